@@ -1,0 +1,53 @@
+"""kdbench: a benchmark harness for multi-teacher knowledge distillation of light vision-language models.
+
+What a plugin author needs is exported here; importing it does not import torch.
+"""
+
+from kdbench.contracts import (
+    Dataset,
+    Encoder,
+    Lesson,
+    Modality,
+    Objective,
+    Offer,
+    Pairs,
+    Progress,
+    Signal,
+    Split,
+    SplitName,
+    Strategy,
+    Student,
+    StudentModule,
+    Teacher,
+    Towers,
+    Uses,
+)
+from kdbench.errors import KdbenchError, PluginError, Skip, nearest
+from kdbench.hookspecs import hookimpl
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Dataset",
+    "Encoder",
+    "KdbenchError",
+    "Lesson",
+    "Modality",
+    "Objective",
+    "Offer",
+    "Pairs",
+    "PluginError",
+    "Progress",
+    "Signal",
+    "Skip",
+    "Split",
+    "SplitName",
+    "Strategy",
+    "Student",
+    "StudentModule",
+    "Teacher",
+    "Towers",
+    "Uses",
+    "hookimpl",
+    "nearest",
+]

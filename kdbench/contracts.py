@@ -1,0 +1,199 @@
+"""What a plugin implements, and what it is handed. Plugins import these names from `kdbench`.
+
+Shapes: N images, M captions, B pairs in a batch, T teachers, d the width of an embedding. Embeddings are unit vectors.
+Nothing here imports torch, so that offering a plugin stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Generator, Tensor
+    from torch.nn import Module
+
+T_co = TypeVar("T_co", covariant=True)
+SplitName = Literal["train", "validation", "test"]
+Modality = Literal["image", "text"]
+
+
+@dataclass(frozen=True)
+class Offer(Generic[T_co]):
+    """One plugin as a hook returns it.
+
+    `name` is what a suite writes after `use:`. `build` takes keyword arguments only; its typed signature is the schema
+    of the plugin's parameters, checked before anything is built. `summary` is one line for `kdbench plugins`.
+    """
+
+    name: str
+    build: Callable[..., T_co]
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Marks a parameter as another plugin's spec: `student: Annotated[dict[str, Any], Uses("student")]`."""
+
+    kind: Literal["dataset", "teacher", "student", "objective", "strategy"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a dataset. An image and a caption match when they show the same concept.
+
+    Karpathy's protocol is the special case of one concept an image. Concepts are not shared between splits.
+    """
+
+    images: Sequence[NDArray[np.uint8]]  # N of [size, size, 3] RGB, decoded when indexed
+    captions: Sequence[str]  # M
+    image_concepts: NDArray[np.int64]  # [N]
+    caption_concepts: NDArray[np.int64]  # [M]
+
+
+class Dataset(Protocol):
+    """Images, captions and which belong together. Building it and `split` read indices only; pixels come on access."""
+
+    size: int  # pixels; images are square
+    licence: str
+    fingerprint: str  # changes whenever the source files or the parameters change
+
+    def split(self, name: SplitName) -> Split: ...
+
+
+class Encoder(Protocol):
+    """A frozen function of single items, whose outputs are computed once and kept on disk.
+
+    Everything that reads a dataset is one: resizing to a student's pixels, tokenising, a backbone, a teacher's tower.
+    With a `base`, the items are that encoder's outputs, and those are kept as well.
+    """
+
+    key: str  # identifies the weights and the preprocessing: equal keys share a cache entry
+    modality: Modality
+    base: Encoder | None
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        """B items (uint8 [B, size, size, 3], a list of captions, or the base's outputs) to [B, ...].
+
+        Floating-point results are stored as float16, integers as they are.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Towers:
+    """A teacher ready to teach: two encoders to [B, d] and the scale of its logits (already exponentiated)."""
+
+    image: Encoder
+    text: Encoder
+    logit_scale: float
+
+
+class Teacher(Protocol):
+    """Owns its weights, tokenizer, preprocessing and width. Building is cheap; `towers` may train on the lesson."""
+
+    def towers(self, lesson: Lesson) -> Towers: ...
+
+
+class Lesson(Protocol):
+    """What a teacher may see of a dataset: the train and validation splits. The test split cannot be reached."""
+
+    device: str
+    size: int  # pixels of the dataset's images
+
+    def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
+        """The outputs of `encoder` on a split, computed once for everyone."""
+        ...
+
+    def build_student(self, spec: dict[str, Any]) -> Student:
+        """Builds a student from a spec such as `{"use": "openclip", "model": "RN50"}`."""
+        ...
+
+    def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
+        """Trains what `build` returns with the one training loop, without distillation, and keeps the weights.
+
+        `recipe` holds the settings of a suite's `train:` block and a `seed`. The best validation epoch is returned,
+        in eval mode; asked for again with the same key, recipe and dataset, the kept weights are.
+        """
+        ...
+
+
+class Student(Protocol):
+    """A small two-tower model. Its initial weights come from torch's global generator, which the core seeds."""
+
+    width: int  # d
+    images: Encoder  # what the image tower reads, say resized uint8 pixels
+    texts: Encoder  # what the text tower reads, say tokens
+    module: StudentModule
+
+
+class StudentModule(Protocol):
+    """The trainable part: a torch Module with two encoders that return unit vectors [B, d], and a logit scale."""
+
+    logit_scale: Tensor  # the logarithm of the scale, a parameter, as in CLIP
+
+    def encode_image(self, images: Tensor) -> Tensor: ...
+    def encode_text(self, texts: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One model's embeddings of a batch of matching pairs."""
+
+    image: Tensor  # [B, d], unit vectors
+    text: Tensor  # [B, d], unit vectors
+    scale: Tensor | float  # of the logits, exponentiated
+
+
+class Objective(Protocol):
+    """The distillation loss of one teacher. Several in a suite are summed with their coefficients."""
+
+    def head(self, student_width: int, teacher_width: int) -> Module | None:
+        """What is trained beside the student to compare the two, or None; never counted as student parameters."""
+        ...
+
+    def losses(self, student: Pairs, teacher: Pairs, head: Any) -> Tensor:
+        """Loss per sample, [B], differentiable in the student and the head."""
+        ...
+
+
+class Signal(Protocol):
+    """What a strategy may look at in a step. Lazy: what is not read is not computed. All of it is detached."""
+
+    losses: Tensor  # [T, B] distillation loss of each teacher on each sample
+    truth_losses: Tensor  # [T, B] cross-entropy of the teacher's in-batch distribution against the true pairs
+    teacher_probs: Tensor  # [T, B, B] in-batch image-to-text distribution of each teacher
+    student_probs: Tensor  # [B, B] the student's
+    embeddings: Tensor  # [2, B, d] the student's image and text embeddings
+    gradients: Tensor  # [T, 2·B·d] of each teacher's mean loss at the student's embeddings, both towers flattened
+    gramian: Tensor  # [T, T] inner products of those gradients
+    progress: float  # share of the training done, 0 to 1
+    generator: Generator  # for strategies that draw; seeded with the run, checkpointed
+
+
+class Strategy(Protocol):
+    """Decides how the teachers' voices are weighted. One instance serves one run.
+
+    Optional methods, called where they exist: `observe(loss: float)` after each step with the task loss,
+    `end_epoch(validation: dict[str, float] | None)` after each epoch with the validation metrics if they were measured,
+    and `state_dict()` with `load_state_dict(state)` (tensors, numbers, strings, lists, dicts) if it remembers anything.
+    """
+
+    def weigh(self, signal: Signal) -> Tensor:
+        """Weights [T] or [T, B], not negative, summing to one over the teachers."""
+        ...
+
+
+@dataclass
+class Progress:
+    """Where a run is, as the progress hook is told it about twice a second."""
+
+    run_id: str
+    stage: str  # what is being done, say "train" or "encode lite0"
+    done: int
+    total: int
+    loss: float | None = None
+    weights: dict[str, float] = field(default_factory=dict)  # by teacher name

@@ -1,0 +1,140 @@
+"""The hooks. A plugin is a module named in the entry-point group `kdbench` that implements any of them.
+
+A hook that offers returns values and changes nothing; keep the module cheap to import (import torch where it is used).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pluggy
+
+from kdbench.contracts import Dataset, Objective, Offer, Progress, Strategy, Student, Teacher
+
+hookspec = pluggy.HookspecMarker("kdbench")
+hookimpl = pluggy.HookimplMarker("kdbench")
+
+
+@hookspec
+def kdbench_datasets() -> Iterable[Offer[Dataset]]:  # type: ignore[empty-body]
+    """Offer datasets.
+
+    Example::
+
+        @hookimpl
+        def kdbench_datasets():
+            return [Offer("flowers", Flowers, "1,000 flowers with five captions each")]
+    """
+
+
+@hookspec
+def kdbench_teachers() -> Iterable[Offer[Teacher]]:  # type: ignore[empty-body]
+    """Offer teachers.
+
+    Example::
+
+        def siglip(*, checkpoint: str, precision: Literal["fp32", "bf16"] = "fp32") -> Teacher: ...
+
+        @hookimpl
+        def kdbench_teachers():
+            return [Offer("siglip", siglip, "SigLIP from a local checkpoint")]
+    """
+
+
+@hookspec
+def kdbench_students() -> Iterable[Offer[Student]]:  # type: ignore[empty-body]
+    """Offer students.
+
+    Example::
+
+        def tiny(*, width: int = 128) -> Student: ...
+
+        @hookimpl
+        def kdbench_students():
+            return [Offer("tiny", tiny, "Two small towers")]
+    """
+
+
+@hookspec
+def kdbench_objectives() -> Iterable[Offer[Objective]]:  # type: ignore[empty-body]
+    """Offer objectives: distillation losses of one teacher.
+
+    Example::
+
+        class Cosine:
+            def head(self, student_width, teacher_width):
+                return torch.nn.Linear(student_width, teacher_width)
+
+            def losses(self, student, teacher, head):
+                return 1 - torch.nn.functional.cosine_similarity(head(student.image), teacher.image)
+
+        @hookimpl
+        def kdbench_objectives():
+            return [Offer("cosine", Cosine, "1 − cosine of projected image embeddings")]
+    """
+
+
+@hookspec
+def kdbench_strategies() -> Iterable[Offer[Strategy]]:  # type: ignore[empty-body]
+    """Offer strategies: how teachers are weighted.
+
+    Example::
+
+        class Loudest:
+            def weigh(self, signal):
+                losses = signal.losses.mean(1)
+                return (losses == losses.max()).float() / (losses == losses.max()).sum()
+
+        @hookimpl
+        def kdbench_strategies():
+            return [Offer("loudest", Loudest, "all weight on the teacher with the largest loss")]
+    """
+
+
+@hookspec
+def kdbench_run_started(run_id: str, spec: dict[str, Any]) -> None:
+    """A run begins. For trackers.
+
+    Example::
+
+        @hookimpl
+        def kdbench_run_started(run_id, spec):
+            wandb.init(project=spec["suite"], name=run_id, config=spec)
+    """
+
+
+@hookspec
+def kdbench_progress(progress: Progress) -> None:
+    """About twice a second: the stage, step, loss and teacher weights of a run. For displays.
+
+    Example::
+
+        @hookimpl
+        def kdbench_progress(progress):
+            print(progress.run_id, progress.stage, progress.done, progress.total)
+    """
+
+
+@hookspec
+def kdbench_epoch_finished(run_id: str, epoch: int, metrics: dict[str, float]) -> None:
+    """An epoch ended; `metrics` holds the mean loss, the mean weights and, where measured, validation metrics.
+
+    Example::
+
+        @hookimpl
+        def kdbench_epoch_finished(run_id, epoch, metrics):
+            wandb.log(metrics, step=epoch)
+    """
+
+
+@hookspec
+def kdbench_run_finished(run_id: str, record: dict[str, Any]) -> None:
+    """A run ended, whatever its status; `record` is what was written.
+
+    Example::
+
+        @hookimpl
+        def kdbench_run_finished(run_id, record):
+            wandb.summary.update(record["metrics"])
+    """

@@ -1,0 +1,1 @@
+"""The plugins that ship with kdbench, registered through the same entry points as anyone's."""
