@@ -163,13 +163,42 @@ class Objective(Protocol):
 class Signal(Protocol):
     """What a strategy may look at in a step. Lazy: what is not read is not computed. All of it is detached."""
 
-    losses: Tensor  # [T, B] distillation loss of each teacher on each sample
-    truth_losses: Tensor  # [T, B] cross-entropy of the teacher's in-batch distribution against the true pairs
-    teacher_probs: Tensor  # [T, B, B] in-batch image-to-text distribution of each teacher
-    student_probs: Tensor  # [B, B] the student's
-    embeddings: Tensor  # [2, B, d] the student's image and text embeddings
-    gradients: Tensor  # [T, 2·B·d] of each teacher's mean loss at the student's embeddings, both towers flattened
-    gramian: Tensor  # [T, T] inner products of those gradients
+    @property
+    def losses(self) -> Tensor:
+        """[T, B]: the distillation loss of each teacher on each sample."""
+        ...
+
+    @property
+    def truth_losses(self) -> Tensor:
+        """[T, B]: cross-entropy of each teacher's in-batch distributions against the true pairs, both ways averaged."""
+        ...
+
+    @property
+    def teacher_probs(self) -> Tensor:
+        """[T, B, B]: each teacher's in-batch distribution of texts for each image."""
+        ...
+
+    @property
+    def student_probs(self) -> Tensor:
+        """[B, B]: the student's."""
+        ...
+
+    @property
+    def embeddings(self) -> Tensor:
+        """[2, B, d]: the student's image and text embeddings."""
+        ...
+
+    @property
+    def gradients(self) -> Tensor:
+        """[T, 2·B·d]: of each teacher's mean loss at the student's embeddings, both towers flattened together."""
+        ...
+
+    @property
+    def gramian(self) -> Tensor:
+        """[T, T]: inner products of those gradients."""
+        ...
+
+    teachers: tuple[str, ...]  # names, in the order of T
     progress: float  # share of the training done, 0 to 1
     generator: Generator  # for strategies that draw; seeded with the run, checkpointed
 

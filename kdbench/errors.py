@@ -41,3 +41,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(names)}" if names else ""
+
+
+class KdbenchWarning(UserWarning):
+    """Something a user should see although work goes on."""

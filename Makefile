@@ -1,0 +1,35 @@
+# Thin: each target makes .venv if it is missing, then says what a person would type.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: quickstart test lint bench clean
+
+quickstart: .venv/quickstart
+	$(BIN)/kdbench run suites/quickstart.yaml
+
+test: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev
+	$(BIN)/python -m pytest tests/benchmarks -s --override-ini testpaths=tests/benchmarks
+
+.venv/quickstart: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[quickstart]'
+	touch $@
+
+.venv/dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[quickstart,dev]'
+	touch $@ .venv/quickstart
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,164 @@
+"""Derived data on disk: content-addressed, made once, locked while made, verified when opened.
+
+An entry is a folder `<root>/<kind>/<key>/` of plain files with a manifest of their checksums. Its key is a hash of what
+it is made from, so entries are never updated, only made, and two processes that want the same one share the work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from kdbench.errors import CacheError, KdbenchWarning
+
+MANIFEST = "manifest.json"
+
+
+def default_root() -> Path:
+    """KDBENCH_CACHE, or the user's cache folder."""
+    return Path(os.environ.get("KDBENCH_CACHE") or user_cache_path("kdbench"))
+
+
+def digest_of(value: Any) -> str:
+    """sha256 over the canonical JSON of a value: sorted keys, no spaces, no NaN."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry that is there: its folder and what its manifest says."""
+
+    folder: Path
+    identity: dict[str, Any]
+    files: dict[str, dict[str, Any]]  # name → {"bytes", "sha256"}
+    seconds: float  # what making it took
+    made: str
+
+    @property
+    def kind(self) -> str:
+        return self.folder.parent.name
+
+    @property
+    def bytes(self) -> int:
+        return sum(int(file["bytes"]) for file in self.files.values())
+
+    @property
+    def digest(self) -> str:
+        """A hash of the contents."""
+        return digest_of({name: file["sha256"] for name, file in self.files.items()})
+
+    def verify(self) -> None:
+        """Raises CacheError, naming the file, where one is missing, cut short or altered."""
+        for name, expected in self.files.items():
+            path = self.folder / name
+            if not path.is_file():
+                raise CacheError(f"{path}: missing")
+            if path.stat().st_size != expected["bytes"]:
+                raise CacheError(f"{path}: found {path.stat().st_size} bytes, expected {expected['bytes']}")
+            found = file_digest(path)
+            if found != expected["sha256"]:
+                raise CacheError(f"{path}: found sha256 {found[:12]}…, expected {expected['sha256'][:12]}…")
+
+
+class Cache:
+    """The cache under one root. `entry` is the only way in."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or default_root()
+        self._verified: dict[Path, Entry] = {}
+
+    def entry(self, kind: str, identity: dict[str, Any], make: Callable[[Path], None]) -> Entry:
+        """Opens the entry made from `identity`, first calling `make(folder)` to write its files if it is not there.
+
+        Whoever comes second waits for the first. A damaged entry is reported and made again.
+        """
+        folder = self.root / kind / digest_of(identity)[:24]
+        if folder in self._verified:
+            return self._verified[folder]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            entry = self._open(folder) or self._make(folder, identity, make)
+        self._verified[folder] = entry
+        return entry
+
+    def holds(self, kind: str, identity: dict[str, Any]) -> bool:
+        """Whether the entry is there; it may still prove damaged."""
+        return (self.root / kind / digest_of(identity)[:24] / MANIFEST).is_file()
+
+    def _open(self, folder: Path) -> Entry | None:
+        if not folder.exists():
+            return None
+        try:
+            entry = _read_manifest(folder)
+            entry.verify()
+            return entry
+        except CacheError as error:
+            warnings.warn(f"cache entry is damaged and is made again: {error}", KdbenchWarning, stacklevel=4)
+            shutil.rmtree(folder)
+            return None
+
+    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None]) -> Entry:
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+        try:
+            started = time.perf_counter()
+            make(partial)
+            files = {
+                path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(partial.iterdir())
+            }
+            manifest = {
+                "identity": identity,
+                "files": files,
+                "seconds": round(time.perf_counter() - started, 3),
+                "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            }
+            (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return _read_manifest(folder)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry, unverified. Raises CacheError where a manifest cannot be read."""
+        for manifest in sorted(self.root.glob(f"*/*/{MANIFEST}")):
+            if not manifest.parent.name.startswith("."):
+                yield _read_manifest(manifest.parent)
+
+    def scratch(self, name: str) -> Path:
+        """A folder for what is still being worked on, such as checkpoints."""
+        folder = self.root / "scratch" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def clear(self) -> int:
+        """Removes everything, checkpoints of unfinished runs too; returns the bytes freed."""
+        size = sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+        shutil.rmtree(self.root, ignore_errors=True)
+        self._verified.clear()
+        return size
+
+
+def _read_manifest(folder: Path) -> Entry:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text())
+        return Entry(folder, manifest["identity"], manifest["files"], manifest["seconds"], manifest["made"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CacheError(f"{path}: not a readable manifest ({type(error).__name__}: {error})") from error

@@ -1,0 +1,74 @@
+"""Saves nested training state without pickling: tensors in a safetensors file, everything else as JSON in its header."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+TENSOR = "__tensor__"
+
+
+def save(path: Path, state: Any) -> None:
+    """Writes dicts, lists, numbers, strings, None and tensors; atomic, so that a kill leaves the old file whole."""
+    tensors: dict[str, Tensor] = {}
+    skeleton = json.dumps(_flatten(state, tensors))
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"state": skeleton})
+    os.replace(partial, path)
+
+
+def load(path: Path) -> Any | None:
+    """What `save` wrote, on the CPU; None where there is no file or it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+            return _restore(json.loads(file.metadata()["state"]), tensors)
+    except (FileNotFoundError, SafetensorError):
+        return None
+
+
+def _flatten(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        name = str(len(tensors))
+        # clone: safetensors refuses tensors that share memory, and a state dict may hold views
+        tensors[name] = value.detach().cpu().clone().contiguous()
+        return {TENSOR: name}
+    if isinstance(value, dict):
+        # JSON knows string keys only, and an optimiser counts its parameters
+        return {"__items__": [[key, _flatten(item, tensors)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_flatten(item, tensors) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"cannot save {type(value).__name__}; expected tensors, numbers, strings, lists and dicts")
+
+
+def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, dict):
+        if TENSOR in value:
+            return tensors[value[TENSOR]]
+        return {key: _restore(item, tensors) for key, item in value["__items__"]}
+    if isinstance(value, list):
+        return [_restore(item, tensors) for item in value]
+    return value
+
+
+def rng_state() -> dict[str, Any]:
+    """The state of torch's global generators."""
+    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,293 @@
+"""The command line: thin verbs over the core. Nothing here imports torch, and pydantic only where a suite is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kdbench.errors import KdbenchError, nearest
+
+if TYPE_CHECKING:
+    from kdbench.plan import RunSpec
+    from kdbench.records import Record
+    from kdbench.session import Session
+
+# Before torch is ever imported, here or in a worker: threads that wait must not spin on shared cores.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+app = typer.Typer(
+    name="kdbench",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Compare ways of weighting several teachers that distil into one small vision-language student.\n\n"
+    "Start with [bold]kdbench run suites/quickstart.yaml[/bold]. Exit codes: 0 done, 1 some run failed, "
+    "2 the suite or a plugin is wrong.",
+)
+cache_app = typer.Typer(no_args_is_help=True, help="Decoded images, teacher embeddings and trained weights on disk.")
+app.add_typer(cache_app, name="cache")
+
+
+class Format(StrEnum):
+    table = "table"
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+
+
+def _suites(incomplete: str) -> list[str]:
+    return [str(path) for path in Path("suites").glob("*.yaml") if str(path).startswith(incomplete)]
+
+
+def _kinds(incomplete: str) -> list[str]:
+    from kdbench.plugins import KINDS
+
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
+Suite = Annotated[Path, typer.Argument(help="A suite file, such as suites/quickstart.yaml.", autocompletion=_suites)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[PATH=VALUE]...", help="Changes to the suite, such as train.lr=1e-3 or 'seeds=[0, 1]'."),
+]
+Results = Annotated[Path, typer.Option("--results", help="Folder of the records.")]
+CacheRoot = Annotated[
+    Path | None,
+    typer.Option("--cache", envvar="KDBENCH_CACHE", help="Folder of derived data.", show_default="the user's cache folder"),
+]
+
+
+@app.command()
+def run(
+    suite: Suite,
+    overrides: Overrides = None,
+    results: Results = Path("results"),
+    cache: CacheRoot = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="cores; 1 on a GPU")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Run what a suite lays out and is not recorded yet, then show its leaderboard.
+
+    Interrupted or killed, it goes on where it was when started again.
+    """
+    from kdbench.session import Session
+
+    specs = _plan(suite, overrides)
+    session = Session(_plugins(), results.resolve(), _cache_root(cache), _device(device), jobs)
+    todo = session.pending(specs)
+    if todo:
+        _carry_out(session, specs, todo)
+    else:
+        _say(f"All {len(specs)} runs are recorded under {results / specs[0].suite}.")
+    records = [session.records[spec.run_id] for spec in specs if spec.run_id in session.records]
+    _show_board(records, Format.table)
+    if any(record.status in ("failed", "diverged") for record in records) or len(records) < len(specs):
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("results")) -> None:
+    """Show the grid, what is recorded already, and how long the rest will take once one run is known."""
+    from tabulate import tabulate
+
+    from kdbench.estimate import estimate
+    from kdbench.records import recorded
+
+    specs = _plan(suite, overrides)
+    known = {spec.run_id: recorded(results, spec.suite, spec.run_id) for spec in specs}
+    rows = []
+    for spec in specs:
+        record = known[spec.run_id]
+        team = " + ".join(teacher["name"] for teacher in spec.team) or "none"
+        strategy = spec.strategy["name"] if spec.strategy else "–"
+        names = [spec.dataset["name"], spec.student["name"], team, strategy, str(spec.seed)]
+        rows.append([spec.run_id, *names, record.status if record else "to do"])
+    typer.echo(tabulate(rows, headers=["run", "dataset", "student", "teachers", "strategy", "seed", "status"]))
+    typer.echo("\n" + estimate(specs, known))
+
+
+@app.command()
+def check(suite: Suite, overrides: Overrides = None) -> None:
+    """Check a suite without downloading or training anything."""
+    specs = _plan(suite, overrides)
+    typer.echo(f"{suite}: fine, {len(specs)} run{'s' if len(specs) != 1 else ''}")
+
+
+@app.command()
+def plugins(
+    kind: Annotated[
+        str | None, typer.Argument(help="dataset, teacher, student, objective or strategy.", autocompletion=_kinds)
+    ] = None,
+) -> None:
+    """List what is installed, and from where."""
+    from tabulate import tabulate
+
+    from kdbench.plugins import KINDS
+
+    if kind is not None and kind not in KINDS:
+        raise KdbenchError(f"no kind of plugin is called {kind!r}; {nearest(kind, KINDS)}")
+    loaded = _plugins()
+    rows = [
+        [of, name, listed.offer.summary, listed.provider]
+        for of in KINDS
+        if kind in (None, of)
+        for name, listed in loaded.offers(of).items()
+    ]
+    typer.echo(tabulate(rows, headers=["kind", "name", "summary", "from"]))
+    for provider, error in sorted(loaded.broken.items()):
+        typer.secho(f"\n{provider} failed to load: {error}", fg="red", err=True)
+
+
+@app.command()
+def leaderboard(
+    results: Annotated[
+        list[Path] | None, typer.Argument(help="Records or folders of records.", show_default="results/")
+    ] = None,
+    style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+) -> None:
+    """Make the leaderboard from records: mean ± standard deviation over n seeds."""
+    from kdbench.errors import RecordError
+    from kdbench.records import find_records, read_record
+
+    records = []
+    for path in find_records(results or [Path("results")]):
+        try:
+            records.append(read_record(path))
+        except RecordError as error:
+            typer.secho(f"left out: {error}", fg="red", err=True)
+    _show_board(records, style)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of suite files, for editors.
+
+    With `# yaml-language-server: $schema=suite.schema.json` on a suite's first line, an editor completes and checks it.
+    """
+    from kdbench.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(_plugins()), indent=1, ensure_ascii=False))
+
+
+@cache_app.command("list")
+def cache_list(cache: CacheRoot = None) -> None:
+    """Show every entry: what it is, its size, what making it took."""
+    from tabulate import tabulate
+
+    from kdbench.cache import Cache
+
+    rows = []
+    for entry in Cache(_cache_root(cache)).entries():
+        about = ", ".join(f"{key} {str(value)[:12]}" for key, value in entry.identity.items() if key != "format")
+        rows.append([entry.kind, entry.folder.name[:12], f"{entry.bytes / 1e6:.1f} MB", f"{entry.seconds:.1f} s", about])
+    typer.echo(
+        tabulate(
+            rows,
+            headers=["kind", "entry", "size", "made in", "from"],
+            colalign=None if not rows else ("left", "left", "right", "right", "left"),
+        )
+    )
+
+
+@cache_app.command("verify")
+def cache_verify(cache: CacheRoot = None) -> None:
+    """Check every entry against its checksums; exit code 1 if one is damaged."""
+    from kdbench.cache import Cache
+    from kdbench.errors import CacheError
+
+    good, bad = 0, 0
+    for entry in Cache(_cache_root(cache)).entries():
+        try:
+            entry.verify()
+            good += 1
+        except CacheError as error:
+            bad += 1
+            typer.secho(f"damaged: {error}", fg="red", err=True)
+    typer.echo(f"{good} entries are intact, {bad} damaged" + ("; a damaged one is made again when it is needed" if bad else ""))
+    if bad:
+        raise typer.Exit(1)
+
+
+@cache_app.command("clear")
+def cache_clear(cache: CacheRoot = None, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Remove everything in the cache, trained weights and the checkpoints of unfinished runs too. Records stay."""
+    from kdbench.cache import Cache
+
+    root = _cache_root(cache)
+    if not yes:
+        typer.confirm(f"Remove everything under {root}?", abort=True)
+    typer.echo(f"{Cache(root).clear() / 1e6:.1f} MB freed")
+
+
+def main() -> None:
+    """The `kdbench` command. Errors that are the user's to mend come without a traceback and exit with 2."""
+    try:
+        app()
+    except KdbenchError as error:
+        typer.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+
+
+def _plugins() -> Any:
+    from kdbench.plugins import installed
+
+    return installed()
+
+
+def _cache_root(cache: Path | None) -> Path:
+    from kdbench.cache import default_root
+
+    return (cache or default_root()).resolve()
+
+
+def _device(device: str) -> str:
+    if device in ("auto", "cpu", "cuda", "mps") or (device.startswith("cuda:") and device[5:].isdecimal()):
+        return device
+    raise KdbenchError(f"--device: found {device!r}, expected auto, cpu, cuda, cuda:N or mps")
+
+
+def _plan(suite: Path, overrides: list[str] | None) -> list[RunSpec]:
+    from kdbench.check import load_suite
+    from kdbench.plan import plan as lay_out
+
+    return lay_out(load_suite(suite, _plugins(), overrides))
+
+
+def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> None:
+    from rich.console import Console
+
+    from kdbench.progress import ProgressDisplay
+
+    if len(todo) < len(specs):
+        _say(f"{len(specs) - len(todo)} of {len(specs)} runs are recorded; {len(todo)} to do.")
+    display = ProgressDisplay(Console(stderr=True), len(todo))
+    session.plugins.register(display, "kdbench:progress")
+    try:
+        with display:
+            session.carry_out(todo)
+    except KeyboardInterrupt:
+        _say("\nInterrupted. Finished runs are recorded and the others have checkpoints: the same command goes on from there.")
+        raise typer.Exit(130) from None
+    finally:
+        session.plugins.manager.unregister(display)
+    for spec in todo:
+        if session.logs.get(spec.run_id):
+            _say(f"\n--- {spec.label} printed:\n{session.logs[spec.run_id]}")
+
+
+def _show_board(records: list[Record], style: Format) -> None:
+    from kdbench.leaderboard import build, render
+
+    typer.echo(("\n" if style is Format.table else "") + render(build(records), style.value))
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

@@ -1,0 +1,107 @@
+"""A dataset as runs see it: decoded once into uint8 memory maps, and encoded once by every encoder that asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.cache import Cache, Entry
+from kdbench.contracts import Dataset, Encoder, Split, SplitName
+
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+FORMAT = 1
+CHUNK = 128
+Report = Callable[[str, int, int], None]  # stage, done, total
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Reports nothing."""
+
+
+class CachedDataset:
+    """Wraps a plugin's dataset. `seconds` adds up what making the entries it opened has taken, by cache folder."""
+
+    def __init__(self, dataset: Dataset, cache: Cache, device: str = "cpu", report: Report = silent) -> None:
+        self.source = dataset
+        self.cache = cache
+        self.device = device
+        self.report = report
+        self.seconds: dict[Path, float] = {}
+
+    @cached_property
+    def _decoded(self) -> Entry:
+        identity = {"format": FORMAT, "fingerprint": self.source.fingerprint, "size": self.source.size}
+        return self.cache.entry("datasets", identity, self._decode)
+
+    @property
+    def digest(self) -> str:
+        """A hash of all pixels, captions and concepts."""
+        return self._decoded.digest
+
+    def split(self, name: SplitName) -> Split:
+        """The split with its images as one memory map [N, size, size, 3]."""
+        folder = self._decoded.folder
+        texts = json.loads((folder / f"{name}.captions.json").read_text(encoding="utf-8"))
+        return Split(
+            images=np.load(folder / f"{name}.images.npy", mmap_mode="r"),
+            captions=texts,
+            image_concepts=np.load(folder / f"{name}.image_concepts.npy"),
+            caption_concepts=np.load(folder / f"{name}.caption_concepts.npy"),
+        )
+
+    def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
+        """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map."""
+        # The base comes first, so that its time is its own and its cache entry is shared.
+        items = self.encode(encoder.base, name) if encoder.base else None
+        identity = {
+            "format": FORMAT,
+            "dataset": self.digest,
+            "split": name,
+            "modality": encoder.modality,
+            "encoder": encoder.key,
+        }
+
+        def make(folder: Path) -> None:
+            split = self.split(name)
+            source = items if items is not None else split.images if encoder.modality == "image" else split.captions
+            self._encode(encoder, source, folder / "values.npy", f"encode {name} {encoder.modality}s")
+
+        entry = self.cache.entry("encodings", identity, make)
+        self.seconds[entry.folder] = entry.seconds
+        values: NDArray[Any] = np.load(entry.folder / "values.npy", mmap_mode="r")
+        return values
+
+    def _encode(self, encoder: Encoder, items: Any, path: Path, stage: str) -> None:
+        out: np.memmap[Any, Any] | None = None
+        for start in range(0, len(items), CHUNK):
+            chunk = items[start : start + CHUNK]
+            values = encoder.encode(chunk, self.device).cpu().numpy()
+            values = values.astype(np.float16) if np.issubdtype(values.dtype, np.floating) else values
+            if out is None:
+                out = np.lib.format.open_memmap(path, "w+", values.dtype, (len(items), *values.shape[1:]))
+            out[start : start + len(values)] = values
+            self.report(stage, min(start + CHUNK, len(items)), len(items))
+        if out is not None:
+            out.flush()
+
+    def _decode(self, folder: Path) -> None:
+        size = self.source.size
+        for name in SPLITS:
+            split = self.source.split(name)
+            shape = (len(split.images), size, size, 3)
+            images = np.lib.format.open_memmap(folder / f"{name}.images.npy", "w+", np.uint8, shape)
+            for index in range(len(split.images)):
+                images[index] = split.images[index]
+                if index % CHUNK == 0:
+                    self.report(f"decode {name} images", index, len(split.images))
+            images.flush()
+            np.save(folder / f"{name}.image_concepts.npy", split.image_concepts)
+            np.save(folder / f"{name}.caption_concepts.npy", split.caption_concepts)
+            captions = json.dumps(list(split.captions), ensure_ascii=False)
+            (folder / f"{name}.captions.json").write_text(captions, encoding="utf-8")

@@ -1,0 +1,162 @@
+"""Runs tasks in worker processes on this machine: one torch thread each, a crash costs one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from kdbench.errors import KdbenchError
+from kdbench.plan import RunSpec
+
+Event = dict[str, Any]
+
+
+@dataclass
+class LocalEngine:
+    """Executes run specs with `jobs` processes and tells `on_event(spec or None, event)` what happens.
+
+    Events: started, progress, epoch, warning, finished (with `record`), crashed (with `reason` and `log`).
+    """
+
+    results: Path
+    cache: Path
+    device: str
+    jobs: int
+    on_event: Callable[[RunSpec | None, Event], None]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _workers: list[_Process] = field(default_factory=list)
+    _stopping: bool = False
+
+    def run(self, specs: list[RunSpec]) -> None:
+        """Returns when every spec has ended. An interrupt ends the workers at once; what they saved stays."""
+        tasks = deque([*_preparations(specs), *({"task": "run", "spec": spec} for spec in specs)])
+        threads = [threading.Thread(target=self._serve, args=(tasks,), daemon=True) for _ in range(min(self.jobs, len(tasks)))]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                while thread.is_alive():  # a join without a time limit would keep Ctrl-C waiting
+                    thread.join(0.2)
+        finally:
+            self._stopping = True
+            for worker in self._workers:
+                worker.stop()
+
+    def _serve(self, tasks: deque[dict[str, Any]]) -> None:
+        worker: _Process | None = None
+        while not self._stopping:
+            try:
+                task = tasks.popleft()
+            except IndexError:
+                break
+            if worker is None or worker.ended:
+                worker = _Process(self)
+                self._workers.append(worker)
+            spec = task.get("spec")
+            if spec is not None:
+                self._tell(spec, {"event": "started"})
+            self._follow(worker, task, spec)
+        if worker:
+            worker.stop()
+
+    def _follow(self, worker: _Process, task: dict[str, Any], spec: RunSpec | None) -> None:
+        message = task if spec is None else {**task, "spec": spec.as_dict()}
+        for event in worker.ask(message):
+            if event["event"] != "done":
+                self._tell(spec, event)
+            elif spec is not None:
+                log = worker.log_tail() if event["record"]["status"] == "failed" else ""
+                self._tell(spec, {"event": "finished", "record": event["record"], "log": log})
+        if worker.ended and not self._stopping:
+            self._tell(spec, {"event": "crashed", "reason": worker.epitaph(), "log": worker.log_tail()})
+
+    def _tell(self, spec: RunSpec | None, event: Event) -> None:
+        with self._lock:
+            self.on_event(spec, event)
+
+
+class _Process:
+    """A worker and the line to it."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        # One thread each, and waiting threads that sleep: processes that share cores must not spin on them.
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
+        self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "kdbench.engines.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            env=environment,
+            text=True,
+        )
+        settings = {"results": str(engine.results), "cache": str(engine.cache), "device": engine.device}
+        self._write(settings)
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def ask(self, task: dict[str, Any]) -> Any:
+        """Yields the events of one task, the last being `done` unless the process dies first."""
+        self._write(task)
+        assert self.process.stdout
+        for line in self.process.stdout:
+            event = json.loads(line)
+            yield event
+            if event["event"] == "done":
+                return
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def epitaph(self) -> str:
+        code = self.process.returncode
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return f"the worker process died ({how}); its checkpoint is kept, run again to go on"
+
+    def log_tail(self) -> str:
+        """The end of what the process wrote to standard error."""
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")[-4000:]
+
+    def _write(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin
+        try:
+            self.process.stdin.write(json.dumps(message) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the process is gone; reading its events will show how
+
+
+def _preparations(specs: list[RunSpec]) -> list[dict[str, Any]]:
+    """One task for each teacher on each dataset, ahead of the runs, so that no worker waits for another's encoding."""
+    found: dict[str, dict[str, Any]] = {}
+    for spec in specs:
+        for teacher in spec.team:
+            key = json.dumps([spec.dataset, teacher], sort_keys=True)
+            found[key] = {"task": "prepare", "dataset": spec.dataset, "teacher": teacher, "id": teacher["name"]}
+    return list(found.values())
+
+
+def default_jobs(device: str) -> int:
+    """As many processes as cores on the CPU, one on a GPU."""
+    if device == "auto":
+        try:
+            import torch
+        except ImportError as error:
+            raise KdbenchError(f"torch cannot be imported ({error}); reinstall it with pip install torch") from error
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return (os.cpu_count() or 1) if device == "cpu" else 1

@@ -1,0 +1,92 @@
+"""What a teacher is given to prepare itself with: a dataset without its test split, and the one training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from kdbench.contracts import Encoder, Student, Teacher
+from kdbench.dataset import CachedDataset
+from kdbench.embed import encode_split
+from kdbench.errors import PluginError
+from kdbench.plugins import Plugins
+from kdbench.suite import Evaluate, Train
+from kdbench.team import Voice
+from kdbench.train import train
+
+FIT_FORMAT = 1  # raise when the training loop comes to give other weights for the same recipe
+
+
+class DatasetLesson:
+    """Implements `Lesson`."""
+
+    def __init__(self, dataset: CachedDataset, plugins: Plugins) -> None:
+        self.dataset = dataset
+        self.plugins = plugins
+        self.device = dataset.device
+        self.size = dataset.source.size
+
+    def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
+        if split not in ("train", "validation"):
+            raise PluginError(f"a teacher asked for the {split!r} split; it may see 'train' and 'validation'")
+        return self.dataset.encode(encoder, split)
+
+    def build_student(self, spec: dict[str, Any]) -> Student:
+        params = {key: value for key, value in spec.items() if key != "use"}
+        student: Student = self.plugins.find("student", spec["use"]).offer.build(**params)
+        return student
+
+    def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
+        try:
+            settings = Train(**{name: value for name, value in recipe.items() if name != "seed"})
+        except ValidationError as error:
+            raise PluginError(f"a teacher's recipe is not one of training: {error}") from error
+        seed = int(recipe.get("seed", 0))
+        # As for a run: the same seed gives the same initial weights, whatever was drawn before.
+        torch.manual_seed(seed)
+        student = build()
+        module = cast(nn.Module, student.module)
+        identity = {
+            "format": FIT_FORMAT,
+            "dataset": self.dataset.digest,
+            "key": key,
+            "recipe": settings.model_dump(exclude={"checkpoint_every"}),
+            "seed": seed,
+        }
+        # Encoded outside the entry, so that its time is that of the training.
+        data = encode_split(self.dataset, student, "train")
+        validation = encode_split(self.dataset, student, "validation")
+
+        def make(folder: Path) -> None:
+            steps = settings.epochs * max(1, len(data.images) // settings.batch_size)
+
+            def on_step(step: int, *_: object) -> None:
+                self.dataset.report("train teacher", step, steps)
+
+            train(student, data, validation, settings, Evaluate(), seed, self.device, on_step=on_step)
+            save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, folder / "weights.safetensors")
+
+        entry = self.dataset.cache.entry("teachers", identity, make)
+        self.dataset.seconds[entry.folder] = entry.seconds
+        module.load_state_dict(load_file(entry.folder / "weights.safetensors"))
+        module.to(self.device).eval().requires_grad_(False)
+        return student
+
+
+def hear(spec: dict[str, Any], dataset: CachedDataset, plugins: Plugins) -> Voice:
+    """A teacher's embeddings of the train split, made or found. `spec` is a plugin as plans have it."""
+    teacher: Teacher = plugins.find("teacher", spec["use"]).offer.build(**spec["params"])
+    towers = teacher.towers(DatasetLesson(dataset, plugins))
+    return Voice(
+        name=spec["name"],
+        image=dataset.encode(towers.image, "train"),
+        text=dataset.encode(towers.text, "train"),
+        logit_scale=towers.logit_scale,
+    )

@@ -1,0 +1,35 @@
+"""The task loss and in-batch distributions. Captions and images of one concept are positives of each other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kdbench.contracts import Pairs
+
+
+def same_concept(concepts: Tensor) -> Tensor:
+    """[B, B] truth: whether pairs i and j show one concept. The diagonal is true."""
+    return concepts[:, None] == concepts[None, :]
+
+
+def logits(pairs: Pairs) -> Tensor:
+    """Scaled similarities, image i against text j, [B, B]."""
+    return pairs.scale * pairs.image @ pairs.text.T
+
+
+def pair_losses(pairs: Pairs, same: Tensor) -> Tensor:
+    """Symmetric InfoNCE of each pair, [B]: the mean of both directions, its target uniform over the positives.
+
+    With one pair a concept this is CLIP's loss (Radford et al. 2021) before the mean.
+    """
+    target = same / same.sum(dim=1, keepdim=True)
+    scores = logits(pairs)
+    image_to_text = -(target * scores.log_softmax(dim=1)).sum(dim=1)
+    text_to_image = -(target * scores.T.log_softmax(dim=1)).sum(dim=1)
+    return (image_to_text + text_to_image) / 2
+
+
+def image_to_text_probs(pairs: Pairs) -> Tensor:
+    """Each image's distribution over the batch's texts, [B, B], rows sum to 1."""
+    return torch.softmax(logits(pairs), dim=1)

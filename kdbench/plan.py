@@ -1,0 +1,84 @@
+"""A suite laid out as runs. A run's id is a hash of everything that can change its outcome, labels included."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from kdbench.cache import digest_of
+from kdbench.suite import Plugged, Suite
+
+SPEC_VERSION = 1  # raise when the same spec comes to mean another computation
+OPERATIONAL = {"checkpoint_every"}  # settings that cannot change an outcome
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One cell of the grid with its seed, as plain JSON values.
+
+    Plugins are `{"name", "use", "params"}`; terms of the objective have a `coefficient` too. A run without teachers has
+    no objective, and one with fewer than two teachers no strategy, whatever the suite says: that is one row, not many.
+    """
+
+    suite: str
+    dataset: dict[str, Any]
+    student: dict[str, Any]
+    team: list[dict[str, Any]]
+    strategy: dict[str, Any] | None
+    objective: list[dict[str, Any]]
+    train: dict[str, Any]
+    evaluate: dict[str, Any]
+    seed: int
+    version: int = SPEC_VERSION
+
+    @cached_property
+    def run_id(self) -> str:
+        """12 hexadecimal digits."""
+        return _id(self.as_dict())
+
+    @cached_property
+    def cell_id(self) -> str:
+        """The same for all seeds of a cell."""
+        return _id({key: value for key, value in self.as_dict().items() if key != "seed"})
+
+    @property
+    def label(self) -> str:
+        """How a person recognises the run."""
+        team = "+".join(teacher["name"] for teacher in self.team) or "no teacher"
+        parts = [self.student["name"], team, *([self.strategy["name"]] if self.strategy else []), f"seed {self.seed}"]
+        return " · ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plan(suite: Suite) -> list[RunSpec]:
+    """All runs, seeds outermost: an interrupted suite has compared everything on the seeds it finished."""
+    runs = []
+    for seed, dataset, student, team in product(suite.seeds, suite.datasets, suite.students, suite.teams):
+        strategies: list[Plugged | None] = list(suite.strategies) if len(team) > 1 else [None]
+        train = suite.train.model_dump()
+        if not team:
+            train["distill"] = 0.0
+        runs += [
+            RunSpec(
+                suite=suite.name,
+                dataset=dataset.model_dump(),
+                student=student.model_dump(),
+                team=[suite.teachers[name].model_dump() for name in team],
+                strategy=strategy.model_dump() if strategy else None,
+                objective=[term.model_dump() for term in suite.objective] if team else [],
+                train=train,
+                evaluate=suite.evaluate.model_dump(),
+                seed=seed,
+            )
+            for strategy in strategies
+        ]
+    return runs
+
+
+def _id(spec: dict[str, Any]) -> str:
+    train = {key: value for key, value in spec["train"].items() if key not in OPERATIONAL}
+    return digest_of({**spec, "train": train})[:12]

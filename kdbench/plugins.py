@@ -1,0 +1,125 @@
+"""Loads plugins from the entry-point group `kdbench` and finds what they offer."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, get_args
+
+import pluggy
+
+from kdbench import hookspecs
+from kdbench.contracts import Offer
+from kdbench.errors import KdbenchWarning, PluginError, nearest
+
+Kind = Literal["dataset", "teacher", "student", "objective", "strategy"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+HOOKS: dict[Kind, str] = {
+    "dataset": "kdbench_datasets",
+    "teacher": "kdbench_teachers",
+    "student": "kdbench_students",
+    "objective": "kdbench_objectives",
+    "strategy": "kdbench_strategies",
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An offer and who made it."""
+
+    offer: Offer[Any]
+    provider: str
+
+
+class Plugins:
+    """All plugins of this environment. One that fails to load is set aside with its error; the rest work."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager("kdbench")
+        self.manager.add_hookspecs(hookspecs)
+        self.broken: dict[str, str] = {}
+        self._offers: dict[Kind, dict[str, Listed]] = {}
+
+    def load(self, points: list[EntryPoint] | None = None) -> Plugins:
+        """Registers every entry point of the group (or those given)."""
+        for point in entry_points(group="kdbench") if points is None else points:
+            provider = f"{point.dist.name if point.dist else 'unknown'}:{point.name}"
+            try:
+                self.register(point.load(), provider)
+            except Exception as error:  # whatever a stranger's module raises must not take the others down
+                self.broken[provider] = f"{type(error).__name__}: {error}"
+        return self
+
+    def register(self, plugin: object, provider: str) -> None:
+        """Adds one plugin, a module or an object. A hook kdbench does not know is an error, not silence."""
+        self.manager.register(plugin, name=provider)
+        try:
+            self.manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            self.manager.unregister(plugin)
+            raise PluginError(f"{error}; the hooks are documented in kdbench/hookspecs.py") from error
+
+    def offers(self, kind: Kind) -> dict[str, Listed]:
+        """What is offered of one kind, by name. Raises PluginError where two providers offer the same name."""
+        if kind not in self._offers:
+            self._offers[kind] = self._collect(kind)
+        return self._offers[kind]
+
+    def _collect(self, kind: Kind) -> dict[str, Listed]:
+        found: dict[str, Listed] = {}
+        caller: pluggy.HookCaller = getattr(self.manager.hook, HOOKS[kind])
+        for implementation in caller.get_hookimpls():
+            provider = implementation.plugin_name
+            try:
+                offers: list[Any] = list(implementation.function())  # type: ignore[call-overload]
+                wrong = next((o for o in offers if not isinstance(o, Offer)), None)
+                if wrong is not None:
+                    raise PluginError(f"{HOOKS[kind]} must return Offer objects; found {wrong!r}")
+            except Exception as error:
+                self.broken[provider] = f"{type(error).__name__}: {error}"
+                continue
+            for offer in offers:
+                if offer.name in found:
+                    raise PluginError(
+                        f"two plugins offer the {kind} {offer.name!r}: {found[offer.name].provider} and {provider}; "
+                        "uninstall one or have its author rename it"
+                    )
+                found[offer.name] = Listed(offer, provider)
+        return dict(sorted(found.items()))
+
+    def find(self, kind: Kind, name: str) -> Listed:
+        """The offer of that name. Raises PluginError with the nearest name and the errors of plugins set aside."""
+        offers = self.offers(kind)
+        if name in offers:
+            return offers[name]
+        message = f"no {kind} is called {name!r}; {nearest(name, offers)}"
+        raise PluginError(message + self.broken_note())
+
+    def broken_note(self) -> str:
+        """A clause that quotes the plugins that failed to load, empty if none did."""
+        if not self.broken:
+            return ""
+        failures = "".join(f"\n    {provider}: {error}" for provider, error in sorted(self.broken.items()))
+        return f"\n  these plugins failed to load and may have offered it:{failures}"
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Calls a tracker hook; a tracker that raises is reported and does not stop the training."""
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            wanted = {name: arguments[name] for name in implementation.argnames}
+            _call_safely(implementation.function, implementation.plugin_name, wanted)
+
+
+def _call_safely(function: Callable[..., object], provider: str, arguments: dict[str, Any]) -> None:
+    try:
+        function(**arguments)
+    except Exception as error:
+        warnings.warn(f"tracker {provider} raised {type(error).__name__}: {error}", KdbenchWarning, stacklevel=3)
+
+
+@cache
+def installed() -> Plugins:
+    """The plugins of this environment, loaded once a process."""
+    return Plugins().load()

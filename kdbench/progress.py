@@ -1,0 +1,99 @@
+"""The progress display: a tracker like any other, registered by the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as TimeLeftColumn
+
+from kdbench.contracts import Progress as Where
+from kdbench.hookspecs import hookimpl
+
+
+class ProgressDisplay:
+    """A bar for each run at work, one for all; finished runs scroll up as lines. Plain lines where there is no terminal."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self.console = console
+        self.total = total
+        self.finished = 0
+        self.labels: dict[str, str] = {}
+        self.tasks: dict[str, TaskID] = {}
+        self.live = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TimeLeftColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.all = self.live.add_task("[bold]all runs", total=total, note="")
+
+    def __enter__(self) -> ProgressDisplay:
+        self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+    @hookimpl
+    def kdbench_run_started(self, run_id: str, spec: dict[str, Any]) -> None:
+        self.labels[run_id] = _label(spec)
+
+    @hookimpl
+    def kdbench_progress(self, progress: Where) -> None:
+        name = self.labels.get(progress.run_id, progress.run_id)
+        training = progress.stage == "train"
+        description = name if training else f"{name}: {progress.stage}"
+        if progress.run_id not in self.tasks:
+            self.tasks[progress.run_id] = self.live.add_task(description, total=progress.total, note="")
+        task = self.tasks[progress.run_id]
+        if self.live.tasks[self.live.task_ids.index(task)].description != description:
+            self.live.reset(task, description=description, total=progress.total)
+        self.live.update(task, completed=progress.done, total=progress.total, note=_note(progress))
+        if not training and progress.done >= progress.total:
+            self._drop(progress.run_id)
+
+    @hookimpl
+    def kdbench_run_finished(self, run_id: str, record: dict[str, Any]) -> None:
+        self._drop(run_id)
+        self.finished += 1
+        self.live.update(self.all, completed=self.finished)
+        count = f"[{self.finished}/{self.total}]".replace("[", r"\[")
+        if record["status"] == "ok":
+            seconds = sum(record["timings"].get(key, 0.0) for key in ("train", "evaluate"))
+            line = f"{count} {record['label']}  RSUM {record['metrics']['rsum']:.1f}  {duration(seconds)}"
+        else:
+            line = f"{count} {record['label']}  [red]{record['status']}[/red]: {record['reason']}"
+        self.console.print(line, highlight=False)
+
+    def _drop(self, run_id: str) -> None:
+        if run_id in self.tasks:
+            self.live.remove_task(self.tasks.pop(run_id))
+
+
+def duration(seconds: float) -> str:
+    """`95` → `1 min 35 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _label(spec: dict[str, Any]) -> str:
+    team = "+".join(teacher["name"] for teacher in spec["team"]) or "no teacher"
+    strategy = [spec["strategy"]["name"]] if spec["strategy"] else []
+    return " · ".join([spec["student"]["name"], team, *strategy, f"seed {spec['seed']}"])
+
+
+def _note(progress: Where) -> str:
+    parts = [] if progress.loss is None else [f"loss {progress.loss:.3f}"]
+    if len(progress.weights) > 1:
+        parts += [f"{name} {weight:.2f}" for name, weight in progress.weights.items()]
+    return "  ".join(parts)

@@ -1,0 +1,76 @@
+"""What a record says about the code and the machine it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("kdbench", "torch", "open_clip_torch", "timm", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages a result can depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def source(package: Path | None = None) -> dict[str, Any]:
+    """The commit of kdbench's own checkout, and whether files git tracks there differ from it.
+
+    Both are None where kdbench is not run from a checkout. Records under results/ do not make a checkout dirty: they are
+    what a run adds.
+    """
+    folder = package or Path(__file__).parent
+    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:  # installed, perhaps inside another checkout
+        return {"commit": None, "dirty": None}
+    top = _git(folder, "rev-parse", "--show-toplevel") or str(folder)
+    changes = _git(Path(top), "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")
+    return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": bool(changes)}
+
+
+def host() -> dict[str, Any]:
+    """The machine, told apart by a hash so that publishing a record does not publish a name."""
+    return {
+        "id": hashlib.sha256(platform.node().encode()).hexdigest()[:8],
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+    }
+
+
+def device_name(device: str) -> str:
+    """`cpu`, or the name of the GPU."""
+    if device.startswith("cuda"):
+        import torch
+
+        return str(torch.cuda.get_device_name(device))
+    return device
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,78 @@
+"""Embeddings to ranks to R@K, under the Karpathy protocol generalised to concepts.
+
+A query's rank is that of its best-placed positive: 1 + the number of negatives scored at least as high. A tie therefore
+counts against the model, and one that maps everything to a point scores 0, not 100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+def ranks(
+    queries: NDArray[Any],
+    candidates: NDArray[Any],
+    query_concepts: Ints,
+    candidate_concepts: Ints,
+    chunk: int = 1024,
+) -> NDArray[np.int32]:
+    """Rank from 1 of the best-placed positive of each query, [Q].
+
+    `queries` [Q, d] and `candidates` [C, d] are compared by inner product, `chunk` queries at a time. Raises ValueError
+    on embeddings that are not finite (a NaN compares false with everything and would rank first) and on a query that
+    has no positive.
+    """
+    if not (np.isfinite(queries).all() and np.isfinite(candidates).all()):
+        raise ValueError("embeddings hold values that are not finite")
+    result = np.empty(len(queries), dtype=np.int32)
+    for start in range(0, len(queries), chunk):
+        stop = start + chunk
+        scores = queries[start:stop].astype(np.float32) @ candidates.astype(np.float32).T
+        result[start:stop] = ranks_from_scores(scores, query_concepts[start:stop], candidate_concepts)
+    return result
+
+
+def ranks_from_scores(scores: NDArray[Any], query_concepts: Ints, candidate_concepts: Ints) -> NDArray[np.int32]:
+    """The same from a score matrix [Q, C]."""
+    positive = query_concepts[:, None] == candidate_concepts[None, :]
+    if not positive.any(axis=1).all():
+        orphan = int(np.flatnonzero(~positive.any(axis=1))[0])
+        raise ValueError(f"query {orphan} (concept {query_concepts[orphan]}) has no matching candidate")
+    best = np.where(positive, scores, -np.inf).max(axis=1, keepdims=True)
+    better: NDArray[np.int32] = ((scores >= best) & ~positive).sum(axis=1).astype(np.int32)
+    return better + np.int32(1)
+
+
+def recall(ranks: NDArray[Any], k: int) -> float:
+    """R@K: the share of queries whose rank is at most `k`, 0 to 1."""
+    return float((ranks <= k).mean())
+
+
+def retrieval_metrics(text_ranks: NDArray[Any], image_ranks: NDArray[Any], recall_at: Sequence[int]) -> dict[str, float]:
+    """R@K both ways under CLIP_benchmark's names (shares), RSUM (their sum in percent) and mean recall (its mean).
+
+    `text_ranks` are those of texts retrieved by images (i2t, `text_retrieval_recall@K`), `image_ranks` those of images
+    retrieved by texts (t2i, `image_retrieval_recall@K`).
+    """
+    metrics = {f"image_retrieval_recall@{k}": recall(image_ranks, k) for k in recall_at}
+    metrics |= {f"text_retrieval_recall@{k}": recall(text_ranks, k) for k in recall_at}
+    total = 100 * sum(metrics.values())
+    return metrics | {"rsum": total, "mean_recall": total / len(metrics)}
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks both ways: `text` of texts retrieved by images [N] (i2t), `image` of images retrieved by texts [M] (t2i)."""
+
+    text: NDArray[np.int32]
+    image: NDArray[np.int32]
+
+    def metrics(self, recall_at: list[int]) -> dict[str, float]:
+        return retrieval_metrics(self.text, self.image, recall_at)

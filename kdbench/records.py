@@ -1,0 +1,136 @@
+"""Records: one small JSON file a run, its ranks beside it. Everything shown later is derived from these again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kdbench.cache import file_digest
+from kdbench.errors import RecordError
+from kdbench.ranks import Ranks
+
+Status = Literal["ok", "skipped", "failed", "diverged"]
+DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; the others may go better next time
+
+
+class Record(BaseModel):
+    """What is known of one run. Metrics of retrieval are shares under CLIP_benchmark's names; `rsum` is in percent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1] = 1
+    run_id: str
+    cell_id: str
+    label: str
+    status: Status
+    reason: str = ""  # of any status but ok
+    spec: dict[str, Any]
+    metrics: dict[str, float] = {}  # on the test split
+    validation: dict[str, float] = {}  # of the best epoch, which is the one ranked
+    best_epoch: int | None = None
+    steps: int | None = None
+    weights: dict[str, float] = {}  # mean over all steps, by teacher
+    sizes: dict[str, int] = {}  # images, captions and concepts of the test split
+    dataset_digest: str | None = None
+    licence: str | None = None
+    ranks_sha256: str | None = None
+    timings: dict[str, float] = {}  # seconds: teacher (shared by every run with the same teachers), train, evaluate
+    versions: dict[str, str]
+    commit: str | None
+    dirty: bool | None
+    host: dict[str, Any]
+    device: str
+    threads: int
+    started: str
+    finished: str
+
+
+def record_path(results: Path, suite: str, run_id: str) -> Path:
+    return results / suite / f"{run_id}.json"
+
+
+def ranks_path(record: Path) -> Path:
+    return record.with_suffix(".ranks.npz")
+
+
+def write_ranks(record: Path, ranks: Ranks) -> str:
+    """Writes the ranks that belong to a record and returns the file's sha256."""
+    path = ranks_path(record)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        np.savez_compressed(stream, text=_small(ranks.text), image=_small(ranks.image))
+    os.replace(partial, path)
+    return file_digest(path)
+
+
+def read_ranks(record: Path) -> Ranks:
+    """Raises RecordError where the file is missing, damaged, or not the one the record was written with."""
+    path = ranks_path(record)
+    expected = read_record(record).ranks_sha256
+    try:
+        if file_digest(path) != expected:
+            raise RecordError(f"{path}: its sha256 is not the one its record holds")
+        with np.load(path, allow_pickle=False) as arrays:
+            return Ranks(text=arrays["text"].astype(np.int32), image=arrays["image"].astype(np.int32))
+    except (OSError, ValueError, KeyError) as error:
+        raise RecordError(f"{path}: cannot be read ({error})") from error
+
+
+def write_record(results: Path, record: Record) -> Path:
+    """Written whole or not at all."""
+    path = record_path(results, record.spec["suite"], record.run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    partial.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """Raises RecordError, naming the file and the field."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise RecordError(f"{path}: not a record: {where}: {first['msg']}") from error
+
+
+def find_records(paths: Iterable[Path]) -> list[Path]:
+    """Record files among files and folders, folders searched through. Raises RecordError where a path does not exist."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(path.rglob("*.json"))
+        elif path.exists():
+            found.append(path)
+        else:
+            raise RecordError(f"{path}: no such file or folder")
+    return [path for path in found if _is_record(path)]
+
+
+def _is_record(path: Path) -> bool:
+    """Run ids name record files; other JSON files may lie beside them."""
+    stem = path.stem
+    return len(stem) == 12 and all(c in "0123456789abcdef" for c in stem)
+
+
+def recorded(results: Path, suite: str, run_id: str) -> Record | None:
+    """The record of a run, None where there is none or it cannot be read (the run is then done again)."""
+    path = record_path(results, suite, run_id)
+    try:
+        return read_record(path) if path.exists() else None
+    except RecordError:
+        return None
+
+
+def _small(ranks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return ranks.astype(np.uint16 if ranks.max(initial=0) < 2**16 else np.uint32)

@@ -1,0 +1,187 @@
+"""From a RunSpec to a Record: the spine of kdbench, and the file to read first."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from kdbench.cache import Cache
+from kdbench.contracts import Progress, Strategy, Student
+from kdbench.dataset import CachedDataset
+from kdbench.embed import encode_split, rank_split
+from kdbench.errors import Diverged, KdbenchError, Skip
+from kdbench.lesson import hear
+from kdbench.plan import RunSpec
+from kdbench.plugins import Plugins
+from kdbench.provenance import device_name, host, source, versions
+from kdbench.records import DONE, Record, Status, record_path, write_ranks, write_record
+from kdbench.suite import Evaluate, Train
+from kdbench.team import Team
+from kdbench.train import train
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where runs are executed: plugins, folders, device, and who is told about progress."""
+
+    plugins: Plugins
+    cache: Cache
+    results: Path
+    device: str = "cpu"
+    on_progress: Callable[[Progress], None] = field(default=_ignore)
+    on_epoch: Callable[[str, int, dict[str, float]], None] = field(default=_ignore)
+
+    def build(self, kind: Any, spec: dict[str, Any]) -> Any:
+        """Builds the plugin that a spec names."""
+        return self.plugins.find(kind, spec["use"]).offer.build(**spec["params"])
+
+    def open(self, dataset: dict[str, Any], run_id: str) -> CachedDataset:
+        """The dataset of a spec, reporting its work as that run's."""
+
+        def report(stage: str, done: int, total: int) -> None:
+            self.on_progress(Progress(run_id, stage, done, total))
+
+        return CachedDataset(self.build("dataset", dataset), self.cache, self.device, report)
+
+
+def record_of(spec: RunSpec, bench: Bench, status: Status, reason: str, started: str, **outcome: Any) -> Record:
+    """Writes what became of a run."""
+    record = Record(
+        run_id=spec.run_id,
+        cell_id=spec.cell_id,
+        label=spec.label,
+        status=status,
+        reason=reason,
+        spec=spec.as_dict(),
+        versions=versions(),
+        host=host(),
+        device=device_name(bench.device),
+        threads=torch.get_num_threads(),
+        started=started,
+        finished=now(),
+        **source(),
+        **outcome,
+    )
+    write_record(bench.results, record)
+    return record
+
+
+def execute(spec: RunSpec, bench: Bench) -> Record:
+    """Runs `spec` and writes its record, whatever happens; only an interrupt leaves none.
+
+    Same seed, same initial weights, same batches: the student is built right after seeding, before anything a team or a
+    strategy brings. The test split is opened on the last lines of `_outcome` and nowhere else.
+    """
+    started = now()
+    status: Status = "ok"
+    reason = ""
+    outcome: dict[str, Any] = {}
+    try:
+        outcome = _outcome(spec, bench)
+    except Skip as error:
+        status, reason = "skipped", str(error)
+    except Diverged as error:
+        status, reason = "diverged", str(error)
+    except KdbenchError as error:
+        status, reason = "failed", str(error)
+    except Exception as error:
+        traceback.print_exc()
+        status, reason = "failed", f"{type(error).__name__}: {error}"
+    record = record_of(spec, bench, status, reason, started, **outcome)
+    if status in DONE:
+        shutil.rmtree(bench.cache.scratch(spec.run_id), ignore_errors=True)
+    return record
+
+
+def prepare(dataset: dict[str, Any], teacher: dict[str, Any], bench: Bench, task_id: str) -> None:
+    """Makes a teacher's embeddings ahead of the runs that share them."""
+    hear(teacher, bench.open(dataset, task_id), bench.plugins)
+
+
+def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
+    dataset = bench.open(spec.dataset, spec.run_id)
+    settings, evaluate = Train(**spec.train), Evaluate(**spec.evaluate)
+    voices = [hear(teacher, dataset, bench.plugins) for teacher in spec.team]
+    teacher_seconds = sum(dataset.seconds.values())
+
+    torch.manual_seed(spec.seed)
+    student: Student = bench.build("student", spec.student)
+    data, validation = (encode_split(dataset, student, name) for name in ("train", "validation"))
+    terms = [(term["coefficient"], bench.build("objective", term)) for term in spec.objective]
+    team = Team(voices, terms, student.width, spec.seed, bench.device) if voices else None
+    strategy: Strategy | None = bench.build("strategy", spec.strategy) if spec.strategy else None
+
+    def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
+        bench.on_progress(Progress(spec.run_id, "train", step, steps, loss, weights))
+
+    trained = train(
+        student,
+        data,
+        validation,
+        settings,
+        evaluate,
+        spec.seed,
+        bench.device,
+        team,
+        strategy,
+        checkpoint=bench.cache.scratch(spec.run_id) / "checkpoint.safetensors",
+        on_step=on_step,
+        on_epoch=lambda epoch, metrics: bench.on_epoch(spec.run_id, epoch, metrics),
+    )
+
+    started = time.perf_counter()
+    test = encode_split(dataset, student, "test")
+    ranks = rank_split(student, test, evaluate.batch_size, bench.device)
+    evaluate_seconds = time.perf_counter() - started
+    ranks_sha256 = write_ranks(record_path(bench.results, spec.suite, spec.run_id), ranks)
+    _keep_weights(student, spec, ranks_sha256, bench)
+    return {
+        "metrics": ranks.metrics(evaluate.recall_at),
+        "validation": trained.validation,
+        "best_epoch": trained.best_epoch,
+        "steps": trained.steps,
+        "weights": trained.weights,
+        "sizes": {
+            "images": len(test.images),
+            "captions": len(test.texts),
+            "concepts": len(set(test.image_concepts.tolist())),
+        },
+        "dataset_digest": dataset.digest,
+        "licence": dataset.source.licence,
+        "ranks_sha256": ranks_sha256,
+        "timings": {
+            "teacher": round(teacher_seconds, 3),
+            "train": round(trained.seconds, 3),
+            "evaluate": round(evaluate_seconds, 3),
+        },
+    }
+
+
+def _keep_weights(student: Student, spec: RunSpec, ranks_sha256: str, bench: Bench) -> None:
+    """The trained student goes to the cache, from where it can be exported; records stay small.
+
+    The ranks are part of its key: the weights found for a record are those that gave its figures.
+    """
+
+    def make(folder: Path) -> None:
+        state = cast(nn.Module, student.module).state_dict()
+        save_file({name: value.cpu().contiguous() for name, value in state.items()}, folder / "weights.safetensors")
+
+    bench.cache.entry("students", {"run_id": spec.run_id, "ranks": ranks_sha256}, make)
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,51 @@
+"""The JSON Schema of suite files, with the parameters of every installed plugin, so that editors complete them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kdbench.params import nested_uses, params_model
+from kdbench.plugins import KINDS, Kind, Plugins
+from kdbench.suite import SuiteFile
+
+
+def json_schema(plugins: Plugins) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12). Wherever a suite names a plugin, one alternative for each that is installed."""
+    schema = SuiteFile.model_json_schema()
+    definitions = schema.setdefault("$defs", {})
+    for kind in KINDS:
+        names = []
+        for name in plugins.offers(kind):
+            definitions[f"{kind}:{name}"] = _offer_schema(kind, name, plugins)
+            names.append(name)
+        alternatives = [{"$ref": f"#/$defs/{kind}:{name}"} for name in names]
+        definitions[kind] = {"anyOf": [{"enum": names}, *alternatives]}
+    resolved = _resolve(schema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "kdbench suite", **resolved}
+
+
+def _offer_schema(kind: Kind, name: str, plugins: Plugins) -> dict[str, Any]:
+    offer = plugins.find(kind, name).offer
+    schema = params_model(offer).model_json_schema(ref_template="#/$defs/{model}")
+    for parameter, mark in nested_uses(offer).items():
+        schema["properties"][parameter] = {"$ref": f"#/$defs/{mark.kind}"}
+    properties: dict[str, Any] = {"use": {"const": name, "description": offer.summary}}
+    if kind != "teacher":
+        properties["name"] = {"type": "string", "description": "A label; defaults to `use`."}
+    if kind == "objective":
+        properties["coefficient"] = {"type": "number", "default": 1.0}
+    schema["properties"] = properties | schema.get("properties", {})
+    schema["required"] = ["use", *schema.get("required", [])]
+    schema["title"] = f"{kind} {name}"
+    return schema
+
+
+def _resolve(node: Any) -> Any:
+    """Replaces each place marked with a kind by a reference to its alternatives."""
+    if isinstance(node, list):
+        return [_resolve(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "x-kdbench-kind" in node:
+        return {"$ref": f"#/$defs/{node['x-kdbench-kind']}", "description": node.get("description", "")}
+    return {key: _resolve(value) for key, value in node.items()}

@@ -1,0 +1,71 @@
+"""Carries out a plan: leaves out what is recorded, hands the rest to an engine, tells trackers what happens."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kdbench.contracts import Progress
+from kdbench.engines.local import LocalEngine, default_jobs
+from kdbench.errors import KdbenchWarning
+from kdbench.plan import RunSpec
+from kdbench.plugins import Plugins
+from kdbench.records import DONE, Record, recorded
+
+
+@dataclass
+class Session:
+    """One `kdbench run`."""
+
+    plugins: Plugins
+    results: Path
+    cache: Path
+    device: str = "auto"
+    jobs: int | None = None
+    records: dict[str, Record] = field(default_factory=dict)  # by run id, of this plan
+    logs: dict[str, str] = field(default_factory=dict)  # what failed runs printed
+
+    def pending(self, specs: list[RunSpec]) -> list[RunSpec]:
+        """The runs still to be done; records of the others are taken in. Failed and skipped runs are tried again."""
+        todo = []
+        for spec in specs:
+            record = recorded(self.results, spec.suite, spec.run_id)
+            if record and record.status in DONE:
+                self.records[spec.run_id] = record
+            else:
+                todo.append(spec)
+        return todo
+
+    def carry_out(self, specs: list[RunSpec]) -> None:
+        """Executes runs; each ends with a record, a crash too."""
+        jobs = self.jobs or default_jobs(self.device)
+        LocalEngine(self.results, self.cache, self.device, jobs, self._on_event).run(specs)
+
+    def _on_event(self, spec: RunSpec | None, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "progress":
+            self.plugins.notify("kdbench_progress", progress=Progress(**event["progress"]))
+        elif kind == "warning":
+            warnings.warn(event["message"], KdbenchWarning, stacklevel=2)
+        elif kind == "epoch":
+            self.plugins.notify(
+                "kdbench_epoch_finished", run_id=event["run_id"], epoch=event["epoch"], metrics=event["metrics"]
+            )
+        elif spec is None:
+            warnings.warn(f"a teacher's preparation ended: {event['reason']}", KdbenchWarning, stacklevel=2)
+        elif kind == "started":
+            self.plugins.notify("kdbench_run_started", run_id=spec.run_id, spec=spec.as_dict())
+        else:
+            record = Record(**event["record"]) if kind == "finished" else self._record_crash(spec, event["reason"])
+            self.records[spec.run_id] = record
+            self.logs[spec.run_id] = event["log"]
+            self.plugins.notify("kdbench_run_finished", run_id=spec.run_id, record=record.model_dump(mode="json"))
+
+    def _record_crash(self, spec: RunSpec, reason: str) -> Record:
+        from kdbench.cache import Cache
+        from kdbench.run import Bench, now, record_of
+
+        device = "cpu" if self.device == "auto" else self.device
+        return record_of(spec, Bench(self.plugins, Cache(self.cache), self.results, device), "failed", reason, now())

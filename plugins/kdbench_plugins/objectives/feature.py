@@ -1,0 +1,36 @@
+"""`feature`: the student's embeddings, projected, meet the teacher's. CLIP-KD's FD (Yang et al., CVPR 2024)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdbench import Objective, Offer, Pairs, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module, ModuleList
+
+
+class Feature:
+    """‖P v − v_t‖² + ‖P' u − u_t‖² per sample, on unit vectors, with a linear map for each tower.
+
+    The projections P v and P' u are normalised again, so that the loss lies between 0 and 8 whatever the widths. (CLIP-KD
+    averages over the width instead and weighs the result 2000.)
+    """
+
+    def head(self, student_width: int, teacher_width: int) -> Module:
+        from torch import nn
+
+        return nn.ModuleList([nn.Linear(student_width, teacher_width, bias=False) for _ in range(2)])
+
+    def losses(self, student: Pairs, teacher: Pairs, head: ModuleList) -> Tensor:
+        from torch.nn.functional import normalize
+
+        image = normalize(head[0](student.image), dim=1) - teacher.image
+        text = normalize(head[1](student.text), dim=1) - teacher.text
+        return image.square().sum(dim=1) + text.square().sum(dim=1)
+
+
+@hookimpl
+def kdbench_objectives() -> list[Offer[Objective]]:
+    return [Offer("feature", Feature, "squared distance of projected embeddings (CLIP-KD's FD)")]

@@ -1,0 +1,85 @@
+"""`ammkd`: AMMKD's gradient-diversity weighting (arXiv 2509.00039), by way of AE-KD (Du et al., NeurIPS 2020).
+
+A reconstruction: AMMKD's text beyond the abstract is not openly available; its wording and the sister paper by the same
+first authors point to AE-KD's quadratic programme, which is what is built here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from kdbench import Offer, Signal, Skip, Strategy, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+class Ammkd:
+    """w = argmin ½‖Σ_t w_t g_t‖² subject to Σw = 1 and 0 ≤ w_t ≤ C.
+
+    g_t is the gradient of teacher t's mean loss at the student's embeddings, both towers flattened together. This is the
+    dual of AE-KD's programme with tolerance C: 1/T gives equal weights, 1 gives MGDA. With `normalize: l2` the programme
+    sees unit gradients and w_t is divided by ‖g_t‖, renormalised and capped again. Raises Skip where C < 1/T.
+    """
+
+    def __init__(self, *, C: Annotated[float, Field(gt=0, le=1)] = 0.6, normalize: Literal["none", "l2"] = "none") -> None:
+        self.cap = C
+        self.normalize = normalize
+
+    def weigh(self, signal: Signal) -> Tensor:
+        import torch
+
+        teachers = len(signal.teachers)
+        if self.cap * teachers < 1 - 1e-12:
+            raise Skip(f"ammkd: C = {self.cap} is below 1/{teachers}, so no weights of {teachers} teachers sum to 1")
+        if self.cap * teachers <= 1 + 1e-12:  # only equal weights are left, and no gradient is needed to see it
+            return signal.losses.new_full((teachers,), 1 / teachers)
+        gramian = signal.gramian
+        if not torch.isfinite(gramian).all():  # the loss is about to be found not finite
+            return signal.losses.new_full((teachers,), 1 / teachers)
+        weights = weights_from_gramian(gramian.double().cpu().numpy(), self.cap, self.normalize)
+        return torch.from_numpy(weights).to(signal.losses)
+
+
+def weights_from_gramian(gramian: NDArray[Any], cap: float, normalize: Literal["none", "l2"]) -> NDArray[np.float64]:
+    """The weights [T] for a Gramian [T, T], float64."""
+    import numpy as np
+
+    from kdbench_plugins.strategies.box_qp import solve
+
+    norms = np.sqrt(np.diagonal(gramian))
+    if normalize == "none" or not norms.all():  # a teacher without gradient has no direction to normalise
+        return solve(gramian, cap)
+    weights = solve(gramian / np.outer(norms, norms), cap) / norms
+    return capped(weights / weights.sum(), cap)
+
+
+def capped(weights: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
+    """Weights in proportion to those given, none above `cap`, summing to 1: what a cap cuts off goes to the others."""
+    import numpy as np
+
+    result = weights.copy()
+    held = np.zeros(len(weights), dtype=bool)
+    while (result > cap + 1e-15).any():
+        held |= result > cap
+        rest = weights[~held].sum()
+        result = np.where(held, cap, weights * (1 - cap * held.sum()) / rest if rest > 0 else 0.0)
+        if rest <= 0:  # all that was left had no weight: share what remains
+            result[~held] = (1 - cap * held.sum()) / max(1, (~held).sum())
+            break
+    return result
+
+
+@hookimpl
+def kdbench_strategies() -> list[Offer[Strategy]]:
+    return [
+        Offer(
+            "ammkd",
+            Ammkd,
+            "gradient-diversity weights, box-constrained min-norm (AMMKD by way of AE-KD; reconstruction)",
+        )
+    ]

@@ -1,0 +1,23 @@
+"""`equal`: every teacher has the same voice (U-Ensemble, AVER)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdbench import Offer, Signal, Strategy, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Equal:
+    """w_t = 1/T."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        teachers = len(signal.teachers)
+        return signal.losses.new_full((teachers,), 1 / teachers)
+
+
+@hookimpl
+def kdbench_strategies() -> list[Offer[Strategy]]:
+    return [Offer("equal", Equal, "the same weight for every teacher")]

