@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kdbench.errors import KdbenchError, nearest
+from kdbench.errors import KdbenchError, KdbenchWarning, nearest
 
 if TYPE_CHECKING:
     from kdbench.plan import RunSpec
@@ -229,11 +230,17 @@ def cache_clear(cache: CacheRoot = None, yes: Annotated[bool, typer.Option("--ye
 
 def main() -> None:
     """The `kdbench` command. Errors that are the user's to mend come without a traceback and exit with 2."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except KdbenchError as error:
         typer.secho(str(error), fg="red", err=True)
         sys.exit(2)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    if issubclass(category, KdbenchWarning):
+        _say(f"warning: {message}")
 
 
 def _plugins() -> Any:

@@ -19,6 +19,7 @@ class ProgressDisplay:
         self.console = console
         self.total = total
         self.finished = 0
+        self.said: set[str] = set()
         self.labels: dict[str, str] = {}
         self.tasks: dict[str, TaskID] = {}
         self.live = Progress(
@@ -50,6 +51,8 @@ class ProgressDisplay:
         name = self.labels.get(progress.run_id, progress.run_id)
         training = progress.stage == "train"
         description = name if training else f"{name}: {progress.stage}"
+        if not self.console.is_terminal:
+            self._say_once(description)
         if progress.run_id not in self.tasks:
             self.tasks[progress.run_id] = self.live.add_task(description, total=progress.total, note="")
         task = self.tasks[progress.run_id]
@@ -71,6 +74,12 @@ class ProgressDisplay:
         else:
             line = f"{count} {record['label']}  [red]{record['status']}[/red]: {record['reason']}"
         self.console.print(line, highlight=False)
+
+    def _say_once(self, description: str) -> None:
+        """Without a terminal there are no bars; a line for each stage tells that something is going on."""
+        if description not in self.said:
+            self.said.add(description)
+            self.console.print(f"… {description}", highlight=False)
 
     def _drop(self, run_id: str) -> None:
         if run_id in self.tasks:

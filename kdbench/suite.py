@@ -32,7 +32,7 @@ class Train(Block):
     clip_norm: Positive = Field(default=1.0, description="Largest norm of the student's gradient.")
     distill: NotNegative = Field(default=1.0, description="λ: weight of the teachers' losses beside the task loss.")
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto: bf16 where a GPU has it.")
-    checkpoint_every: Count = Field(default=100, description="Steps between checkpoints; epoch ends with a validation too.")
+    checkpoint_every: Count = Field(default=100, description="Steps between checkpoints; epoch ends have one too.")
 
 
 class Evaluate(Block):

@@ -94,11 +94,9 @@ def train(
             on_step(state.step, loop.steps, loss, dict(zip(loop.names, weights, strict=True)))
 
         epoch, place = divmod(state.step, loop.batches.per_epoch)
-        validated = False
         if place == 0:
             metrics: dict[str, float] = {}
             if epoch % evaluate.every == 0 or epoch == settings.epochs:
-                validated = True
                 metrics = rank_split(student, validation, evaluate.batch_size, device).metrics(evaluate.recall_at)
                 if not state.validation or metrics["mean_recall"] > state.validation["mean_recall"]:
                     state.best_epoch, state.validation, best = epoch, metrics, loop.student_state()
@@ -106,7 +104,7 @@ def train(
             if on_epoch:
                 on_epoch(epoch, {"loss": state.epoch_loss, **metrics})
             state.epoch_loss = 0.0
-        if validated or state.step % settings.checkpoint_every == 0:
+        if place == 0 or state.step % settings.checkpoint_every == 0:
             state.seconds = time.perf_counter() - started
             save()
     state.seconds = time.perf_counter() - started

@@ -91,7 +91,8 @@ class _Process:
     def __init__(self, engine: LocalEngine) -> None:
         # One thread each, and waiting threads that sleep: processes that share cores must not spin on them.
         environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
-        self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+        # "a": the worker writes at the end, wherever this end of the shared file has been read
+        self.log: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kdbench.engines.worker"],
             stdin=subprocess.PIPE,

@@ -1,0 +1,132 @@
+"""A tiny suite with tiny plugins of its own, and records without training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import Field
+
+from kdbench import Dataset, KdbenchError, Objective, Offer, Split, SplitName, Student, Teacher, Uses, hookimpl
+from kdbench.plan import RunSpec
+from kdbench.plugins import Plugins
+from kdbench.records import Record
+from kdbench_plugins.strategies import ammkd, equal, fixed
+
+SUITE = """\
+name: tiny
+seeds: [0, 1]
+datasets:
+  - use: shapes
+students:
+  - use: pebble
+teachers:
+  a: {use: lens, focal: 35.0}
+  b: {use: lens, focal: 50.0}
+teams:
+  - []
+  - [a]
+  - [a, b]
+strategies:
+  - equal
+  - {use: ammkd, C: 0.6}
+objective:
+  - {use: cosine}
+train: {epochs: 2, batch_size: 8}
+evaluate: {recall_at: [1, 5]}
+"""
+
+
+class Sealed(Sequence[NDArray[np.uint8]]):
+    """Images that nobody may look at."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: Any) -> Any:
+        raise AssertionError(f"image {index} was decoded")
+
+
+class Shapes:
+    """40 images for training, 12 for validation, 10 for test, each with one caption."""
+
+    size = 8
+    licence = "CC0"
+
+    def __init__(self, *, colours: Annotated[int, Field(ge=1, le=9)] = 3, folder: str = "here") -> None:
+        if folder != "here":
+            raise KdbenchError(f"{folder}: no shapes are there; draw some first")
+        self.fingerprint = f"shapes-{colours}"
+
+    def split(self, name: SplitName) -> Split:
+        count = {"train": 40, "validation": 12, "test": 10}[name]
+        return Split(Sealed(count), [f"shape {i}" for i in range(count)], np.arange(count), np.arange(count))
+
+
+def lens(*, focal: float, coated: bool = False) -> Teacher:
+    raise AssertionError("a teacher was built")
+
+
+def tutor(*, student: Annotated[dict[str, Any], Uses("student")], lessons: Annotated[int, Field(ge=1)] = 3) -> Teacher:
+    raise AssertionError("a teacher was built")
+
+
+def pebble(*, width: int = 8, shade: int | str = "grey") -> Student:
+    raise AssertionError("a student was built")
+
+
+def cosine(*, power: float = 1.0) -> Objective:
+    raise AssertionError("an objective was built")
+
+
+class Tiny:
+    """A plugin of everything but strategies."""
+
+    @hookimpl
+    def kdbench_datasets(self) -> list[Offer[Dataset]]:
+        return [Offer("shapes", Shapes, "squares and circles")]
+
+    @hookimpl
+    def kdbench_teachers(self) -> list[Offer[Teacher]]:
+        return [Offer("lens", lens), Offer("tutor", tutor)]
+
+    @hookimpl
+    def kdbench_students(self) -> list[Offer[Student]]:
+        return [Offer("pebble", pebble)]
+
+    @hookimpl
+    def kdbench_objectives(self) -> list[Offer[Objective]]:
+        return [Offer("cosine", cosine)]
+
+
+@pytest.fixture
+def plugins() -> Plugins:
+    """Tiny plugins and the real strategies."""
+    found = Plugins()
+    found.register(Tiny(), "tests:tiny")
+    for module in (equal, fixed, ammkd):
+        found.register(module, f"kdbench:{module.__name__.rpartition('.')[2]}")
+    return found
+
+
+@pytest.fixture
+def suite_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes the tiny suite, parts of it replaced: `suite_file(("seeds: [0, 1]", "seeds: [0]"))`."""
+
+    def write(*edits: tuple[str, str]) -> Path:
+        text = SUITE
+        for old, new in edits:
+            assert text.count(old) == 1, f"{old!r} is not in the suite exactly once"
+            text = text.replace(old, new)
+        path = tmp_path / "suite.yaml"
+        path.write_text(text)
+        return path
+
+    return write

@@ -1,0 +1,198 @@
+"""The main job on the real data and weights: the quickstart suite, shortened by overrides, through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHORT = [
+    "train.epochs=2",
+    "evaluate.every=1",
+    *(f"teachers.{name}.{setting}" for name in ("lite0", "lite2") for setting in ("resolution=32", "epochs=4")),
+]
+
+
+def kdbench(*arguments: str, cwd: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kdbench", *arguments]
+    environment = os.environ | {"KDBENCH_CACHE": str(cache), "COLUMNS": "200"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
+
+
+def run(folder: Path, cache: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+    return kdbench("run", str(ROOT / "suites/quickstart.yaml"), *SHORT, *extra, cwd=folder, cache=cache)
+
+
+def ranks_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "results/quickstart").glob("*.ranks.npz"))}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, subprocess.CompletedProcess[str]]:
+    """The shortened suite, run once from an empty cache: its folder, its cache, what it printed."""
+    folder, cache = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("cache")
+    done = run(folder, cache)
+    assert done.returncode == 0, done.stderr
+    return folder, cache, done
+
+
+def test_leaderboard_has_every_row(first: tuple[Path, Path, subprocess.CompletedProcess[str]]) -> None:
+    _, _, done = first
+    table = done.stdout
+    assert "RSUM" in table
+    for teachers, strategy in [
+        ("none", "–"),
+        ("lite0", "–"),
+        ("lite2", "–"),
+        ("lite0 + lite2", "equal"),
+        ("lite0 + lite2", "ammkd"),
+    ]:
+        rows = [line for line in table.splitlines() if f"  {teachers} " in line and f" {strategy} " in line]
+        assert rows, f"no row for {teachers}, {strategy} in\n{table}"
+
+
+def test_records_hold_what_a_reader_needs(first: tuple[Path, Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, _, _ = first
+    records = [json.loads(path.read_text()) for path in (folder / "results/quickstart").glob("*.json")]
+    assert len(records) == 5
+    assert {record["status"] for record in records} == {"ok"}
+    assert len({record["dataset_digest"] for record in records}) == 1
+    for record in records:
+        assert record["metrics"]["rsum"] == pytest.approx(
+            100 * sum(value for name, value in record["metrics"].items() if "recall@" in name)
+        )
+        assert set(record["timings"]) == {"teacher", "train", "evaluate"}
+        assert sum(record["weights"].values()) == pytest.approx(1.0 if record["spec"]["team"] else 0.0, abs=1e-5)
+        assert record["timings"]["teacher"] > 0 or not record["spec"]["team"]
+
+
+def test_second_run_executes_nothing(first: tuple[Path, Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, cache, done = first
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    started = time.perf_counter()
+    again = run(folder, cache)
+    seconds = time.perf_counter() - started
+    assert again.returncode == 0
+    assert "All 5 runs are recorded" in again.stderr
+    assert again.stdout == done.stdout
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert seconds < 4
+
+
+def test_same_spec_from_an_empty_cache_gives_the_same_ranks(
+    first: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Teachers are trained and encoded again too; their float16 embeddings have the same digests."""
+    folder, cache, _ = first
+    again, empty = tmp_path / "again", tmp_path / "cache"
+    again.mkdir()
+    done = run(again, empty, "teams=[[], [lite0, lite2]]", "strategies=[{use: ammkd, C: 0.6}]")
+    assert done.returncode == 0, done.stderr
+    expected, found = ranks_of(folder), ranks_of(again)
+    assert len(found) == 2
+    assert all(found[name] == expected[name] for name in found)
+    digests = [
+        {m.parent.name: json.loads(m.read_text())["files"] for m in root.glob("encodings/*/manifest.json")}
+        for root in (cache, empty)
+    ]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("strategy", ["ammkd", "random"])
+def test_killed_run_resumes_to_identical_ranks(
+    first: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path, strategy: str
+) -> None:
+    """SIGKILL to the whole process group at a random moment after the first checkpoint, then the same command again."""
+    _, cache, _ = first
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    calm.mkdir()
+    killed.mkdir()
+    extra = ["teams=[[lite0, lite2]]", f"strategies=[{strategy}]", "train.epochs=3", "train.checkpoint_every=2"]
+    assert run(calm, cache, *extra).returncode == 0
+    scratch = cache / "scratch"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kdbench", "run", str(ROOT / "suites/quickstart.yaml"), *SHORT, *extra],
+        cwd=killed,
+        env=os.environ | {"KDBENCH_CACHE": str(cache)},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list(scratch.glob("*/checkpoint.safetensors")):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(random.uniform(0, 4))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list(scratch.glob("*/checkpoint.safetensors")), "killed too late to show anything"
+    assert not ranks_of(killed)
+    again = run(killed, cache, *extra)
+    assert again.returncode == 0, again.stderr
+    assert ranks_of(killed) == ranks_of(calm)
+    assert len(ranks_of(calm)) == 1
+    for path in (calm / "results/quickstart").glob("*.ranks.npz"):
+        with np.load(path, allow_pickle=False) as arrays:
+            assert arrays["text"].min() >= 1
+
+
+def test_check_finds_mistakes_before_anything_is_made(tmp_path: Path) -> None:
+    done = kdbench("check", str(ROOT / "suites/quickstart.yaml"), "students.0.config=5", cwd=tmp_path, cache=tmp_path / "cache")
+    assert done.returncode == 2
+    assert "students[0].config" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "cache").exists()
+
+
+def test_example_plugin_in_a_fresh_environment(
+    first: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Both distributions are built, installed into a new environment, and a suite names the new strategy.
+
+    The heavy dependencies are lent by this environment through a path file, which does not lend its kdbench: an editable
+    install is itself a path file, and those are read in an environment's own folder only.
+    """
+    _, cache, _ = first
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = environment / "bin/python"
+    wheels = tmp_path / "wheels"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    for project in (ROOT, ROOT / "plugins/example"):
+        subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(project)], check=True)
+    files = [str(path) for path in wheels.glob("*.whl")]
+    assert len(files) == 2
+    subprocess.run([str(python), "-m", "pip", "--quiet", "install", "--no-deps", "--no-index", *files], check=True)
+    (own,) = environment.glob("lib/python*/site-packages")
+    lent = Path(np.__file__).parents[1]
+    (own / "lent.pth").write_text(f"{lent}\n")
+
+    def inside(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(environment / "bin/kdbench"), *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"KDBENCH_CACHE": str(cache), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    where = subprocess.run([str(python), "-c", "import kdbench; print(kdbench.__file__)"], capture_output=True, text=True)
+    assert str(own) in where.stdout, f"{where.stdout}{where.stderr}"
+    listed = inside("plugins", "strategy").stdout
+    assert "loudest" in listed
+    assert "kdbench-example:loudest" in listed
+    suite = str(ROOT / "suites/quickstart.yaml")
+    done = inside("run", suite, *SHORT, "teams=[[lite0, lite2]]", "strategies=[loudest]")
+    assert done.returncode == 0, done.stderr
+    assert "loudest" in done.stdout
