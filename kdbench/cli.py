@@ -230,7 +230,7 @@ def cache_clear(cache: CacheRoot = None, yes: Annotated[bool, typer.Option("--ye
 
 def main() -> None:
     """The `kdbench` command. Errors that are the user's to mend come without a traceback and exit with 2."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]  mypy wants every parameter spelt out
     try:
         app()
     except KdbenchError as error:
@@ -238,7 +238,7 @@ def main() -> None:
         sys.exit(2)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, KdbenchWarning):
         _say(f"warning: {message}")
 

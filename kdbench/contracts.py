@@ -78,7 +78,7 @@ class Encoder(Protocol):
     def encode(self, items: Any, device: str) -> Tensor:
         """B items (uint8 [B, size, size, 3], a list of captions, or the base's outputs) to [B, ...].
 
-        Floating-point results are stored as float16, integers as they are.
+        Floating-point results are stored as float16 and handed on as float32, integers as they are.
         """
         ...
 
@@ -133,7 +133,10 @@ class Student(Protocol):
 class StudentModule(Protocol):
     """The trainable part: a torch Module with two encoders that return unit vectors [B, d], and a logit scale."""
 
-    logit_scale: Tensor  # the logarithm of the scale, a parameter, as in CLIP
+    @property
+    def logit_scale(self) -> Tensor:
+        """The logarithm of the scale, a parameter, as in CLIP."""
+        ...
 
     def encode_image(self, images: Tensor) -> Tensor: ...
     def encode_text(self, texts: Tensor) -> Tensor: ...

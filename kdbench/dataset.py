@@ -81,6 +81,8 @@ class CachedDataset:
         out: np.memmap[Any, Any] | None = None
         for start in range(0, len(items), CHUNK):
             chunk = items[start : start + CHUNK]
+            if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored halved, handed on whole
+                chunk = chunk.astype(np.float32)
             values = encoder.encode(chunk, self.device).cpu().numpy()
             values = values.astype(np.float16) if np.issubdtype(values.dtype, np.floating) else values
             if out is None:

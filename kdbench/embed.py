@@ -38,7 +38,7 @@ def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> E
 
 def to_device(values: NDArray[Any], device: str) -> torch.Tensor:
     """A batch of stored values as a tensor; float16 storage becomes float32."""
-    tensor = torch.from_numpy(np.ascontiguousarray(values)).to(device)
+    tensor = torch.from_numpy(np.array(values)).to(device)  # a copy: memory maps are read-only
     return tensor.float() if tensor.is_floating_point() else tensor
 
 

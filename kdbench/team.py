@@ -68,6 +68,6 @@ class Team:
         return total
 
     def _take(self, values: NDArray[Any], indices: NDArray[Any]) -> Tensor:
-        rows = torch.from_numpy(np.ascontiguousarray(values[indices])).to(self.device).float()
+        rows = torch.from_numpy(values[indices]).to(self.device).float()
         # float16 on disk: what comes back is a unit vector again
         return nn.functional.normalize(rows, dim=1)

@@ -130,3 +130,78 @@ def suite_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def spec() -> Callable[..., RunSpec]:
+    """A literal RunSpec with some of its fields changed."""
+    return literal_spec
+
+
+@pytest.fixture
+def distribution(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Writes a distribution with one plugin as pip would install it: `distribution("acme", "def kdbench_…")`.
+
+    Returns the folder to put on the path. The entry point is called `plugin`.
+    """
+
+    def write(name: str, source: str) -> Path:
+        site = tmp_path / f"site-{name}"
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (site / f"{name}_plugin.py").write_text(f"from kdbench import Offer, hookimpl\n{source}\n")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[kdbench]\nplugin = {name}_plugin\n")
+        return site
+
+    return write
+
+
+def literal_spec(**changes: Any) -> RunSpec:
+    fields: dict[str, Any] = {
+        "suite": "tiny",
+        "dataset": {"name": "shapes", "use": "shapes", "params": {"colours": 3, "folder": "here"}},
+        "student": {"name": "pebble", "use": "pebble", "params": {"width": 8, "shade": "grey"}},
+        "team": [
+            {"name": "a", "use": "lens", "params": {"focal": 35.0, "coated": False}},
+            {"name": "b", "use": "lens", "params": {"focal": 50.0, "coated": False}},
+        ],
+        "strategy": {"name": "equal", "use": "equal", "params": {}},
+        "objective": [{"name": "cosine", "use": "cosine", "params": {"power": 1.0}, "coefficient": 1.0}],
+        "train": {"epochs": 2, "batch_size": 8, "lr": 1e-3, "distill": 1.0, "checkpoint_every": 100},
+        "evaluate": {"recall_at": [1, 5], "every": 1},
+        "seed": 0,
+    }
+    return RunSpec(**fields | changes)
+
+
+@pytest.fixture
+def record() -> Callable[..., Record]:
+    """What a run might have recorded: `record(spec, rsum=120.0)`; any other field of a record can be given too."""
+
+    def make(spec: RunSpec, rsum: float = 100.0, **changes: Any) -> Record:
+        metrics = {f"{of}_retrieval_recall@{k}": rsum / 400 for of in ("image", "text") for k in (1, 5)}
+        fields: dict[str, Any] = {
+            "run_id": spec.run_id,
+            "cell_id": spec.cell_id,
+            "label": spec.label,
+            "status": "ok",
+            "spec": spec.as_dict(),
+            "metrics": metrics | {"rsum": rsum, "mean_recall": rsum / 4},
+            "steps": 10,
+            "weights": {teacher["name"]: 1 / len(spec.team) for teacher in spec.team},
+            "sizes": {"images": 10, "captions": 10, "concepts": 10},
+            "dataset_digest": "d" * 64,
+            "timings": {"teacher": 1.0, "train": 8.0, "evaluate": 2.0},
+            "versions": {"python": "3.11.4"},
+            "commit": None,
+            "dirty": None,
+            "host": {"id": "0a1b2c3d"},
+            "device": "cpu",
+            "threads": 1,
+            "started": "2025-01-01T00:00:00Z",
+            "finished": "2025-01-01T00:00:10Z",
+        }
+        return Record(**fields | changes)
+
+    return make

@@ -1,0 +1,316 @@
+"""A small dataset, students and teachers: real, but quick, for tests where real weights are not the point.
+
+A concept is a string of six beads in three colours. Images show them, captions name them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+import torch
+from hypothesis import settings
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import normalize, one_hot
+
+from kdbench import (
+    Dataset,
+    Encoder,
+    Lesson,
+    Modality,
+    Offer,
+    Pairs,
+    Split,
+    SplitName,
+    Strategy,
+    Student,
+    StudentModule,
+    Teacher,
+    Towers,
+    hookimpl,
+)
+from kdbench.cache import Cache
+from kdbench.dataset import CachedDataset
+from kdbench.embed import EncodedSplit, encode_split
+from kdbench.losses import same_concept
+from kdbench.plan import RunSpec
+from kdbench.plugins import Plugins
+from kdbench.run import Bench
+from kdbench.signal import StepSignal
+from kdbench.suite import Evaluate, Train
+from kdbench_plugins.objectives import feature, relational_kl
+from kdbench_plugins.strategies import ammkd, equal, fixed, random
+
+torch.set_num_threads(1)
+# The same examples every time.
+settings.register_profile("same", derandomize=True, deadline=None, max_examples=60, database=None)
+settings.load_profile("same")
+
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+COLOURS = ("red", "green", "blue")
+BEADS = 6
+CONCEPTS = list(product(range(3), repeat=BEADS))
+SEEN: list[str] = []  # what encoders with `watch` read, in order: "image test", "text train"
+
+
+class Beads:
+    """Two images and three captions a concept. The first pixel and the first word of each tell the split."""
+
+    size = BEADS
+    licence = "CC0"
+
+    def __init__(self, *, train: int = 16, validation: int = 12, test: int = 10, seed: int = 0) -> None:
+        self.counts: dict[SplitName, int] = {"train": train, "validation": validation, "test": test}
+        self.seed = seed
+        self.fingerprint = f"beads {self.counts} {seed}"
+
+    def split(self, name: SplitName) -> Split:
+        rng = np.random.default_rng(self.seed)
+        order = rng.permutation(len(CONCEPTS))
+        first = sum(self.counts[other] for other in SPLITS[: SPLITS.index(name)])
+        chosen = order[first : first + self.counts[name]]
+        noise = np.random.default_rng((self.seed, SPLITS.index(name)))
+        images = []
+        for concept in np.repeat(chosen, 2):
+            image = noise.integers(0, 100, (BEADS, BEADS, 3), dtype=np.uint8)
+            for place, colour in enumerate(CONCEPTS[concept]):
+                image[1:, place, colour] += 120
+            image[0, 0] = SPLITS.index(name)
+            images.append(image)
+        names = [" ".join(COLOURS[colour] for colour in CONCEPTS[concept]) for concept in chosen]
+        captions = [f"{name} {style} {beads}" for beads in names for style in ("string", "beads", "chain")]
+        return Split(images, captions, np.repeat(chosen, 2).astype(np.int64), np.repeat(chosen, 3).astype(np.int64))
+
+
+class Pixels:
+    """The images as they are, uint8."""
+
+    modality: Modality = "image"
+    base: Encoder | None = None
+
+    def __init__(self, watch: bool = False) -> None:
+        self.key = "pixels"
+        self.watch = watch
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        if self.watch:
+            SEEN.append(f"image {SPLITS[items[0, 0, 0, 0]]}")
+        return torch.from_numpy(np.ascontiguousarray(items)).to(device)
+
+
+class Tokens:
+    """The colours of the beads, [B, 6] of 0 to 2."""
+
+    modality: Modality = "text"
+    base: Encoder | None = None
+
+    def __init__(self, watch: bool = False) -> None:
+        self.key = "tokens"
+        self.watch = watch
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        if self.watch:
+            SEEN.append(f"text {items[0].split()[0]}")
+        return torch.tensor([[COLOURS.index(word) for word in item.split()[2:]] for item in items], device=device)
+
+
+def pixels_to_floats(images: Tensor) -> Tensor:
+    return (images.float() / 255 - 0.5).flatten(1)
+
+
+def tokens_to_floats(tokens: Tensor) -> Tensor:
+    return one_hot(tokens.long(), 3).float().flatten(1)
+
+
+class TwoTowers(nn.Module):
+    """A linear tower for each modality."""
+
+    def __init__(self, width: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.image_tower = nn.Linear(3 * BEADS**2, width)
+        self.text_tower = nn.Linear(3 * BEADS, width)
+        self.dropout = nn.Dropout(dropout)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        floats = pixels_to_floats(images).to(self.image_tower.weight.dtype)
+        return normalize(self.image_tower(self.dropout(floats)), dim=1)
+
+    def encode_text(self, texts: Tensor) -> Tensor:
+        floats = tokens_to_floats(texts).to(self.text_tower.weight.dtype)
+        return normalize(self.text_tower(self.dropout(floats)), dim=1)
+
+
+class Toy:
+    """A student of two linear towers."""
+
+    def __init__(self, module: nn.Module, width: int, watch: bool = False) -> None:
+        self.width = width
+        self.images: Encoder = Pixels(watch)
+        self.texts: Encoder = Tokens(watch)
+        self.module = cast(StudentModule, module)
+
+
+def toy(*, width: int = 8, dropout: float = 0.0, poisoned: bool = False, watch: bool = False) -> Toy:
+    module = TwoTowers(width, dropout)
+    if poisoned:
+        with torch.no_grad():
+            module.image_tower.weight[0, 0] = math.nan
+    return Toy(module, width, watch)
+
+
+def module_of(student: Student) -> nn.Module:
+    return cast(nn.Module, student.module)
+
+
+class Projection:
+    """A frozen random projection of pixels or tokens to unit vectors."""
+
+    base: Encoder | None = None
+
+    def __init__(self, modality: Modality, width: int, seed: int) -> None:
+        self.key = f"projection {modality} {width} {seed}"
+        self.modality = modality
+        self.width = width
+        self.seed = seed
+        self.calls = 0
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        self.calls += 1
+        if self.modality == "image":
+            floats = pixels_to_floats(Pixels().encode(items, device))
+        else:
+            floats = tokens_to_floats(Tokens().encode(items, device))
+        generator = torch.Generator().manual_seed(self.seed)
+        matrix = torch.randn(floats.shape[1], self.width, generator=generator).to(device)
+        return normalize(floats @ matrix, dim=1)
+
+
+class Sage:
+    """A teacher of two random projections."""
+
+    def __init__(self, *, width: int = 12, seed: int = 0, scale: float = 10.0) -> None:
+        self.image = Projection("image", width, seed)
+        self.text = Projection("text", width, seed)
+        self.scale = scale
+
+    def towers(self, lesson: Lesson) -> Towers:  # noqa: ARG002
+        return Towers(self.image, self.text, self.scale)
+
+
+class Toys:
+    """Offers everything here. `extra` are further offers by hook: `{"teachers": [Offer(…)]}`."""
+
+    def __init__(self, **extra: Sequence[Offer[Any]]) -> None:
+        self.extra = extra
+
+    @hookimpl
+    def kdbench_datasets(self) -> list[Offer[Dataset]]:
+        return [Offer("beads", Beads), *self.extra.get("datasets", [])]
+
+    @hookimpl
+    def kdbench_teachers(self) -> list[Offer[Teacher]]:
+        return [Offer("sage", Sage), *self.extra.get("teachers", [])]
+
+    @hookimpl
+    def kdbench_students(self) -> list[Offer[Student]]:
+        return [Offer("toy", toy), *self.extra.get("students", [])]
+
+    @hookimpl
+    def kdbench_strategies(self) -> list[Offer[Strategy]]:
+        return [*self.extra.get("strategies", [])]
+
+
+def toy_plugins(**extra: Sequence[Offer[Any]]) -> Plugins:
+    """The toys and the first-party strategies and objectives."""
+    found = Plugins()
+    found.register(Toys(**extra), "tests:toys")
+    for module in (equal, fixed, random, ammkd, relational_kl, feature):
+        found.register(module, f"kdbench:{module.__name__.rpartition('.')[2]}")
+    return found
+
+
+def bench(folder: Path, **extra: Sequence[Offer[Any]]) -> Bench:
+    return Bench(toy_plugins(**extra), Cache(folder / "cache"), folder / "results")
+
+
+def plugged(use: str, name: str = "", **params: Any) -> dict[str, Any]:
+    return {"name": name or use, "use": use, "params": params}
+
+
+def run_spec(
+    team: Sequence[str] = ("a", "b"), strategy: dict[str, Any] | None = None, seed: int = 0, **changes: Any
+) -> RunSpec:
+    """A run of the toys, 3 epochs of 4 steps. Teachers of different names differ in width and weights."""
+    train = {"epochs": 3, "batch_size": 8, "lr": 0.02, "precision": "fp32", "checkpoint_every": 3} | changes.pop("train", {})
+    fields = {
+        "suite": "toys",
+        "dataset": plugged("beads"),
+        "student": plugged("toy"),
+        "team": [plugged("sage", name, width=10 + ord(name) % 4, seed=ord(name)) for name in team],
+        "strategy": (strategy or plugged("equal")) if len(team) > 1 else None,
+        "objective": [plugged("relational_kl") | {"coefficient": 1.0}, plugged("feature") | {"coefficient": 0.5}] if team else [],
+        "train": Train(**train).model_dump(),
+        "evaluate": Evaluate(recall_at=[1, 5]).model_dump(),
+        "seed": seed,
+    }
+    return RunSpec(**(fields | changes))
+
+
+def cached(folder: Path, dataset: Dataset | None = None) -> CachedDataset:
+    return CachedDataset(dataset or Beads(), Cache(folder / "cache"))
+
+
+def encoded(folder: Path, student: Student, name: SplitName) -> EncodedSplit:
+    return encode_split(cached(folder), student, name)
+
+
+def random_pairs(
+    batch: int, width: int, scale: float = 5.0, seed: int = 0, dtype: torch.dtype = torch.float64, learn: bool = False
+) -> Pairs:
+    """Unit vectors, leaves of a graph if they are to `learn`."""
+    generator = torch.Generator().manual_seed(seed)
+    image, text = (normalize(torch.randn(batch, width, generator=generator, dtype=dtype), dim=1) for _ in range(2))
+    return Pairs(image.requires_grad_(learn), text.requires_grad_(learn), scale)
+
+
+def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> StepSignal:
+    """A signal whose teachers have the given gradients [T, n], n even: losses linear in the student's embeddings."""
+    teachers, count = gradients.shape
+    student = random_pairs(1, count // 2, dtype=gradients.dtype, learn=True)
+    flat = torch.cat([student.image.flatten(), student.text.flatten()])
+    return StepSignal(
+        (gradients @ flat)[:, None],
+        student,
+        [random_pairs(1, 4, seed=place + 1) for place in range(teachers)],
+        names or [f"teacher {place}" for place in range(teachers)],
+        same_concept(torch.arange(1)),
+        0.5,
+        torch.Generator().manual_seed(seed),
+    )
+
+
+class Count:
+    """Wraps a function and counts its calls."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.calls = 0
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        self.calls += 1
+        return self.function(*arguments, **keywords)
+
+
+def bits(state: dict[str, Tensor]) -> dict[str, bytes]:
+    """The tensors of a state dict to the last bit; a NaN equals itself."""
+    return {name: value.detach().cpu().contiguous().numpy().tobytes() for name, value in state.items()}
+
+
+def ints(*values: int) -> NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)

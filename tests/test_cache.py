@@ -1,0 +1,244 @@
+"""The cache: made once, by whoever comes first, and never trusted blindly."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from models import Count
+
+from kdbench.cache import MANIFEST, Cache, default_root, digest_of, file_digest
+from kdbench.errors import CacheError, KdbenchWarning
+
+IDENTITY = {"weights": "abc", "size": 3}
+
+
+def two_files(folder: Path) -> None:
+    (folder / "values.bin").write_bytes(bytes(range(256)))
+    (folder / "names.txt").write_text("one two three")
+
+
+def writing(text: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        (folder / "text").write_text(text)
+
+    return make
+
+
+def test_an_entry_is_made_once(tmp_path: Path) -> None:
+    make = Count(two_files)
+    cache = Cache(tmp_path)
+    first = cache.entry("things", IDENTITY, make)
+    assert cache.entry("things", dict(reversed(IDENTITY.items())), make) == first
+    assert Cache(tmp_path).entry("things", IDENTITY, make) == first
+    assert make.calls == 1
+    assert (first.folder / "names.txt").read_text() == "one two three"
+    assert (first.kind, first.identity, first.bytes) == ("things", IDENTITY, 256 + 13)
+    assert first.files["values.bin"] == {"bytes": 256, "sha256": file_digest(first.folder / "values.bin")}
+
+
+def test_the_key_follows_the_identity_and_the_kind(tmp_path: Path) -> None:
+    make = Count(two_files)
+    cache = Cache(tmp_path)
+    folders = {
+        cache.entry(kind, identity, make).folder
+        for kind in ("things", "others")
+        for identity in (IDENTITY, {**IDENTITY, "size": 4}, {"weights": "abc"}, {"weights": "abc", "size": "3"})
+    }
+    assert len(folders) == make.calls == 8
+
+
+WORDS = st.text("abcé ", max_size=4)
+VALUES = st.one_of(st.integers(), st.booleans(), st.none(), WORDS, st.floats(allow_nan=False, allow_infinity=False))
+
+
+@given(st.dictionaries(WORDS, VALUES), VALUES)
+def test_the_digest_follows_the_value_and_not_the_order_of_keys(value: dict[str, object], other: object) -> None:
+    expected = digest_of(value)
+    assert digest_of(dict(reversed(value.items()))) == expected
+    assert digest_of({**value, "further": other}) != expected
+
+
+def test_a_value_without_canonical_form_is_refused() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        digest_of({"lr": float("nan")})
+
+
+def test_the_contents_have_a_digest(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    digests = [cache.entry("things", {"id": place}, writing(text)).digest for place, text in enumerate("aab")]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def flip(path: Path) -> None:
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
+@pytest.mark.parametrize("file", ["values.bin", "names.txt", MANIFEST])
+def test_damage_is_noticed_told_and_mended(tmp_path: Path, damage: Callable[[Path], None], file: str) -> None:
+    make = Count(two_files)
+    entry = Cache(tmp_path).entry("things", IDENTITY, make)
+    damage(entry.folder / file)
+    with pytest.warns(KdbenchWarning, match=f"damaged and is made again: .*{file}"):
+        again = Cache(tmp_path).entry("things", IDENTITY, make)
+    assert make.calls == 2
+    assert again.digest == entry.digest
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Cache(tmp_path).entry("things", IDENTITY, make) == again
+    assert make.calls == 2
+
+
+def test_no_flipped_bit_of_a_manifest_stops_a_run(tmp_path: Path) -> None:
+    make = Count(two_files)
+    entry = Cache(tmp_path).entry("things", IDENTITY, make)
+    path = entry.folder / MANIFEST
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", KdbenchWarning)
+            again = Cache(tmp_path).entry("things", IDENTITY, make)
+        assert again.digest == entry.digest
+        path.write_bytes(whole)
+    assert make.calls > 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"), [(flip, "found sha256"), (truncate, "found 255 bytes, expected 256"), (Path.unlink, "missing")]
+)
+def test_verify_names_the_file(tmp_path: Path, damage: Callable[[Path], None], message: str) -> None:
+    entry = Cache(tmp_path).entry("things", IDENTITY, two_files)
+    entry.verify()
+    path = entry.folder / "values.bin"
+    damage(path)
+    with pytest.raises(CacheError, match=message) as caught:
+        entry.verify()
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_make_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "values.bin").write_bytes(b"half")
+        raise error("no more disk")
+
+    cache, make = Cache(tmp_path), Count(two_files)
+    with pytest.raises(error, match="no more disk"):
+        cache.entry("things", IDENTITY, fail)
+    assert [path for path in (tmp_path / "things").iterdir() if path.suffix != ".lock"] == []
+    assert list(cache.entries()) == []
+    assert not cache.holds("things", IDENTITY)
+    assert cache.entry("things", IDENTITY, make).bytes == 269
+    assert make.calls == 1
+
+
+PROCESS = """
+import sys, time
+from pathlib import Path
+from kdbench.cache import Cache
+
+root, told, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+
+def make(folder):
+    (folder / "values").write_text("made")
+    with told.open("a") as stream:
+        stream.write("made\\n")
+    time.sleep(seconds)
+
+print(Cache(root).entry("things", {"id": 1}, make).digest)
+"""
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROCESS, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def until_made(told: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not told.exists() or not told.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_two_processes_make_an_entry_once(tmp_path: Path) -> None:
+    root, told = tmp_path / "cache", tmp_path / "told"
+    first = start(root, told, 0.6)
+    until_made(told)  # the first is at it when the second comes
+    second = start(root, told, 0.6)
+    outputs = [process.communicate(timeout=30)[0] for process in (first, second)]
+    assert first.returncode == second.returncode == 0
+    assert outputs[0] == outputs[1] != ""
+    assert told.read_text() == "made\n"
+
+
+def test_a_process_killed_while_making_leaves_no_entry_and_no_lock(tmp_path: Path) -> None:
+    root, told = tmp_path / "cache", tmp_path / "told"
+    killed = start(root, told, 60)
+    until_made(told)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=30)
+    assert list(Cache(root).entries()) == []
+    started = time.monotonic()
+    entry = Cache(root).entry("things", {"id": 1}, two_files)
+    assert time.monotonic() - started < 5
+    assert list(Cache(root).entries()) == [entry]
+
+
+def test_entries_are_listed_and_held(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    assert list(cache.entries()) == []
+    made = [cache.entry(kind, {"id": place}, two_files) for kind in ("others", "things") for place in range(2)]
+    cache.scratch("run")
+    assert {entry.folder for entry in cache.entries()} == {entry.folder for entry in made}
+    assert cache.holds("things", {"id": 1})
+    assert not cache.holds("things", {"id": 2})
+    made[0].folder.joinpath(MANIFEST).write_text("{")
+    with pytest.raises(CacheError, match="not a readable manifest"):
+        list(cache.entries())
+
+
+def test_clear(tmp_path: Path) -> None:
+    make = Count(two_files)
+    cache = Cache(tmp_path / "cache")
+    entry = cache.entry("things", IDENTITY, make)
+    (cache.scratch("run") / "checkpoint").write_bytes(bytes(1000))
+    freed = cache.clear()
+    assert freed >= 1000 + entry.bytes
+    assert not cache.root.exists()
+    assert cache.entry("things", IDENTITY, make).folder.is_dir()
+    assert make.calls == 2
+
+
+def test_default_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path))
+    assert default_root() == Cache().root == tmp_path
+    monkeypatch.delenv("KDBENCH_CACHE")
+    assert default_root().name == "kdbench"
+
+
+def test_a_manifest_is_plain_json(tmp_path: Path) -> None:
+    entry = Cache(tmp_path).entry("things", IDENTITY, two_files)
+    manifest = json.loads((entry.folder / MANIFEST).read_text())
+    assert manifest["identity"] == IDENTITY
+    assert set(manifest["files"]) == {"values.bin", "names.txt"}
+    assert manifest["seconds"] >= 0
