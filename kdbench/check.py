@@ -158,7 +158,7 @@ def _plugged(
         return None
     if use not in plugins.offers(kind):
         offers = plugins.offers(kind)
-        hint = nearest(use, offers) + plugins.broken_note()
+        hint = (nearest(use, offers) + plugins.broken_note()).strip()
         problems.add((*where, "use"), use, f"a {kind}: {', '.join(offers)}", hint)
         return None
     values = check_params(kind, use, params, where, plugins, problems)

@@ -230,7 +230,7 @@ def cache_clear(cache: CacheRoot = None, yes: Annotated[bool, typer.Option("--ye
 
 def main() -> None:
     """The `kdbench` command. Errors that are the user's to mend come without a traceback and exit with 2."""
-    warnings.showwarning = _show_warning  # type: ignore[assignment]  mypy wants every parameter spelt out
+    warnings.showwarning = _show_warning
     try:
         app()
     except KdbenchError as error:

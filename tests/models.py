@@ -100,7 +100,7 @@ class Pixels:
     def encode(self, items: Any, device: str) -> Tensor:
         if self.watch:
             SEEN.append(f"image {SPLITS[items[0, 0, 0, 0]]}")
-        return torch.from_numpy(np.ascontiguousarray(items)).to(device)
+        return torch.from_numpy(np.array(items)).to(device)
 
 
 class Tokens:

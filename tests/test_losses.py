@@ -62,7 +62,7 @@ def slow_losses(pairs: Pairs, concepts: list[int]) -> list[float]:
 def test_shared_concepts_equal_the_slow_oracle(concepts: list[int]) -> None:
     pairs = random_pairs(len(concepts), 5)
     found = pair_losses(pairs, same_concept(torch.tensor(concepts)))
-    np.testing.assert_allclose(found.numpy(), slow_losses(pairs, concepts), rtol=1e-10)
+    np.testing.assert_allclose(found.numpy(), slow_losses(pairs, concepts), rtol=1e-6)
 
 
 @given(CONCEPTS)
