@@ -45,10 +45,10 @@ class Sealed(Sequence[NDArray[np.uint8]]):
     """Images that nobody may look at."""
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.total = count
 
     def __len__(self) -> int:
-        return self.count
+        return self.total
 
     def __getitem__(self, index: Any) -> Any:
         raise AssertionError(f"image {index} was decoded")
@@ -71,19 +71,19 @@ class Shapes:
 
 
 def lens(*, focal: float, coated: bool = False) -> Teacher:
-    raise AssertionError("a teacher was built")
+    raise AssertionError(f"a teacher was built: {focal}, {coated}")
 
 
 def tutor(*, student: Annotated[dict[str, Any], Uses("student")], lessons: Annotated[int, Field(ge=1)] = 3) -> Teacher:
-    raise AssertionError("a teacher was built")
+    raise AssertionError(f"a teacher was built: {student}, {lessons}")
 
 
 def pebble(*, width: int = 8, shade: int | str = "grey") -> Student:
-    raise AssertionError("a student was built")
+    raise AssertionError(f"a student was built: {width}, {shade}")
 
 
 def cosine(*, power: float = 1.0) -> Objective:
-    raise AssertionError("an objective was built")
+    raise AssertionError(f"an objective was built: {power}")
 
 
 class Tiny:

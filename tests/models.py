@@ -43,6 +43,7 @@ from kdbench.plugins import Plugins
 from kdbench.run import Bench
 from kdbench.signal import StepSignal
 from kdbench.suite import Evaluate, Train
+from kdbench.team import Voice
 from kdbench_plugins.objectives import feature, relational_kl
 from kdbench_plugins.strategies import ammkd, equal, fixed, random
 
@@ -164,6 +165,28 @@ def toy(*, width: int = 8, dropout: float = 0.0, poisoned: bool = False, watch: 
     return Toy(module, width, watch)
 
 
+class SharedTowers(nn.Module):
+    """Both modalities through one layer, after each its own projection: one parameter under two names."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.below = TwoTowers(width)
+        self.tower = nn.Linear(width, width)
+        self.other_tower = nn.Linear(width, width)
+        self.other_tower.weight = self.tower.weight
+        self.logit_scale = self.below.logit_scale
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        return normalize(self.tower(self.below.encode_image(images)), dim=1)
+
+    def encode_text(self, texts: Tensor) -> Tensor:
+        return normalize(self.other_tower(self.below.encode_text(texts)), dim=1)
+
+
+def shared_toy() -> Toy:
+    return Toy(SharedTowers(8), 8)
+
+
 def module_of(student: Student) -> nn.Module:
     return cast(nn.Module, student.module)
 
@@ -243,23 +266,28 @@ def plugged(use: str, name: str = "", **params: Any) -> dict[str, Any]:
     return {"name": name or use, "use": use, "params": params}
 
 
+def sage(name: str) -> dict[str, Any]:
+    """A teacher of a run. Those of different names differ in width and weights."""
+    return plugged("sage", name, width=10 + ord(name) % 4, seed=ord(name))
+
+
 def run_spec(
-    team: Sequence[str] = ("a", "b"), strategy: dict[str, Any] | None = None, seed: int = 0, **changes: Any
+    team: Sequence[str | dict[str, Any]] = ("a", "b"), strategy: dict[str, Any] | None = None, seed: int = 0, **changes: Any
 ) -> RunSpec:
-    """A run of the toys, 3 epochs of 4 steps. Teachers of different names differ in width and weights."""
+    """A run of the toys, 3 epochs of 4 steps."""
     train = {"epochs": 3, "batch_size": 8, "lr": 0.02, "precision": "fp32", "checkpoint_every": 3} | changes.pop("train", {})
     fields = {
         "suite": "toys",
         "dataset": plugged("beads"),
         "student": plugged("toy"),
-        "team": [plugged("sage", name, width=10 + ord(name) % 4, seed=ord(name)) for name in team],
+        "team": [sage(teacher) if isinstance(teacher, str) else teacher for teacher in team],
         "strategy": (strategy or plugged("equal")) if len(team) > 1 else None,
         "objective": [plugged("relational_kl") | {"coefficient": 1.0}, plugged("feature") | {"coefficient": 0.5}] if team else [],
         "train": Train(**train).model_dump(),
         "evaluate": Evaluate(recall_at=[1, 5]).model_dump(),
         "seed": seed,
     }
-    return RunSpec(**(fields | changes))
+    return RunSpec(**(fields | changes))  # type: ignore[arg-type]
 
 
 def cached(folder: Path, dataset: Dataset | None = None) -> CachedDataset:
@@ -277,6 +305,18 @@ def random_pairs(
     generator = torch.Generator().manual_seed(seed)
     image, text = (normalize(torch.randn(batch, width, generator=generator, dtype=dtype), dim=1) for _ in range(2))
     return Pairs(image.requires_grad_(learn), text.requires_grad_(learn), scale)
+
+
+def voice(name: str, width: int = 8, seed: int = 0, scale: float = 4.0) -> Voice:
+    """A teacher's embeddings of 20 images and 30 captions, drawn at random."""
+    rng = np.random.default_rng(seed)
+    image, text = (rng.normal(size=(count, width)) for count in (20, 30))
+    return Voice(
+        name,
+        (image / np.linalg.norm(image, axis=1, keepdims=True)).astype(np.float16),
+        (text / np.linalg.norm(text, axis=1, keepdims=True)).astype(np.float16),
+        scale,
+    )
 
 
 def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> StepSignal:

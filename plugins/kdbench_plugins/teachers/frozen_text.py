@@ -40,43 +40,45 @@ class FrozenText:
     width = 384
 
     def __init__(self, name: TextBackbone) -> None:
+        """Reads the model's files to identify them; the network is built when it is first used."""
         self.name = name
-
-    @cached_property
-    def key(self) -> str:
-        digest = hashlib.sha256(f"{FORMAT}|{self.name}|normalised".encode())
-        for name in FILES:
-            with (self.folder / name).open("rb") as stream:
-                digest.update(name.encode() + hashlib.file_digest(stream, "sha256").digest())
-        return digest.hexdigest()
-
-    @cached_property
-    def folder(self) -> Path:
-        """The model's folder inside the package. Raises KdbenchError where the package or a file of it is missing."""
-        for package in (PACKAGE, "sentence_transformers"):
-            if find_spec(package) is None:
-                name = package.replace("_", "-")
-                raise KdbenchError(f"the package {name} is not installed; pip install 'kdbench[quickstart]'")
-        spec = find_spec(PACKAGE)
-        assert spec is not None
-        assert spec.origin is not None
-        folder = Path(spec.origin).parent / "model"
-        missing = [name for name in FILES if not (folder / name).is_file()]
-        if missing:
-            raise KdbenchError(
-                f"{folder}: {', '.join(missing)} missing; pip install --force-reinstall {PACKAGE.replace('_', '-')}"
-            )
-        return folder
+        self.folder = model_folder()
+        digest = hashlib.sha256(f"{FORMAT}|{name}|normalised".encode())
+        for file in FILES:
+            with (self.folder / file).open("rb") as stream:
+                digest.update(file.encode() + hashlib.file_digest(stream, "sha256").digest())
+        self.key = digest.hexdigest()
 
     @cached_property
     def network(self) -> Any:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
-        return SentenceTransformer(str(self.folder), device="cpu", local_files_only=True)
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call] # 90 MB load in a blink; the bar would only tear the display
+        try:
+            return SentenceTransformer(str(self.folder), device="cpu", local_files_only=True)
+        finally:
+            if shown:
+                logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
     def encode(self, items: Any, device: str) -> Tensor:
         network = settled(self.network, device)
         vectors: Tensor = network.encode(
             list(items), device=device, convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
         )
-        return vectors.float()
+        return vectors.clone()  # no longer an inference tensor, so that losses may use it
+
+
+def model_folder() -> Path:
+    """The model's folder inside its package. Raises KdbenchError where a package or a file is missing."""
+    for package in ("sentence_transformers", PACKAGE):
+        if find_spec(package) is None:
+            name = package.replace("_", "-")
+            raise KdbenchError(f"the package {name} is not installed; pip install 'kdbench[quickstart]'")
+    spec: Any = find_spec(PACKAGE)
+    folder = Path(spec.origin).parent / "model"
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise KdbenchError(f"{folder}: {', '.join(missing)} missing; pip install --force-reinstall {PACKAGE.replace('_', '-')}")
+    return folder

@@ -1,0 +1,97 @@
+"""Builds open_clip models for training, and finds out before the training whether their towers fit together."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kdbench import KdbenchError
+from kdbench_plugins.openclip import hushed, import_open_clip
+
+T = TypeVar("T")
+SUITABLE = "mobilenetv2_035, efficientnet_lite0, resnet10t or convnext_atto"
+
+
+def named_config(model: str) -> dict[str, Any]:
+    """The config of a model that open_clip knows, or of its folder or hub repository."""
+    name = model if ":" in model else model.replace("/", "-")
+    config: dict[str, Any] = attempt(f"the config of {model!r}", lambda: import_open_clip().get_model_config(name))
+    return config
+
+
+def create(model: str | None, config: dict[str, Any], pretrained: str | None) -> Any:
+    """The model, by its name where it has one; new weights come from torch's global generator."""
+    open_clip = import_open_clip()
+    # What the config says about the towers' own weights, which open_clip's factory would otherwise overrule.
+    own = {
+        "pretrained_image": bool(config["vision_cfg"].get("timm_model_pretrained", False)),
+        "pretrained_text": bool(config["text_cfg"].get("hf_model_pretrained", True)),
+    }
+    with hushed():
+        if model is not None:
+            return attempt(f"the model {model!r}", lambda: open_clip.create_model(model, pretrained, **own))
+        with tempfile.TemporaryDirectory() as folder:
+            # open_clip reads configs from its registry, which belongs to everyone, or from a folder.
+            (Path(folder) / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+            clip = attempt("a model of this config", lambda: open_clip.create_model(f"local-dir:{folder}", **own))
+        if pretrained is not None:
+            attempt(f"the checkpoint {pretrained}", lambda: open_clip.load_checkpoint(clip, pretrained))
+        return clip
+
+
+def attempt(what: str, make: Callable[[], T]) -> T:
+    """What `make` returns; what it raises becomes a KdbenchError, for names, files and numbers are the suite's."""
+    try:
+        return make()
+    except KdbenchError:
+        raise
+    except Exception as error:  # open_clip asserts, timm, torch and the hub raise what they like
+        raise KdbenchError(
+            f"student openclip: {what} cannot be had from open_clip ({type(error).__name__}: {error})"
+        ) from error
+
+
+def check_towers(clip: Any, config: dict[str, Any], context_length: int) -> None:
+    """Sends one blank picture and one blank caption through. Raises KdbenchError where a tower does not fit.
+
+    open_clip sizes its projection by timm's `num_features`, which is wrong for towers with a hidden layer in their head
+    (MobileNetV3 and V4, LCNet, GhostNet …): such a model builds well and fails in its first step.
+    """
+    import torch
+
+    size = clip.visual.image_size
+    height, width = (size, size) if isinstance(size, int) else size
+    vision = config["vision_cfg"]
+    tower = vision.get("timm_model_name") or "the image tower"
+    check_hidden_head(clip.visual, vision)
+    clip.eval()  # batch norm must not learn from blank pictures
+    with torch.no_grad():
+        image = attempt(
+            f"an embedding by {tower} of pictures of {height}x{width} (vision_cfg.image_size)",
+            lambda: clip.encode_image(torch.zeros(1, 3, height, width), normalize=True),
+        )
+        text = attempt(
+            f"an embedding by the text tower of {context_length} tokens (text_cfg)",
+            lambda: clip.encode_text(torch.zeros(1, context_length, dtype=torch.long), normalize=True),
+        )
+    clip.train()
+    for name, found in ((tower, image), ("the text tower", text)):
+        if found.shape != (1, config["embed_dim"]):
+            raise KdbenchError(
+                f"student openclip: {name} returns shape {list(found.shape)}, expected [1, {config['embed_dim']}] "
+                "by embed_dim; a projection may be missing (vision_cfg.timm_proj, text_cfg.proj_type)"
+            )
+
+
+def check_hidden_head(visual: Any, vision: dict[str, Any]) -> None:
+    trunk = getattr(visual, "trunk", None)
+    outer, hidden = getattr(trunk, "num_features", None), getattr(trunk, "head_hidden_size", None)
+    if vision.get("timm_proj", "linear") in ("linear", "mlp") and hidden not in (None, outer):
+        raise KdbenchError(
+            f"student openclip: the tower {vision['timm_model_name']!r} has a hidden layer in its head, which gives "
+            f"{hidden} features where open_clip's projection expects {outer}; write timm_proj: '' in vision_cfg, so "
+            f"that the tower's own last layer is the projection, or take a tower such as {SUITABLE}"
+        )

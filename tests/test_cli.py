@@ -1,0 +1,336 @@
+"""The command line: what it prints, how it ends, how fast it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from kdbench.cache import Cache
+from kdbench.check import load_suite
+from kdbench.cli import main
+from kdbench.plan import RunSpec, plan
+from kdbench.plugins import Plugins
+from kdbench.records import Record, write_record
+
+Spec = Callable[..., RunSpec]
+Make = Callable[..., Record]
+Command = Callable[..., tuple[int, str, str]]
+SCRIPT = str(Path(sys.executable).with_name("kdbench"))
+
+
+@pytest.fixture
+def kdbench(plugins: Plugins, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs the command in this process with the tiny plugins: exit code, standard output, standard error."""
+    monkeypatch.setattr("kdbench.plugins.installed", lambda: plugins)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which the command replaces
+    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kdbench", *map(str, arguments)])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+        assert isinstance(code, int)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def process(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=os.environ | {"COLUMNS": "150"} | environment
+    )
+
+
+# How it starts
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["check", "--help"], ["cache", "--help"]])
+def test_starting_imports_no_torch(arguments: list[str]) -> None:
+    """And neither does offering plugins."""
+    code = (
+        f"import sys; sys.argv = ['kdbench', *{arguments}]\nfrom kdbench.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print([name for name in ('torch', 'open_clip', 'timm', 'transformers', 'pandas') if name in sys.modules])"
+    )
+    done = process(sys.executable, "-c", code)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+@pytest.mark.parametrize("argument", ["--help", "plugins"])
+def test_starting_takes_less_than_half_a_second(argument: str) -> None:
+    def once() -> float:
+        started = time.perf_counter()
+        assert process(SCRIPT, argument).returncode == 0
+        return time.perf_counter() - started
+
+    assert min(once() for _ in range(3)) < 0.5
+
+
+@pytest.mark.parametrize("arguments", [["plugins", "strategy"], ["schema"], ["check", "absent.yaml"], ["chek"]])
+def test_python_m_kdbench_is_kdbench(arguments: list[str]) -> None:
+    script, module = process(SCRIPT, *arguments), process(sys.executable, "-m", "kdbench", *arguments)
+    assert (script.returncode, script.stdout) == (module.returncode, module.stdout)
+    assert script.stderr == module.stderr.replace("python -m kdbench", "kdbench")
+
+
+def test_without_arguments_it_helps(kdbench: Command) -> None:
+    _, out, _ = kdbench()
+    assert "kdbench run suites/quickstart.yaml" in " ".join(out.split())
+
+
+# How it ends
+
+
+def test_a_wrong_suite_ends_with_2_and_no_traceback(suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    path.write_text(path.read_text().replace("- equal", "- eqaul"))
+    for verb in ("check", "plan", "run"):
+        done = process(SCRIPT, verb, str(path))
+        assert done.returncode == 2
+        assert f"{path}:15: strategies[0].use\n  found     'eqaul'" in done.stderr
+        assert "did you mean 'equal'?" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "absent.yaml"], "absent.yaml: no such file"),
+        (["check", "suite.yaml", "train.lr"], "override 'train.lr': expected dotted.path=value"),
+        (["run", "suite.yaml", "--device", "gpu"], "--device: found 'gpu', expected auto, cpu, cuda"),
+        (["plugins", "strategi"], "no kind of plugin is called 'strategi'; did you mean 'strategy'?"),
+        (["leaderboard", "nowhere"], "nowhere: no such file or folder"),
+        (["leaderboard"], "results: no such file or folder"),
+        (["leaderboard", "--format", "html"], "html"),
+        (["run"], "Missing argument"),
+        (["chek"], "check"),
+    ],
+)
+def test_what_is_the_users_to_mend_ends_with_2(
+    arguments: list[str], message: str, kdbench: Command, suite_file: Callable[..., Path]
+) -> None:
+    suite_file()
+    code, out, err = kdbench(*arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_a_bug_keeps_its_traceback(kdbench: Command, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(kind: str) -> None:
+        raise ZeroDivisionError(kind)
+
+    monkeypatch.setattr(plugins, "offers", bug)
+    with pytest.raises(ZeroDivisionError):
+        kdbench("plugins")
+
+
+# What it prints
+
+
+def test_check(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    assert kdbench("check", path) == (0, f"{path}: fine, 8 runs\n", "")
+    assert kdbench("check", path, "seeds=[0]", "teams=[[]]") == (0, f"{path}: fine, 1 run\n", "")
+
+
+def test_plugins(kdbench: Command) -> None:
+    code, out, _ = kdbench("plugins")
+    rows = [line.split() for line in out.splitlines()[2:]]
+    assert code == 0
+    assert [row[:2] for row in rows][:3] == [["dataset", "shapes"], ["teacher", "lens"], ["teacher", "tutor"]]
+    assert ["strategy", "equal"] in [row[:2] for row in rows]
+    assert rows[0][2:] == ["squares", "and", "circles", "tests:tiny"]
+    _, out, _ = kdbench("plugins", "objective")
+    assert [line.split() for line in out.splitlines()[2:]] == [["objective", "cosine", "tests:tiny"]]
+
+
+def test_plugins_of_others_and_those_that_fail(distribution: Callable[[str, str], Path]) -> None:
+    good = distribution("acmegood", "@hookimpl\ndef kdbench_strategies():\n    return [Offer('soft', dict, 'a soft one')]")
+    bad = distribution("acmebad", "raise RuntimeError('out of order')")
+    done = process(SCRIPT, "plugins", "strategy", PYTHONPATH=f"{good}{os.pathsep}{bad}")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert ["strategy", "soft", "a", "soft", "one", "acmegood:plugin"] in rows
+    assert ["strategy", "equal"] in [row[:2] for row in rows]
+    assert "acmebad:plugin failed to load: RuntimeError: out of order" in done.stderr
+
+
+def test_plan(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins, record: Make, tmp_path: Path) -> None:
+    path = suite_file()
+    specs = plan(load_suite(path, plugins))
+    write_record(tmp_path / "results", record(specs[0]))
+    write_record(tmp_path / "results", record(specs[1], status="failed", reason="out of memory"))
+    code, out, err = kdbench("plan", path)
+    rows = [line.split() for line in out.splitlines()[2:10]]
+    assert (code, err) == (0, "")
+    assert [row[0] for row in rows] == [spec.run_id for spec in specs]
+    assert rows[0][1:] == ["shapes", "pebble", "none", "–", "0", "ok"]
+    assert rows[1][1:] == ["shapes", "pebble", "a", "–", "0", "failed"]
+    assert rows[7][1:] == ["shapes", "pebble", "a", "+", "b", "ammkd", "1", "to", "do"]
+    assert out.splitlines()[-1].startswith("7 of 8 runs to do, about ")
+    _, elsewhere, _ = kdbench("plan", path, "--results", tmp_path / "none")
+    assert elsewhere.splitlines()[-1].startswith("8 of 8 runs to do; ")
+    assert not (tmp_path / "none").exists()
+
+
+def test_schema(kdbench: Command) -> None:
+    code, out, err = kdbench("schema")
+    assert (code, err) == (0, "")
+    schema = json.loads(out)
+    Draft202012Validator.check_schema(schema)
+    assert "strategy:ammkd" in schema["$defs"]
+
+
+def test_leaderboard(kdbench: Command, spec: Spec, record: Make, tmp_path: Path) -> None:
+    for seed, rsum in enumerate([100.0, 110.0]):
+        write_record(tmp_path / "results", record(spec(seed=seed), rsum=rsum))
+    code, out, err = kdbench("leaderboard")
+    assert (code, err) == (0, "")
+    assert "105.0 ± 7.1" in out
+    _, out, _ = kdbench("leaderboard", tmp_path / "results", "--format", "json")
+    assert json.loads(out)["tables"][0]["rows"][0]["values"]["rsum"]["mean"] == 105.0
+    _, out, _ = kdbench("leaderboard", "results", "--format", "csv")
+    assert out.startswith("dataset,")
+    _, out, _ = kdbench("leaderboard", "results", "--format", "markdown")
+    assert out.startswith("**shapes test")
+
+
+def test_leaderboard_leaves_out_what_it_cannot_read(kdbench: Command, spec: Spec, record: Make, tmp_path: Path) -> None:
+    write_record(tmp_path / "results", record(spec(), rsum=100.0))
+    bad = write_record(tmp_path / "results", record(spec(seed=1), rsum=110.0))
+    bad.write_text("{}")
+    code, out, err = kdbench("leaderboard")
+    assert code == 0
+    assert "  100.0" in out
+    assert "±" not in out
+    assert err.startswith(f"left out: {bad.relative_to(tmp_path)}: not a record: ")
+
+
+@pytest.mark.parametrize(("status", "code"), [("ok", 0), ("diverged", 1)])
+def test_run_when_all_is_recorded(
+    status: str,
+    code: int,
+    kdbench: Command,
+    suite_file: Callable[..., Path],
+    plugins: Plugins,
+    record: Make,
+    tmp_path: Path,
+) -> None:
+    """Nothing is trained: the tiny plugins cannot even be built."""
+    path = suite_file()
+    specs = plan(load_suite(path, plugins))
+    for spec in specs[:-1]:
+        write_record(tmp_path / "results", record(spec))
+    write_record(tmp_path / "results", record(specs[-1], status=status, reason="not a number"))
+    found, out, err = kdbench("run", path)
+    assert found == code
+    assert err == "All 8 runs are recorded under results/tiny.\n"
+    assert out.count("pebble ") >= 4
+    assert ("diverged: not a number" in out) == (status == "diverged")
+
+
+# The cache
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    """Two entries of 2,000 and 3,000 bytes in the folder that the environment names."""
+    made = Cache(tmp_path / "cache")
+    for name, size in (("one", 2000), ("two", 3000)):
+        made.entry("embeddings", {"teacher": name}, partial(_fill, size))
+    return made
+
+
+def _fill(size: int, folder: Path) -> None:
+    (folder / "data.bin").write_bytes(b"x" * size)
+
+
+def data_of(cache: Cache, name: str) -> Path:
+    (entry,) = (entry for entry in cache.entries() if entry.identity == {"teacher": name})
+    return entry.folder / "data.bin"
+
+
+def test_cache_list(cache: Cache, kdbench: Command) -> None:
+    code, out, err = kdbench("cache", "list")
+    assert (code, err) == (0, "")
+    rows = [line.split() for line in out.splitlines()[2:]]
+    assert {row[1] for row in rows} == {entry.folder.name[:12] for entry in cache.entries()}
+    assert {tuple(row[-2:]) for row in rows} == {("teacher", "one"), ("teacher", "two")}
+    assert {row[0] for row in rows} == {"embeddings"}
+
+
+def test_an_empty_cache(kdbench: Command, tmp_path: Path) -> None:
+    assert kdbench("cache", "list")[0] == 0
+    assert kdbench("cache", "verify")[:2] == (0, "0 entries are intact, 0 damaged\n")
+    assert kdbench("cache", "clear", "--yes", "--cache", tmp_path / "none")[0] == 0
+
+
+def test_cache_verify(cache: Cache, kdbench: Command) -> None:
+    assert kdbench("cache", "verify") == (0, "2 entries are intact, 0 damaged\n", "")
+    path = data_of(cache, "one")
+    path.write_bytes(b"y" + path.read_bytes()[1:])
+    code, out, err = kdbench("cache", "verify")
+    assert code == 1
+    assert out.startswith("1 entries are intact, 1 damaged")
+    assert err.startswith(f"damaged: {path}: found sha256 ")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]"])
+def test_a_damaged_manifest_is_a_damaged_entry(content: str, cache: Cache, kdbench: Command) -> None:
+    """It neither hides the other entries nor stops their verification."""
+    path = data_of(cache, "one").with_name("manifest.json")
+    path.write_text(content)
+    code, out, err = kdbench("cache", "verify")
+    assert code == 1
+    assert out.startswith("1 entries are intact, 1 damaged")
+    assert str(path) in err
+    code, out, err = kdbench("cache", "list")
+    assert "teacher two" in out
+    assert str(path) in err
+
+
+def test_cache_clear_asks(cache: Cache, kdbench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.confirm", _refuse)
+    code, out, _ = kdbench("cache", "clear")
+    assert code == 1
+    assert "freed" not in out
+    assert len(list(cache.entries())) == 2
+
+
+def _refuse(question: str, abort: bool) -> None:
+    import typer
+
+    assert question.startswith("Remove everything under /")
+    assert abort
+    raise typer.Abort
+
+
+def test_cache_clear(cache: Cache, kdbench: Command) -> None:
+    code, out, _ = kdbench("cache", "clear", "--yes")
+    assert (code, out) == (0, "0.0 MB freed\n")
+    assert list(cache.entries()) == []
+
+
+def test_cache_clear_takes_no_folder_for_a_cache(kdbench: Command, tmp_path: Path) -> None:
+    """A path that is a slip, such as a home folder, keeps what no cache has made."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.tex").write_text("years of work")
+    kdbench("cache", "clear", "--yes", "--cache", home)
+    assert (home / "thesis.tex").read_text() == "years of work"

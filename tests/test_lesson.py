@@ -1,0 +1,165 @@
+"""What a teacher can reach, and what it need not make twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from models import (
+    SEEN,
+    Beads,
+    Count,
+    Pixels,
+    Projection,
+    Sage,
+    Tokens,
+    bits,
+    cached,
+    encoded,
+    module_of,
+    plugged,
+    shared_toy,
+    toy,
+    toy_plugins,
+)
+
+from kdbench import Lesson, Offer, PluginError, Towers
+from kdbench import lesson as lessons
+from kdbench.lesson import DatasetLesson, hear
+from kdbench.suite import Evaluate, Train
+from kdbench.train import train
+
+RECIPE: dict[str, Any] = {"epochs": 2, "batch_size": 8, "lr": 0.02, "precision": "fp32", "seed": 3}
+
+
+@pytest.fixture
+def lesson(tmp_path: Path) -> DatasetLesson:
+    return DatasetLesson(cached(tmp_path), toy_plugins())
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> Count:
+    """Counts trainings."""
+    counted = Count(train)
+    monkeypatch.setattr(lessons, "train", counted)
+    return counted
+
+
+def test_a_teacher_sees_train_and_validation(lesson: DatasetLesson) -> None:
+    assert (lesson.device, lesson.size) == ("cpu", 6)
+    for name in ("train", "validation"):
+        found = lesson.encode(Pixels(), name)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(found, np.stack(list(Beads().split(name).images)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("split", ["test", "Test", "", None])
+def test_a_teacher_is_refused_any_other_split(lesson: DatasetLesson, split: Any) -> None:
+    with pytest.raises(PluginError, match=f"a teacher asked for the {split!r} split"):
+        lesson.encode(Pixels(), split)
+
+
+def test_a_lesson_shows_nothing_but_the_contract(lesson: DatasetLesson) -> None:
+    """In particular not the dataset, which has a test split."""
+    public = {name for name in dir(lesson) if not name.startswith("_")}
+    assert public == {"device", "size", "encode", "build_student", "fit"}
+
+
+def test_students_are_built_from_specs(lesson: DatasetLesson) -> None:
+    assert lesson.build_student({"use": "toy", "width": 5}).width == 5
+    with pytest.raises(PluginError, match="no student is called 'toi'; did you mean 'toy'"):
+        lesson.build_student({"use": "toi"})
+
+
+def test_fit_is_the_one_training_loop(lesson: DatasetLesson, tmp_path: Path) -> None:
+    """Without teachers, at the best validation epoch, then frozen."""
+    fitted = module_of(lesson.fit("toy", toy, RECIPE))
+    torch.manual_seed(3)
+    student = toy()
+    settings = Train(**{name: value for name, value in RECIPE.items() if name != "seed"})
+    data = [encoded(tmp_path, student, name) for name in ("train", "validation")]  # type: ignore[arg-type]
+    train(student, *data, settings, Evaluate(), 3, "cpu")
+    assert bits(fitted.state_dict()) == bits(module_of(student).state_dict())
+    assert not fitted.training
+    assert not any(parameter.requires_grad for parameter in fitted.parameters())
+
+
+def test_a_teacher_is_trained_once(lesson: DatasetLesson, trainings: Count, tmp_path: Path) -> None:
+    first = bits(module_of(lesson.fit("toy", toy, RECIPE)).state_dict())
+    torch.manual_seed(12)
+    for other in (lesson, DatasetLesson(cached(tmp_path), toy_plugins())):
+        fitted = module_of(other.fit("toy", toy, {**RECIPE, "checkpoint_every": 7}))
+        assert bits(fitted.state_dict()) == first
+        assert not fitted.training
+        assert not any(parameter.requires_grad for parameter in fitted.parameters())
+    assert trainings.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "recipe", "train_size"),
+    [("other", {}, 16), ("toy", {"lr": 0.03}, 16), ("toy", {"seed": 4}, 16), ("toy", {}, 15)],
+)
+def test_another_key_recipe_seed_or_dataset_is_trained_anew(
+    lesson: DatasetLesson, trainings: Count, tmp_path: Path, key: str, recipe: dict[str, Any], train_size: int
+) -> None:
+    lesson.fit("toy", toy, RECIPE)
+    DatasetLesson(cached(tmp_path, Beads(train=train_size)), toy_plugins()).fit(key, toy, RECIPE | recipe)
+    assert trainings.calls == 2
+
+
+def test_a_seed_that_is_not_given_is_zero(lesson: DatasetLesson, trainings: Count) -> None:
+    recipe = {name: value for name, value in RECIPE.items() if name != "seed"}
+    lesson.fit("toy", toy, recipe)
+    lesson.fit("toy", toy, recipe | {"seed": 0})
+    assert trainings.calls == 1
+
+
+@pytest.mark.parametrize("recipe", [{"epoch": 3}, {"epochs": 0}, {"lr": "fast"}])
+def test_a_recipe_that_is_none_is_refused(lesson: DatasetLesson, recipe: dict[str, Any]) -> None:
+    with pytest.raises(PluginError, match=f"(?s)a teacher's recipe is not one of training.*{next(iter(recipe))}"):
+        lesson.fit("toy", toy, recipe)
+
+
+def test_towers_may_share_a_layer(lesson: DatasetLesson) -> None:
+    first, again = (module_of(lesson.fit("shared", shared_toy, RECIPE)) for _ in range(2))
+    assert bits(first.state_dict()) == bits(again.state_dict())
+    assert first.tower.weight is first.other_tower.weight  # type: ignore[union-attr]
+
+
+class Peeking:
+    """A teacher that wants the test split."""
+
+    def towers(self, lesson: Lesson) -> Towers:
+        name: Any = "test"
+        lesson.encode(Pixels(), name)
+        raise AssertionError("the test split was handed out")
+
+
+def test_a_teacher_is_heard_on_the_train_split(tmp_path: Path) -> None:
+    dataset = cached(tmp_path)
+    found = hear(plugged("sage", "wise", width=7, seed=2, scale=12.5), dataset, toy_plugins())
+    split = Beads().split("train")
+    image, text = Projection("image", 7, 2), Projection("text", 7, 2)
+    np.testing.assert_array_equal(found.image, image.encode(np.stack(list(split.images)), "cpu").numpy().astype(np.float16))
+    np.testing.assert_array_equal(found.text, text.encode(split.captions, "cpu").numpy().astype(np.float16))
+    assert (found.name, found.logit_scale) == ("wise", 12.5)
+
+
+class Watched(Sage):
+    """Its towers note which split they read."""
+
+    def towers(self, lesson: Lesson) -> Towers:  # noqa: ARG002
+        return Towers(Pixels(watch=True), Tokens(watch=True), 1.0)
+
+
+def test_hearing_a_teacher_reads_no_other_split(tmp_path: Path) -> None:
+    SEEN.clear()
+    hear(plugged("watched"), cached(tmp_path), toy_plugins(teachers=[Offer("watched", Watched)]))
+    assert sorted(set(SEEN)) == ["image train", "text train"]
+
+
+def test_a_teacher_that_peeks_is_told_off(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="asked for the 'test' split"):
+        hear(plugged("peeking"), cached(tmp_path), toy_plugins(teachers=[Offer("peeking", Peeking)]))

@@ -1,0 +1,284 @@
+"""From a spec to a record, end to end on the toys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from models import SEEN, Beads, Count, Sage, bench, encoded, module_of, plugged, run_spec, shared_toy, toy
+from safetensors.torch import load_file
+from torch import Tensor
+
+from kdbench import KdbenchError, Lesson, Offer, Progress, Signal, Skip, Towers
+from kdbench.embed import rank_split
+from kdbench.records import Record, ranks_path, read_ranks, read_record, record_path
+from kdbench.run import Bench, execute, prepare
+
+METRICS = {f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5)} | {"rsum", "mean_recall"}
+
+
+def test_a_run_ends_with_a_record_of_what_it_did(tmp_path: Path) -> None:
+    spec, where = run_spec(strategy=plugged("ammkd", C=0.7)), bench(tmp_path)
+    record = execute(spec, where)
+    assert (record.status, record.reason) == ("ok", "")
+    assert record == read_record(record_path(where.results, "toys", spec.run_id))
+    assert (record.run_id, record.cell_id, record.label, record.spec) == (spec.run_id, spec.cell_id, spec.label, spec.as_dict())
+    assert set(record.metrics) == set(record.validation) == METRICS
+    assert record.best_epoch in (1, 2, 3)
+    assert record.steps == 12
+    assert set(record.weights) == {"a", "b"}
+    assert sum(record.weights.values()) == pytest.approx(1)
+    assert all(0.3 - 1e-6 <= weight <= 0.7 + 1e-6 for weight in record.weights.values())
+    assert record.sizes == {"images": 20, "captions": 30, "concepts": 10}
+    assert record.dataset_digest == where.open(spec.dataset, "").digest
+    assert record.licence == "CC0"
+    assert set(record.timings) == {"teacher", "train", "evaluate"}
+    assert {"python", "torch", "kdbench"} <= set(record.versions)
+    assert record.device == "cpu"
+    assert record.threads == 1
+    assert record.started <= record.finished
+
+
+def test_the_ranks_beside_a_record_give_its_figures(tmp_path: Path) -> None:
+    spec, where = run_spec(), bench(tmp_path)
+    record = execute(spec, where)
+    ranks = read_ranks(record_path(where.results, "toys", spec.run_id))
+    assert (len(ranks.text), len(ranks.image)) == (20, 30)
+    assert record.metrics == ranks.metrics([1, 5])
+
+
+def test_the_weights_kept_give_the_ranks_of_the_record(tmp_path: Path) -> None:
+    spec, where = run_spec(), bench(tmp_path)
+    record = execute(spec, where)
+    student = toy()
+    (kept,) = [entry for entry in where.cache.entries() if entry.kind == "students"]
+    assert kept.identity == {"run_id": spec.run_id, "ranks": record.ranks_sha256}
+    module_of(student).load_state_dict(load_file(kept.folder / "weights.safetensors"))
+    expected = read_ranks(record_path(where.results, "toys", spec.run_id))
+    found = rank_split(student, encoded(tmp_path, student, "test"), 256, "cpu")
+    np.testing.assert_array_equal(found.text, expected.text)
+    np.testing.assert_array_equal(found.image, expected.image)
+    validation = rank_split(student, encoded(tmp_path, student, "validation"), 256, "cpu")
+    assert validation.metrics([1, 5]) == record.validation
+
+
+@pytest.mark.parametrize("team", [(), ("a",), ("a", "b", "c")])
+def test_teams_of_any_size(tmp_path: Path, team: tuple[str, ...]) -> None:
+    record = execute(run_spec(team), bench(tmp_path))
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.weights == pytest.approx({name: 1 / len(team) for name in team})
+
+
+def test_a_run_is_the_same_anywhere_and_after_anything(tmp_path: Path) -> None:
+    spec = run_spec(strategy=plugged("random"))
+    first = execute(spec, bench(tmp_path / "one"))
+    torch.manual_seed(77)
+    execute(run_spec(("c",), seed=4), bench(tmp_path / "two"))
+    second = execute(spec, bench(tmp_path / "two"))
+    assert first.ranks_sha256 == second.ranks_sha256
+    assert (first.metrics, first.validation, first.weights) == (second.metrics, second.validation, second.weights)
+    assert first.dataset_digest == second.dataset_digest
+    other = execute(run_spec(strategy=plugged("random"), seed=1), bench(tmp_path / "two"))
+    assert other.weights != first.weights
+
+
+def test_the_test_split_is_read_after_training_has_ended(tmp_path: Path) -> None:
+    def on_progress(progress: Progress) -> None:
+        if progress.stage == "train":
+            SEEN.append("step")
+
+    SEEN.clear()
+    where = replace(bench(tmp_path), on_progress=on_progress)
+    record = execute(run_spec(student=plugged("toy", watch=True)), where)
+    assert record.status == "ok"
+    steps = [place for place, what in enumerate(SEEN) if what == "step"]
+    opened = [place for place, what in enumerate(SEEN) if what.endswith("test")]
+    assert len(steps) == 12
+    assert {SEEN[place] for place in opened} == {"image test", "text test"}
+    assert min(opened) > max(steps)
+    assert {"image train", "text train", "image validation", "text validation"} <= set(SEEN[: min(steps)])
+
+
+class Broken:
+    """A strategy that works until half of the training is done, and then does what it is told."""
+
+    error: BaseException | None = None
+
+    def weigh(self, signal: Signal) -> Tensor:
+        if self.error is not None and signal.progress >= 0.5:
+            raise self.error
+        return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
+
+
+BROKEN = {"strategies": [Offer("broken", Broken)]}
+
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes `broken` raise an error, or None to mend it."""
+    return lambda error: monkeypatch.setattr(Broken, "error", error)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (Skip("no such device here"), "skipped", "no such device here"),
+        (KdbenchError("weights.bin: not there; download it"), "failed", "weights.bin: not there; download it"),
+        (ZeroDivisionError("by zero"), "failed", "ZeroDivisionError: by zero"),
+    ],
+)
+def test_what_goes_wrong_is_recorded_and_tried_again(
+    tmp_path: Path, breaking: Any, capsys: pytest.CaptureFixture[str], error: Exception, status: str, reason: str
+) -> None:
+    spec, where = run_spec(strategy=plugged("broken")), bench(tmp_path, **BROKEN)
+    breaking(error)
+    record = execute(spec, where)
+    assert (record.status, record.reason) == (status, reason)
+    assert record == read_record(record_path(where.results, "toys", spec.run_id))
+    assert (record.metrics, record.ranks_sha256, record.steps) == ({}, None, None)
+    assert not ranks_path(record_path(where.results, "toys", spec.run_id)).exists()
+    # Bugs keep their traceback; what a user can mend needs none.
+    assert ("Traceback" in capsys.readouterr().err) == isinstance(error, ZeroDivisionError)
+
+    breaking(None)
+    steps: list[int] = []
+    again = execute(spec, replace(where, on_progress=lambda progress: steps.append(progress.done)))
+    assert again.status == "ok"
+    assert read_record(record_path(where.results, "toys", spec.run_id)) == again
+    assert len(list((where.results / "toys").glob("*.json"))) == 1
+    calm = execute(spec, bench(tmp_path / "calm", **BROKEN))
+    assert again.ranks_sha256 == calm.ranks_sha256
+
+
+def test_an_interrupt_leaves_no_record_and_is_gone_on_from(tmp_path: Path, breaking: Any) -> None:
+    spec, where = run_spec(strategy=plugged("broken")), bench(tmp_path, **BROKEN)
+    breaking(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        execute(spec, where)
+    assert not where.results.exists()
+    assert (where.cache.root / "scratch" / spec.run_id / "checkpoint.safetensors").exists()
+    breaking(None)
+    told: list[Progress] = []
+    again = execute(spec, replace(where, on_progress=told.append))
+    assert [progress.done for progress in told if progress.stage == "train"] == list(range(7, 13))
+    calm = execute(spec, bench(tmp_path / "calm", **BROKEN))
+    assert again.ranks_sha256 == calm.ranks_sha256
+    assert again.weights == calm.weights
+
+
+def scratch(where: Bench) -> list[str]:
+    return sorted(path.name for path in where.cache.root.glob("scratch/*"))
+
+
+def test_scratch_is_removed_once_a_run_is_done_and_not_before(tmp_path: Path, breaking: Any) -> None:
+    where = bench(tmp_path, **BROKEN)
+    spec, diverging = run_spec(strategy=plugged("broken")), run_spec(student=plugged("toy", poisoned=True))
+    breaking(KdbenchError("not today"))
+    execute(spec, where)
+    assert scratch(where) == [spec.run_id]
+    assert execute(diverging, where).status == "diverged"
+    assert scratch(where) == [spec.run_id]
+    breaking(None)
+    execute(spec, where)
+    assert scratch(where) == []
+
+
+def test_a_run_that_diverges(tmp_path: Path) -> None:
+    spec, where = run_spec(student=plugged("toy", poisoned=True)), bench(tmp_path)
+    record = execute(spec, where)
+    assert record.status == "diverged"
+    assert record.reason == "loss nan at step 1 of 12"
+    assert record.metrics == {}
+    assert not ranks_path(record_path(where.results, "toys", spec.run_id)).exists()
+
+
+class Absent:
+    """A teacher that cannot take part."""
+
+    def towers(self, lesson: Lesson) -> Towers:  # noqa: ARG002
+        raise Skip("needs 80 GiB")
+
+
+class Peeking:
+    """A teacher that wants the test split."""
+
+    def towers(self, lesson: Lesson) -> Towers:
+        name: Any = "test"
+        lesson.encode(Sage().image, name)
+        raise AssertionError("the test split was handed out")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "reason"),
+    [
+        ({"dataset": plugged("bead")}, "failed", "no dataset is called 'bead'; did you mean 'beads'?"),
+        ({"student": plugged("toi")}, "failed", "no student is called 'toi'"),
+        ({"team": [plugged("absent"), "a"]}, "skipped", "needs 80 GiB"),
+        ({"team": [plugged("peeking"), "a"]}, "failed", "a teacher asked for the 'test' split"),
+        ({"strategy": plugged("ammkd", C=0.3)}, "skipped", "C = 0.3 is below 1/2"),
+        ({"strategy": plugged("fixed", weights={"a": 1.0})}, "skipped", "no weight for b"),
+        ({"strategy": plugged("fixed", weights={"a": 0.0, "b": 0.0})}, "failed", "all zero"),
+        ({"student": plugged("toy", breadth=3)}, "failed", "TypeError"),
+    ],
+)
+def test_whoever_cannot_take_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], status: str, reason: str
+) -> None:
+    where = bench(tmp_path, teachers=[Offer("absent", Absent), Offer("peeking", Peeking)])
+    record = execute(run_spec(**changes), where)
+    assert record.status == status
+    assert reason in record.reason
+    assert ("Traceback" in capsys.readouterr().err) == record.reason.startswith("TypeError")
+
+
+def test_teachers_are_encoded_once_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models import Projection
+
+    counted = Count(Projection.encode)
+    monkeypatch.setattr(Projection, "encode", lambda *arguments: counted(*arguments))
+    where = bench(tmp_path)
+    for name in ("a", "b"):
+        prepare(plugged("beads"), run_spec((name,)).team[0], where, name)
+    assert counted.calls == 4  # two towers each, on the train split alone
+    records = [execute(run_spec(strategy=plugged(use), seed=seed), where) for use in ("equal", "random") for seed in (0, 1)]
+    assert counted.calls == 4
+    assert {record.status for record in records} == {"ok"}
+    assert len({record.timings["teacher"] for record in records}) == 1
+
+
+def test_progress_and_epochs_are_told(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    epochs: list[tuple[str, int, dict[str, float]]] = []
+    spec = run_spec()
+    where = replace(bench(tmp_path), on_progress=told.append, on_epoch=lambda *epoch: epochs.append(epoch))
+    record = execute(spec, where)
+    assert {progress.run_id for progress in told} == {spec.run_id}
+    trained = [progress for progress in told if progress.stage == "train"]
+    assert [(progress.done, progress.total) for progress in trained] == [(step, 12) for step in range(1, 13)]
+    assert all(progress.weights == pytest.approx({"a": 0.5, "b": 0.5}) for progress in trained)
+    assert all(progress.loss is not None and progress.loss > 0 for progress in trained)
+    assert {"decode train images", "encode train images", "encode train texts", "encode test images"} <= {p.stage for p in told}
+    assert [(run_id, epoch) for run_id, epoch, _ in epochs] == [(spec.run_id, epoch) for epoch in (1, 2, 3)]
+    assert record.best_epoch is not None
+    best = epochs[record.best_epoch - 1][2]
+    assert {name: value for name, value in best.items() if name in METRICS} == record.validation
+
+
+def test_a_student_whose_towers_share_a_layer(tmp_path: Path) -> None:
+    where = bench(tmp_path, students=[Offer("shared", shared_toy)])
+    record = execute(run_spec(student=plugged("shared")), where)
+    assert (record.status, record.reason) == ("ok", "")
+
+
+def test_a_record_is_plain_json(tmp_path: Path) -> None:
+    spec, where = run_spec(), bench(tmp_path)
+    record = execute(spec, where)
+    stored = json.loads(record_path(where.results, "toys", spec.run_id).read_text())
+    assert Record(**stored) == record
+    assert stored["spec"]["dataset"]["use"] == "beads"
+    assert Beads().fingerprint == Beads().fingerprint

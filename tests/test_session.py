@@ -1,0 +1,61 @@
+"""One `kdbench run`: what is left to do, and who hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdbench import hookimpl
+from kdbench.plan import RunSpec
+from kdbench.plugins import Plugins
+from kdbench.records import Record, Status, read_record, record_path, write_record
+from kdbench.session import Session
+
+Spec = Callable[..., RunSpec]
+Make = Callable[..., Record]
+
+
+class Tracker:
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    @hookimpl
+    def kdbench_run_started(self, run_id: str) -> None:
+        self.heard.append(("started", run_id))
+
+    @hookimpl
+    def kdbench_run_finished(self, run_id: str, record: dict[str, Any]) -> None:
+        self.heard.append((record["status"], run_id))
+
+
+@pytest.mark.parametrize(("status", "done"), [("ok", True), ("diverged", True), ("failed", False), ("skipped", False)])
+def test_pending(status: Status, done: bool, spec: Spec, record: Make, plugins: Plugins, tmp_path: Path) -> None:
+    """Failed and skipped runs are tried again; a run of another spec never stands in."""
+    specs = [spec(), spec(seed=1)]
+    write_record(tmp_path, record(specs[0], status=status))
+    write_record(tmp_path, record(spec(seed=2)))
+    session = Session(plugins, tmp_path, tmp_path / "cache")
+    assert session.pending(specs) == specs[done:]
+    assert list(session.records) == ([specs[0].run_id] if done else [])
+
+
+def test_a_damaged_record_is_done_again(spec: Spec, record: Make, plugins: Plugins, tmp_path: Path) -> None:
+    write_record(tmp_path, record(spec())).write_text("{}")
+    assert Session(plugins, tmp_path, tmp_path / "cache").pending([spec()]) == [spec()]
+
+
+def test_a_run_that_cannot_start_is_recorded_and_told(spec: Spec, plugins: Plugins, tmp_path: Path) -> None:
+    """In a worker of its own, which knows installed plugins only: `shapes` is none."""
+    run = spec(team=[], strategy=None, objective=[])
+    tracker = Tracker()
+    plugins.register(tracker, "tests:tracker")
+    session = Session(plugins, tmp_path / "results", tmp_path / "cache", device="cpu", jobs=1)
+    session.carry_out([run])
+    written = read_record(record_path(tmp_path / "results", "tiny", run.run_id))
+    assert session.records == {run.run_id: written}
+    assert written.status == "failed"
+    assert written.reason.startswith("no dataset is called 'shapes'")
+    assert tracker.heard == [("started", run.run_id), ("failed", run.run_id)]

@@ -1,0 +1,137 @@
+"""Heads and losses of several teachers, and what mathematics says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from models import bits, random_pairs, voice
+from torch import Tensor, nn
+
+from kdbench import Objective, Pairs, Strategy
+from kdbench.losses import same_concept
+from kdbench.step import backward
+from kdbench.team import Team, Voice
+from kdbench_plugins.objectives.feature import Feature
+from kdbench_plugins.objectives.relational_kl import RelationalKL
+from kdbench_plugins.strategies.equal import Equal
+from kdbench_plugins.strategies.fixed import Fixed
+
+BATCH, WIDTH = 6, 4
+BOTH: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]
+
+
+def team(voices: Sequence[Voice], terms: Sequence[tuple[float, Objective]] = BOTH, seed: int = 0) -> Team:
+    return Team(voices, terms, WIDTH, seed, "cpu")
+
+
+def test_heads_hang_on_seed_and_name_and_not_on_company() -> None:
+    a, b, c = voice("a"), voice("b", width=5), voice("c", width=8)
+    alone = bits(team([a]).heads[0].state_dict())
+    assert bits(team([b, a, c]).heads[1].state_dict()) == alone
+    assert bits(team([c, b, a]).heads[2].state_dict()) == alone
+    assert bits(team([c]).heads[0].state_dict()) != alone
+    assert bits(team([a], seed=1).heads[0].state_dict()) != alone
+
+
+def test_building_heads_leaves_the_random_numbers_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    team([voice("a"), voice("b")])
+    torch.testing.assert_close(torch.rand(4), expected, rtol=0, atol=0)
+    torch.manual_seed(99)
+    one = bits(team([voice("a")]).heads.state_dict())
+    torch.manual_seed(100)
+    assert bits(team([voice("a")]).heads.state_dict()) == one
+
+
+def test_heads_fit_teachers_of_any_width() -> None:
+    found = team([voice("a", width=3), voice("b", width=11)])
+    shapes = [[tuple(parameter.shape) for parameter in heads.parameters()] for heads in found.heads]
+    assert shapes == [[(3, WIDTH)] * 2, [(11, WIDTH)] * 2]
+
+
+def test_pairs_are_the_rows_asked_for_as_unit_vectors() -> None:
+    found = team([voice("a"), voice("b", seed=1)])
+    images, captions = np.array([4, 0, 7]), np.array([29, 3, 3])
+    for pairs, source in zip(found.pairs(images, captions), found.voices, strict=True):
+        assert pairs.image.dtype == pairs.text.dtype == torch.float32
+        for rows, stored in ((pairs.image, source.image[images]), (pairs.text, source.text[captions])):
+            torch.testing.assert_close(rows.norm(dim=1), torch.ones(3))
+            np.testing.assert_allclose(rows.numpy(), stored, atol=2e-3)
+        assert pairs.scale == 4.0
+
+
+def test_losses_are_sums_of_terms_with_their_coefficients() -> None:
+    found = team([voice("a"), voice("b", width=5, seed=1)])
+    teachers = found.pairs(np.arange(BATCH), np.arange(BATCH))
+    student = random_pairs(BATCH, WIDTH, dtype=torch.float32)
+    losses = found.losses(student, teachers)
+    assert losses.shape == (2, BATCH)
+    for place, teacher in enumerate(teachers):
+        heads: nn.ModuleList = found.heads[place]  # type: ignore[assignment]
+        expected = RelationalKL().losses(student, teacher, None) + 0.5 * Feature().losses(student, teacher, heads[1])  # type: ignore[arg-type]
+        torch.testing.assert_close(losses[place], expected)
+
+
+def test_a_team_without_terms_of_weight_costs_nothing() -> None:
+    found = team([voice("a")], [(0.0, RelationalKL())])
+    student = random_pairs(BATCH, WIDTH, dtype=torch.float32)
+    assert found.losses(student, found.pairs(np.arange(BATCH), np.arange(BATCH))).abs().max() == 0
+
+
+class Outcome:
+    """Loss, weights, and gradients at the embeddings and the scale, of one step."""
+
+    def __init__(self, found: Team | None, teachers: Sequence[Pairs], strategy: Strategy | None, distill: float = 1.0) -> None:
+        student = random_pairs(BATCH, WIDTH, dtype=torch.float32, learn=True)
+        scale = torch.tensor(1.5, requires_grad=True)
+        same = same_concept(torch.arange(BATCH))
+        result = backward(
+            # The embeddings of a student: results of something, not leaves.
+            *(student.image * 1, student.text * 1, scale.exp(), same, found, teachers, strategy, distill, 0.0),
+            torch.Generator(),
+        )
+        assert student.image.grad is not None
+        assert student.text.grad is not None
+        assert scale.grad is not None
+        self.loss = float(result.loss)
+        self.gradient = torch.cat([student.image.grad.flatten(), student.text.grad.flatten(), scale.grad[None]])
+
+
+def test_a_teacher_given_twice_under_equal_equals_it_once() -> None:
+    a = voice("a")
+    rows = np.arange(BATCH)
+    once = team([a])
+    alone = Outcome(once, once.pairs(rows, rows), None)
+    twice = team([a, a])
+    doubled = Outcome(twice, twice.pairs(rows, rows), Equal())
+    assert doubled.loss == pytest.approx(alone.loss, rel=1e-6)
+    torch.testing.assert_close(doubled.gradient, alone.gradient, rtol=1e-5, atol=1e-7)
+    bare = Outcome(None, [], None)
+    assert not torch.allclose(bare.gradient, alone.gradient, rtol=1e-2)
+
+
+@pytest.mark.parametrize("weights", [{"a": 1.0, "b": 1.0, "c": 1.0}, {"a": 0.7, "b": 0.1, "c": 0.2}, {"a": 0, "b": 1, "c": 0}])
+def test_fixed_weights_equal_distilling_from_the_mixture(weights: dict[str, float]) -> None:
+    """KL is linear in the teacher up to a constant: Σ_t w_t ∇KL(p_t ‖ q) = ∇KL(Σ_t w_t p_t ‖ q)."""
+    found = team([voice(name, seed=seed, scale=3.0 + seed) for seed, name in enumerate("abc")], [(1.0, RelationalKL())])
+    teachers = found.pairs(np.arange(BATCH), np.arange(BATCH))
+    fixed = Outcome(found, teachers, Fixed(weights=weights))
+    bare = Outcome(None, [], None)
+
+    shares = np.array([weights[name] for name in "abc"]) / sum(weights.values())
+    scores = [float(teacher.scale) * teacher.image @ teacher.text.T for teacher in teachers]
+    student = random_pairs(BATCH, WIDTH, dtype=torch.float32, learn=True)
+    scale = torch.tensor(1.5, requires_grad=True)
+    own = scale.exp() * student.image @ student.text.T
+    loss = torch.zeros(())
+    for ways in ([own, *scores], [own.T, *(s.T for s in scores)]):
+        mixture: Tensor = sum((w * torch.softmax(s, 1) for w, s in zip(shares, ways[1:], strict=True)), torch.zeros(()))
+        loss = loss + (mixture * (mixture.log() - ways[0].log_softmax(1))).sum(1).mean() / 2
+    gradients = torch.autograd.grad(loss, (student.image, student.text, scale))
+    mixed = torch.cat([gradient.flatten() for gradient in gradients])
+    torch.testing.assert_close(fixed.gradient - bare.gradient, mixed, rtol=1e-4, atol=1e-6)

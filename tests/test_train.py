@@ -1,0 +1,517 @@
+"""The training loop: what a seed fixes, what survives an interruption, what is left at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from models import bits, encoded, module_of, toy, voice
+from torch import Tensor, nn
+
+from kdbench import Objective, Pairs, Signal, Strategy, Student
+from kdbench.embed import EncodedSplit, rank_split
+from kdbench.errors import Diverged
+from kdbench.ranks import Ranks
+from kdbench.suite import Evaluate, Train
+from kdbench.team import Team, Voice
+from kdbench.train import MAX_LOGIT_SCALE, OnStep, Trained, schedule, train
+from kdbench_plugins.objectives.feature import Feature
+from kdbench_plugins.objectives.relational_kl import RelationalKL
+from kdbench_plugins.strategies.ammkd import Ammkd
+from kdbench_plugins.strategies.equal import Equal
+from kdbench_plugins.strategies.random import Random
+
+STEPS = 12  # 3 epochs of 4
+TERMS: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory: pytest.TempPathFactory) -> tuple[EncodedSplit, EncodedSplit]:
+    folder = tmp_path_factory.mktemp("beads")
+    return encoded(folder, toy(), "train"), encoded(folder, toy(), "validation")
+
+
+@pytest.fixture(scope="module")
+def voices() -> list[Voice]:
+    """Teachers of different widths: 32 images and 48 captions have embeddings."""
+    found = []
+    for seed, name in enumerate("abc"):
+        one = voice(name, width=6 + seed, seed=seed)
+        found.append(Voice(name, np.resize(one.image, (32, 6 + seed)), np.resize(one.text, (48, 6 + seed)), 4.0))
+    return found
+
+
+class Interrupted(Exception):
+    """Raised in mid-run."""
+
+
+@dataclass
+class Sitting:
+    """One call of `train` on the beads, with all it told."""
+
+    splits: tuple[EncodedSplit, EncodedSplit]
+    voices: list[Voice]
+    strategy: Strategy | None = None
+    seed: int = 0
+    build: Callable[[], Student] = toy
+    settings: dict[str, Any] = field(default_factory=dict)
+    every: int = 1
+    losses: dict[int, float] = field(default_factory=dict)  # by step
+    weights: dict[int, dict[str, float]] = field(default_factory=dict)
+    epochs: dict[int, dict[str, float]] = field(default_factory=dict)
+
+    def sit(self, checkpoint: Path | None = None, stop_at: int = 0) -> Trained:
+        """Begins anew or goes on from the checkpoint; is interrupted right after step `stop_at`, before its checkpoint."""
+        torch.manual_seed(self.seed)
+        self.student = self.build()
+        self.initial = bits(module_of(self.student).state_dict())
+        team = Team(self.voices, TERMS, self.student.width, self.seed, "cpu") if self.strategy else None
+        settings = {"epochs": 3, "batch_size": 8, "lr": 0.02, "precision": "fp32", "checkpoint_every": 3} | self.settings
+
+        def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
+            assert steps == STEPS
+            self.losses[step] = loss
+            self.weights[step] = weights
+            if step == stop_at:
+                raise Interrupted
+
+        self.trained = train(
+            self.student,
+            *self.splits,
+            Train(**settings),
+            Evaluate(recall_at=[1, 5], every=self.every),
+            self.seed,
+            "cpu",
+            team,
+            self.strategy,
+            checkpoint,
+            on_step,
+            self.epochs.__setitem__,
+        )
+        return self.trained
+
+    def shown(self) -> list[bytes]:
+        """Trains a student with dropout; what its image tower read at each step."""
+        seen: list[bytes] = []
+
+        def watch(_: nn.Module, inputs: tuple[Tensor]) -> None:
+            seen.append(inputs[0].numpy().tobytes())
+
+        def build() -> Student:
+            student = toy(dropout=0.3)
+            module_of(student).image_tower.register_forward_pre_hook(watch)  # type: ignore[operator]
+            return student
+
+        self.build = build
+        self.sit()
+        return seen[:STEPS]
+
+    def end(self) -> tuple[Any, ...]:
+        """Everything that an interruption must not change."""
+        trained = self.trained
+        ranks = self.ranks()
+        return (
+            bits(module_of(self.student).state_dict()),
+            (ranks.text.tolist(), ranks.image.tolist()),
+            (trained.steps, trained.best_epoch, trained.validation, trained.weights),
+            (self.losses, self.weights, self.epochs),
+        )
+
+    def ranks(self) -> Ranks:
+        return rank_split(self.student, self.splits[1], 256, "cpu")
+
+
+Splits = tuple[EncodedSplit, EncodedSplit]
+Voices = list[Voice]
+STRATEGIES: list[Callable[[], Strategy | None]] = [lambda: None, Equal, Random, Ammkd]
+
+
+def test_the_seed_fixes_initial_weights_and_batches_whatever_the_strategy(splits: Splits, voices: Voices) -> None:
+    """Batches are seen through what the student's image tower is shown."""
+    alone = Sitting(splits, voices, every=3)
+    first = alone.shown()
+    assert len(set(first)) == STEPS
+    for strategy in STRATEGIES[1:]:
+        sitting = Sitting(splits, voices, strategy(), every=3)
+        assert sitting.shown() == first  # with dropout on them, to the last bit
+        assert sitting.initial == alone.initial
+    other = Sitting(splits, voices, every=3, seed=1)
+    assert not set(other.shown()) & set(first)
+    assert other.initial != alone.initial
+
+
+def test_a_strategy_that_draws_does_not_change_what_the_student_draws(splits: Splits, voices: Voices) -> None:
+    sober, thirsty = (Sitting(splits, voices, strategy, every=3) for strategy in (Equal(), Thirsty()))
+    assert thirsty.shown() == sober.shown()
+
+
+class Thirsty:
+    """Draws random numbers from everywhere."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        torch.rand(7, generator=signal.generator)
+        torch.rand(7)
+        return torch.ones(3) / 3
+
+
+def test_strategies_end_differently_and_seeds_too(splits: Splits, voices: Voices) -> None:
+    ends = []
+    for strategy in STRATEGIES:
+        for seed in (0, 1):
+            sitting = Sitting(splits, voices, strategy(), seed=seed)
+            sitting.sit()
+            ends.append(str(sitting.end()[0]))
+    assert len(set(ends)) == len(ends)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES[1:])
+def test_the_same_run_twice_is_the_same_to_the_last_bit(splits: Splits, voices: Voices, strategy: Callable[[], Strategy]) -> None:
+    sittings = [Sitting(splits, voices, strategy()) for _ in range(2)]
+    for sitting in sittings:
+        sitting.sit()
+        torch.manual_seed(999)
+    assert sittings[0].end() == sittings[1].end()
+
+
+class Mindful:
+    """Remembers: weights drift with the task losses it observed, the epochs it saw end, and its own draws."""
+
+    def __init__(self) -> None:
+        self.mean = torch.zeros(3)
+        self.seen: list[float] = []
+        self.best: float | None = None
+
+    def weigh(self, signal: Signal) -> Tensor:
+        self.mean = 0.9 * self.mean + 0.1 * torch.rand(3, generator=signal.generator)
+        return torch.softmax(5 * self.mean + sum(self.seen[-3:]) * torch.arange(3) / 10 + (self.best or 0), dim=0)
+
+    def observe(self, loss: float) -> None:
+        self.seen.append(loss)
+
+    def end_epoch(self, validation: dict[str, float] | None) -> None:
+        self.best = None if validation is None else validation["mean_recall"]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"mean": self.mean, "seen": self.seen, "best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.mean, self.seen, self.best = state["mean"], state["seen"], state["best"]
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 4, 5, 8, 11, 12])
+@pytest.mark.parametrize("strategy", [lambda: None, Random, Ammkd, Mindful])
+def test_an_interrupted_run_ends_as_if_it_had_not_been(
+    splits: Splits, voices: Voices, tmp_path: Path, strategy: Callable[[], Strategy | None], stop_at: int
+) -> None:
+    """Dropout, heads and optimiser too. The checkpoint is 0 to 3 steps old, in mid-epoch, at an end, or not there yet."""
+
+    def build() -> Student:
+        return toy(dropout=0.2)
+
+    calm = Sitting(splits, voices, strategy(), build=build)
+    calm.sit()
+    torn = Sitting(splits, voices, strategy(), build=build)
+    path = tmp_path / "checkpoint"
+    with pytest.raises(Interrupted):
+        torn.sit(path, stop_at)
+    assert path.exists() == (stop_at > 3)
+    torch.manual_seed(4321)  # another process knows nothing of this one's random numbers
+    torn.strategy = strategy()
+    torn.sit(path)
+    assert torn.end() == calm.end()
+
+
+@pytest.mark.parametrize("stops", [(2, 5, 6, 9, 10, 12), (4, 4, 8, 8)])
+def test_a_run_interrupted_again_and_again(splits: Splits, voices: Voices, tmp_path: Path, stops: tuple[int, ...]) -> None:
+    """Validated every other epoch only, so that an epoch's end may have no checkpoint of its own."""
+    calm = Sitting(splits, voices, Mindful(), every=2)
+    calm.sit()
+    torn = Sitting(splits, voices, every=2)
+    for stop_at in stops:
+        torn.strategy = Mindful()
+        with pytest.raises(Interrupted):
+            torn.sit(tmp_path / "checkpoint", stop_at)
+    torn.strategy = Mindful()
+    torn.sit(tmp_path / "checkpoint")
+    assert torn.end() == calm.end()
+
+
+def test_a_run_that_had_ended_is_not_trained_again(splits: Splits, voices: Voices, tmp_path: Path) -> None:
+    first = Sitting(splits, voices, Ammkd())
+    first.sit(tmp_path / "checkpoint")
+    again = Sitting(splits, voices, Ammkd())
+    again.sit(tmp_path / "checkpoint")
+    assert again.losses == {}
+    assert again.end()[:3] == first.end()[:3]
+
+
+def test_seconds_are_those_of_all_sittings(splits: Splits, voices: Voices, tmp_path: Path) -> None:
+    first = Sitting(splits, voices).sit(tmp_path / "checkpoint")
+    again = Sitting(splits, voices).sit(tmp_path / "checkpoint")
+    assert again.seconds >= first.seconds * 0.5 > 0
+
+
+@pytest.mark.parametrize("every", [1, 5, 100])
+def test_how_often_it_is_saved_changes_nothing(splits: Splits, voices: Voices, tmp_path: Path, every: int) -> None:
+    plain, saved = (Sitting(splits, voices, Random(), settings={"checkpoint_every": every}) for _ in range(2))
+    plain.sit()
+    saved.sit(tmp_path / "checkpoint")
+    assert saved.end() == plain.end()
+
+
+def test_a_damaged_checkpoint_is_a_fresh_start(splits: Splits, voices: Voices, tmp_path: Path) -> None:
+    calm, torn = (Sitting(splits, voices, Random()) for _ in range(2))
+    calm.sit()
+    path = tmp_path / "checkpoint"
+    with pytest.raises(Interrupted):
+        torn.sit(path, 8)
+    path.write_bytes(path.read_bytes()[:-10])
+    torn.sit(path)
+    assert torn.end() == calm.end()
+
+
+def test_a_student_of_no_number_has_diverged(splits: Splits, voices: Voices, tmp_path: Path) -> None:
+    sitting = Sitting(splits, voices, Ammkd(), build=lambda: toy(poisoned=True))
+    with pytest.raises(Diverged, match="loss nan at step 1 of 12"):
+        sitting.sit(tmp_path / "checkpoint")
+    assert sitting.losses == {}
+
+
+class Explosive:
+    """A distillation loss that is not finite from some step on."""
+
+    def __init__(self, value: float, step: int) -> None:
+        self.value, self.left = value, step
+
+    def head(self, student_width: int, teacher_width: int) -> None:  # noqa: ARG002
+        return None
+
+    def losses(self, student: Pairs, teacher: Pairs, head: None) -> Tensor:  # noqa: ARG002
+        self.left -= 1
+        return student.image.sum(dim=1) * (self.value if self.left <= 0 else 1.0)
+
+
+@pytest.mark.parametrize("strategy", [Equal(), Random(), Ammkd(), Ammkd(normalize="l2")])
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_loss_that_is_not_finite_has_diverged(
+    splits: Splits, voices: Voices, monkeypatch: pytest.MonkeyPatch, strategy: Strategy, value: float
+) -> None:
+    monkeypatch.setattr("test_train.TERMS", [(1.0, Explosive(value, 3 * 6 + 1))])
+    sitting = Sitting(splits, voices, strategy)
+    with pytest.raises(Diverged, match="at step 7 of 12"):
+        sitting.sit()
+    assert list(sitting.losses) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("lr", [0.003, 0.3])
+def test_the_student_is_left_at_its_best_epoch(splits: Splits, voices: Voices, every: int, lr: float) -> None:
+    sitting = Sitting(splits, voices, Equal(), settings={"lr": lr, "epochs": 3}, every=every)
+    trained = sitting.sit()
+    validated = {epoch: metrics for epoch, metrics in sitting.epochs.items() if "mean_recall" in metrics}
+    assert list(validated) == ([1, 2, 3] if every == 1 else [2, 3])
+    best = max(metrics["mean_recall"] for metrics in validated.values())
+    assert trained.best_epoch == min(epoch for epoch, metrics in validated.items() if metrics["mean_recall"] == best)
+    expected = {name: value for name, value in validated[trained.best_epoch].items() if name != "loss"}
+    assert trained.validation == expected == sitting.ranks().metrics([1, 5])
+    assert not module_of(sitting.student).training
+
+
+def test_the_best_epoch_is_not_always_the_last(splits: Splits, voices: Voices) -> None:
+    """Or the test above would not tell the best from the last."""
+    bests = {Sitting(splits, voices, Equal(), settings={"lr": lr}).sit().best_epoch for lr in (0.003, 0.3, 1.0)}
+    assert min(bests) < 3
+
+
+def test_training_learns(splits: Splits, voices: Voices) -> None:
+    sitting = Sitting(splits, voices)
+    sitting.sit()
+    assert sitting.epochs[3]["loss"] < 0.7 * sitting.epochs[1]["loss"]
+
+
+def test_what_is_told_of_steps_and_epochs(splits: Splits, voices: Voices) -> None:
+    sitting = Sitting(splits, voices, Random())
+    trained = sitting.sit()
+    assert list(sitting.losses) == list(range(1, STEPS + 1))
+    assert list(sitting.epochs) == [1, 2, 3]
+    for epoch, metrics in sitting.epochs.items():
+        assert metrics["loss"] == pytest.approx(np.mean([sitting.losses[4 * epoch - place] for place in range(4)]))
+    assert trained.steps == STEPS
+    for name in "abc":
+        assert trained.weights[name] == pytest.approx(np.mean([weights[name] for weights in sitting.weights.values()]))
+        assert set(weights[name] for weights in sitting.weights.values()) <= {0.0, 1.0}
+    alone = Sitting(splits, voices)
+    assert alone.sit().weights == {}
+    assert set(map(str, alone.weights.values())) == {"{}"}
+
+
+class Diary:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, Any]] = []
+
+    def weigh(self, signal: Signal) -> Tensor:
+        self.lines.append(("weigh", signal.progress))
+        return torch.ones(3) / 3
+
+    def observe(self, loss: float) -> None:
+        self.lines.append(("observe", loss))
+
+    def end_epoch(self, validation: dict[str, float] | None) -> None:
+        self.lines.append(("end_epoch", validation))
+
+
+def test_optional_methods_of_a_strategy_are_called_in_their_order(splits: Splits, voices: Voices) -> None:
+    diary = Diary()
+    sitting = Sitting(splits, voices, diary, settings={"distill": 0.0}, every=2)
+    sitting.sit()
+    assert [name for name, _ in diary.lines] == [*["weigh", "observe"] * 4, "end_epoch"] * 3
+    assert [value for name, value in diary.lines if name == "weigh"] == [step / STEPS for step in range(STEPS)]
+    # Without λ the whole loss is the task loss.
+    assert [value for name, value in diary.lines if name == "observe"] == pytest.approx(list(sitting.losses.values()))
+    ends = [value for name, value in diary.lines if name == "end_epoch"]
+    assert ends == [None, *({k: v for k, v in sitting.epochs[e].items() if k != "loss"} for e in (2, 3))]
+
+
+def test_observe_is_told_the_task_loss_alone(splits: Splits, voices: Voices) -> None:
+    diary = Diary()
+    sitting = Sitting(splits, voices, diary, settings={"distill": 5.0})
+    sitting.sit()
+    bare = Sitting(splits, voices)
+    bare.sit()
+    observed = [value for name, value in diary.lines if name == "observe"]
+    assert observed[0] == pytest.approx(bare.losses[1])
+    assert observed[0] < sitting.losses[1] - 0.1
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.1), (12, 0.25), (7, 0.0), (1, 0.0), (1, 1.0), (10, 1.0), (3, 0.1)])
+def test_schedule_rises_in_a_line_and_falls_as_a_cosine(steps: int, warmup: float) -> None:
+    shares = [schedule(step, steps, warmup) for step in range(steps)]
+    warm = round(warmup * steps)
+    assert all(0 < share <= 1 for share in shares)
+    assert shares[:warm] == pytest.approx([(step + 1) / warm for step in range(warm)])
+    tail = shares[warm:]
+    assert tail == pytest.approx([math.cos(math.pi / 2 * place / len(tail)) ** 2 for place in range(len(tail))])
+    assert tail == sorted(tail, reverse=True)
+    assert max(shares) == pytest.approx(1.0)
+
+
+class Idle(nn.Module):
+    """Parameters of every kind that the loss does not hang on: their gradients are zero, and only decay moves them."""
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.inner: Any = student.module
+        self.logit_scale = self.inner.logit_scale
+        self.matrix = nn.Parameter(torch.ones(2, 2))
+        self.filter = nn.Parameter(torch.ones(1, 2, 1, 1))
+        self.bias = nn.Parameter(torch.ones(2))
+        self.gain = nn.Parameter(torch.ones(()))
+        self.frozen = nn.Parameter(torch.ones(2, 2), requires_grad=False)
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        idle = self.matrix.sum() + self.filter.sum() + self.bias.sum() + self.gain + self.frozen.sum()
+        embedded: Tensor = self.inner.encode_image(images)
+        return embedded + 0 * idle
+
+    def encode_text(self, texts: Tensor) -> Tensor:
+        embedded: Tensor = self.inner.encode_text(texts)
+        return embedded
+
+
+def test_matrices_decay_and_biases_norms_and_scales_do_not(splits: Splits, voices: Voices) -> None:
+    def build() -> Student:
+        student = toy()
+        student.module = Idle(student)  # type: ignore[assignment]
+        return student
+
+    sitting = Sitting(splits, voices, build=build, settings={"weight_decay": 0.5, "lr": 0.1, "epochs": 3})
+    sitting.sit()
+    state = module_of(sitting.student).state_dict()
+    last = sitting.trained.best_epoch * 4
+    shrunk = math.prod(1 - 0.1 * schedule(step, STEPS, 0.1) * 0.5 for step in range(last))
+    torch.testing.assert_close(state["matrix"], torch.full((2, 2), shrunk))
+    torch.testing.assert_close(state["filter"], torch.full((1, 2, 1, 1), shrunk))
+    for name in ("bias", "gain", "frozen"):
+        assert (state[name] == 1).all()
+
+
+def test_heads_are_trained_beside_the_student(splits: Splits, voices: Voices) -> None:
+    torch.manual_seed(0)
+    student = toy()
+    team = Team(voices, [(1.0, Feature())], student.width, 0, "cpu")
+    before = bits(team.heads.state_dict())
+    train(student, *splits, Train(epochs=1, batch_size=8, precision="fp32"), Evaluate(), 0, "cpu", team, Equal())
+    after = bits(team.heads.state_dict())
+    assert all(after[name] != before[name] for name in before)
+    assert not any("head" in name for name in module_of(student).state_dict())
+
+
+@pytest.mark.parametrize(("start", "lr"), [(MAX_LOGIT_SCALE + 3, 1e-4), (-1.0, 1e-4)])
+def test_the_logit_scale_is_kept_within_bounds(splits: Splits, voices: Voices, start: float, lr: float) -> None:
+    def build() -> Student:
+        student = toy()
+        with torch.no_grad():
+            student.module.logit_scale.fill_(start)
+        return student
+
+    sitting = Sitting(splits, voices, build=build, settings={"lr": lr})
+    sitting.sit()
+    assert 0 <= float(sitting.student.module.logit_scale.detach()) <= MAX_LOGIT_SCALE
+
+
+def test_gradients_of_the_student_are_clipped(splits: Splits, voices: Voices, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW, *arguments: Any, **keywords: Any) -> Any:
+        gradients = [p.grad.flatten() for p in module_of(sitting.student).parameters() if p.grad is not None]
+        norms.append(float(torch.cat(gradients).norm()))
+        return step(self, *arguments, **keywords)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    sitting = Sitting(splits, voices, settings={"clip_norm": 0.05})
+    sitting.sit()
+    assert len(norms) == STEPS
+    assert max(norms) <= 0.05 * (1 + 1e-4)
+    norms.clear()
+    sitting = Sitting(splits, voices, settings={"clip_norm": 1e6})
+    sitting.sit()
+    assert max(norms) > 0.06
+
+
+def test_bf16_changes_the_arithmetic_and_not_the_parameters(splits: Splits, voices: Voices) -> None:
+    plain, half = (Sitting(splits, voices, Ammkd(), settings={"precision": precision}) for precision in ("fp32", "bf16"))
+    plain.sit()
+    half.sit()
+    assert half.losses != plain.losses
+    assert half.losses[1] == pytest.approx(plain.losses[1], rel=0.05)
+    assert all(value.dtype == torch.float32 for value in module_of(half.student).state_dict().values())
+
+
+def test_a_batch_larger_than_the_data_is_one_step_an_epoch(splits: Splits) -> None:
+    torch.manual_seed(0)
+    told: list[tuple[int, int]] = []
+    on_step: OnStep = lambda step, steps, loss, weights: told.append((step, steps))  # noqa: E731
+    train(toy(), *splits, Train(epochs=2, batch_size=256, precision="fp32"), Evaluate(), 0, "cpu", on_step=on_step)
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_a_student_with_one_tower_frozen_trains_the_other(splits: Splits, voices: Voices) -> None:
+    def build() -> Student:
+        student = toy()
+        module_of(student).text_tower.requires_grad_(False)  # type: ignore[operator]
+        return student
+
+    sitting = Sitting(splits, voices, Equal(), build=build)
+    sitting.sit()
+    after = bits(module_of(sitting.student).state_dict())
+    assert after["text_tower.weight"] == sitting.initial["text_tower.weight"]
+    assert after["image_tower.weight"] != sitting.initial["image_tower.weight"]
