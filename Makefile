@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: quickstart test lint bench clean
+.PHONY: quickstart test lint bench readme clean
 
 quickstart: .venv/quickstart
 	$(BIN)/kdbench run suites/quickstart.yaml
@@ -17,6 +17,9 @@ test: .venv/dev
 lint: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+readme: .venv/dev
+	$(BIN)/python -m tests.test_readme --write
 
 bench: .venv/dev
 	$(BIN)/python -m pytest tests/benchmarks -s --override-ini testpaths=tests/benchmarks

@@ -191,6 +191,10 @@ def module_of(student: Student) -> nn.Module:
     return cast(nn.Module, student.module)
 
 
+def towers_of(student: Student) -> TwoTowers:
+    return cast(TwoTowers, student.module)
+
+
 class Projection:
     """A frozen random projection of pixels or tokens to unit vectors."""
 
@@ -282,12 +286,14 @@ def run_spec(
         "student": plugged("toy"),
         "team": [sage(teacher) if isinstance(teacher, str) else teacher for teacher in team],
         "strategy": (strategy or plugged("equal")) if len(team) > 1 else None,
-        "objective": [plugged("relational_kl") | {"coefficient": 1.0}, plugged("feature") | {"coefficient": 0.5}] if team else [],
+        "objective": [plugged("relational_kl") | {"coefficient": 1.0}, plugged("feature") | {"coefficient": 0.5}]
+        if team
+        else [],
         "train": Train(**train).model_dump(),
         "evaluate": Evaluate(recall_at=[1, 5]).model_dump(),
         "seed": seed,
     }
-    return RunSpec(**(fields | changes))  # type: ignore[arg-type]
+    return RunSpec(**(fields | changes))
 
 
 def cached(folder: Path, dataset: Dataset | None = None) -> CachedDataset:

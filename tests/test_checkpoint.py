@@ -57,10 +57,12 @@ def test_state_comes_back_as_it_was(tmp_path: Path) -> None:
     assert_same(checkpoint.load(tmp_path / "state.safetensors"), STATE)
 
 
+FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
 @pytest.mark.parametrize(
     "dtype",
-    [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
-    + [torch.float16, torch.bfloat16, torch.float32, torch.float64],
+    [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, *FLOATS],
 )
 def test_tensors_of_every_type(tmp_path: Path, dtype: torch.dtype) -> None:
     values = (torch.randn(3, 5, generator=torch.Generator().manual_seed(0)) * 3).to(dtype)
@@ -76,7 +78,8 @@ def test_tensors_that_share_memory(tmp_path: Path) -> None:
 
 
 def test_state_without_tensors_and_tensors_without_state(tmp_path: Path) -> None:
-    for state in ({}, [], None, 3, {"step": 3}, torch.arange(3)):
+    states: list[Any] = [{}, [], None, 3, {"step": 3}, torch.arange(3)]
+    for state in states:
         checkpoint.save(tmp_path / "state", state)
         assert_same(checkpoint.load(tmp_path / "state"), state)
 

@@ -34,10 +34,14 @@ def test_decoded_pixels_cannot_be_written(tmp_path: Path) -> None:
         images[0] = 0
 
 
+def nothing(split: Split) -> None:
+    """Changes nothing."""
+
+
 class Changed(Beads):
     """Beads with something changed, under the fingerprint given."""
 
-    def __init__(self, change: Callable[[Split], None] = lambda split: None, fingerprint: str = "beads") -> None:
+    def __init__(self, change: Callable[[Split], None] = nothing, fingerprint: str = "beads") -> None:
         super().__init__()
         self.change = change
         self.fingerprint = fingerprint
@@ -80,6 +84,7 @@ class Double:
     """Twice what its base gives."""
 
     modality: Modality = "image"
+    base: Encoder | None
 
     def __init__(self, base: Encoder, key: str = "double") -> None:
         self.base = base

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models import SPLITS, Beads, cached, encoded, module_of, toy
+from models import SPLITS, Beads, cached, encoded, module_of, towers_of, toy
 
 from kdbench.embed import encode_split, rank_split, to_device
 from kdbench.errors import Diverged
@@ -48,15 +48,15 @@ def test_ranks_are_those_of_the_embeddings(tmp_path: Path, batch: int) -> None:
 def test_a_student_that_knows_the_truth_ranks_first(tmp_path: Path) -> None:
     """Both towers tell the colours of the beads: image columns are averaged, tokens are one-hot already."""
     student = toy(width=18)
-    module = module_of(student)
+    module = towers_of(student)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()
         for row in range(1, 6):
             for feature in range(18):
-                module.image_tower.weight[feature, row * 18 + feature] = 1  # type: ignore[index]
-        module.image_tower.bias += 1.0  # type: ignore[operator]
-        module.text_tower.weight += torch.eye(18)  # type: ignore[operator]
+                module.image_tower.weight[feature, row * 18 + feature] = 1
+        module.image_tower.bias.fill_(1.0)
+        module.text_tower.weight.copy_(torch.eye(18))
     found = rank_split(student, encoded(tmp_path, student, "test"), 256, "cpu")
     assert found.text.tolist() == [1] * 20
     assert found.image.tolist() == [1] * 30

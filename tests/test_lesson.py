@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -50,9 +50,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> Count:
 
 def test_a_teacher_sees_train_and_validation(lesson: DatasetLesson) -> None:
     assert (lesson.device, lesson.size) == ("cpu", 6)
-    for name in ("train", "validation"):
-        found = lesson.encode(Pixels(), name)  # type: ignore[arg-type]
-        np.testing.assert_array_equal(found, np.stack(list(Beads().split(name).images)))  # type: ignore[arg-type]
+    splits: list[Literal["train", "validation"]] = ["train", "validation"]
+    for name in splits:
+        np.testing.assert_array_equal(lesson.encode(Pixels(), name), np.stack(list(Beads().split(name).images)))
 
 
 @pytest.mark.parametrize("split", ["test", "Test", "", None])
@@ -79,8 +79,8 @@ def test_fit_is_the_one_training_loop(lesson: DatasetLesson, tmp_path: Path) -> 
     torch.manual_seed(3)
     student = toy()
     settings = Train(**{name: value for name, value in RECIPE.items() if name != "seed"})
-    data = [encoded(tmp_path, student, name) for name in ("train", "validation")]  # type: ignore[arg-type]
-    train(student, *data, settings, Evaluate(), 3, "cpu")
+    data, validation = encoded(tmp_path, student, "train"), encoded(tmp_path, student, "validation")
+    train(student, data, validation, settings, Evaluate(), 3, "cpu")
     assert bits(fitted.state_dict()) == bits(module_of(student).state_dict())
     assert not fitted.training
     assert not any(parameter.requires_grad for parameter in fitted.parameters())

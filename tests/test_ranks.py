@@ -90,8 +90,12 @@ def test_a_collapsed_model_scores_nothing(images: int, captions: int, width: int
     point /= np.linalg.norm(point)
     concepts = np.arange(images)
     found = Ranks(
-        text=ranks(np.tile(point, (images, 1)), np.tile(point, (images * captions, 1)), concepts, np.repeat(concepts, captions)),
-        image=ranks(np.tile(point, (images * captions, 1)), np.tile(point, (images, 1)), np.repeat(concepts, captions), concepts),
+        text=ranks(
+            np.tile(point, (images, 1)), np.tile(point, (images * captions, 1)), concepts, np.repeat(concepts, captions)
+        ),
+        image=ranks(
+            np.tile(point, (images * captions, 1)), np.tile(point, (images, 1)), np.repeat(concepts, captions), concepts
+        ),
     )
     assert found.text.tolist() == [images * captions - captions + 1] * images
     assert found.image.tolist() == [images] * images * captions

@@ -31,8 +31,8 @@ class OnlyImages:
 class Case:
     """A signal over the graph of three teachers, one of them twice as wide, and what it was made from."""
 
-    def __init__(self, objective: Objective | None = None) -> None:
-        self.objective = objective or RelationalKL(temperature=2.0)
+    def __init__(self, objective: Objective = RelationalKL(temperature=2.0)) -> None:  # noqa: B008
+        self.objective = objective
         self.student = random_pairs(BATCH, WIDTH, scale=6.0, learn=True)
         self.teachers = [random_pairs(BATCH, WIDTH * (1 + t % 2), scale=3.0 + t, seed=t + 1) for t in range(TEACHERS)]
         torch.manual_seed(0)
@@ -71,7 +71,7 @@ def test_gradients_equal_those_of_separate_losses(objective: Objective) -> None:
     for place in range(TEACHERS):
         copies = [part.detach().clone().requires_grad_() for part in (case.student.image, case.student.text)]
         loss = sum(case.losses(Pairs(copies[0], copies[1], 6.0), place), start=torch.zeros(())) / BATCH
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         gradients = [torch.zeros_like(copy) if copy.grad is None else copy.grad for copy in copies]
         rows.append(torch.cat([gradients[0].flatten(), gradients[1].flatten()]))
     found = case.signal.gradients

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import bits, encoded, module_of, toy, voice
+from models import bits, encoded, module_of, towers_of, toy, voice
 from torch import Tensor, nn
 
 from kdbench import Objective, Pairs, Signal, Strategy, Student
@@ -20,7 +20,7 @@ from kdbench.errors import Diverged
 from kdbench.ranks import Ranks
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Team, Voice
-from kdbench.train import MAX_LOGIT_SCALE, OnStep, Trained, schedule, train
+from kdbench.train import MAX_LOGIT_SCALE, Trained, schedule, train
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.ammkd import Ammkd
@@ -72,7 +72,8 @@ class Sitting:
         self.student = self.build()
         self.initial = bits(module_of(self.student).state_dict())
         team = Team(self.voices, TERMS, self.student.width, self.seed, "cpu") if self.strategy else None
-        settings = {"epochs": 3, "batch_size": 8, "lr": 0.02, "precision": "fp32", "checkpoint_every": 3} | self.settings
+        settings: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 0.02, "precision": "fp32", "checkpoint_every": 3}
+        settings |= self.settings
 
         def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
             assert steps == STEPS
@@ -105,7 +106,7 @@ class Sitting:
 
         def build() -> Student:
             student = toy(dropout=0.3)
-            module_of(student).image_tower.register_forward_pre_hook(watch)  # type: ignore[operator]
+            towers_of(student).image_tower.register_forward_pre_hook(watch)
             return student
 
         self.build = build
@@ -171,7 +172,9 @@ def test_strategies_end_differently_and_seeds_too(splits: Splits, voices: Voices
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES[1:])
-def test_the_same_run_twice_is_the_same_to_the_last_bit(splits: Splits, voices: Voices, strategy: Callable[[], Strategy]) -> None:
+def test_the_same_run_twice_is_the_same_to_the_last_bit(
+    splits: Splits, voices: Voices, strategy: Callable[[], Strategy]
+) -> None:
     sittings = [Sitting(splits, voices, strategy()) for _ in range(2)]
     for sitting in sittings:
         sitting.sit()
@@ -345,7 +348,7 @@ def test_what_is_told_of_steps_and_epochs(splits: Splits, voices: Voices) -> Non
     assert trained.steps == STEPS
     for name in "abc":
         assert trained.weights[name] == pytest.approx(np.mean([weights[name] for weights in sitting.weights.values()]))
-        assert set(weights[name] for weights in sitting.weights.values()) <= {0.0, 1.0}
+        assert {weights[name] for weights in sitting.weights.values()} <= {0.0, 1.0}
     alone = Sitting(splits, voices)
     assert alone.sit().weights == {}
     assert set(map(str, alone.weights.values())) == {"{}"}
@@ -429,7 +432,7 @@ class Idle(nn.Module):
 def test_matrices_decay_and_biases_norms_and_scales_do_not(splits: Splits, voices: Voices) -> None:
     def build() -> Student:
         student = toy()
-        student.module = Idle(student)  # type: ignore[assignment]
+        student.module = Idle(student)
         return student
 
     sitting = Sitting(splits, voices, build=build, settings={"weight_decay": 0.5, "lr": 0.1, "epochs": 3})
@@ -499,7 +502,10 @@ def test_bf16_changes_the_arithmetic_and_not_the_parameters(splits: Splits, voic
 def test_a_batch_larger_than_the_data_is_one_step_an_epoch(splits: Splits) -> None:
     torch.manual_seed(0)
     told: list[tuple[int, int]] = []
-    on_step: OnStep = lambda step, steps, loss, weights: told.append((step, steps))  # noqa: E731
+
+    def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:  # noqa: ARG001
+        told.append((step, steps))
+
     train(toy(), *splits, Train(epochs=2, batch_size=256, precision="fp32"), Evaluate(), 0, "cpu", on_step=on_step)
     assert told == [(1, 2), (2, 2)]
 
@@ -507,7 +513,7 @@ def test_a_batch_larger_than_the_data_is_one_step_an_epoch(splits: Splits) -> No
 def test_a_student_with_one_tower_frozen_trains_the_other(splits: Splits, voices: Voices) -> None:
     def build() -> Student:
         student = toy()
-        module_of(student).text_tower.requires_grad_(False)  # type: ignore[operator]
+        towers_of(student).text_tower.requires_grad_(False)
         return student
 
     sitting = Sitting(splits, voices, Equal(), build=build)

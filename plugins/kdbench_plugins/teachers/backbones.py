@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Annotated, Any
 
-from kdbench import Encoder, KdbenchError, Lesson, Offer, Student, StudentModule, Teacher, Towers, hookimpl, nearest
+from pydantic import Field
+
+from kdbench import Encoder, Lesson, Offer, Student, StudentModule, Teacher, Towers, hookimpl
 from kdbench_plugins.teachers.frozen_image import FrozenImage, ImageBackbone
 from kdbench_plugins.teachers.frozen_text import FrozenText, TextBackbone
+from kdbench_plugins.teachers.recipe import BatchSize, Count, NotNegative, Positive, Share
 from kdbench_plugins.teachers.tower import frozen_towers
 
 FORMAT = 1  # raise when the projections come to be built differently from the same parameters
@@ -31,7 +34,8 @@ class Joined:
 class Backbones:
     """`resolution`: pixels the image backbone sees. `hidden`: width of the projections' hidden layer, 0 for none.
 
-    The defaults are the best of some thirty recipes tried on the validation split of `emoji`; dropout is what mattered.
+    The defaults were chosen on the validation split of `emoji`. Dropout is what mattered: RSUM rose from 227 to 256, of
+    600. Twice the hidden width gained nothing that two seeds would not hide.
     """
 
     def __init__(
@@ -39,26 +43,19 @@ class Backbones:
         *,
         image: ImageBackbone,
         text: TextBackbone = "minilm_l6",
-        resolution: int = 128,
-        width: int = 256,
-        hidden: int = 1024,
-        dropout: float = 0.5,
-        input_dropout: float = 0.3,
-        epochs: int = 60,
-        batch_size: int = 256,
-        lr: float = 1e-3,
-        weight_decay: float = 0.1,
-        warmup: float = 0.1,
-        clip_norm: float = 1.0,
+        resolution: Annotated[int, Field(ge=32, le=1024)] = 128,  # the network halves it five times
+        width: Count = 256,
+        hidden: Annotated[int, Field(ge=0)] = 512,
+        dropout: Share = 0.5,
+        input_dropout: Share = 0.3,
+        epochs: Count = 60,
+        batch_size: BatchSize = 256,
+        lr: Positive = 1e-3,
+        weight_decay: NotNegative = 0.1,
+        warmup: Share = 0.1,
+        clip_norm: Positive = 1.0,
         seed: int = 0,
     ) -> None:
-        _check("image", image, image in get_args(ImageBackbone), nearest(image, get_args(ImageBackbone)))
-        _check("text", text, text in get_args(TextBackbone), nearest(text, get_args(TextBackbone)))
-        _check("resolution", resolution, resolution >= 32, "expected at least 32: the network halves it five times")
-        _check("width", width, width >= 1, "expected at least 1")
-        _check("hidden", hidden, hidden >= 0, "expected 0 (a linear projection) or more")
-        _check("dropout", dropout, 0 <= dropout < 1, "expected a share from 0 up to, not including, 1")
-        _check("input_dropout", input_dropout, 0 <= input_dropout < 1, "expected a share from 0 up to, not including, 1")
         self.image: ImageBackbone = image
         self.text: TextBackbone = text
         self.resolution = resolution
@@ -90,11 +87,6 @@ class Backbones:
             return Joined(self.shape["width"], image, text, Projections(**self.shape))
 
         return frozen_towers(lesson.fit(json.dumps([design, image.key, text.key]), build, self.recipe), design)
-
-
-def _check(name: str, found: object, right: bool, expected: str) -> None:
-    if not right:
-        raise KdbenchError(f"teacher backbones: {name} is {found!r}; {expected}")
 
 
 @hookimpl

@@ -47,7 +47,7 @@ class FrozenImage:
         state = torch.load(self.path, map_location="cpu", weights_only=True)
         network = import_timm().create_model(f"tf_{self.name}", pretrained=False)
         network.load_state_dict(renamed(state, network.state_dict(), self.path))
-        return network.to(memory_format=torch.channels_last)
+        return settled(network.to(memory_format=torch.channels_last), "cpu")
 
     def encode(self, items: Any, device: str) -> Tensor:
         import torch

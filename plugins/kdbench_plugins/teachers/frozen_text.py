@@ -57,7 +57,7 @@ class FrozenText:
         shown = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()  # type: ignore[no-untyped-call] # 90 MB load in a blink; the bar would only tear the display
         try:
-            return SentenceTransformer(str(self.folder), device="cpu", local_files_only=True)
+            return settled(SentenceTransformer(str(self.folder), device="cpu", local_files_only=True), "cpu")
         finally:
             if shown:
                 logging.enable_progress_bar()  # type: ignore[no-untyped-call]

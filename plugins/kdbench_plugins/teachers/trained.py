@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from kdbench import Lesson, Offer, Teacher, Towers, Uses, hookimpl
+from kdbench_plugins.teachers.recipe import BatchSize, Count, NotNegative, Positive, Share
 from kdbench_plugins.teachers.tower import frozen_towers
 
 
@@ -19,12 +20,12 @@ class Trained:
         self,
         *,
         student: Annotated[dict[str, Any], Uses("student")],
-        epochs: int = 60,
-        batch_size: int = 256,
-        lr: float = 1e-3,
-        weight_decay: float = 0.1,
-        warmup: float = 0.1,
-        clip_norm: float = 1.0,
+        epochs: Count = 60,
+        batch_size: BatchSize = 256,
+        lr: Positive = 1e-3,
+        weight_decay: NotNegative = 0.1,
+        warmup: Share = 0.1,
+        clip_norm: Positive = 1.0,
         seed: int = 0,
     ) -> None:
         self.student = student

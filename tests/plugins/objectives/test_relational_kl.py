@@ -1,0 +1,115 @@
+"""`relational_kl` against loops, and what KL must satisfy."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import pytest
+import torch
+from models import random_pairs
+from torch import Tensor
+
+from kdbench import Pairs
+from kdbench.params import params_model
+from kdbench_plugins.objectives.relational_kl import RelationalKL, kdbench_objectives
+
+BATCH = 5
+STUDENT = random_pairs(BATCH, 4, scale=6.0)
+TEACHER = random_pairs(BATCH, 7, scale=3.0, seed=1)  # of another width
+
+
+def distribution(queries: Tensor, candidates: Tensor, scale: float, row: int) -> list[float]:
+    scores = [scale * sum(a * b for a, b in zip(queries[row].tolist(), one.tolist(), strict=True)) for one in candidates]
+    total = sum(map(exp, scores))
+    return [exp(score) / total for score in scores]
+
+
+def slow(student: Pairs, teacher: Pairs, temperature: float) -> list[float]:
+    result = []
+    for sample in range(BATCH):
+        both = 0.0
+        for own, aim in (
+            ((student.image, student.text), (teacher.image, teacher.text)),
+            ((student.text, student.image), (teacher.text, teacher.image)),
+        ):
+            q = distribution(*own, float(student.scale) / temperature, sample)
+            p = distribution(*aim, float(teacher.scale) / temperature, sample)
+            both += sum(pj * log(pj / qj) for pj, qj in zip(p, q, strict=True))
+        result.append(both / 2 * temperature**2)
+    return result
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_losses_equal_the_loops(temperature: float) -> None:
+    found = RelationalKL(temperature=temperature).losses(STUDENT, TEACHER, None)
+    assert found.shape == (BATCH,)
+    assert found.tolist() == pytest.approx(slow(STUDENT, TEACHER, temperature), rel=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_gradients_are_right(temperature: float) -> None:
+    objective = RelationalKL(temperature=temperature)
+    student = random_pairs(BATCH, 4, learn=True)
+    scale = torch.tensor(6.0, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda v, u, s: objective.losses(Pairs(v, u, s), TEACHER, None), (student.image, student.text, scale)
+    )
+
+
+def test_a_student_that_is_its_teacher_has_no_loss_and_no_gradient() -> None:
+    student = random_pairs(BATCH, 4, scale=6.0, learn=True)
+    losses = RelationalKL(temperature=2.0).losses(student, random_pairs(BATCH, 4, scale=6.0), None)
+    torch.testing.assert_close(losses, torch.zeros_like(losses))
+    for gradient in torch.autograd.grad(losses.sum(), (student.image, student.text)):
+        torch.testing.assert_close(gradient, torch.zeros_like(gradient))
+
+
+def test_only_similarities_count() -> None:
+    """Turning all of a teacher's embeddings changes nothing."""
+    turn, _ = torch.linalg.qr(torch.randn(7, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+    turned = Pairs(TEACHER.image @ turn, TEACHER.text @ turn, TEACHER.scale)
+    objective = RelationalKL()
+    torch.testing.assert_close(objective.losses(STUDENT, turned, None), objective.losses(STUDENT, TEACHER, None))
+
+
+def test_losses_are_positive_for_anyone_else() -> None:
+    for seed in range(2, 30):
+        assert (RelationalKL().losses(STUDENT, random_pairs(BATCH, 7, seed=seed), None) > 0).all()
+
+
+def test_images_and_texts_are_treated_alike() -> None:
+    def swap(pairs: Pairs) -> Pairs:
+        return Pairs(pairs.text, pairs.image, pairs.scale)
+
+    objective = RelationalKL()
+    torch.testing.assert_close(objective.losses(swap(STUDENT), swap(TEACHER), None), objective.losses(STUDENT, TEACHER, None))
+
+
+def test_gradients_keep_their_size_as_the_temperature_rises() -> None:
+    """What τ² is for (Hinton et al. 2015): at high temperatures the gradient no longer depends on τ."""
+    sizes = []
+    for temperature in (50.0, 100.0):
+        student = random_pairs(BATCH, 4, scale=6.0, learn=True)
+        losses = RelationalKL(temperature=temperature).losses(student, TEACHER, None)
+        (gradient,) = torch.autograd.grad(losses.sum(), student.image)
+        sizes.append(float(gradient.norm()))
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
+    assert sizes[0] > 1e-3
+
+
+def test_sharp_teachers_do_not_overflow() -> None:
+    teacher = Pairs(TEACHER.image.float(), TEACHER.text.float(), 1000.0)
+    student = Pairs(STUDENT.image.float(), STUDENT.text.float(), 100.0)
+    assert RelationalKL(temperature=0.1).losses(student, teacher, None).isfinite().all()
+
+
+def test_no_head_is_needed() -> None:
+    assert RelationalKL().head(4, 7) is None
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0])
+def test_a_suite_cannot_give_another_temperature(temperature: float) -> None:
+    (offer,) = kdbench_objectives()
+    assert params_model(offer)().model_dump() == {"temperature": 1.0}
+    with pytest.raises(ValueError, match="temperature"):
+        params_model(offer)(temperature=temperature)

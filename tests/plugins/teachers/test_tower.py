@@ -1,0 +1,95 @@
+"""A trained tower as an encoder, on a toy student."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from models import Beads, module_of, toy, towers_of
+from torch import Tensor, nn
+
+from kdbench_plugins.teachers.tower import Tower, frozen_towers, state_digest, tensor_of
+
+
+def test_towers_wrap_both_sides_of_a_student() -> None:
+    student = toy()
+    towers = frozen_towers(student, "toy")
+    images = np.stack(Beads().split("train").images[:3])
+    assert towers.image.base is student.images
+    assert towers.text.base is student.texts
+    assert (towers.image.modality, towers.text.modality) == ("image", "text")
+    expected = student.module.encode_image(torch.from_numpy(images))
+    found = towers.image.encode(images, "cpu")
+    assert torch.equal(found, expected)
+    assert not found.requires_grad
+
+
+def test_scale_is_exponentiated_and_bounded() -> None:
+    for logarithm, scale in ((math.log(20.0), 20.0), (10.0, 100.0)):
+        student = toy()
+        towers_of(student).logit_scale.data.fill_(logarithm)
+        assert frozen_towers(student, "toy").logit_scale == pytest.approx(scale)
+
+
+def test_frozen_whatever_is_called_on_it() -> None:
+    student = toy(dropout=0.5)
+    tower = frozen_towers(student, "toy").image
+    images = np.stack(Beads().split("train").images[:4])
+    module_of(student).train().requires_grad_(True)
+    assert torch.equal(tower.encode(images, "cpu"), tower.encode(images, "cpu"))
+    assert not module_of(student).training
+    assert not any(parameter.requires_grad for parameter in module_of(student).parameters())
+
+
+def test_key_follows_weights_base_design_and_modality() -> None:
+    def towers(seed: int = 0, design: str = "toy", base: str = "pixels") -> tuple[str, str]:
+        torch.manual_seed(seed)
+        student = toy()
+        student.images.key = base
+        found = frozen_towers(student, design)
+        return found.image.key, found.text.key
+
+    assert towers() == towers()
+    assert len({*towers(), *towers(seed=1), *towers(design="other")}) == 6
+    assert towers()[0] != towers(base="other pixels")[0]
+
+
+def test_digest_sees_every_bit_name_shape_and_type() -> None:
+    def digest(**state: Tensor) -> str:
+        module = nn.Module()
+        for name, value in state.items():
+            module.register_buffer(name, value)
+        return state_digest(module)
+
+    zeros = torch.zeros(2, 3)
+    others = [
+        digest(a=zeros),
+        digest(b=zeros),
+        digest(a=zeros.T),
+        digest(a=zeros.bfloat16()),
+        digest(a=-zeros),
+        digest(a=zeros, b=torch.tensor(1)),
+        digest(a=torch.full((2, 3), 1e-45)),
+    ]
+    assert len(set(others)) == len(others)
+    assert digest(a=zeros) == digest(a=torch.zeros(3, 2).T)  # strides are no part of the values
+
+
+def test_digest_of_one_tower() -> None:
+    student = toy()
+    module = towers_of(student)
+    image, rest = state_digest(module, prefix="image_tower."), state_digest(module, without="image_tower.")
+    module.image_tower.weight.data += 1
+    assert state_digest(module, prefix="image_tower.") != image
+    assert state_digest(module, without="image_tower.") == rest
+    assert Tower(module, student.images, "toy").key != Tower(module, student.texts, "toy").key
+
+
+def test_tensors_and_arrays_are_both_taken() -> None:
+    array = np.arange(6, dtype=np.int32).reshape(2, 3)
+    array.flags.writeable = False
+    assert torch.equal(tensor_of(array, "cpu"), torch.arange(6, dtype=torch.int32).reshape(2, 3))
+    tensor = torch.zeros(2)
+    assert tensor_of(tensor, "cpu") is tensor

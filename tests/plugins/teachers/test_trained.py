@@ -1,0 +1,88 @@
+"""The teacher `trained`, in a real lesson with the toys and with a small open_clip student."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from models import cached, toy_plugins
+from pydantic import ValidationError
+
+from kdbench import Uses
+from kdbench.dataset import CachedDataset
+from kdbench.lesson import DatasetLesson
+from kdbench.params import nested_uses, params_model
+from kdbench_plugins.students import openclip
+from kdbench_plugins.teachers.tower import Tower
+from kdbench_plugins.teachers.trained import Trained, files_in, kdbench_teachers
+
+torch.set_num_threads(1)
+[OFFER] = kdbench_teachers()
+SHORT: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 0.02}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> CachedDataset:
+    return cached(tmp_path)
+
+
+def lesson(dataset: CachedDataset) -> DatasetLesson:
+    return DatasetLesson(dataset, toy_plugins(students=openclip.kdbench_students()))
+
+
+def test_the_student_is_trained_and_kept(dataset: CachedDataset) -> None:
+    spec = {"use": "toy", "width": 6}
+    towers = Trained(student=spec, **SHORT).towers(lesson(dataset))
+    fresh = lesson(dataset).build_student(spec)
+    assert towers.image.base is not None
+    assert towers.image.base.key == fresh.images.key
+    assert dataset.encode(towers.image, "train").shape == (32, 6)
+    same = Trained(student=dict(spec), **SHORT).towers(lesson(dataset))
+    assert (same.image.key, same.text.key) == (towers.image.key, towers.text.key)
+
+
+def test_key_follows_student_recipe_and_seed(dataset: CachedDataset) -> None:
+    def key(width: int = 6, **recipe: Any) -> str:
+        student = {"use": "toy", "width": width}
+        return Trained(student=student, **SHORT | recipe).towers(lesson(dataset)).image.key
+
+    keys = [key(), key(width=5), key(epochs=2), key(seed=1)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_openclip_student_teaches(dataset: CachedDataset) -> None:
+    config = {
+        "embed_dim": 8,
+        "vision_cfg": {"timm_model_name": "test_efficientnet", "image_size": 32},
+        "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+    }
+    teacher = Trained(student={"use": "openclip", "config": config}, epochs=1, batch_size=8)
+    towers = teacher.towers(lesson(dataset))
+    for tower in (towers.image, towers.text):
+        assert isinstance(tower, Tower)
+        assert not tower.module.training
+        vectors = dataset.encode(tower, "train").astype(np.float32)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+
+
+def test_another_checkpoint_under_the_same_path_is_another_student(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "start.pt"
+    spec = {"use": "openclip", "pretrained": str(checkpoint), "config": {"list": [str(checkpoint)], "number": 3}}
+    assert files_in(spec) == []
+    checkpoint.write_bytes(b"one")
+    one = files_in(spec)
+    checkpoint.write_bytes(b"two")
+    assert len(one) == 2
+    assert one != files_in(spec)
+
+
+def test_schema() -> None:
+    assert nested_uses(OFFER) == {"student": Uses("student")}
+    schema = params_model(OFFER)
+    with pytest.raises(ValidationError, match="student"):
+        schema()
+    with pytest.raises(ValidationError, match="epochs"):
+        schema(student={"use": "toy"}, epochs=0)
