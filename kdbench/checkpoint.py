@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 TENSOR = "__tensor__"
 
@@ -30,7 +29,7 @@ def load(path: Path) -> Any | None:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
             return _restore(json.loads(file.metadata()["state"]), tensors)
-    except (FileNotFoundError, SafetensorError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -60,15 +59,6 @@ def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:
     return value
 
 
-def rng_state() -> dict[str, Any]:
-    """The state of torch's global generators."""
-    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    return state
-
-
-def set_rng_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+def save_weights(path: Path, module: nn.Module) -> None:
+    """Writes a module's state as a plain safetensors file, whatever memory its tensors share."""
+    save_file({name: value.detach().cpu().clone().contiguous() for name, value in module.state_dict().items()}, path)

@@ -9,9 +9,10 @@ from typing import Any, Literal, cast
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
+from kdbench.checkpoint import save_weights
 from kdbench.contracts import Encoder, Student, Teacher
 from kdbench.dataset import CachedDataset
 from kdbench.embed import encode_split
@@ -28,19 +29,19 @@ class DatasetLesson:
     """Implements `Lesson`."""
 
     def __init__(self, dataset: CachedDataset, plugins: Plugins) -> None:
-        self.dataset = dataset
-        self.plugins = plugins
+        self._dataset = dataset
+        self._plugins = plugins
         self.device = dataset.device
         self.size = dataset.source.size
 
     def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
         if split not in ("train", "validation"):
             raise PluginError(f"a teacher asked for the {split!r} split; it may see 'train' and 'validation'")
-        return self.dataset.encode(encoder, split)
+        return self._dataset.encode(encoder, split)
 
     def build_student(self, spec: dict[str, Any]) -> Student:
         params = {key: value for key, value in spec.items() if key != "use"}
-        student: Student = self.plugins.find("student", spec["use"]).offer.build(**params)
+        student: Student = self._plugins.find("student", spec["use"]).offer.build(**params)
         return student
 
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
@@ -55,26 +56,26 @@ class DatasetLesson:
         module = cast(nn.Module, student.module)
         identity = {
             "format": FIT_FORMAT,
-            "dataset": self.dataset.digest,
+            "dataset": self._dataset.digest,
             "key": key,
             "recipe": settings.model_dump(exclude={"checkpoint_every"}),
             "seed": seed,
         }
         # Encoded outside the entry, so that its time is that of the training.
-        data = encode_split(self.dataset, student, "train")
-        validation = encode_split(self.dataset, student, "validation")
+        data = encode_split(self._dataset, student, "train")
+        validation = encode_split(self._dataset, student, "validation")
 
         def make(folder: Path) -> None:
             steps = settings.epochs * max(1, len(data.images) // settings.batch_size)
 
             def on_step(step: int, *_: object) -> None:
-                self.dataset.report("train teacher", step, steps)
+                self._dataset.report("train teacher", step, steps)
 
             train(student, data, validation, settings, Evaluate(), seed, self.device, on_step=on_step)
-            save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, folder / "weights.safetensors")
+            save_weights(folder / "weights.safetensors", module)
 
-        entry = self.dataset.cache.entry("teachers", identity, make)
-        self.dataset.seconds[entry.folder] = entry.seconds
+        entry = self._dataset.cache.entry("teachers", identity, make)
+        self._dataset.seconds[entry.folder] = entry.seconds
         module.load_state_dict(load_file(entry.folder / "weights.safetensors"))
         module.to(self.device).eval().requires_grad_(False)
         return student

@@ -34,17 +34,21 @@ def ranks(
     result = np.empty(len(queries), dtype=np.int32)
     for start in range(0, len(queries), chunk):
         stop = start + chunk
-        scores = queries[start:stop].astype(np.float32) @ candidates.astype(np.float32).T
-        result[start:stop] = ranks_from_scores(scores, query_concepts[start:stop], candidate_concepts)
+        # Summed in float64 and rounded: equal candidates then score equal wherever they stand, which float32 sums, taken
+        # in another order at the edges of a block, do not promise. A tie would be broken by chance.
+        scores = (queries[start:stop].astype(np.float64) @ candidates.astype(np.float64).T).astype(np.float32)
+        result[start:stop] = ranks_from_scores(scores, query_concepts[start:stop], candidate_concepts, start)
     return result
 
 
-def ranks_from_scores(scores: NDArray[Any], query_concepts: Ints, candidate_concepts: Ints) -> NDArray[np.int32]:
-    """The same from a score matrix [Q, C]."""
+def ranks_from_scores(
+    scores: NDArray[Any], query_concepts: Ints, candidate_concepts: Ints, first: int = 0
+) -> NDArray[np.int32]:
+    """The same from a score matrix [Q, C], whose queries are counted from `first` in errors."""
     positive = query_concepts[:, None] == candidate_concepts[None, :]
     if not positive.any(axis=1).all():
         orphan = int(np.flatnonzero(~positive.any(axis=1))[0])
-        raise ValueError(f"query {orphan} (concept {query_concepts[orphan]}) has no matching candidate")
+        raise ValueError(f"query {first + orphan} (concept {query_concepts[orphan]}) has no matching candidate")
     best = np.where(positive, scores, -np.inf).max(axis=1, keepdims=True)
     better: NDArray[np.int32] = ((scores >= best) & ~positive).sum(axis=1).astype(np.int32)
     return better + np.int32(1)

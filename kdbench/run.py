@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from kdbench.cache import Cache
+from kdbench.checkpoint import save_weights
 from kdbench.contracts import Progress, Strategy, Student
 from kdbench.dataset import CachedDataset
 from kdbench.embed import encode_split, rank_split
@@ -177,8 +177,7 @@ def _keep_weights(student: Student, spec: RunSpec, ranks_sha256: str, bench: Ben
     """
 
     def make(folder: Path) -> None:
-        state = cast(nn.Module, student.module).state_dict()
-        save_file({name: value.cpu().contiguous() for name, value in state.items()}, folder / "weights.safetensors")
+        save_weights(folder / "weights.safetensors", cast(nn.Module, student.module))
 
     bench.cache.entry("students", {"run_id": spec.run_id, "ranks": ranks_sha256}, make)
 

@@ -55,8 +55,8 @@ def backward(
             weights = checked(strategy.weigh(signal).detach().to(losses), losses, strategy)
         loss = task + distill * (_per_sample(weights) * losses).sum(dim=0).mean()
     loss.backward()  # type: ignore[no-untyped-call]
-    gradients = [copy.grad.to(embedding.dtype) for copy, embedding in zip(copies, (image, text), strict=True)]  # type: ignore[union-attr]
-    torch.autograd.backward([image, text], gradients)
+    roots = [(e, copy) for e, copy in zip((image, text), copies, strict=True) if e.requires_grad]  # a frozen tower has none
+    torch.autograd.backward([e for e, _ in roots], [copy.grad.to(e.dtype) for e, copy in roots if copy.grad is not None])
     means = None if weights is None else _per_sample(weights).mean(dim=1)
     return StepResult(task.detach(), loss.detach(), means)
 
@@ -74,8 +74,10 @@ def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
         return weights  # the run has diverged and says so; the weights of such losses mean nothing
     if not torch.isfinite(weights).all() or (weights < -1e-6).any():
         raise PluginError(f"{name}.weigh: found {_brief(weights)}, expected finite weights that are not negative")
-    if not torch.allclose(weights.sum(dim=0), weights.new_ones(()), atol=1e-3):
-        raise PluginError(f"{name}.weigh: found {_brief(weights)}, expected a sum of 1 over teachers; divide by the sum")
+    off = (_per_sample(weights).sum(dim=0) - 1).abs() > 1e-3
+    if off.any():
+        found = _brief(weights, int(off.nonzero()[0]))
+        raise PluginError(f"{name}.weigh: found {found}, expected a sum of 1 over teachers; divide by the sum")
     return weights
 
 
@@ -83,6 +85,6 @@ def _per_sample(weights: Tensor) -> Tensor:
     return weights[:, None] if weights.dim() == 1 else weights
 
 
-def _brief(weights: Tensor) -> list[float]:
-    column = weights if weights.dim() == 1 else weights[:, 0]
+def _brief(weights: Tensor, sample: int = 0) -> list[float]:
+    column = weights if weights.dim() == 1 else weights[:, sample]
     return [round(value, 4) for value in column.tolist()]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from kdbench import checkpoint as checkpoints
 from kdbench.batches import Batches
+from kdbench.cache import digest_of
 from kdbench.contracts import Strategy, Student
 from kdbench.embed import EncodedSplit, rank_split, to_device
 from kdbench.errors import Diverged
@@ -146,13 +147,16 @@ class _Loop:
         self.autocast = settings.precision == "bf16" or (
             settings.precision == "auto" and device.startswith("cuda") and torch.cuda.is_bf16_supported()
         )
-        # The strategy draws from a generator of its own, and the global one is set anew after everything has been
-        # built: neither a strategy nor a head can change what the student draws, say for dropout.
-        self.generator = torch.Generator().manual_seed(seed)
-        torch.manual_seed(seed + 1)
+        self.seed = seed
+        self.generator = torch.Generator()
 
     def step(self, step: int) -> StepResult:
         """Runs step `step`, counted from 0."""
+        # Seeded at every step: what a strategy or a head draws cannot change what the student draws, say for dropout, and
+        # a resumed run needs no generator's state.
+        drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, for torch's CPU generator reads 32 bits of a seed
+        torch.manual_seed(drawn)
+        self.generator.manual_seed(drawn)
         images, captions = self.batches(step)
         concepts = torch.from_numpy(self.data.image_concepts[images]).to(self.device)
         for group in self.optimizer.param_groups:
@@ -196,8 +200,6 @@ class _Loop:
             "heads": self.heads.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "strategy": self._tell("state_dict"),
-            "generator": self.generator.get_state(),
-            "rng": checkpoints.rng_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -205,8 +207,6 @@ class _Loop:
         self.heads.load_state_dict(state["heads"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._tell("load_state_dict", state["strategy"])
-        self.generator.set_state(state["generator"])
-        checkpoints.set_rng_state(state["rng"])
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:

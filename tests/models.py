@@ -13,7 +13,6 @@ from typing import Any, cast, get_args
 
 import numpy as np
 import torch
-from hypothesis import settings
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
@@ -48,9 +47,6 @@ from kdbench_plugins.objectives import feature, relational_kl
 from kdbench_plugins.strategies import ammkd, equal, fixed, random
 
 torch.set_num_threads(1)
-# The same examples every time.
-settings.register_profile("same", derandomize=True, deadline=None, max_examples=60, database=None)
-settings.load_profile("same")
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 COLOURS = ("red", "green", "blue")

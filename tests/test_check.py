@@ -10,7 +10,8 @@ import pytest
 
 from kdbench.check import build_dataset, load_suite
 from kdbench.errors import SuiteError
-from kdbench.plugins import Plugins
+from kdbench.plan import plan
+from kdbench.plugins import Plugins, installed
 from kdbench.suite import Suite
 
 SuiteFile = Callable[..., Path]
@@ -160,6 +161,18 @@ def test_the_tiny_suite_is_fine(suite_file: SuiteFile, plugins: Plugins) -> None
         "coefficient": 1.0,
     }
     assert (suite.seeds, suite.teams) == ([0, 1], [[], ["a"], ["a", "b"]])
+
+
+def test_quickstart_is_fine() -> None:
+    """With the real plugins; no teachers, one of each, and both under two strategies."""
+    runs = plan(load_suite(Path(__file__).parents[1] / "suites/quickstart.yaml", installed()))
+    assert [(len(run.team), run.strategy and run.strategy["use"]) for run in runs] == [
+        (0, None),
+        (1, None),
+        (1, None),
+        (2, "equal"),
+        (2, "ammkd"),
+    ]
 
 
 def test_shorthand(suite_file: SuiteFile, plugins: Plugins) -> None:

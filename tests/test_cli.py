@@ -25,6 +25,7 @@ from kdbench.records import Record, write_record
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
 Command = Callable[..., tuple[int, str, str]]
+QUICKSTART = str(Path(__file__).parents[1] / "suites/quickstart.yaml")
 SCRIPT = str(Path(sys.executable).with_name("kdbench"))
 
 
@@ -59,9 +60,9 @@ def process(*command: str, **environment: str) -> subprocess.CompletedProcess[st
 # How it starts
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["check", "--help"], ["cache", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["schema"], ["check", QUICKSTART], ["cache", "--help"]])
 def test_starting_imports_no_torch(arguments: list[str]) -> None:
-    """And neither does offering plugins."""
+    """And neither does offering plugins or checking a suite."""
     code = (
         f"import sys; sys.argv = ['kdbench', *{arguments}]\nfrom kdbench.cli import main\n"
         "try: main()\nexcept SystemExit: pass\n"

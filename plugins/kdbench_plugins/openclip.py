@@ -68,11 +68,17 @@ def check_pretrained(name: str, pretrained: str) -> None:
         )
 
 
+def brief(error: Exception) -> str:
+    """An error of another library in one line; torch lists every key that a state dict lacks."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 400 else text[:399] + "…"
+
+
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Keeps open_clip from announcing on the root logger that a model starts from random weights: it is meant to."""
+    """Keeps open_clip off the root logger: a student is meant to start from random weights, and failures are raised."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.ERROR)
     try:
         yield
     finally:

@@ -91,6 +91,18 @@ def test_a_killed_worker_costs_one_run_and_that_one_can_go_on(tmp_path: Path) ->
     assert again.ranks_sha256 == calm.ranks_sha256
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_the_listener_ends_the_engine_and_is_not_lost(tmp_path: Path) -> None:
+    """Or the runs left over would be missing without a word."""
+
+    def on_event(spec: RunSpec | None, event: Event) -> None:  # noqa: ARG001
+        raise OSError(f"no space left for {event['event']}")
+
+    engine = LocalEngine(tmp_path / "results", tmp_path / "cache", "cpu", 1, on_event)
+    with pytest.raises(OSError, match="no space left for started"):
+        engine.run([run_spec(()), run_spec((), seed=1)])
+
+
 def test_as_many_processes_as_cores() -> None:
     assert default_jobs("cpu") == os.cpu_count()
     assert default_jobs("cuda") == default_jobs("cuda:1") == 1

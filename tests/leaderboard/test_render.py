@@ -92,6 +92,11 @@ def test_columns_are_the_way_they_are_named(spec: Spec, record: Make) -> None:
     assert [cell.strip() for cell in cells[5:10]] == ["10.0", "20.0", "30.0", "40.0", "100.0"]
 
 
+def test_a_team_of_one_has_no_weights_to_show(spec: Spec, record: Make) -> None:
+    run = spec(team=spec().team[:1], strategy=None)
+    assert "a 1.00" not in render(build([record(run, weights={"a": 1.0})]))
+
+
 def test_two_tables(spec: Spec, record: Make) -> None:
     board = build([record(spec()), record(spec(seed=1), dataset_digest="e" * 64)])
     text = render(board, "markdown")

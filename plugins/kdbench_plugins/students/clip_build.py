@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kdbench import KdbenchError
-from kdbench_plugins.openclip import hushed, import_open_clip
+from kdbench_plugins.openclip import brief, hushed, import_open_clip
 
 T = TypeVar("T")
 SUITABLE = "mobilenetv2_035, efficientnet_lite0, resnet10t or convnext_atto"
@@ -49,9 +49,7 @@ def attempt(what: str, make: Callable[[], T]) -> T:
     except KdbenchError:
         raise
     except Exception as error:  # open_clip asserts, timm, torch and the hub raise what they like
-        raise KdbenchError(
-            f"student openclip: {what} cannot be had from open_clip ({type(error).__name__}: {error})"
-        ) from error
+        raise KdbenchError(f"student openclip: open_clip cannot give {what} ({brief(error)})") from error
 
 
 def check_towers(clip: Any, config: dict[str, Any], context_length: int) -> None:

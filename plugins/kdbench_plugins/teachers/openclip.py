@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdbench import Encoder, KdbenchError, Lesson, Modality, Offer, Teacher, Towers, hookimpl
-from kdbench_plugins.openclip import SCHEMAS, check_model_name, check_pretrained, hushed, import_open_clip
+from kdbench_plugins.openclip import SCHEMAS, brief, check_model_name, check_pretrained, hushed, import_open_clip
 from kdbench_plugins.teachers.tower import settled, state_digest
 from kdbench_plugins.tokens import identity_of, own_tokenizer
 
@@ -52,10 +53,14 @@ class OpenClip:
                     self.model, self.pretrained or None, precision=self.precision, require_pretrained=True
                 )
         except Exception as error:  # open_clip, torch, safetensors and the hub raise what they like
+            hint = (
+                "it must be a checkpoint of that very model, of tensors alone"
+                if Path(self.pretrained).is_file()
+                else "without a network, give `pretrained` the path of a checkpoint; with one, a run keeps its downloads"
+            )
             raise KdbenchError(
-                f"teacher openclip: the weights {self.pretrained or self.model!r} could not be loaded "
-                f"({type(error).__name__}: {error}). Offline, give `pretrained` the path of a checkpoint of that very "
-                "model, or run once with a network, which keeps the download"
+                f"teacher openclip: the weights {self.pretrained or self.model!r} of {self.model!r} could not be loaded "
+                f"({brief(error)}); {hint}"
             ) from error
         return clip.requires_grad_(False).eval()
 

