@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from platformdirs import user_cache_path
 from kdbench.errors import CacheError, KdbenchWarning
 
 MANIFEST = "manifest.json"
+KEY = re.compile(r"[0-9a-f]{24}")
 
 
 def default_root() -> Path:
@@ -116,7 +118,9 @@ class Cache:
             return None
 
     def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None]) -> Entry:
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+        partial = folder.with_name(f".partial-{folder.name}-{os.getpid()}")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()  # with the user's own permissions, so that a cache can be shared
         try:
             started = time.perf_counter()
             make(partial)
@@ -135,11 +139,14 @@ class Cache:
             shutil.rmtree(partial, ignore_errors=True)
         return _read_manifest(folder)
 
-    def entries(self) -> Iterator[Entry]:
-        """Every entry, unverified. Raises CacheError where a manifest cannot be read."""
+    def entries(self) -> Iterator[Entry | CacheError]:
+        """Every entry, unverified; in place of one whose manifest cannot be read, the error that says so."""
         for manifest in sorted(self.root.glob(f"*/*/{MANIFEST}")):
             if not manifest.parent.name.startswith("."):
-                yield _read_manifest(manifest.parent)
+                try:
+                    yield _read_manifest(manifest.parent)
+                except CacheError as error:
+                    yield error
 
     def scratch(self, name: str) -> Path:
         """A folder for what is still being worked on, such as checkpoints."""
@@ -148,9 +155,24 @@ class Cache:
         return folder
 
     def clear(self) -> int:
-        """Removes everything, checkpoints of unfinished runs too; returns the bytes freed."""
-        size = sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
-        shutil.rmtree(self.root, ignore_errors=True)
+        """Removes everything a cache has made, checkpoints of unfinished runs too; returns the bytes freed.
+
+        Whatever else lies under the root stays: a path that was a slip must not cost somebody's files.
+        """
+        entries = [path.parent for path in self.root.glob(f"*/*/{MANIFEST}")]
+        partial = [path for path in self.root.glob("*/.partial-*") if path.is_dir()]
+        scratch = [path.parent for path in self.root.glob("scratch/*/checkpoint.safetensors*")]
+        own = {path for path in entries if KEY.fullmatch(path.name)} | set(partial) | set(scratch)
+        locks = [path for path in self.root.glob("*/*.lock") if KEY.fullmatch(path.stem)]
+        files = [file for folder in own for file in folder.rglob("*") if file.is_file()]
+        size = sum(file.stat().st_size for file in [*files, *locks])
+        for folder in own:
+            shutil.rmtree(folder, ignore_errors=True)
+        for lock in locks:
+            lock.unlink(missing_ok=True)
+        for folder in [*self.root.glob("*/*/"), *self.root.glob("*/"), self.root]:
+            with suppress(OSError):  # not empty: somebody else's
+                folder.rmdir()
         self._verified.clear()
         return size
 
@@ -159,6 +181,7 @@ def _read_manifest(folder: Path) -> Entry:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text())
-        return Entry(folder, manifest["identity"], manifest["files"], manifest["seconds"], manifest["made"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        files = {name: {"bytes": int(file["bytes"]), "sha256": str(file["sha256"])} for name, file in manifest["files"].items()}
+        return Entry(folder, dict(manifest["identity"]), files, float(manifest["seconds"]), str(manifest["made"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CacheError(f"{path}: not a readable manifest ({type(error).__name__}: {error})") from error

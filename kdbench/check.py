@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from kdbench.contracts import Dataset
-from kdbench.errors import KdbenchError, PluginError, SuiteError, nearest
-from kdbench.params import nested_uses, params_model
+from kdbench.consistency import check_plugins, check_sizes, check_teams
+from kdbench.errors import SuiteError, nearest
+from kdbench.overrides import apply_override
+from kdbench.params import checked_params, nested_uses, params_model
 from kdbench.plugins import Kind, Plugins
-from kdbench.problems import Problems
+from kdbench.problems import NOTHING, Problems
 from kdbench.suite import Plugged, Suite, SuiteFile, Term
-from kdbench.yamlfile import Where, parse_scalar, read
+from kdbench.yamlfile import Where, read
 
 LISTS: dict[str, Kind] = {
     "datasets": "dataset",
@@ -25,28 +26,32 @@ LISTS: dict[str, Kind] = {
 }
 
 
-def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None) -> Suite:
-    """Raises SuiteError with every problem found, in the order of the file."""
+def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None, deep: bool = False) -> Suite:
+    """Raises SuiteError with every problem found, in the order of the file.
+
+    With `deep`, plugins check their parameters themselves as well, which may take seconds (torch may be imported) and
+    finds what only their own code can: a model name that does not exist, a package that is missing.
+    """
     data, lines = read(path)
     if not isinstance(data, dict):
-        raise SuiteError(f"{path}: found {type(data).__name__}, expected a map with the keys of a suite (name, datasets, …)")
+        found = "an empty file" if data is None else f"a {'list' if isinstance(data, list) else 'single value'}"
+        raise SuiteError(f"{path}:1: found {found}, expected a map with the keys of a suite (name, datasets, students, …)")
     problems = Problems(str(path), lines)
     for override in overrides or []:
-        _apply(data, override, problems)
+        apply_override(data, override, problems)
     _expand_shorthand(data)
-    try:
-        file = SuiteFile.model_validate(data)
-    except ValidationError as error:
-        _add_validation(problems, error)
-        problems.raise_if_any()
-        raise
-    plugged = {key: _plugged_list(key, getattr(file, key), plugins, problems) for key in LISTS}
+    file = _validated(data, problems)
+    plugged = {key: _plugged_list(key, data.get(key), plugins, problems) for key in LISTS}
+    given = data.get("teachers")
     teachers = {
         name: _plugged("teacher", entry, ("teachers", name), plugins, problems, label=name)
-        for name, entry in file.teachers.items()
+        for name, entry in (given.items() if isinstance(given, dict) else ())
+        if isinstance(entry, dict)
     }
-    _check_teams(file, problems)
+    if file is not None:
+        check_teams(file, problems)
     problems.raise_if_any()
+    assert file is not None
     suite = Suite(
         path=path,
         name=file.name,
@@ -61,41 +66,29 @@ def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None)
         evaluate=file.evaluate,
         latency=file.latency,
     )
-    _check_sizes(suite, plugins, problems)
+    check_sizes(suite, plugins, problems)
+    if deep:
+        check_plugins(suite, plugins, problems)
     problems.raise_if_any()
     return suite
 
 
-def build_dataset(spec: Plugged, plugins: Plugins) -> Dataset:
-    dataset: Dataset = plugins.find("dataset", spec.use).offer.build(**spec.params)
-    return dataset
-
-
-def _apply(data: dict[str, Any], override: str, problems: Problems) -> None:
-    """Sets `a.b[0].c=value` in place; the value is read as YAML would read it."""
-    key, separator, text = override.partition("=")
-    steps = tuple(int(s) if s.isdecimal() else s for s in re.split(r"[.\[\]]+", key.strip().rstrip("]")))
-    if not separator or not all(step != "" for step in steps):
-        raise SuiteError(f"override {override!r}: expected dotted.path=value, such as train.lr=1e-3")
-    target: Any = data
-    for depth, step in enumerate(steps[:-1]):
-        if isinstance(target, dict):
-            target = target.setdefault(step, {})
-        elif isinstance(target, list) and isinstance(step, int) and step < len(target):
-            if isinstance(target[step], str):
-                target[step] = {"use": target[step]}
-            target = target[step]
-        else:
-            target = None
-        if not isinstance(target, dict | list):
-            raise SuiteError(f"override {override!r}: nothing at {'.'.join(map(str, steps[: depth + 1]))} to set a key of")
+def _validated(data: dict[str, Any], problems: Problems) -> SuiteFile | None:
     try:
-        target[steps[-1]] = parse_scalar(text, f"override {override!r}")
-    except (IndexError, TypeError):
-        raise SuiteError(
-            f"override {override!r}: found {steps[-1]!r}, expected an index below {len(target)} of the list"
-        ) from None
-    problems.overrides[steps] = override
+        return SuiteFile.model_validate(data)
+    except ValidationError as error:
+        blocks: dict[Where, Any] = {(): SuiteFile.model_fields}
+        for name in ("train", "evaluate", "latency"):
+            blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
+        for item in error.errors():
+            parent, key = tuple(item["loc"][:-1]), item["loc"][-1]
+            if item["type"] == "extra_forbidden" and parent in blocks:
+                known = sorted(blocks[parent])
+                problems.add(item["loc"], key, f"one of {', '.join(known)}", nearest(key, known))
+            else:
+                line: Any = {name: item.get(name, {}) for name in ("type", "loc", "input", "ctx")}
+                problems.add_validation((), ValidationError.from_exception_data(error.title, [line]), data)
+        return None
 
 
 def _expand_shorthand(data: dict[str, Any]) -> None:
@@ -108,32 +101,18 @@ def _expand_shorthand(data: dict[str, Any]) -> None:
         data["teachers"] = {k: {"use": v} if isinstance(v, str) else v for k, v in teachers.items()}
 
 
-def _add_validation(problems: Problems, error: ValidationError) -> None:
-    """Unknown keys get the keys of the block they stand in."""
-    blocks: dict[Where, Any] = {(): SuiteFile.model_fields}
-    for name in ("train", "evaluate", "latency"):
-        blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
-    for item in error.errors():
-        parent = tuple(item["loc"][:-1])
-        if item["type"] == "extra_forbidden" and parent in blocks:
-            known = sorted(blocks[parent])
-            problems.add(item["loc"], item["loc"][-1], f"one of {', '.join(known)}", nearest(item["loc"][-1], known))
-        else:
-            problems.add_validation((), ValidationError.from_exception_data(error.title, [_line(item)]))
-
-
-def _line(item: Any) -> Any:
-    return {"type": item["type"], "loc": item["loc"], "input": item["input"], "ctx": item.get("ctx", {})}
-
-
-def _plugged_list(key: str, entries: list[dict[str, Any]], plugins: Plugins, problems: Problems) -> list[Any]:
-    found = [_plugged(LISTS[key], entry, (key, i), plugins, problems) for i, entry in enumerate(entries)]
-    labels = Counter(entry.name for entry in found if entry)
-    for index, entry in enumerate(found):
-        if entry and labels[entry.name] > 1 and key != "objective":
+def _plugged_list(key: str, entries: Any, plugins: Plugins, problems: Problems) -> list[Any]:
+    """The entries of a list that are maps, checked; that the others are none has been noted."""
+    places = [i for i, entry in enumerate(entries if isinstance(entries, list) else []) if isinstance(entry, dict)]
+    found = {i: _plugged(LISTS[key], entries[i], (key, i), plugins, problems) for i in places}
+    seen: Counter[str] = Counter()
+    for index, entry in found.items():
+        if entry is None or key == "objective":
+            continue
+        if seen[entry.name]:
             problems.add((key, index), entry.name, "a label used once", "give each a `name:` of its own")
-            labels[entry.name] = 1
-    return [entry for entry in found if entry]
+        seen[entry.name] += 1
+    return [entry for entry in found.values() if entry]
 
 
 def _plugged(
@@ -142,43 +121,42 @@ def _plugged(
     """One entry, its parameters checked against the plugin's signature; None where it is wrong, which is then noted."""
     params = dict(entry)
     use = params.pop("use", None)
+    a_kind = f"{'an' if kind == 'objective' else 'a'} {kind}"
+    offers = plugins.offers(kind)
+    known = ", ".join(offers) or "none is installed"
     if not isinstance(use, str):
-        known = ", ".join(plugins.offers(kind))
-        problems.add((*where, "use"), "nothing" if use is None else use, f"`use:` with a {kind}: {known}")
+        problems.add((*where, "use"), NOTHING if use is None else use, f"`use:` with {a_kind}: {known}")
         return None
-    name = use if label is None else label
-    if label is None:
-        name = params.pop("name", use)
+    name = label or params.pop("name", use)
     if not isinstance(name, str):
         problems.add((*where, "name"), name, "a string")
         return None
     coefficient = params.pop("coefficient", 1.0) if kind == "objective" else None
-    if kind == "objective" and (isinstance(coefficient, bool) or not isinstance(coefficient, int | float)):
-        problems.add((*where, "coefficient"), coefficient, "a number")
+    number = isinstance(coefficient, int | float) and not isinstance(coefficient, bool) and math.isfinite(coefficient)
+    if kind == "objective" and not number:
+        problems.add((*where, "coefficient"), coefficient, "a finite number")
         return None
-    if use not in plugins.offers(kind):
-        offers = plugins.offers(kind)
-        hint = (nearest(use, offers) + plugins.broken_note()).strip()
-        problems.add((*where, "use"), use, f"a {kind}: {', '.join(offers)}", hint)
+    if use not in offers:
+        problems.add((*where, "use"), use, f"{a_kind}: {known}", nearest(use, offers))
+        problems.note = plugins.broken_note().strip("\n")
         return None
-    values = check_params(kind, use, params, where, plugins, problems)
+    values = _params(kind, use, params, where, plugins, problems)
     if values is None:
         return None
-    if kind == "objective":
-        return Term(name=name, use=use, params=values, coefficient=float(coefficient or 0.0))
+    if coefficient is not None:
+        return Term(name=name, use=use, params=values, coefficient=float(coefficient))
     return Plugged(name=name, use=use, params=values)
 
 
-def check_params(
+def _params(
     kind: Kind, use: str, params: dict[str, Any], where: Where, plugins: Plugins, problems: Problems
 ) -> dict[str, Any] | None:
     """The parameters with defaults filled in, those that hold another plugin's spec checked in turn."""
     offer = plugins.find(kind, use).offer
-    model = params_model(offer)
     try:
-        values = model.model_validate(params).model_dump()
+        values = checked_params(offer, params)
     except ValidationError as error:
-        problems.add_validation(where, error, model.model_fields)
+        problems.add_validation(where, error, params, params_model(offer).model_fields)
         return None
     for name, mark in nested_uses(offer).items():
         inner = _plugged(mark.kind, values[name], (*where, name), plugins, problems)
@@ -186,44 +164,3 @@ def check_params(
             return None
         values[name] = {"use": inner.use, **inner.params}
     return values
-
-
-def _check_teams(file: SuiteFile, problems: Problems) -> None:
-    for index, team in enumerate(file.teams):
-        for place, name in enumerate(team):
-            if name not in file.teachers:
-                known = ", ".join(file.teachers) or "none is defined"
-                problems.add(("teams", index, place), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
-        if len(set(team)) < len(team):
-            problems.add(("teams", index), team, "each teacher once")
-        if file.teams.index(team) < index:
-            problems.add(("teams", index), team, f"a team not listed yet; it is teams[{file.teams.index(team)}] as well")
-        if team and not file.objective:
-            problems.add(("teams", index), team, "an `objective:` with at least one term, for a team that teaches")
-        if len(team) > 1 and not file.strategies:
-            problems.add(("teams", index), team, "at least one entry in `strategies:`, for a team of two or more")
-    for index, seed in enumerate(file.seeds):
-        if file.seeds.index(seed) < index:
-            problems.add(("seeds", index), seed, "each seed once")
-
-
-def _check_sizes(suite: Suite, plugins: Plugins, problems: Problems) -> None:
-    """K of R@K and the batch must fit the splits; building a dataset reads its index only."""
-    for index, spec in enumerate(suite.datasets):
-        try:
-            dataset = build_dataset(spec, plugins)
-            sizes = {name: dataset.split(name) for name in ("train", "validation", "test")}
-        except PluginError:
-            raise
-        except KdbenchError as error:
-            problems.add(("datasets", index), spec.use, str(error))
-            continue
-        for place, k in enumerate(suite.evaluate.recall_at):
-            for name in ("validation", "test"):
-                limit = min(len(sizes[name].images), len(sizes[name].captions))
-                if k > limit:
-                    where: Where = ("evaluate", "recall_at", place)
-                    problems.add(where, k, f"at most {limit}, the candidates in {spec.name}'s {name} split")
-        if suite.train.batch_size > len(sizes["train"].images):
-            expected = f"at most {len(sizes['train'].images)}, the images in {spec.name}'s train split"
-            problems.add(("train", "batch_size"), suite.train.batch_size, expected)

@@ -31,6 +31,23 @@ app = typer.Typer(
     "Start with [bold]kdbench run suites/quickstart.yaml[/bold]. Exit codes: 0 done, 1 some run failed, "
     "2 the suite or a plugin is wrong.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from kdbench import __version__
+
+        typer.echo(f"kdbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Options of kdbench itself."""
+
+
 cache_app = typer.Typer(no_args_is_help=True, help="Decoded images, teacher embeddings and trained weights on disk.")
 app.add_typer(cache_app, name="cache")
 
@@ -85,6 +102,7 @@ def run(
     session = Session(_plugins(), results.resolve(), _cache_root(cache), _device(device), jobs)
     todo = session.pending(specs)
     if todo:
+        _plan(suite, overrides, deep=True)  # better to fail here than after an hour of teachers
         _carry_out(session, specs, todo)
     else:
         _say(f"All {len(specs)} runs are recorded under {results / specs[0].suite}.")
@@ -117,8 +135,8 @@ def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("res
 
 @app.command()
 def check(suite: Suite, overrides: Overrides = None) -> None:
-    """Check a suite without downloading or training anything."""
-    specs = _plan(suite, overrides)
+    """Check a suite, as far as can be told without downloading or training anything."""
+    specs = _plan(suite, overrides, deep=True)
     typer.echo(f"{suite}: fine, {len(specs)} run{'s' if len(specs) != 1 else ''}")
 
 
@@ -144,7 +162,7 @@ def plugins(
     ]
     typer.echo(tabulate(rows, headers=["kind", "name", "summary", "from"]))
     for provider, error in sorted(loaded.broken.items()):
-        typer.secho(f"\n{provider} failed to load: {error}", fg="red", err=True)
+        _complain(f"\n{provider} failed to load: {error}")
 
 
 @app.command()
@@ -163,7 +181,7 @@ def leaderboard(
         try:
             records.append(read_record(path))
         except RecordError as error:
-            typer.secho(f"left out: {error}", fg="red", err=True)
+            _complain(f"left out: {error}")
     _show_board(records, style)
 
 
@@ -184,18 +202,17 @@ def cache_list(cache: CacheRoot = None) -> None:
     from tabulate import tabulate
 
     from kdbench.cache import Cache
+    from kdbench.errors import CacheError
 
     rows = []
     for entry in Cache(_cache_root(cache)).entries():
+        if isinstance(entry, CacheError):
+            _complain(f"damaged: {entry}")
+            continue
         about = ", ".join(f"{key} {str(value)[:12]}" for key, value in entry.identity.items() if key != "format")
         rows.append([entry.kind, entry.folder.name[:12], f"{entry.bytes / 1e6:.1f} MB", f"{entry.seconds:.1f} s", about])
-    typer.echo(
-        tabulate(
-            rows,
-            headers=["kind", "entry", "size", "made in", "from"],
-            colalign=None if not rows else ("left", "left", "right", "right", "left"),
-        )
-    )
+    align = ("left", "left", "right", "right", "left") if rows else None
+    typer.echo(tabulate(rows, headers=["kind", "entry", "size", "made in", "from"], colalign=align))
 
 
 @cache_app.command("verify")
@@ -207,12 +224,14 @@ def cache_verify(cache: CacheRoot = None) -> None:
     good, bad = 0, 0
     for entry in Cache(_cache_root(cache)).entries():
         try:
+            if isinstance(entry, CacheError):
+                raise entry
             entry.verify()
             good += 1
         except CacheError as error:
             bad += 1
-            typer.secho(f"damaged: {error}", fg="red", err=True)
-    typer.echo(f"{good} entries are intact, {bad} damaged" + ("; a damaged one is made again when it is needed" if bad else ""))
+            _complain(f"damaged: {error}")
+    typer.echo(f"entries intact: {good}, damaged: {bad}" + ("; a damaged one is made again when it is needed" if bad else ""))
     if bad:
         raise typer.Exit(1)
 
@@ -234,7 +253,7 @@ def main() -> None:
     try:
         app()
     except KdbenchError as error:
-        typer.secho(str(error), fg="red", err=True)
+        _complain(str(error))
         sys.exit(2)
 
 
@@ -261,11 +280,11 @@ def _device(device: str) -> str:
     raise KdbenchError(f"--device: found {device!r}, expected auto, cpu, cuda, cuda:N or mps")
 
 
-def _plan(suite: Path, overrides: list[str] | None) -> list[RunSpec]:
+def _plan(suite: Path, overrides: list[str] | None, deep: bool = False) -> list[RunSpec]:
     from kdbench.check import load_suite
     from kdbench.plan import plan as lay_out
 
-    return lay_out(load_suite(suite, _plugins(), overrides))
+    return lay_out(load_suite(suite, _plugins(), overrides, deep))
 
 
 def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> None:
@@ -293,7 +312,15 @@ def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> N
 def _show_board(records: list[Record], style: Format) -> None:
     from kdbench.leaderboard import build, render
 
-    typer.echo(("\n" if style is Format.table else "") + render(build(records), style.value))
+    board = build(records)
+    typer.echo(("\n" if style is Format.table else "") + render(board, style.value))
+    if style is Format.csv:  # which has no place for them
+        for note in board.notes:
+            _say(note)
+
+
+def _complain(text: str) -> None:
+    typer.secho(text, fg="red", err=True)
 
 
 def _say(text: str) -> None:

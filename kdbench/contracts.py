@@ -26,12 +26,15 @@ class Offer(Generic[T_co]):
     """One plugin as a hook returns it.
 
     `name` is what a suite writes after `use:`. `build` takes keyword arguments only; its typed signature is the schema
-    of the plugin's parameters, checked before anything is built. `summary` is one line for `kdbench plugins`.
+    of the plugin's parameters, checked before anything is built. `summary` is one line for `kdbench plugins`. `check`,
+    where there is one, takes the same arguments and raises KdbenchError for what types cannot tell, such as a model name
+    that does not exist; it may import what it likes, but downloads and makes nothing.
     """
 
     name: str
     build: Callable[..., T_co]
     summary: str = ""
+    check: Callable[..., None] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,13 @@ class Encoder(Protocol):
     With a `base`, the items are that encoder's outputs, and those are kept as well.
     """
 
-    key: str  # identifies the weights and the preprocessing: equal keys share a cache entry
     modality: Modality
     base: Encoder | None
+
+    @property
+    def key(self) -> str:
+        """Identifies the weights and the preprocessing: equal keys share a cache entry."""
+        ...
 
     def encode(self, items: Any, device: str) -> Tensor:
         """B items (uint8 [B, size, size, 3], a list of captions, or the base's outputs) to [B, ...].
@@ -198,12 +205,12 @@ class Signal(Protocol):
 
     @property
     def gramian(self) -> Tensor:
-        """[T, T]: inner products of those gradients."""
+        """[T, T]: inner products of those gradients, in float64."""
         ...
 
     teachers: tuple[str, ...]  # names, in the order of T
     progress: float  # share of the training done, 0 to 1
-    generator: Generator  # for strategies that draw; seeded with the run, checkpointed
+    generator: Generator  # for strategies that draw; seeded from the run's seed and the step
 
 
 class Strategy(Protocol):

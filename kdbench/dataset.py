@@ -83,8 +83,8 @@ class CachedDataset:
             chunk = items[start : start + CHUNK]
             if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored halved, handed on whole
                 chunk = chunk.astype(np.float32)
-            values = encoder.encode(chunk, self.device).cpu().numpy()
-            values = values.astype(np.float16) if np.issubdtype(values.dtype, np.floating) else values
+            tensor = encoder.encode(chunk, self.device).detach().cpu()
+            values = (tensor.half() if tensor.is_floating_point() else tensor).numpy()
             if out is None:
                 out = np.lib.format.open_memmap(path, "w+", values.dtype, (len(items), *values.shape[1:]))
             out[start : start + len(values)] = values

@@ -37,9 +37,10 @@ class Diverged(Exception):
 def nearest(name: object, known: Iterable[str]) -> str:
     """A clause that names the closest known name, or all of them where none is close; empty where none is known."""
     names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    lowered = {other.lower(): other for other in names}
+    close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.5)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {lowered[close[0]]!r}?"
     return f"known: {', '.join(names)}" if names else ""
 
 

@@ -17,6 +17,7 @@ from kdbench.contracts import Encoder, Student, Teacher
 from kdbench.dataset import CachedDataset
 from kdbench.embed import encode_split
 from kdbench.errors import PluginError
+from kdbench.params import construct
 from kdbench.plugins import Plugins
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Voice
@@ -41,7 +42,7 @@ class DatasetLesson:
 
     def build_student(self, spec: dict[str, Any]) -> Student:
         params = {key: value for key, value in spec.items() if key != "use"}
-        student: Student = self._plugins.find("student", spec["use"]).offer.build(**params)
+        student: Student = construct(self._plugins.find("student", spec["use"]).offer, params)
         return student
 
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
@@ -83,7 +84,7 @@ class DatasetLesson:
 
 def hear(spec: dict[str, Any], dataset: CachedDataset, plugins: Plugins) -> Voice:
     """A teacher's embeddings of the train split, made or found. `spec` is a plugin as plans have it."""
-    teacher: Teacher = plugins.find("teacher", spec["use"]).offer.build(**spec["params"])
+    teacher: Teacher = construct(plugins.find("teacher", spec["use"]).offer, spec["params"])
     towers = teacher.towers(DatasetLesson(dataset, plugins))
     return Voice(
         name=spec["name"],

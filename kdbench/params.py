@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import json
+import warnings
 from functools import cache
 from types import SimpleNamespace
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 from kdbench.contracts import Offer, Uses
 from kdbench.errors import PluginError
 
+T = TypeVar("T")
 RESERVED = {"use", "name", "coefficient"}  # what a suite writes beside the parameters
 
 
@@ -19,21 +22,49 @@ RESERVED = {"use", "name", "coefficient"}  # what a suite writes beside the para
 def params_model(offer: Offer[Any]) -> type[BaseModel]:
     """A strict model whose fields are the keyword parameters of `offer.build`, with their types and defaults.
 
-    Raises PluginError where the signature cannot serve as a schema: a parameter without a type, *args, a reserved name.
+    Raises PluginError where the signature cannot serve as a schema: a parameter without a type, one that cannot be given
+    by name, *args, a reserved name.
     """
     fields: dict[str, Any] = {}
     hints = _hints(offer)
     for name, parameter in inspect.signature(offer.build).parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise PluginError(f"{offer.name}: its builder takes *{name}; expected named parameters with types")
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise PluginError(f"{offer.name}: its builder takes {str(parameter)!r}; expected parameters given by name")
         if name not in hints:
             raise PluginError(f"{offer.name}: parameter {name!r} of its builder has no type; its type is its schema")
-        if name in RESERVED:
-            raise PluginError(f"{offer.name}: {name!r} means something else in a suite; rename the parameter")
+        if name in RESERVED or name.startswith("_"):
+            raise PluginError(f"{offer.name}: a suite cannot give a parameter called {name!r}; rename it")
         fields[name] = (hints[name], ... if parameter.default is parameter.empty else parameter.default)
-    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, protected_namespaces=())
-    model: type[BaseModel] = create_model(offer.name, __config__=config, **fields)
+    config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        validate_default=True,  # a default of 1 for a float is 1.0, as it is when given: one meaning, one run id
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydantic minds fields called `copy` or `schema`; nothing here calls those
+        model: type[BaseModel] = create_model(offer.name, __config__=config, **fields)
     return model
+
+
+def checked_params(offer: Offer[Any], given: dict[str, Any]) -> dict[str, Any]:
+    """All parameters as plain JSON values, defaults filled in. Raises pydantic's ValidationError."""
+    return _validate(offer, given).model_dump(mode="json")
+
+
+def construct(offer: Offer[T], params: dict[str, Any]) -> T:
+    """Builds what is offered, from plain JSON values: a `Path` or an enumeration is made of its string first."""
+    values = _validate(offer, params)
+    return offer.build(**{name: getattr(values, name) for name in type(values).model_fields})
+
+
+def check_deeper(offer: Offer[Any], params: dict[str, Any]) -> None:
+    """Runs the offer's own check, if it has one. Raises KdbenchError."""
+    if offer.check is not None:
+        values = _validate(offer, params)
+        offer.check(**{name: getattr(values, name) for name in type(values).model_fields})
 
 
 def nested_uses(offer: Offer[Any]) -> dict[str, Uses]:
@@ -44,6 +75,11 @@ def nested_uses(offer: Offer[Any]) -> dict[str, Uses]:
             if isinstance(mark, Uses):
                 found[name] = mark
     return found
+
+
+def _validate(offer: Offer[Any], given: dict[str, Any]) -> BaseModel:
+    # Through JSON: pydantic's strict mode then takes lists for tuples and strings for paths, which YAML has no others for.
+    return params_model(offer).model_validate_json(json.dumps(given))
 
 
 def _hints(offer: Offer[Any]) -> dict[str, Any]:

@@ -55,11 +55,12 @@ class Plugins:
 
     def register(self, plugin: object, provider: str) -> None:
         """Adds one plugin, a module or an object. A hook kdbench does not know is an error, not silence."""
-        self.manager.register(plugin, name=provider)
         try:
+            self.manager.register(plugin, name=provider)
             self.manager.check_pending()
         except pluggy.PluginValidationError as error:
-            self.manager.unregister(plugin)
+            if self.manager.is_registered(plugin):
+                self.manager.unregister(plugin)
             raise PluginError(f"{error}; the hooks are documented in kdbench/hookspecs.py") from error
 
     def offers(self, kind: Kind) -> dict[str, Listed]:

@@ -16,7 +16,9 @@ _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "finite_number": "a finite number",
     "string_type": "a string",
+    "string_pattern_mismatch": "letters, digits and . _ + -, beginning with a letter or digit",
     "bool_type": "true or false",
     "list_type": "a list",
     "dict_type": "a map",
@@ -33,43 +35,81 @@ class Problems:
     lines: dict[Where, int]
     overrides: dict[Where, str] = field(default_factory=dict)  # path → the override that set it
     found: list[tuple[int, str]] = field(default_factory=list)
+    note: str = ""  # closes the report
 
     def add(self, where: Where, found: object, expected: str, hint: str = "") -> None:
-        place, line = self._place(where)
-        parts = [f"{place}: {dotted(where)}", f"  found     {_show(found)}", f"  expected  {expected}"]
-        if hint:
+        """`hint` names the nearest valid name; one that only repeats what was expected is left out."""
+        parts = [f"  found     {_show(found)}", f"  expected  {expected}"]
+        if hint and not hint.startswith("known:"):
             parts.append(f"  {hint}")
-        self.found.append((line, "\n".join(parts)))
+        self._note(where, "\n".join(parts))
 
-    def add_validation(self, where: Where, error: ValidationError, known: Iterable[str] = ()) -> None:
-        """Adds every error that pydantic found in the value at `where`, whose keys are `known`."""
-        names = list(known)
+    def add_error(self, where: Where, error: Exception) -> None:
+        """What a plugin said when it was built."""
+        self._note(where, f"  {error}")
+
+    def add_validation(self, where: Where, error: ValidationError, value: object, known: Iterable[str] = ()) -> None:
+        """Adds every error that pydantic found in `value`, which stands at `where` and may have the keys `known`."""
+        names = sorted(known)
         for item in error.errors():
-            here = (*where, *_clean(item["loc"]))
-            if item["type"] == "extra_forbidden":
-                siblings = names if len(item["loc"]) == 1 else []
-                expected = f"one of {', '.join(sorted(siblings))}" if siblings else "no such key"
-                self.add(here, here[-1], expected, nearest(here[-1], siblings) if siblings else "")
+            here = (*where, *_path(item["loc"], value, item["type"]))
+            if item["type"] == "extra_forbidden" and len(item["loc"]) == 1:
+                expected = f"one of {', '.join(names)}" if names else "nothing here; it takes no parameters"
+                self.add(here, here[-1], expected, nearest(here[-1], names))
+            elif item["type"] == "extra_forbidden":
+                self.add(here, here[-1], "no such key")
             else:
-                found = "nothing" if item["type"] == "missing" else item["input"]
+                found = NOTHING if item["type"] == "missing" else item["input"]
                 self.add(here, found, _EXPECTED.get(item["type"], _sentence(item["msg"])))
+
+    def set_by(self, where: Where, override: str) -> None:
+        """From now on the value at `where`, and all below it, is that of an override and stands on no line."""
+        self.lines = {path: line for path, line in self.lines.items() if path[: len(where)] != where}
+        self.overrides[where] = override
 
     def raise_if_any(self) -> None:
         if self.found:
-            raise SuiteError("\n".join(text for _, text in sorted(self.found, key=lambda item: item[0])))
+            texts = dict.fromkeys(text for _, text in sorted(self.found, key=lambda item: item[0]))
+            raise SuiteError("\n".join([*texts, *([self.note] if self.note else [])]))
+
+    def _note(self, where: Where, text: str) -> None:
+        place, line = self._place(where)
+        self.found.append((line, f"{place}: {dotted(where)}\n{text}"))
 
     def _place(self, where: Where) -> tuple[str, int]:
-        for length in range(len(where), -1, -1):
-            if where[:length] in self.overrides:
-                return f"override {self.overrides[where[:length]]}", 0
-            if where[:length] in self.lines:
-                return f"{self.source}:{self.lines[where[:length]]}", self.lines[where[:length]]
-        return self.source, 0
+        """The override or the line of the longest part of the path that has one. An entry that holds nothing but what
+        overrides brought is theirs."""
+        for length in range(len(where), 0, -1):
+            path = where[:length]
+            if path in self.overrides:
+                return f"override {self.overrides[path]}", 0
+            if path in self.lines:
+                return f"{self.source}:{self.lines[path]}", self.lines[path]
+            inner = [override for key, override in self.overrides.items() if key[:length] == path]
+            if inner:
+                return f"override {inner[0]}", 0
+        return f"{self.source}:1", 1
 
 
-def _clean(loc: tuple[int | str, ...]) -> Where:
-    """pydantic's location without the markers it adds for keys and unions."""
-    return tuple(step for step in loc if step != "[key]")
+class _Nothing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = _Nothing()
+
+
+def _path(loc: tuple[int | str, ...], value: Any, kind: str) -> Where:
+    """pydantic's location less the steps it adds for keys and unions, which are not in the file."""
+    path: list[int | str] = []
+    for place, step in enumerate(loc):
+        inside = step in value if isinstance(value, dict) else isinstance(value, list) and step in range(len(value))
+        if inside:
+            value = value[step]
+        elif not (kind == "missing" and place == len(loc) - 1):
+            continue
+        path.append(step)
+    return tuple(path)
 
 
 def _sentence(message: str) -> str:
@@ -77,5 +117,5 @@ def _sentence(message: str) -> str:
 
 
 def _show(value: Any) -> str:
-    text = repr(value) if not isinstance(value, str) or value != "nothing" else value
+    text = repr(value)
     return text if len(text) <= 120 else text[:117] + "..."

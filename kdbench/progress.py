@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
 
@@ -50,7 +51,7 @@ class ProgressDisplay:
     def kdbench_progress(self, progress: Where) -> None:
         name = self.labels.get(progress.run_id, progress.run_id)
         training = progress.stage == "train"
-        description = name if training else f"{name}: {progress.stage}"
+        description = escape(name if training else f"{name}: {progress.stage}")
         if not self.console.is_terminal:
             self._say_once(description)
         if progress.run_id not in self.tasks:
@@ -67,19 +68,20 @@ class ProgressDisplay:
         self._drop(run_id)
         self.finished += 1
         self.live.update(self.all, completed=self.finished)
-        count = f"[{self.finished}/{self.total}]".replace("[", r"\[")
+        count = escape(f"[{self.finished}/{self.total}]")
+        label = escape(record["label"])
         if record["status"] == "ok":
             seconds = sum(record["timings"].get(key, 0.0) for key in ("train", "evaluate"))
-            line = f"{count} {record['label']}  RSUM {record['metrics']['rsum']:.1f}  {duration(seconds)}"
+            line = f"{count} {label}  RSUM {record['metrics']['rsum']:.1f}  {duration(seconds)}"
         else:
-            line = f"{count} {record['label']}  [red]{record['status']}[/red]: {record['reason']}"
-        self.console.print(line, highlight=False)
+            line = f"{count} {label}  [red]{record['status']}[/red]: {escape(record['reason'])}"
+        self.console.print(line, highlight=False, soft_wrap=True)
 
     def _say_once(self, description: str) -> None:
         """Without a terminal there are no bars; a line for each stage tells that something is going on."""
         if description not in self.said:
             self.said.add(description)
-            self.console.print(f"… {description}", highlight=False)
+            self.console.print(f"… {description}", highlight=False, soft_wrap=True)
 
     def _drop(self, run_id: str) -> None:
         if run_id in self.tasks:

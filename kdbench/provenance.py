@@ -35,7 +35,7 @@ def source(package: Path | None = None) -> dict[str, Any]:
         return {"commit": None, "dirty": None}
     top = _git(folder, "rev-parse", "--show-toplevel") or str(folder)
     changes = _git(Path(top), "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")
-    return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": bool(changes)}
+    return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
 
 
 def host() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -78,7 +79,7 @@ def read_ranks(record: Path) -> Ranks:
             raise RecordError(f"{path}: its sha256 is not the one its record holds")
         with np.load(path, allow_pickle=False) as arrays:
             return Ranks(text=arrays["text"].astype(np.int32), image=arrays["image"].astype(np.int32))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise RecordError(f"{path}: cannot be read ({error})") from error
 
 
@@ -105,16 +106,17 @@ def read_record(path: Path) -> Record:
 
 
 def find_records(paths: Iterable[Path]) -> list[Path]:
-    """Record files among files and folders, folders searched through. Raises RecordError where a path does not exist."""
-    found: list[Path] = []
+    """The files given, and the record files in the folders given, each once. Raises RecordError where one does not exist."""
+    found: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
-            found += sorted(path.rglob("*.json"))
+            files = [file for file in sorted(path.rglob("*.json")) if _is_record(file)]
         elif path.exists():
-            found.append(path)
+            files = [path]
         else:
             raise RecordError(f"{path}: no such file or folder")
-    return [path for path in found if _is_record(path)]
+        found |= {file.resolve(): file for file in files if file.resolve() not in found}
+    return list(found.values())
 
 
 def _is_record(path: Path) -> bool:

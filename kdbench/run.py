@@ -20,6 +20,7 @@ from kdbench.dataset import CachedDataset
 from kdbench.embed import encode_split, rank_split
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.lesson import hear
+from kdbench.params import construct
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
 from kdbench.provenance import device_name, host, source, versions
@@ -46,7 +47,7 @@ class Bench:
 
     def build(self, kind: Any, spec: dict[str, Any]) -> Any:
         """Builds the plugin that a spec names."""
-        return self.plugins.find(kind, spec["use"]).offer.build(**spec["params"])
+        return construct(self.plugins.find(kind, spec["use"]).offer, spec["params"])
 
     def open(self, dataset: dict[str, Any], run_id: str) -> CachedDataset:
         """The dataset of a spec, reporting its work as that run's."""

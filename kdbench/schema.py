@@ -11,22 +11,30 @@ from kdbench.suite import SuiteFile
 
 def json_schema(plugins: Plugins) -> dict[str, Any]:
     """JSON Schema (draft 2020-12). Wherever a suite names a plugin, one alternative for each that is installed."""
-    schema = SuiteFile.model_json_schema()
+    schema = SuiteFile.model_json_schema() | {"title": "kdbench suite"}
     definitions = schema.setdefault("$defs", {})
     for kind in KINDS:
         names = []
         for name in plugins.offers(kind):
-            definitions[f"{kind}:{name}"] = _offer_schema(kind, name, plugins)
+            offered = _offer_schema(kind, name, plugins)
+            for inner, definition in offered.pop("$defs", {}).items():
+                definitions[f"{kind}:{name}:{inner}"] = definition
+            definitions[f"{kind}:{name}"] = offered
             names.append(name)
-        alternatives = [{"$ref": f"#/$defs/{kind}:{name}"} for name in names]
+        alternatives = [{"$ref": _reference(f"{kind}:{name}")} for name in names]
         definitions[kind] = {"anyOf": [{"enum": names}, *alternatives]}
     resolved = _resolve(schema)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "kdbench suite", **resolved}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **resolved}
+
+
+def _reference(name: str) -> str:
+    """A pointer into `$defs`; JSON pointers write `~` and `/` otherwise (RFC 6901)."""
+    return "#/$defs/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def _offer_schema(kind: Kind, name: str, plugins: Plugins) -> dict[str, Any]:
     offer = plugins.find(kind, name).offer
-    schema = params_model(offer).model_json_schema(ref_template="#/$defs/{model}")
+    schema = params_model(offer).model_json_schema(ref_template=_reference(f"{kind}:{name}:") + "{model}")
     for parameter, mark in nested_uses(offer).items():
         schema["properties"][parameter] = {"$ref": f"#/$defs/{mark.kind}"}
     properties: dict[str, Any] = {"use": {"const": name, "description": offer.summary}}

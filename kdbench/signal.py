@@ -69,4 +69,6 @@ class StepSignal:
 
     @cached_property
     def gramian(self) -> Tensor:
-        return self.gradients @ self.gradients.T
+        # Where teachers nearly agree, float32 sums lose the very difference that a strategy asks about.
+        gradients = self.gradients.double()
+        return gradients @ gradients.T

@@ -156,7 +156,7 @@ class _Loop:
         # a resumed run needs no generator's state.
         drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, for torch's CPU generator reads 32 bits of a seed
         torch.manual_seed(drawn)
-        self.generator.manual_seed(drawn)
+        self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
         images, captions = self.batches(step)
         concepts = torch.from_numpy(self.data.image_concepts[images]).to(self.device)
         for group in self.optimizer.param_groups:

@@ -1,4 +1,4 @@
-"""Reads YAML safely, knowing the line of every key, with numbers and truth values as YAML 1.2 has them."""
+"""Reads YAML safely, knowing the line of every key, with numbers and truth values as YAML 1.2's core schema has them."""
 
 from __future__ import annotations
 
@@ -14,27 +14,39 @@ Where = tuple[str | int, ...]  # a path in the file, such as ("students", 0, "mo
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `1e-3` as a string and `no` as false; YAML 1.2 does neither."""
+    """YAML 1.1 reads `1e-3` as a string, `no` as false, `1:30` as 90, `012` as 10 and dates as dates; 1.2 does not."""
 
 
+_CHANGED = {f"tag:yaml.org,2002:{name}" for name in ("float", "bool", "int", "timestamp")}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rules if tag not in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool")]
+    first: [(tag, pattern) for tag, pattern in rules if tag not in _CHANGED]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_NUMBER = list("-+0123456789.")
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.inf|\.Inf|\.INF)$|^\.(?:nan|NaN|NAN)$"),
-    list("-+0123456789."),
+    re.compile(r"^[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$"),
+    _NUMBER,
 )
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^(?:[-+]?\d+|0o[0-7]+|0x[0-9a-fA-F]+)$"), _NUMBER)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node)
+    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+    try:
+        return int(text[2:] if base != 10 else text, base)
+    except ValueError:
+        raise yaml.MarkedYAMLError(problem=f"{text!r} is not a whole number", problem_mark=node.start_mark) from None
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 def parse_scalar(text: str, source: str) -> Any:
     """The value that `text` would have in a file; lists and maps in flow style too."""
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader with other number patterns
-    except yaml.YAMLError as error:
-        raise SuiteError(f"{source}: {text!r} is not valid YAML ({_first_line(error)})") from error
+    return _load(text, lambda _: source)[0]
 
 
 def read(path: Path) -> tuple[Any, dict[Where, int]]:
@@ -45,45 +57,56 @@ def read(path: Path) -> tuple[Any, dict[Where, int]]:
         raise SuiteError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(f"{path}: cannot be read ({error})") from error
+    return _load(text, lambda line: f"{path}:{line}")
+
+
+def _load(text: str, place: Any) -> tuple[Any, dict[Where, int]]:
+    """Data and lines; `place(line)` begins an error's message."""
+    lines: dict[Where, int] = {(): 1}
     try:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            lines: dict[Where, int] = {(): 1}
             if node is None:
                 return None, lines
-            _walk(node, (), lines, path)
+            _walk(node, (), lines, [])
             return loader.construct_document(node), lines
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SuiteError(f"{path}:{line}: not valid YAML: {error.problem or _first_line(error)}") from error
-    except yaml.YAMLError as error:
-        raise SuiteError(f"{path}: not valid YAML: {_first_line(error)}") from error
+        raise SuiteError(f"{place(line)}: not valid YAML: {error.problem or str(error).splitlines()[0]}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise SuiteError(f"{place(1)}: not valid YAML: {str(error).splitlines()[0]}") from error
+    except _Twice as twice:
+        raise SuiteError(f"{place(twice.line)}: {dotted(twice.where)} is given twice; first on line {twice.first}") from None
 
 
-def _walk(node: yaml.Node, where: Where, lines: dict[Where, int], path: Path) -> None:
+class _Twice(Exception):
+    def __init__(self, where: Where, line: int, first: int) -> None:
+        self.where, self.line, self.first = where, line, first
+
+
+def _walk(node: yaml.Node, where: Where, lines: dict[Where, int], above: list[yaml.Node]) -> None:
+    """Notes the line of every path; refuses keys given twice, keys that are no scalars, and values inside themselves."""
+    if any(node is parent for parent in above):
+        raise yaml.MarkedYAMLError(problem="an alias inside the value it stands for", problem_mark=node.start_mark)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            here = (*where, key.value)
-            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key that is a list or a map", problem_mark=key.start_mark)
+            here, line = (*where, key.value), key.start_mark.line + 1
             if here in lines:
-                raise SuiteError(f"{path}:{line}: {dotted(here)} is given twice; first on line {lines[here]}")
+                raise _Twice(here, line, lines[here])
             lines[here] = line
-            _walk(value, here, lines, path)
+            _walk(value, here, lines, [*above, node])
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            here = (*where, index)
-            lines[here] = value.start_mark.line + 1
-            _walk(value, here, lines, path)
+            lines[*where, index] = value.start_mark.line + 1
+            _walk(value, (*where, index), lines, [*above, node])
 
 
 def dotted(where: Where) -> str:
     """`("students", 0, "model")` → `students[0].model`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
     return text.removeprefix(".") or "(the whole file)"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -209,24 +210,48 @@ def test_entries_are_listed_and_held(tmp_path: Path) -> None:
     assert list(cache.entries()) == []
     made = [cache.entry(kind, {"id": place}, two_files) for kind in ("others", "things") for place in range(2)]
     cache.scratch("run")
-    assert {entry.folder for entry in cache.entries()} == {entry.folder for entry in made}
+    assert list(cache.entries()) == sorted(made, key=lambda entry: entry.folder)
     assert cache.holds("things", {"id": 1})
     assert not cache.holds("things", {"id": 2})
-    made[0].folder.joinpath(MANIFEST).write_text("{")
-    with pytest.raises(CacheError, match="not a readable manifest"):
-        list(cache.entries())
+    path = made[0].folder / MANIFEST
+    path.write_text("{")
+    broken = [found for found in cache.entries() if isinstance(found, CacheError)]
+    assert len(list(cache.entries())) == 4
+    assert [str(error).partition(": ")[0] for error in broken] == [str(path)]
 
 
 def test_clear(tmp_path: Path) -> None:
     make = Count(two_files)
     cache = Cache(tmp_path / "cache")
     entry = cache.entry("things", IDENTITY, make)
-    (cache.scratch("run") / "checkpoint").write_bytes(bytes(1000))
-    freed = cache.clear()
-    assert freed >= 1000 + entry.bytes
-    assert not cache.root.exists()
+    (cache.scratch("run") / "checkpoint.safetensors").write_bytes(bytes(1000))
+    assert cache.clear() >= 1000 + entry.bytes
+    assert [path.name for path in cache.root.rglob("*")] == []
+    assert list(cache.entries()) == []
     assert cache.entry("things", IDENTITY, make).folder.is_dir()
     assert make.calls == 2
+    assert Cache(tmp_path / "none").clear() == 0
+
+
+def test_clear_of_a_folder_that_is_no_cache(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert Cache(tmp_path).clear() == 0
+    assert (tmp_path / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize("folder", ["", "things", "datasets"])
+def test_clear_leaves_what_somebody_keeps_in_the_same_folder(tmp_path: Path, folder: str) -> None:
+    """Say a cache put where one keeps other things, in a folder of the very name that the cache gives to a kind."""
+    theirs = tmp_path / folder / "photographs.tar"
+    theirs.parent.mkdir(exist_ok=True)
+    theirs.write_bytes(bytes(100_000))
+    cache = Cache(tmp_path)
+    with contextlib.suppress(CacheError):  # to refuse the folder is as good as to keep apart
+        cache.entry("things", IDENTITY, two_files)
+        freed = cache.clear()
+        assert theirs.exists()
+        assert freed < 100_000
+    assert theirs.exists()
 
 
 def test_default_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kdbench.check import build_dataset, load_suite
+from kdbench.check import load_suite
 from kdbench.errors import SuiteError
+from kdbench.params import construct
 from kdbench.plan import plan
 from kdbench.plugins import Plugins, installed
 from kdbench.suite import Suite
@@ -106,7 +108,7 @@ BROKEN = {
     "seed twice": Wrong("[0, 1]", "[0, 1,\n  0]", 3, "seeds[2]", "0", "each seed once"),
     "negative seed": Wrong("[0, 1]", "[0, -1]", 2, "seeds[1]", "-1", "greater than or equal to 0"),
     "label twice": Wrong(
-        "C: 0.6", "name: equal", 15, "strategies[0]", "'equal'", "a label used once", "give each a `name:` of its own"
+        "C: 0.6", "name: equal", 16, "strategies[1]", "'equal'", "a label used once", "give each a `name:` of its own"
     ),
     "label that is a number": Wrong(AMMKD, "{use: ammkd, name: 3}", 16, "strategies[1].name", "3", "a string"),
     "team of two without strategies": Wrong(
@@ -114,7 +116,7 @@ BROKEN = {
         "at least one entry in `strategies:`, for a team of two or more",
     ),
     "coefficient that is a word": Wrong(
-        "{use: cosine}", "{use: cosine, coefficient: yes}", 18, "objective[0].coefficient", "'yes'", "a number"
+        "{use: cosine}", "{use: cosine, coefficient: yes}", 18, "objective[0].coefficient", "'yes'", "a finite number"
     ),
     "nested plugin": Wrong(
         LENS_A, "{use: tutor, student: {use: pebbles}}", 8, "teachers.a.student.use", "'pebbles'", "a student: pebble",
@@ -292,7 +294,8 @@ def test_numbers_that_are_not_finite(
 def test_nothing_is_decoded_and_no_model_is_built(suite_file: SuiteFile, plugins: Plugins) -> None:
     """Builders of teachers, students and objectives raise in these plugins, and so do the images when indexed."""
     suite = load_suite(suite_file(), plugins)
-    images = build_dataset(suite.datasets[0], plugins).split("train").images
+    dataset: Any = construct(plugins.find("dataset", "shapes").offer, suite.datasets[0].params)
+    images = dataset.split("train").images
     with pytest.raises(AssertionError, match="image 0 was decoded"):
         images[0]
     for kind, name in (("teacher", "lens"), ("student", "pebble"), ("objective", "cosine")):
@@ -353,7 +356,7 @@ def test_the_last_override_wins(suite_file: SuiteFile, plugins: Plugins) -> None
         ("=1", "override '=1': expected dotted.path=value"),
         (".lr=1", "override '.lr=1': expected dotted.path=value"),
         ("train.=1", "override 'train.=1': expected dotted.path=value"),
-        ("seeds=[0", "override 'seeds=[0': '[0' is not valid YAML"),
+        ("seeds=[0", "override 'seeds=[0': not valid YAML"),
         ("name=!!python/name:os.system", "override 'name=!!python/name:os.system': "),
     ],
 )

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from models import TwoTowers
-from safetensors.torch import save_file
+from models import SharedTowers, TwoTowers
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kdbench import checkpoint
@@ -111,6 +111,14 @@ def test_an_optimiser_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None
     take_steps(other, again, 3)
     assert_same(other.state_dict(), dict(module.state_dict()))
     assert_same(again.state_dict()["state"], optimizer.state_dict()["state"])
+
+
+def test_weights_are_a_plain_file_whatever_memory_they_share(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, other = SharedTowers(4), SharedTowers(4)
+    checkpoint.save_weights(tmp_path / "weights.safetensors", module)
+    other.load_state_dict(load_file(tmp_path / "weights.safetensors"))
+    assert_same(other.state_dict(), dict(module.state_dict()))
 
 
 def test_a_save_that_fails_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,9 +60,9 @@ def process(*command: str, **environment: str) -> subprocess.CompletedProcess[st
 # How it starts
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["schema"], ["check", QUICKSTART], ["cache", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["schema"], ["plan", QUICKSTART], ["cache", "--help"]])
 def test_starting_imports_no_torch(arguments: list[str]) -> None:
-    """And neither does offering plugins or checking a suite."""
+    """And neither does offering plugins or laying out a suite; `check` may, where a plugin looks deeper."""
     code = (
         f"import sys; sys.argv = ['kdbench', *{arguments}]\nfrom kdbench.cli import main\n"
         "try: main()\nexcept SystemExit: pass\n"
@@ -278,17 +278,17 @@ def test_cache_list(cache: Cache, kdbench: Command) -> None:
 
 def test_an_empty_cache(kdbench: Command, tmp_path: Path) -> None:
     assert kdbench("cache", "list")[0] == 0
-    assert kdbench("cache", "verify")[:2] == (0, "0 entries are intact, 0 damaged\n")
+    assert kdbench("cache", "verify")[:2] == (0, "entries intact: 0, damaged: 0\n")
     assert kdbench("cache", "clear", "--yes", "--cache", tmp_path / "none")[0] == 0
 
 
 def test_cache_verify(cache: Cache, kdbench: Command) -> None:
-    assert kdbench("cache", "verify") == (0, "2 entries are intact, 0 damaged\n", "")
+    assert kdbench("cache", "verify") == (0, "entries intact: 2, damaged: 0\n", "")
     path = data_of(cache, "one")
     path.write_bytes(b"y" + path.read_bytes()[1:])
     code, out, err = kdbench("cache", "verify")
     assert code == 1
-    assert out.startswith("1 entries are intact, 1 damaged")
+    assert out.startswith("entries intact: 1, damaged: 1")
     assert err.startswith(f"damaged: {path}: found sha256 ")
 
 
@@ -299,7 +299,7 @@ def test_a_damaged_manifest_is_a_damaged_entry(content: str, cache: Cache, kdben
     path.write_text(content)
     code, out, err = kdbench("cache", "verify")
     assert code == 1
-    assert out.startswith("1 entries are intact, 1 damaged")
+    assert out.startswith("entries intact: 1, damaged: 1")
     assert str(path) in err
     code, out, err = kdbench("cache", "list")
     assert "teacher two" in out

@@ -89,10 +89,10 @@ class Double:
     def __init__(self, base: Encoder, key: str = "double") -> None:
         self.base = base
         self.key = key
-        self.shapes: list[tuple[int, ...]] = []
+        self.items: list[tuple[tuple[int, ...], str]] = []
 
     def encode(self, items: Any, device: str) -> Tensor:
-        self.shapes.append(items.shape)
+        self.items.append((items.shape, str(items.dtype)))
         return 2 * torch.from_numpy(np.array(items)).to(device)
 
 
@@ -133,10 +133,10 @@ def test_a_base_is_encoded_once_for_all(tmp_path: Path) -> None:
         found = dataset.encode(head, "train")
         np.testing.assert_array_equal(found, 2 * dataset.encode(base, "train"))
     assert base.calls == 1
-    assert [head.shapes for head in heads] == [[(32, 5)]] * 2
+    assert [head.items for head in heads] == [[((32, 5), "float32")]] * 2  # stored halved, handed on whole
     tower = Double(heads[0], "three")
     np.testing.assert_array_equal(dataset.encode(tower, "train"), 4 * dataset.encode(base, "train"))
-    assert (base.calls, len(heads[0].shapes)) == (1, 1)
+    assert (base.calls, len(heads[0].items)) == (1, 1)
 
 
 class Constant:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from kdbench import Offer, PluginError, Uses
-from kdbench.params import nested_uses, params_model
+from kdbench.params import checked_params, nested_uses, params_model
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -44,7 +44,7 @@ def returns_what_only_checkers_import(*, width: int = 3) -> Decimal:
 
 
 def values(build: Callable[..., Any], **params: Any) -> dict[str, Any]:
-    return params_model(Offer("some", build)).model_validate(params).model_dump()
+    return checked_params(Offer("some", build), params)
 
 
 def test_defaults_are_filled_in() -> None:
@@ -109,8 +109,8 @@ def test_nested_uses() -> None:
     ("build", "message"),
     [
         (lambda *, width: width, "some: parameter 'width' of its builder has no type; its type is its schema"),
-        (lambda **widths: widths, "some: its builder takes *widths; expected named parameters with types"),
-        (lambda *widths: widths, "some: its builder takes *widths; expected named parameters with types"),
+        (lambda **widths: widths, "some: its builder takes '**widths'; expected parameters given by name"),
+        (lambda *widths: widths, "some: its builder takes '*widths'; expected parameters given by name"),
     ],
 )
 def test_a_signature_that_is_no_schema(build: Callable[..., Any], message: str) -> None:
@@ -122,7 +122,7 @@ def test_a_signature_that_is_no_schema(build: Callable[..., Any], message: str) 
 @pytest.mark.parametrize("name", ["use", "name", "coefficient"])
 def test_names_that_mean_something_else(name: str) -> None:
     builders: dict[str, Callable[..., None]] = {"use": _use, "name": _name, "coefficient": _coefficient}
-    with pytest.raises(PluginError, match=f"some: '{name}' means something else in a suite; rename the parameter"):
+    with pytest.raises(PluginError, match=f"some: a suite cannot give a parameter called '{name}'; rename it"):
         params_model(Offer("some", builders[name]))
 
 

@@ -14,7 +14,8 @@ from models import SEEN, Beads, Count, Sage, bench, encoded, module_of, plugged,
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kdbench import KdbenchError, Lesson, Offer, Progress, Signal, Skip, Towers
+from kdbench import KdbenchError, Lesson, Offer, Progress, Signal, Skip, Student, Towers
+from kdbench.cache import Entry
 from kdbench.embed import rank_split
 from kdbench.records import Record, ranks_path, read_ranks, read_record, record_path
 from kdbench.run import Bench, execute, prepare
@@ -56,7 +57,7 @@ def test_the_weights_kept_give_the_ranks_of_the_record(tmp_path: Path) -> None:
     spec, where = run_spec(), bench(tmp_path)
     record = execute(spec, where)
     student = toy()
-    (kept,) = [entry for entry in where.cache.entries() if entry.kind == "students"]
+    (kept,) = [entry for entry in where.cache.entries() if isinstance(entry, Entry) and entry.kind == "students"]
     assert kept.identity == {"run_id": spec.run_id, "ranks": record.ranks_sha256}
     module_of(student).load_state_dict(load_file(kept.folder / "weights.safetensors"))
     expected = read_ranks(record_path(where.results, "toys", spec.run_id))
@@ -172,7 +173,7 @@ def test_an_interrupt_leaves_no_record_and_is_gone_on_from(tmp_path: Path, break
 
 
 def scratch(where: Bench) -> list[str]:
-    return sorted(path.name for path in where.cache.root.glob("scratch/*"))
+    return sorted(path.name for path in where.cache.root.glob("scratch/*") if path.is_dir())
 
 
 def test_scratch_is_removed_once_a_run_is_done_and_not_before(tmp_path: Path, breaking: Any) -> None:
@@ -204,6 +205,10 @@ class Absent:
         raise Skip("needs 80 GiB")
 
 
+def clumsy() -> Student:
+    raise TypeError("no such layer")
+
+
 class Peeking:
     """A teacher that wants the test split."""
 
@@ -223,13 +228,14 @@ class Peeking:
         ({"strategy": plugged("ammkd", C=0.3)}, "skipped", "C = 0.3 is below 1/2"),
         ({"strategy": plugged("fixed", weights={"a": 1.0})}, "skipped", "no weight for b"),
         ({"strategy": plugged("fixed", weights={"a": 0.0, "b": 0.0})}, "failed", "all zero"),
-        ({"student": plugged("toy", breadth=3)}, "failed", "TypeError"),
+        ({"student": plugged("clumsy")}, "failed", "TypeError: no such layer"),
     ],
 )
 def test_whoever_cannot_take_part(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], status: str, reason: str
 ) -> None:
-    where = bench(tmp_path, teachers=[Offer("absent", Absent), Offer("peeking", Peeking)])
+    teachers = [Offer("absent", Absent), Offer("peeking", Peeking)]
+    where = bench(tmp_path, teachers=teachers, students=[Offer("clumsy", clumsy)])
     record = execute(run_spec(**changes), where)
     assert record.status == status
     assert reason in record.reason

@@ -161,6 +161,26 @@ class Thirsty:
         return torch.ones(3) / 3
 
 
+class Compare:
+    """Draws the same number of numbers from its own generator and from everyone's."""
+
+    def __init__(self) -> None:
+        self.draws: list[tuple[list[float], list[float]]] = []
+
+    def weigh(self, signal: Signal) -> Tensor:
+        self.draws.append((torch.rand(4, generator=signal.generator).tolist(), torch.rand(4).tolist()))
+        return torch.ones(3) / 3
+
+
+def test_what_a_strategy_draws_is_not_what_the_student_draws(splits: Splits, voices: Voices) -> None:
+    """Or the teacher that `random` chooses would go with certain dropout masks."""
+    compare = Compare()
+    Sitting(splits, voices, compare).sit()
+    own = {str(draw) for draw, _ in compare.draws}
+    assert len(own) == STEPS
+    assert not own & {str(draw) for _, draw in compare.draws}
+
+
 def test_strategies_end_differently_and_seeds_too(splits: Splits, voices: Voices) -> None:
     ends = []
     for strategy in STRATEGIES:

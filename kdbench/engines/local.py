@@ -36,6 +36,7 @@ class LocalEngine:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _workers: list[_Process] = field(default_factory=list)
     _stopping: bool = False
+    _error: BaseException | None = None
 
     def run(self, specs: list[RunSpec]) -> None:
         """Returns when every spec has ended. An interrupt ends the workers at once; what they saved stays."""
@@ -51,8 +52,18 @@ class LocalEngine:
             self._stopping = True
             for worker in self._workers:
                 worker.stop()
+        if self._error is not None:
+            raise self._error
 
     def _serve(self, tasks: deque[dict[str, Any]]) -> None:
+        try:
+            self._serve_all(tasks)
+        except BaseException as error:  # a thread's errors would otherwise be lost; `run` raises it
+            self._error, self._stopping = self._error or error, True
+            for worker in self._workers:
+                worker.stop()
+
+    def _serve_all(self, tasks: deque[dict[str, Any]]) -> None:
         worker: _Process | None = None
         while not self._stopping:
             try:

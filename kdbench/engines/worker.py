@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kdbench.contracts import Progress
-from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.errors import KdbenchError, KdbenchWarning, Skip
 
 PROGRESS_SECONDS = 0.5
 
@@ -70,8 +70,9 @@ class _Worker:
         if task["task"] == "prepare":
             try:
                 prepare(task["dataset"], task["teacher"], self.bench, task["id"])
-            except KdbenchError as error:  # every run that needs this teacher will fail with it, and be recorded
-                warnings.warn(f"teacher {task['teacher']['name']}: {error}", KdbenchWarning, stacklevel=1)
+            except Exception as error:  # every run that needs this teacher will meet it again, and record it
+                what = str(error) if isinstance(error, KdbenchError | Skip) else f"{type(error).__name__}: {error}"
+                warnings.warn(f"teacher {task['teacher']['name']}: {what}", KdbenchWarning, stacklevel=1)
             self._send({"event": "done"})
             return
         record = execute(RunSpec(**task["spec"]), self.bench)

@@ -51,7 +51,7 @@ def _text(table: Table, style: Format) -> str:
     title = f"**{table.title}**" if style == "markdown" else table.title
     align = ["left"] * 3 + ["right"] * (len(columns) + 1) + ["left"]
     text = tabulate(
-        rows,
+        [[str(cell).replace("|", r"\|") for cell in row] for row in rows] if style == "markdown" else rows,
         headers=headers,
         tablefmt="github" if style == "markdown" else "simple",
         colalign=align,

@@ -62,7 +62,12 @@ def build(records: Iterable[Record]) -> Board:
     """Best RSUM first. Rows join a table only where dataset digest, protocol and sample budget agree."""
     groups: dict[str, list[Record]] = defaultdict(list)
     notes = []
+    seen: set[str] = set()
     for record in records:
+        if record.run_id in seen:
+            notes.append(f"{record.label}: left out, its run {record.run_id} is there already")
+            continue
+        seen.add(record.run_id)
         if record.status == "ok":
             groups[_comparable(record)].append(record)
         else:

@@ -35,14 +35,17 @@ def solve(gramian: NDArray[Any], cap: float) -> Floats:
     if trace <= 0 or cap * size <= 1 + 1e-12:
         return weights
     matrix = np.asarray(gramian, dtype=np.float64) / trace
-    matrix = (matrix + matrix.T) / 2 + RIDGE * np.eye(size)
+    matrix = (matrix + matrix.T) / 2
+    # Rounding may leave a Gramian of nearly parallel gradients indefinite, by less than its own precision; lift it.
+    lift = RIDGE - min(0.0, 2 * float(np.linalg.eigvalsh(matrix)[0]))
+    matrix += lift * np.eye(size)
     side = np.zeros(size, dtype=np.int8)  # −1 held at 0, +1 held at the cap, 0 free
     for _ in range(50 * size):
         free = np.flatnonzero(side == 0)
         if _move(matrix, weights, side, free, cap):
             continue
         if not _release(matrix, weights, side):
-            return weights
+            return np.clip(weights, 0.0, cap)
     raise ArithmeticError("the active-set method did not end; the Gramian is not positive semidefinite")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kdbench import KdbenchError
-from kdbench_plugins.openclip import brief, hushed, import_open_clip
+from kdbench_plugins.openclip import brief, hushed, import_open_clip, import_timm
 
 T = TypeVar("T")
 SUITABLE = "mobilenetv2_035, efficientnet_lite0, resnet10t or convnext_atto"
@@ -64,7 +64,7 @@ def check_towers(clip: Any, config: dict[str, Any], context_length: int) -> None
     height, width = (size, size) if isinstance(size, int) else size
     vision = config["vision_cfg"]
     tower = vision.get("timm_model_name") or "the image tower"
-    check_hidden_head(clip.visual, vision)
+    check_hidden_head(getattr(clip.visual, "trunk", None), vision)
     clip.eval()  # batch norm must not learn from blank pictures
     with torch.no_grad():
         image = attempt(
@@ -84,8 +84,17 @@ def check_towers(clip: Any, config: dict[str, Any], context_length: int) -> None
             )
 
 
-def check_hidden_head(visual: Any, vision: dict[str, Any]) -> None:
-    trunk = getattr(visual, "trunk", None)
+def check_timm_tower(vision: dict[str, Any]) -> None:
+    """`check_hidden_head` for a tower that is not built yet: without weights, so that nothing is drawn or downloaded."""
+    name = str(vision.get("timm_model_name") or "")
+    if name and ":" not in name:
+        import torch
+
+        with torch.device("meta"):
+            check_hidden_head(import_timm().create_model(name, pretrained=False), vision)
+
+
+def check_hidden_head(trunk: Any, vision: dict[str, Any]) -> None:
     outer, hidden = getattr(trunk, "num_features", None), getattr(trunk, "head_hidden_size", None)
     if vision.get("timm_proj", "linear") in ("linear", "mlp") and hidden not in (None, outer):
         raise KdbenchError(

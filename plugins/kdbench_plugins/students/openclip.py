@@ -7,7 +7,7 @@ from typing import Any
 
 from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, hookimpl
 from kdbench_plugins.openclip import check_model_name, check_pretrained, import_open_clip
-from kdbench_plugins.students.clip_build import attempt, check_towers, create, named_config
+from kdbench_plugins.students.clip_build import attempt, check_timm_tower, check_towers, create, named_config
 from kdbench_plugins.students.clip_config import checked_config
 from kdbench_plugins.students.readers import Resized, Tokens
 from kdbench_plugins.tokens import own_tokenizer, vocabulary
@@ -64,6 +64,16 @@ def _check_parameters(model: str | None, config: dict[str, Any] | None, pretrain
         raise KdbenchError(f"student openclip: with a `config`, `pretrained` is a checkpoint; found no file {pretrained!r}")
 
 
+def check(*, model: str | None = None, config: dict[str, Any] | None = None, pretrained: str | None = None) -> None:
+    """What can be told of the parameters before anything is built. Raises KdbenchError."""
+    _check_parameters(model, config, pretrained)
+    if config is not None:
+        own = checked_config(config)
+        check_timm_tower(own["vision_cfg"])
+        if not own["text_cfg"].get("hf_tokenizer_name"):  # another's tokenizer may have to be downloaded
+            check_vocabulary(own["text_cfg"], own_tokenizer(own))
+
+
 @hookimpl
 def kdbench_students() -> list[Offer[Student]]:
-    return [Offer("openclip", OpenClip, "a two-tower model of open_clip, by name or by config")]
+    return [Offer("openclip", OpenClip, "a two-tower model of open_clip, by name or by config", check)]

@@ -26,11 +26,7 @@ class OpenClip:
     """
 
     def __init__(self, *, model: str, pretrained: str = "", precision: Literal["fp32", "bf16"] = "fp32") -> None:
-        if not pretrained and not model.startswith(SCHEMAS):
-            raise KdbenchError(
-                f"teacher openclip: {model!r} needs `pretrained`, a tag of open_clip or a checkpoint file; "
-                "a teacher with random weights has nothing to teach"
-            )
+        _need_weights(model, pretrained)
         self.model = model
         self.pretrained = pretrained
         self.precision = precision
@@ -44,9 +40,7 @@ class OpenClip:
     def load(self) -> Any:
         """The whole model, in eval mode. Raises KdbenchError where its name or its weights cannot be had."""
         open_clip = import_open_clip()
-        check_model_name(self.model)
-        if self.pretrained:
-            check_pretrained(self.model, self.pretrained)
+        check(model=self.model, pretrained=self.pretrained)
         try:
             with hushed():
                 clip = open_clip.create_model(
@@ -63,6 +57,22 @@ class OpenClip:
                 f"({brief(error)}); {hint}"
             ) from error
         return clip.requires_grad_(False).eval()
+
+
+def check(*, model: str, pretrained: str = "", precision: Literal["fp32", "bf16"] = "fp32") -> None:  # noqa: ARG001
+    """Whether open_clip knows the names. Raises KdbenchError with the nearest one."""
+    _need_weights(model, pretrained)
+    check_model_name(model)
+    if pretrained:
+        check_pretrained(model, pretrained)
+
+
+def _need_weights(model: str, pretrained: str) -> None:
+    if not pretrained and not model.startswith(SCHEMAS):
+        raise KdbenchError(
+            f"teacher openclip: {model!r} needs `pretrained`, a tag of open_clip or a checkpoint file; "
+            "a teacher with random weights has nothing to teach"
+        )
 
 
 class ImageTower:
@@ -122,4 +132,4 @@ def unit(features: Tensor) -> Tensor:
 
 @hookimpl
 def kdbench_teachers() -> list[Offer[Teacher]]:
-    return [Offer("openclip", OpenClip, "any model of open_clip, its weights downloaded or from a local checkpoint")]
+    return [Offer("openclip", OpenClip, "any model of open_clip, its weights downloaded or from a local checkpoint", check)]

@@ -118,6 +118,15 @@ def test_weights_are_feasible_and_optimal(kind: Kind, teachers: int) -> None:
             assert residual(gramian, weights, cap) < 1e-9
 
 
+@pytest.mark.parametrize("teachers", [6, 9, 12])
+def test_weights_once_held_at_a_bound_are_released_where_they_should_be(teachers: int) -> None:
+    """Rare: it takes many teachers with gradients of very different lengths."""
+    for seed in range(60):
+        gramian = gramian_of("wide", teachers, seed)
+        for cap in caps(teachers)[1:]:
+            assert residual(gramian, solve(gramian, cap), cap) < 1e-9
+
+
 @pytest.mark.parametrize("teachers", [2, 3, 4, 5])
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_way_to_hold_weights_is_better(kind: Kind, teachers: int) -> None:

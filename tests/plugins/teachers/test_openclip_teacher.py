@@ -109,9 +109,8 @@ def test_bf16_is_close_to_fp32_and_gives_float32(checkpoint: Path, towers: Tower
 
 
 def test_a_folder_with_config_and_weights(checkpoint: Path, towers: Towers, tmp_path: Path) -> None:
-    """Preprocessing is the model's own: another mean is another encoder."""
     torch.save(torch.load(checkpoint, weights_only=True)["state_dict"], tmp_path / "open_clip_model.pth")
-    mean = [0.5, 0.5, 0.5]
+    mean = [0.5, 0.5, 0.5]  # another preprocessing is another encoder
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": CONFIG, "preprocess_cfg": {"mean": mean}}))
     found = OpenClip(model=f"local-dir:{tmp_path}").towers(NO_LESSON)
     assert found.text.key == towers.text.key

@@ -1,0 +1,78 @@
+"""What the parts of a suite must be to each other, and to the datasets: what one entry alone does not show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kdbench.contracts import Dataset
+from kdbench.errors import KdbenchError, PluginError, nearest
+from kdbench.params import check_deeper, construct, nested_uses
+from kdbench.plugins import Kind, Plugins
+from kdbench.problems import Problems
+from kdbench.suite import Plugged, Suite, SuiteFile
+from kdbench.yamlfile import Where
+
+
+def check_plugins(suite: Suite, plugins: Plugins, problems: Problems) -> None:
+    """Lets every plugin look at its parameters more closely than their types can."""
+    specs: list[tuple[Kind, Where, Plugged]] = [
+        *(("dataset", ("datasets", i), spec) for i, spec in enumerate(suite.datasets)),
+        *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
+        *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
+        *(("objective", ("objective", i), spec) for i, spec in enumerate(suite.objective)),
+        *(("strategy", ("strategies", i), spec) for i, spec in enumerate(suite.strategies)),
+    ]
+    for kind, where, spec in specs:
+        _check_plugin(kind, spec.use, spec.params, where, plugins, problems)
+
+
+def _check_plugin(kind: Kind, use: str, params: dict[str, Any], where: Where, plugins: Plugins, problems: Problems) -> None:
+    offer = plugins.find(kind, use).offer
+    try:
+        check_deeper(offer, params)
+    except KdbenchError as error:
+        problems.add_error(where, error)
+    for name, mark in nested_uses(offer).items():
+        inner = {key: value for key, value in params[name].items() if key != "use"}
+        _check_plugin(mark.kind, params[name]["use"], inner, (*where, name), plugins, problems)
+
+
+def check_teams(file: SuiteFile, problems: Problems) -> None:
+    for index, team in enumerate(file.teams):
+        for place, name in enumerate(team):
+            if name not in file.teachers:
+                known = ", ".join(file.teachers) or "none is defined"
+                problems.add(("teams", index, place), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
+        if len(set(team)) < len(team):
+            problems.add(("teams", index), team, "each teacher once")
+        if file.teams.index(team) < index:
+            problems.add(("teams", index), team, f"a team not listed yet; it is teams[{file.teams.index(team)}] as well")
+        if team and not file.objective:
+            problems.add(("teams", index), team, "an `objective:` with at least one term, for a team that teaches")
+        if len(team) > 1 and not file.strategies:
+            problems.add(("teams", index), team, "at least one entry in `strategies:`, for a team of two or more")
+    for index, seed in enumerate(file.seeds):
+        if file.seeds.index(seed) < index:
+            problems.add(("seeds", index), seed, "each seed once")
+
+
+def check_sizes(suite: Suite, plugins: Plugins, problems: Problems) -> None:
+    """K of R@K and the batch must fit the splits; building a dataset reads its index only."""
+    for index, spec in enumerate(suite.datasets):
+        try:
+            dataset: Dataset = construct(plugins.find("dataset", spec.use).offer, spec.params)
+            sizes = {name: dataset.split(name) for name in ("train", "validation", "test")}
+        except PluginError:
+            raise
+        except KdbenchError as error:
+            problems.add_error(("datasets", index), error)
+            continue
+        for place, k in enumerate(suite.evaluate.recall_at):
+            for name in ("validation", "test"):
+                limit = min(len(sizes[name].images), len(sizes[name].captions))
+                if k > limit:
+                    where: Where = ("evaluate", "recall_at", place)
+                    problems.add(where, k, f"at most {limit}, the candidates in {spec.name}'s {name} split")
+        if suite.train.batch_size > len(sizes["train"].images):
+            expected = f"at most {len(sizes['train'].images)}, the images in {spec.name}'s train split"
+            problems.add(("train", "batch_size"), suite.train.batch_size, expected)

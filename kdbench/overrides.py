@@ -1,0 +1,37 @@
+"""Dotted overrides of a suite: `train.lr=1e-3`, `strategies[1].C=0.7`, `seeds=[0, 1]`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kdbench.errors import SuiteError
+from kdbench.problems import Problems
+from kdbench.yamlfile import parse_scalar
+
+
+def apply_override(data: dict[str, Any], override: str, problems: Problems) -> None:
+    """Sets `a.b[0].c=value` in place; the value is read as YAML would read it."""
+    key, separator, text = override.partition("=")
+    steps = tuple(int(s) if s.isdecimal() else s for s in re.split(r"\]?\[|\]?\.", key.strip().rstrip("]")))
+    if not separator or not all(step != "" for step in steps):
+        raise SuiteError(f"override {override!r}: expected dotted.path=value, such as train.lr=1e-3")
+    target: Any = data
+    for depth, step in enumerate(steps[:-1]):
+        if isinstance(target, dict):
+            target = target.setdefault(step, {})
+        elif isinstance(target, list) and isinstance(step, int) and step < len(target):
+            if isinstance(target[step], str):
+                target[step] = {"use": target[step]}
+            target = target[step]
+        else:
+            target = None
+        if not isinstance(target, dict | list):
+            raise SuiteError(f"override {override!r}: nothing at {'.'.join(map(str, steps[: depth + 1]))} to set a key of")
+    try:
+        target[steps[-1]] = parse_scalar(text, f"override {override!r}")
+    except (IndexError, TypeError):
+        raise SuiteError(
+            f"override {override!r}: found {steps[-1]!r}, expected an index below {len(target)} of the list"
+        ) from None
+    problems.set_by(steps, override)
