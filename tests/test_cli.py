@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from kdbench.cache import Cache
+from kdbench.cache import Cache, Entry
 from kdbench.check import load_suite
 from kdbench.cli import main
 from kdbench.plan import RunSpec, plan
@@ -74,10 +74,13 @@ def test_starting_imports_no_torch(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("argument", ["--help", "plugins"])
 def test_starting_takes_less_than_half_a_second(argument: str) -> None:
+    """In seconds of the processor: those of the clock also count what else the machine is doing."""
+
     def once() -> float:
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert process(SCRIPT, argument).returncode == 0
-        return time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(once() for _ in range(3)) < 0.5
 
@@ -262,8 +265,12 @@ def _fill(size: int, folder: Path) -> None:
     (folder / "data.bin").write_bytes(b"x" * size)
 
 
+def intact(cache: Cache) -> list[Entry]:
+    return [entry for entry in cache.entries() if isinstance(entry, Entry)]
+
+
 def data_of(cache: Cache, name: str) -> Path:
-    (entry,) = (entry for entry in cache.entries() if entry.identity == {"teacher": name})
+    (entry,) = (entry for entry in intact(cache) if entry.identity == {"teacher": name})
     return entry.folder / "data.bin"
 
 
@@ -271,7 +278,7 @@ def test_cache_list(cache: Cache, kdbench: Command) -> None:
     code, out, err = kdbench("cache", "list")
     assert (code, err) == (0, "")
     rows = [line.split() for line in out.splitlines()[2:]]
-    assert {row[1] for row in rows} == {entry.folder.name[:12] for entry in cache.entries()}
+    assert {row[1] for row in rows} == {entry.folder.name[:12] for entry in intact(cache)}
     assert {tuple(row[-2:]) for row in rows} == {("teacher", "one"), ("teacher", "two")}
     assert {row[0] for row in rows} == {"embeddings"}
 

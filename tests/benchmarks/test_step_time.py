@@ -39,9 +39,8 @@ def loop(teachers: int, strategy: Strategy | None) -> _Loop:
         image_concepts=np.arange(pairs),
         caption_concepts=np.arange(pairs),
     )
-    voices = [
-        Voice(f"t{i}", *(rng.normal(size=(pairs, 256)).astype(np.float16) for _ in range(2)), 20.0) for i in range(teachers)
-    ]
+    random = [rng.normal(size=(2, pairs, 256)).astype(np.float16) for _ in range(teachers)]
+    voices = [Voice(f"t{i}", image, text, 20.0) for i, (image, text) in enumerate(random)]
     team = Team(voices, [(1.0, RelationalKL()), (1.0, Feature())], student.width, 0, "cpu") if teachers else None
     return _Loop(student, data, Train(epochs=1000, batch_size=256), 0, "cpu", team, strategy)
 

@@ -45,7 +45,8 @@ def solve(gramian: NDArray[Any], cap: float) -> Floats:
         if _move(matrix, weights, side, free, cap):
             continue
         if not _release(matrix, weights, side):
-            return np.clip(weights, 0.0, cap)
+            clipped: Floats = np.clip(weights, 0.0, cap)
+            return clipped
     raise ArithmeticError("the active-set method did not end; the Gramian is not positive semidefinite")
 
 
