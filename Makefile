@@ -1,5 +1,5 @@
 # Thin: each target makes .venv if it is missing, then says what a person would type.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .PHONY: quickstart test lint bench readme clean
