@@ -11,6 +11,7 @@ from rich.progress import TimeRemainingColumn as TimeLeftColumn
 
 from kdbench.contracts import Progress as Where
 from kdbench.hookspecs import hookimpl
+from kdbench.plan import RunSpec
 
 
 class ProgressDisplay:
@@ -45,7 +46,7 @@ class ProgressDisplay:
 
     @hookimpl
     def kdbench_run_started(self, run_id: str, spec: dict[str, Any]) -> None:
-        self.labels[run_id] = _label(spec)
+        self.labels[run_id] = RunSpec(**spec).label
 
     @hookimpl
     def kdbench_progress(self, progress: Where) -> None:
@@ -95,12 +96,6 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _label(spec: dict[str, Any]) -> str:
-    team = "+".join(teacher["name"] for teacher in spec["team"]) or "no teacher"
-    strategy = [spec["strategy"]["name"]] if spec["strategy"] else []
-    return " · ".join([spec["student"]["name"], team, *strategy, f"seed {spec['seed']}"])
 
 
 def _note(progress: Where) -> str:
