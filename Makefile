@@ -25,11 +25,13 @@ bench: .venv/dev
 	$(BIN)/python -m pytest tests/benchmarks -s --override-ini testpaths=tests/benchmarks
 
 .venv/quickstart: pyproject.toml
+	@echo "Installing into .venv: about two minutes and 6 GB, most of it PyTorch."
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[quickstart]'
 	touch $@
 
 .venv/dev: pyproject.toml
+	@echo "Installing into .venv: about two minutes and 6 GB, most of it PyTorch."
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[quickstart,dev]'
 	touch $@ .venv/quickstart

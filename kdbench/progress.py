@@ -32,6 +32,7 @@ class ProgressDisplay:
             TimeElapsedColumn(),
             TimeLeftColumn(),
             console=console,
+            speed_estimate_period=3600,  # runs end in bursts; the last half minute, rich's default, would mislead
             transient=True,
             disable=not console.is_terminal,
         )
