@@ -206,6 +206,12 @@ class _Loop:
         self.module.load_state_dict(state["student"])
         self.heads.load_state_dict(state["heads"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, moments in self.optimizer.state.items():
+            for name, value in moments.items():
+                if value.shape == parameter.shape:
+                    # In the parameter's own memory order, channels-last say: fused AdamW walks through both side by side,
+                    # and a file keeps values, not strides.
+                    moments[name] = torch.empty_like(parameter).copy_(value)
         self._tell("load_state_dict", state["strategy"])
 
 

@@ -139,7 +139,7 @@ def test_killed_run_resumes_to_identical_ranks(
     assert not ranks_of(killed)
     again = run(killed, cache, *extra)
     assert again.returncode == 0, again.stderr
-    assert ranks_of(killed) == ranks_of(calm)
+    assert ranks_of(killed) == ranks_of(calm), "the resumed run ranks differently"
     assert len(ranks_of(calm)) == 1
     for path in (calm / "results/quickstart").glob("*.ranks.npz"):
         with np.load(path, allow_pickle=False) as arrays:
@@ -187,7 +187,8 @@ def test_example_plugin_in_a_fresh_environment(
             timeout=600,
         )
 
-    where = subprocess.run([str(python), "-c", "import kdbench; print(kdbench.__file__)"], capture_output=True, text=True)
+    ask = [str(python), "-c", "import kdbench; print(kdbench.__file__)"]
+    where = subprocess.run(ask, cwd=tmp_path, capture_output=True, text=True)
     assert str(own) in where.stdout, f"{where.stdout}{where.stderr}"
     listed = inside("plugins", "strategy").stdout
     assert "loudest" in listed

@@ -541,3 +541,34 @@ def test_a_student_with_one_tower_frozen_trains_the_other(splits: Splits, voices
     after = bits(module_of(sitting.student).state_dict())
     assert after["text_tower.weight"] == sitting.initial["text_tower.weight"]
     assert after["image_tower.weight"] != sitting.initial["image_tower.weight"]
+
+
+class ConvolutionalTowers(TwoTowers):
+    """With filters in channels-last order, as real students keep them."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.filters = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        return super().encode_image(images) + 0 * self.filters(images.permute(0, 3, 1, 2).float()).sum()
+
+
+def test_moments_come_back_in_the_order_of_their_parameters() -> None:
+    """Fused AdamW walks through a parameter and its moments side by side in memory, whatever their strides say."""
+    module = ConvolutionalTowers()
+    optimizer = torch.optim.AdamW(module.parameters(), fused=True)
+    images = torch.randint(0, 256, (2, 6, 6, 3), dtype=torch.uint8)
+    (module.filters(images.permute(0, 3, 1, 2).float()).square().sum()).backward()
+    optimizer.step()
+    saved = optimizer.state_dict()
+    for moments in saved["state"].values():  # as a file brings them back
+        for name, value in moments.items():
+            moments[name] = value.contiguous()
+    loop = object.__new__(_Loop)
+    loop.module, loop.heads, loop.optimizer, loop.strategy = module, torch.nn.ModuleList(), optimizer, None
+    loop.load_state_dict({"student": module.state_dict(), "heads": {}, "optimizer": saved, "strategy": None})
+    weight = module.filters.weight
+    assert not weight.is_contiguous()
+    assert optimizer.state[weight]["exp_avg"].stride() == weight.stride()
+    assert optimizer.state[weight]["exp_avg_sq"].stride() == weight.stride()
