@@ -132,7 +132,7 @@ def test_killed_run_resumes_to_identical_ranks(
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(random.uniform(0, 4))
+    time.sleep(random.uniform(0, 2))  # some 25 steps are left: well before the end on a machine three times as fast, too
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert list(scratch.glob("*/checkpoint.safetensors")), "killed too late to show anything"
