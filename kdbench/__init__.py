@@ -4,6 +4,8 @@ What a plugin author needs is exported here; importing it does not import torch.
 """
 
 from kdbench.contracts import (
+    Bank,
+    Batch,
     Dataset,
     Encoder,
     Lesson,
@@ -20,6 +22,7 @@ from kdbench.contracts import (
     StudentModule,
     Teacher,
     Towers,
+    Tracker,
     Uses,
 )
 from kdbench.errors import KdbenchError, PluginError, Skip, nearest
@@ -28,6 +31,8 @@ from kdbench.hookspecs import hookimpl
 __version__ = "0.1.0"
 
 __all__ = [
+    "Bank",
+    "Batch",
     "Dataset",
     "Encoder",
     "KdbenchError",
@@ -47,6 +52,7 @@ __all__ = [
     "StudentModule",
     "Teacher",
     "Towers",
+    "Tracker",
     "Uses",
     "hookimpl",
     "nearest",

@@ -6,7 +6,7 @@ Nothing here imports torch, so that offering a plugin stays cheap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", covariant=True)
 SplitName = Literal["train", "validation", "test"]
 Modality = Literal["image", "text"]
+Status = Literal["", "published", "reconstruction", "library"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,22 @@ class Offer(Generic[T_co]):
     of the plugin's parameters, checked before anything is built. `summary` is one line for `kdbench plugins`. `check`,
     where there is one, takes the same arguments and raises KdbenchError for what types cannot tell, such as a model name
     that does not exist; it may import what it likes, but downloads and makes nothing.
+
+    The rest is for readers and for `kdbench conform`. `status` of a method: `published`, a `reconstruction` of a source
+    that leaves something open (leaderboards then say so), or another `library`'s code. `example` are parameters to show and to test
+    with, needed where some have no default. `waives` names properties of the conformance kit that do not apply, each with
+    the reason.
     """
 
     name: str
     build: Callable[..., T_co]
     summary: str = ""
     check: Callable[..., None] | None = None
+    formula: str = ""
+    source: str = ""
+    status: Status = ""
+    example: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    waives: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -111,12 +122,16 @@ class Lesson(Protocol):
     device: str
     size: int  # pixels of the dataset's images
 
+    def split(self, name: Literal["train", "validation"]) -> Split:
+        """Captions, concepts and images of a split."""
+        ...
+
     def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
         """The outputs of `encoder` on a split, computed once for everyone."""
         ...
 
-    def build_student(self, spec: dict[str, Any]) -> Student:
-        """Builds a student from a spec such as `{"use": "openclip", "model": "RN50"}`."""
+    def build(self, kind: Literal["teacher", "student"], spec: dict[str, Any]) -> Any:
+        """Builds another plugin from a spec such as `{"use": "openclip", "model": "RN50"}`."""
         ...
 
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
@@ -129,7 +144,11 @@ class Lesson(Protocol):
 
 
 class Student(Protocol):
-    """A small two-tower model. Its initial weights come from torch's global generator, which the core seeds."""
+    """A small two-tower model. Its initial weights come from torch's global generator, which the core seeds.
+
+    An optional method `finalize() -> StudentModule` returns what is left when the training is over, without parts that
+    served the training alone; that is what is kept and exported.
+    """
 
     width: int  # d
     images: Encoder  # what the image tower reads, say resized uint8 pixels
@@ -138,7 +157,13 @@ class Student(Protocol):
 
 
 class StudentModule(Protocol):
-    """The trainable part: a torch Module with two encoders that return unit vectors [B, d], and a logit scale."""
+    """The trainable part: a torch Module with two encoders that return unit vectors [B, d], and a logit scale.
+
+    A module with a loss of its own beside the task's has two more methods. `encode_views(images, texts)` returns the image
+    and text embeddings, followed by whatever else it wants of the same forward pass, all with their graph, and
+    `auxiliary_loss(views, batch)` makes a scalar of detached copies of them: one backward through the towers still serves
+    everything.
+    """
 
     @property
     def logit_scale(self) -> Tensor:
@@ -150,12 +175,43 @@ class StudentModule(Protocol):
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Which pairs a step sees, and when. On the device of the embeddings."""
+
+    images: Tensor  # [B], indices into the train split's images
+    captions: Tensor  # [B], indices into its captions
+    concepts: Tensor  # [B]; pairs of one concept are positives of each other
+    progress: float  # share of the training done, 0 to 1
+
+    @property
+    def same(self) -> Tensor:
+        """[B, B]: whether pairs i and j show one concept. The diagonal is true."""
+        return self.concepts[:, None] == self.concepts[None, :]
+
+
+class Bank(Protocol):
+    """A teacher's stored embeddings of the whole train split, read when asked for."""
+
+    image_concepts: Tensor  # [N]
+    caption_concepts: Tensor  # [M]
+
+    def images(self, indices: Tensor | None = None) -> Tensor:
+        """Unit vectors of the images at `indices`, of all of them by default, [N, d]."""
+        ...
+
+    def captions(self, indices: Tensor | None = None) -> Tensor:
+        """Unit vectors of the captions at `indices`, of all of them by default, [M, d]."""
+        ...
+
+
+@dataclass(frozen=True)
 class Pairs:
     """One model's embeddings of a batch of matching pairs."""
 
     image: Tensor  # [B, d], unit vectors
     text: Tensor  # [B, d], unit vectors
     scale: Tensor | float  # of the logits, exponentiated
+    bank: Bank | None = None  # of a teacher
 
 
 class Objective(Protocol):
@@ -165,7 +221,7 @@ class Objective(Protocol):
         """What is trained beside the student to compare the two, or None; never counted as student parameters."""
         ...
 
-    def losses(self, student: Pairs, teacher: Pairs, head: Any) -> Tensor:
+    def losses(self, student: Pairs, teacher: Pairs, head: Any, batch: Batch) -> Tensor:
         """Loss per sample, [B], differentiable in the student and the head."""
         ...
 
@@ -184,6 +240,11 @@ class Signal(Protocol):
         ...
 
     @property
+    def task_losses(self) -> Tensor:
+        """[B]: the student's own loss on each sample, its cross-entropy against the true pairs."""
+        ...
+
+    @property
     def teacher_probs(self) -> Tensor:
         """[T, B, B]: each teacher's in-batch distribution of texts for each image."""
         ...
@@ -199,6 +260,11 @@ class Signal(Protocol):
         ...
 
     @property
+    def teacher_embeddings(self) -> tuple[Tensor, ...]:
+        """T of [2, B, d_t]: each teacher's image and text embeddings."""
+        ...
+
+    @property
     def gradients(self) -> Tensor:
         """[T, 2·B·d]: of each teacher's mean loss at the student's embeddings, both towers flattened together."""
         ...
@@ -208,8 +274,13 @@ class Signal(Protocol):
         """[T, T]: inner products of those gradients, in float64."""
         ...
 
+    @property
+    def parameter_gramian(self) -> Tensor:
+        """[T, T]: the same at the student's parameters. Costs a backward through the student for each teacher."""
+        ...
+
     teachers: tuple[str, ...]  # names, in the order of T
-    progress: float  # share of the training done, 0 to 1
+    batch: Batch
     generator: Generator  # for strategies that draw; seeded from the run's seed and the step
 
 
@@ -218,12 +289,19 @@ class Strategy(Protocol):
 
     Optional methods, called where they exist: `observe(loss: float)` after each step with the task loss,
     `end_epoch(validation: dict[str, float] | None)` after each epoch with the validation metrics if they were measured,
-    and `state_dict()` with `load_state_dict(state)` (tensors, numbers, strings, lists, dicts) if it remembers anything.
+    `state_dict()` with `load_state_dict(state)` (tensors, numbers, strings, lists, dicts) if it remembers anything, and
+    `report() -> dict[str, float]` with figures of its own worth a curve beside the weights. A strategy whose attribute
+    `raw` is true may give finite weights of any sign and sum, which then act as a hidden learning rate.
     """
 
     def weigh(self, signal: Signal) -> Tensor:
         """Weights [T] or [T, B], not negative, summing to one over the teachers."""
         ...
+
+
+class Tracker(Protocol):
+    """Told what happens: implements any of the hooks `kdbench_run_started`, `kdbench_progress`, `kdbench_epoch_finished`
+    and `kdbench_run_finished` with `@hookimpl`. One instance serves one `kdbench run` that asks for it."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 import pluggy
 
-from kdbench.contracts import Dataset, Objective, Offer, Progress, Strategy, Student, Teacher
+from kdbench.contracts import Dataset, Objective, Offer, Progress, Strategy, Student, Teacher, Tracker
 
 hookspec = pluggy.HookspecMarker("kdbench")
 hookimpl = pluggy.HookimplMarker("kdbench")
@@ -66,7 +66,7 @@ def kdbench_objectives() -> Iterable[Offer[Objective]]:  # type: ignore[empty-bo
             def head(self, student_width, teacher_width):
                 return torch.nn.Linear(student_width, teacher_width)
 
-            def losses(self, student, teacher, head):
+            def losses(self, student, teacher, head, batch):
                 return 1 - torch.nn.functional.cosine_similarity(head(student.image), teacher.image)
 
         @hookimpl
@@ -89,6 +89,25 @@ def kdbench_strategies() -> Iterable[Offer[Strategy]]:  # type: ignore[empty-bod
         @hookimpl
         def kdbench_strategies():
             return [Offer("loudest", Loudest, "all weight on the teacher with the largest loss")]
+    """
+
+
+@hookspec
+def kdbench_trackers() -> Iterable[Offer[Tracker]]:  # type: ignore[empty-body]
+    """Offer trackers: objects with any of the hooks below, told what happens by `kdbench run --track NAME`.
+
+    A module that implements those hooks itself is told always.
+
+    Example::
+
+        class Bell:
+            @hookimpl
+            def kdbench_run_finished(self, run_id, record):
+                print("\\a")
+
+        @hookimpl
+        def kdbench_trackers():
+            return [Offer("bell", Bell, "rings when a run ends")]
     """
 
 

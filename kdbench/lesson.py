@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from kdbench.checkpoint import save_weights
-from kdbench.contracts import Encoder, Student, Teacher
+from kdbench.contracts import Encoder, Split, Student, Teacher
 from kdbench.dataset import CachedDataset
 from kdbench.embed import encode_split
 from kdbench.errors import PluginError
@@ -35,15 +35,15 @@ class DatasetLesson:
         self.device = dataset.device
         self.size = dataset.source.size
 
-    def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
-        if split not in ("train", "validation"):
-            raise PluginError(f"a teacher asked for the {split!r} split; it may see 'train' and 'validation'")
-        return self._dataset.encode(encoder, split)
+    def split(self, name: Literal["train", "validation"]) -> Split:
+        return self._dataset.split(_visible(name))
 
-    def build_student(self, spec: dict[str, Any]) -> Student:
+    def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
+        return self._dataset.encode(encoder, _visible(split))
+
+    def build(self, kind: Literal["teacher", "student"], spec: dict[str, Any]) -> Any:
         params = {key: value for key, value in spec.items() if key != "use"}
-        student: Student = construct(self._plugins.find("student", spec["use"]).offer, params)
-        return student
+        return construct(self._plugins.find(kind, spec["use"]).offer, params)
 
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
         try:
@@ -82,13 +82,22 @@ class DatasetLesson:
         return student
 
 
+def _visible(split: Any) -> Any:
+    if split not in ("train", "validation"):
+        raise PluginError(f"a teacher asked for the {split!r} split; it may see 'train' and 'validation'")
+    return split
+
+
 def hear(spec: dict[str, Any], dataset: CachedDataset, plugins: Plugins) -> Voice:
     """A teacher's embeddings of the train split, made or found. `spec` is a plugin as plans have it."""
     teacher: Teacher = construct(plugins.find("teacher", spec["use"]).offer, spec["params"])
     towers = teacher.towers(DatasetLesson(dataset, plugins))
+    split = dataset.split("train")
     return Voice(
         name=spec["name"],
         image=dataset.encode(towers.image, "train"),
         text=dataset.encode(towers.text, "train"),
         logit_scale=towers.logit_scale,
+        image_concepts=split.image_concepts,
+        caption_concepts=split.caption_concepts,
     )

@@ -8,11 +8,6 @@ from torch import Tensor
 from kdbench.contracts import Pairs
 
 
-def same_concept(concepts: Tensor) -> Tensor:
-    """[B, B] truth: whether pairs i and j show one concept. The diagonal is true."""
-    return concepts[:, None] == concepts[None, :]
-
-
 def logits(pairs: Pairs) -> Tensor:
     """Scaled similarities, image i against text j, [B, B]."""
     return pairs.scale * pairs.image @ pairs.text.T
@@ -21,15 +16,20 @@ def logits(pairs: Pairs) -> Tensor:
 def pair_losses(pairs: Pairs, same: Tensor) -> Tensor:
     """Symmetric InfoNCE of each pair, [B]: the mean of both directions, its target uniform over the positives.
 
-    With one pair a concept this is CLIP's loss (Radford et al. 2021) before the mean.
+    `same` [B, B] tells which pairs show one concept. With one pair a concept this is CLIP's loss (Radford et al. 2021)
+    before the mean.
     """
+    return losses_of(logits(pairs), same)
+
+
+def losses_of(scores: Tensor, same: Tensor) -> Tensor:
+    """`pair_losses` of logits [B, B] that are there already."""
     target = same / same.sum(dim=1, keepdim=True)
-    scores = logits(pairs)
     image_to_text = -(target * scores.log_softmax(dim=1)).sum(dim=1)
     text_to_image = -(target * scores.T.log_softmax(dim=1)).sum(dim=1)
     return (image_to_text + text_to_image) / 2
 
 
-def image_to_text_probs(pairs: Pairs) -> Tensor:
-    """Each image's distribution over the batch's texts, [B, B], rows sum to 1."""
-    return torch.softmax(logits(pairs), dim=1)
+def image_to_text_probs(scores: Tensor) -> Tensor:
+    """Each image's distribution over the batch's texts for logits [B, B]; rows sum to 1."""
+    return torch.softmax(scores, dim=1)

@@ -15,7 +15,7 @@ from kdbench import hookspecs
 from kdbench.contracts import Offer
 from kdbench.errors import KdbenchWarning, PluginError, nearest
 
-Kind = Literal["dataset", "teacher", "student", "objective", "strategy"]
+Kind = Literal["dataset", "teacher", "student", "objective", "strategy", "tracker"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 HOOKS: dict[Kind, str] = {
     "dataset": "kdbench_datasets",
@@ -23,6 +23,7 @@ HOOKS: dict[Kind, str] = {
     "student": "kdbench_students",
     "objective": "kdbench_objectives",
     "strategy": "kdbench_strategies",
+    "tracker": "kdbench_trackers",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,15 +32,18 @@ class Record(BaseModel):
     status: Status
     reason: str = ""  # of any status but ok
     spec: dict[str, Any]
+    reconstructions: list[str] = []  # labels of its methods whose source leaves something open
     metrics: dict[str, float] = {}  # on the test split
     validation: dict[str, float] = {}  # of the best epoch, which is the one ranked
     best_epoch: int | None = None
     steps: int | None = None
     weights: dict[str, float] = {}  # mean over all steps, by teacher
+    dynamics: dict[str, float] = {}  # the series in a few figures: entropy of the weights, cosines and conflicts of gradients
     sizes: dict[str, int] = {}  # images, captions and concepts of the test split
     dataset_digest: str | None = None
     licence: str | None = None
     ranks_sha256: str | None = None
+    series_sha256: str | None = None
     timings: dict[str, float] = {}  # seconds: teacher (shared by every run with the same teachers), train, evaluate
     versions: dict[str, str]
     commit: str | None
@@ -81,6 +85,35 @@ def read_ranks(record: Path) -> Ranks:
             return Ranks(text=arrays["text"].astype(np.int32), image=arrays["image"].astype(np.int32))
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise RecordError(f"{path}: cannot be read ({error})") from error
+
+
+def series_path(record: Path) -> Path:
+    return record.with_suffix(".series.json")
+
+
+def write_series(record: Path, series: dict[str, Any]) -> str:
+    """Writes the series of windows that belongs to a record and returns the file's sha256."""
+    path = series_path(record)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(series, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return file_digest(path)
+
+
+def read_series(record: Path) -> dict[str, Any]:
+    """Raises RecordError where the file is missing, damaged, or not the one the record was written with."""
+    path = series_path(record)
+    expected = read_record(record).series_sha256
+    if expected is None:
+        raise RecordError(f"{path}: its record was written without a series")
+    try:
+        if file_digest(path) != expected:
+            raise RecordError(f"{path}: its sha256 is not the one its record holds")
+        series: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: cannot be read ({error})") from error
+    return series
 
 
 def write_record(results: Path, record: Record) -> Path:

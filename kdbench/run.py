@@ -24,7 +24,8 @@ from kdbench.params import construct
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
 from kdbench.provenance import device_name, host, source, versions
-from kdbench.records import DONE, Record, Status, record_path, write_ranks, write_record
+from kdbench.records import DONE, Record, Status, record_path, write_ranks, write_record, write_series
+from kdbench.series import digest, published
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Team
 from kdbench.train import train
@@ -49,6 +50,13 @@ class Bench:
         """Builds the plugin that a spec names."""
         return construct(self.plugins.find(kind, spec["use"]).offer, spec["params"])
 
+    def reconstructions(self, spec: RunSpec) -> list[str]:
+        """Labels of the parts of a run whose sources leave something open, as their plugins say."""
+        parts = [("student", spec.student), *(("objective", term) for term in spec.objective)]
+        parts += [("teacher", teacher) for teacher in spec.team] + ([("strategy", spec.strategy)] if spec.strategy else [])
+        offers = [(part["name"], self.plugins.offers(kind).get(part["use"])) for kind, part in parts]  # type: ignore[arg-type]
+        return [name for name, listed in offers if listed and listed.offer.status == "reconstruction"]
+
     def open(self, dataset: dict[str, Any], run_id: str) -> CachedDataset:
         """The dataset of a spec, reporting its work as that run's."""
 
@@ -67,6 +75,7 @@ def record_of(spec: RunSpec, bench: Bench, status: Status, reason: str, started:
         status=status,
         reason=reason,
         spec=spec.as_dict(),
+        reconstructions=bench.reconstructions(spec),
         versions=versions(),
         host=host(),
         device=device_name(bench.device),
@@ -147,7 +156,8 @@ def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
     test = encode_split(dataset, student, "test")
     ranks = rank_split(student, test, evaluate.batch_size, bench.device)
     evaluate_seconds = time.perf_counter() - started
-    ranks_sha256 = write_ranks(record_path(bench.results, spec.suite, spec.run_id), ranks)
+    path = record_path(bench.results, spec.suite, spec.run_id)
+    ranks_sha256 = write_ranks(path, ranks)
     _keep_weights(student, spec, ranks_sha256, bench)
     return {
         "metrics": ranks.metrics(evaluate.recall_at),
@@ -155,6 +165,8 @@ def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
         "best_epoch": trained.best_epoch,
         "steps": trained.steps,
         "weights": trained.weights,
+        "dynamics": digest(trained.series),
+        "series_sha256": write_series(path, published(trained.series)),
         "sizes": {
             "images": len(test.images),
             "captions": len(test.texts),
@@ -177,8 +189,11 @@ def _keep_weights(student: Student, spec: RunSpec, ranks_sha256: str, bench: Ben
     The ranks are part of its key: the weights found for a record are those that gave its figures.
     """
 
+    finalize = getattr(student, "finalize", None)
+    module = finalize() if finalize else student.module
+
     def make(folder: Path) -> None:
-        save_weights(folder / "weights.safetensors", cast(nn.Module, student.module))
+        save_weights(folder / "weights.safetensors", cast(nn.Module, module))
 
     bench.cache.entry("students", {"run_id": spec.run_id, "ranks": ranks_sha256}, make)
 

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
 
-from kdbench.contracts import Pairs
-from kdbench.losses import image_to_text_probs, pair_losses
+from kdbench.contracts import Batch, Pairs
+from kdbench.losses import image_to_text_probs, logits, losses_of
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The differentiable side of a step, which strategies never see.
+
+    `losses` are T of [B], each with a graph of its own that begins at copies of the student's embeddings. `heads` are the
+    parameters each teacher trains beside the student. `roots` are the student's own outputs with the graph of its towers,
+    for whoever wants gradients at the `parameters`.
+    """
+
+    losses: Sequence[Tensor]
+    student: Pairs
+    heads: Sequence[Sequence[Tensor]]
+    roots: Sequence[Tensor] = ()
+    parameters: Sequence[Tensor] = ()
+
+    def leaves(self, teacher: int) -> list[Tensor]:
+        """Where a teacher's loss ends: both embeddings, the scale if it is learned, the teacher's heads."""
+        scale = self.student.scale
+        learned = [scale] if isinstance(scale, Tensor) and scale.requires_grad else []
+        return [self.student.image, self.student.text, *learned, *(p for p in self.heads[teacher] if p.requires_grad)]
 
 
 class StepSignal:
@@ -21,54 +44,87 @@ class StepSignal:
 
     def __init__(
         self,
-        losses: Tensor,
-        student: Pairs,
+        graph: Graph,
         teachers: Sequence[Pairs],
         names: Sequence[str],
-        same: Tensor,
-        progress: float,
+        batch: Batch,
+        task_losses: Tensor,
         generator: Generator,
     ) -> None:
-        self._losses = losses
-        self._student = student
+        self._graph = graph
         self._teachers = teachers
-        self._same = same
+        self._task_losses = task_losses
         self.teachers = tuple(names)
-        self.progress = progress
+        self.batch = batch
         self.generator = generator
 
     @cached_property
     def losses(self) -> Tensor:
-        return self._losses.detach()
+        return torch.stack([losses.detach() for losses in self._graph.losses])
+
+    @cached_property
+    def task_losses(self) -> Tensor:
+        return self._task_losses.detach()
 
     @cached_property
     def embeddings(self) -> Tensor:
-        return torch.stack([self._student.image, self._student.text]).detach()
+        return torch.stack([self._graph.student.image, self._graph.student.text]).detach()
+
+    @cached_property
+    def teacher_embeddings(self) -> tuple[Tensor, ...]:
+        return tuple(torch.stack([teacher.image, teacher.text]).detach() for teacher in self._teachers)
 
     @cached_property
     def student_probs(self) -> Tensor:
-        return image_to_text_probs(self._student).detach()
+        return image_to_text_probs(logits(self._graph.student)).detach()
+
+    @cached_property
+    def _teacher_logits(self) -> list[Tensor]:
+        return [logits(teacher).detach() for teacher in self._teachers]
 
     @cached_property
     def teacher_probs(self) -> Tensor:
-        return torch.stack([image_to_text_probs(teacher) for teacher in self._teachers]).detach()
+        return torch.stack([image_to_text_probs(scores) for scores in self._teacher_logits])
 
     @cached_property
     def truth_losses(self) -> Tensor:
-        return torch.stack([pair_losses(teacher, self._same) for teacher in self._teachers]).detach()
+        return torch.stack([losses_of(scores, self.batch.same) for scores in self._teacher_logits])
+
+    @cached_property
+    def leaf_gradients(self) -> list[list[Tensor]]:
+        """Of each teacher's mean loss at all of its leaves: a step that has them need not run those backwards again."""
+        return [
+            # A loss may look at one tower only; the other's gradient is then zero.
+            list(torch.autograd.grad(losses.mean(), self._graph.leaves(t), retain_graph=True, materialize_grads=True))
+            for t, losses in enumerate(self._graph.losses)
+        ]
 
     @cached_property
     def gradients(self) -> Tensor:
-        leaves = (self._student.image, self._student.text)
-        rows = []
-        for losses in self._losses:
-            # A loss may look at one tower only; the other's gradient is then zero.
-            grads = torch.autograd.grad(losses.mean(), leaves, retain_graph=True, materialize_grads=True)
-            rows.append(torch.cat([grad.flatten() for grad in grads]))
-        return torch.stack(rows)
+        return torch.stack([torch.cat([grad.flatten() for grad in grads[:2]]) for grads in self.leaf_gradients])
 
     @cached_property
     def gramian(self) -> Tensor:
         # Where teachers nearly agree, float32 sums lose the very difference that a strategy asks about.
         gradients = self.gradients.double()
         return gradients @ gradients.T
+
+    @cached_property
+    def parameter_gramian(self) -> Tensor:
+        scale = self._graph.student.scale
+        learned = isinstance(scale, Tensor) and scale.requires_grad
+        places = [place for place, root in enumerate(self._graph.roots) if root.requires_grad]
+        outputs = [self._graph.roots[place] for place in places] + ([scale] if learned else [])
+        rows = []
+        for grads in self.leaf_gradients:
+            seeds = [grads[place] for place in places] + ([grads[2]] if learned else [])
+            found = torch.autograd.grad(
+                outputs,
+                list(self._graph.parameters),
+                [seed.to(output.dtype) for seed, output in zip(seeds, outputs, strict=True)],
+                retain_graph=True,
+                materialize_grads=True,
+            )
+            rows.append(torch.cat([grad.flatten() for grad in found]).double())
+        stacked = torch.stack(rows)
+        return stacked @ stacked.T

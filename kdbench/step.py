@@ -2,69 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
-from kdbench.contracts import Pairs, Strategy
+from kdbench.contracts import Batch, Pairs, Strategy
 from kdbench.errors import PluginError
 from kdbench.losses import pair_losses
-from kdbench.signal import StepSignal
+from kdbench.signal import Graph, StepSignal
 from kdbench.team import Team
+
+Auxiliary = Callable[[Sequence[Tensor], Batch], Tensor]
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """Detached values of a step: the task loss, the whole loss, and the teachers' mean weights [T]."""
+    """Detached values of a step: the task loss, the whole loss, the weights [T] or [T, B] and, where it was asked for, the
+    Gramian [T, T] of the teachers' gradients at the student's embeddings."""
 
     task: Tensor
     loss: Tensor
-    weights: Tensor | None
+    weights: Tensor | None = None
+    gramian: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """Who teaches in a step, and how loudly: the team, its embeddings of the batch, the strategy, λ."""
+
+    team: Team
+    teachers: Sequence[Pairs]
+    strategy: Strategy | None  # None where one teacher needs none
+    distill: float
+    generator: Generator
 
 
 def backward(
-    image: Tensor,
-    text: Tensor,
+    views: Sequence[Tensor],
     scale: Tensor,
-    same: Tensor,
-    team: Team | None,
-    teachers: Sequence[Pairs],
-    strategy: Strategy | None,
-    distill: float,
-    progress: float,
-    generator: Generator,
+    batch: Batch,
+    teaching: Teaching | None = None,
+    parameters: Sequence[Tensor] = (),
+    auxiliary: Auxiliary | None = None,
+    compare: bool = False,
 ) -> StepResult:
-    """Adds the gradients of L_task + λ·Σ_t w_t ℓ_t to the student's and the heads' parameters.
+    """Adds the gradients of L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
 
-    `image` and `text` [B, d] are the student's embeddings with their graph, `scale` its exponentiated logit scale. The
-    loss is built on detached copies of the embeddings, where strategies take their gradients too; what has gathered
-    there is then sent through the student once.
+    `views` are the student's image and text embeddings [B, d] with their graph, followed by what its `auxiliary` loss
+    wants; `scale` is its exponentiated logit scale and `parameters` are the student's. All losses are built on detached
+    copies of the views, where strategies take their gradients too; what has gathered there is then sent through the student
+    once. With `compare`, the teachers' gradients are compared whether or not the strategy looked at them.
     """
-    copies = [embedding.detach().float().requires_grad_() for embedding in (image, text)]
+    copies = [view.detach().float().requires_grad_() for view in views]
     student = Pairs(copies[0], copies[1], scale)
-    task = pair_losses(student, same).mean()
-    loss, weights = task, None
-    if team is not None:
-        losses = team.losses(student, teachers)
-        if strategy is None:
-            weights = losses.new_ones(1)
-        else:
-            signal = StepSignal(losses, student, teachers, team.names, same, progress, generator)
-            weights = checked(strategy.weigh(signal).detach().to(losses), losses, strategy)
-        loss = task + distill * (_per_sample(weights) * losses).sum(dim=0).mean()
-    loss.backward()  # type: ignore[no-untyped-call]
-    roots = [(e, copy) for e, copy in zip((image, text), copies, strict=True) if e.requires_grad]  # a frozen tower has none
-    torch.autograd.backward([e for e, _ in roots], [copy.grad.to(e.dtype) for e, copy in roots if copy.grad is not None])
-    means = None if weights is None else _per_sample(weights).mean(dim=1)
-    return StepResult(task.detach(), loss.detach(), means)
+    task_losses = pair_losses(student, batch.same)
+    task = task_losses.mean()
+    own = task if auxiliary is None else task + auxiliary(copies, batch)
+    result = StepResult(task.detach(), own.detach())
+    if teaching is None:
+        _run_backward(own)
+    else:
+        team = teaching.team
+        losses = team.losses(student, teaching.teachers, batch)
+        heads = [list(head.parameters()) for head in team.heads]
+        graph = Graph(losses, student, heads, views[:2], parameters)
+        signal = StepSignal(graph, teaching.teachers, team.names, batch, task_losses, teaching.generator)
+        weights = _weigh(teaching.strategy, signal)
+        reuse = "leaf_gradients" in vars(signal) and weights.dim() == 1  # before comparing, which must not change the step
+        gramian = signal.gramian if compare and len(losses) > 1 else None
+        parts = signal.losses if reuse else torch.stack(losses)
+        loss = own + teaching.distill * (_per_sample(weights) * parts).sum(dim=0).mean()
+        _run_backward(loss)
+        if reuse:
+            _add_voices(signal, graph, teaching.distill * weights)
+        result = StepResult(task.detach(), loss.detach(), weights, gramian)
+    # A frozen tower has no graph.
+    roots = [(view, copy.grad) for view, copy in zip(views, copies, strict=True) if view.requires_grad]
+    sent = [(view, grad.to(view.dtype)) for view, grad in roots if grad is not None]
+    torch.autograd.backward([view for view, _ in sent], [grad for _, grad in sent])
+    return result
+
+
+def _weigh(strategy: Strategy | None, signal: StepSignal) -> Tensor:
+    if strategy is None:
+        return signal.losses.new_ones(1)
+    weights = strategy.weigh(signal).detach().to(signal.losses)
+    return checked(weights, signal.losses, strategy)
+
+
+def _add_voices(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
+    """Backward of Σ_t weights_t ℓ_t from the gradients the strategy had already taken: it is linear in them."""
+    for teacher, grads in enumerate(signal.leaf_gradients):
+        leaves = graph.leaves(teacher)
+        for leaf, grad in zip(leaves, grads, strict=True):
+            part = weights[teacher] * grad
+            if not leaf.is_leaf:  # the logit scale, an exponential of its parameter
+                leaf.backward(part, retain_graph=True)  # type: ignore[no-untyped-call]
+            elif leaf.grad is None:
+                leaf.grad = part
+            else:
+                leaf.grad += part
+
+
+def _run_backward(loss: Tensor) -> None:
+    # The logit scale's graph may be walked again for each teacher.
+    loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
 
 
 def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
     """The weights, if they are weights: [T] or [T, B], not negative, summing to one over the teachers.
 
-    A sum other than one would act as a hidden learning rate. Raises PluginError with what was found.
+    A sum other than one would act as a hidden learning rate; a strategy that wants that says so with `raw = True`. Raises
+    PluginError with what was found.
     """
     name = type(strategy).__name__
     teachers, batch = losses.shape
@@ -72,10 +123,11 @@ def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
         raise PluginError(f"{name}.weigh: found shape {list(weights.shape)}, expected [{teachers}] or [{teachers}, {batch}]")
     if not torch.isfinite(losses).all():
         return weights  # the run has diverged and says so; the weights of such losses mean nothing
-    if not torch.isfinite(weights).all() or (weights < -1e-6).any():
+    raw = getattr(strategy, "raw", False)
+    if not torch.isfinite(weights).all() or (not raw and (weights < -1e-6).any()):
         raise PluginError(f"{name}.weigh: found {_brief(weights)}, expected finite weights that are not negative")
     off = (_per_sample(weights).sum(dim=0) - 1).abs() > 1e-3
-    if off.any():
+    if off.any() and not raw:
         found = _brief(weights, int(off.nonzero()[0]))
         raise PluginError(f"{name}.weigh: found {found}, expected a sum of 1 over teachers; divide by the sum")
     return weights

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kdbench.cache import digest_of
-from kdbench.contracts import Objective, Pairs
+from kdbench.contracts import Batch, Objective, Pairs
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,32 @@ class Voice:
     image: NDArray[Any]  # [N, d_t]
     text: NDArray[Any]  # [M, d_t]
     logit_scale: float
+    image_concepts: NDArray[np.int64]  # [N]
+    caption_concepts: NDArray[np.int64]  # [M]
+
+
+class StoredBank:
+    """Implements `Bank` over what a voice has on disk. All of it comes to the device only for those who ask for all."""
+
+    def __init__(self, voice: Voice, device: str) -> None:
+        self._voice = voice
+        self._device = device
+        self._whole: dict[str, Tensor] = {}
+        self.image_concepts = torch.from_numpy(np.array(voice.image_concepts)).to(device)
+        self.caption_concepts = torch.from_numpy(np.array(voice.caption_concepts)).to(device)
+
+    def images(self, indices: Tensor | None = None) -> Tensor:
+        return self._rows("image", self._voice.image, indices)
+
+    def captions(self, indices: Tensor | None = None) -> Tensor:
+        return self._rows("text", self._voice.text, indices)
+
+    def _rows(self, name: str, values: NDArray[Any], indices: Tensor | None) -> Tensor:
+        if indices is not None:
+            return unit_rows(values[indices.cpu().numpy()], self._device)
+        if name not in self._whole:
+            self._whole[name] = unit_rows(np.array(values), self._device)
+        return self._whole[name]
 
 
 class Team:
@@ -39,6 +66,7 @@ class Team:
         self.names = [voice.name for voice in voices]
         self.terms = list(terms)
         self.device = device
+        self.banks = [StoredBank(voice, device) for voice in voices]
         self.heads = nn.ModuleList()
         for voice in voices:
             # Seeded by the teacher's name: neither its place in the team nor its company changes its heads, and the
@@ -52,21 +80,27 @@ class Team:
     def pairs(self, images: NDArray[Any], captions: NDArray[Any]) -> list[Pairs]:
         """Every teacher's embeddings of a batch, given as indices into the train split."""
         return [
-            Pairs(self._take(voice.image, images), self._take(voice.text, captions), voice.logit_scale) for voice in self.voices
+            Pairs(
+                unit_rows(voice.image[images], self.device),
+                unit_rows(voice.text[captions], self.device),
+                voice.logit_scale,
+                bank,
+            )
+            for voice, bank in zip(self.voices, self.banks, strict=True)
         ]
 
-    def losses(self, student: Pairs, teachers: Sequence[Pairs]) -> Tensor:
-        """[T, B]."""
-        return torch.stack([self._loss(student, teacher, place) for place, teacher in enumerate(teachers)])
+    def losses(self, student: Pairs, teachers: Sequence[Pairs], batch: Batch) -> list[Tensor]:
+        """T of [B]. Kept apart: a backward of one of them does not walk through the others."""
+        return [self._loss(student, teacher, place, batch) for place, teacher in enumerate(teachers)]
 
-    def _loss(self, student: Pairs, teacher: Pairs, place: int) -> Tensor:
+    def _loss(self, student: Pairs, teacher: Pairs, place: int, batch: Batch) -> Tensor:
         heads = cast(nn.ModuleList, self.heads[place])
         total = torch.zeros(len(student.image), device=self.device)
         for (coefficient, term), head in zip(self.terms, heads, strict=True):
-            total = total + coefficient * term.losses(student, teacher, head)
+            total = total + coefficient * term.losses(student, teacher, head, batch)
         return total
 
-    def _take(self, values: NDArray[Any], indices: NDArray[Any]) -> Tensor:
-        rows = torch.from_numpy(values[indices]).to(self.device).float()
-        # float16 on disk: what comes back is a unit vector again
-        return nn.functional.normalize(rows, dim=1)
+
+def unit_rows(values: NDArray[Any], device: str) -> Tensor:
+    """Stored embeddings as float32 on `device`; float16 on disk, so what comes back is made a unit vector again."""
+    return nn.functional.normalize(torch.from_numpy(values).to(device).float(), dim=1)

@@ -15,14 +15,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kdbench.contracts import Objective, Pairs, Strategy
-from kdbench.losses import same_concept
-from kdbench.signal import StepSignal
+from kdbench.contracts import Batch, Objective, Pairs, Strategy
+from kdbench.losses import pair_losses
+from kdbench.signal import Graph, StepSignal
 from kdbench.step import checked
 
 
 def generic_signal(
-    teachers: int = 3, batch: int = 6, width: int = 4, seed: int = 0, order: list[int] | None = None, scale: float = 1.0
+    teachers: int = 3, batch_size: int = 6, width: int = 4, seed: int = 0, order: list[int] | None = None, scale: float = 1.0
 ) -> StepSignal:
     """A signal of random teachers and a random student with a real graph; `order` permutes the teachers.
 
@@ -33,13 +33,20 @@ def generic_signal(
     def unit(*shape: int) -> Tensor:
         return torch.nn.functional.normalize(torch.randn(*shape, generator=generator), dim=-1)
 
-    student = Pairs(unit(batch, width).requires_grad_(), unit(batch, width).requires_grad_(), 10.0)
-    pairs = [Pairs(unit(batch, width), unit(batch, width), 20.0) for _ in range(teachers)]
+    student = Pairs(unit(batch_size, width).requires_grad_(), unit(batch_size, width).requires_grad_(), 10.0)
+    pairs = [Pairs(unit(batch_size, width), unit(batch_size, width), 20.0) for _ in range(teachers)]
     pairs = [pairs[index] for index in order or range(teachers)]
-    losses = torch.stack([_distance(student, teacher) * scale for teacher in pairs])
+    losses = [_distance(student, teacher) * scale for teacher in pairs]
     names = [f"teacher{index}" for index in order or range(teachers)]
-    concepts = torch.arange(batch)
-    return StepSignal(losses, student, pairs, names, same_concept(concepts), 0.5, torch.Generator().manual_seed(seed))
+    batch = generic_batch(batch_size)
+    graph = Graph(losses, student, [[] for _ in pairs])
+    task = pair_losses(student, batch.same)
+    return StepSignal(graph, pairs, names, batch, task, torch.Generator().manual_seed(seed))
+
+
+def generic_batch(size: int) -> Batch:
+    """Pairs of as many concepts, half-way through the training."""
+    return Batch(torch.arange(size), torch.arange(size), torch.arange(size), 0.5)
 
 
 def _distance(student: Pairs, teacher: Pairs) -> Tensor:
@@ -78,7 +85,7 @@ def check_objective(build: Callable[[], Objective], widths: tuple[int, int] = (4
         unit = [torch.nn.functional.normalize(torch.randn(6, teacher_width, generator=generator), dim=1) for _ in range(2)]
         teacher = Pairs(unit[0], unit[1], 20.0)
         objective = build()
-        losses = objective.losses(student, teacher, objective.head(4, teacher_width))
+        losses = objective.losses(student, teacher, objective.head(4, teacher_width), generic_batch(6))
         _hold(losses.shape == (6,), "one loss per sample, [B]", list(losses.shape))
         _hold(bool(torch.isfinite(losses).all()), "losses are finite", losses)
         losses.sum().backward()  # type: ignore[no-untyped-call]

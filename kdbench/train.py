@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from kdbench import checkpoint as checkpoints
 from kdbench.batches import Batches
 from kdbench.cache import digest_of
-from kdbench.contracts import Strategy, Student
+from kdbench.contracts import Batch, Strategy, Student
 from kdbench.embed import EncodedSplit, rank_split, to_device
 from kdbench.errors import Diverged
-from kdbench.losses import same_concept
-from kdbench.step import StepResult, backward
+from kdbench.series import Series
+from kdbench.step import StepResult, Teaching, backward
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Team
 
@@ -36,6 +36,7 @@ class Trained:
     best_epoch: int
     validation: dict[str, float]  # metrics of the best epoch
     weights: dict[str, float]  # mean weight by teacher
+    series: dict[str, Any]  # what the strategy did, see kdbench.series
     seconds: float  # over all sittings
 
 
@@ -49,6 +50,8 @@ class _State:
     validation: dict[str, float] = field(default_factory=dict)
     weight_sums: list[float] = field(default_factory=list)
     epoch_loss: float = 0.0
+    epoch_weights: list[float] = field(default_factory=list)
+    series: dict[str, Any] = field(default_factory=dict)
 
 
 def train(
@@ -71,11 +74,13 @@ def train(
     finite. The test split is not among the arguments.
     """
     loop = _Loop(student, data, settings, seed, device, team, strategy)
-    state, best = _State(weight_sums=[0.0] * len(loop.names)), {}
+    silence = [0.0] * len(loop.names)
+    state, best = _State(weight_sums=list(silence), epoch_weights=list(silence)), {}
     saved = checkpoints.load(checkpoint) if checkpoint else None
     if saved is not None:
         state, best = _State(**saved["state"]), saved["best"]
         loop.load_state_dict(saved["loop"])
+    series = Series(loop.names, loop.steps, state.series)
 
     def save() -> None:
         if checkpoint is not None:
@@ -83,12 +88,13 @@ def train(
 
     started = time.perf_counter() - state.seconds
     while state.step < loop.steps:
-        result = loop.step(state.step)
+        result = loop.step(state.step, compare=series.closes(state.step))
         loss = float(result.loss)
         if not math.isfinite(loss):
             raise Diverged(f"loss {loss} at step {state.step + 1} of {loop.steps}")
-        weights = [] if result.weights is None else result.weights.tolist()
+        weights = series.add(state.step, result, loop.report)
         state.weight_sums = [total + w for total, w in zip(state.weight_sums, weights, strict=True)]
+        state.epoch_weights = [total + w for total, w in zip(state.epoch_weights, weights, strict=True)]
         state.epoch_loss += loss / loop.batches.per_epoch
         state.step += 1
         if on_step:
@@ -103,8 +109,10 @@ def train(
                     state.best_epoch, state.validation, best = epoch, metrics, loop.student_state()
             loop.end_epoch(metrics or None)
             if on_epoch:
-                on_epoch(epoch, {"loss": state.epoch_loss, **metrics})
-            state.epoch_loss = 0.0
+                means = [total / loop.batches.per_epoch for total in state.epoch_weights]
+                shown = {f"weight/{name}": mean for name, mean in zip(loop.names, means, strict=True)}
+                on_epoch(epoch, {"loss": state.epoch_loss, **shown, **metrics})
+            state.epoch_loss, state.epoch_weights = 0.0, list(silence)
         if place == 0 or state.step % settings.checkpoint_every == 0:
             state.seconds = time.perf_counter() - started
             save()
@@ -113,7 +121,14 @@ def train(
     module.load_state_dict(best)
     module.eval()
     means = [total / loop.steps for total in state.weight_sums]
-    return Trained(loop.steps, state.best_epoch, state.validation, dict(zip(loop.names, means, strict=True)), state.seconds)
+    return Trained(
+        steps=loop.steps,
+        best_epoch=state.best_epoch,
+        validation=state.validation,
+        weights=dict(zip(loop.names, means, strict=True)),
+        series=series.columns,
+        seconds=state.seconds,
+    )
 
 
 class _Loop:
@@ -149,33 +164,38 @@ class _Loop:
         )
         self.seed = seed
         self.generator = torch.Generator()
+        self.auxiliary = getattr(self.module, "auxiliary_loss", None)
 
-    def step(self, step: int) -> StepResult:
-        """Runs step `step`, counted from 0."""
+    def step(self, step: int, compare: bool = False) -> StepResult:
+        """Runs step `step`, counted from 0; with `compare` the result holds the teachers' Gramian."""
         # Seeded at every step: what a strategy or a head draws cannot change what the student draws, say for dropout, and
         # a resumed run needs no generator's state.
         drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, for torch's CPU generator reads 32 bits of a seed
         torch.manual_seed(drawn)
         self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
         images, captions = self.batches(step)
-        concepts = torch.from_numpy(self.data.image_concepts[images]).to(self.device)
+        batch = Batch(
+            *(torch.from_numpy(part).to(self.device) for part in (images, captions, self.data.image_concepts[images])),
+            progress=step / self.steps,
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.lr * schedule(step, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
-            image = self.student.module.encode_image(to_device(self.data.images[images], self.device))
-            text = self.student.module.encode_text(to_device(self.data.texts[captions], self.device))
+            read = to_device(self.data.images[images], self.device), to_device(self.data.texts[captions], self.device)
+            views = self._views(*read)
+        teaching = None
+        if self.team:
+            heard = self.team.pairs(images, captions)
+            teaching = Teaching(self.team, heard, self.strategy, self.settings.distill, self.generator)
         result = backward(
-            image,
-            text,
+            views,
             self.student.module.logit_scale.exp(),
-            same_concept(concepts),
-            self.team,
-            self.team.pairs(images, captions) if self.team else [],
-            self.strategy,
-            self.settings.distill,
-            step / self.steps,
-            self.generator,
+            batch,
+            teaching,
+            [p for p in self.module.parameters() if p.requires_grad],
+            self.auxiliary,
+            compare,
         )
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
         self.optimizer.step()
@@ -183,6 +203,16 @@ class _Loop:
             self.student.module.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE)
         self._tell("observe", float(result.task))
         return result
+
+    def _views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
+        if self.auxiliary is not None:
+            views: tuple[Tensor, ...] = tuple(self.module.encode_views(images, texts))  # type: ignore[operator]
+            return views
+        return self.student.module.encode_image(images), self.student.module.encode_text(texts)
+
+    def report(self) -> dict[str, float]:
+        """The strategy's own figures."""
+        return self._tell("report") or {}
 
     def end_epoch(self, validation: dict[str, float] | None) -> None:
         self._tell("end_epoch", validation)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from kdbench import (
+    Batch,
     Dataset,
     Encoder,
     Lesson,
@@ -36,11 +37,11 @@ from kdbench import (
 from kdbench.cache import Cache
 from kdbench.dataset import CachedDataset
 from kdbench.embed import EncodedSplit, encode_split
-from kdbench.losses import same_concept
+from kdbench.losses import pair_losses
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
 from kdbench.run import Bench
-from kdbench.signal import StepSignal
+from kdbench.signal import Graph, StepSignal
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Voice
 from kdbench_plugins.objectives import feature, relational_kl
@@ -318,7 +319,14 @@ def voice(name: str, width: int = 8, seed: int = 0, scale: float = 4.0) -> Voice
         (image / np.linalg.norm(image, axis=1, keepdims=True)).astype(np.float16),
         (text / np.linalg.norm(text, axis=1, keepdims=True)).astype(np.float16),
         scale,
+        np.arange(20),
+        np.arange(30) % 20,
     )
+
+
+def batch_of(concepts: Tensor, progress: float = 0.5) -> Batch:
+    """The first images and captions of a train split, of the given concepts."""
+    return Batch(torch.arange(len(concepts)), torch.arange(len(concepts)), concepts, progress)
 
 
 def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> StepSignal:
@@ -326,13 +334,13 @@ def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> St
     teachers, count = gradients.shape
     student = random_pairs(1, count // 2, dtype=gradients.dtype, learn=True)
     flat = torch.cat([student.image.flatten(), student.text.flatten()])
+    batch = batch_of(torch.arange(1))
     return StepSignal(
-        (gradients @ flat)[:, None],
-        student,
+        Graph([(row @ flat)[None] for row in gradients], student, [[] for _ in gradients]),
         [random_pairs(1, 4, seed=place + 1) for place in range(teachers)],
         names or [f"teacher {place}" for place in range(teachers)],
-        same_concept(torch.arange(1)),
-        0.5,
+        batch,
+        pair_losses(student, batch.same),
         torch.Generator().manual_seed(seed),
     )
 

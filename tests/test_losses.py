@@ -9,18 +9,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from models import random_pairs
+from models import batch_of, random_pairs
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from kdbench import Pairs
-from kdbench.losses import image_to_text_probs, logits, pair_losses, same_concept
+from kdbench.losses import image_to_text_probs, logits, pair_losses
 
 CONCEPTS = st.lists(st.integers(0, 3), min_size=2, max_size=8)
 
 
-def test_same_concept() -> None:
-    found = same_concept(torch.tensor([5, 7, 5]))
+def test_same_is_the_same_concept() -> None:
+    found = batch_of(torch.tensor([5, 7, 5])).same
     assert found.tolist() == [[True, False, True], [False, True, False], [True, False, True]]
 
 
@@ -38,7 +38,7 @@ def test_unique_concepts_give_clips_loss(batch: int) -> None:
     scores = 10.0 * pairs.image @ pairs.text.T
     truth = torch.arange(batch)
     expected = (cross_entropy(scores, truth) + cross_entropy(scores.T, truth)) / 2
-    found = pair_losses(pairs, same_concept(truth))
+    found = pair_losses(pairs, batch_of(truth).same)
     assert found.shape == (batch,)
     torch.testing.assert_close(found.mean(), expected)
 
@@ -61,14 +61,14 @@ def slow_losses(pairs: Pairs, concepts: list[int]) -> list[float]:
 @given(CONCEPTS)
 def test_shared_concepts_equal_the_slow_oracle(concepts: list[int]) -> None:
     pairs = random_pairs(len(concepts), 5)
-    found = pair_losses(pairs, same_concept(torch.tensor(concepts)))
+    found = pair_losses(pairs, batch_of(torch.tensor(concepts)).same)
     np.testing.assert_allclose(found.numpy(), slow_losses(pairs, concepts), rtol=1e-6)
 
 
 @given(CONCEPTS)
 def test_images_and_texts_are_treated_alike(concepts: list[int]) -> None:
     pairs = random_pairs(len(concepts), 5)
-    same = same_concept(torch.tensor(concepts))
+    same = batch_of(torch.tensor(concepts)).same
     swapped = Pairs(pairs.text, pairs.image, pairs.scale)
     torch.testing.assert_close(pair_losses(swapped, same), pair_losses(pairs, same))
 
@@ -81,7 +81,7 @@ def test_the_order_of_pairs_does_not_matter(concepts: list[int], random: Any) ->
     shuffled = Pairs(pairs.image[order], pairs.text[order], pairs.scale)
     truth = torch.tensor(concepts)
     torch.testing.assert_close(
-        pair_losses(shuffled, same_concept(truth[order])), pair_losses(pairs, same_concept(truth))[order]
+        pair_losses(shuffled, batch_of(truth[order]).same), pair_losses(pairs, batch_of(truth).same)[order]
     )
 
 
@@ -89,7 +89,7 @@ def pull(scores: Tensor, concepts: list[int]) -> Tensor:
     """The derivative of the mean loss by each similarity, [B, B]."""
     scores = scores.clone().requires_grad_()
     pairs = Pairs(torch.eye(len(scores), dtype=scores.dtype), scores.T, 1.0)  # one-hot images: the logits are the scores
-    loss = pair_losses(pairs, same_concept(torch.tensor(concepts))).mean()
+    loss = pair_losses(pairs, batch_of(torch.tensor(concepts)).same).mean()
     (gradient,) = torch.autograd.grad(loss, scores)
     return gradient
 
@@ -124,13 +124,13 @@ def test_a_batch_of_one_concept_asks_for_nothing_once_all_agree() -> None:
 def test_the_scale_is_learned_through_the_loss() -> None:
     pairs = random_pairs(5, 4)
     scale = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
-    same = same_concept(torch.arange(5))
+    same = batch_of(torch.arange(5)).same
     assert torch.autograd.gradcheck(lambda s: pair_losses(Pairs(pairs.image, pairs.text, s), same), (scale,))
 
 
 def test_probabilities_are_those_of_texts_given_an_image() -> None:
     pairs = random_pairs(4, 3, scale=2.0)
-    found = image_to_text_probs(pairs)
+    found = image_to_text_probs(logits(pairs))
     torch.testing.assert_close(found.sum(dim=1), torch.ones(4, dtype=torch.float64))
     scores = np.exp(2.0 * (pairs.image @ pairs.text.T).numpy())
     np.testing.assert_allclose(found.numpy(), scores / scores.sum(axis=1, keepdims=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdbench import Objective, Offer, Pairs, hookimpl
+from kdbench import Batch, Objective, Offer, Pairs, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,7 @@ class Feature:
 
         return nn.ModuleList([nn.Linear(student_width, teacher_width, bias=False) for _ in range(2)])
 
-    def losses(self, student: Pairs, teacher: Pairs, head: ModuleList) -> Tensor:
+    def losses(self, student: Pairs, teacher: Pairs, head: ModuleList, batch: Batch) -> Tensor:  # noqa: ARG002
         from torch.nn.functional import normalize
 
         image = normalize(head[0](student.image), dim=1) - teacher.image

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from kdbench import Objective, Offer, Pairs, hookimpl
+from kdbench import Batch, Objective, Offer, Pairs, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ class RelationalKL:
     def head(self, student_width: int, teacher_width: int) -> Module | None:  # noqa: ARG002
         return None
 
-    def losses(self, student: Pairs, teacher: Pairs, head: None) -> Tensor:  # noqa: ARG002
+    def losses(self, student: Pairs, teacher: Pairs, head: None, batch: Batch) -> Tensor:  # noqa: ARG002
         from torch.nn.functional import kl_div, log_softmax
 
         own = student.scale * student.image @ student.text.T / self.temperature

@@ -41,7 +41,7 @@ class Trained:
 
     def towers(self, lesson: Lesson) -> Towers:
         design = json.dumps(["trained", self.student, files_in(self.student)], sort_keys=True)
-        student = lesson.fit(design, partial(lesson.build_student, self.student), self.recipe)
+        student = lesson.fit(design, partial(lesson.build, "student", self.student), self.recipe)
         return frozen_towers(student, design)
 
 

@@ -6,7 +6,7 @@ from math import exp, log
 
 import pytest
 import torch
-from models import random_pairs
+from models import batch_of, random_pairs
 from torch import Tensor
 
 from kdbench import Pairs
@@ -14,6 +14,7 @@ from kdbench.params import params_model
 from kdbench_plugins.objectives.relational_kl import RelationalKL, kdbench_objectives
 
 BATCH = 5
+STEP = batch_of(torch.arange(BATCH))
 STUDENT = random_pairs(BATCH, 4, scale=6.0)
 TEACHER = random_pairs(BATCH, 7, scale=3.0, seed=1)  # of another width
 
@@ -41,7 +42,7 @@ def slow(student: Pairs, teacher: Pairs, temperature: float) -> list[float]:
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
 def test_losses_equal_the_loops(temperature: float) -> None:
-    found = RelationalKL(temperature=temperature).losses(STUDENT, TEACHER, None)
+    found = RelationalKL(temperature=temperature).losses(STUDENT, TEACHER, None, STEP)
     assert found.shape == (BATCH,)
     assert found.tolist() == pytest.approx(slow(STUDENT, TEACHER, temperature), rel=1e-9)
 
@@ -52,13 +53,13 @@ def test_gradients_are_right(temperature: float) -> None:
     student = random_pairs(BATCH, 4, learn=True)
     scale = torch.tensor(6.0, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda v, u, s: objective.losses(Pairs(v, u, s), TEACHER, None), (student.image, student.text, scale)
+        lambda v, u, s: objective.losses(Pairs(v, u, s), TEACHER, None, STEP), (student.image, student.text, scale)
     )
 
 
 def test_a_student_that_is_its_teacher_has_no_loss_and_no_gradient() -> None:
     student = random_pairs(BATCH, 4, scale=6.0, learn=True)
-    losses = RelationalKL(temperature=2.0).losses(student, random_pairs(BATCH, 4, scale=6.0), None)
+    losses = RelationalKL(temperature=2.0).losses(student, random_pairs(BATCH, 4, scale=6.0), None, STEP)
     torch.testing.assert_close(losses, torch.zeros_like(losses))
     for gradient in torch.autograd.grad(losses.sum(), (student.image, student.text)):
         torch.testing.assert_close(gradient, torch.zeros_like(gradient))
@@ -69,12 +70,12 @@ def test_only_similarities_count() -> None:
     turn, _ = torch.linalg.qr(torch.randn(7, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
     turned = Pairs(TEACHER.image @ turn, TEACHER.text @ turn, TEACHER.scale)
     objective = RelationalKL()
-    torch.testing.assert_close(objective.losses(STUDENT, turned, None), objective.losses(STUDENT, TEACHER, None))
+    torch.testing.assert_close(objective.losses(STUDENT, turned, None, STEP), objective.losses(STUDENT, TEACHER, None, STEP))
 
 
 def test_losses_are_positive_for_anyone_else() -> None:
     for seed in range(2, 30):
-        assert (RelationalKL().losses(STUDENT, random_pairs(BATCH, 7, seed=seed), None) > 0).all()
+        assert (RelationalKL().losses(STUDENT, random_pairs(BATCH, 7, seed=seed), None, STEP) > 0).all()
 
 
 def test_images_and_texts_are_treated_alike() -> None:
@@ -82,7 +83,7 @@ def test_images_and_texts_are_treated_alike() -> None:
         return Pairs(pairs.text, pairs.image, pairs.scale)
 
     objective = RelationalKL()
-    torch.testing.assert_close(objective.losses(swap(STUDENT), swap(TEACHER), None), objective.losses(STUDENT, TEACHER, None))
+    torch.testing.assert_close(objective.losses(swap(STUDENT), swap(TEACHER), None, STEP), objective.losses(STUDENT, TEACHER, None, STEP))
 
 
 def test_gradients_keep_their_size_as_the_temperature_rises() -> None:
@@ -90,7 +91,7 @@ def test_gradients_keep_their_size_as_the_temperature_rises() -> None:
     sizes = []
     for temperature in (50.0, 100.0):
         student = random_pairs(BATCH, 4, scale=6.0, learn=True)
-        losses = RelationalKL(temperature=temperature).losses(student, TEACHER, None)
+        losses = RelationalKL(temperature=temperature).losses(student, TEACHER, None, STEP)
         (gradient,) = torch.autograd.grad(losses.sum(), student.image)
         sizes.append(float(gradient.norm()))
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
@@ -100,7 +101,7 @@ def test_gradients_keep_their_size_as_the_temperature_rises() -> None:
 def test_sharp_teachers_do_not_overflow() -> None:
     teacher = Pairs(TEACHER.image.float(), TEACHER.text.float(), 1000.0)
     student = Pairs(STUDENT.image.float(), STUDENT.text.float(), 100.0)
-    assert RelationalKL(temperature=0.1).losses(student, teacher, None).isfinite().all()
+    assert RelationalKL(temperature=0.1).losses(student, teacher, None, STEP).isfinite().all()
 
 
 def test_no_head_is_needed() -> None:

@@ -1,0 +1,111 @@
+"""What the teachers' weights and gradients did over a run: a short series of windows, written beside its record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kdbench.step import StepResult
+
+WINDOWS = 50  # at most; enough for a curve, small enough for git
+DIGITS = 6
+
+
+class Series:
+    """Columns by window of steps, as plain lists, so that they go through a checkpoint and into JSON as they are.
+
+    `step` is the last step of a window, counted from 1. `loss`, `task`, `weights` by teacher and `entropy` (of the weights
+    over teachers, in nats; of each sample's where a strategy weighs samples, then averaged) are means over the window's
+    steps. `cosines`, by pair of teachers, and `conflict` (1 where any is negative) are of the gradients at its last step,
+    compared for every strategy at the same steps. `report` has the strategy's own figures at that step.
+    """
+
+    def __init__(self, names: Sequence[str], steps: int, columns: dict[str, Any]) -> None:
+        """Goes on with `columns` where they hold something; they are changed in place."""
+        self.names = list(names)
+        self.steps = steps
+        self.window = max(1, math.ceil(steps / WINDOWS))
+        self.columns = columns
+        if not columns:
+            columns.update(step=[], loss=[], task=[], weights={name: [] for name in names}, entropy=[])
+            columns.update(cosines={_pair(*pair): [] for pair in combinations(names, 2)}, conflict=[], report={})
+            columns.update(open={"steps": 0, "loss": 0.0, "task": 0.0, "weights": [0.0] * len(names), "entropy": 0.0})
+
+    def closes(self, step: int) -> bool:
+        """Whether a step, counted from 0, is the last of its window."""
+        return (step + 1) % self.window == 0 or step + 1 == self.steps
+
+    def add(self, step: int, result: StepResult, report: Callable[[], dict[str, float]]) -> list[float]:
+        """Takes in a step and returns its mean weights."""
+        weights = [] if result.weights is None else _means(result.weights)
+        sums = self.columns["open"]
+        sums["steps"] += 1
+        sums["loss"] += float(result.loss)
+        sums["task"] += float(result.task)
+        sums["weights"] = [total + weight for total, weight in zip(sums["weights"], weights, strict=True)]
+        sums["entropy"] += 0.0 if result.weights is None else _entropy(result.weights)
+        if self.closes(step):
+            self._close(step, result, report())
+        return weights
+
+    def _close(self, step: int, result: StepResult, report: dict[str, float]) -> None:
+        columns, sums = self.columns, self.columns["open"]
+        columns["step"].append(step + 1)
+        for name in ("loss", "task", "entropy"):
+            columns[name].append(_round(sums[name] / sums["steps"]))
+        for name, total in zip(self.names, sums["weights"], strict=True):
+            columns["weights"][name].append(_round(total / sums["steps"]))
+        if result.gramian is not None:
+            cosines = _cosines(result.gramian)
+            for pair, cosine in zip(columns["cosines"].values(), cosines, strict=True):
+                pair.append(_round(cosine))
+            columns["conflict"].append(int(min(cosines) < 0))
+        for key in {**columns["report"], **report}:
+            # A figure that begins later than the run, or ends before it, has no value there.
+            column = columns["report"].setdefault(key, [None] * (len(columns["step"]) - 1))
+            column.append(_round(report[key]) if key in report else None)
+        sums.update(steps=0, loss=0.0, task=0.0, weights=[0.0] * len(self.names), entropy=0.0)
+
+
+def published(columns: dict[str, Any]) -> dict[str, Any]:
+    """What goes into the file: all but the window that is still open, and no column without values."""
+    return {name: column for name, column in columns.items() if name != "open" and column}
+
+
+def digest(columns: dict[str, Any]) -> dict[str, float]:
+    """The series in three figures for the record: mean entropy of the weights, mean cosine and share of conflicts."""
+    found: dict[str, list[float]] = {"weight_entropy": columns["entropy"]} if len(columns["weights"]) > 1 else {}
+    if columns["conflict"]:
+        found["gradient_cosine"] = [value for pair in columns["cosines"].values() for value in pair]
+        found["conflicting_steps"] = columns["conflict"]
+    return {name: _round(sum(values) / len(values)) for name, values in found.items()}
+
+
+def _pair(first: str, second: str) -> str:
+    return f"{first} · {second}"
+
+
+def _means(weights: Tensor) -> list[float]:
+    means: list[float] = (weights if weights.dim() == 1 else weights.mean(dim=1)).tolist()
+    return means
+
+
+def _entropy(weights: Tensor) -> float:
+    return float(torch.special.entr(weights.clamp(min=0)).sum(dim=0).mean())
+
+
+def _cosines(gramian: Tensor) -> list[float]:
+    """Of each pair; 0 where a gradient vanishes."""
+    norms = gramian.diagonal().clamp(min=0).sqrt()
+    scale = torch.outer(norms, norms)
+    cosines = torch.where(scale > 0, gramian / scale, 0.0)
+    return [float(cosines[pair]) for pair in combinations(range(len(gramian)), 2)]
+
+
+def _round(value: float) -> float:
+    return round(float(value), DIGITS)
