@@ -40,6 +40,38 @@ def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None,
     for override in overrides or []:
         apply_override(data, override, problems)
     _expand_shorthand(data)
+    suite = _checked(path, data, plugins, problems, deep)
+    if suite is None or not _variants(data):
+        problems.raise_if_any()
+        assert suite is not None
+        return suite
+    variants = {}
+    for name, changes in _variants(data).items():
+        with problems.within(("variants", name), changes):
+            variants[name] = _checked(path, _varied(data, changes), plugins, problems, deep)
+    problems.raise_if_any()
+    return suite.model_copy(update={"variants": variants})
+
+
+def _variants(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The variants of a suite that are maps; that others are none has been noted."""
+    given = data.get("variants")
+    return {name: one for name, one in given.items() if isinstance(one, dict)} if isinstance(given, dict) else {}
+
+
+def _varied(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The suite with a variant's blocks in place of its own: lists replaced, maps merged."""
+    own = {key: value for key, value in data.items() if key != "variants"}
+    merged = {
+        key: {**own[key], **value} if isinstance(value, dict) and isinstance(own.get(key), dict) else value
+        for key, value in changes.items()
+    }
+    return own | merged
+
+
+def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Problems, deep: bool) -> Suite | None:
+    """The suite as far as it is right; None where something is wrong, which is then noted."""
+    before = len(problems.found)
     file = _validated(data, problems)
     plugged = {key: _plugged_list(key, data.get(key), plugins, problems) for key in LISTS}
     given = data.get("teachers")
@@ -50,8 +82,8 @@ def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None,
     }
     if file is not None:
         check_teams(file, problems)
-    problems.raise_if_any()
-    assert file is not None
+    if file is None or len(problems.found) > before:
+        return None
     suite = Suite(
         path=path,
         name=file.name,
@@ -69,7 +101,6 @@ def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None,
     check_sizes(suite, plugins, problems)
     if deep:
         check_plugins(suite, plugins, problems)
-    problems.raise_if_any()
     return suite
 
 
@@ -92,7 +123,9 @@ def _validated(data: dict[str, Any], problems: Problems) -> SuiteFile | None:
 
 
 def _expand_shorthand(data: dict[str, Any]) -> None:
-    """`- equal` stands for `- use: equal`."""
+    """`- equal` stands for `- use: equal`, in variants too."""
+    for changes in _variants(data).values():
+        _expand_shorthand(changes)
     for key in LISTS:
         if isinstance(data.get(key), list):
             data[key] = [{"use": entry} if isinstance(entry, str) else entry for entry in data[key]]

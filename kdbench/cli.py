@@ -63,10 +63,16 @@ def _suites(incomplete: str) -> list[str]:
     return [str(path) for path in Path("suites").glob("*.yaml") if str(path).startswith(incomplete)]
 
 
-def _kinds(incomplete: str) -> list[str]:
+def _kinds_and_names(incomplete: str) -> list[str]:
     from kdbench.plugins import KINDS
 
-    return [kind for kind in KINDS if kind.startswith(incomplete)]
+    loaded = _plugins()
+    known = [*KINDS, *(name for kind in KINDS for name in loaded.offers(kind))]
+    return [name for name in dict.fromkeys(known) if name.startswith(incomplete)]
+
+
+def _trackers(incomplete: str) -> list[str]:
+    return [name for name in _plugins().offers("tracker") if name.startswith(incomplete)]
 
 
 Suite = Annotated[Path, typer.Argument(help="A suite file, such as suites/quickstart.yaml.", autocompletion=_suites)]
@@ -91,6 +97,13 @@ def run(
         int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="cores; 1 on a GPU")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A tracker, such as tensorboard or '{use: wandb, project: mine}'; may be given again.",
+            autocompletion=_trackers,
+        ),
+    ] = None,
 ) -> None:
     """Run what a suite lays out and is not recorded yet, then show its leaderboard.
 
@@ -100,6 +113,8 @@ def run(
 
     specs = _plan(suite, overrides)
     session = Session(_plugins(), results.resolve(), _cache_root(cache), _device(device), jobs)
+    for tracker in track or []:
+        session.track(tracker)
     todo = session.pending(specs)
     if todo:
         _plan(suite, overrides, deep=True)  # better to fail here than after an hour of teachers
@@ -142,27 +157,50 @@ def check(suite: Suite, overrides: Overrides = None) -> None:
 
 @app.command()
 def plugins(
-    kind: Annotated[
-        str | None, typer.Argument(help="dataset, teacher, student, objective or strategy.", autocompletion=_kinds)
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[KIND|NAME]",
+            help="A kind (dataset, teacher, student, objective, strategy, tracker) or the name of a plugin.",
+            autocompletion=_kinds_and_names,
+        ),
     ] = None,
 ) -> None:
-    """List what is installed, and from where."""
+    """List what is installed and from where; of one plugin: formula, source, parameters with types and defaults."""
     from tabulate import tabulate
 
     from kdbench.plugins import KINDS
 
-    if kind is not None and kind not in KINDS:
-        raise KdbenchError(f"no kind of plugin is called {kind!r}; {nearest(kind, KINDS)}")
     loaded = _plugins()
+    if what is not None and what not in KINDS:
+        typer.echo(_described(what, loaded))
+        return
     rows = [
-        [of, name, listed.offer.summary, listed.provider]
+        [of, name, listed.offer.status, listed.offer.summary, listed.provider]
         for of in KINDS
-        if kind in (None, of)
+        if what in (None, of)
         for name, listed in loaded.offers(of).items()
     ]
-    typer.echo(tabulate(rows, headers=["kind", "name", "summary", "from"]))
+    typer.echo(tabulate(rows, headers=["kind", "name", "status", "summary", "from"]))
     for provider, error in sorted(loaded.broken.items()):
         _complain(f"\n{provider} failed to load: {error}")
+
+
+def _described(name: str, loaded: Any) -> str:
+    from kdbench.describe import describe
+
+    return "\n\n".join(describe(kind, listed) for kind, listed in _named(name, loaded))
+
+
+def _named(name: str, loaded: Any) -> list[Any]:
+    """Kind and offer of every plugin of that name; a name may be used once in each kind."""
+    from kdbench.plugins import KINDS
+
+    found = [(kind, loaded.offers(kind)[name]) for kind in KINDS if name in loaded.offers(kind)]
+    if not found:
+        known = [*KINDS, *(other for kind in KINDS for other in loaded.offers(kind))]
+        raise KdbenchError(f"no plugin and no kind of plugin is called {name!r}; {nearest(name, known)}{loaded.broken_note()}")
+    return found
 
 
 @app.command()

@@ -32,9 +32,9 @@ class Offer(Generic[T_co]):
     that does not exist; it may import what it likes, but downloads and makes nothing.
 
     The rest is for readers and for `kdbench conform`. `status` of a method: `published`, a `reconstruction` of a source
-    that leaves something open (leaderboards then say so), or another `library`'s code. `example` are parameters to show and to test
-    with, needed where some have no default. `waives` names properties of the conformance kit that do not apply, each with
-    the reason.
+    that leaves something open (leaderboards then say so), or another `library`'s code. `example` are parameters to show
+    and to test with, needed where some have no default. `waives` names properties of the conformance kit that do not
+    apply, each with the reason.
     """
 
     name: str

@@ -32,6 +32,7 @@ class RunSpec:
     evaluate: dict[str, Any]
     seed: int
     version: int = SPEC_VERSION
+    variant: str = ""  # of the suite
 
     @cached_property
     def run_id(self) -> str:
@@ -47,7 +48,13 @@ class RunSpec:
     def label(self) -> str:
         """How a person recognises the run."""
         team = "+".join(teacher["name"] for teacher in self.team) or "no teacher"
-        parts = [self.student["name"], team, *([self.strategy["name"]] if self.strategy else []), f"seed {self.seed}"]
+        parts = [
+            *([self.variant] if self.variant else []),
+            self.student["name"],
+            team,
+            *([self.strategy["name"]] if self.strategy else []),
+            f"seed {self.seed}",
+        ]
         return " · ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,8 +63,13 @@ class RunSpec:
 
 def plan(suite: Suite) -> list[RunSpec]:
     """All runs, seeds outermost: an interrupted suite has compared everything on the seeds it finished."""
+    variants = suite.variants or {"": suite}
+    return [run for seed in suite.seeds for name, variant in variants.items() for run in _grid(variant, name, seed)]
+
+
+def _grid(suite: Suite, variant: str, seed: int) -> list[RunSpec]:
     runs = []
-    for seed, dataset, student, team in product(suite.seeds, suite.datasets, suite.students, suite.teams):
+    for dataset, student, team in product(suite.datasets, suite.students, suite.teams):
         strategies: list[Plugged | None] = list(suite.strategies) if len(team) > 1 else [None]
         train = suite.train.model_dump()
         if not team:
@@ -73,6 +85,7 @@ def plan(suite: Suite) -> list[RunSpec]:
                 train=train,
                 evaluate=suite.evaluate.model_dump(),
                 seed=seed,
+                variant=variant,
             )
             for strategy in strategies
         ]
@@ -81,4 +94,6 @@ def plan(suite: Suite) -> list[RunSpec]:
 
 def _id(spec: dict[str, Any]) -> str:
     train = {key: value for key, value in spec["train"].items() if key not in OPERATIONAL}
-    return digest_of({**spec, "train": train})[:12]
+    # A suite without variants says nothing of them.
+    known = {key: value for key, value in spec.items() if value or key != "variant"}
+    return digest_of({**known, "train": train})[:12]

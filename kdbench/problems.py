@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,7 @@ class Problems:
     overrides: dict[Where, str] = field(default_factory=dict)  # path → the override that set it
     found: list[tuple[int, str]] = field(default_factory=list)
     note: str = ""  # closes the report
+    _inside: tuple[Where, frozenset[str]] = ((), frozenset())
 
     def add(self, where: Where, found: object, expected: str, hint: str = "") -> None:
         """`hint` names the nearest valid name; one that only repeats what was expected is left out."""
@@ -62,6 +64,13 @@ class Problems:
                 found = NOTHING if item["type"] == "missing" else item["input"]
                 self.add(here, found, _EXPECTED.get(item["type"], _sentence(item["msg"])))
 
+    @contextmanager
+    def within(self, where: Where, keys: Iterable[str]) -> Iterator[None]:
+        """For the while, what is said of one of these keys is meant of the same key at `where`: a variant's own."""
+        self._inside = where, frozenset(keys)
+        yield
+        self._inside = (), frozenset()
+
     def set_by(self, where: Where, override: str) -> None:
         """From now on the value at `where`, and all below it, is that of an override and stands on no line."""
         self.lines = {path: line for path, line in self.lines.items() if path[: len(where)] != where}
@@ -73,6 +82,9 @@ class Problems:
             raise SuiteError("\n".join([*texts, *([self.note] if self.note else [])]))
 
     def _note(self, where: Where, text: str) -> None:
+        prefix, keys = self._inside
+        if where and where[0] in keys:
+            where = (*prefix, *where)
         place, line = self._place(where)
         self.found.append((line, f"{place}: {dotted(where)}\n{text}"))
 

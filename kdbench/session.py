@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from kdbench.contracts import Progress
 from kdbench.engines.local import LocalEngine, default_jobs
-from kdbench.errors import KdbenchWarning
+from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.params import construct, params_model
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
+from kdbench.problems import Problems
 from kdbench.records import DONE, Record, recorded
+from kdbench.yamlfile import parse_scalar
 
 
 @dataclass
@@ -26,6 +31,23 @@ class Session:
     jobs: int | None = None
     records: dict[str, Record] = field(default_factory=dict)  # by run id, of this plan
     logs: dict[str, str] = field(default_factory=dict)  # what failed runs printed
+
+    def track(self, text: str) -> None:
+        """Adds a tracker: its name, or a spec in YAML such as `{use: wandb, project: mine}`. Raises KdbenchError."""
+        spec = parse_scalar(text, "--track")
+        params = {"use": spec} if isinstance(spec, str) else spec
+        if not isinstance(params, dict) or not isinstance(params.get("use"), str):
+            raise KdbenchError(f"--track: found {text!r}, expected a tracker's name or a map such as {{use: NAME, …}}")
+        use = params.pop("use")
+        offer = self.plugins.find("tracker", use).offer
+        try:
+            tracker = construct(offer, params)
+        except ValidationError as error:
+            problems = Problems("--track", {})
+            problems.add_validation((use,), error, params, params_model(offer).model_fields)
+            problems.raise_if_any()
+        else:
+            self.plugins.register(tracker, f"tracker {use}")
 
     def pending(self, specs: list[RunSpec]) -> list[RunSpec]:
         """The runs still to be done; records of the others are taken in. Failed and skipped runs are tried again."""

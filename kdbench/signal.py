@@ -112,16 +112,14 @@ class StepSignal:
     @cached_property
     def parameter_gramian(self) -> Tensor:
         scale = self._graph.student.scale
-        learned = isinstance(scale, Tensor) and scale.requires_grad
-        places = [place for place, root in enumerate(self._graph.roots) if root.requires_grad]
-        outputs = [self._graph.roots[place] for place in places] + ([scale] if learned else [])
+        ends = [*enumerate(self._graph.roots), *([(2, scale)] if isinstance(scale, Tensor) else [])]  # by place of their leaf
+        ends = [(place, end) for place, end in ends if end.requires_grad]
         rows = []
         for grads in self.leaf_gradients:
-            seeds = [grads[place] for place in places] + ([grads[2]] if learned else [])
             found = torch.autograd.grad(
-                outputs,
+                [end for _, end in ends],
                 list(self._graph.parameters),
-                [seed.to(output.dtype) for seed, output in zip(seeds, outputs, strict=True)],
+                [grads[place].to(end.dtype) for place, end in ends],
                 retain_graph=True,
                 materialize_grads=True,
             )

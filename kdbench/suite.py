@@ -62,6 +62,20 @@ TermEntry = Annotated[dict[str, Any], Uses("objective"), _plugin("objective", "A
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 
 
+VariantName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,=/_.+-]*$")]
+
+
+class Variant(Block):
+    """What a variant may change of its suite."""
+
+    students: list[StudentEntry] = []
+    teachers: dict[Name, TeacherEntry] = {}
+    teams: list[list[str]] = []
+    strategies: list[StrategyEntry] = []
+    objective: list[TermEntry] = []
+    train: dict[str, Any] = {}
+
+
 class SuiteFile(Block):
     """What a suite file holds. The grid is datasets × students × teams × strategies × seeds."""
 
@@ -79,6 +93,11 @@ class SuiteFile(Block):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     latency: Latency = Latency()
+    variants: dict[VariantName, Variant] = Field(
+        default={},
+        description="Ablations by name: each is the suite with some blocks changed, and all of them are run in its place. "
+        "Lists are replaced, maps merged; `full: {}` is the suite as it stands.",
+    )
 
 
 class Plugged(Block):
@@ -110,3 +129,4 @@ class Suite(Block):
     train: Train
     evaluate: Evaluate
     latency: Latency
+    variants: dict[str, Suite] = {}  # if there are any, they are what is run

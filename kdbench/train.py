@@ -175,7 +175,9 @@ class _Loop:
         self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
         images, captions = self.batches(step)
         batch = Batch(
-            *(torch.from_numpy(part).to(self.device) for part in (images, captions, self.data.image_concepts[images])),
+            images=torch.from_numpy(images).to(self.device),
+            captions=torch.from_numpy(captions).to(self.device),
+            concepts=torch.from_numpy(self.data.image_concepts[images]).to(self.device),
             progress=step / self.steps,
         )
         for group in self.optimizer.param_groups:

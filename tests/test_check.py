@@ -20,7 +20,8 @@ SuiteFile = Callable[..., Path]
 
 TRAIN_KEYS = "one of batch_size, checkpoint_every, clip_norm, distill, epochs, lr, precision, warmup, weight_decay"
 TOP_KEYS = (
-    "one of datasets, description, evaluate, latency, name, objective, seeds, strategies, students, teachers, teams, train"
+    "one of datasets, description, evaluate, latency, name, objective, seeds, strategies, students, teachers, teams, train, "
+    "variants"
 )
 AMMKD, LENS_A, LENS_B = "{use: ammkd, C: 0.6}", "{use: lens, focal: 35.0}", "{use: lens, focal: 50.0}"
 
@@ -65,11 +66,11 @@ BROKEN = {
         "- equal", "- use: [equal]", 15, "strategies[0].use", "['equal']", "`use:` with a strategy: ammkd, equal, fixed"
     ),
     "misspelt parameter": Wrong(
-        AMMKD, "{use: ammkd, normalise: l2}", 16, "strategies[1].normalise", "'normalise'", "one of C, normalize",
+        AMMKD, "{use: ammkd, normalise: l2}", 16, "strategies[1].normalise", "'normalise'", "one of C, normalize, space",
         "did you mean 'normalize'?",
     ),
     "parameter in the wrong case": Wrong(
-        AMMKD, "{use: ammkd, c: 0.6}", 16, "strategies[1].c", "'c'", "one of C, normalize", "did you mean 'C'?"
+        AMMKD, "{use: ammkd, c: 0.6}", 16, "strategies[1].c", "'c'", "one of C, normalize, space", "did you mean 'C'?"
     ),
     "string for number": Wrong(AMMKD, "{use: ammkd, C: '0.6'}", 16, "strategies[1].C", "'0.6'", "a number"),
     "number for string": Wrong("use: shapes", "use: shapes\n    folder: 3", 5, "datasets[0].folder", "3", "a string"),
@@ -153,7 +154,7 @@ def test_the_tiny_suite_is_fine(suite_file: SuiteFile, plugins: Plugins) -> None
     suite = load_suite(suite_file(), plugins)
     assert [spec.model_dump() for spec in suite.strategies] == [
         {"name": "equal", "use": "equal", "params": {}},
-        {"name": "ammkd", "use": "ammkd", "params": {"C": 0.6, "normalize": "none"}},
+        {"name": "ammkd", "use": "ammkd", "params": {"C": 0.6, "normalize": "none", "space": "embedding"}},
     ]
     assert suite.teachers["a"].model_dump() == {"name": "a", "use": "lens", "params": {"focal": 35.0, "coated": False}}
     assert suite.objective[0].model_dump() == {
@@ -338,7 +339,7 @@ def test_the_last_override_wins(suite_file: SuiteFile, plugins: Plugins) -> None
         ),
         (
             "strategies[1].D=1",
-            "override strategies[1].D=1: strategies[1].D\n  found     'D'\n  expected  one of C, normalize",
+            "override strategies[1].D=1: strategies[1].D\n  found     'D'\n  expected  one of C, normalize, space",
         ),
         ("name=a=b", "override name=a=b: name\n  found     'a=b'\n  expected  "),
         ("train.lr=fast", "override train.lr=fast: train.lr\n  found     'fast'\n  expected  a number"),
@@ -375,3 +376,54 @@ def test_what_an_override_brings_is_not_looked_for_in_the_file(
     override: str, path: str, suite_file: SuiteFile, plugins: Plugins
 ) -> None:
     assert complaint(suite_file(), plugins, [override]).startswith(f"override {override}: {path}\n")
+
+
+VARIANTS = """
+variants:
+  full: {}
+  one seed of lr:
+    train: {lr: 0.5}
+  fixed:
+    strategies: [{use: fixed, weights: {a: 1, b: 2}}]
+"""
+
+
+def with_variants(suite_file: SuiteFile, text: str = VARIANTS) -> Path:
+    path = suite_file()
+    path.write_text(path.read_text() + text)
+    return path
+
+
+def test_variants_change_blocks_and_leave_the_rest(suite_file: SuiteFile, plugins: Plugins) -> None:
+    suite = load_suite(with_variants(suite_file), plugins)
+    base = load_suite(suite_file(), plugins)
+    assert list(suite.variants) == ["full", "one seed of lr", "fixed"]
+    assert suite.variants["full"] == base
+    assert suite.variants["one seed of lr"].train == base.train.model_copy(update={"lr": 0.5})
+    assert [strategy.use for strategy in suite.variants["fixed"].strategies] == ["fixed"]
+    assert suite.variants["fixed"].teachers == base.teachers
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("variants:\n  off:\n    strategies: [eqaul]\n", ": variants.off.strategies[0].use\n  found     'eqaul'"),
+        ("variants:\n  off:\n    train: {lrr: 1}\n", ": variants.off.train.lrr\n  found     'lrr'"),
+        ("variants:\n  off:\n    seeds: [1]\n", ": variants.off.seeds\n  found     'seeds'"),
+        ("variants:\n  off: 3\n", ": variants.off\n  found     3\n  expected  a map"),
+        ("variants: [off]\n", ": variants\n  found     ['off']\n  expected  a map"),
+    ],
+)
+def test_variants_that_are_wrong(text: str, message: str, suite_file: SuiteFile, plugins: Plugins) -> None:
+    """Each is told once, where the variant says it."""
+    path = with_variants(suite_file, text)
+    said = complaint(path, plugins)
+    assert message in said
+    assert said.count("found") == 1
+    assert said.startswith(f"{path}:")
+
+
+def test_what_is_wrong_in_the_suite_is_told_once(suite_file: SuiteFile, plugins: Plugins) -> None:
+    path = with_variants(suite_file)
+    path.write_text(path.read_text().replace("- equal", "- eqaul"))
+    assert complaint(path, plugins).count("found") == 1

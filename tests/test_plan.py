@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdbench.cache import digest_of
 from kdbench.check import load_suite
 from kdbench.plan import RunSpec, plan
 from kdbench.plugins import Plugins
@@ -90,7 +91,7 @@ def test_the_tiny_suite(suite_file: Callable[..., Path], plugins: Plugins) -> No
         "pebble · a+b · ammkd · seed 0",
     ]
     assert runs[2].team[1] == {"name": "b", "use": "lens", "params": {"focal": 50.0, "coated": False}}
-    assert runs[3].strategy == {"name": "ammkd", "use": "ammkd", "params": {"C": 0.6, "normalize": "none"}}
+    assert runs[3].strategy == {"name": "ammkd", "use": "ammkd", "params": {"C": 0.6, "normalize": "none", "space": "embedding"}}
     assert runs[3].train == Train(epochs=2, batch_size=8).model_dump()
     assert len(runs) == 8
 
@@ -169,3 +170,22 @@ def test_seeds_share_a_cell(spec: Spec) -> None:
 def test_checkpoints_make_no_other_run(every: int, spec: Spec) -> None:
     other = changed(spec(), "train.checkpoint_every", every)
     assert (other.run_id, other.cell_id) == (spec().run_id, spec().cell_id)
+
+
+def test_variants_are_run_in_place_of_the_suite() -> None:
+    """Seeds stay outermost, and the name of a variant is part of what a run is."""
+    base = suite_of(2, 1, 1, [["t0", "t1"]], 2)
+    one = base.model_copy(update={"strategies": plugged("w0")})
+    varied = base.model_copy(update={"variants": {"full": base, "one": one}})
+    runs = plan(varied)
+    assert [(run.seed, run.variant) for run in runs] == [(s, v) for s in (0, 1) for v in ("full", "full", "one")]
+    assert len({run.run_id for run in runs}) == len(runs)
+    assert runs[0].label.startswith("full · s0 · ")
+
+
+def test_a_suite_without_variants_has_the_ids_it_had_before_there_were_any() -> None:
+    (run, *_) = plan(suite_of(1, 1, 1, [[]], 1))
+    train = {key: value for key, value in run.train.items() if key != "checkpoint_every"}
+    known = {key: value for key, value in run.as_dict().items() if key != "variant"} | {"train": train}
+    assert run.run_id == digest_of(known)[:12]
+    assert RunSpec(**known).variant == ""

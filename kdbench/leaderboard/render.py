@@ -12,6 +12,7 @@ from kdbench.leaderboard.tables import Board, Row, Table, Value
 
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+DAGGER = "†"
 
 
 def render(board: Board, style: Format = "table") -> str:
@@ -36,20 +37,22 @@ def _columns(table: Table) -> dict[str, str]:
 
 def _text(table: Table, style: Format) -> str:
     columns = _columns(table)
+    varied = any(row.variant for row in table.rows)
     rows = [
         [
-            row.student,
+            *([row.variant] if varied else []),
+            row.student + _mark(row, row.student),
             row.teachers,
-            row.strategy,
+            row.strategy + _mark(row, row.strategy),
             row.seeds,
             *(_show(row.values[m]) for m in columns.values()),
             _weights(row),
         ]
         for row in table.rows
     ]
-    headers = ["student", "teachers", "strategy", "n", *columns, "mean weights"]
+    headers = [*(["variant"] if varied else []), "student", "teachers", "strategy", "n", *columns, "mean weights"]
     title = f"**{table.title}**" if style == "markdown" else table.title
-    align = ["left"] * 3 + ["right"] * (len(columns) + 1) + ["left"]
+    align = ["left"] * (3 + varied) + ["right"] * (len(columns) + 1) + ["left"]
     text = tabulate(
         [[str(cell).replace("|", r"\|") for cell in row] for row in rows] if style == "markdown" else rows,
         headers=headers,
@@ -57,7 +60,19 @@ def _text(table: Table, style: Format) -> str:
         colalign=align,
         disable_numparse=True,
     )
-    return f"{title}\n\n{text}"
+    return f"{title}\n\n{text}{_reconstruction_note(table)}"
+
+
+def _mark(row: Row, label: str) -> str:
+    return DAGGER if label in row.reconstructions else ""
+
+
+def _reconstruction_note(table: Table) -> str:
+    labels = sorted({label for row in table.rows for label in row.reconstructions})
+    if not labels:
+        return ""
+    note = f"{DAGGER} reconstruction, as its source leaves something open: {', '.join(labels)}"
+    return f"\n\n{note}"
 
 
 def _csv(board: Board) -> str:
@@ -70,9 +85,11 @@ def _csv(board: Board) -> str:
                 "dataset": table.dataset,
                 "dataset_digest": table.digest,
                 "budget": table.budget,
+                "variant": row.variant,
                 "student": row.student,
                 "teachers": row.teachers,
                 "strategy": row.strategy,
+                "reconstructions": ", ".join(row.reconstructions),
                 "n": row.seeds,
             }
             for name, value in row.values.items():

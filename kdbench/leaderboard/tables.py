@@ -24,9 +24,11 @@ class Value:
 class Row:
     """One cell of a suite's grid, over its seeds. Metrics of recall are in percent."""
 
+    variant: str
     student: str
     teachers: str
     strategy: str
+    reconstructions: list[str]  # labels of parts whose sources leave something open
     seeds: int
     values: dict[str, Value]  # metric → value
     weights: dict[str, float]  # mean weight by teacher
@@ -111,9 +113,11 @@ def _table(records: list[Record]) -> Table:
 def _row(records: list[Record]) -> Row:
     spec = records[0].spec
     return Row(
+        variant=spec.get("variant", ""),
         student=spec["student"]["name"],
         teachers=" + ".join(teacher["name"] for teacher in spec["team"]) or "none",
         strategy=spec["strategy"]["name"] if spec["strategy"] else "–",
+        reconstructions=sorted({label for record in records for label in record.reconstructions}),
         seeds=len(records),
         values={name: _value([_percent(name, r.metrics[name]) for r in records]) for name in records[0].metrics},
         weights=_mean_weights(records),

@@ -116,3 +116,27 @@ def test_nothing_to_show(style: str, spec: Spec, record: Make) -> None:
         assert list(csv.DictReader(io.StringIO(text))) == []
     else:
         assert text.splitlines() == ["No finished runs.", *board.notes]
+
+
+def test_reconstructions_are_marked_and_explained(spec: Spec, record: Make) -> None:
+    ammkd = {"name": "flagship", "use": "ammkd", "params": {"C": 0.6}}
+    board = build([record(spec()), record(spec(strategy=ammkd), reconstructions=["flagship", "class_vector_kl"])])
+    for style in ("table", "markdown"):
+        text = render(board, style)  # type: ignore[arg-type]
+        assert text.count("flagship†") == 1
+        assert "equal†" not in text
+        assert text.endswith("† reconstruction, as its source leaves something open: class_vector_kl, flagship")
+    rows = list(csv.DictReader(io.StringIO(render(board, "csv"))))
+    assert {row["strategy"]: row["reconstructions"] for row in rows} == {
+        "equal": "",
+        "flagship": "class_vector_kl, flagship",
+    }
+
+
+def test_variants_have_a_column_where_there_are_any(spec: Spec, record: Make) -> None:
+    plain = render(build([record(spec())]), "markdown")
+    assert "variant" not in plain
+    varied = render(build([record(spec(variant="fusion off")), record(spec(variant="full"))]), "markdown")
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in varied.splitlines() if line.startswith("|")]
+    assert table[0][0] == "variant"
+    assert {row[0] for row in table[2:]} == {"fusion off", "full"}

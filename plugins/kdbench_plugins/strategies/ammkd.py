@@ -21,14 +21,23 @@ if TYPE_CHECKING:
 class Ammkd:
     """w = argmin ½‖Σ_t w_t g_t‖² subject to Σw = 1 and 0 ≤ w_t ≤ C.
 
-    g_t is the gradient of teacher t's mean loss at the student's embeddings, both towers flattened together. This is the
-    dual of AE-KD's programme with tolerance C: 1/T gives equal weights, 1 gives MGDA. With `normalize: l2` the programme
-    sees unit gradients and w_t is divided by ‖g_t‖, renormalised and capped again. Raises Skip where C < 1/T.
+    g_t is the gradient of teacher t's mean loss, in the `embedding` space at the student's embeddings, both towers flattened
+    together, or in the space of the student's `parameters`, which costs a backward through the student for each teacher.
+    This is the dual of AE-KD's programme with tolerance C: 1/T gives equal weights, 1 gives MGDA. With `normalize: l2` the
+    programme sees unit gradients and w_t is divided by ‖g_t‖, renormalised and capped again; where a gradient vanishes it has
+    no direction to normalise, and the programme sees them as they are. Raises Skip where C < 1/T.
     """
 
-    def __init__(self, *, C: Annotated[float, Field(gt=0, le=1)] = 0.6, normalize: Literal["none", "l2"] = "none") -> None:
+    def __init__(
+        self,
+        *,
+        C: Annotated[float, Field(gt=0, le=1)] = 0.6,
+        normalize: Literal["none", "l2"] = "none",
+        space: Literal["embedding", "parameters"] = "embedding",
+    ) -> None:
         self.cap = C
         self.normalize = normalize
+        self.space = space
 
     def weigh(self, signal: Signal) -> Tensor:
         import torch
@@ -38,7 +47,7 @@ class Ammkd:
             raise Skip(f"ammkd: C = {self.cap} is below 1/{teachers}, so no weights of {teachers} teachers sum to 1")
         if self.cap * teachers <= 1 + 1e-12:  # only equal weights are left, and no gradient is needed to see it
             return signal.losses.new_full((teachers,), 1 / teachers)
-        gramian = signal.gramian
+        gramian = signal.gramian if self.space == "embedding" else signal.parameter_gramian
         if not torch.isfinite(gramian).all():  # the loss is about to be found not finite
             return signal.losses.new_full((teachers,), 1 / teachers)
         weights = weights_from_gramian(gramian.double().cpu().numpy(), self.cap, self.normalize)
@@ -52,7 +61,7 @@ def weights_from_gramian(gramian: NDArray[Any], cap: float, normalize: Literal["
     from kdbench_plugins.strategies.box_qp import solve
 
     norms = np.sqrt(np.diagonal(gramian))
-    if normalize == "none" or not norms.all():  # a teacher without gradient has no direction to normalise
+    if normalize == "none" or not norms.all():
         return solve(gramian, cap)
     weights = solve(gramian / np.outer(norms, norms), cap) / norms
     return capped(weights / weights.sum(), cap)
@@ -80,6 +89,9 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "ammkd",
             Ammkd,
-            "gradient-diversity weights, box-constrained min-norm (AMMKD by way of AE-KD; reconstruction)",
+            "gradient-diversity weights: the shortest mixture of the teachers' gradients, no weight above C",
+            formula="w = argmin ½‖Σ_t w_t g_t‖²  s.t. Σw = 1, 0 ≤ w_t ≤ C",
+            source="AMMKD, arXiv 2509.00039, by way of AE-KD, Du et al., NeurIPS 2020",
+            status="reconstruction",
         )
     ]

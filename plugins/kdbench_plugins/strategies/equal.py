@@ -20,4 +20,13 @@ class Equal:
 
 @hookimpl
 def kdbench_strategies() -> list[Offer[Strategy]]:
-    return [Offer("equal", Equal, "the same weight for every teacher")]
+    return [
+        Offer(
+            "equal",
+            Equal,
+            "the same weight for every teacher",
+            formula="w_t = 1/T",
+            source="U-Ensemble, AVER",
+            status="published",
+        )
+    ]

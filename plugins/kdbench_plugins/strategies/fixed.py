@@ -36,4 +36,14 @@ class Fixed:
 
 @hookimpl
 def kdbench_strategies() -> list[Offer[Strategy]]:
-    return [Offer("fixed", Fixed, "weights given by the suite")]
+    return [
+        Offer(
+            "fixed",
+            Fixed,
+            "weights given by the suite",
+            formula="w_t = c_t / Σ_j c_j",
+            source="W-Ensemble",
+            status="published",
+            example={"weights": {f"teacher{place}": place + 1.0 for place in range(5)}},
+        )
+    ]

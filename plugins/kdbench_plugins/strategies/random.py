@@ -25,4 +25,14 @@ class Random:
 
 @hookimpl
 def kdbench_strategies() -> list[Offer[Strategy]]:
-    return [Offer("random", Random, "one teacher a step, drawn uniformly")]
+    return [
+        Offer(
+            "random",
+            Random,
+            "one teacher a step, drawn uniformly",
+            formula="w = e_k, k drawn uniformly from 1 … T",
+            source="Rand-Single of RL-KD, Yuan et al., AAAI 2021",
+            status="published",
+            waives={"permuting teachers permutes weights": "it draws a place; permuting permutes in distribution only"},
+        )
+    ]

@@ -1,0 +1,84 @@
+"""What a plugin says of itself, for `kdbench plugins NAME` and for the README's tables: one text serves both."""
+
+from __future__ import annotations
+
+import inspect
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic.fields import FieldInfo
+from tabulate import tabulate
+
+from kdbench.params import params_model
+from kdbench.plugins import Kind, Listed, Plugins
+
+STATUSES = {
+    "published": "published",
+    "reconstruction": "reconstruction: its source leaves something open",
+    "library": "another library's code",
+}
+
+
+def describe(kind: Kind, listed: Listed) -> str:
+    """Formula, source, status, parameters with types and defaults, and what to write in a suite."""
+    offer = listed.offer
+    status = STATUSES.get(offer.status, "")
+    facts = {"formula": offer.formula, "source": offer.source, "status": status, "from": listed.provider}
+    lines = [f"{kind} {offer.name}: {offer.summary}", ""]
+    lines += [f"  {name:<9} {text}" for name, text in facts.items() if text]
+    told = inspect.getdoc(offer.build)
+    lines += ["", told] if told and not inspect.isabstract(offer.build) else []
+    rows = [[name, _type(field), _default(field)] for name, field in params_model(offer).model_fields.items()]
+    lines += ["", tabulate(rows, headers=["parameter", "type", "default"]) if rows else "It takes no parameters."]
+    example = {"use": offer.name, **offer.example}
+    shown = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, allow_unicode=True, width=200).strip()
+    if kind != "tracker":
+        lines += ["", f"In a suite: {shown}"]
+    if offer.waives:
+        lines += ["", "Properties of the conformance kit that do not apply:"]
+        lines += [f"  {name}: {reason}" for name, reason in offer.waives.items()]
+    return "\n".join(lines)
+
+
+def methods(kind: Kind, plugins: Plugins, provider: str = "") -> str:
+    """A Markdown table of what is offered of a kind, by providers that begin with `provider`."""
+    rows = [
+        [f"`{name}`", _cell(listed.offer.formula or listed.offer.summary), _cell(listed.offer.source), listed.offer.status]
+        for name, listed in plugins.offers(kind).items()
+        if listed.provider.startswith(provider)
+    ]
+    what = "weights" if kind == "strategy" else "definition"
+    return tabulate(rows, headers=[kind, what, "source", "status"], tablefmt="github")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _type(field: FieldInfo) -> str:
+    """`float, > 0, ≤ 1` of `Annotated[float, Field(gt=0, le=1)]`."""
+    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+    limits = [f"{sign} {getattr(mark, name)}" for mark in field.metadata for name, sign in signs.items() if hasattr(mark, name)]
+    return ", ".join([_name(field.annotation), *limits])
+
+
+def _name(annotation: Any) -> str:
+    """`none | l2` of `Literal["none", "l2"]`, `int | None` of itself."""
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(map(_name, get_args(annotation)))
+    if annotation is type(None):
+        return "null"
+    if get_origin(annotation) is Annotated:
+        return _name(get_args(annotation)[0])
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    if isinstance(get_origin(annotation), type):
+        return f"{get_origin(annotation).__name__}[{', '.join(map(_name, get_args(annotation)))}]"
+    return str(annotation).replace("typing.", "")
+
+
+def _default(field: FieldInfo) -> str:
+    return "required" if field.is_required() else str(field.default)

@@ -1,0 +1,86 @@
+"""The teacher `label_shuffled`: confident and wrong about a share of the concepts, right about the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from models import cached, toy_plugins
+
+from kdbench import KdbenchError
+from kdbench.dataset import CachedDataset
+from kdbench.lesson import DatasetLesson
+from kdbench_plugins.teachers.label_shuffled import LabelShuffled, exchanged, kdbench_teachers
+
+SAGE = {"use": "sage", "width": 8, "seed": 3}
+Name = Literal["train", "validation"]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> CachedDataset:
+    return cached(tmp_path)
+
+
+def texts(dataset: CachedDataset, name: Name = "train", **params: Any) -> Any:
+    lesson = DatasetLesson(dataset, toy_plugins(teachers=kdbench_teachers()))
+    towers = LabelShuffled(teacher=SAGE, **params).towers(lesson)
+    return np.array(lesson.encode(towers.text, name))
+
+
+def own(dataset: CachedDataset, name: Name = "train") -> Any:
+    lesson = DatasetLesson(dataset, toy_plugins())
+    return np.array(lesson.encode(lesson.build("teacher", SAGE).towers(lesson).text, name))
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=9), st.floats(0.01, 1), st.integers(0, 9))
+def test_concepts_in_the_circle_have_captions_of_another(sizes: list[int], share: float, seed: int) -> None:
+    concepts = [concept for concept, size in enumerate(sizes) for _ in range(size)]
+    captions = [f"{concept} {place}" for place, concept in enumerate(concepts)]
+    found = exchanged(captions, concepts, share, seed)
+    of = dict(zip(captions, concepts, strict=True))
+    moved = {of[caption] for caption, other in found.items() if of[other] != of[caption]}
+    assert len(moved) in (round(share * len(sizes)), 0)  # a circle of one moves nobody
+    assert len(moved) == (round(share * len(sizes)) if round(share * len(sizes)) > 1 else 0)
+    targets = {of[caption]: of[other] for caption, other in found.items()}
+    assert sorted(targets.values()) == list(range(len(sizes)))  # nobody is read twice
+    assert all(other == caption for caption, other in found.items() if of[caption] not in moved)
+
+
+@pytest.mark.parametrize("name", ["train", "validation"])
+def test_every_caption_is_embedded_as_one_of_another_concept(name: Name, dataset: CachedDataset) -> None:
+    concepts = dataset.split(name).caption_concepts
+    clean, wrong = own(dataset, name), texts(dataset, name)
+    for row, concept in zip(wrong, concepts, strict=True):
+        matches = concepts[(clean == row).all(axis=1)]
+        assert len(matches) > 0  # as sharp as the other teacher's: one of its own embeddings
+        assert concept not in matches
+
+
+def test_images_and_scale_are_the_other_teachers(dataset: CachedDataset) -> None:
+    lesson = DatasetLesson(dataset, toy_plugins(teachers=kdbench_teachers()))
+    towers, clean = LabelShuffled(teacher=SAGE).towers(lesson), lesson.build("teacher", SAGE).towers(lesson)
+    assert towers.image.key == clean.image.key
+    assert towers.text.key != clean.text.key
+    assert towers.logit_scale == clean.logit_scale
+
+
+def test_half_an_expert(dataset: CachedDataset) -> None:
+    right = (own(dataset) == texts(dataset, share=0.5)).all(axis=1)
+    concepts = dataset.split("train").caption_concepts
+    assert len(set(concepts[right])) == len(set(concepts[~right])) == len(set(concepts)) / 2
+
+
+def test_the_seed_draws_the_circle(dataset: CachedDataset) -> None:
+    assert np.array_equal(texts(dataset, seed=1), texts(dataset, seed=1))
+    assert not np.array_equal(texts(dataset, seed=1), texts(dataset, seed=2))
+
+
+def test_captions_it_has_not_seen_are_refused(dataset: CachedDataset) -> None:
+    lesson = DatasetLesson(dataset, toy_plugins(teachers=kdbench_teachers()))
+    towers = LabelShuffled(teacher=SAGE).towers(lesson)
+    with pytest.raises(KdbenchError, match="'a stranger' is neither in the train nor in the validation split"):
+        towers.text.encode(["a stranger"], "cpu")

@@ -1,0 +1,84 @@
+"""What `kdbench plugins NAME` and the README's tables say of a plugin."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field
+
+from kdbench import Offer, hookimpl
+from kdbench.describe import describe, methods
+from kdbench.plugins import Listed, Plugins, installed
+
+
+class Sharp:
+    """w = softmax(k·ℓ)."""
+
+    def __init__(
+        self, *, k: Annotated[float, Field(gt=0, le=9)] = 2.0, side: Literal["up", "down"], deep: bool = False
+    ) -> None:
+        raise AssertionError(f"built: {k}, {side}, {deep}")
+
+
+OFFER = Offer(
+    "sharp",
+    Sharp,
+    "sharper",
+    formula="w = softmax(k·ℓ) | k > 0",
+    source="Nobody et al., 1999",
+    status="reconstruction",
+    example={"side": "up"},
+    waives={"finite": "it is not"},
+)
+
+
+def test_all_that_an_offer_says_is_shown() -> None:
+    text = describe("strategy", Listed(OFFER, "tests:sharp"))
+    lines = text.splitlines()
+    assert lines[0] == "strategy sharp: sharper"
+    for said in ("w = softmax(k·ℓ) | k > 0", "Nobody et al., 1999", "reconstruction: its source leaves", "tests:sharp"):
+        assert said in text
+    assert "w = softmax(k·ℓ)." in lines  # the docstring
+    assert any(line.startswith("k ") and "float, > 0, ≤ 9" in line and line.endswith("2.0") for line in lines)
+    assert any(line.startswith("side") and "up | down" in line and line.endswith("required") for line in lines)
+    assert "In a suite: {use: sharp, side: up}" in lines
+    assert "  finite: it is not" in lines
+    assert not [line for line in lines if line != line.rstrip()]
+
+
+def test_a_plugin_without_parameters_says_so() -> None:
+    assert "It takes no parameters." in describe("strategy", installed().find("strategy", "equal"))
+
+
+@pytest.mark.parametrize("kind", ["strategy", "objective", "teacher", "student", "dataset", "tracker"])
+def test_every_plugin_installed_can_be_described(kind: str) -> None:
+    for name, listed in installed().offers(kind).items():  # type: ignore[arg-type]
+        text = describe(kind, listed)  # type: ignore[arg-type]
+        assert text.startswith(f"{kind} {name}: ")
+        assert listed.offer.summary
+
+
+@pytest.mark.parametrize("kind", ["strategy", "objective"])
+def test_first_party_methods_say_what_they_compute_and_whose_they_are(kind: str) -> None:
+    for name, listed in installed().offers(kind).items():  # type: ignore[arg-type]
+        if listed.provider.startswith("kdbench:"):
+            offer = listed.offer
+            assert offer.formula, name
+            assert offer.source, name
+            assert offer.status, name
+
+
+def test_a_table_of_methods_keeps_its_columns() -> None:
+    class Plugin:
+        @hookimpl
+        def kdbench_strategies(self) -> list[Offer[Sharp]]:
+            return [OFFER]
+
+    plugins = Plugins()
+    plugins.register(Plugin(), "tests:sharp")
+    lines = methods("strategy", plugins).splitlines()
+    assert [cell.strip() for cell in lines[0].strip("|").split("|")] == ["strategy", "weights", "source", "status"]
+    assert r"w = softmax(k·ℓ) \| k > 0" in lines[2]
+    assert "`sharp`" in lines[2]
+    assert methods("strategy", plugins, "kdbench:").count("\n") == 1
