@@ -27,6 +27,7 @@ from kdbench.contracts import (
 )
 from kdbench.errors import KdbenchError, PluginError, Skip, nearest
 from kdbench.hookspecs import hookimpl
+from kdbench.nested import build
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ __all__ = [
     "Towers",
     "Tracker",
     "Uses",
+    "build",
     "hookimpl",
     "nearest",
 ]

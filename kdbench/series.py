@@ -66,9 +66,10 @@ class Series:
                 pair.append(_round(cosine))
             columns["conflict"].append(int(min(cosines) < 0))
         for key in {**columns["report"], **report}:
-            # A figure that begins later than the run, or ends before it, has no value there.
+            # A figure that begins later than the run, ends before it, or is no number has no value there.
             column = columns["report"].setdefault(key, [None] * (len(columns["step"]) - 1))
-            column.append(_round(report[key]) if key in report else None)
+            value = report.get(key, math.nan)
+            column.append(_round(value) if math.isfinite(value) else None)
         sums.update(steps=0, loss=0.0, task=0.0, weights=[0.0] * len(self.names), entropy=0.0)
 
 
@@ -100,10 +101,10 @@ def _entropy(weights: Tensor) -> float:
 
 
 def _cosines(gramian: Tensor) -> list[float]:
-    """Of each pair; 0 where a gradient vanishes."""
+    """Of each pair; 0 where a gradient vanishes or is not finite."""
     norms = gramian.diagonal().clamp(min=0).sqrt()
     scale = torch.outer(norms, norms)
-    cosines = torch.where(scale > 0, gramian / scale, 0.0)
+    cosines = torch.where(scale > 0, gramian / scale, 0.0).nan_to_num()
     return [float(cosines[pair]) for pair in combinations(range(len(gramian)), 2)]
 
 

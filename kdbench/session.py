@@ -47,7 +47,8 @@ class Session:
             problems.add_validation((use,), error, params, params_model(offer).model_fields)
             problems.raise_if_any()
         else:
-            self.plugins.register(tracker, f"tracker {use}")
+            count = len(self.plugins.manager.list_name_plugin())
+            self.plugins.register(tracker, f"--track {use} ({count})")  # the same tracker may serve twice
 
     def pending(self, specs: list[RunSpec]) -> list[RunSpec]:
         """The runs still to be done; records of the others are taken in. Failed and skipped runs are tried again."""

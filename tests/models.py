@@ -23,6 +23,7 @@ from kdbench import (
     Encoder,
     Lesson,
     Modality,
+    Objective,
     Offer,
     Pairs,
     Split,
@@ -43,7 +44,9 @@ from kdbench.plugins import Plugins
 from kdbench.run import Bench
 from kdbench.signal import Graph, StepSignal
 from kdbench.suite import Evaluate, Train
-from kdbench.team import Voice
+from kdbench.team import Team, Voice
+from kdbench.train import _Loop
+from kdbench.yamlfile import read
 from kdbench_plugins.objectives import feature, relational_kl
 from kdbench_plugins.strategies import ammkd, equal, fixed, random
 
@@ -343,6 +346,33 @@ def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> St
         pair_losses(student, batch.same),
         torch.Generator().manual_seed(seed),
     )
+
+
+def emoji_loop(teachers: int, strategy: Strategy | None) -> _Loop:
+    """Training as suites/emoji.yaml has it, of random pixels and tokens; teachers `teacher0`, `teacher1` … of width 256.
+
+    An epoch is two steps, the whole run 1000 epochs.
+    """
+    from kdbench_plugins.students.openclip import OpenClip
+
+    suite, _ = read(Path(__file__).parents[1] / "suites/emoji.yaml")
+    rng = np.random.default_rng(0)
+    pairs = 512
+    torch.manual_seed(0)
+    student = OpenClip(config=suite["students"][0]["config"])
+    data = EncodedSplit(
+        images=rng.integers(0, 255, (pairs, 48, 48, 3), dtype=np.uint8),
+        texts=rng.integers(1, 49406, (pairs, 16), dtype=np.int32),
+        image_concepts=np.arange(pairs),
+        caption_concepts=np.arange(pairs),
+    )
+    drawn = [rng.normal(size=(2, pairs, 256)).astype(np.float16) for _ in range(teachers)]
+    concepts = np.arange(pairs)
+    voices = [Voice(f"teacher{i}", image, text, 20.0, concepts, concepts) for i, (image, text) in enumerate(drawn)]
+    terms: list[tuple[float, Objective]] = [(1.0, relational_kl.RelationalKL()), (1.0, feature.Feature())]
+    team = Team(voices, terms, student.width, 0, "cpu") if teachers else None
+    settings = Train(epochs=1000, batch_size=suite["train"]["batch_size"], precision="fp32")
+    return _Loop(student, data, settings, 0, "cpu", team, strategy)
 
 
 class Count:

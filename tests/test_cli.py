@@ -164,6 +164,16 @@ def test_plugins(kdbench: Command) -> None:
     assert [line.split() for line in out.splitlines()[2:]] == [["objective", "cosine", "tests:tiny"]]
 
 
+def test_one_plugin_is_described(kdbench: Command) -> None:
+    code, out, _ = kdbench("plugins", "ammkd")
+    assert code == 0
+    assert out.startswith("strategy ammkd: gradient-diversity weights")
+    assert "space        embedding | parameters  embedding" in out
+    code, out, error = kdbench("plugins", "ammdk")
+    assert (code, out) == (2, "")
+    assert error == "no plugin and no kind of plugin is called 'ammdk'; did you mean 'ammkd'?\n"
+
+
 def test_plugins_of_others_and_those_that_fail(distribution: Callable[[str, str], Path]) -> None:
     good = distribution("acmegood", "@hookimpl\ndef kdbench_strategies():\n    return [Offer('soft', dict, 'a soft one')]")
     bad = distribution("acmebad", "raise RuntimeError('out of order')")

@@ -52,25 +52,38 @@ def test_a_teacher_sees_train_and_validation(lesson: DatasetLesson) -> None:
     assert (lesson.device, lesson.size) == ("cpu", 6)
     splits: list[Literal["train", "validation"]] = ["train", "validation"]
     for name in splits:
-        np.testing.assert_array_equal(lesson.encode(Pixels(), name), np.stack(list(Beads().split(name).images)))
+        expected = Beads().split(name)
+        np.testing.assert_array_equal(lesson.encode(Pixels(), name), np.stack(list(expected.images)))
+        found = lesson.split(name)
+        assert list(found.captions) == list(expected.captions)
+        np.testing.assert_array_equal(found.image_concepts, expected.image_concepts)
+        np.testing.assert_array_equal(found.caption_concepts, expected.caption_concepts)
+        np.testing.assert_array_equal(np.stack(list(found.images)), np.stack(list(expected.images)))
 
 
 @pytest.mark.parametrize("split", ["test", "Test", "", None])
 def test_a_teacher_is_refused_any_other_split(lesson: DatasetLesson, split: Any) -> None:
-    with pytest.raises(PluginError, match=f"a teacher asked for the {split!r} split"):
-        lesson.encode(Pixels(), split)
+    for ask in (lambda: lesson.encode(Pixels(), split), lambda: lesson.split(split)):
+        with pytest.raises(PluginError, match=f"a teacher asked for the {split!r} split"):
+            ask()
 
 
 def test_a_lesson_shows_nothing_but_the_contract(lesson: DatasetLesson) -> None:
     """In particular not the dataset, which has a test split."""
     public = {name for name in dir(lesson) if not name.startswith("_")}
-    assert public == {"device", "size", "encode", "build_student", "fit"}
+    assert public == {"device", "size", "split", "encode", "build", "fit"}
 
 
-def test_students_are_built_from_specs(lesson: DatasetLesson) -> None:
-    assert lesson.build_student({"use": "toy", "width": 5}).width == 5
+def test_students_and_teachers_are_built_from_specs(lesson: DatasetLesson) -> None:
+    assert lesson.build("student", {"use": "toy", "width": 5}).width == 5
+    teacher = lesson.build("teacher", {"use": "sage", "width": 5, "scale": 7.0})
+    towers = teacher.towers(lesson)
+    assert lesson.encode(towers.image, "train").shape == (32, 5)
+    assert towers.logit_scale == 7.0
     with pytest.raises(PluginError, match="no student is called 'toi'; did you mean 'toy'"):
-        lesson.build_student({"use": "toi"})
+        lesson.build("student", {"use": "toi"})
+    with pytest.raises(PluginError, match="no teacher is called 'toy'"):
+        lesson.build("teacher", {"use": "toy"})
 
 
 def test_fit_is_the_one_training_loop(lesson: DatasetLesson, tmp_path: Path) -> None:
@@ -145,6 +158,8 @@ def test_a_teacher_is_heard_on_the_train_split(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.image, image.encode(np.stack(list(split.images)), "cpu").numpy().astype(np.float16))
     np.testing.assert_array_equal(found.text, text.encode(split.captions, "cpu").numpy().astype(np.float16))
     assert (found.name, found.logit_scale) == ("wise", 12.5)
+    np.testing.assert_array_equal(found.image_concepts, split.image_concepts)
+    np.testing.assert_array_equal(found.caption_concepts, split.caption_concepts)
 
 
 class Watched(Sage):

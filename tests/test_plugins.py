@@ -64,7 +64,8 @@ def test_offers_are_listed_by_name_with_their_provider(plugins: Plugins) -> None
     found = plugins.find("dataset", "shapes")
     assert isinstance(found, Listed)
     assert (found.offer.name, found.provider) == ("shapes", "tests:tiny")
-    assert {kind for kind in KINDS if plugins.offers(kind)} == set(KINDS) == set(HOOKS)
+    assert {kind for kind in KINDS if plugins.offers(kind)} == set(KINDS) - {"tracker"}
+    assert set(KINDS) == set(HOOKS)
 
 
 def test_entry_points_are_found(distribution: Distribution, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +170,28 @@ class Loud:
     @hookimpl
     def kdbench_epoch_finished(self, epoch: int) -> None:
         raise ConnectionError(f"epoch {epoch} was not sent")
+
+
+class Shop:
+    """Offers a tracker, which is told nothing as long as nobody asks for it."""
+
+    @hookimpl
+    def kdbench_trackers(self) -> list[Offer[Any]]:
+        return [Offer("listener", Listener, "hears")]
+
+
+def test_an_offered_tracker_hears_once_it_is_built_and_registered(plugins: Plugins) -> None:
+    plugins.register(Shop(), "tests:shop")
+    assert list(plugins.offers("tracker")) == ["listener"]
+    found = plugins.find("tracker", "listener")
+    assert (found.provider, found.offer.summary) == ("tests:shop", "hears")
+    plugins.notify("kdbench_epoch_finished", run_id="r", epoch=1, metrics={})
+    listener = found.offer.build()
+    plugins.register(listener, "listener")
+    plugins.notify("kdbench_epoch_finished", run_id="r", epoch=2, metrics={"loss": 0.5})
+    assert listener.heard == [("r", {"loss": 0.5})]
+    with pytest.raises(PluginError, match="no tracker is called 'listner'; did you mean 'listener'"):
+        plugins.find("tracker", "listner")
 
 
 @pytest.mark.parametrize("loud_first", [True, False])

@@ -12,27 +12,36 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from kdbench.cli import app
+from kdbench.describe import methods
 from kdbench.leaderboard import build, render
+from kdbench.plugins import installed
 from kdbench.records import find_records, read_record
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-BLOCK = re.compile(r"(<!-- leaderboard (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (leaderboard|methods) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def generated(text: str) -> str:
-    """The README with every leaderboard block made again from its records."""
+    """The README with every leaderboard made again from its records, every table of methods from what plugins say."""
 
     def block(match: re.Match[str]) -> str:
-        records = [read_record(path) for path in find_records([ROOT / match[2]])]
-        return f"{match[1]}\n{render(build(records), 'markdown')}\n\n{match[3]}"
+        if match[2] == "methods":
+            made = methods(match[3], installed(), "kdbench:")  # type: ignore[arg-type]
+        else:
+            made = render(build([read_record(path) for path in find_records([ROOT / match[3]])]), "markdown")
+        return f"{match[1]}\n{made}\n\n{match[4]}"
 
     return BLOCK.sub(block, text)
 
 
-def test_leaderboard_is_the_one_the_records_give() -> None:
+def test_tables_are_what_records_and_plugins_give() -> None:
     text = README.read_text(encoding="utf-8")
-    assert BLOCK.search(text)
+    assert {(match[2], match[3]) for match in BLOCK.finditer(text)} >= {
+        ("leaderboard", "results/emoji"),
+        ("methods", "strategy"),
+        ("methods", "objective"),
+    }
     assert text == generated(text), "run `make readme`"
 
 

@@ -23,10 +23,13 @@ from kdbench.records import (
     ranks_path,
     read_ranks,
     read_record,
+    read_series,
     record_path,
     recorded,
+    series_path,
     write_ranks,
     write_record,
+    write_series,
 )
 
 Spec = Callable[..., RunSpec]
@@ -186,6 +189,88 @@ def test_other_contents_are_refused_although_the_sum_agrees(content: str, spec: 
     with pytest.raises(RecordError, match=f"{place}: cannot be read"):
         read_ranks(path)
     assert not made.exists()
+
+
+SERIES: dict[str, Any] = {
+    "step": [3, 6],
+    "loss": [1.25, 0.123456],
+    "weights": {"lehrer ä": [0.5, 1.0]},
+    "cosines": {"a · b": [-0.5, 0.0]},
+    "conflict": [1, 0],
+    "report": {"late": [None, 2.0]},
+}
+
+
+def with_series(folder: Path, record: Record) -> Path:
+    sha256 = write_series(record_path(folder, "tiny", record.run_id), SERIES)
+    return write_record(folder, record.model_copy(update={"series_sha256": sha256}))
+
+
+def test_a_series_that_is_written_is_read(spec: Spec, record: Make, tmp_path: Path) -> None:
+    path = with_series(tmp_path, record(spec()))
+    assert read_series(path) == SERIES
+    assert list(read_series(path)) == list(SERIES)
+    assert names(tmp_path) == [path.name, series_path(path).name] == [f"{spec().run_id}.json", f"{spec().run_id}.series.json"]
+    assert "lehrer ä" in series_path(path).read_text(encoding="utf-8")  # as a person would write it
+    assert find_records([tmp_path]) == [path]  # it is not taken for a record
+
+
+def test_equal_series_are_equal_files(spec: Spec, tmp_path: Path) -> None:
+    digests = {write_series(tmp_path / name / f"{spec().run_id}.json", SERIES) for name in ("one", "other")}
+    assert len(digests) == 1
+    assert write_series(tmp_path / "third.json", SERIES | {"step": [3, 7]}) not in digests
+
+
+def test_a_series_that_was_altered_is_refused(spec: Spec, record: Make, tmp_path: Path) -> None:
+    path = with_series(tmp_path, record(spec()))
+    write_series(path, SERIES | {"loss": [0.0, 0.0]})
+    with pytest.raises(RecordError, match=f"{series_path(path)}: its sha256 is not the one its record holds"):
+        read_series(path)
+
+
+def test_a_series_that_is_missing_or_was_never_there(spec: Spec, record: Make, tmp_path: Path) -> None:
+    path = with_series(tmp_path, record(spec()))
+    series_path(path).unlink()
+    with pytest.raises(RecordError, match=f"{series_path(path)}: cannot be read"):
+        read_series(path)
+    old = write_record(tmp_path, record(spec(seed=1)))
+    with pytest.raises(RecordError, match=f"{series_path(old)}: its record was written without a series"):
+        read_series(old)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1, 2"])
+def test_a_series_that_is_no_json_is_refused_although_the_sum_agrees(
+    content: bytes, spec: Spec, record: Make, tmp_path: Path
+) -> None:
+    path = with_series(tmp_path, record(spec()))
+    series_path(path).write_bytes(content)
+    edit(path, lambda record: record.update(series_sha256=file_digest(series_path(path))))
+    with pytest.raises(RecordError, match=f"{series_path(path)}: cannot be read"):
+        read_series(path)
+
+
+def test_a_series_cut_short_leaves_the_old_one(
+    spec: Spec, record: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = with_series(tmp_path, record(spec()))
+
+    def power_cut(*_: object) -> None:
+        raise OSError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", power_cut)
+        with pytest.raises(OSError, match="power cut"):
+            write_series(path, {})
+    assert read_series(path) == SERIES
+
+
+def test_a_record_from_before_there_were_series_is_read(spec: Spec, record: Make, tmp_path: Path) -> None:
+    path = write_record(tmp_path, record(spec()))
+    new = ("reconstructions", "dynamics", "series_sha256")
+    edit(path, lambda content: [content.pop(name) for name in new])
+    found = read_record(path)
+    assert (found.reconstructions, found.dynamics, found.series_sha256) == ([], {}, None)
+    assert found == record(spec())
 
 
 def test_find_records(spec: Spec, record: Make, tmp_path: Path) -> None:

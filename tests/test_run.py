@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from models import SEEN, Beads, Count, Sage, bench, encoded, module_of, plugged, run_spec, shared_toy, toy
+from models import (
+    SEEN,
+    Beads,
+    Count,
+    Sage,
+    Toy,
+    TwoTowers,
+    bench,
+    bits,
+    encoded,
+    module_of,
+    plugged,
+    run_spec,
+    shared_toy,
+    toy,
+)
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from kdbench import KdbenchError, Lesson, Offer, Progress, Signal, Skip, Student, Towers
+from kdbench import Batch, KdbenchError, Lesson, Offer, Progress, Signal, Skip, Student, StudentModule, Towers
 from kdbench.cache import Entry
 from kdbench.embed import rank_split
-from kdbench.records import Record, ranks_path, read_ranks, read_record, record_path
+from kdbench.records import Record, ranks_path, read_ranks, read_record, read_series, record_path, series_path
 from kdbench.run import Bench, execute, prepare
+from kdbench_plugins.strategies import rl_select
 
 METRICS = {f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5)} | {"rsum", "mean_recall"}
 
@@ -70,9 +87,131 @@ def test_the_weights_kept_give_the_ranks_of_the_record(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("team", [(), ("a",), ("a", "b", "c")])
 def test_teams_of_any_size(tmp_path: Path, team: tuple[str, ...]) -> None:
-    record = execute(run_spec(team), bench(tmp_path))
+    spec, where = run_spec(team), bench(tmp_path)
+    record = execute(spec, where)
     assert (record.status, record.reason) == ("ok", "")
     assert record.weights == pytest.approx({name: 1 / len(team) for name in team})
+    series = read_series(record_path(where.results, "toys", spec.run_id))
+    assert set(series) == {"step", "loss", "task", "entropy", *(["weights"] if team else []), *(COMPARED if team[1:] else [])}
+    assert set(record.dynamics) == ({"weight_entropy", "gradient_cosine", "conflicting_steps"} if team[1:] else set())
+
+
+COMPARED = ("cosines", "conflict")
+
+
+def test_the_series_beside_a_record_tells_what_went_on(tmp_path: Path) -> None:
+    spec, where = run_spec(("a", "b", "c"), plugged("ammkd", C=0.5)), bench(tmp_path)
+    told: list[Progress] = []
+    record = execute(spec, replace(where, on_progress=told.append))
+    series = read_series(record_path(where.results, "toys", spec.run_id))
+    steps = [progress for progress in told if progress.stage == "train"]
+    assert series["step"] == list(range(1, 13))
+    assert series["loss"] == pytest.approx([progress.loss for progress in steps], abs=1e-6)
+    assert all(task < loss for task, loss in zip(series["task"], series["loss"], strict=True))
+    for name in "abc":
+        assert series["weights"][name] == pytest.approx([progress.weights[name] for progress in steps], abs=1e-6)
+        assert record.weights[name] == pytest.approx(np.mean(series["weights"][name]), abs=1e-6)
+    assert len(set(series["entropy"])) > 1
+    assert set(series["cosines"]) == {"a · b", "a · c", "b · c"}
+    assert record.dynamics == pytest.approx(
+        {
+            "weight_entropy": np.mean(series["entropy"]),
+            "gradient_cosine": np.mean(list(series["cosines"].values())),
+            "conflicting_steps": np.mean(series["conflict"]),
+        },
+        abs=1e-6,
+    )
+
+
+def test_a_record_names_its_reconstructions_by_their_labels(tmp_path: Path) -> None:
+    spec = run_spec(strategy=plugged("ammkd", "flagship", C=0.7))
+    assert execute(spec, bench(tmp_path)).reconstructions == ["flagship"]
+    assert execute(run_spec(), bench(tmp_path)).reconstructions == []
+    diverging = run_spec(strategy=plugged("ammkd"), student=plugged("toy", poisoned=True))
+    assert execute(diverging, bench(tmp_path)).reconstructions == ["ammkd"]
+    students = [Offer("rebuilt", toy, status="reconstruction"), Offer("library", toy, status="library")]
+    where = bench(tmp_path, students=students)
+    assert execute(run_spec((), student=plugged("rebuilt")), where).reconstructions == ["rebuilt"]
+    assert execute(run_spec((), student=plugged("library")), where).reconstructions == []
+
+
+class Scaffolded(TwoTowers):
+    """Has a part that serves the training alone."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.scaffold = nn.Linear(width, width)
+
+    def encode_views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
+        return self.encode_image(images), self.encode_text(texts)
+
+    def auxiliary_loss(self, views: Sequence[Tensor], batch: Batch) -> Tensor:  # noqa: ARG002
+        loss: Tensor = (self.scaffold(views[0]) - views[1]).square().mean()
+        return loss
+
+
+class Finalized(Toy):
+    """A student that takes its scaffold down."""
+
+    def __init__(self) -> None:
+        super().__init__(Scaffolded(8), 8)
+
+    def finalize(self) -> StudentModule:
+        plain = TwoTowers(8)
+        state = module_of(self).state_dict()
+        plain.load_state_dict({name: value for name, value in state.items() if not name.startswith("scaffold")})
+        return cast(StudentModule, plain)
+
+
+def kept_weights(where: Bench, record: Record) -> dict[str, Tensor]:
+    """The trained student of a record, from the cache."""
+    entries = [entry for entry in where.cache.entries() if isinstance(entry, Entry) and entry.kind == "students"]
+    (kept,) = [entry for entry in entries if entry.identity["run_id"] == record.run_id]
+    return load_file(kept.folder / "weights.safetensors")
+
+
+def test_what_served_the_training_alone_is_not_kept(tmp_path: Path) -> None:
+    spec, where = run_spec(student=plugged("scaffolded")), bench(tmp_path, students=[Offer("scaffolded", Finalized)])
+    record = execute(spec, where)
+    assert (record.status, record.reason) == ("ok", "")
+    student = toy()
+    module_of(student).load_state_dict(kept_weights(where, record))  # strict: nothing more, nothing less
+    expected = read_ranks(record_path(where.results, "toys", spec.run_id))
+    found = rank_split(student, encoded(tmp_path, student, "test"), 256, "cpu")
+    np.testing.assert_array_equal(found.text, expected.text)
+    np.testing.assert_array_equal(found.image, expected.image)
+    raw = Finalized()
+    assert set(module_of(raw).state_dict()) > set(kept_weights(where, record))
+
+
+def outcome(strategy: dict[str, Any], team: str, seed: int, where: Bench) -> tuple[Any, ...]:
+    """What a run comes to, to the last bit: the rank file, the student's weights, the figures on both splits."""
+    spec = run_spec(tuple(team), strategy, seed)
+    record = execute(spec, where)
+    assert (record.status, record.reason) == ("ok", "")
+    ranks = ranks_path(record_path(where.results, "toys", spec.run_id)).read_bytes()
+    return ranks, bits(kept_weights(where, record)), record.validation, record.best_epoch, record.metrics
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("team", ["ab", "abc"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda teachers: plugged("ammkd", C=1 / teachers),
+        lambda teachers: plugged("ammkd", C=1 / teachers, normalize="l2", space="parameters"),
+        lambda _: plugged("rl_select", initial=1.0),  # every teacher selected, always
+        lambda _: plugged("rl_select", initial=1.0, warmup=0.0, pretrain=0.0),
+    ],
+    ids=["ammkd", "ammkd-l2-parameters", "rl_select", "rl_select-at-once"],
+)
+def test_strategies_that_come_down_to_equal_weights_reproduce_equal(tmp_path: Path, team: str, seed: int, other: Any) -> None:
+    """A whole run, bit for bit; and one that does not is told from it."""
+    where = bench(tmp_path, strategies=rl_select.kdbench_strategies())
+    equal = outcome(plugged("equal"), team, seed, where)
+    assert outcome(other(len(team)), team, seed, where) == equal
+    assert outcome(plugged("ammkd", C=1.0), team, seed, where)[1] != equal[1]
+    assert outcome(plugged("rl_select", warmup=0.0, pretrain=0.0), team, seed, where)[1] != equal[1]
 
 
 def test_a_run_is_the_same_anywhere_and_after_anything(tmp_path: Path) -> None:
@@ -111,7 +250,7 @@ class Broken:
     error: BaseException | None = None
 
     def weigh(self, signal: Signal) -> Tensor:
-        if self.error is not None and signal.progress >= 0.5:
+        if self.error is not None and signal.batch.progress >= 0.5:
             raise self.error
         return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
 
@@ -142,7 +281,9 @@ def test_what_goes_wrong_is_recorded_and_tried_again(
     assert (record.status, record.reason) == (status, reason)
     assert record == read_record(record_path(where.results, "toys", spec.run_id))
     assert (record.metrics, record.ranks_sha256, record.steps) == ({}, None, None)
+    assert (record.dynamics, record.series_sha256) == ({}, None)
     assert not ranks_path(record_path(where.results, "toys", spec.run_id)).exists()
+    assert not series_path(record_path(where.results, "toys", spec.run_id)).exists()
     # Bugs keep their traceback; what a user can mend needs none.
     assert ("Traceback" in capsys.readouterr().err) == isinstance(error, ZeroDivisionError)
 
@@ -151,7 +292,11 @@ def test_what_goes_wrong_is_recorded_and_tried_again(
     again = execute(spec, replace(where, on_progress=lambda progress: steps.append(progress.done)))
     assert again.status == "ok"
     assert read_record(record_path(where.results, "toys", spec.run_id)) == again
-    assert len(list((where.results / "toys").glob("*.json"))) == 1
+    assert sorted(path.name for path in (where.results / "toys").iterdir()) == [
+        f"{spec.run_id}.json",
+        f"{spec.run_id}.ranks.npz",
+        f"{spec.run_id}.series.json",
+    ]
     calm = execute(spec, bench(tmp_path / "calm", **BROKEN))
     assert again.ranks_sha256 == calm.ranks_sha256
 

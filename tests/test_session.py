@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
 
-from kdbench import hookimpl
+from kdbench import KdbenchError, Offer, hookimpl
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
 from kdbench.records import Record, Status, read_record, record_path, write_record
@@ -59,3 +60,49 @@ def test_a_run_that_cannot_start_is_recorded_and_told(spec: Spec, plugins: Plugi
     assert written.status == "failed"
     assert written.reason.startswith("no dataset is called 'shapes'")
     assert tracker.heard == [("started", run.run_id), ("failed", run.run_id)]
+
+
+class Bell(Tracker):
+    def __init__(self, *, tone: Annotated[int, Field(ge=1)] = 1) -> None:
+        super().__init__()
+        self.tone = tone
+
+
+class Bells:
+    def __init__(self) -> None:
+        self.built: list[Bell] = []
+
+    def build(self, *, tone: Annotated[int, Field(ge=1)] = 1) -> Bell:
+        self.built.append(Bell(tone=tone))
+        return self.built[-1]
+
+    @hookimpl
+    def kdbench_trackers(self) -> list[Offer[Any]]:
+        return [Offer("bell", self.build, "rings")]
+
+
+@pytest.mark.parametrize(("text", "tone"), [("bell", 1), ("{use: bell, tone: 3}", 3)])
+def test_a_tracker_is_told_once_it_is_asked_for(text: str, tone: int, spec: Spec, plugins: Plugins, tmp_path: Path) -> None:
+    bells = Bells()
+    plugins.register(bells, "tests:bells")
+    plugins.notify("kdbench_run_started", run_id="r", spec={})
+    assert not bells.built
+    Session(plugins, tmp_path, tmp_path / "cache").track(text)
+    plugins.notify("kdbench_run_started", run_id="r", spec={})
+    assert [(bell.tone, bell.heard) for bell in bells.built] == [(tone, [("started", "r")])]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bel", "no tracker is called 'bel'; did you mean 'bell'?"),
+        ("{tone: 3}", "--track: found '{tone: 3}', expected a tracker's name or a map"),
+        ("[bell]", r"--track: found '\[bell\]', expected a tracker's name or a map"),
+        ("{use: bell, tone: 0}", "bell.tone\n  found     0\n  expected  greater than or equal to 1"),
+        ("{use: bell, tune: 2}", "bell.tune\n  found     'tune'\n  expected  one of tone\n  did you mean 'tone'?"),
+    ],
+)
+def test_a_tracker_that_is_not_one_is_refused(text: str, message: str, plugins: Plugins, tmp_path: Path) -> None:
+    plugins.register(Bells(), "tests:bells")
+    with pytest.raises(KdbenchError, match=message):
+        Session(plugins, tmp_path, tmp_path / "cache").track(text)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from models import TwoTowers, module_of, toy, voice
+from models import Count, TwoTowers, batch_of, module_of, pixels_to_floats, toy, voice
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, normalize
 
-from kdbench import Objective, PluginError, Signal, Strategy
-from kdbench.losses import same_concept
-from kdbench.step import StepResult, backward, checked
+from kdbench import Batch, Objective, PluginError, Signal, Strategy
+from kdbench import step as steps
+from kdbench.step import StepResult, Teaching, backward, checked
 from kdbench.team import Team
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
@@ -50,38 +51,97 @@ class Reader:
         return torch.softmax(signal.gramian.diagonal() + signal.losses.mean(dim=1), dim=0)
 
 
+class GivenAfterReading(Given):
+    """The same, after a look at gradients, which the step then has already."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        assert signal.gradients.abs().sum() > 0
+        return self.weights
+
+
+class ParameterReader:
+    """Weighs by gradients at the student's parameters."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        gramian = signal.parameter_gramian
+        return torch.softmax(gramian.diagonal() / gramian.trace(), dim=0)
+
+
+class SampleReader:
+    """Weighs each sample, after a look at gradients."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        return torch.softmax(signal.losses + signal.gramian.diagonal()[:, None], dim=0)
+
+
+class Fused(TwoTowers):
+    """Has a loss of its own, of what both towers saw, of a view without gradient, and of a parameter nothing else reads."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.gate = nn.Parameter(torch.tensor(0.3))
+        self.seen: list[Tensor] = []
+
+    def encode_views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
+        hidden = self.image_tower(pixels_to_floats(images).to(self.gate.dtype))
+        text = self.encode_text(texts)
+        return normalize(hidden, dim=1), text, hidden, texts
+
+    def auxiliary_loss(self, views: Sequence[Tensor], batch: Batch) -> Tensor:
+        self.seen = list(views)
+        image, text, hidden, tokens = views
+        return (
+            self.gate * (hidden.tanh() * text).sum()
+            + (batch.concepts * (image[:, 0] ** 2 + tokens.sum(dim=1) * hidden[:, 1])).sum()
+        )
+
+
 class Case:
     """A student in float64, a batch, three teachers of different widths with their heads."""
 
-    def __init__(self) -> None:
+    def __init__(self, build: Callable[[int], TwoTowers] = TwoTowers) -> None:
         torch.manual_seed(0)
-        self.module = TwoTowers(WIDTH).double()
+        self.module = build(WIDTH).double()
+        self.passed: list[str] = []  # a tower's name for each backward through it
+        for name in ("image_tower", "text_tower"):
+            getattr(self.module, name).register_forward_hook(self.watch(name))
         self.images = torch.randint(0, 256, (BATCH, 6, 6, 3), dtype=torch.uint8)
         self.texts = torch.randint(0, 3, (BATCH, 6))
+        self.batch = batch_of(CONCEPTS)
         self.team = Team([voice(n, width=4 + p, seed=p, scale=3.0 + p) for p, n in enumerate(NAMES)], TERMS, WIDTH, 0, "cpu")
         self.teachers = self.team.pairs(np.arange(BATCH), np.arange(BATCH))
 
-    def embeddings(self) -> tuple[Tensor, Tensor]:
+    def watch(self, name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def forward(_: nn.Module, __: Any, output: Tensor) -> None:
+            if output.requires_grad:
+                output.register_hook(lambda _: self.passed.append(name))  # type: ignore[no-untyped-call]
+
+        return forward
+
+    def views(self) -> tuple[Tensor, ...]:
+        if isinstance(self.module, Fused):
+            return self.module.encode_views(self.images, self.texts)
         return self.module.encode_image(self.images), self.module.encode_text(self.texts)
 
-    def step(self, team: Team | None, strategy: Strategy | None, distill: float = 0.7) -> StepResult:
-        image, text = self.embeddings()
-        return self.backward(image, text, team, strategy, distill)
+    def step(self, team: Team | None, strategy: Strategy | None, distill: float = 0.7, compare: bool = False) -> StepResult:
+        return self.backward(self.views(), team, strategy, distill, compare)
 
     def backward(
-        self, image: Tensor, text: Tensor, team: Team | None, strategy: Strategy | None, distill: float = 0.7
+        self,
+        views: Sequence[Tensor],
+        team: Team | None,
+        strategy: Strategy | None,
+        distill: float = 0.7,
+        compare: bool = False,
     ) -> StepResult:
         return backward(
-            image,
-            text,
+            views,
             self.module.logit_scale.exp(),
-            same_concept(CONCEPTS),
-            team,
-            self.teachers if team else [],
-            strategy,
-            distill,
-            0.5,
-            torch.Generator(),
+            self.batch,
+            Teaching(team, self.teachers, strategy, distill, torch.Generator()) if team else None,
+            [parameter for parameter in self.module.parameters() if parameter.requires_grad],
+            self.module.auxiliary_loss if isinstance(self.module, Fused) else None,
+            compare,
         )
 
     def gradients(self) -> dict[str, Tensor]:
@@ -93,11 +153,19 @@ class Case:
 
 
 class Oracle:
-    """L_task + λ Σ_t w_t ℓ_t in float64 with constant weights [T, B], written out, and its gradients by one backward."""
+    """L_task + λ Σ_t w_t ℓ_t + L_auxiliary in float64 with constant weights [T] or [T, B], written out.
+
+    One graph from the parameters to the loss, and its gradients by one backward.
+    """
 
     def __init__(self, case: Case, weights: Tensor | None, distill: float) -> None:
         module, heads = deepcopy(case.module), deepcopy(case.team.heads).double()
+        module.zero_grad()
+        heads.zero_grad()
         image, text, scale = module.encode_image(case.images), module.encode_text(case.texts), module.logit_scale.exp()
+        if weights is not None:
+            weights = weights.double()
+            weights = weights[:, None].expand(-1, BATCH) if weights.dim() == 1 else weights
         scores = scale * image @ text.T
         same = (CONCEPTS[:, None] == CONCEPTS).double()
         target = same / same.sum(dim=1, keepdim=True)
@@ -116,6 +184,9 @@ class Oracle:
                 projected = own @ head.weight.T
                 distance = (projected / projected.norm(dim=1, keepdim=True) - aim).square().sum(dim=1)
                 self.loss = self.loss + distill * 0.5 * (weights[place] * distance).mean()
+        self.task = float(self.loss.detach()) if weights is None else math.nan
+        if isinstance(module, Fused):
+            self.loss = self.loss + module.auxiliary_loss(module.encode_views(case.images, case.texts), case.batch)
         self.loss.backward()  # type: ignore[no-untyped-call]
         parameters = {
             **{f"student.{name}": p for name, p in module.named_parameters()},
@@ -140,21 +211,61 @@ def assert_equal_gradients(case: Case, oracle: Oracle) -> None:
 def test_gradients_equal_the_oracle(shape: tuple[int, ...], distill: float) -> None:
     case, weights = Case(), drawn(*shape)
     result = case.step(case.team, Given(weights), distill)
-    oracle = Oracle(case, weights if weights.dim() == 2 else weights[:, None].expand(-1, BATCH), distill)
+    oracle = Oracle(case, weights, distill)
     assert len(case.gradients()) == 5 + 2 * TEACHERS
     assert_equal_gradients(case, oracle)
     assert float(result.loss) == pytest.approx(oracle.loss.item(), rel=1e-5)
     assert result.weights is not None
-    torch.testing.assert_close(result.weights.double(), weights if weights.dim() == 1 else weights.mean(dim=1))
+    torch.testing.assert_close(result.weights.double(), weights)
 
 
-@pytest.mark.parametrize("strategy", [Ammkd(), Reader()])
+@pytest.mark.parametrize("strategy", [Ammkd(), Ammkd(space="parameters"), Reader(), ParameterReader(), SampleReader()])
 def test_weights_read_from_gradients_are_constants(strategy: Strategy) -> None:
     """The oracle is told the weights that were found; nothing may flow through how they were found."""
     case = Case()
     result = case.step(case.team, strategy)
     assert result.weights is not None
-    assert_equal_gradients(case, Oracle(case, result.weights.double()[:, None].expand(-1, BATCH), 0.7))
+    assert float(result.weights.std()) > 0.01
+    oracle = Oracle(case, result.weights, 0.7)
+    assert_equal_gradients(case, oracle)
+    assert float(result.loss) == pytest.approx(oracle.loss.item(), rel=1e-5)
+
+
+@pytest.fixture
+def reused(monkeypatch: pytest.MonkeyPatch) -> Count:
+    """Counts the steps that use a strategy's gradients again."""
+    counted = Count(steps._add_voices)
+    monkeypatch.setattr(steps, "_add_voices", counted)
+    return counted
+
+
+@pytest.mark.parametrize("shape", [(TEACHERS,), (TEACHERS, BATCH)])
+@pytest.mark.parametrize("distill", [0.0, 0.7, 3.0])
+def test_gradients_once_read_are_used_again_and_equal_the_oracle(shape: tuple[int, ...], distill: float, reused: Count) -> None:
+    """Weights by teacher: the step is linear in those gradients. Weights by sample: it is not, and runs its own backward."""
+    case, plain, weights = Case(), Case(), drawn(*shape)
+    result = case.step(case.team, GivenAfterReading(weights), distill)
+    assert reused.calls == (len(shape) == 1)
+    oracle = Oracle(case, weights, distill)
+    assert len(case.gradients()) == 5 + 2 * TEACHERS
+    assert_equal_gradients(case, oracle)
+    assert float(result.loss) == pytest.approx(oracle.loss.item(), rel=1e-5)
+    other = plain.step(plain.team, Given(weights), distill)
+    assert reused.calls == (len(shape) == 1)
+    for name, expected in plain.gradients().items():
+        torch.testing.assert_close(case.gradients()[name], expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(result.loss, other.loss)
+    assert result.task.equal(other.task)
+
+
+@pytest.mark.parametrize("shape", [(TEACHERS,), (TEACHERS, BATCH)])
+def test_gradients_gather_on_what_is_there_when_used_again(shape: tuple[int, ...]) -> None:
+    case, strategy = Case(), GivenAfterReading(drawn(*shape))
+    case.step(case.team, strategy)
+    once = case.gradients()
+    case.step(case.team, strategy)
+    for name, expected in once.items():
+        torch.testing.assert_close(case.gradients()[name], 2 * expected)
 
 
 class Learned:
@@ -172,18 +283,139 @@ def test_nothing_differentiates_through_weights() -> None:
     result = case.step(case.team, strategy)
     assert strategy.parameter.grad is None
     assert result.weights is not None
-    assert_equal_gradients(case, Oracle(case, result.weights.double()[:, None].expand(-1, BATCH), 0.7))
+    assert_equal_gradients(case, Oracle(case, result.weights, 0.7))
 
 
-@pytest.mark.parametrize("strategy", [None, Equal(), Ammkd(), Reader()])
-def test_one_backward_goes_through_the_student(strategy: Strategy | None) -> None:
+READERS: list[Strategy] = [
+    Equal(),
+    Given(drawn(TEACHERS, BATCH)),
+    Ammkd(),
+    Reader(),
+    SampleReader(),
+    GivenAfterReading(drawn(TEACHERS, BATCH)),
+]
+
+
+@pytest.mark.parametrize("compare", [False, True])
+@pytest.mark.parametrize("build", [TwoTowers, Fused])
+@pytest.mark.parametrize("strategy", [None, *READERS])
+def test_one_backward_goes_through_the_student(strategy: Strategy | None, build: type[TwoTowers], compare: bool) -> None:
+    case = Case(build)
+    case.step(case.team if strategy else None, strategy, compare=compare)
+    assert sorted(case.passed) == ["image_tower", "text_tower"]
+
+
+@pytest.mark.parametrize("build", [TwoTowers, Fused])
+@pytest.mark.parametrize("strategy", [ParameterReader(), Ammkd(space="parameters")])
+def test_gradients_at_parameters_take_one_more_for_each_teacher(strategy: Strategy, build: type[TwoTowers]) -> None:
+    case = Case(build)
+    result = case.step(case.team, strategy)
+    assert sorted(case.passed) == ["image_tower"] * (TEACHERS + 1) + ["text_tower"] * (TEACHERS + 1)
+    assert_equal_gradients(case, Oracle(case, result.weights, 0.7))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "times"), [(Equal(), 1), (Given(drawn(TEACHERS, BATCH)), 1), (Ammkd(), 1), (Reader(), 1), (SampleReader(), 2)]
+)
+def test_a_head_is_walked_through_once_where_gradients_are_used_again(strategy: Strategy, times: int) -> None:
+    """And twice where each sample has its weight: once for the gradient that was read, once for the step."""
     case = Case()
-    image, text = case.embeddings()
-    passed: list[str] = []
-    image.register_hook(lambda _: passed.append("image"))  # type: ignore[no-untyped-call]
-    text.register_hook(lambda _: passed.append("text"))  # type: ignore[no-untyped-call]
-    case.backward(image, text, case.team if strategy else None, strategy)
-    assert sorted(passed) == ["image", "text"]
+    for place, heads in enumerate(case.team.heads):
+        for layer in heads.modules():
+            if isinstance(layer, nn.Linear):
+                layer.register_forward_hook(case.watch(str(place)))
+    case.step(case.team, strategy)
+    counts = [case.passed.count(str(place)) for place in range(TEACHERS)]
+    assert counts == [2 * times] * TEACHERS  # one layer for each tower
+
+
+@pytest.mark.parametrize("build", [TwoTowers, Fused])
+@pytest.mark.parametrize("strategy", [*READERS, ParameterReader()])
+def test_comparing_the_teachers_changes_no_bit(strategy: Strategy, build: type[TwoTowers], reused: Count) -> None:
+    found = []
+    calls = []
+    for compare in (False, True):
+        case = Case(build)
+        result = case.step(case.team, strategy, compare=compare)
+        assert result.weights is not None
+        found.append({**case.gradients(), "task": result.task, "loss": result.loss, "weights": result.weights})
+        calls.append(reused.calls)
+    assert found[0].keys() == found[1].keys()
+    for name, expected in found[0].items():
+        assert found[1][name].equal(expected), name
+    assert calls[1] == 2 * calls[0]  # which way a step takes is the strategy's doing alone
+
+
+def test_compared_are_the_gradients_at_the_embeddings() -> None:
+    seen: list[Tensor] = []
+
+    class Look(Equal):
+        def weigh(self, signal: Signal) -> Tensor:
+            seen.append(signal.gramian)
+            return super().weigh(signal)
+
+    case = Case()
+    assert case.step(case.team, Equal()).gramian is None
+    case.step(case.team, Look())
+    gramian = case.step(case.team, Equal(), compare=True).gramian
+    assert gramian is not None
+    assert gramian.equal(seen[0])
+    assert gramian.shape == (TEACHERS, TEACHERS)
+    assert not gramian.requires_grad
+
+
+def test_there_is_nothing_to_compare_with_less_than_two_teachers(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Count(torch.autograd.grad)
+    monkeypatch.setattr(torch.autograd, "grad", counted)
+    case = Case()
+    assert case.step(None, None, compare=True).gramian is None
+    case.team = Team([voice("a")], TERMS, WIDTH, 0, "cpu")
+    case.teachers = case.team.pairs(np.arange(BATCH), np.arange(BATCH))
+    assert case.step(case.team, None, compare=True).gramian is None
+    assert counted.calls == 0
+
+
+# A student's loss of its own.
+
+
+@pytest.mark.parametrize("strategy", [None, *READERS, ParameterReader()])
+def test_an_auxiliary_loss_is_added_whatever_the_strategy(strategy: Strategy | None) -> None:
+    case = Case(Fused)
+    result = case.step(case.team if strategy else None, strategy)
+    oracle = Oracle(case, result.weights, 0.7)
+    assert "student.gate" in case.gradients()
+    assert_equal_gradients(case, oracle)
+    assert float(result.loss) == pytest.approx(oracle.loss.item(), rel=1e-5)
+    assert float(result.task) == pytest.approx(Oracle(case, None, 0.0).task, rel=1e-5)
+    bare = Case()
+    bare.step(bare.team if strategy else None, strategy)
+    name = "student.image_tower.weight"
+    assert not torch.allclose(case.gradients()[name], bare.gradients()[name], rtol=0.1)
+
+
+def test_an_auxiliary_loss_is_built_on_copies() -> None:
+    case = Case(Fused)
+    assert isinstance(case.module, Fused)
+    views = case.views()
+    case.backward(views, case.team, Equal())
+    assert len(case.module.seen) == len(views) == 4
+    for view, copy in zip(views, case.module.seen, strict=True):
+        assert copy.is_leaf
+        assert copy.requires_grad
+        assert copy.dtype == torch.float32
+        torch.testing.assert_close(copy.detach(), view.detach().float())
+
+
+@pytest.mark.parametrize("frozen", ["image_tower", "text_tower"])
+def test_an_auxiliary_loss_beside_a_frozen_tower(frozen: str) -> None:
+    case, whole = Case(Fused), Case(Fused)
+    getattr(case.module, frozen).requires_grad_(False)
+    case.step(case.team, Ammkd(C=1 / TEACHERS))
+    whole.step(whole.team, Equal())
+    expected = {name: value for name, value in whole.gradients().items() if frozen not in name}
+    assert case.gradients().keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(case.gradients()[name], value)
 
 
 def test_without_a_team_it_is_the_task_loss_alone() -> None:
@@ -278,18 +510,56 @@ def test_each_column_of_weights_must_sum_to_one() -> None:
     assert "[0.5, 0.4, 0.3]" in str(caught.value)  # the column that is wrong
 
 
+class Raw(Given):
+    """Says that its weights are none of a mean."""
+
+    raw = True
+
+
+class RawAfterReading(GivenAfterReading):
+    raw = True
+
+
+@pytest.mark.parametrize("strategy", [Raw, RawAfterReading])
+@pytest.mark.parametrize(
+    "weights",
+    [torch.tensor([-1.0, 2.5, 0.7]), torch.zeros(TEACHERS), 5 * drawn(TEACHERS, BATCH) - 2, torch.full((TEACHERS,), 3.3)],
+)
+def test_raw_weights_may_be_any(strategy: type[Raw], weights: Tensor) -> None:
+    case = Case()
+    result = case.step(case.team, strategy(weights))
+    assert result.weights is not None
+    torch.testing.assert_close(result.weights, weights.float())
+    oracle = Oracle(case, weights, 0.7)
+    assert_equal_gradients(case, oracle)
+    assert float(result.loss) == pytest.approx(oracle.loss.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([0.5, 0.5], "found shape"), ([math.nan, 1.0, 0.0], "expected finite"), ([math.inf, 1.0, -1.0], "expected finite")],
+)
+def test_raw_weights_must_be_finite_and_as_many_as_teachers(weights: list[float], message: str) -> None:
+    case = Case()
+    with pytest.raises(PluginError, match=rf"Raw.weigh: .*{message}"):
+        case.step(case.team, Raw(torch.tensor(weights)))
+    assert case.gradients() == {}
+
+
 def test_weights_of_a_run_that_diverged_are_not_judged() -> None:
     losses = torch.full((2, 3), math.nan)
     assert checked(torch.full((2,), math.nan), losses, Equal()).isnan().all()
 
 
-def test_a_student_in_half_precision_gets_gradients_of_its_kind() -> None:
+@pytest.mark.parametrize("strategy", [Equal(), Reader(), ParameterReader()])
+def test_a_student_in_half_precision_gets_gradients_of_its_kind(strategy: Strategy) -> None:
     module = module_of(toy(width=WIDTH)).bfloat16()
     student: Any = module
     case = Case()
     image, text = student.encode_image(case.images), student.encode_text(case.texts)
     assert image.dtype == torch.bfloat16
-    result = case.backward(image, text, case.team, Equal())
+    case.module = student
+    result = case.backward((image, text), case.team, strategy)
     assert result.loss.dtype == torch.float32
     for name, parameter in module.named_parameters():
         if name != "logit_scale":

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from models import bits, random_pairs, voice
+from models import batch_of, bits, random_pairs, voice
 from torch import Tensor, nn
 
-from kdbench import Objective, Pairs, Strategy
-from kdbench.losses import same_concept
-from kdbench.step import backward
-from kdbench.team import Team, Voice
+from kdbench import Batch, Objective, Pairs, Strategy
+from kdbench.step import Teaching, backward
+from kdbench.team import StoredBank, Team, Voice
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
+from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.fixed import Fixed
 
 BATCH, WIDTH = 6, 4
+BATCHED = batch_of(torch.arange(BATCH))
 BOTH: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]
 
 
@@ -63,24 +66,121 @@ def test_pairs_are_the_rows_asked_for_as_unit_vectors() -> None:
             torch.testing.assert_close(rows.norm(dim=1), torch.ones(3))
             np.testing.assert_allclose(rows.numpy(), stored, atol=2e-3)
         assert pairs.scale == 4.0
+    assert [pairs.bank for pairs in found.pairs(images, captions)] == found.banks
 
 
 def test_losses_are_sums_of_terms_with_their_coefficients() -> None:
     found = team([voice("a"), voice("b", width=5, seed=1)])
     teachers = found.pairs(np.arange(BATCH), np.arange(BATCH))
     student = random_pairs(BATCH, WIDTH, dtype=torch.float32)
-    losses = found.losses(student, teachers)
-    assert losses.shape == (2, BATCH)
+    losses = found.losses(student, teachers, BATCHED)
+    assert [part.shape for part in losses] == [(BATCH,)] * 2
     for place, teacher in enumerate(teachers):
         heads: nn.ModuleList = found.heads[place]  # type: ignore[assignment]
-        expected = RelationalKL().losses(student, teacher, None) + 0.5 * Feature().losses(student, teacher, heads[1])  # type: ignore[arg-type]
-        torch.testing.assert_close(losses[place], expected)
+        relational = RelationalKL().losses(student, teacher, None, BATCHED)
+        feature = Feature().losses(student, teacher, heads[1], BATCHED)  # type: ignore[arg-type]
+        torch.testing.assert_close(losses[place], relational + 0.5 * feature)
+
+
+def test_losses_have_graphs_of_their_own() -> None:
+    found = team([voice("a"), voice("b", seed=1)])
+    student = random_pairs(BATCH, WIDTH, dtype=torch.float32, learn=True)
+    losses = found.losses(student, found.pairs(np.arange(BATCH), np.arange(BATCH)), BATCHED)
+    losses[1].sum().backward()  # type: ignore[no-untyped-call]
+    assert all(parameter.grad is None for parameter in found.heads[0].parameters())
+    assert all(parameter.grad is not None for parameter in found.heads[1].parameters())
+    losses[0].sum().backward()  # type: ignore[no-untyped-call]  # is not gone with the other's
+    assert all(parameter.grad is not None for parameter in found.heads[0].parameters())
+
+
+class Looks:
+    """An objective that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Pairs, Batch]] = []
+
+    def head(self, student_width: int, teacher_width: int) -> None:  # noqa: ARG002
+        return None
+
+    def losses(self, student: Pairs, teacher: Pairs, head: Any, batch: Batch) -> Tensor:  # noqa: ARG002
+        self.seen.append((teacher, batch))
+        return student.image.sum(dim=1)
+
+
+def test_objectives_are_given_the_batch_and_the_teachers_bank() -> None:
+    looks = Looks()
+    found = team([voice("a"), voice("b", width=5, seed=1)], [(1.0, looks)])
+    student = random_pairs(BATCH, WIDTH, dtype=torch.float32)
+    found.losses(student, found.pairs(np.arange(BATCH), np.arange(BATCH)), BATCHED)
+    assert [batch is BATCHED for _, batch in looks.seen] == [True, True]
+    for (teacher, _), source in zip(looks.seen, found.voices, strict=True):
+        assert teacher.bank is not None
+        assert teacher.bank.images().shape == source.image.shape
+        assert teacher.bank.images(torch.arange(BATCH)).equal(teacher.image)
+        assert teacher.bank.captions(torch.arange(BATCH)).equal(teacher.text)
 
 
 def test_a_team_without_terms_of_weight_costs_nothing() -> None:
     found = team([voice("a")], [(0.0, RelationalKL())])
     student = random_pairs(BATCH, WIDTH, dtype=torch.float32)
-    assert found.losses(student, found.pairs(np.arange(BATCH), np.arange(BATCH))).abs().max() == 0
+    (losses,) = found.losses(student, found.pairs(np.arange(BATCH), np.arange(BATCH)), BATCHED)
+    assert losses.abs().max() == 0
+
+
+def test_a_bank_has_the_unit_vectors_of_the_train_split() -> None:
+    source = voice("a", width=5)
+    bank = StoredBank(source, "cpu")
+    for whole, stored in ((bank.images(), source.image), (bank.captions(), source.text)):
+        assert whole.dtype == torch.float32
+        assert whole.shape == stored.shape
+        torch.testing.assert_close(whole.norm(dim=1), torch.ones(len(stored)))
+        np.testing.assert_allclose(whole.numpy(), stored, atol=2e-3)
+    assert bank.image_concepts.tolist() == source.image_concepts.tolist()
+    assert bank.caption_concepts.tolist() == source.caption_concepts.tolist()
+
+
+@pytest.mark.parametrize("rows", [[], [0], [19, 3, 3, 0], list(range(20))])
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_rows_of_a_bank_are_rows_of_all_of_it(rows: list[int], whole_first: bool) -> None:
+    bank, indices = StoredBank(voice("a", width=7), "cpu"), torch.tensor(rows, dtype=torch.int64)
+    for read in (bank.images, bank.captions):
+        whole = read() if whole_first else None
+        some = read(indices)
+        assert some.shape == (len(rows), 7)
+        assert some.equal((read() if whole is None else whole)[indices])
+
+
+class Watched:
+    """Stored embeddings that count the rows read of them."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+        self.shape = values.shape
+        self.rows = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self.values[index]
+        self.rows += len(found)
+        return found
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        self.rows += len(self.values)
+        return self.values
+
+
+def test_of_a_bank_only_what_is_asked_for_is_read() -> None:
+    plain = voice("a")
+    image, text = Watched(plain.image), Watched(plain.text)
+    found = team([replace(plain, image=image, text=text)])  # type: ignore[arg-type]
+    (bank,) = found.banks
+    assert (image.rows, text.rows) == (0, 0)
+    found.pairs(np.arange(3), np.arange(3))
+    assert (image.rows, text.rows) == (3, 3)
+    bank.captions(torch.tensor([7, 8]))
+    assert (image.rows, text.rows) == (3, 5)
+    whole = bank.images()
+    assert bank.images() is whole  # kept, for whoever asks at each step
+    assert (image.rows, text.rows) == (23, 5)
 
 
 class Outcome:
@@ -89,12 +189,9 @@ class Outcome:
     def __init__(self, found: Team | None, teachers: Sequence[Pairs], strategy: Strategy | None, distill: float = 1.0) -> None:
         student = random_pairs(BATCH, WIDTH, dtype=torch.float32, learn=True)
         scale = torch.tensor(1.5, requires_grad=True)
-        same = same_concept(torch.arange(BATCH))
-        result = backward(
-            # The embeddings of a student: results of something, not leaves.
-            *(student.image * 1, student.text * 1, scale.exp(), same, found, teachers, strategy, distill, 0.0),
-            torch.Generator(),
-        )
+        teaching = Teaching(found, teachers, strategy, distill, torch.Generator()) if found else None
+        # The embeddings of a student: results of something, not leaves.
+        result = backward((student.image * 1, student.text * 1), scale.exp(), BATCHED, teaching)
         assert student.image.grad is not None
         assert student.text.grad is not None
         assert scale.grad is not None
@@ -102,13 +199,16 @@ class Outcome:
         self.gradient = torch.cat([student.image.grad.flatten(), student.text.grad.flatten(), scale.grad[None]])
 
 
-def test_a_teacher_given_twice_under_equal_equals_it_once() -> None:
-    a = voice("a")
+@pytest.mark.parametrize("times", [2, 3, 5])
+@pytest.mark.parametrize("strategy", [Equal(), Ammkd()])
+def test_a_teacher_given_twice_under_equal_equals_it_once(times: int, strategy: Strategy) -> None:
+    """Without heads, which would share the teacher's gradient. Teachers that agree are weighed equally by `ammkd` too."""
     rows = np.arange(BATCH)
-    once = team([a])
+    terms: list[tuple[float, Objective]] = [(1.0, RelationalKL())]
+    once = team([voice("a")], terms)
     alone = Outcome(once, once.pairs(rows, rows), None)
-    twice = team([a, a])
-    doubled = Outcome(twice, twice.pairs(rows, rows), Equal())
+    twice = team([voice(name) for name in "abcde"[:times]], terms)
+    doubled = Outcome(twice, twice.pairs(rows, rows), strategy)
     assert doubled.loss == pytest.approx(alone.loss, rel=1e-6)
     torch.testing.assert_close(doubled.gradient, alone.gradient, rtol=1e-5, atol=1e-7)
     bare = Outcome(None, [], None)

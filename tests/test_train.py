@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import bits, encoded, module_of, towers_of, toy, voice
+from models import Toy, TwoTowers, bits, encoded, module_of, pixels_to_floats, towers_of, toy, voice
 from torch import Tensor, nn
 
-from kdbench import Objective, Pairs, Signal, Strategy, Student
+from kdbench import Batch, Objective, Pairs, Signal, Strategy, Student
 from kdbench.embed import EncodedSplit, rank_split
 from kdbench.errors import Diverged
 from kdbench.ranks import Ranks
@@ -43,7 +43,8 @@ def voices() -> list[Voice]:
     found = []
     for seed, name in enumerate("abc"):
         one = voice(name, width=6 + seed, seed=seed)
-        found.append(Voice(name, np.resize(one.image, (32, 6 + seed)), np.resize(one.text, (48, 6 + seed)), 4.0))
+        image, text = np.resize(one.image, (32, 6 + seed)), np.resize(one.text, (48, 6 + seed))
+        found.append(Voice(name, image, text, 4.0, np.repeat(np.arange(16), 2), np.repeat(np.arange(16), 3)))
     return found
 
 
@@ -76,7 +77,7 @@ class Sitting:
         settings |= self.settings
 
         def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
-            assert steps == STEPS
+            assert steps == 4 * settings["epochs"]
             self.losses[step] = loss
             self.weights[step] = weights
             if step == stop_at:
@@ -120,7 +121,7 @@ class Sitting:
         return (
             bits(module_of(self.student).state_dict()),
             (ranks.text.tolist(), ranks.image.tolist()),
-            (trained.steps, trained.best_epoch, trained.validation, trained.weights),
+            (trained.steps, trained.best_epoch, trained.validation, trained.weights, trained.series),
             (self.losses, self.weights, self.epochs),
         )
 
@@ -227,8 +228,16 @@ class Mindful:
         self.mean, self.seen, self.best = state["mean"], state["seen"], state["best"]
 
 
+class Reporter(Mindful):
+    """Has figures of its own, one of them not from the beginning."""
+
+    def report(self) -> dict[str, float]:
+        found = {"seen": float(len(self.seen)), "first": float(self.mean[0])}
+        return found if self.best is None else {**found, "best": self.best}
+
+
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 5, 8, 11, 12])
-@pytest.mark.parametrize("strategy", [lambda: None, Random, Ammkd, Mindful])
+@pytest.mark.parametrize("strategy", [lambda: None, Random, Ammkd, lambda: Reporter()])
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
     splits: Splits, voices: Voices, tmp_path: Path, strategy: Callable[[], Strategy | None], stop_at: int
 ) -> None:
@@ -247,6 +256,24 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     torch.manual_seed(4321)  # another process knows nothing of this one's random numbers
     torn.strategy = strategy()
     torn.sit(path)
+    assert torn.end() == calm.end()
+
+
+@pytest.mark.parametrize("stops", [(1,), (30, 31), (3, 10, 17, 17, 58)])
+@pytest.mark.parametrize("checkpoint_every", [1, 5])
+def test_a_run_interrupted_in_the_middle_of_a_window(
+    splits: Splits, voices: Voices, tmp_path: Path, stops: tuple[int, ...], checkpoint_every: int
+) -> None:
+    """60 steps are windows of two; checkpoints come after every step, or every fifth and at the end of each epoch of four."""
+    settings = {"epochs": 15, "checkpoint_every": checkpoint_every}
+    calm, torn = (Sitting(splits, voices, Reporter(), every=5, settings=settings) for _ in range(2))
+    calm.sit()
+    assert calm.trained.series["step"] == list(range(2, 61, 2))
+    for stop_at in stops:
+        with pytest.raises(Interrupted):
+            torn.sit(tmp_path / "checkpoint", stop_at)
+        torn.strategy = Reporter()
+    torn.sit(tmp_path / "checkpoint")
     assert torn.end() == calm.end()
 
 
@@ -315,7 +342,7 @@ class Explosive:
     def head(self, student_width: int, teacher_width: int) -> None:  # noqa: ARG002
         return None
 
-    def losses(self, student: Pairs, teacher: Pairs, head: None) -> Tensor:  # noqa: ARG002
+    def losses(self, student: Pairs, teacher: Pairs, head: None, batch: Batch) -> Tensor:  # noqa: ARG002
         self.left -= 1
         return student.image.sum(dim=1) * (self.value if self.left <= 0 else 1.0)
 
@@ -332,6 +359,11 @@ def test_a_loss_that_is_not_finite_has_diverged(
     assert list(sitting.losses) == [1, 2, 3, 4, 5, 6]
 
 
+def measured(metrics: dict[str, float]) -> dict[str, float]:
+    """What was measured on the validation split at an epoch's end."""
+    return {name: value for name, value in metrics.items() if name != "loss" and not name.startswith("weight/")}
+
+
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("lr", [0.003, 0.3])
 def test_the_student_is_left_at_its_best_epoch(splits: Splits, voices: Voices, every: int, lr: float) -> None:
@@ -341,8 +373,7 @@ def test_the_student_is_left_at_its_best_epoch(splits: Splits, voices: Voices, e
     assert list(validated) == ([1, 2, 3] if every == 1 else [2, 3])
     best = max(metrics["mean_recall"] for metrics in validated.values())
     assert trained.best_epoch == min(epoch for epoch, metrics in validated.items() if metrics["mean_recall"] == best)
-    expected = {name: value for name, value in validated[trained.best_epoch].items() if name != "loss"}
-    assert trained.validation == expected == sitting.ranks().metrics([1, 5])
+    assert trained.validation == measured(validated[trained.best_epoch]) == sitting.ranks().metrics([1, 5])
     assert not module_of(sitting.student).training
 
 
@@ -364,7 +395,11 @@ def test_what_is_told_of_steps_and_epochs(splits: Splits, voices: Voices) -> Non
     assert list(sitting.losses) == list(range(1, STEPS + 1))
     assert list(sitting.epochs) == [1, 2, 3]
     for epoch, metrics in sitting.epochs.items():
-        assert metrics["loss"] == pytest.approx(np.mean([sitting.losses[4 * epoch - place] for place in range(4)]))
+        steps = [4 * epoch - place for place in range(4)]
+        assert metrics["loss"] == pytest.approx(np.mean([sitting.losses[step] for step in steps]))
+        for name in "abc":
+            assert metrics[f"weight/{name}"] == pytest.approx(np.mean([sitting.weights[step][name] for step in steps]))
+    assert len({str(metrics["weight/a"]) for metrics in sitting.epochs.values()}) > 1
     assert trained.steps == STEPS
     for name in "abc":
         assert trained.weights[name] == pytest.approx(np.mean([weights[name] for weights in sitting.weights.values()]))
@@ -372,6 +407,7 @@ def test_what_is_told_of_steps_and_epochs(splits: Splits, voices: Voices) -> Non
     alone = Sitting(splits, voices)
     assert alone.sit().weights == {}
     assert set(map(str, alone.weights.values())) == {"{}"}
+    assert not any(name.startswith("weight/") for metrics in alone.epochs.values() for name in metrics)
 
 
 class Diary:
@@ -381,7 +417,7 @@ class Diary:
         self.lines: list[tuple[str, Any]] = []
 
     def weigh(self, signal: Signal) -> Tensor:
-        self.lines.append(("weigh", signal.progress))
+        self.lines.append(("weigh", signal.batch.progress))
         return torch.ones(3) / 3
 
     def observe(self, loss: float) -> None:
@@ -400,7 +436,7 @@ def test_optional_methods_of_a_strategy_are_called_in_their_order(splits: Splits
     # Without λ the whole loss is the task loss.
     assert [value for name, value in diary.lines if name == "observe"] == pytest.approx(list(sitting.losses.values()))
     ends = [value for name, value in diary.lines if name == "end_epoch"]
-    assert ends == [None, *({k: v for k, v in sitting.epochs[e].items() if k != "loss"} for e in (2, 3))]
+    assert ends == [None, *(measured(sitting.epochs[epoch]) for epoch in (2, 3))]
 
 
 def test_observe_is_told_the_task_loss_alone(splits: Splits, voices: Voices) -> None:
@@ -412,6 +448,92 @@ def test_observe_is_told_the_task_loss_alone(splits: Splits, voices: Voices) -> 
     observed = [value for name, value in diary.lines if name == "observe"]
     assert observed[0] == pytest.approx(bare.losses[1])
     assert observed[0] < sitting.losses[1] - 0.1
+
+
+class Onlooker(Equal):
+    """Keeps what it is shown of each batch."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Batch, tuple[Tensor, ...]]] = []
+
+    def weigh(self, signal: Signal) -> Tensor:
+        self.seen.append((signal.batch, signal.teacher_embeddings))
+        return super().weigh(signal)
+
+
+def test_a_strategy_sees_the_pairs_of_the_batch_that_the_student_reads(splits: Splits, voices: Voices) -> None:
+    """Images, captions and the teachers' embeddings of both belong together, and every epoch shows each image once."""
+    data, onlooker = splits[0], Onlooker()
+    sitting = Sitting(splits, voices, onlooker, every=3)
+    shown = sitting.shown()
+    assert len(onlooker.seen) == STEPS
+    for step, (batch, embeddings) in enumerate(onlooker.seen):
+        assert batch.progress == step / STEPS
+        assert batch.images.shape == batch.captions.shape == (8,)
+        np.testing.assert_array_equal(batch.concepts, data.image_concepts[batch.images])
+        np.testing.assert_array_equal(batch.concepts, data.caption_concepts[batch.captions])
+        assert batch.same.diagonal().all()
+        read = pixels_to_floats(torch.from_numpy(data.images[batch.images.numpy()]))
+        kept = torch.frombuffer(bytearray(shown[step]), dtype=torch.float32).view(8, -1)
+        assert ((kept == 0) | torch.isclose(kept, read / 0.7)).all()  # with dropout on them
+        assert (kept != 0).float().mean() > 0.5
+        for one, (image, text) in zip(voices, embeddings, strict=True):
+            np.testing.assert_allclose(image, one.image[batch.images], atol=2e-3)
+            np.testing.assert_allclose(text, one.text[batch.captions], atol=2e-3)
+    for epoch in range(3):
+        images = torch.cat([batch.images for batch, _ in onlooker.seen[4 * epoch : 4 * epoch + 4]])
+        assert images.sort().values.tolist() == list(range(32))
+
+
+class SelfTaught(TwoTowers):
+    """Has a loss of its own: its towers are to use few of their outputs, as many as a parameter of that loss says."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__(8)
+        self.share = share
+        self.gate = nn.Parameter(torch.zeros(()))
+        self.told: list[tuple[int, float]] = []
+
+    def encode_views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
+        image, text = self.encode_image(images), self.encode_text(texts)
+        return image, text, self.image_tower.weight.abs().sum(dim=0)
+
+    def auxiliary_loss(self, views: Sequence[Tensor], batch: Batch) -> Tensor:
+        self.told.append((len(views), batch.progress))
+        image, text, sizes = views
+        return self.share * ((self.gate - 1) ** 2 + (image.abs() + text.abs()).mean() + sizes.sum())
+
+
+def self_taught(share: float) -> Callable[[], Student]:
+    return lambda: Toy(SelfTaught(share), 8)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_loss_of_the_students_own_is_trained_on(
+    splits: Splits, voices: Voices, strategy: Callable[[], Strategy | None]
+) -> None:
+    with_loss, without = (Sitting(splits, voices, strategy(), build=self_taught(share)) for share in (0.02, 0.0))
+    sizes = []
+    for sitting in (with_loss, without):
+        sitting.sit()
+        module: Any = sitting.student.module
+        assert module.told == [(3, step / STEPS) for step in range(STEPS)]
+        sizes.append(float(module.image_tower.weight.detach().abs().sum()))
+        assert (float(module.gate.detach()) > 0.01) == (sitting is with_loss)
+    assert sizes[0] < sizes[1] - 1
+    # It counts in the loss that is shown, and not in the task loss.
+    assert with_loss.trained.series["loss"][0] > without.trained.series["loss"][0] + 0.3
+    assert with_loss.trained.series["task"][0] == without.trained.series["task"][0]
+
+
+def test_a_strategys_own_figures_are_in_the_series(splits: Splits, voices: Voices) -> None:
+    """Asked after the step, when `observe` has been told."""
+    report = Sitting(splits, voices, Reporter()).sit().series["report"]
+    assert report["seen"] == list(range(1, STEPS + 1))
+    assert report["best"][:4] == [None] * 4
+    assert None not in report["best"][4:]
+    assert len(set(report["first"])) == STEPS
+    assert Sitting(splits, voices, Mindful()).sit().series["report"] == {}
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.1), (12, 0.25), (7, 0.0), (1, 0.0), (1, 1.0), (10, 1.0), (3, 0.1)])

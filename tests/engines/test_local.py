@@ -28,7 +28,7 @@ class Fatal:
         self.marker = Path(marker)
 
     def weigh(self, signal: Signal) -> Tensor:
-        if signal.progress >= 0.5 and not self.marker.exists():
+        if signal.batch.progress >= 0.5 and not self.marker.exists():
             self.marker.touch()
             os.kill(os.getpid(), signals.SIGKILL)
         return torch.full((len(signal.teachers),), 1 / len(signal.teachers))

@@ -33,4 +33,13 @@ class Feature:
 
 @hookimpl
 def kdbench_objectives() -> list[Offer[Objective]]:
-    return [Offer("feature", Feature, "squared distance of projected embeddings (CLIP-KD's FD)")]
+    return [
+        Offer(
+            "feature",
+            Feature,
+            "squared distance of projected embeddings (CLIP-KD's FD)",
+            formula="ℓ = ‖P v − v_t‖² + ‖P' u − u_t‖²",
+            source="CLIP-KD, Yang et al., CVPR 2024",
+            status="published",
+        )
+    ]

@@ -39,4 +39,13 @@ class RelationalKL:
 
 @hookimpl
 def kdbench_objectives() -> list[Offer[Objective]]:
-    return [Offer("relational_kl", RelationalKL, "KL between in-batch similarity distributions (CLIP-KD's CRD)")]
+    return [
+        Offer(
+            "relational_kl",
+            RelationalKL,
+            "KL between in-batch similarity distributions (CLIP-KD's CRD)",
+            formula="ℓ = ½τ²[KL(σ(s_t v_t u_tᵀ/τ) ‖ σ(s v uᵀ/τ)) + the transpose]",
+            source="CLIP-KD, Yang et al., CVPR 2024",
+            status="published",
+        )
+    ]

@@ -32,11 +32,35 @@ class ClipModule(nn.Module):
 
     def encode_image(self, images: Tensor) -> Tensor:
         """uint8 [B, height, width, 3] to unit vectors [B, d]."""
-        pixels = images.permute(0, 3, 1, 2).float() * self.scale + self.shift
-        vectors: Tensor = self.clip.encode_image(pixels, normalize=True)
+        vectors: Tensor = self.clip.encode_image(self._pixels(images), normalize=True)
         return vectors
 
     def encode_text(self, texts: Tensor) -> Tensor:
         """Tokens, int32 [B, context], to unit vectors [B, d]."""
         vectors: Tensor = self.clip.encode_text(texts.long(), normalize=True)
         return vectors
+
+    def encode_image_tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What `encode_image` returns, and of the same forward pass the tower's last feature map, [B, places, width]."""
+        found = self.clip.forward_intermediates(image=self._pixels(images), image_indices=1, normalize_intermediates=True)
+        # As a map, [B, width, rows, columns], the one format that all of open_clip's and timm's towers give.
+        return found["image_features"], found["image_intermediates"][-1].flatten(2).transpose(1, 2)
+
+    def encode_text_tokens(self, texts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What `encode_text` returns, of the same forward pass the features of all tokens, [B, context, width], and which of
+        them are words, [B, context]: those up to the end token, or for a tower that reads no end token all but padding."""
+        texts = texts.long()
+        found = self.clip.forward_intermediates(text=texts, text_indices=1, normalize_intermediates=True)
+        return found["text_features"], found["text_intermediates"][-1], self._words(texts)
+
+    def _pixels(self, images: Tensor) -> Tensor:
+        return images.permute(0, 3, 1, 2).float() * self.scale + self.shift
+
+    def _words(self, texts: Tensor) -> Tensor:
+        tower: Any = getattr(self.clip, "text", None)  # open_clip's plain CLIP class has taken its text tower apart
+        pool = self.clip.text_pool_type if tower is None else tower.pool_type
+        if pool not in ("argmax", "eos"):
+            return texts != getattr(tower, "pad_id", 0)
+        end = self.clip.text_eos_id if tower is None else tower.eos_id
+        last = texts.argmax(dim=1) if pool == "argmax" else (texts == end).int().argmax(dim=1)
+        return torch.arange(texts.shape[1], device=texts.device) <= last[:, None]

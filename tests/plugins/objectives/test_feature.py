@@ -10,7 +10,7 @@ from models import batch_of, random_pairs
 from torch import nn
 
 from kdbench import Pairs
-from kdbench_plugins.objectives.feature import Feature
+from kdbench_plugins.objectives.feature import Feature, kdbench_objectives
 
 BATCH = 5
 STEP = batch_of(torch.arange(BATCH))
@@ -79,7 +79,8 @@ def test_samples_do_not_meet() -> None:
     for sample in range(BATCH):
         rows = slice(sample, sample + 1)
         alone = Feature().losses(
-            Pairs(STUDENT.image[rows], STUDENT.text[rows], 1.0), Pairs(TEACHER.image[rows], TEACHER.text[rows], 1.0), made, STEP)
+            Pairs(STUDENT.image[rows], STUDENT.text[rows], 1.0), Pairs(TEACHER.image[rows], TEACHER.text[rows], 1.0), made, STEP
+        )
         torch.testing.assert_close(alone, whole[rows])
 
 
@@ -114,3 +115,10 @@ def test_the_scales_do_not_count() -> None:
     made = heads()
     scaled = Pairs(STUDENT.image, STUDENT.text, 99.0)
     torch.testing.assert_close(Feature().losses(scaled, TEACHER, made, STEP), Feature().losses(STUDENT, TEACHER, made, STEP))
+
+
+def test_offer() -> None:
+    (offer,) = kdbench_objectives()
+    assert (offer.name, offer.build, offer.status) == ("feature", Feature, "published")
+    assert "‖P v − v_t‖²" in offer.formula
+    assert "CLIP-KD" in offer.source

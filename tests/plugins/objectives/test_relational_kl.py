@@ -83,7 +83,9 @@ def test_images_and_texts_are_treated_alike() -> None:
         return Pairs(pairs.text, pairs.image, pairs.scale)
 
     objective = RelationalKL()
-    torch.testing.assert_close(objective.losses(swap(STUDENT), swap(TEACHER), None, STEP), objective.losses(STUDENT, TEACHER, None, STEP))
+    torch.testing.assert_close(
+        objective.losses(swap(STUDENT), swap(TEACHER), None, STEP), objective.losses(STUDENT, TEACHER, None, STEP)
+    )
 
 
 def test_gradients_keep_their_size_as_the_temperature_rises() -> None:
@@ -114,3 +116,10 @@ def test_a_suite_cannot_give_another_temperature(temperature: float) -> None:
     assert params_model(offer)().model_dump() == {"temperature": 1.0}
     with pytest.raises(ValueError, match="temperature"):
         params_model(offer)(temperature=temperature)
+
+
+def test_offer() -> None:
+    (offer,) = kdbench_objectives()
+    assert (offer.name, offer.build, offer.status) == ("relational_kl", RelationalKL, "published")
+    assert "σ(s_t v_t u_tᵀ/τ)" in offer.formula
+    assert "CLIP-KD" in offer.source

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from models import Count, signal_of
+from models import Count, batch_of, signal_of
 from torch import Tensor
 
-from kdbench import Skip
+from kdbench import Pairs, Skip
+from kdbench.losses import pair_losses
 from kdbench.params import params_model
+from kdbench.signal import Graph, StepSignal
 from kdbench_plugins.strategies.ammkd import Ammkd, capped, kdbench_strategies, weights_from_gramian
 from kdbench_plugins.strategies.box_qp import solve
 
@@ -115,6 +118,53 @@ def test_the_weighted_sum_is_short_and_works_against_no_teacher() -> None:
         assert (rows @ total).min() >= -1e-9 * rows.square().sum()
 
 
+# space: parameters
+
+
+def signal_of_parameters(rows: Tensor, jacobian: Tensor) -> StepSignal:
+    """Losses with the gradients `rows` [T, n] at embeddings that are `jacobian` [n, p] times the student's parameters."""
+    parameters = torch.zeros(jacobian.shape[1], dtype=rows.dtype, requires_grad=True)
+    roots = (jacobian @ parameters).view(2, 1, -1).unbind()
+    image, text = (root.detach().requires_grad_() for root in roots)
+    student = Pairs(image, text, 1.0)
+    flat = torch.cat([image.flatten(), text.flatten()])
+    batch = batch_of(torch.arange(1))
+    return StepSignal(
+        Graph([(row @ flat)[None] for row in rows], student, [[] for _ in rows], roots, [parameters]),
+        [],
+        [f"teacher {place}" for place in range(len(rows))],
+        batch,
+        pair_losses(student, batch.same),
+        torch.Generator(),
+    )
+
+
+@pytest.mark.parametrize("normalize", ["none", "l2"])
+@pytest.mark.parametrize("cap", [0.4, 0.6, 1.0])
+def test_in_the_space_of_parameters_the_programme_sees_gradients_there(cap: float, normalize: Any) -> None:
+    """By the chain rule those at the embeddings, times the Jacobian."""
+    rows = torch.randn(4, 30, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    jacobian = torch.randn(30, 9, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * torch.arange(1, 10)
+    signal = signal_of_parameters(rows, jacobian)
+    there = rows @ jacobian
+    weights = Ammkd(C=cap, normalize=normalize, space="parameters").weigh(signal)
+    expected = weights_from_gramian((there @ there.T).numpy(), cap, normalize)
+    np.testing.assert_allclose(weights.numpy(), expected, atol=1e-9)
+    elsewhere = Ammkd(C=cap, normalize=normalize).weigh(signal)
+    torch.testing.assert_close(elsewhere, Ammkd(C=cap, normalize=normalize).weigh(signal_of(rows)))
+    assert not torch.allclose(weights, elsewhere, atol=0.01)
+
+
+def test_in_the_space_of_embeddings_nothing_is_asked_of_the_student() -> None:
+    signal = signal_of_parameters(drawn(3), torch.eye(30, dtype=torch.float64))
+    embedded = Ammkd(C=0.6).weigh(signal)
+    assert "parameter_gramian" not in vars(signal)
+    torch.testing.assert_close(Ammkd(C=0.6, space="parameters").weigh(signal), embedded)
+    equal = signal_of_parameters(drawn(3), torch.eye(30, dtype=torch.float64))
+    Ammkd(C=1 / 3, space="parameters").weigh(equal)
+    assert not {"gradients", "gramian", "parameter_gramian"} & set(vars(equal))
+
+
 # normalize: l2
 
 
@@ -182,15 +232,19 @@ def test_capped(values: list[float], share: float) -> None:
         np.testing.assert_array_equal(found, weights)
 
 
-@pytest.mark.parametrize("parameters", [{"C": 0.0}, {"C": 1.1}, {"C": -1.0}, {"normalize": "l1"}, {"c": 0.6}])
+@pytest.mark.parametrize(
+    "parameters", [{"C": 0.0}, {"C": 1.1}, {"C": -1.0}, {"normalize": "l1"}, {"c": 0.6}, {"space": "logits"}]
+)
 def test_a_suite_cannot_give_other_parameters(parameters: dict[str, object]) -> None:
     (offer,) = kdbench_strategies()
     model = params_model(offer)
-    assert model().model_dump() == {"C": 0.6, "normalize": "none"}
+    assert model().model_dump() == {"C": 0.6, "normalize": "none", "space": "embedding"}
     with pytest.raises(ValueError, match=next(iter(parameters))):
         model(**parameters)
 
 
 def test_the_reconstruction_is_called_one() -> None:
     (offer,) = kdbench_strategies()
-    assert "reconstruction" in offer.summary
+    assert offer.status == "reconstruction"
+    assert "AMMKD" in offer.source
+    assert "AE-KD" in offer.source

@@ -36,7 +36,7 @@ def lesson(dataset: CachedDataset) -> DatasetLesson:
 def test_the_student_is_trained_and_kept(dataset: CachedDataset) -> None:
     spec = {"use": "toy", "width": 6}
     towers = Trained(student=spec, **SHORT).towers(lesson(dataset))
-    fresh = lesson(dataset).build_student(spec)
+    fresh = lesson(dataset).build("student", spec)
     assert towers.image.base is not None
     assert towers.image.base.key == fresh.images.key
     assert dataset.encode(towers.image, "train").shape == (32, 6)

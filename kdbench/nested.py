@@ -1,0 +1,43 @@
+"""Builds a plugin for another that wraps it: what a parameter marked with `Uses` names.
+
+Nothing is imported before something is built, so that plugin modules may import `build` and stay cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from kdbench.errors import PluginError
+
+if TYPE_CHECKING:
+    from kdbench.plugins import Kind, Plugins
+
+_current: ContextVar[Plugins | None] = ContextVar("plugins", default=None)
+
+
+def build(kind: Kind, spec: dict[str, Any]) -> Any:
+    """Builds the plugin of a spec such as `{"use": "openclip", "model": "RN50"}`, its parameters checked.
+
+    It is looked up among the plugins of this environment, or among those of the `building_with` around it. Raises
+    PluginError where there is none of that name.
+    """
+    from kdbench.params import construct
+    from kdbench.plugins import installed
+
+    if not isinstance(spec.get("use"), str):
+        raise PluginError(f"the spec of a nested {kind} is {spec!r}; expected a map with `use:` and its parameters")
+    params = {key: value for key, value in spec.items() if key != "use"}
+    return construct((_current.get() or installed()).find(kind, spec["use"]).offer, params)
+
+
+@contextmanager
+def building_with(plugins: Plugins) -> Iterator[None]:
+    """Within it, `build` looks among the given plugins."""
+    token = _current.set(plugins)
+    try:
+        yield
+    finally:
+        _current.reset(token)

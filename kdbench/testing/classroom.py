@@ -1,0 +1,105 @@
+"""A teacher of which properties are asked: it prepares itself in a watched lesson and is handed images and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from kdbench.cache import Cache
+from kdbench.contracts import Encoder, Modality, Split, Student, Teacher, Towers
+from kdbench.dataset import CachedDataset
+from kdbench.lesson import DatasetLesson
+from kdbench.plugins import Plugins
+from kdbench.testing.shapes import Shapes
+
+MODALITIES: tuple[Modality, Modality] = ("image", "text")
+COUNT = 10  # images and captions encoded outside the cache
+
+
+class WatchedLesson:
+    """Implements `Lesson` by another one, and notes the splits that are asked for."""
+
+    def __init__(self, lesson: DatasetLesson) -> None:
+        self._lesson = lesson
+        self.device, self.size = lesson.device, lesson.size
+        self.asked: list[str] = []
+
+    def split(self, name: Literal["train", "validation"]) -> Split:
+        self.asked.append(name)
+        return self._lesson.split(name)
+
+    def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
+        self.asked.append(split)
+        return self._lesson.encode(encoder, split)
+
+    def build(self, kind: Literal["teacher", "student"], spec: dict[str, Any]) -> Any:
+        return self._lesson.build(kind, spec)
+
+    def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
+        return self._lesson.fit(key, build, recipe)
+
+
+class Classroom:
+    """Has a teacher prepare itself, once for most properties and a second time, in an empty cache, for one of them."""
+
+    def __init__(self, build: Callable[[], Teacher], folder: Path, plugins: Plugins) -> None:
+        self._build, self._folder, self._plugins = build, folder, plugins
+
+    def prepare(self, place: str) -> tuple[Towers, WatchedLesson]:
+        dataset = CachedDataset(Shapes(), Cache(self._folder / place))
+        lesson = WatchedLesson(DatasetLesson(dataset, self._plugins))
+        return self._build().towers(lesson), lesson
+
+    @cached_property
+    def first(self) -> tuple[Towers, WatchedLesson]:
+        return self.prepare("first")
+
+    @property
+    def towers(self) -> Towers:
+        return self.first[0]
+
+
+def items_of(modality: Modality) -> Any:
+    """A few images, as the core hands them over and read-only as there, or captions."""
+    split = Shapes().split("train")
+    if modality == "text":
+        return list(split.captions[:COUNT])
+    return sealed(np.stack(split.images[:COUNT]))
+
+
+def encoded(encoder: Encoder, items: Any) -> Tensor:
+    """What an encoder makes of items, by way of its base, whose outputs the core keeps as float16."""
+    if encoder.base is not None:
+        made = encoded(encoder.base, items)
+        items = sealed((made.half().float() if made.is_floating_point() else made).numpy())
+    return encoder.encode(items, "cpu").detach().cpu()
+
+
+def sealed(array: NDArray[Any]) -> NDArray[Any]:
+    """Read-only, as the core's memory maps are."""
+    array.flags.writeable = False
+    return array
+
+
+def modules_in(value: Any, known: set[int] | None = None, depth: int = 5) -> Iterator[nn.Module]:
+    """Every torch module that can be reached through attributes, lists and dicts."""
+    known = set() if known is None else known
+    if id(value) in known or depth < 0:
+        return
+    known.add(id(value))
+    if isinstance(value, nn.Module):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from modules_in(inner, known, depth - 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from modules_in(inner, known, depth - 1)
+    elif hasattr(value, "__dict__") and not isinstance(value, type):
+        yield from modules_in(vars(value), known, depth - 1)

@@ -1,0 +1,155 @@
+"""The properties of a dataset. Of its images, a few of each split are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.contracts import Dataset, SplitName
+from kdbench.testing.findings import Broken, Finding, Property, Waives, examine, insist
+
+Build = Callable[[], Dataset]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+LOOKS = 8  # images read of each split
+
+
+def disjoint(build: Build) -> None:
+    """No concept is in two splits: what a test asks has not been taught."""
+    dataset = build()
+    concepts = {name: set(dataset.split(name).image_concepts.tolist()) for name in SPLITS}
+    concepts = {name: found | set(dataset.split(name).caption_concepts.tolist()) for name, found in concepts.items()}
+    for one, other in combinations(SPLITS, 2):
+        shared = sorted(concepts[one] & concepts[other])
+        if shared:
+            raise Broken(f"{one} and {other}: found {len(shared)} shared concepts, such as {shared[:3]}, expected none")
+
+
+def matched(build: Build) -> None:
+    """Every image has a caption and every caption an image, and no split is empty."""
+    dataset = build()
+    for name in SPLITS:
+        split = dataset.split(name)
+        images, captions = set(split.image_concepts.tolist()), set(split.caption_concepts.tolist())
+        if not images and not captions:
+            raise Broken(f"{name}: found no concept, expected some")
+        for what, lacks, alone in (("images", "caption", images - captions), ("captions", "image", captions - images)):
+            if alone:
+                raise Broken(f"{name}: the {what} of {len(alone)} concepts, such as {min(alone)}, have no {lacks}")
+
+
+def pictures(build: Build) -> None:
+    """Images are uint8 [size, size, 3], of one size throughout."""
+    dataset = build()
+    for name in SPLITS:
+        images = dataset.split(name).images
+        for index in _some(len(images)):
+            image = images[index]
+            found: Any = (getattr(image, "dtype", type(image).__name__), getattr(image, "shape", None))
+            if found != (np.uint8, (dataset.size, dataset.size, 3)):
+                told = f"{found[0]} of shape {found[1]}, expected uint8 of shape ({dataset.size}, {dataset.size}, 3)"
+                raise Broken(f"{name}, image {index}: found {told}")
+
+
+def repeatable(build: Build) -> None:
+    """An image read twice, in whatever order, is the same."""
+    dataset = build()
+    for name in SPLITS:
+        places = _some(len(dataset.split(name).images))
+        first = {index: np.array(dataset.split(name).images[index]) for index in places}
+        for index in reversed(places):
+            if not np.array_equal(first[index], dataset.split(name).images[index]):
+                raise Broken(f"{name}, image {index}: read again, it is another picture")
+
+
+def worded(build: Build) -> None:
+    """Captions are strings with something in them."""
+    dataset = build()
+    for name in SPLITS:
+        for index, caption in enumerate(dataset.split(name).captions):
+            if not isinstance(caption, str) or not caption.strip():
+                raise Broken(f"{name}, caption {index}: found {caption!r}, expected words")
+
+
+def indexed(build: Build) -> None:
+    """Concepts are int64 arrays, as long as the images and captions that they belong to."""
+    dataset = build()
+    for name in SPLITS:
+        split = dataset.split(name)
+        for what, concepts, items in (
+            ("image_concepts", split.image_concepts, split.images),
+            ("caption_concepts", split.caption_concepts, split.captions),
+        ):
+            found: Any = (getattr(concepts, "dtype", type(concepts).__name__), getattr(concepts, "shape", None))
+            if found != (np.int64, (len(items),)):
+                raise Broken(f"{name}.{what}: found {found[0]} of shape {found[1]}, expected int64 of shape ({len(items)},)")
+
+
+def equal_builds(build: Build) -> None:
+    """Two builds have equal fingerprints and equal contents."""
+    one, other = build(), build()
+    if not isinstance(one.fingerprint, str) or not one.fingerprint or one.fingerprint != other.fingerprint:
+        raise Broken(f"fingerprints: found {one.fingerprint!r} and {other.fingerprint!r}, expected the same words twice")
+    for name in SPLITS:
+        ours, theirs = one.split(name), other.split(name)
+        for what, mine, yours in (
+            ("captions", list(ours.captions), list(theirs.captions)),
+            ("image_concepts", list(ours.image_concepts), list(theirs.image_concepts)),
+            ("caption_concepts", list(ours.caption_concepts), list(theirs.caption_concepts)),
+            ("images", _read(ours.images), _read(theirs.images)),
+        ):
+            if mine != yours:
+                raise Broken(f"{name}: the {what} of two builds differ, and their fingerprints do not")
+
+
+def unknown_split(build: Build) -> None:
+    """A split that there is none of is an error."""
+    unknown: Any = "no such split"
+    try:
+        build().split(unknown)
+    except Exception:
+        return
+    raise Broken(f"split({unknown!r}) returned something, expected an error that names the splits there are")
+
+
+def licensed(build: Build) -> None:
+    """The licence is named; every record quotes it."""
+    licence = build().licence
+    if not isinstance(licence, str) or not licence.strip():
+        raise Broken(f"licence: found {licence!r}, expected the name of one")
+
+
+PROPERTIES: dict[str, Property[Build]] = {
+    "splits share no concept": disjoint,
+    "every image has a caption and every caption an image": matched,
+    "images are uint8 squares of one size": pictures,
+    "images read again are the same": repeatable,
+    "captions are words": worded,
+    "concepts are int64 and of the right lengths": indexed,
+    "two builds are equal": equal_builds,
+    "an unknown split is an error": unknown_split,
+    "the licence is named": licensed,
+}
+
+
+def find(build: Build, waives: Waives = ()) -> list[Finding]:
+    """What holds of a dataset."""
+    return examine(PROPERTIES, build, waives)
+
+
+def check_dataset(build: Build, waives: Waives = ()) -> None:
+    """Raises AssertionError that lists every property that fails."""
+    insist(find(build, waives))
+
+
+def _some(count: int) -> list[int]:
+    """Places spread over `count`, both ends among them."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(LOOKS, count))})
+
+
+def _read(images: Any) -> list[tuple[tuple[int, ...], bytes]]:
+    arrays: list[NDArray[Any]] = [np.asarray(images[index]) for index in _some(len(images))]
+    return [(array.shape, array.tobytes()) for array in arrays]

@@ -1,0 +1,99 @@
+"""What the kit finds out about a plugin, property by property. A property is a small function that raises Broken."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from kdbench.errors import nearest
+
+Subject = TypeVar("Subject")
+Property = Callable[[Subject], str | None]  # what it returns is worth a word beside "holds"
+Waives = Mapping[str, str] | Iterable[str]  # names of properties, with reasons or without
+KNOWN = "waived properties exist"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether a property holds. `detail` quotes what broke it, or the reason it is waived."""
+
+    property: str
+    outcome: Literal["holds", "fails", "waived"]
+    detail: str = ""
+
+
+class Broken(AssertionError):
+    """A property does not hold; the message has the input, what was found and what was expected."""
+
+
+def examine(properties: Mapping[str, Property[Subject]], subject: Subject, waives: Waives = ()) -> list[Finding]:
+    """Tries every property that is not waived. Whatever one raises is its failure, and the next has its turn."""
+    reasons = waives if isinstance(waives, Mapping) else dict.fromkeys(waives, "")
+    findings = [
+        Finding(name, "waived", reasons[name]) if name in reasons else _try(name, holds, subject)
+        for name, holds in properties.items()
+    ]
+    for name in reasons:
+        if name not in properties:
+            detail = f"{name!r} is waived, and no property is called that; {nearest(name, properties)}"
+            findings.append(Finding(KNOWN, "fails", detail))
+    return findings
+
+
+def _try(name: str, holds: Property[Subject], subject: Subject) -> Finding:
+    try:
+        return Finding(name, "holds", holds(subject) or "")
+    except Broken as broken:
+        return Finding(name, "fails", str(broken))
+    except Exception as error:  # whatever the plugin raises
+        return Finding(name, "fails", quoted(error))
+
+
+def quoted(error: Exception) -> str:
+    """An exception with the place it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"raised {type(error).__name__}: {error}{place}"
+
+
+def insist(findings: Iterable[Finding]) -> None:
+    """Raises AssertionError that lists every failure among the findings."""
+    failures = [finding for finding in findings if finding.outcome == "fails"]
+    if failures:
+        lines = "".join(f"\n  {finding.property}: {finding.detail}" for finding in failures)
+        raise AssertionError(f"{len(failures)} of the properties fail:{lines}")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small tensors lose more to threads that wait for each other than they gain."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def brief(values: Tensor, limit: int = 12) -> str:
+    """The first values of a tensor, to four digits."""
+    flat = values.detach().flatten().tolist()
+    shown = ", ".join(f"{value:.4g}" for value in flat[:limit])
+    more = f", … {len(flat)} in all" if len(flat) > limit else ""
+    return f"[{shown}{more}]" + (f" of shape {list(values.shape)}" if values.dim() != 1 else "")
+
+
+def furthest(found: Tensor, expected: Tensor) -> str:
+    """Where two tensors of one shape lie furthest apart."""
+    if found.shape != expected.shape:
+        return f"found shape {list(found.shape)}, expected {list(expected.shape)}"
+    gap = (found.double() - expected.double()).abs().nan_to_num(nan=float("inf")).flatten()
+    place = int(gap.argmax())
+    return f"found {float(found.flatten()[place]):.6g}, expected {float(expected.flatten()[place]):.6g}"

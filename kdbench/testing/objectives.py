@@ -1,0 +1,159 @@
+"""The properties of an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from kdbench.contracts import Objective, Pairs
+from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist, one_thread
+from kdbench.testing.scenes import (
+    OTHER,
+    WIDTH,
+    KitBank,
+    Scene,
+    gradients,
+    identity,
+    in_state,
+    inputs,
+    learning,
+    losses_of,
+    scene,
+)
+
+Build = Callable[[], Objective]
+
+
+def per_sample(build: Build) -> None:
+    """Losses are [B], for teachers of the student's width and of another, in large batches and small."""
+    for width in (WIDTH, OTHER):
+        for batch_size in (2, 6):
+            objective = build()
+            losses = losses_of(objective, scene(objective, width, batch_size, dtype=torch.float32))
+            if losses.shape != (batch_size,) or not losses.is_floating_point():
+                where = f"batch {batch_size}, teacher of width {width}, student of width {WIDTH}"
+                raise Broken(f"{where}: found {losses.dtype} of shape {list(losses.shape)}, expected floats [{batch_size}]")
+
+
+def finite(build: Build) -> None:
+    """Losses and their gradients are finite, however sharp the logits, for collapsed students and perfect ones."""
+    for width in (WIDTH, OTHER):
+        for scale in (1.0, 100.0):
+            for state in ("random", "collapsed", "perfect"):
+                objective = build()
+                found = scene(objective, width, scale=scale, dtype=torch.float32)
+                teacher = replace(found.teacher, scale=scale)
+                student = learning(found._replace(student=in_state(state, found.student, teacher))).student
+                losses = losses_of(objective, found._replace(student=student, teacher=teacher))
+                where = f"{state} student, teacher of width {width}, scale {scale:g}"
+                if not torch.isfinite(losses).all():
+                    raise Broken(f"{where}: found losses {brief(losses)}, expected finite ones")
+                for name, grad in gradients(losses, student, found.head).items():
+                    if not torch.isfinite(grad).all():
+                        raise Broken(f"{where}: found the gradient {brief(grad)} at the {name}, expected a finite one")
+
+
+def moves_student(build: Build) -> None:
+    """Losses have a gradient at the student's embeddings."""
+    for width in (WIDTH, OTHER):
+        objective = build()
+        found = learning(scene(objective, width))
+        grads = gradients(losses_of(objective, found), found.student, found.head)
+        if not any(grads[name].abs().sum() > 0 for name in ("image embeddings", "text embeddings")):
+            raise Broken(f"teacher of width {width}: found no gradient at the embeddings, expected one at either")
+
+
+def gradient(build: Build) -> None:
+    """Backward gives the derivative that differences give: at the embeddings, the scale and the head's parameters."""
+    for width in (WIDTH, OTHER):
+        objective = build()
+        found = learning(scene(objective, width, batch_size=3, scale=5.0))
+        seen = _Seen(objective, found)
+        names = [name for name, value in seen.named_parameters() if value.requires_grad]
+        values = [value.detach().clone().requires_grad_() for value in seen.parameters() if value.requires_grad]
+        student = found.student
+
+        def losses(image: Tensor, text: Tensor, scale: Tensor, *rest: Tensor, seen: _Seen = seen, names: Any = names) -> Any:
+            return functional_call(seen, dict(zip(names, rest, strict=True)), (image, text, scale))
+
+        torch.autograd.gradcheck(losses, (student.image, student.text, torch.as_tensor(student.scale), *values))
+
+
+def agreement(build: Build) -> None:
+    """A student that equals its teacher, through heads that change nothing, has no loss."""
+    objective = build()
+    found = scene(objective)
+    teacher = found.teacher
+    found = found._replace(student=Pairs(teacher.image, teacher.text, torch.tensor(20.0).double()), head=identity(found.head))
+    losses = losses_of(objective, found)
+    if not torch.allclose(losses, torch.zeros_like(losses), atol=1e-6):
+        raise Broken(f"student and teacher of the same embeddings and scale: found {brief(losses)}, expected 0")
+
+
+def swapping(build: Build) -> None:
+    """Images for texts and texts for images, of student, teacher and bank alike, leave each sample's loss as it is."""
+    objective = build()
+    found = scene(objective)
+    found = found._replace(head=identity(found.head))
+    student, teacher, batch = found.student, found.teacher, found.batch
+    bank = teacher.bank.swapped() if isinstance(teacher.bank, KitBank) else None
+    swapped = Scene(
+        Pairs(student.text, student.image, student.scale),
+        Pairs(teacher.text, teacher.image, teacher.scale, bank),
+        found.head,
+        replace(batch, images=batch.captions, captions=batch.images),
+    )
+    expected, losses = losses_of(objective, found), losses_of(objective, swapped)
+    if losses.shape != expected.shape or not torch.allclose(losses, expected, atol=1e-8):
+        raise Broken(f"modalities swapped, batch 6: {furthest(losses, expected)}")
+
+
+def inputs_untouched(build: Build) -> None:
+    """What an objective is given is left as it was."""
+    objective = build()
+    found = scene(objective, OTHER)
+    before = {name: value.clone() for name, value in inputs(found).items()}
+    losses_of(objective, found)
+    for name, now in inputs(found).items():
+        if not torch.equal(before[name], now):
+            raise Broken(f"{name} has changed: {furthest(now, before[name])}")
+
+
+PROPERTIES: dict[str, Property[Build]] = {
+    "one loss per sample": per_sample,
+    "finite": finite,
+    "moves the student": moves_student,
+    "gradient": gradient,
+    "zero where teacher and student agree": agreement,
+    "swapping modalities swaps directions": swapping,
+    "inputs untouched": inputs_untouched,
+}
+
+
+def find(build: Build, waives: Waives = ()) -> list[Finding]:
+    """What holds of an objective."""
+    with one_thread():
+        return examine(PROPERTIES, build, waives)
+
+
+def check_objective(build: Build, waives: Waives = ()) -> None:
+    """Raises AssertionError that lists every property that fails."""
+    insist(find(build, waives))
+
+
+class _Seen(nn.Module):
+    """An objective as a function of tensors, for functional_call to replace the head's parameters."""
+
+    def __init__(self, objective: Objective, of: Scene) -> None:
+        super().__init__()
+        self.head = of.head
+        self.objective = objective
+        self.of = of
+
+    def forward(self, image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
+        return losses_of(self.objective, self.of._replace(student=Pairs(image, text, scale), head=self.head))

@@ -1,0 +1,136 @@
+"""What an objective is tried on: a student's and a teacher's embeddings of a batch, a head, and a bank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from kdbench.contracts import Batch, Objective, Pairs
+from kdbench.testing.findings import Broken
+
+WIDTH, OTHER = 4, 6  # of the student, and of a teacher that is wider
+
+
+@dataclass
+class KitBank:
+    """Implements `Bank` over tensors."""
+
+    image_rows: Tensor
+    caption_rows: Tensor
+    image_concepts: Tensor
+    caption_concepts: Tensor
+
+    def images(self, indices: Tensor | None = None) -> Tensor:
+        return self.image_rows if indices is None else self.image_rows[indices]
+
+    def captions(self, indices: Tensor | None = None) -> Tensor:
+        return self.caption_rows if indices is None else self.caption_rows[indices]
+
+    def swapped(self) -> KitBank:
+        return KitBank(self.caption_rows, self.image_rows, self.caption_concepts, self.image_concepts)
+
+
+class Scene(NamedTuple):
+    """A batch as an objective is given it."""
+
+    student: Pairs
+    teacher: Pairs
+    head: Any
+    batch: Batch
+
+
+def scene(
+    objective: Objective,
+    teacher_width: int = WIDTH,
+    batch_size: int = 6,
+    scale: float = 10.0,
+    dtype: torch.dtype = torch.float64,
+    seed: int = 0,
+) -> Scene:
+    """Random unit vectors, two pairs of one concept among them, and a bank that holds further images and captions."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def unit(rows: int, width: int) -> Tensor:
+        return normalize(torch.randn(rows, width, generator=draw, dtype=dtype), dim=1)
+
+    image_concepts = torch.arange(batch_size + 2)
+    image_concepts[1] = 0
+    caption_concepts = torch.cat([image_concepts, torch.arange(3)])
+    bank = KitBank(
+        unit(len(image_concepts), teacher_width), unit(len(caption_concepts), teacher_width), image_concepts, caption_concepts
+    )
+    images = torch.randperm(batch_size, generator=draw)
+    captions = images.clone()  # of the same concepts; for a few the second caption
+    captions[images == 2] = len(image_concepts) + 2
+    batch = Batch(images, captions, image_concepts[images], 0.4)
+    teacher = Pairs(bank.images(images), bank.captions(captions), 20.0, bank)
+    student = Pairs(unit(batch_size, WIDTH), unit(batch_size, WIDTH), torch.tensor(scale, dtype=dtype))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = objective.head(WIDTH, teacher_width)
+    return Scene(student, teacher, head.to(dtype) if isinstance(head, nn.Module) else head, batch)
+
+
+def learning(of: Scene) -> Scene:
+    """The same with a student that collects gradients."""
+    student = of.student
+    image, text = (embedding.clone().requires_grad_() for embedding in (student.image, student.text))
+    return of._replace(student=Pairs(image, text, torch.as_tensor(student.scale).clone().requires_grad_()))
+
+
+def losses_of(objective: Objective, of: Scene) -> Tensor:
+    """The losses; what an objective draws at random is the same each time, as the core's seed of a step makes it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return objective.losses(of.student, of.teacher, of.head, of.batch)
+
+
+def identity(head: Any) -> Any:
+    """The head, made to change nothing: its square linear layers become the identity. Another kind must waive."""
+    if head is None:
+        return None
+    for name, layer in head.named_modules():
+        own = list(layer.parameters(recurse=False))
+        if not own:
+            continue
+        if not isinstance(layer, nn.Linear) or layer.in_features != layer.out_features:
+            raise Broken(f"the head's {name or 'only layer'} is {layer}, expected square linear layers; else waive this")
+        with torch.no_grad():
+            nn.init.eye_(layer.weight)
+            if layer.bias is not None:
+                layer.bias.zero_()
+    return head.eval()
+
+
+def in_state(state: str, student: Pairs, teacher: Pairs) -> Pairs:
+    if state == "collapsed":
+        return replace(
+            student, image=student.image[:1].expand_as(student.image), text=student.image[:1].expand_as(student.text)
+        )
+    if state == "perfect" and teacher.image.shape == student.image.shape:
+        return replace(student, image=teacher.image, text=teacher.text)
+    return student
+
+
+def gradients(losses: Tensor, student: Pairs, head: Any) -> dict[str, Tensor]:
+    places = {"image embeddings": student.image, "text embeddings": student.text, "scale": torch.as_tensor(student.scale)}
+    if isinstance(head, nn.Module):
+        places |= {f"head's {name}": value for name, value in head.named_parameters() if value.requires_grad}
+    if not losses.requires_grad:
+        return {name: torch.zeros_like(place) for name, place in places.items()}
+    found = torch.autograd.grad(losses.mean(), list(places.values()), allow_unused=True, materialize_grads=True)
+    return dict(zip(places, found, strict=True))
+
+
+def inputs(of: Scene) -> dict[str, Tensor]:
+    batch, bank = of.batch, of.teacher.bank
+    assert isinstance(bank, KitBank)
+    found = {f"bank.{name}": value for name, value in vars(bank).items()}
+    found |= {f"batch.{name}": getattr(batch, name) for name in ("images", "captions", "concepts")}
+    for name, pairs in (("student", of.student), ("teacher", of.teacher)):
+        found |= {f"{name}.image": pairs.image, f"{name}.text": pairs.text, f"{name}.scale": torch.as_tensor(pairs.scale)}
+    return found

@@ -1,0 +1,77 @@
+"""A small dataset that the kit draws itself, so that a plugin can be tried without files and without a network."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.contracts import Split, SplitName
+from kdbench.errors import KdbenchError
+
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 180, 60),
+    "blue": (50, 80, 220),
+    "yellow": (240, 210, 40),
+    "purple": (150, 60, 190),
+    "orange": (240, 140, 30),
+}
+FORMS = ("circle", "square", "triangle", "cross")
+GROUNDS = {"dark": 50, "light": 215}
+CONCEPTS = list(product(COLOURS, FORMS, GROUNDS))  # 48
+
+
+class Shapes:
+    """48 concepts, a shape of a colour on a dark or light ground, of which train, validation and test have 24, 12 and 12.
+
+    Each has two images, which differ in place and grain, and two captions.
+    """
+
+    size = 32
+    licence = "CC0-1.0"
+    fingerprint = "kdbench.testing shapes 1"
+
+    def split(self, name: SplitName) -> Split:
+        if name not in SPLITS:
+            raise KdbenchError(f"there is no split {name!r}; expected one of {', '.join(SPLITS)}")
+        return _split(name, self.size)
+
+
+@cache
+def _split(name: SplitName, size: int) -> Split:
+    chosen = [place for place in range(len(CONCEPTS)) if ("train", "validation", "train", "test")[_turn(place)] == name]
+    images, captions = [], []
+    for place in chosen:
+        colour, form, ground = CONCEPTS[place]
+        images += [_draw(place, take, size) for take in range(2)]
+        captions += [f"a {colour} {form} on a {ground} ground", f"{form}, {colour}, with {ground} behind it"]
+    concepts = np.repeat(np.array(chosen, dtype=np.int64), 2)
+    return Split(images, captions, concepts, concepts.copy())
+
+
+def _turn(place: int) -> int:
+    """0 to 3, such that every colour, form and ground is seen in training."""
+    colour, rest = divmod(place, len(FORMS) * len(GROUNDS))
+    form, ground = divmod(rest, len(GROUNDS))
+    return (colour + form + 2 * ground) % 4
+
+
+def _draw(place: int, take: int, size: int) -> NDArray[np.uint8]:
+    colour, form, ground = CONCEPTS[place]
+    rng = np.random.default_rng((place, take))
+    centre = size / 2 + rng.integers(-size // 8, size // 8 + 1, 2)
+    down, right = np.mgrid[:size, :size] + 0.5
+    y, x, reach = down - centre[0], right - centre[1], size * 0.3
+    inside = {
+        "circle": x**2 + y**2 < reach**2,
+        "square": (abs(x) < reach * 0.85) & (abs(y) < reach * 0.85),
+        "triangle": (abs(x) < (y + reach) / 2) & (y < reach),
+        "cross": ((abs(x) < reach / 3) | (abs(y) < reach / 3)) & (abs(x) < reach) & (abs(y) < reach),
+    }[form]
+    picture = np.where(inside[..., None], np.array(COLOURS[colour]), GROUNDS[ground])
+    return (picture + rng.integers(-15, 16, picture.shape)).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,188 @@
+"""The properties of a student."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from kdbench.checkpoint import save_weights
+from kdbench.contracts import Batch, Pairs, Student
+from kdbench.losses import pair_losses
+from kdbench.testing.bench import Bench
+from kdbench.testing.classroom import COUNT, MODALITIES
+from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
+
+Build = Callable[[], Student]
+CLOSE = 1e-4
+
+
+def shaped(bench: Bench) -> None:
+    """The module is torch's, and its logit scale a number that learns."""
+    student = bench.first
+    if not isinstance(student.module, nn.Module):
+        raise Broken(f"module: found {type(student.module).__name__}, expected a torch.nn.Module")
+    scale = student.module.logit_scale
+    if not isinstance(scale, Tensor) or scale.numel() != 1 or not scale.requires_grad or not torch.isfinite(scale).all():
+        raise Broken(f"logit_scale: found {scale!r}, expected one finite parameter, the logarithm of the scale")
+
+
+def unit_vectors(bench: Bench) -> None:
+    """Both towers give unit vectors [B, width], in training and after it."""
+    student = bench.first
+    for evaluate in (False, True):
+        for modality, found in zip(MODALITIES, bench.embed(student.module, evaluate=evaluate), strict=True):
+            where = f"{COUNT} {modality}s in {'eval' if evaluate else 'training'} mode"
+            if tuple(found.shape) != (COUNT, student.width):
+                raise Broken(f"{where}: found shape {list(found.shape)}, expected [{COUNT}, {student.width}] by its width")
+            norms = found.detach().double().norm(dim=1)
+            if not torch.allclose(norms, torch.ones_like(norms), atol=1e-3):
+                raise Broken(f"{where}: found norms {brief(norms)}, expected 1")
+
+
+def seeded(bench: Bench) -> None:
+    """The same seed of torch's global generator gives the same initial weights."""
+    _compare_states(bench.initial(bench.first), bench.initial(bench.again), "built twice from one seed")
+
+
+def drawn(bench: Bench) -> None:
+    """Another seed gives other initial weights: they are drawn from torch's global generator and from nowhere else."""
+    one, other = bench.initial(bench.first), bench.initial(bench.other)
+    if all(torch.equal(one[name], other[name]) for name in one):
+        raise Broken(f"built from the seeds 3 and 4: all {len(one)} tensors are equal, expected other weights")
+
+
+def teachable(bench: Bench) -> None:
+    """Gradients reach both towers and the logit scale."""
+    student = bench.first
+    module = cast(nn.Module, student.module)
+    images, texts = bench.embed(student.module, evaluate=False)
+    learns = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    for modality, embedding in (("image", images), ("text", texts)):
+        found: Any = [None]
+        if embedding.requires_grad:
+            direction = torch.linspace(-1, 1, embedding.numel()).view_as(embedding).to(embedding.dtype)
+            found = torch.autograd.grad(
+                (embedding * direction).sum(), list(learns.values()), retain_graph=True, allow_unused=True
+            )
+        if not any(grad is not None and grad.abs().sum() > 0 for grad in found):
+            raise Broken(f"from the {modality} embeddings: found a gradient at none of {len(learns)} parameters")
+    scale = student.module.logit_scale
+    loss = pair_losses(Pairs(images.detach().float(), texts.detach().float(), scale.exp()), torch.eye(COUNT).bool()).mean()
+    [at_scale] = torch.autograd.grad(loss, [scale], allow_unused=True)
+    if at_scale is None or not at_scale.abs() > 0:
+        raise Broken(f"from the task loss: found the gradient {at_scale} at the logit scale, expected one that is not 0")
+
+
+def steady(bench: Bench) -> None:
+    """In eval mode an item is embedded the same again, alone and in company."""
+    module = bench.first.module
+    expected = bench.embed(module)
+    again = bench.embed(module)
+    parts = [bench.embed(module, slice(place, place + 1)) for place in range(COUNT)]
+    alone = [torch.cat([part[side] for part in parts]) for side in range(2)]
+    for side, modality in enumerate(MODALITIES):
+        if not torch.equal(again[side], expected[side]):
+            raise Broken(f"{COUNT} {modality}s, encoded again: {furthest(again[side], expected[side])}")
+        if not torch.allclose(alone[side], expected[side], rtol=0, atol=CLOSE):
+            raise Broken(f"{COUNT} {modality}s one by one, against together: {furthest(alone[side], expected[side])}")
+
+
+def restored(bench: Bench) -> None:
+    """The weights, saved and loaded into a student of another seed, give the embeddings they gave."""
+    student, other = bench.first, bench.other
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "weights.safetensors"
+        save_weights(path, cast(nn.Module, student.module))
+        cast(nn.Module, other.module).load_state_dict(load_file(path))
+    for modality, found, expected in zip(MODALITIES, bench.embed(other.module), bench.embed(student.module), strict=True):
+        if not torch.allclose(found, expected, rtol=0, atol=1e-6):
+            raise Broken(f"{modality}s after saving and loading: {furthest(found, expected)}")
+
+
+def keyed(bench: Bench) -> None:
+    """What the towers read has the same keys in two builds, whatever their seeds."""
+    one, other = bench.first, bench.other
+    for name in ("images", "texts"):
+        keys = [getattr(student, name).key for student in (one, other)]
+        if not isinstance(keys[0], str) or not keys[0] or keys[0] != keys[1]:
+            raise Broken(f"{name}: found the keys {keys[0]!r} and {keys[1]!r}, expected the same words twice")
+
+
+def modest(bench: Bench) -> None:
+    """Building a student and encoding with it leave torch's global settings as they were."""
+    with bench.settings_kept():
+        bench.embed(bench.first.module)
+    if bench.changed:
+        raise Broken("; ".join(dict.fromkeys(bench.changed)))
+
+
+def auxiliary(bench: Bench) -> str:
+    """Views begin with the embeddings, and the loss of the module's own is a scalar."""
+    student = bench.first
+    module: Any = student.module
+    if not hasattr(module, "auxiliary_loss"):
+        return "it has no loss of its own"
+    expected = bench.embed(student.module)
+    views = module.encode_views(*bench.inputs)
+    for modality, found, embedding in zip(MODALITIES, views, expected, strict=False):
+        if found.shape != embedding.shape or not torch.allclose(found, embedding, rtol=0, atol=CLOSE):
+            raise Broken(f"the view of the {modality}s, in eval mode: {furthest(found, embedding)}")
+    module.train()
+    indices = torch.arange(COUNT)
+    copies = [view.detach().float().requires_grad_() for view in module.encode_views(*bench.inputs)]
+    loss = module.auxiliary_loss(copies, Batch(indices, indices, indices // 2, 0.5))
+    if loss.numel() != 1 or loss.dim() or not torch.isfinite(loss) or not loss.requires_grad:
+        raise Broken(f"auxiliary_loss: found {loss!r}, expected a finite scalar with a gradient")
+    return ""
+
+
+def finalized(bench: Bench) -> str:
+    """What is left after the training gives the embeddings that the whole gave."""
+    student: Any = bench.first
+    if not hasattr(student, "finalize"):
+        return "all of it is kept"
+    expected = bench.embed(student.module)
+    for modality, found, embedding in zip(MODALITIES, bench.embed(student.finalize()), expected, strict=True):
+        if found.shape != embedding.shape or not torch.allclose(found, embedding, rtol=0, atol=CLOSE):
+            raise Broken(f"{modality}s after finalize(): {furthest(found, embedding)}")
+    return ""
+
+
+PROPERTIES: dict[str, Property[Bench]] = {
+    "a torch module with a logit scale that learns": shaped,
+    "towers give unit vectors of its width": unit_vectors,
+    "same seed, same initial weights": seeded,
+    "another seed, other initial weights": drawn,
+    "gradients reach both towers and the logit scale": teachable,
+    "an embedding does not depend on its batch": steady,
+    "weights survive saving and loading": restored,
+    "equal keys for two builds": keyed,
+    "torch's global settings are left alone": modest,
+    "views begin with the embeddings": auxiliary,
+    "finalizing keeps the embeddings": finalized,
+}
+
+
+def find(build: Build, waives: Waives = ()) -> list[Finding]:
+    """What holds of a student."""
+    with torch.random.fork_rng(devices=[]):
+        return examine(PROPERTIES, Bench(build), waives)
+
+
+def check_student(build: Build, waives: Waives = ()) -> None:
+    """Raises AssertionError that lists every property that fails."""
+    insist(find(build, waives))
+
+
+def _compare_states(one: dict[str, Tensor], other: dict[str, Tensor], where: str) -> None:
+    if one.keys() != other.keys():
+        raise Broken(f"{where}: found the parameters {sorted(one.keys() ^ other.keys())} in one alone")
+    for name, expected in one.items():
+        if not torch.equal(expected, other[name]):
+            raise Broken(f"{where}, {name}: {furthest(other[name], expected)}")

@@ -1,0 +1,115 @@
+"""The properties of a teacher, tried on the kit's own small dataset, on which a teacher that trains is trained twice."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from kdbench.contracts import Teacher
+from kdbench.plugins import Plugins, installed
+from kdbench.testing.classroom import COUNT, MODALITIES, Classroom, encoded, items_of, modules_in, sealed
+from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
+
+Build = Callable[[], Teacher]
+CLOSE = 1e-4
+
+
+def unit_vectors(room: Classroom) -> None:
+    """Both towers return finite unit vectors [B, d], of one width for both."""
+    towers = room.towers
+    widths = []
+    for modality in MODALITIES:
+        tower = getattr(towers, modality)
+        if tower.modality != modality:
+            raise Broken(f"the {modality} tower says that its modality is {tower.modality!r}")
+        found = encoded(tower, items_of(modality))
+        if found.dim() != 2 or len(found) != COUNT or not found.is_floating_point():
+            raise Broken(f"{COUNT} {modality}s: found {found.dtype} of shape {list(found.shape)}, expected floats [{COUNT}, d]")
+        norms = found.double().norm(dim=1)
+        if not torch.allclose(norms, torch.ones_like(norms), atol=1e-3):
+            raise Broken(f"{COUNT} {modality}s: found norms {brief(norms)}, expected 1")
+        widths.append(found.shape[1])
+    if widths[0] != widths[1]:
+        raise Broken(f"found images of width {widths[0]} and captions of width {widths[1]}, expected one width")
+
+
+def batch_independent(room: Classroom) -> None:
+    """An item is embedded the same alone, in company, and in another order."""
+    for modality in MODALITIES:
+        tower, items = getattr(room.towers, modality), items_of(modality)
+        together = encoded(tower, items)
+        alone = torch.cat([encoded(tower, items[place : place + 1]) for place in range(COUNT)])
+        backwards = encoded(tower, items[::-1] if modality == "text" else sealed(items[::-1].copy())).flip(0)
+        for how, found in (("one by one", alone), ("in reverse order", backwards)):
+            if found.shape != together.shape or not torch.allclose(found, together, rtol=0, atol=CLOSE):
+                raise Broken(f"{COUNT} {modality}s {how}, against together: {furthest(found, together)}")
+
+
+def equal_builds(room: Classroom) -> None:
+    """Prepared anew, with nothing kept from before, a teacher has the same keys and gives the same embeddings."""
+    again, _ = room.prepare("second")
+    if not math.isclose(again.logit_scale, room.towers.logit_scale, rel_tol=CLOSE):
+        raise Broken(f"logit scale: found {again.logit_scale}, expected {room.towers.logit_scale}")
+    for modality in MODALITIES:
+        tower, other = getattr(room.towers, modality), getattr(again, modality)
+        if not isinstance(tower.key, str) or not tower.key or tower.key != other.key:
+            raise Broken(f"keys of the {modality} tower: found {other.key!r}, expected {tower.key!r} and not empty")
+        found, expected = (encoded(each, items_of(modality)) for each in (other, tower))
+        if found.shape != expected.shape or not torch.allclose(found, expected, rtol=0, atol=CLOSE):
+            raise Broken(f"{modality}s, prepared twice: {furthest(found, expected)}")
+
+
+def frozen(room: Classroom) -> None:
+    """A teacher neither learns nor changes, although `train()` is called on every module that it holds."""
+    for modality in MODALITIES:
+        tower, items = getattr(room.towers, modality), items_of(modality)
+        expected = encoded(tower, items)  # now whatever is made on first use is there
+        seen = list(modules_in(tower))
+        for module in seen:
+            module.train()
+        found = encoded(tower, items)
+        if found.shape != expected.shape or not torch.equal(found, expected):
+            raise Broken(f"{modality} tower, after train() on what it holds: {furthest(found, expected)}")
+        for module in seen:
+            for name, parameter in module.named_parameters():
+                if parameter.requires_grad:
+                    raise Broken(f"{modality} tower: {name} of {type(module).__name__} requires a gradient, expected none to")
+
+
+def scaled(room: Classroom) -> None:
+    """The logit scale is a finite number above 0, and 100 at most."""
+    scale = room.towers.logit_scale
+    if not isinstance(scale, float | int) or not 0 < scale <= 100 * (1 + 1e-6):
+        raise Broken(f"logit scale: found {scale!r}, expected a number above 0, 100 at most")
+
+
+def no_test_split(room: Classroom) -> None:
+    """A teacher asks for the train and the validation split alone."""
+    strange = [name for name in room.first[1].asked if name not in ("train", "validation")]
+    if strange:
+        raise Broken(f"the teacher asked for the split {strange[0]!r}, expected 'train' and 'validation' alone")
+
+
+PROPERTIES: dict[str, Property[Classroom]] = {
+    "towers give unit vectors of one width": unit_vectors,
+    "an embedding does not depend on its batch": batch_independent,
+    "two builds are equal": equal_builds,
+    "frozen and in eval mode whatever is called": frozen,
+    "the logit scale is above 0 and at most 100": scaled,
+    "the test split is not asked for": no_test_split,
+}
+
+
+def find(build: Build, waives: Waives = (), plugins: Plugins | None = None) -> list[Finding]:
+    """What holds of a teacher; `plugins` are those its lesson can build others from, the installed ones by default."""
+    with tempfile.TemporaryDirectory() as folder:
+        return examine(PROPERTIES, Classroom(build, Path(folder), plugins or installed()), waives)
+
+
+def check_teacher(build: Build, waives: Waives = (), plugins: Plugins | None = None) -> None:
+    """Raises AssertionError that lists every property that fails."""
+    insist(find(build, waives, plugins))

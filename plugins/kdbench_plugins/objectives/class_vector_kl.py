@@ -1,0 +1,95 @@
+"""`class_vector_kl`: a teacher's stored embeddings are class vectors, and the student's classification follows the teacher's.
+
+AMMKD (arXiv 2509.00039) decouples text: a teacher's captions are encoded once and kept as class vectors. A reconstruction:
+AMMKD's text beyond the abstract is not openly available. The pattern is that of PromptKD (Li et al., CVPR 2024), in which
+teacher and student share the teacher's stored text embeddings; the image bank for the student's texts mirrors it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from kdbench import Batch, Objective, Offer, Pairs, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module, ModuleList
+
+
+class ClassVectorKL:
+    """½·τ²·[KL(σ(s_t v_t Wᵀ/τ) ‖ σ(s_t P(v) Wᵀ/τ)) + the same for u_t, P'(u) and W'] per sample.
+
+    The class vectors W [K, d_t] are the teacher's embeddings of captions, W' those of images: of the `batch`, of `all` the
+    train split, or of the batch and so many others, drawn without replacement at each step. σ is a distribution over
+    concepts: it adds up the probabilities of class vectors that show the same one. P and P' map to the teacher's width,
+    linear or through one layer of `hidden` units, and their outputs are normalised again. `temperature` is τ. Only the
+    teacher's scale is used. Raises KdbenchError where W holds more than the batch and the teacher has no bank.
+    """
+
+    def __init__(
+        self,
+        *,
+        temperature: Annotated[float, Field(gt=0)] = 1.0,
+        bank: Literal["batch", "all"] | Annotated[int, Field(ge=1)] = "all",
+        hidden: Annotated[int, Field(ge=0)] = 0,
+    ) -> None:
+        self.temperature = temperature
+        self.bank: Literal["batch", "all"] | int = bank
+        self.hidden = hidden
+
+    def head(self, student_width: int, teacher_width: int) -> Module:
+        from torch import nn
+
+        def projection() -> Module:
+            if self.hidden == 0:
+                return nn.Linear(student_width, teacher_width, bias=False)
+            return nn.Sequential(nn.Linear(student_width, self.hidden), nn.ReLU(), nn.Linear(self.hidden, teacher_width))
+
+        return nn.ModuleList([projection(), projection()])
+
+    def losses(self, student: Pairs, teacher: Pairs, head: ModuleList, batch: Batch) -> Tensor:
+        import torch
+        from torch.nn.functional import kl_div, normalize
+
+        from kdbench_plugins.objectives.class_vectors import class_vectors
+
+        captions = class_vectors(self.bank, "text", teacher, batch)
+        images = class_vectors(self.bank, "image", teacher, batch)
+        halves = []
+        for project, queries, aims, (vectors, concepts) in (
+            (head[0], student.image, teacher.image, captions),
+            (head[1], student.text, teacher.text, images),
+        ):
+            present, place = torch.unique(concepts, return_inverse=True)
+            scaled = teacher.scale / self.temperature * vectors
+            own = concept_log_probs(scaled @ normalize(project(queries), dim=1).T, place, len(present))
+            aim = concept_log_probs(scaled @ aims.T, place, len(present))
+            halves.append(kl_div(own, aim, reduction="none", log_target=True).sum(dim=0))
+        return (halves[0] + halves[1]) / 2 * self.temperature**2
+
+
+def concept_log_probs(logits: Tensor, place: Tensor, concepts: int) -> Tensor:
+    """Log-probabilities of concepts, [C, B], for logits of class vectors, [K, B], which show concept `place` [K] of C.
+
+    Finite for logits of any size, since exponentials are taken relative to the largest logit of the same concept.
+    """
+    top = logits.new_full((concepts, logits.shape[1]), -float("inf"))
+    top = top.scatter_reduce(0, place[:, None].expand_as(logits), logits.detach(), "amax")
+    sums = logits.new_zeros(top.shape).index_add(0, place, (logits - top[place]).exp())
+    return (top + sums.log()).log_softmax(dim=0)
+
+
+@hookimpl
+def kdbench_objectives() -> list[Offer[Objective]]:
+    return [
+        Offer(
+            "class_vector_kl",
+            ClassVectorKL,
+            "KL between classifications by the teacher's stored embeddings (AMMKD's class vectors)",
+            formula="ℓ = ½τ²[KL(σ(s_t v_t Wᵀ/τ) ‖ σ(s_t P(v) Wᵀ/τ)) + the same for texts against images]",
+            source="AMMKD, arXiv 2509.00039; PromptKD, Li et al., CVPR 2024",
+            status="reconstruction",
+        )
+    ]

@@ -1,0 +1,52 @@
+"""`interactive`: the student's images among the teacher's texts, and the reverse. CLIP-KD's ICL (Yang et al., CVPR 2024)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdbench import Batch, Objective, Offer, Pairs, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module, ModuleList
+
+
+class Interactive:
+    """½[InfoNCE(s·P v u_tᵀ) + InfoNCE(s·P' u v_tᵀ)] per sample, its queries the student's, its candidates the teacher's.
+
+    P and P' are linear maps to the teacher's width, whose outputs are normalised again. Pairs of one concept are positives
+    of each other. The scale s is the student's, as in its own InfoNCE; CLIP-KD's released code learns another for this
+    loss alone, which starts at ln(1/.07) = 2.66 and multiplies without an exponential. The teacher's scale is not used.
+    """
+
+    def head(self, student_width: int, teacher_width: int) -> Module:
+        from torch import nn
+
+        return nn.ModuleList([nn.Linear(student_width, teacher_width, bias=False) for _ in range(2)])
+
+    def losses(self, student: Pairs, teacher: Pairs, head: ModuleList, batch: Batch) -> Tensor:
+        from torch.nn.functional import normalize
+
+        from kdbench_plugins.objectives.info_nce import info_nce
+
+        image, text = normalize(head[0](student.image), dim=1), normalize(head[1](student.text), dim=1)
+        image_to_text = info_nce(student.scale * image @ teacher.text.T, batch.same)
+        text_to_image = info_nce(student.scale * text @ teacher.image.T, batch.same)
+        return (image_to_text + text_to_image) / 2
+
+
+@hookimpl
+def kdbench_objectives() -> list[Offer[Objective]]:
+    return [
+        Offer(
+            "interactive",
+            Interactive,
+            "the student finds its pair among the teacher's embeddings (CLIP-KD's ICL)",
+            formula="ℓ = ½[InfoNCE(s·P v u_tᵀ) + InfoNCE(s·P' u v_tᵀ)]",
+            source="CLIP-KD, Yang et al., CVPR 2024",
+            status="published",
+            waives={
+                "zero where teacher and student agree": "contrastive: a pair that agrees still competes with the others",
+            },
+        )
+    ]

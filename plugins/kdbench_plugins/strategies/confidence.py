@@ -1,0 +1,39 @@
+"""`confidence`: teachers that are right about a sample speak up. CA-MKD (Zhang et al., ICASSP 2022)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdbench import Offer, Signal, Strategy, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Confidence:
+    """w[t,b] = (1 − σ_t(CE[t,b])) / (T − 1), per sample, each at most 1/(T−1); σ_t is the softmax over teachers.
+
+    CE[t,b] is the cross-entropy of teacher t's in-batch distributions against the true pairs, both directions averaged. With
+    two teachers this is the softmax of −CE. A teacher alone has weight 1.
+    """
+
+    def weigh(self, signal: Signal) -> Tensor:
+        losses = signal.truth_losses
+        teachers = len(losses)
+        if teachers == 1:
+            return losses.new_ones(losses.shape)
+        return ((1 - losses.double().softmax(dim=0)) / (teachers - 1)).to(losses)
+
+
+@hookimpl
+def kdbench_strategies() -> list[Offer[Strategy]]:
+    return [
+        Offer(
+            "confidence",
+            Confidence,
+            "per sample, more for teachers whose in-batch distribution is closer to the truth",
+            formula="w[t,b] = (1 − σ_t(CE[t,b])) / (T − 1)",
+            source="CA-MKD, Zhang et al., ICASSP 2022",
+            status="published",
+        )
+    ]

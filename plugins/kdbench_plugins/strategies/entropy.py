@@ -1,0 +1,44 @@
+"""`entropy`: teachers that are sure of themselves speak up. EBKD (Kwon et al., ICASSP 2020)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdbench import Offer, Signal, Strategy, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Entropy:
+    """w[t,b] = (1 − H[t,b] / Σ_j H[j,b]) / (T − 1), per sample, each at most 1/(T−1).
+
+    H[t,b] is the entropy of teacher t's distribution of the batch's texts for image b; no label is looked at. Equal weights
+    where every teacher is certain (ΣH = 0), and 1 for a teacher alone.
+    """
+
+    def weigh(self, signal: Signal) -> Tensor:
+        import torch
+
+        probs = signal.teacher_probs
+        entropies = torch.special.entr(probs).sum(dim=2).double().clamp(min=0)  # rounding may leave it below
+        teachers = len(entropies)
+        if teachers == 1:
+            return probs.new_ones(1, entropies.shape[1])
+        total = entropies.sum(dim=0)
+        shares = torch.where(total > 0, entropies / total, 1 / teachers)
+        return ((1 - shares) / (teachers - 1)).to(probs)
+
+
+@hookimpl
+def kdbench_strategies() -> list[Offer[Strategy]]:
+    return [
+        Offer(
+            "entropy",
+            Entropy,
+            "per sample, more for teachers whose in-batch distribution has less entropy",
+            formula="w[t,b] = (1 − H[t,b] / Σ_j H[j,b]) / (T − 1)",
+            source="EBKD, Kwon et al., ICASSP 2020",
+            status="published",
+        )
+    ]

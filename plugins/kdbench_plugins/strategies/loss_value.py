@@ -1,0 +1,58 @@
+"""`loss_value`: weights from the losses themselves. MH-CVSE (arXiv 2412.19184).
+
+A reconstruction: the paper says no more than that losses are weighted according to the loss value itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from kdbench import Offer, Signal, Strategy, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LossValue:
+    """w_t = ℓ_t / Σ_j ℓ_j, or (1/ℓ_t) / Σ_j 1/ℓ_j with `direction: inverse`; [T], of the losses' means in the batch.
+
+    `proportional` turns to the teacher the student is furthest from: Σ w_t ∇ℓ_t is then ∇(½ Σ ℓ_t²) / Σ ℓ_t. Where all
+    losses are zero the weights are equal; `inverse` leaves all the weight to the teachers whose loss is zero, if there are any.
+    """
+
+    def __init__(self, *, direction: Literal["proportional", "inverse"] = "proportional") -> None:
+        self.direction = direction
+
+    def weigh(self, signal: Signal) -> Tensor:
+        losses = signal.losses.double().mean(dim=1)
+        weights = proportional(losses) if self.direction == "proportional" else inverse(losses)
+        return weights.to(signal.losses)
+
+
+def proportional(values: Tensor) -> Tensor:
+    """values / Σ values, [T], of values that are not negative; equal where all are zero."""
+    values = values.clamp(min=0)  # rounding may leave a divergence just below zero
+    if not (values > 0).any():
+        values = values.new_ones(len(values))
+    return values / values.sum()
+
+
+def inverse(values: Tensor) -> Tensor:
+    """(1/values) / Σ 1/values, [T], and its limit where some are zero: those share all."""
+    values = values.clamp(min=0)
+    zero = values == 0
+    return proportional(zero.to(values) if zero.any() else values.min() / values)
+
+
+@hookimpl
+def kdbench_strategies() -> list[Offer[Strategy]]:
+    return [
+        Offer(
+            "loss_value",
+            LossValue,
+            "in proportion to each teacher's loss, or to its inverse",
+            formula="w_t = ℓ_t / Σ_j ℓ_j  or  (1/ℓ_t) / Σ_j 1/ℓ_j",
+            source="MH-CVSE, arXiv 2412.19184",
+            status="reconstruction",
+        )
+    ]

@@ -1,0 +1,85 @@
+"""The networks of `mtkd_rl` and their optimisers. Imports torch: import it where a module is built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import cosine_similarity
+
+HIDDEN = 128
+
+
+class Agent(nn.Module):
+    """States [B, S] to distributions over T teachers [B, T]: linear 128, ReLU, linear T, softmax.
+
+    The first layer has no bias, as in the paper's code. Weights are not set: let them be `drawn` or load them.
+    """
+
+    def __init__(self, states: int, teachers: int) -> None:
+        super().__init__()
+        self.hidden = nn.Parameter(torch.empty(HIDDEN, states))
+        self.head = nn.Parameter(torch.empty(teachers, HIDDEN))
+        self.bias = nn.Parameter(torch.empty(teachers))
+
+    def forward(self, states: Tensor) -> Tensor:
+        return ((states @ self.hidden.T).relu() @ self.head.T + self.bias).softmax(dim=1)
+
+
+class Maps(nn.Module):
+    """P_t [2, d_t, d]: for each teacher a linear map of the student's image embeddings to its own, and one of texts."""
+
+    def __init__(self, shapes: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.maps = nn.ParameterList([nn.Parameter(torch.empty(*shape)) for shape in shapes])
+
+    def forward(self, student: Tensor, teachers: Sequence[Tensor]) -> Tensor:
+        """Embeddings [2, B, d] and T of [2, B, d_t] to [B, T], the mean of both modalities' cosines with P_t z."""
+        cosines = [
+            cosine_similarity(student @ matrix.transpose(1, 2), teacher, dim=2).mean(dim=0)
+            for matrix, teacher in zip(self.maps, teachers, strict=True)
+        ]
+        return torch.stack(cosines, dim=1)
+
+
+@torch.no_grad()
+def drawn(module: nn.Module, generator: Generator) -> nn.Module:
+    """The module, its weights drawn as torch does a linear layer's, uniform within ±1/√inputs, from the generator alone."""
+    for parameter in module.parameters():
+        bound = (parameter.shape[-1] if parameter.dim() > 1 else HIDDEN) ** -0.5
+        parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
+    return module
+
+
+class Learner:
+    """A module and its Adam, saved and loaded together."""
+
+    def __init__(self, module: nn.Module, lr: float) -> None:
+        self.module = module
+        self.optimizer = torch.optim.Adam(module.parameters(), lr=lr)
+
+    def step(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+    def to(self, device: torch.device) -> None:
+        """Moves weights and moments, if they are elsewhere."""
+        if next(self.module.parameters()).device != device:
+            self.module.to(device)
+            self._load_moments(self.optimizer.state_dict()["state"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies, which further steps leave as they are."""
+        moments = deepcopy(self.optimizer.state_dict()["state"])
+        return {"weights": {name: value.clone() for name, value in self.module.state_dict().items()}, "moments": moments}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.module.load_state_dict(state["weights"])
+        self._load_moments(deepcopy(state["moments"]))
+
+    def _load_moments(self, moments: dict[int, Any]) -> None:
+        self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,116 @@
+"""`torchjd:…`: weightings of TorchJD (Quinton & Rey, arXiv 2406.16232), each by the paper that its entry names.
+
+Left out are those that need more than the teachers' Gramian: the gradients themselves (ConFIG, GradDrop, trimmed mean,
+Excess-MTL), gradients of independent batches (MoDo, SDMGrad), one objective that comes first (PCD), another weighting
+(CR-MOGM); and mean, constant and random weights, which are `equal`, `fixed` and `random`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from kdbench import Offer, Strategy, hookimpl
+from kdbench_plugins.strategies import torchjd_weightings as weightings
+
+
+class Row(NamedTuple):
+    """What is said of a weighting, whose name and parameters are those of its builder."""
+
+    build: Callable[..., Strategy]
+    summary: str
+    formula: str
+    paper: str
+    waives: Mapping[str, str] = MappingProxyType({})
+
+
+PERMUTING = "permuting teachers permutes weights"
+SHUFFLES = {PERMUTING: "the library projects in random order; permuting permutes in distribution only"}
+
+ROWS = [
+    Row(
+        weightings.mgda,
+        "the shortest mixture of the gradients (MGDA)",
+        "w = argmin ‖Σ_t w_t g_t‖²  s.t. Σw = 1, w ≥ 0",
+        "Désidéri, Comptes Rendus Mathématique 2012; Sener & Koltun, NeurIPS 2018",
+    ),
+    Row(
+        weightings.upgrad,
+        "the mean of the gradients, each projected so that it conflicts with none (UPGrad)",
+        "w ∝ Σ_t argmin_{v ≥ e_t} vᵀGv",
+        "Quinton & Rey, arXiv 2406.16232",
+    ),
+    Row(
+        weightings.dualproj,
+        "the mean gradient, projected so that it conflicts with none (DualProj)",
+        "w ∝ argmin_{v ≥ 1/T} vᵀGv",
+        "GEM, Lopez-Paz & Ranzato, NeurIPS 2017",
+    ),
+    Row(
+        weightings.cagrad,
+        "near the mean gradient, where the worst-off gains most (CAGrad)",
+        "w ∝ 1/T + c·‖ḡ‖/‖Σ_t v_t g_t‖·v,  v = argmin_simplex ⟨ḡ, Σ_t v_t g_t⟩ + c·‖ḡ‖·‖Σ_t v_t g_t‖",
+        "Liu et al., NeurIPS 2021",
+    ),
+    Row(
+        weightings.pcgrad,
+        "the sum of the gradients, each projected off those it conflicts with (PCGrad)",
+        "g_i ← g_i − min(0, ⟨g_i, g_j⟩)/‖g_j‖²·g_j for j ≠ i in random order;  Σ_i g_i = Σ_t w_t g_t",
+        "Yu et al., NeurIPS 2020",
+        SHUFFLES,
+    ),
+    Row(
+        weightings.gradvac,
+        "as PCGrad, with cosines lifted to what they used to be (GradVac)",
+        "g_i ← g_i + a_j·g_j for j ≠ i in random order, so that cos(g_i, g_j) ≥ its moving average",
+        "Wang et al., ICLR 2021",
+        SHUFFLES,
+    ),
+    Row(
+        weightings.imtl_g,
+        "the direction with equal projections onto all gradients (IMTL-G)",
+        "w ∝ G⁺·(‖g_1‖ … ‖g_T‖)",
+        "Liu et al., ICLR 2021",
+    ),
+    Row(weightings.nash_mtl, "the Nash bargaining solution (Nash-MTL)", "w: Gw = 1/w", "Navon et al., ICML 2022"),
+    Row(
+        weightings.aligned_mtl,
+        "the mean gradient with its principal components brought to one length (Aligned-MTL)",
+        "w ∝ √λ_min · G^(−½) · 1/T",
+        "Senushkin et al., CVPR 2023",
+    ),
+    Row(weightings.fairgrad, "the α-fair solution (FairGrad)", "w: Gw = w^(−1/α)", "Ban & Ji, ICML 2024"),
+    Row(
+        weightings.krum,
+        "the mean of the gradients nearest to their neighbours (Multi-Krum)",
+        "w = 1/m for the m teachers with the least Σ_j ‖g_t − g_j‖ over their T − f − 2 nearest, else 0",
+        "Blanchard et al., NeurIPS 2017",
+    ),
+]
+
+
+@hookimpl
+def kdbench_strategies() -> list[Offer[Strategy]]:
+    return [
+        Offer(
+            f"torchjd:{row.build.__name__}",
+            row.build,
+            row.summary,
+            check=_checked(row.build),
+            formula=row.formula,
+            source=f"{row.paper}; TorchJD",
+            status="library",
+            waives=row.waives,
+        )
+        for row in ROWS
+    ]
+
+
+def _checked(build: Callable[..., Strategy]) -> Callable[..., None]:
+    """Building is cheap and finds out whether the library's extras are there."""
+
+    def check(**parameters: Any) -> None:
+        build(**parameters)
+
+    return check

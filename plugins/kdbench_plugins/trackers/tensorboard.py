@@ -1,0 +1,91 @@
+"""`tensorboard`: event files for TensorBoard (Abadi et al., OSDI 2016), written by torch.utils.tensorboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdbench import KdbenchError, Offer, Tracker, hookimpl
+from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, flat, title_of
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class TensorBoard:
+    """One folder a run, `<log_dir>/<suite>/<run>`; look at all of them with `tensorboard --logdir <log_dir>`.
+
+    Each epoch has the mean loss, the teachers' mean weights and, where measured, the validation metrics; the end has the
+    figures of the record, and a run that is ok a line in the table of hyperparameters. A run that goes on after an
+    interrupt, or is done again, goes on in its folder; what was written of the epochs from there on is hidden. Raises
+    KdbenchError where tensorboard is not installed.
+    """
+
+    def __init__(self, *, log_dir: str = "runs") -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise KdbenchError(f"TensorBoard cannot be imported ({error}); pip install 'kdbench[tensorboard]'") from error
+        self.writer_class = SummaryWriter
+        self.log_dir = Path(log_dir).resolve()
+        self.specs: dict[str, dict[str, Any]] = {}  # by run id, as all that follows
+        self.writers: dict[str, SummaryWriter] = {}
+        self.epochs: dict[str, int] = {}
+
+    @hookimpl
+    def kdbench_run_started(self, run_id: str, spec: dict[str, Any]) -> None:
+        self.specs[run_id] = spec
+
+    @hookimpl
+    def kdbench_epoch_finished(self, run_id: str, epoch: int, metrics: dict[str, float]) -> None:
+        writer = self.writers.get(run_id) or self._open(run_id, epoch, purge_step=epoch)
+        self.epochs[run_id] = epoch
+        for name, value in epoch_scalars(metrics).items():
+            writer.add_scalar(name, value, epoch)
+        writer.flush()  # to be seen now, and to be there after an interrupt
+
+    @hookimpl
+    def kdbench_run_finished(self, run_id: str, record: dict[str, Any]) -> None:
+        ok = record["status"] == "ok"
+        epoch = record["spec"]["train"]["epochs"] if ok else self.epochs.get(run_id, 0)
+        self.specs.setdefault(run_id, record["spec"])
+        # Without an epoch since the run began, what an earlier sitting wrote stays as it is.
+        writer = self.writers.get(run_id) or self._open(run_id, epoch, purge_step=None)
+        writer.add_text("status", ": ".join(filter(None, [record["status"], record["reason"]])), epoch)
+        figures = final_scalars(record)
+        for name, value in figures.items():
+            writer.add_scalar(name, value, epoch)
+        if ok:
+            _add_hyperparameters(writer, record["spec"], figures)
+        writer.close()
+        for known in (self.specs, self.writers, self.epochs):
+            known.pop(run_id, None)
+
+    def _open(self, run_id: str, epoch: int, purge_step: int | None) -> SummaryWriter:
+        """At the first epoch heard of and not before: only then is it known from where the run goes on."""
+        spec = self.specs[run_id]
+        folder = self.log_dir / _file_name(spec["suite"]) / f"{_file_name(title_of(spec))[:150]}-{run_id}"
+        writer = self.writers[run_id] = self.writer_class(str(folder), purge_step=purge_step)
+        text = json.dumps(spec, indent=2, ensure_ascii=False)
+        writer.add_text("spec", f"```json\n{text}\n```", epoch)
+        return writer
+
+
+def _add_hyperparameters(writer: SummaryWriter, spec: dict[str, Any], figures: dict[str, float]) -> None:
+    # What writer.add_hparams does, in the run's own file: it would open a second one, which TensorBoard shows as a run.
+    from torch.utils.tensorboard.summary import hparams
+
+    for summary in hparams(flat(spec), figures):  # type: ignore[no-untyped-call]
+        writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
+
+
+def _file_name(text: str) -> str:
+    """`small · a+b · seed 0` → `small-a+b-seed-0`: a name that every file system takes."""
+    return re.sub(r"[^\w.+=]+", "-", text).strip("-.")
+
+
+@hookimpl
+def kdbench_trackers() -> list[Offer[Tracker]]:
+    return [Offer("tensorboard", TensorBoard, "curves, specs and hyperparameters as event files for TensorBoard")]

@@ -1,0 +1,65 @@
+"""`wandb`: runs on Weights & Biases, or in its offline files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from kdbench import KdbenchError, Offer, Tracker, hookimpl
+from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, group_of, title_of
+
+if TYPE_CHECKING:
+    from wandb import Run
+
+
+class WandB:
+    """One W&B run a run, in `project`; those that differ in the seed alone are a group.
+
+    Its config is the spec; each epoch has the mean loss, the teachers' mean weights and, where measured, the validation
+    metrics; its summary ends with the record's figures and its status, which is also the exit code: 0 for `ok` and
+    `skipped`. A run that goes on after an interrupt is a new W&B run from that epoch on: both have the same `run_id` in
+    their config. `mode` says where it goes, by default what the environment says (WANDB_MODE). Raises KdbenchError where
+    wandb is not installed, or is to go online and nobody is logged in.
+    """
+
+    def __init__(self, *, project: str = "kdbench", mode: Literal["online", "offline", "disabled"] | None = None) -> None:
+        try:
+            import wandb
+        except ImportError as error:
+            raise KdbenchError(f"Weights & Biases cannot be imported ({error}); pip install 'kdbench[wandb]'") from error
+        self.library = wandb
+        self.project = project
+        self.mode = mode
+        self.runs: dict[str, Run] = {}
+        if (mode or wandb.setup().settings.mode) == "online":
+            try:
+                wandb.login()  # now, and not in the middle of a display or after an hour of teachers
+            except wandb.errors.Error as error:
+                raise KdbenchError(f"Weights & Biases: {error}; `wandb login`, or mode: offline") from error
+
+    @hookimpl
+    def kdbench_run_started(self, run_id: str, spec: dict[str, Any]) -> None:
+        self.runs[run_id] = self.library.init(
+            project=self.project,
+            mode=self.mode,
+            name=title_of(spec),
+            group=group_of(spec),
+            config={**spec, "run_id": run_id},
+            reinit="create_new",  # several runs are open at a time
+            settings=self.library.Settings(console="off", quiet=True),  # the terminal is the progress display's
+        )
+
+    @hookimpl
+    def kdbench_epoch_finished(self, run_id: str, epoch: int, metrics: dict[str, float]) -> None:
+        self.runs[run_id].log(epoch_scalars(metrics), step=epoch, commit=True)
+
+    @hookimpl
+    def kdbench_run_finished(self, run_id: str, record: dict[str, Any]) -> None:
+        run = self.runs.pop(run_id)
+        figures = final_scalars(record)
+        run.summary.update({"status": record["status"], "reason": record["reason"], **figures})
+        run.finish(exit_code=0 if record["status"] in ("ok", "skipped") else 1)
+
+
+@hookimpl
+def kdbench_trackers() -> list[Offer[Tracker]]:
+    return [Offer("wandb", WandB, "runs on Weights & Biases, or in its offline files")]
