@@ -186,6 +186,36 @@ def plugins(
         _complain(f"\n{provider} failed to load: {error}")
 
 
+@app.command()
+def conform(
+    name: Annotated[str, typer.Argument(help="The name of a plugin.", autocompletion=_kinds_and_names)],
+    params: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PARAMETER=VALUE]...", help="Parameters in place of the plugin's own example."),
+    ] = None,
+) -> None:
+    """Try every property that a plugin of its kind should have; exit code 1 if one fails.
+
+    Teachers are tried on pictures that the kit draws itself, and may train on them.
+    """
+    from kdbench.overrides import apply_override
+    from kdbench.problems import Problems
+    from kdbench.testing import conform as examine
+
+    given: dict[str, Any] = {}
+    for param in params or []:
+        apply_override(given, param, Problems(name, {}))
+    failed = False
+    for kind, listed in _named(name, _plugins()):
+        typer.echo(f"{kind} {name}, from {listed.provider}")
+        for finding in examine(listed.offer, kind, given or None):
+            sign, colour = {"holds": ("✓", "green"), "fails": ("✗", "red"), "waived": ("–", "yellow")}[finding.outcome]
+            typer.secho(f"  {sign} {finding.property}" + (f": {finding.detail}" if finding.detail else ""), fg=colour)
+            failed |= finding.outcome == "fails"
+    if failed:
+        raise typer.Exit(1)
+
+
 def _described(name: str, loaded: Any) -> str:
     from kdbench.describe import describe
 
@@ -221,6 +251,22 @@ def leaderboard(
         except RecordError as error:
             _complain(f"left out: {error}")
     _show_board(records, style)
+
+
+@app.command()
+def inspect(
+    run: Annotated[str, typer.Argument(help="A run: its id, the beginning of one, or the path of its record.")],
+    png: Annotated[Path | None, typer.Option("--png", help="Draw it into this file as well.")] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Show what a strategy did in one run: weights, losses, whether the teachers' gradients agree."""
+    from kdbench.inspection import draw, find_run, terminal
+
+    record = find_run(run, results)
+    typer.echo(terminal(record))
+    if png:
+        draw(record, png)
+        _say(f"Drawn into {png}")
 
 
 @app.command()

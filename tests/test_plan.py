@@ -91,7 +91,8 @@ def test_the_tiny_suite(suite_file: Callable[..., Path], plugins: Plugins) -> No
         "pebble · a+b · ammkd · seed 0",
     ]
     assert runs[2].team[1] == {"name": "b", "use": "lens", "params": {"focal": 50.0, "coated": False}}
-    assert runs[3].strategy == {"name": "ammkd", "use": "ammkd", "params": {"C": 0.6, "normalize": "none", "space": "embedding"}}
+    params = {"C": 0.6, "normalize": "none", "space": "embedding"}
+    assert runs[3].strategy == {"name": "ammkd", "use": "ammkd", "params": params}
     assert runs[3].train == Train(epochs=2, batch_size=8).model_dump()
     assert len(runs) == 8
 

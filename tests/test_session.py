@@ -82,7 +82,7 @@ class Bells:
 
 
 @pytest.mark.parametrize(("text", "tone"), [("bell", 1), ("{use: bell, tone: 3}", 3)])
-def test_a_tracker_is_told_once_it_is_asked_for(text: str, tone: int, spec: Spec, plugins: Plugins, tmp_path: Path) -> None:
+def test_a_tracker_is_told_once_it_is_asked_for(text: str, tone: int, plugins: Plugins, tmp_path: Path) -> None:
     bells = Bells()
     plugins.register(bells, "tests:bells")
     plugins.notify("kdbench_run_started", run_id="r", spec={})

@@ -485,6 +485,34 @@ def test_a_strategy_sees_the_pairs_of_the_batch_that_the_student_reads(splits: S
         assert images.sort().values.tolist() == list(range(32))
 
 
+class Measurer(Equal):
+    """Looks at the cosines of the teachers' gradients at each step."""
+
+    def __init__(self) -> None:
+        self.cosines: list[list[float]] = []
+
+    def weigh(self, signal: Signal) -> Tensor:
+        unit = nn.functional.normalize(signal.gradients.double(), dim=1)
+        self.cosines.append([float(unit[i] @ unit[j]) for i, j in ((0, 1), (0, 2), (1, 2))])
+        return super().weigh(signal)
+
+
+def test_gradients_are_compared_at_the_end_of_each_window(splits: Splits, voices: Voices) -> None:
+    """At the same steps for those who do not look at gradients themselves."""
+    measurer, settings = Measurer(), {"epochs": 15}
+    looked = Sitting(splits, voices, measurer, every=15, settings=settings).sit().series
+    assert looked["step"] == list(range(2, 61, 2))
+    for place, pair in enumerate(("a · b", "a · c", "b · c")):
+        assert looked["cosines"][pair] == pytest.approx([cosines[place] for cosines in measurer.cosines[1::2]], abs=1e-6)
+    other = Sitting(splits, voices, Equal(), every=15, settings=settings).sit().series
+    for pair, column in other["cosines"].items():
+        assert len(column) == 30
+        assert column[0] == pytest.approx(looked["cosines"][pair][0], abs=1e-3)  # before rounding drives the runs apart
+    assert len(other["conflict"]) == 30
+    alone = Sitting(splits, voices, settings=settings).sit().series
+    assert (alone["cosines"], alone["conflict"]) == ({}, [])
+
+
 class SelfTaught(TwoTowers):
     """Has a loss of its own: its towers are to use few of their outputs, as many as a parameter of that loss says."""
 

@@ -78,14 +78,16 @@ class Bench:
     def inputs(self) -> tuple[Tensor, Tensor]:
         """What image and text tower read, [B, ...]; float16 in between, as on disk."""
         student = self.first
-        read = [encoded(encoder, items_of(of)) for of, encoder in zip(MODALITIES, (student.images, student.texts), strict=True)]
+        readers = (student.images, student.texts)
+        with self.settings_kept():
+            read = [encoded(encoder, items_of(of)) for of, encoder in zip(MODALITIES, readers, strict=True)]
         image, text = (values.half().float() if values.is_floating_point() else values for values in read)
         return image, text
 
     def embed(self, module: StudentModule, rows: slice = slice(None), evaluate: bool = True) -> tuple[Tensor, Tensor]:
         images, texts = self.inputs
         cast(nn.Module, module).train(not evaluate)
-        with torch.set_grad_enabled(not evaluate):
+        with self.settings_kept(), torch.set_grad_enabled(not evaluate):
             return module.encode_image(images[rows]), module.encode_text(texts[rows])
 
 

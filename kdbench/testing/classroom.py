@@ -87,7 +87,7 @@ def sealed(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def modules_in(value: Any, known: set[int] | None = None, depth: int = 5) -> Iterator[nn.Module]:
+def modules_in(value: Any, known: set[int] | None = None, depth: int = 8) -> Iterator[nn.Module]:
     """Every torch module that can be reached through attributes, lists and dicts."""
     known = set() if known is None else known
     if id(value) in known or depth < 0:

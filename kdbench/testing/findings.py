@@ -94,6 +94,7 @@ def furthest(found: Tensor, expected: Tensor) -> str:
     """Where two tensors of one shape lie furthest apart."""
     if found.shape != expected.shape:
         return f"found shape {list(found.shape)}, expected {list(expected.shape)}"
+    found, expected = found.detach(), expected.detach()
     gap = (found.double() - expected.double()).abs().nan_to_num(nan=float("inf")).flatten()
     place = int(gap.argmax())
     return f"found {float(found.flatten()[place]):.6g}, expected {float(expected.flatten()[place]):.6g}"

@@ -19,8 +19,8 @@ from kdbench.testing.signals import Course, contents, drive, walk
 TEAMS = tuple(Course(teachers, steps=2) for teachers in (2, 3, 5))
 ORDERS = tuple(Course(len(order), steps=2, order=order) for order in ((1, 0), (2, 0, 1), (1, 0, 2), (4, 3, 2, 1, 0)))
 EXTREMES = tuple(
-    Course(teachers, steps=2, scale=scale, first=first, alike=alike)
-    for teachers in (1, 2, 5)
+    Course(teachers, steps=steps, scale=scale, first=first, alike=alike)
+    for teachers, steps in ((1, 1), (2, 2), (5, 1))
     for scale, first, alike in (
         (0.0, 1.0, False),
         (1e8, 1.0, False),
@@ -106,7 +106,7 @@ def resumable(of: Candidate) -> str:
     if saves != loads:
         raise Broken(f"found only {'state_dict' if saves else 'load_state_dict'}, expected both or none of the two")
     with tempfile.TemporaryDirectory() as folder:
-        _over([Course(3), Course(2, steps=2, seed=1)], lambda course: resume(of.build, course, Path(folder) if saves else None))
+        _over([Course(3), Course(5, steps=2, seed=1)], lambda course: resume(of.build, course, Path(folder) if saves else None))
     return "" if saves else "it remembers nothing"
 
 
@@ -123,7 +123,7 @@ def inputs_untouched(of: Candidate) -> None:
                 if not torch.equal(before[name], now):
                     raise Broken(f"{course}, step {step}: signal.{name} has changed: {furthest(now, before[name])}")
 
-    _over([Course(3)], test)
+    _over([Course(3), Course(5, epochs=1, steps=2)], test)
 
 
 def unlike_others(of: Candidate) -> str:

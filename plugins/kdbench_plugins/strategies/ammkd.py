@@ -43,6 +43,8 @@ class Ammkd:
         import torch
 
         teachers = len(signal.teachers)
+        if teachers == 1:  # nothing to weigh, whatever C
+            return signal.losses.new_ones(1)
         if self.cap * teachers < 1 - 1e-12:
             raise Skip(f"ammkd: C = {self.cap} is below 1/{teachers}, so no weights of {teachers} teachers sum to 1")
         if self.cap * teachers <= 1 + 1e-12:  # only equal weights are left, and no gradient is needed to see it

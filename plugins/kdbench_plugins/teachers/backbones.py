@@ -98,4 +98,12 @@ def check(*, image: ImageBackbone, text: TextBackbone, resolution: int, **_: obj
 
 @hookimpl
 def kdbench_teachers() -> list[Offer[Teacher]]:
-    return [Offer("backbones", Backbones, "a pre-trained image and a text backbone, joined by trained projections", check)]
+    return [
+        Offer(
+            "backbones",
+            Backbones,
+            "a pre-trained image and a text backbone, joined by trained projections",
+            check,
+            example={"image": "efficientnet_lite0"},
+        )
+    ]

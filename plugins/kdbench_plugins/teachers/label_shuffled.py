@@ -95,5 +95,6 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             "label_shuffled",
             LabelShuffled,
             "another teacher whose captions have changed places: a control that knows nothing, or half",
+            example={"teacher": {"use": "backbones", "image": "efficientnet_lite0"}},
         )
     ]

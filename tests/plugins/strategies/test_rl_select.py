@@ -311,11 +311,13 @@ def test_a_resumed_run_goes_on_to_the_last_bit(stop: int, tmp_path: Path) -> Non
     whole, first, second = (RlSelect(reward="r3", warmup=0.2, pretrain=0.3) for _ in range(3))
     expected = weighed(whole, range(10))
     weighed(first, range(stop))
+    report = first.report()
     checkpoint.save(tmp_path / "state", first.state_dict())
     weighed(first, range(stop, 10))
     state = checkpoint.load(tmp_path / "state")
     assert state is not None
     second.load_state_dict(state)
+    assert second.report() == report
     torch.manual_seed(stop)
     assert all(one.equal(other) for one, other in zip(weighed(second, range(stop, 10)), expected[stop:], strict=True))
     assert second.report() == whole.report()

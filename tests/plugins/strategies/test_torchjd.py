@@ -105,9 +105,9 @@ def test_permuted_teachers_have_permuted_weights(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_without_gradients_or_with_one_that_is_not_finite_weights_are_equal(name: str) -> None:
-    broken = drawn(3)
-    broken[1, 2] = float("nan")
-    for rows in (torch.zeros(3, 4, dtype=torch.float64), broken):
+    broken, endless = drawn(3), drawn(3)
+    broken[1, 2], endless[1, 2] = float("nan"), float("inf")
+    for rows in (torch.zeros(3, 4, dtype=torch.float64), broken, endless):
         for normalize in (True, False):
             assert built(name, normalize=normalize).weigh(signal_of(rows)).tolist() == [1 / 3] * 3
 
@@ -313,6 +313,15 @@ def test_mgda_is_the_shortest_mixture() -> None:
                 np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
+def test_mgda_takes_as_many_steps_as_it_is_told() -> None:
+    rows = drawn(3)
+    one, coarse = (built("mgda", **given).weigh(signal_of(rows)) for given in ({"max_iters": 1}, {"epsilon": 1.5}))
+    assert one.equal(coarse)
+    values = sorted(one.tolist())
+    assert values[0] == pytest.approx(values[1])  # from the middle towards one corner
+    assert (one - built("mgda").weigh(signal_of(rows))).abs().max() > 1e-2
+
+
 def projected(gramian: NDArray[np.float64], least: NDArray[np.float64], reg_eps: float) -> NDArray[np.float64]:
     """argmin_{v ≥ least} vᵀMv for M = G/trace + reg_eps·I: with v = least + s, a least-squares problem in s ≥ 0."""
     matrix = gramian / np.trace(gramian) + reg_eps * np.eye(len(gramian))
@@ -434,6 +443,14 @@ def test_nash_mtl_stays_where_its_weights_before_conflict_with_a_teacher() -> No
     assert raw("nash_mtl", rows, max_norm=0.0).tolist() == [1.0] * 4
     weights = raw("fairgrad", rows, alpha=1.0)
     np.testing.assert_allclose(scaled_gramian(rows) @ weights, 1 / weights, rtol=1e-4)
+
+
+def test_nash_mtl_asks_its_solver_as_often_as_it_is_told() -> None:
+    strategy = built("nash_mtl", update_weights_every=3)
+    first, second, third, fourth = (strategy.weigh(signal_of(drawn(4, seed))) for seed in (0, 1, 3, 4))
+    for kept in (second, third):  # but for the length, which is bounded anew
+        torch.testing.assert_close(kept, first, rtol=0, atol=1e-12)
+    assert (fourth - first).abs().max() > 1e-2
 
 
 def test_nash_mtl_bounds_the_length_of_raw_mixtures() -> None:
