@@ -122,7 +122,7 @@ def test_reconstructions_are_marked_and_explained(spec: Spec, record: Make) -> N
     ammkd = {"name": "flagship", "use": "ammkd", "params": {"C": 0.6}}
     board = build([record(spec()), record(spec(strategy=ammkd), reconstructions=["flagship", "class_vector_kl"])])
     for style in ("table", "markdown"):
-        text = render(board, style)  # type: ignore[arg-type]
+        text = render(board, style)
         assert text.count("flagship†") == 1
         assert "equal†" not in text
         assert text.endswith("† reconstruction, as its source leaves something open: class_vector_kl, flagship")

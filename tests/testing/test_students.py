@@ -145,7 +145,7 @@ class StillScale(Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.logit_scale.register_hook(torch.zeros_like)
+        self.logit_scale.register_hook(torch.zeros_like)  # type: ignore[no-untyped-call]
 
 
 class Together(Module):

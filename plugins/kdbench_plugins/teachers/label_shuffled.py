@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class Misread:
     """A text encoder that reads another caption in place of the one it is given. Knows the captions of the lesson only."""
 

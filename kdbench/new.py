@@ -1,0 +1,73 @@
+"""Writes a package with a plugin of one kind: real, minimal, conforming, and meant to be changed."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from kdbench.errors import KdbenchError, nearest
+from kdbench.plugins import Kind, installed
+
+TEMPLATES = files("kdbench") / "templates"
+SUFFIX = ".template"  # keeps tools for Python away from what is not Python yet
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*")
+LONGEST = 40
+
+
+def kinds() -> list[str]:
+    """The kinds there are templates of."""
+    return sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir() and folder.name != "common")
+
+
+def write_package(kind: Kind, name: str, folder: Path) -> list[Path]:
+    """Writes `kdbench-<name>/` into `folder` and returns its files.
+
+    Raises KdbenchError for a kind without a template, a name that will not do or is offered already, and a package that
+    is there; nothing is ever overwritten.
+    """
+    if kind not in kinds():
+        raise KdbenchError(f"there is no template of a {kind!r}; {nearest(kind, kinds())}")
+    _check_name(kind, name)
+    package = folder / f"kdbench-{name}"
+    if package.exists():
+        raise KdbenchError(f"{package} is there already; nothing was written: choose another name or remove it first")
+    module = "kdbench_" + name.replace("-", "_").lower()
+    values = {"kind": kind, "name": name, "module": module}
+    written = []
+    for source in (TEMPLATES / "common", TEMPLATES / kind):
+        for path, template in _templates(source):
+            target = package / path.replace("module", module)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(Template(template.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
+            written.append(target)
+    return sorted(written)
+
+
+def _check_name(kind: Kind, name: str) -> None:
+    if not NAME.fullmatch(name) or len(name) > LONGEST:
+        raise KdbenchError(
+            f"the name {name!r} will not do; expected letters and digits, in parts joined by - or _, beginning with a letter, "
+            f"{LONGEST} characters at most"
+        )
+    for other, listed in installed().offers(kind).items():
+        # A hyphen and an underscore, a and A are too easily taken for each other, and pip takes them for the same.
+        if _plain(other) == _plain(name):
+            raise KdbenchError(f"{listed.provider} offers the {kind} {other!r} already; choose another name")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _templates(folder: Traversable, path: str = "") -> list[tuple[str, Traversable]]:
+    """Templates under a folder and the paths they stand for."""
+    found = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _templates(entry, f"{path}{entry.name}/")
+        elif entry.name.endswith(SUFFIX):
+            found.append((path + entry.name.removesuffix(SUFFIX), entry))
+    return found
