@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 
-from kdbench.errors import KdbenchError, nearest
+from kdbench.errors import KdbenchError
 from kdbench.plugins import Kind, installed
 
 TEMPLATES = files("kdbench") / "templates"
@@ -29,7 +29,7 @@ def write_package(kind: Kind, name: str, folder: Path) -> list[Path]:
     is there; nothing is ever overwritten.
     """
     if kind not in kinds():
-        raise KdbenchError(f"there is no template of a {kind!r}; {nearest(kind, kinds())}")
+        raise KdbenchError(f"there is no template of a {kind!r}; expected {', '.join(kinds())}")
     _check_name(kind, name)
     package = folder / f"kdbench-{name}"
     if package.exists():
