@@ -216,6 +216,19 @@ def conform(
         raise typer.Exit(1)
 
 
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="strategy, objective, dataset, teacher or student.")],
+    name: Annotated[str, typer.Argument(help="What suites will write after `use:`.")],
+    folder: Annotated[Path, typer.Option("--in", help="Where the package is written.")] = Path("."),
+) -> None:
+    """Write an installable package with a working plugin to start from and a test that passes."""
+    from kdbench.new import write_package
+
+    for path in write_package(kind, name, folder):  # type: ignore[arg-type]
+        typer.echo(path)
+
+
 def _described(name: str, loaded: Any) -> str:
     from kdbench.describe import describe
 
