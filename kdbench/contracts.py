@@ -130,10 +130,6 @@ class Lesson(Protocol):
         """The outputs of `encoder` on a split, computed once for everyone."""
         ...
 
-    def build(self, kind: Literal["teacher", "student"], spec: dict[str, Any]) -> Any:
-        """Builds another plugin from a spec such as `{"use": "openclip", "model": "RN50"}`."""
-        ...
-
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
         """Trains what `build` returns with the one training loop, without distillation, and keeps the weights.
 

@@ -17,8 +17,7 @@ from kdbench.contracts import Encoder, Split, Student, Teacher
 from kdbench.dataset import CachedDataset
 from kdbench.embed import encode_split
 from kdbench.errors import PluginError
-from kdbench.params import construct
-from kdbench.plugins import Plugins
+from kdbench.nested import build_planned
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Voice
 from kdbench.train import train
@@ -29,9 +28,8 @@ FIT_FORMAT = 1  # raise when the training loop comes to give other weights for t
 class DatasetLesson:
     """Implements `Lesson`."""
 
-    def __init__(self, dataset: CachedDataset, plugins: Plugins) -> None:
+    def __init__(self, dataset: CachedDataset) -> None:
         self._dataset = dataset
-        self._plugins = plugins
         self.device = dataset.device
         self.size = dataset.source.size
 
@@ -40,10 +38,6 @@ class DatasetLesson:
 
     def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
         return self._dataset.encode(encoder, _visible(split))
-
-    def build(self, kind: Literal["teacher", "student"], spec: dict[str, Any]) -> Any:
-        params = {key: value for key, value in spec.items() if key != "use"}
-        return construct(self._plugins.find(kind, spec["use"]).offer, params)
 
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
         try:
@@ -88,10 +82,10 @@ def _visible(split: Any) -> Any:
     return split
 
 
-def hear(spec: dict[str, Any], dataset: CachedDataset, plugins: Plugins) -> Voice:
+def hear(spec: dict[str, Any], dataset: CachedDataset) -> Voice:
     """A teacher's embeddings of the train split, made or found. `spec` is a plugin as plans have it."""
-    teacher: Teacher = construct(plugins.find("teacher", spec["use"]).offer, spec["params"])
-    towers = teacher.towers(DatasetLesson(dataset, plugins))
+    teacher: Teacher = build_planned("teacher", spec)
+    towers = teacher.towers(DatasetLesson(dataset))
     split = dataset.split("train")
     return Voice(
         name=spec["name"],

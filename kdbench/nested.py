@@ -1,4 +1,4 @@
-"""Builds a plugin for another that wraps it: what a parameter marked with `Uses` names.
+"""Builds plugins from specs: those that a run consists of, and those that another wraps by a parameter marked with `Uses`.
 
 Nothing is imported before something is built, so that plugin modules may import `build` and stay cheap.
 """
@@ -31,6 +31,11 @@ def build(kind: Kind, spec: dict[str, Any]) -> Any:
         raise PluginError(f"the spec of a nested {kind} is {spec!r}; expected a map with `use:` and its parameters")
     params = {key: value for key, value in spec.items() if key != "use"}
     return construct((_current.get() or installed()).find(kind, spec["use"]).offer, params)
+
+
+def build_planned(kind: Kind, planned: dict[str, Any]) -> Any:
+    """Builds the plugin of a spec as plans have it, whose parameters are a map of their own."""
+    return build(kind, {**planned["params"], "use": planned["use"]})
 
 
 @contextmanager

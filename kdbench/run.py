@@ -20,7 +20,7 @@ from kdbench.dataset import CachedDataset
 from kdbench.embed import encode_split, rank_split
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.lesson import hear
-from kdbench.params import construct
+from kdbench.nested import build_planned, building_with
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
 from kdbench.provenance import device_name, host, source, versions
@@ -46,10 +46,6 @@ class Bench:
     on_progress: Callable[[Progress], None] = field(default=_ignore)
     on_epoch: Callable[[str, int, dict[str, float]], None] = field(default=_ignore)
 
-    def build(self, kind: Any, spec: dict[str, Any]) -> Any:
-        """Builds the plugin that a spec names."""
-        return construct(self.plugins.find(kind, spec["use"]).offer, spec["params"])
-
     def reconstructions(self, spec: RunSpec) -> list[str]:
         """Labels of the parts of a run whose sources leave something open, as their plugins say."""
         parts = [("student", spec.student), *(("objective", term) for term in spec.objective)]
@@ -63,7 +59,7 @@ class Bench:
         def report(stage: str, done: int, total: int) -> None:
             self.on_progress(Progress(run_id, stage, done, total))
 
-        return CachedDataset(self.build("dataset", dataset), self.cache, self.device, report)
+        return CachedDataset(build_planned("dataset", dataset), self.cache, self.device, report)
 
 
 def record_of(spec: RunSpec, bench: Bench, status: Status, reason: str, started: str, **outcome: Any) -> Record:
@@ -100,7 +96,8 @@ def execute(spec: RunSpec, bench: Bench) -> Record:
     reason = ""
     outcome: dict[str, Any] = {}
     try:
-        outcome = _outcome(spec, bench)
+        with building_with(bench.plugins):
+            outcome = _outcome(spec, bench)
     except Skip as error:
         status, reason = "skipped", str(error)
     except Diverged as error:
@@ -118,21 +115,22 @@ def execute(spec: RunSpec, bench: Bench) -> Record:
 
 def prepare(dataset: dict[str, Any], teacher: dict[str, Any], bench: Bench, task_id: str) -> None:
     """Makes a teacher's embeddings ahead of the runs that share them."""
-    hear(teacher, bench.open(dataset, task_id), bench.plugins)
+    with building_with(bench.plugins):
+        hear(teacher, bench.open(dataset, task_id))
 
 
 def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
     dataset = bench.open(spec.dataset, spec.run_id)
     settings, evaluate = Train(**spec.train), Evaluate(**spec.evaluate)
-    voices = [hear(teacher, dataset, bench.plugins) for teacher in spec.team]
+    voices = [hear(teacher, dataset) for teacher in spec.team]
     teacher_seconds = sum(dataset.seconds.values())
 
     torch.manual_seed(spec.seed)
-    student: Student = bench.build("student", spec.student)
+    student: Student = build_planned("student", spec.student)
     data, validation = (encode_split(dataset, student, name) for name in ("train", "validation"))
-    terms = [(term["coefficient"], bench.build("objective", term)) for term in spec.objective]
+    terms = [(term["coefficient"], build_planned("objective", term)) for term in spec.objective]
     team = Team(voices, terms, student.width, spec.seed, bench.device) if voices else None
-    strategy: Strategy | None = bench.build("strategy", spec.strategy) if spec.strategy else None
+    strategy: Strategy | None = build_planned("strategy", spec.strategy) if spec.strategy else None
 
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
         bench.on_progress(Progress(spec.run_id, "train", step, steps, loss, weights))

@@ -29,6 +29,7 @@ from models import (
 from kdbench import Lesson, Offer, PluginError, Towers
 from kdbench import lesson as lessons
 from kdbench.lesson import DatasetLesson, hear
+from kdbench.nested import building_with
 from kdbench.suite import Evaluate, Train
 from kdbench.train import train
 
@@ -37,7 +38,7 @@ RECIPE: dict[str, Any] = {"epochs": 2, "batch_size": 8, "lr": 0.02, "precision":
 
 @pytest.fixture
 def lesson(tmp_path: Path) -> DatasetLesson:
-    return DatasetLesson(cached(tmp_path), toy_plugins())
+    return DatasetLesson(cached(tmp_path))
 
 
 @pytest.fixture
@@ -71,19 +72,7 @@ def test_a_teacher_is_refused_any_other_split(lesson: DatasetLesson, split: Any)
 def test_a_lesson_shows_nothing_but_the_contract(lesson: DatasetLesson) -> None:
     """In particular not the dataset, which has a test split."""
     public = {name for name in dir(lesson) if not name.startswith("_")}
-    assert public == {"device", "size", "split", "encode", "build", "fit"}
-
-
-def test_students_and_teachers_are_built_from_specs(lesson: DatasetLesson) -> None:
-    assert lesson.build("student", {"use": "toy", "width": 5}).width == 5
-    teacher = lesson.build("teacher", {"use": "sage", "width": 5, "scale": 7.0})
-    towers = teacher.towers(lesson)
-    assert lesson.encode(towers.image, "train").shape == (32, 5)
-    assert towers.logit_scale == 7.0
-    with pytest.raises(PluginError, match="no student is called 'toi'; did you mean 'toy'"):
-        lesson.build("student", {"use": "toi"})
-    with pytest.raises(PluginError, match="no teacher is called 'toy'"):
-        lesson.build("teacher", {"use": "toy"})
+    assert public == {"device", "size", "split", "encode", "fit"}
 
 
 def test_fit_is_the_one_training_loop(lesson: DatasetLesson, tmp_path: Path) -> None:
@@ -102,7 +91,7 @@ def test_fit_is_the_one_training_loop(lesson: DatasetLesson, tmp_path: Path) -> 
 def test_a_teacher_is_trained_once(lesson: DatasetLesson, trainings: Count, tmp_path: Path) -> None:
     first = bits(module_of(lesson.fit("toy", toy, RECIPE)).state_dict())
     torch.manual_seed(12)
-    for other in (lesson, DatasetLesson(cached(tmp_path), toy_plugins())):
+    for other in (lesson, DatasetLesson(cached(tmp_path))):
         fitted = module_of(other.fit("toy", toy, {**RECIPE, "checkpoint_every": 7}))
         assert bits(fitted.state_dict()) == first
         assert not fitted.training
@@ -118,7 +107,7 @@ def test_another_key_recipe_seed_or_dataset_is_trained_anew(
     lesson: DatasetLesson, trainings: Count, tmp_path: Path, key: str, recipe: dict[str, Any], train_size: int
 ) -> None:
     lesson.fit("toy", toy, RECIPE)
-    DatasetLesson(cached(tmp_path, Beads(train=train_size)), toy_plugins()).fit(key, toy, RECIPE | recipe)
+    DatasetLesson(cached(tmp_path, Beads(train=train_size))).fit(key, toy, RECIPE | recipe)
     assert trainings.calls == 2
 
 
@@ -152,7 +141,8 @@ class Peeking:
 
 def test_a_teacher_is_heard_on_the_train_split(tmp_path: Path) -> None:
     dataset = cached(tmp_path)
-    found = hear(plugged("sage", "wise", width=7, seed=2, scale=12.5), dataset, toy_plugins())
+    with building_with(toy_plugins()):
+        found = hear(plugged("sage", "wise", width=7, seed=2, scale=12.5), dataset)
     split = Beads().split("train")
     image, text = Projection("image", 7, 2), Projection("text", 7, 2)
     np.testing.assert_array_equal(found.image, image.encode(np.stack(list(split.images)), "cpu").numpy().astype(np.float16))
@@ -171,10 +161,12 @@ class Watched(Sage):
 
 def test_hearing_a_teacher_reads_no_other_split(tmp_path: Path) -> None:
     SEEN.clear()
-    hear(plugged("watched"), cached(tmp_path), toy_plugins(teachers=[Offer("watched", Watched)]))
+    with building_with(toy_plugins(teachers=[Offer("watched", Watched)])):
+        hear(plugged("watched"), cached(tmp_path))
     assert sorted(set(SEEN)) == ["image train", "text train"]
 
 
 def test_a_teacher_that_peeks_is_told_off(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match="asked for the 'test' split"):
-        hear(plugged("peeking"), cached(tmp_path), toy_plugins(teachers=[Offer("peeking", Peeking)]))
+    watched = building_with(toy_plugins(teachers=[Offer("peeking", Peeking)]))
+    with watched, pytest.raises(PluginError, match="asked for the 'test' split"):
+        hear(plugged("peeking"), cached(tmp_path))

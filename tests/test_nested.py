@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 import kdbench
 from kdbench import Offer, PluginError, Student
-from kdbench.nested import build, building_with
+from kdbench.nested import build, build_planned, building_with
 
 
 def test_parameters_are_checked_and_defaults_filled_in() -> None:
@@ -22,6 +22,19 @@ def test_parameters_are_checked_and_defaults_filled_in() -> None:
         assert build("strategy", {"use": "ammkd", "C": 0.7}).cap == 0.7
         with pytest.raises(ValidationError, match="widht"):
             build("student", {"use": "toy", "widht": 5})
+
+
+def test_a_plan_keeps_parameters_apart() -> None:
+    with building_with(toy_plugins()):
+        assert cast(Toy, build_planned("student", {"name": "small", "use": "toy", "params": {"width": 5}})).width == 5
+
+
+def test_a_name_that_is_not_there() -> None:
+    with building_with(toy_plugins()):
+        with pytest.raises(PluginError, match="no student is called 'toi'; did you mean 'toy'"):
+            build("student", {"use": "toi"})
+        with pytest.raises(PluginError, match="no teacher is called 'toy'"):
+            build("teacher", {"use": "toy"})
 
 
 @pytest.mark.parametrize("spec", [{}, {"use": None}, {"width": 5}])

@@ -15,7 +15,6 @@ from kdbench.cache import Cache
 from kdbench.contracts import Encoder, Modality, Split, Student, Teacher, Towers
 from kdbench.dataset import CachedDataset
 from kdbench.lesson import DatasetLesson
-from kdbench.plugins import Plugins
 from kdbench.testing.shapes import Shapes
 
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
@@ -38,9 +37,6 @@ class WatchedLesson:
         self.asked.append(split)
         return self._lesson.encode(encoder, split)
 
-    def build(self, kind: Literal["teacher", "student"], spec: dict[str, Any]) -> Any:
-        return self._lesson.build(kind, spec)
-
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
         return self._lesson.fit(key, build, recipe)
 
@@ -48,12 +44,12 @@ class WatchedLesson:
 class Classroom:
     """Has a teacher prepare itself, once for most properties and a second time, in an empty cache, for one of them."""
 
-    def __init__(self, build: Callable[[], Teacher], folder: Path, plugins: Plugins) -> None:
-        self._build, self._folder, self._plugins = build, folder, plugins
+    def __init__(self, build: Callable[[], Teacher], folder: Path) -> None:
+        self._build, self._folder = build, folder
 
     def prepare(self, place: str) -> tuple[Towers, WatchedLesson]:
         dataset = CachedDataset(Shapes(), Cache(self._folder / place))
-        lesson = WatchedLesson(DatasetLesson(dataset, self._plugins))
+        lesson = WatchedLesson(DatasetLesson(dataset))
         return self._build().towers(lesson), lesson
 
     @cached_property

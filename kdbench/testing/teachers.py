@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 from kdbench.contracts import Teacher
-from kdbench.plugins import Plugins, installed
 from kdbench.testing.classroom import COUNT, MODALITIES, Classroom, encoded, items_of, modules_in, sealed
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
 
@@ -104,12 +103,12 @@ PROPERTIES: dict[str, Property[Classroom]] = {
 }
 
 
-def find(build: Build, waives: Waives = (), plugins: Plugins | None = None) -> list[Finding]:
-    """What holds of a teacher; `plugins` are those its lesson can build others from, the installed ones by default."""
+def find(build: Build, waives: Waives = ()) -> list[Finding]:
+    """What holds of a teacher."""
     with tempfile.TemporaryDirectory() as folder:
-        return examine(PROPERTIES, Classroom(build, Path(folder), plugins or installed()), waives)
+        return examine(PROPERTIES, Classroom(build, Path(folder)), waives)
 
 
-def check_teacher(build: Build, waives: Waives = (), plugins: Plugins | None = None) -> None:
+def check_teacher(build: Build, waives: Waives = ()) -> None:
     """Raises AssertionError that lists every property that fails."""
-    insist(find(build, waives, plugins))
+    insist(find(build, waives))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from kdbench import Encoder, KdbenchError, Lesson, Modality, Offer, Teacher, Towers, Uses, hookimpl
+from kdbench import Encoder, KdbenchError, Lesson, Modality, Offer, Teacher, Towers, Uses, build, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,7 +52,7 @@ class LabelShuffled:
         self.seed = seed
 
     def towers(self, lesson: Lesson) -> Towers:
-        towers: Towers = lesson.build("teacher", self.teacher).towers(lesson)
+        towers: Towers = build("teacher", self.teacher).towers(lesson)
         splits: tuple[Literal["train", "validation"], ...] = ("train", "validation")
         instead: dict[str, str] = {}
         for name in splits:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from kdbench import Lesson, Offer, Teacher, Towers, Uses, hookimpl
+from kdbench import Lesson, Offer, Teacher, Towers, Uses, build, hookimpl
 from kdbench_plugins.teachers.recipe import BatchSize, Count, NotNegative, Positive, Share
 from kdbench_plugins.teachers.tower import frozen_towers
 
@@ -41,7 +41,7 @@ class Trained:
 
     def towers(self, lesson: Lesson) -> Towers:
         design = json.dumps(["trained", self.student, files_in(self.student)], sort_keys=True)
-        student = lesson.fit(design, partial(lesson.build, "student", self.student), self.recipe)
+        student = lesson.fit(design, partial(build, "student", self.student), self.recipe)
         return frozen_towers(student, design)
 
 

@@ -18,7 +18,6 @@ from kdbench import Split, SplitName, Towers
 from kdbench.dataset import CachedDataset
 from kdbench.lesson import DatasetLesson
 from kdbench.params import params_model
-from kdbench.plugins import Plugins
 from kdbench.ranks import ranks, retrieval_metrics
 from kdbench_plugins.datasets.emoji import Emoji
 from kdbench_plugins.teachers.backbones import Backbones, kdbench_teachers
@@ -51,7 +50,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> CachedDataset:
 
 
 def teach(dataset: CachedDataset, **params: Any) -> Towers:
-    return Backbones(image="efficientnet_lite0", **SHORT | params).towers(DatasetLesson(dataset, Plugins()))
+    return Backbones(image="efficientnet_lite0", **SHORT | params).towers(DatasetLesson(dataset))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import cached, toy_plugins
 
-from kdbench import KdbenchError
+from kdbench import KdbenchError, build
 from kdbench.dataset import CachedDataset
 from kdbench.lesson import DatasetLesson
+from kdbench.nested import building_with
 from kdbench_plugins.teachers.label_shuffled import LabelShuffled, exchanged, kdbench_teachers
 
 SAGE = {"use": "sage", "width": 8, "seed": 3}
@@ -25,15 +27,21 @@ def dataset(tmp_path: Path) -> CachedDataset:
     return cached(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def plugins() -> Iterator[None]:
+    with building_with(toy_plugins(teachers=kdbench_teachers())):
+        yield
+
+
 def texts(dataset: CachedDataset, name: Name = "train", **params: Any) -> Any:
-    lesson = DatasetLesson(dataset, toy_plugins(teachers=kdbench_teachers()))
+    lesson = DatasetLesson(dataset)
     towers = LabelShuffled(teacher=SAGE, **params).towers(lesson)
     return np.array(lesson.encode(towers.text, name))
 
 
 def own(dataset: CachedDataset, name: Name = "train") -> Any:
-    lesson = DatasetLesson(dataset, toy_plugins())
-    return np.array(lesson.encode(lesson.build("teacher", SAGE).towers(lesson).text, name))
+    lesson = DatasetLesson(dataset)
+    return np.array(lesson.encode(build("teacher", SAGE).towers(lesson).text, name))
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=9), st.floats(0.01, 1), st.integers(0, 9))
@@ -61,8 +69,8 @@ def test_every_caption_is_embedded_as_one_of_another_concept(name: Name, dataset
 
 
 def test_images_and_scale_are_the_other_teachers(dataset: CachedDataset) -> None:
-    lesson = DatasetLesson(dataset, toy_plugins(teachers=kdbench_teachers()))
-    towers, clean = LabelShuffled(teacher=SAGE).towers(lesson), lesson.build("teacher", SAGE).towers(lesson)
+    lesson = DatasetLesson(dataset)
+    towers, clean = LabelShuffled(teacher=SAGE).towers(lesson), build("teacher", SAGE).towers(lesson)
     assert towers.image.key == clean.image.key
     assert towers.text.key != clean.text.key
     assert towers.logit_scale == clean.logit_scale
@@ -80,7 +88,7 @@ def test_the_seed_draws_the_circle(dataset: CachedDataset) -> None:
 
 
 def test_captions_it_has_not_seen_are_refused(dataset: CachedDataset) -> None:
-    lesson = DatasetLesson(dataset, toy_plugins(teachers=kdbench_teachers()))
+    lesson = DatasetLesson(dataset)
     towers = LabelShuffled(teacher=SAGE).towers(lesson)
     with pytest.raises(KdbenchError, match="'a stranger' is neither in the train nor in the validation split"):
         towers.text.encode(["a stranger"], "cpu")

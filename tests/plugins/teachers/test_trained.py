@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import torch
 from models import cached, toy_plugins
 from pydantic import ValidationError
 
-from kdbench import Uses
+from kdbench import Uses, build
 from kdbench.dataset import CachedDataset
 from kdbench.lesson import DatasetLesson
+from kdbench.nested import building_with
 from kdbench.params import nested_uses, params_model
 from kdbench_plugins.students import openclip
 from kdbench_plugins.teachers.tower import Tower
@@ -29,14 +31,20 @@ def dataset(tmp_path: Path) -> CachedDataset:
     return cached(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def plugins() -> Iterator[None]:
+    with building_with(toy_plugins(students=openclip.kdbench_students())):
+        yield
+
+
 def lesson(dataset: CachedDataset) -> DatasetLesson:
-    return DatasetLesson(dataset, toy_plugins(students=openclip.kdbench_students()))
+    return DatasetLesson(dataset)
 
 
 def test_the_student_is_trained_and_kept(dataset: CachedDataset) -> None:
     spec = {"use": "toy", "width": 6}
     towers = Trained(student=spec, **SHORT).towers(lesson(dataset))
-    fresh = lesson(dataset).build("student", spec)
+    fresh = build("student", spec)
     assert towers.image.base is not None
     assert towers.image.base.key == fresh.images.key
     assert dataset.encode(towers.image, "train").shape == (32, 6)
