@@ -59,7 +59,8 @@ class Bench:
         def report(stage: str, done: int, total: int) -> None:
             self.on_progress(Progress(run_id, stage, done, total))
 
-        return CachedDataset(build_planned("dataset", dataset), self.cache, self.device, report)
+        with building_with(self.plugins):
+            return CachedDataset(build_planned("dataset", dataset), self.cache, self.device, report)
 
 
 def record_of(spec: RunSpec, bench: Bench, status: Status, reason: str, started: str, **outcome: Any) -> Record:

@@ -1,0 +1,84 @@
+"""`rl_select` over whole runs, with teachers that were trained: one of them, or each for half the concepts, is confidently wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from models import Beads, bench, plugged, run_spec
+from torch import Tensor
+
+from kdbench import Offer, Signal
+from kdbench.records import read_series, record_path
+from kdbench.run import execute
+from kdbench_plugins.strategies.rl_policy import selection_probs
+from kdbench_plugins.strategies.rl_select import RlSelect
+from kdbench_plugins.teachers import label_shuffled, trained
+
+BEADS = {"train": 400, "validation": 40, "test": 40}
+EXPERT = {"use": "trained", "student": {"use": "toy", "width": 16}, "epochs": 40, "batch_size": 16, "lr": 0.02}
+TEACHERS = [*label_shuffled.kdbench_teachers(), *trained.kdbench_teachers()]
+
+
+class Watched(RlSelect):
+    """Remembers which captions the policy saw in each of the last steps, and with what probabilities it selected, [T, B]."""
+
+    seen: list[tuple[list[int], Tensor]] = []  # noqa: RUF012  # of the class, as the run builds its own instance
+
+    def weigh(self, signal: Signal) -> Tensor:
+        weights = super().weigh(signal)
+        if self.policy is not None:
+            probs = selection_probs(*self.policy, self.pending["features"])
+            self.seen.append((signal.batch.captions.tolist(), probs))
+        return weights
+
+
+def trained_with(team: list[dict[str, Any]], folder: Path, seed: int) -> dict[str, Any]:
+    """The series of a run with `relational_kl` alone."""
+    Watched.seen.clear()
+    where = bench(folder, teachers=TEACHERS, strategies=[Offer("watched", Watched)])
+    spec = run_spec(
+        team,
+        plugged("watched"),
+        seed,
+        dataset=plugged("beads", **BEADS),
+        objective=[plugged("relational_kl") | {"coefficient": 1.0}],
+        train={"epochs": 10, "batch_size": 32, "lr": 0.01},
+    )
+    record = execute(spec, where)
+    assert (record.status, record.reason) == ("ok", "")
+    return read_series(record_path(where.results, spec.suite, spec.run_id))
+
+
+def expert(name: str) -> dict[str, Any]:
+    return plugged(EXPERT["use"], name, **{key: value for key, value in EXPERT.items() if key != "use"})
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_label_shuffled_teacher_is_found_out(seed: int, tmp_path: Path) -> None:
+    team = [expert("good"), plugged("label_shuffled", "bad", teacher=EXPERT)]
+    report = trained_with(team, tmp_path, seed)["report"]
+    assert report["P(good)"][-1] - report["P(bad)"][-1] > 0.3
+    torch.testing.assert_close(Watched.seen[-1][1].mean(dim=1)[0].item(), report["P(good)"][-1], rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_samples_find_the_half_expert_that_knows_them(seed: int, tmp_path: Path) -> None:
+    """Each half-expert is wrong about a half of the concepts of its own; a sample counts where one of the two is right."""
+    draws = (0, 1)
+    trained_with([plugged("label_shuffled", f"half{draw}", teacher=EXPERT, share=0.5, seed=draw) for draw in draws], tmp_path, seed)
+    split = Beads(**BEADS).split("train")
+    read = [label_shuffled.exchanged(split.captions, split.caption_concepts.tolist(), 0.5, draw) for draw in draws]
+    right = torch.tensor([[instead[caption] == caption for caption in split.captions] for instead in read])
+    gaps: list[list[float]] = [[], []]
+    for captions, probs in Watched.seen[-12:]:  # the last epoch
+        for knows, (first, second) in zip(right[:, captions].T.tolist(), probs.T.tolist(), strict=True):
+            if knows == [True, False]:
+                gaps[0].append(first - second)
+            elif knows == [False, True]:
+                gaps[1].append(second - first)
+    for gap in gaps:
+        assert len(gap) > 50
+        assert sum(gap) / len(gap) > 0.3
