@@ -11,6 +11,18 @@ from typing import Any
 from kdbench import KdbenchError, nearest
 from kdbench_plugins.openclip import import_open_clip, import_timm
 
+# A student small enough to be trained on a laptop, for examples: timm's smallest ResNet beside a narrow transformer.
+SMALL: dict[str, Any] = {
+    "embed_dim": 128,
+    "vision_cfg": {
+        "timm_model_name": "test_resnet",
+        "timm_model_pretrained": False,
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+        "image_size": 48,
+    },
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 2},
+}
 REQUIRED = ("embed_dim", "vision_cfg", "text_cfg")
 BEYOND_INIT = {"custom_text"}  # read by open_clip's factory, not by its classes
 

@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, Uses, build, hookimpl
+from kdbench_plugins.students.clip_config import SMALL
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Count = Annotated[int, Field(ge=1)]
 NEEDED = ("encode_image_tokens", "encode_text_tokens")
-SMALL: dict[str, Any] = {
-    "embed_dim": 128,
-    "vision_cfg": {"timm_model_name": "test_resnet", "timm_pool": "avg", "timm_proj": "linear", "image_size": 48},
-    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 2},
-}
 BLANK = 64  # pixels of the picture that is sent through to see how wide tokens are
 
 

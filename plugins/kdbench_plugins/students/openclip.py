@@ -8,7 +8,7 @@ from typing import Any
 from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, hookimpl
 from kdbench_plugins.openclip import check_model_name, check_pretrained, import_open_clip
 from kdbench_plugins.students.clip_build import attempt, check_timm_tower, check_towers, create, named_config
-from kdbench_plugins.students.clip_config import checked_config
+from kdbench_plugins.students.clip_config import SMALL, checked_config
 from kdbench_plugins.students.readers import Resized, Tokens
 from kdbench_plugins.tokens import own_tokenizer, vocabulary
 
@@ -76,4 +76,6 @@ def check(*, model: str | None = None, config: dict[str, Any] | None = None, pre
 
 @hookimpl
 def kdbench_students() -> list[Offer[Student]]:
-    return [Offer("openclip", OpenClip, "a two-tower model of open_clip, by name or by config", check)]
+    return [
+        Offer("openclip", OpenClip, "a two-tower model of open_clip, by name or by config", check, example={"config": SMALL})
+    ]

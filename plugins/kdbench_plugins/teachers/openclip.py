@@ -132,4 +132,12 @@ def unit(features: Tensor) -> Tensor:
 
 @hookimpl
 def kdbench_teachers() -> list[Offer[Teacher]]:
-    return [Offer("openclip", OpenClip, "any model of open_clip, its weights downloaded or from a local checkpoint", check)]
+    return [
+        Offer(
+            "openclip",
+            OpenClip,
+            "any model of open_clip, its weights downloaded or from a local checkpoint",
+            check,
+            example={"model": "ViT-B-16", "pretrained": "datacomp_xl_s13b_b90k"},
+        )
+    ]

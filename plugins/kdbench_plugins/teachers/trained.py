@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from kdbench import Lesson, Offer, Teacher, Towers, Uses, build, hookimpl
+from kdbench_plugins.students.clip_config import SMALL
 from kdbench_plugins.teachers.recipe import BatchSize, Count, NotNegative, Positive, Share
 from kdbench_plugins.teachers.tower import frozen_towers
 
@@ -59,4 +60,11 @@ def files_in(spec: Any) -> list[str]:
 
 @hookimpl
 def kdbench_teachers() -> list[Offer[Teacher]]:
-    return [Offer("trained", Trained, "any student, trained beforehand without distillation")]
+    return [
+        Offer(
+            "trained",
+            Trained,
+            "any student, trained beforehand without distillation",
+            example={"student": {"use": "openclip", "config": SMALL}},
+        )
+    ]

@@ -68,7 +68,9 @@ def test_a_label_shuffled_teacher_is_found_out(seed: int, tmp_path: Path) -> Non
 def test_samples_find_the_half_expert_that_knows_them(seed: int, tmp_path: Path) -> None:
     """Each half-expert is wrong about a half of the concepts of its own; a sample counts where one of the two is right."""
     draws = (0, 1)
-    trained_with([plugged("label_shuffled", f"half{draw}", teacher=EXPERT, share=0.5, seed=draw) for draw in draws], tmp_path, seed)
+    trained_with(
+        [plugged("label_shuffled", f"half{draw}", teacher=EXPERT, share=0.5, seed=draw) for draw in draws], tmp_path, seed
+    )
     split = Beads(**BEADS).split("train")
     read = [label_shuffled.exchanged(split.captions, split.caption_concepts.tolist(), 0.5, draw) for draw in draws]
     right = torch.tensor([[instead[caption] == caption for caption in split.captions] for instead in read])
