@@ -193,6 +193,7 @@ def conform(
         list[str] | None,
         typer.Argument(metavar="[PARAMETER=VALUE]...", help="Parameters in place of the plugin's own example."),
     ] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Which one, where plugins of two kinds share a name.")] = None,
 ) -> None:
     """Try every property that a plugin of its kind should have; exit code 1 if one fails.
 
@@ -206,9 +207,14 @@ def conform(
     for param in params or []:
         apply_override(given, param, Problems(name, {}))
     failed = False
-    for kind, listed in _named(name, _plugins()):
-        typer.echo(f"{kind} {name}, from {listed.provider}")
-        for finding in examine(listed.offer, kind, given or None):
+    found = [(of, listed) for of, listed in _named(name, _plugins()) if kind in (None, of)]
+    if not found:
+        raise KdbenchError(f"--kind: no {kind} is called {name!r}")
+    if given and len(found) > 1:
+        raise KdbenchError(f"{name!r} is the name of a {' and a '.join(of for of, _ in found)}; say which with --kind")
+    for of, listed in found:
+        typer.echo(f"{of} {name}, from {listed.provider}")
+        for finding in examine(listed.offer, of, given or None):
             sign, colour = {"holds": ("✓", "green"), "fails": ("✗", "red"), "waived": ("–", "yellow")}[finding.outcome]
             typer.secho(f"  {sign} {finding.property}" + (f": {finding.detail}" if finding.detail else ""), fg=colour)
             failed |= finding.outcome == "fails"

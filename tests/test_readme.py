@@ -39,6 +39,7 @@ def test_tables_are_what_records_and_plugins_give() -> None:
     text = README.read_text(encoding="utf-8")
     assert {(match[2], match[3]) for match in BLOCK.finditer(text)} >= {
         ("leaderboard", "results/emoji"),
+        ("leaderboard", "results/strategies"),
         ("methods", "strategy"),
         ("methods", "objective"),
     }

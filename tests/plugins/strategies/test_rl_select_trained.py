@@ -1,4 +1,4 @@
-"""`rl_select` over whole runs, with teachers that were trained: one of them, or each for half the concepts, is confidently wrong."""
+"""`rl_select` over whole runs with trained teachers: one is wrong about everything, or each about a half of the concepts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kdbench_plugins.strategies.rl_policy import selection_probs
 from kdbench_plugins.strategies.rl_select import RlSelect
 from kdbench_plugins.teachers import label_shuffled, trained
 
-BEADS = {"train": 400, "validation": 40, "test": 40}
-EXPERT = {"use": "trained", "student": {"use": "toy", "width": 16}, "epochs": 40, "batch_size": 16, "lr": 0.02}
+BEADS: dict[str, Any] = {"train": 400, "validation": 40, "test": 40}
+EXPERT: dict[str, Any] = {"use": "trained", "student": {"use": "toy", "width": 16}, "epochs": 40, "batch_size": 16, "lr": 0.02}
 TEACHERS = [*label_shuffled.kdbench_teachers(), *trained.kdbench_teachers()]
 
 
