@@ -233,6 +233,7 @@ def new(
 
     for path in write_package(kind, name, folder):  # type: ignore[arg-type]
         typer.echo(path)
+    _say(f"\nNext: pip install -e {folder / f'kdbench-{name}'} && kdbench conform {name}")
 
 
 def _described(name: str, loaded: Any) -> str:

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from torch import Tensor
 
+from kdbench import Offer, Signal, Strategy, hookimpl
 from kdbench.cache import Cache, Entry
 from kdbench.check import load_suite
 from kdbench.cli import main
 from kdbench.plan import RunSpec, plan
 from kdbench.plugins import Plugins
-from kdbench.records import Record, write_record
+from kdbench.records import Record, record_path, write_record, write_series
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
@@ -172,6 +174,86 @@ def test_one_plugin_is_described(kdbench: Command) -> None:
     code, out, error = kdbench("plugins", "ammdk")
     assert (code, out) == (2, "")
     assert error == "no plugin and no kind of plugin is called 'ammdk'; did you mean 'ammkd'?\n"
+
+
+class ByPlace:
+    """Weights that depend on where a teacher stands."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        weights = signal.losses.new_ones(len(signal.teachers)).cumsum(0)
+        return weights / weights.sum()
+
+
+class Offering:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @hookimpl
+    def kdbench_strategies(self) -> list[Offer[Strategy]]:
+        return [Offer(self.name, ByPlace)]
+
+
+def test_conform(kdbench: Command) -> None:
+    code, out, err = kdbench("conform", "fixed")
+    assert (code, err) == (0, "")
+    assert out.startswith("strategy fixed, from kdbench:fixed\n  ✓ can be built\n  ✓ weights are a simplex")
+    assert "✗" not in out
+
+
+def test_conform_names_the_property_that_fails(kdbench: Command, plugins: Plugins) -> None:
+    plugins.register(Offering("by_place"), "tests:offers")
+    code, out, _ = kdbench("conform", "by_place")
+    assert code == 1
+    [failed] = [line for line in out.splitlines() if "✗" in line]
+    assert failed.startswith("  ✗ permuting teachers permutes weights: ")
+    assert "expected" in failed
+
+
+def test_conform_with_parameters(kdbench: Command, plugins: Plugins) -> None:
+    plugins.register(Offering("pebble"), "tests:offers")  # as a student is called
+    code, out, _ = kdbench("conform", "ammkd", "C=2")
+    assert code == 1
+    assert "✗ can be built" in out
+    assert kdbench("conform", "ammkd", "C=0.7")[0] == 0
+    assert kdbench("conform", "pebble", "width=3")[::2] == (
+        2,
+        "'pebble' is the name of a student and a strategy; say which with --kind\n",
+    )
+    code, out, _ = kdbench("conform", "pebble", "--kind", "strategy")
+    assert code == 1
+    assert "student" not in out
+    assert kdbench("conform", "pebble", "--kind", "teacher")[::2] == (2, "--kind: no teacher is called 'pebble'\n")
+
+
+def test_new(kdbench: Command, tmp_path: Path) -> None:
+    code, out, err = kdbench("new", "strategy", "mine", "--in", "there")
+    assert code == 0
+    assert set(out.split()) == {str(path.relative_to(tmp_path)) for path in (tmp_path / "there").rglob("*") if path.is_file()}
+    assert err == "\nNext: pip install -e there/kdbench-mine && kdbench conform mine\n"
+    assert kdbench("new", "strategy", "mine", "--in", "there")[0] == 2
+
+
+def test_inspect(kdbench: Command, spec: Spec, record: Make, tmp_path: Path) -> None:
+    made = record(spec())
+    path = record_path(tmp_path / "results", made.spec["suite"], made.run_id)
+    assert kdbench("inspect", made.run_id[:6])[0] == 2  # nothing is recorded
+    path.parent.mkdir(parents=True)
+    series = {
+        "step": [1, 2],
+        "loss": [3.0, 2.0],
+        "task": [2.0, 1.0],
+        "weights": {"a": [0.5, 0.4], "b": [0.5, 0.6]},
+        "entropy": [0.69, 0.67],
+        "cosines": {"a · b": [0.5, -0.5]},
+        "conflict": [0.0, 1.0],
+        "report": {},
+    }
+    write_record(tmp_path / "results", made.model_copy(update={"series_sha256": write_series(path, series)}))
+    code, out, err = kdbench("inspect", made.run_id[:6], "--png", "what.png")
+    assert code == 0
+    assert "Weight of each teacher" in out
+    assert err == "Drawn into what.png\n"
+    assert (tmp_path / "what.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_plugins_of_others_and_those_that_fail(distribution: Callable[[str, str], Path]) -> None:
