@@ -66,6 +66,7 @@ class Split:
     captions: Sequence[str]  # M
     image_concepts: NDArray[np.int64]  # [N]
     caption_concepts: NDArray[np.int64]  # [M]
+    sources: Sequence[str] = ()  # N where given: the file of each image, or a shard and its member, as people find it
 
 
 class Dataset(Protocol):
@@ -143,7 +144,9 @@ class Student(Protocol):
     """A small two-tower model. Its initial weights come from torch's global generator, which the core seeds.
 
     An optional method `finalize() -> StudentModule` returns what is left when the training is over, without parts that
-    served the training alone; that is what is kept and exported.
+    served the training alone; that is what is kept and exported. Another, `open_clip() -> (config, model)`, gives the
+    contents of an `open_clip_config.json`, `{"model_cfg": {…}, "preprocess_cfg": {…}}`, and open_clip's own module with the
+    present weights, where the student is such a model.
     """
 
     width: int  # d

@@ -1,0 +1,183 @@
+"""Commands over suites and their records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kdbench.cli.common import (
+    CacheRoot,
+    Format,
+    Overrides,
+    Results,
+    Suite,
+    app,
+    cache_root,
+    checked_device,
+    complain,
+    plugins_here,
+    say,
+    tracker_names,
+)
+
+if TYPE_CHECKING:
+    from kdbench.plan import RunSpec
+    from kdbench.records import Record
+    from kdbench.session import Session
+
+
+@app.command()
+def run(
+    suite: Suite,
+    overrides: Overrides = None,
+    results: Results = Path("results"),
+    cache: CacheRoot = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="cores; 1 on a GPU")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A tracker, such as tensorboard or '{use: wandb, project: mine}'; may be given again.",
+            autocompletion=tracker_names,
+        ),
+    ] = None,
+) -> None:
+    """Run what a suite lays out and is not recorded yet, then show its leaderboard.
+
+    Interrupted or killed, it goes on where it was when started again.
+    """
+    from kdbench.session import Session
+
+    specs = _plan(suite, overrides)
+    session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs)
+    for tracker in track or []:
+        session.track(tracker)
+    todo = session.pending(specs)
+    if todo:
+        _plan(suite, overrides, deep=True)  # better to fail here than after an hour of teachers
+        _carry_out(session, specs, todo)
+    else:
+        say(f"All {len(specs)} runs are recorded under {results / specs[0].suite}.")
+    records = [session.records[spec.run_id] for spec in specs if spec.run_id in session.records]
+    _show_board(records, Format.table)
+    if any(record.status in ("failed", "diverged") for record in records) or len(records) < len(specs):
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("results")) -> None:
+    """Show the grid, what is recorded already, and how long the rest will take once one run is known."""
+    from tabulate import tabulate
+
+    from kdbench.estimate import estimate
+    from kdbench.records import recorded
+
+    specs = _plan(suite, overrides)
+    known = {spec.run_id: recorded(results, spec.suite, spec.run_id) for spec in specs}
+    rows = []
+    for spec in specs:
+        record = known[spec.run_id]
+        team = " + ".join(teacher["name"] for teacher in spec.team) or "none"
+        strategy = spec.strategy["name"] if spec.strategy else "–"
+        names = [spec.dataset["name"], spec.student["name"], team, strategy, str(spec.seed)]
+        rows.append([spec.run_id, *names, record.status if record else "to do"])
+    typer.echo(tabulate(rows, headers=["run", "dataset", "student", "teachers", "strategy", "seed", "status"]))
+    typer.echo("\n" + estimate(specs, known))
+
+
+@app.command()
+def check(suite: Suite, overrides: Overrides = None) -> None:
+    """Check a suite, as far as can be told without downloading or training anything."""
+    specs = _plan(suite, overrides, deep=True)
+    typer.echo(f"{suite}: fine, {len(specs)} run{'s' if len(specs) != 1 else ''}")
+
+
+@app.command()
+def leaderboard(
+    results: Annotated[
+        list[Path] | None, typer.Argument(help="Records or folders of records.", show_default="results/")
+    ] = None,
+    style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+) -> None:
+    """Make the leaderboard from records: mean ± standard deviation over n seeds."""
+    from kdbench.errors import RecordError
+    from kdbench.records import find_records, read_record
+
+    records = []
+    for path in find_records(results or [Path("results")]):
+        try:
+            records.append(read_record(path))
+        except RecordError as error:
+            complain(f"left out: {error}")
+    _show_board(records, style)
+
+
+@app.command()
+def inspect(
+    run: Annotated[str, typer.Argument(help="A run: its id, the beginning of one, or the path of its record.")],
+    png: Annotated[Path | None, typer.Option("--png", help="Draw it into this file as well.")] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Show what a strategy did in one run: weights, losses, whether the teachers' gradients agree."""
+    from kdbench.inspection import draw, find_run, terminal
+
+    record = find_run(run, results)
+    typer.echo(terminal(record))
+    if png:
+        draw(record, png)
+        say(f"Drawn into {png}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of suite files, for editors.
+
+    With `# yaml-language-server: $schema=suite.schema.json` on a suite's first line, an editor completes and checks it.
+    """
+    from kdbench.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(plugins_here()), indent=1, ensure_ascii=False))
+
+
+def _plan(suite: Path, overrides: list[str] | None, deep: bool = False) -> list[RunSpec]:
+    from kdbench.check import load_suite
+    from kdbench.plan import plan as lay_out
+
+    return lay_out(load_suite(suite, plugins_here(), overrides, deep))
+
+
+def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> None:
+    from rich.console import Console
+
+    from kdbench.progress import ProgressDisplay
+
+    if len(todo) < len(specs):
+        say(f"{len(specs) - len(todo)} of {len(specs)} runs are recorded; {len(todo)} to do.")
+    display = ProgressDisplay(Console(stderr=True), len(todo))
+    session.plugins.register(display, "kdbench:progress")
+    try:
+        with display:
+            session.carry_out(todo)
+    except KeyboardInterrupt:
+        say("\nInterrupted. Finished runs are recorded and the others have checkpoints: the same command goes on from there.")
+        raise typer.Exit(130) from None
+    finally:
+        session.plugins.manager.unregister(display)
+    for spec in todo:
+        if session.logs.get(spec.run_id):
+            say(f"\n--- {spec.label} printed:\n{session.logs[spec.run_id]}")
+
+
+def _show_board(records: list[Record], style: Format) -> None:
+    from kdbench.leaderboard import build, render
+
+    board = build(records)
+    typer.echo(("\n" if style is Format.table else "") + render(board, style.value))
+    if style is Format.csv:  # which has no place for them
+        for note in board.notes:
+            say(note)
