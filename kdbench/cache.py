@@ -22,7 +22,7 @@ from typing import Any
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from kdbench.errors import CacheError, KdbenchWarning
+from kdbench.errors import CacheError, KdbenchError, KdbenchWarning
 
 MANIFEST = "manifest.json"
 KEY = re.compile(r"[0-9a-f]{24}")
@@ -87,17 +87,19 @@ class Cache:
         self.root = root or default_root()
         self._verified: dict[Path, Entry] = {}
 
-    def entry(self, kind: str, identity: dict[str, Any], make: Callable[[Path], None]) -> Entry:
+    def entry(self, kind: str, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool = False) -> Entry:
         """Opens the entry made from `identity`, first calling `make(folder)` to write its files if it is not there.
 
-        Whoever comes second waits for the first. A damaged entry is reported and made again.
+        Whoever comes second waits for the first. A damaged entry is reported and made again. With `resumable`, a `make`
+        that was stopped (killed, interrupted, out of disk) finds its folder next time as it left it; it must be able to
+        tell what in it is whole. After a KdbenchError nothing is left: what the user mends makes another entry.
         """
         folder = self.root / kind / digest_of(identity)[:24]
         if folder in self._verified:
             return self._verified[folder]
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            entry = self._open(folder) or self._make(folder, identity, make)
+            entry = self._open(folder) or self._make(folder, identity, make, resumable)
         self._verified[folder] = entry
         return entry
 
@@ -117,10 +119,14 @@ class Cache:
             shutil.rmtree(folder)
             return None
 
-    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None]) -> Entry:
-        partial = folder.with_name(f".partial-{folder.name}-{os.getpid()}")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()  # with the user's own permissions, so that a cache can be shared
+    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:
+        # The lock is held: a resumable entry has one maker at a time, and its folder needs no number to tell it by.
+        partial = folder.with_name(f".partial-{folder.name}" if resumable else f".partial-{folder.name}-{os.getpid()}")
+        if not resumable:
+            shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(exist_ok=resumable)  # with the user's own permissions, so that a cache can be shared
+        (partial / MANIFEST).unlink(missing_ok=True)  # of one killed on its last step
+        keep = False
         try:
             started = time.perf_counter()
             make(partial)
@@ -135,8 +141,12 @@ class Cache:
             }
             (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
             partial.rename(folder)
+        except BaseException as error:
+            keep = resumable and not isinstance(error, KdbenchError)
+            raise
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            if not keep:
+                shutil.rmtree(partial, ignore_errors=True)
         return _read_manifest(folder)
 
     def entries(self) -> Iterator[Entry | CacheError]:

@@ -15,6 +15,7 @@ from kdbench.overrides import apply_override
 from kdbench.params import checked_params, nested_uses, params_model
 from kdbench.plugins import Kind, Plugins
 from kdbench.problems import NOTHING, Problems
+from kdbench.smoke import smoked
 from kdbench.suite import Plugged, Suite, SuiteFile, Term
 from kdbench.yamlfile import Where, read
 
@@ -26,11 +27,14 @@ LISTS: dict[str, Kind] = {
 }
 
 
-def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None, deep: bool = False) -> Suite:
+def load_suite(
+    path: Path, plugins: Plugins, overrides: list[str] | None = None, deep: bool = False, smoke: bool = False
+) -> Suite:
     """Raises SuiteError with every problem found, in the order of the file.
 
     With `deep`, plugins check their parameters themselves as well, which may take seconds (torch may be imported) and
-    finds what only their own code can: a model name that does not exist, a package that is missing.
+    finds what only their own code can: a model name that does not exist, a package that is missing. With `smoke` the suite is
+    made small (see `kdbench.smoke`) before anything looks for data.
     """
     data, lines = read(path)
     if not isinstance(data, dict):
@@ -40,7 +44,7 @@ def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None,
     for override in overrides or []:
         apply_override(data, override, problems)
     _expand_shorthand(data)
-    suite = _checked(path, data, plugins, problems, deep)
+    suite = _checked(path, data, plugins, problems, deep, smoke)
     if suite is None or not _variants(data):
         problems.raise_if_any()
         assert suite is not None
@@ -48,9 +52,18 @@ def load_suite(path: Path, plugins: Plugins, overrides: list[str] | None = None,
     variants = {}
     for name, changes in _variants(data).items():
         with problems.within(("variants", name), changes):
-            variants[name] = _checked(path, _varied(data, changes), plugins, problems, deep)
+            variants[name] = _checked(path, _varied(data, changes), plugins, problems, deep, smoke)
     problems.raise_if_any()
     return suite.model_copy(update={"variants": variants})
+
+
+def plug(kind: Kind, entry: dict[str, Any], source: str, plugins: Plugins) -> Plugged:
+    """One plugin as a suite would use it, given elsewhere, say on the command line. Raises SuiteError."""
+    problems = Problems(source, {})
+    found = _plugged(kind, entry, (), plugins, problems)
+    problems.raise_if_any()
+    assert found is not None
+    return found
 
 
 def _variants(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -69,7 +82,7 @@ def _varied(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return own | merged
 
 
-def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Problems, deep: bool) -> Suite | None:
+def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Problems, deep: bool, smoke: bool) -> Suite | None:
     """The suite as far as it is right; None where something is wrong, which is then noted."""
     before = len(problems.found)
     file = _validated(data, problems)
@@ -92,12 +105,15 @@ def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Probl
         students=plugged["students"],
         teachers={name: teacher for name, teacher in teachers.items() if teacher},
         teams=file.teams,
+        references=file.references,
         strategies=plugged["strategies"],
         objective=[term for term in plugged["objective"] if isinstance(term, Term)],
         train=file.train,
         evaluate=file.evaluate,
         latency=file.latency,
     )
+    if smoke:
+        suite = smoked(suite, plugins)
     check_sizes(suite, plugins, problems)
     if deep:
         check_plugins(suite, plugins, problems)

@@ -51,6 +51,12 @@ def check_teams(file: SuiteFile, problems: Problems) -> None:
             problems.add(("teams", index), team, "an `objective:` with at least one term, for a team that teaches")
         if len(team) > 1 and not file.strategies:
             problems.add(("teams", index), team, "at least one entry in `strategies:`, for a team of two or more")
+    for index, name in enumerate(file.references):
+        if name not in file.teachers:
+            known = ", ".join(file.teachers) or "none is defined"
+            problems.add(("references", index), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
+        if file.references.index(name) < index:
+            problems.add(("references", index), name, "each teacher once")
     for index, seed in enumerate(file.seeds):
         if file.seeds.index(seed) < index:
             problems.add(("seeds", index), seed, "each seed once")

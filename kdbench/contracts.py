@@ -35,6 +35,9 @@ class Offer(Generic[T_co]):
     that leaves something open (leaderboards then say so), or another `library`'s code. `example` are parameters to show
     and to test with, needed where some have no default. `waives` names properties of the conformance kit that do not
     apply, each with the reason.
+
+    `smoke(params) -> params` serves `kdbench run --smoke`: given checked parameters, it returns others under which the
+    plugin takes the same paths, with nothing to download and next to nothing to compute. Without it they stay as they are.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Offer(Generic[T_co]):
     status: Status = ""
     example: Mapping[str, Any] = field(default_factory=dict, hash=False)
     waives: Mapping[str, str] = field(default_factory=dict, hash=False)
+    smoke: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kdbench.cache import Cache, Entry
 from kdbench.contracts import Dataset, Encoder, Split, SplitName
+from kdbench.decode import DONE, decode_images, other_files
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 FORMAT = 1
@@ -25,28 +26,33 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 class CachedDataset:
-    """Wraps a plugin's dataset. `seconds` adds up what making the entries it opened has taken, by cache folder."""
+    """Wraps a plugin's dataset. `seconds` adds up what making the entries it opened has taken, by cache folder.
 
-    def __init__(self, dataset: Dataset, cache: Cache, device: str = "cpu", report: Report = silent) -> None:
+    Images are decoded by `jobs` threads. Decoding that is stopped, even killed, goes on where it was.
+    """
+
+    def __init__(self, dataset: Dataset, cache: Cache, device: str = "cpu", report: Report = silent, jobs: int = 1) -> None:
         self.source = dataset
         self.cache = cache
         self.device = device
         self.report = report
+        self.jobs = jobs
         self.seconds: dict[Path, float] = {}
 
     @cached_property
-    def _decoded(self) -> Entry:
+    def decoded(self) -> Entry:
+        """The cache entry of all images, captions and concepts."""
         identity = {"format": FORMAT, "fingerprint": self.source.fingerprint, "size": self.source.size}
-        return self.cache.entry("datasets", identity, self._decode)
+        return self.cache.entry("datasets", identity, self._decode, resumable=True)
 
     @property
     def digest(self) -> str:
         """A hash of all pixels, captions and concepts."""
-        return self._decoded.digest
+        return self.decoded.digest
 
     def split(self, name: SplitName) -> Split:
         """The split with its images as one memory map [N, size, size, 3]."""
-        folder = self._decoded.folder
+        folder = self.decoded.folder
         texts = json.loads((folder / f"{name}.captions.json").read_text(encoding="utf-8"))
         return Split(
             images=np.load(folder / f"{name}.images.npy", mmap_mode="r"),
@@ -93,17 +99,14 @@ class CachedDataset:
             out.flush()
 
     def _decode(self, folder: Path) -> None:
-        size = self.source.size
         for name in SPLITS:
             split = self.source.split(name)
-            shape = (len(split.images), size, size, 3)
-            images = np.lib.format.open_memmap(folder / f"{name}.images.npy", "w+", np.uint8, shape)
-            for index in range(len(split.images)):
-                images[index] = split.images[index]
-                if index % CHUNK == 0:
-                    self.report(f"decode {name} images", index, len(split.images))
-            images.flush()
-            np.save(folder / f"{name}.image_concepts.npy", split.image_concepts)
-            np.save(folder / f"{name}.caption_concepts.npy", split.caption_concepts)
-            captions = json.dumps(list(split.captions), ensure_ascii=False)
-            (folder / f"{name}.captions.json").write_text(captions, encoding="utf-8")
+
+            def told(done: int, total: int, name: SplitName = name) -> None:
+                self.report(f"decode {name} images", done, total)
+
+            decode_images(split, self.source.size, folder / f"{name}.images.npy", told, self.jobs)
+            for file, content in other_files(split, name).items():
+                (folder / file).write_bytes(content)
+        for listed in folder.glob(f"*{DONE}"):
+            listed.unlink()

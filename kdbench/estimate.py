@@ -19,7 +19,7 @@ def estimate(specs: list[RunSpec], known: dict[str, Record | None]) -> str:
     per_epoch: dict[str, list[float]] = {}
     for spec in specs:
         record = known[spec.run_id]
-        if record and record.status == "ok":
+        if record and record.status == "ok" and spec.train:
             seconds = record.timings["train"] + record.timings["evaluate"]
             per_epoch.setdefault(_workload(spec), []).append(seconds / spec.train["epochs"])
     times = [_seconds(spec, per_epoch) for spec in todo]
@@ -33,9 +33,11 @@ def estimate(specs: list[RunSpec], known: dict[str, Record | None]) -> str:
 
 
 def _workload(spec: RunSpec) -> str:
-    return json.dumps([spec.dataset, spec.student, spec.train["batch_size"]], sort_keys=True)
+    return json.dumps([spec.dataset, spec.student, spec.train.get("batch_size")], sort_keys=True)
 
 
 def _seconds(spec: RunSpec, per_epoch: dict[str, list[float]]) -> float | None:
+    if not spec.train:
+        return 0.0  # a reference is ranked only; its encoding is that of a teacher
     seen = per_epoch.get(_workload(spec))
     return statistics.fmean(seen) * spec.train["epochs"] if seen else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 from kdbench.cache import digest_of
 from kdbench.suite import Plugged, Suite
@@ -33,6 +33,8 @@ class RunSpec:
     seed: int
     version: int = SPEC_VERSION
     variant: str = ""  # of the suite
+    role: Literal["", "reference"] = ""  # a reference is ranked as it is, without training: `student` is then a teacher
+    smoke: bool = False  # a trial of the machinery, never published
 
     @cached_property
     def run_id(self) -> str:
@@ -47,6 +49,8 @@ class RunSpec:
     @property
     def label(self) -> str:
         """How a person recognises the run."""
+        if self.role == "reference":
+            return f"{self.student['name']} · as it is"
         team = "+".join(teacher["name"] for teacher in self.team) or "no teacher"
         parts = [
             *([self.variant] if self.variant else []),
@@ -64,7 +68,28 @@ class RunSpec:
 def plan(suite: Suite) -> list[RunSpec]:
     """All runs, seeds outermost: an interrupted suite has compared everything on the seeds it finished."""
     variants = suite.variants or {"": suite}
-    return [run for seed in suite.seeds for name, variant in variants.items() for run in _grid(variant, name, seed)]
+    trained = [run for seed in suite.seeds for name, variant in variants.items() for run in _grid(variant, name, seed)]
+    return [*_references(suite), *trained]
+
+
+def _references(suite: Suite) -> list[RunSpec]:
+    """One run each: nothing about them is drawn."""
+    return [
+        RunSpec(
+            suite=suite.name,
+            dataset=dataset.model_dump(),
+            student=suite.teachers[name].model_dump(),
+            team=[],
+            strategy=None,
+            objective=[],
+            train={},
+            evaluate=suite.evaluate.model_dump(),
+            seed=0,
+            role="reference",
+            smoke=suite.smoke,
+        )
+        for dataset, name in product(suite.datasets, suite.references)
+    ]
 
 
 def _grid(suite: Suite, variant: str, seed: int) -> list[RunSpec]:
@@ -86,6 +111,7 @@ def _grid(suite: Suite, variant: str, seed: int) -> list[RunSpec]:
                 evaluate=suite.evaluate.model_dump(),
                 seed=seed,
                 variant=variant,
+                smoke=suite.smoke,
             )
             for strategy in strategies
         ]
@@ -94,6 +120,6 @@ def _grid(suite: Suite, variant: str, seed: int) -> list[RunSpec]:
 
 def _id(spec: dict[str, Any]) -> str:
     train = {key: value for key, value in spec["train"].items() if key not in OPERATIONAL}
-    # A suite without variants says nothing of them.
-    known = {key: value for key, value in spec.items() if value or key != "variant"}
+    # What a run does not have is not part of it: ids stay as they were before there were variants, references, smoke.
+    known = {key: value for key, value in spec.items() if value or key not in ("variant", "role", "smoke")}
     return digest_of({**known, "train": train})[:12]

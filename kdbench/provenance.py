@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from kdbench.errors import KdbenchError
+
 PACKAGES = ("kdbench", "torch", "open_clip_torch", "timm", "numpy")
 
 
@@ -47,6 +49,17 @@ def host() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count(),
     }
+
+
+def resolved_device(device: str) -> str:
+    """What `auto` means on this machine; any other device as it is."""
+    if device != "auto":
+        return device
+    try:
+        import torch
+    except ImportError as error:
+        raise KdbenchError(f"torch cannot be imported ({error}); reinstall it with pip install torch") from error
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def device_name(device: str) -> str:

@@ -24,7 +24,9 @@ from kdbench.nested import build_planned, building_with
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
 from kdbench.provenance import device_name, host, source, versions
+from kdbench.ranks import Ranks
 from kdbench.records import DONE, Record, Status, record_path, write_ranks, write_record, write_series
+from kdbench.reference import rank_teacher
 from kdbench.series import digest, published
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Team
@@ -48,7 +50,10 @@ class Bench:
 
     def reconstructions(self, spec: RunSpec) -> list[str]:
         """Labels of the parts of a run whose sources leave something open, as their plugins say."""
-        parts = [("student", spec.student), *(("objective", term) for term in spec.objective)]
+        parts = [
+            ("teacher" if spec.role == "reference" else "student", spec.student),
+            *(("objective", term) for term in spec.objective),
+        ]
         parts += [("teacher", teacher) for teacher in spec.team] + ([("strategy", spec.strategy)] if spec.strategy else [])
         offers = [(part["name"], self.plugins.offers(kind).get(part["use"])) for kind, part in parts]  # type: ignore[arg-type]
         return [name for name, listed in offers if listed and listed.offer.status == "reconstruction"]
@@ -122,6 +127,8 @@ def prepare(dataset: dict[str, Any], teacher: dict[str, Any], bench: Bench, task
 
 def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
     dataset = bench.open(spec.dataset, spec.run_id)
+    if spec.role == "reference":
+        return _as_it_is(spec, bench, dataset)
     settings, evaluate = Train(**spec.train), Evaluate(**spec.evaluate)
     voices = [hear(teacher, dataset) for teacher in spec.team]
     teacher_seconds = sum(dataset.seconds.values())
@@ -156,29 +163,46 @@ def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
     ranks = rank_split(student, test, evaluate.batch_size, bench.device)
     evaluate_seconds = time.perf_counter() - started
     path = record_path(bench.results, spec.suite, spec.run_id)
-    ranks_sha256 = write_ranks(path, ranks)
-    _keep_weights(student, spec, ranks_sha256, bench)
-    return {
-        "metrics": ranks.metrics(evaluate.recall_at),
+    ranked = _ranked(spec, bench, dataset, ranks)
+    _keep_weights(student, spec, ranked["ranks_sha256"], bench)
+    return ranked | {
         "validation": trained.validation,
         "best_epoch": trained.best_epoch,
         "steps": trained.steps,
         "weights": trained.weights,
         "dynamics": digest(trained.series),
         "series_sha256": write_series(path, published(trained.series)),
-        "sizes": {
-            "images": len(test.images),
-            "captions": len(test.texts),
-            "concepts": len(set(test.image_concepts.tolist())),
-        },
-        "dataset_digest": dataset.digest,
-        "licence": dataset.source.licence,
-        "ranks_sha256": ranks_sha256,
         "timings": {
             "teacher": round(teacher_seconds, 3),
             "train": round(trained.seconds, 3),
             "evaluate": round(evaluate_seconds, 3),
         },
+    }
+
+
+def _as_it_is(spec: RunSpec, bench: Bench, dataset: CachedDataset) -> dict[str, Any]:
+    """A reference: a teacher's own ranks, without any training of ours."""
+    started = time.perf_counter()
+    ranked = _ranked(spec, bench, dataset, rank_teacher(spec.student, dataset))
+    teacher_seconds = sum(dataset.seconds.values())
+    evaluate_seconds = max(0.0, time.perf_counter() - started - teacher_seconds)
+    timings = {"teacher": round(teacher_seconds, 3), "train": 0.0, "evaluate": round(evaluate_seconds, 3)}
+    return ranked | {"timings": timings}
+
+
+def _ranked(spec: RunSpec, bench: Bench, dataset: CachedDataset, ranks: Ranks) -> dict[str, Any]:
+    """Writes the ranks of the test split; what a record says of them."""
+    test = dataset.split("test")
+    return {
+        "metrics": ranks.metrics(Evaluate(**spec.evaluate).recall_at),
+        "sizes": {
+            "images": len(test.images),
+            "captions": len(test.captions),
+            "concepts": len(set(test.image_concepts.tolist())),
+        },
+        "dataset_digest": dataset.digest,
+        "licence": dataset.source.licence,
+        "ranks_sha256": write_ranks(record_path(bench.results, spec.suite, spec.run_id), ranks),
     }
 
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from kdbench.check import plug
 from kdbench.contracts import Progress
 from kdbench.engines.local import LocalEngine, default_jobs
 from kdbench.errors import KdbenchError, KdbenchWarning
-from kdbench.params import construct, params_model
+from kdbench.params import construct
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
-from kdbench.problems import Problems
 from kdbench.records import DONE, Record, recorded
 from kdbench.yamlfile import parse_scalar
 
@@ -34,21 +32,14 @@ class Session:
 
     def track(self, text: str) -> None:
         """Adds a tracker: its name, or a spec in YAML such as `{use: wandb, project: mine}`. Raises KdbenchError."""
-        spec = parse_scalar(text, "--track")
-        params = {"use": spec} if isinstance(spec, str) else spec
+        given = parse_scalar(text, "--track")
+        params = {"use": given} if isinstance(given, str) else given
         if not isinstance(params, dict) or not isinstance(params.get("use"), str):
             raise KdbenchError(f"--track: found {text!r}, expected a tracker's name or a map such as {{use: NAME, …}}")
-        use = params.pop("use")
-        offer = self.plugins.find("tracker", use).offer
-        try:
-            tracker = construct(offer, params)
-        except ValidationError as error:
-            problems = Problems("--track", {})
-            problems.add_validation((use,), error, params, params_model(offer).model_fields)
-            problems.raise_if_any()
-        else:
-            count = len(self.plugins.manager.list_name_plugin())
-            self.plugins.register(tracker, f"--track {use} ({count})")  # the same tracker may serve twice
+        spec = plug("tracker", params, "--track", self.plugins)
+        tracker = construct(self.plugins.find("tracker", spec.use).offer, spec.params)
+        count = len(self.plugins.manager.list_name_plugin())
+        self.plugins.register(tracker, f"--track {spec.use} ({count})")  # the same tracker may serve twice
 
     def pending(self, specs: list[RunSpec]) -> list[RunSpec]:
         """The runs still to be done; records of the others are taken in. Failed and skipped runs are tried again."""

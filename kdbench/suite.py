@@ -88,6 +88,9 @@ class SuiteFile(Block):
     teams: Annotated[list[list[str]], Field(min_length=1)] = Field(
         default=[[]], description="Lists of teacher names; [] is no distillation. Fewer than two take no strategy."
     )
+    references: list[str] = Field(
+        default=[], description="Teachers that are ranked themselves, as they are: rows of their own."
+    )
     strategies: list[StrategyEntry] = []
     objective: list[TermEntry] = []
     train: Train = Train()
@@ -124,9 +127,11 @@ class Suite(Block):
     students: list[Plugged]
     teachers: dict[str, Plugged]
     teams: list[list[str]]
+    references: list[str]
     strategies: list[Plugged]
     objective: list[Term]
     train: Train
     evaluate: Evaluate
     latency: Latency
+    smoke: bool = False
     variants: dict[str, Suite] = {}  # if there are any, they are what is run

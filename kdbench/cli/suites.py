@@ -46,6 +46,9 @@ def run(
             autocompletion=tracker_names,
         ),
     ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="The same suite with shrunken models and data, to see that all of it works.")
+    ] = False,
 ) -> None:
     """Run what a suite lays out and is not recorded yet, then show its leaderboard.
 
@@ -53,18 +56,18 @@ def run(
     """
     from kdbench.session import Session
 
-    specs = _plan(suite, overrides)
+    specs = _plan(suite, overrides, smoke=smoke)
     session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs)
     for tracker in track or []:
         session.track(tracker)
     todo = session.pending(specs)
     if todo:
-        _plan(suite, overrides, deep=True)  # better to fail here than after an hour of teachers
+        _plan(suite, overrides, deep=True, smoke=smoke)  # better to fail here than after an hour of teachers
         _carry_out(session, specs, todo)
     else:
         say(f"All {len(specs)} runs are recorded under {results / specs[0].suite}.")
     records = [session.records[spec.run_id] for spec in specs if spec.run_id in session.records]
-    _show_board(records, Format.table)
+    _show_board(records, Format.table, smoke)
     if any(record.status in ("failed", "diverged") for record in records) or len(records) < len(specs):
         raise typer.Exit(1)
 
@@ -82,7 +85,7 @@ def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("res
     rows = []
     for spec in specs:
         record = known[spec.run_id]
-        team = " + ".join(teacher["name"] for teacher in spec.team) or "none"
+        team = " + ".join(teacher["name"] for teacher in spec.team) or ("as it is" if spec.role else "none")
         strategy = spec.strategy["name"] if spec.strategy else "–"
         names = [spec.dataset["name"], spec.student["name"], team, strategy, str(spec.seed)]
         rows.append([spec.run_id, *names, record.status if record else "to do"])
@@ -144,11 +147,11 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(plugins_here()), indent=1, ensure_ascii=False))
 
 
-def _plan(suite: Path, overrides: list[str] | None, deep: bool = False) -> list[RunSpec]:
+def _plan(suite: Path, overrides: list[str] | None, deep: bool = False, smoke: bool = False) -> list[RunSpec]:
     from kdbench.check import load_suite
     from kdbench.plan import plan as lay_out
 
-    return lay_out(load_suite(suite, plugins_here(), overrides, deep))
+    return lay_out(load_suite(suite, plugins_here(), overrides, deep, smoke))
 
 
 def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> None:
@@ -173,10 +176,10 @@ def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> N
             say(f"\n--- {spec.label} printed:\n{session.logs[spec.run_id]}")
 
 
-def _show_board(records: list[Record], style: Format) -> None:
+def _show_board(records: list[Record], style: Format, smoke: bool = False) -> None:
     from kdbench.leaderboard import build, render
 
-    board = build(records)
+    board = build(records, smoke)
     typer.echo(("\n" if style is Format.table else "") + render(board, style.value))
     if style is Format.csv:  # which has no place for them
         for note in board.notes:

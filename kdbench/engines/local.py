@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from kdbench.errors import KdbenchError
 from kdbench.plan import RunSpec
+from kdbench.provenance import resolved_device
 
 Event = dict[str, Any]
 
@@ -165,10 +165,4 @@ def _preparations(specs: list[RunSpec]) -> list[dict[str, Any]]:
 
 def default_jobs(device: str) -> int:
     """As many processes as cores on the CPU, one on a GPU."""
-    if device == "auto":
-        try:
-            import torch
-        except ImportError as error:
-            raise KdbenchError(f"torch cannot be imported ({error}); reinstall it with pip install torch") from error
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return (os.cpu_count() or 1) if device == "cpu" else 1
+    return (os.cpu_count() or 1) if resolved_device(device) == "cpu" else 1

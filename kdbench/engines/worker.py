@@ -45,15 +45,14 @@ class _Worker:
 
         from kdbench.cache import Cache
         from kdbench.plugins import installed
+        from kdbench.provenance import resolved_device
         from kdbench.run import Bench
 
         torch.set_num_threads(1)
         self.out = out
         self._last = 0.0
         warnings.showwarning = self._warn
-        device = settings["device"]
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = resolved_device(settings["device"])
         self.bench = Bench(
             plugins=installed(),
             cache=Cache(Path(settings["cache"])),

@@ -60,52 +60,64 @@ class Board:
     notes: list[str]
 
 
-def build(records: Iterable[Record]) -> Board:
-    """Best RSUM first. Rows join a table only where dataset digest, protocol and sample budget agree."""
+def build(records: Iterable[Record], smoke: bool = False) -> Board:
+    """Best RSUM first. Rows join a table only where dataset digest, protocol and sample budget agree.
+
+    References, ranked without training, join every table of their dataset and protocol. Smoke runs are left out unless
+    asked for.
+    """
     groups: dict[str, list[Record]] = defaultdict(list)
-    notes = []
+    references: dict[str, list[Record]] = defaultdict(list)
+    notes: list[str] = []
+    trials = 0
     seen: set[str] = set()
     for record in records:
         if record.run_id in seen:
             notes.append(f"{record.label}: left out, its run {record.run_id} is there already")
             continue
         seen.add(record.run_id)
-        if record.status == "ok":
-            groups[_comparable(record)].append(record)
-        else:
+        if record.spec.get("smoke") and not smoke:
+            trials += 1
+        elif record.status != "ok":
             notes.append(f"{record.label}: {record.status}: {record.reason}")
-    tables = [_table(group) for _, group in sorted(groups.items())]
+        elif record.spec.get("role") == "reference":
+            references[_protocol(record)].append(record)
+        else:
+            groups[_comparable(record)].append(record)
+    if trials:
+        notes.append(f"{trials} rows of smoke runs left out: they show that things work, not how well")
+    for protocol, alone in references.items():
+        if not any(_protocol(group[0]) == protocol for group in groups.values()):
+            groups[protocol] = list(alone)
+    tables = [_table(group, references[_protocol(group[0])]) for _, group in sorted(groups.items())]
     if len(tables) > 1:
         notes.append(f"{len(tables)} tables, because rows with another dataset, protocol or sample budget do not compare")
     return Board(tables, notes)
 
 
+def _protocol(record: Record) -> str:
+    return json.dumps([record.spec["dataset"]["name"], record.dataset_digest, record.spec["evaluate"]["recall_at"]])
+
+
 def _comparable(record: Record) -> str:
     train = record.spec["train"]
-    return json.dumps(
-        [
-            record.spec["dataset"]["name"],
-            record.dataset_digest,
-            record.spec["evaluate"]["recall_at"],
-            train["epochs"],
-            train["batch_size"],
-            record.steps,
-        ]
-    )
+    return _protocol(record) + json.dumps([train["epochs"], train["batch_size"], record.steps])
 
 
-def _table(records: list[Record]) -> Table:
+def _table(records: list[Record], references: list[Record]) -> Table:
     cells: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
+    for record in {record.run_id: record for record in [*records, *references]}.values():
         cells[record.cell_id].append(record)
     first = records[0]
     train = first.spec["train"]
+    trained = f"{train['epochs']} epochs, {first.steps} steps of {train['batch_size']} pairs" if train else "no training"
+    trial = "SMOKE, not publishable: " if first.spec.get("smoke") else ""
     return Table(
         dataset=first.spec["dataset"]["name"],
         digest=first.dataset_digest or "",
         sizes=first.sizes,
         recall_at=first.spec["evaluate"]["recall_at"],
-        budget=f"{train['epochs']} epochs, {first.steps} steps of {train['batch_size']} pairs",
+        budget=trial + trained,
         rows=sorted((_row(cell) for cell in cells.values()), key=lambda row: -row.values["rsum"].mean),
     )
 
@@ -115,7 +127,7 @@ def _row(records: list[Record]) -> Row:
     return Row(
         variant=spec.get("variant", ""),
         student=spec["student"]["name"],
-        teachers=" + ".join(teacher["name"] for teacher in spec["team"]) or "none",
+        teachers="as it is" if spec.get("role") == "reference" else " + ".join(t["name"] for t in spec["team"]) or "none",
         strategy=spec["strategy"]["name"] if spec["strategy"] else "–",
         reconstructions=sorted({label for record in records for label in record.reconstructions}),
         seeds=len(records),

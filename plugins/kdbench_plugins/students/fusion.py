@@ -59,6 +59,17 @@ class Fusion:
         module: StudentModule = finalize() if finalize else self.student.module
         return module
 
+    def open_clip(self) -> tuple[dict[str, Any], Any]:
+        """The student's own. Raises KdbenchError where it is no model of open_clip."""
+        give: Any = getattr(self.student, "open_clip", None)
+        if give is None:
+            raise KdbenchError(
+                f"student fusion: the student in it, {type(self.student).__name__}, is no model of open_clip; expected one "
+                "such as openclip"
+            )
+        config, clip = give()
+        return config, clip
+
 
 def token_widths(student: Student, name: str) -> tuple[int, int]:
     """Of images and texts, found by sending a blank picture and a short caption through. Draws nothing.

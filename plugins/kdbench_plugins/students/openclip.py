@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, hookimpl
 from kdbench_plugins.openclip import check_model_name, check_pretrained, import_open_clip
+from kdbench_plugins.shrink import config_of, shrunken
 from kdbench_plugins.students.clip_build import attempt, check_timm_tower, check_towers, create, named_config
 from kdbench_plugins.students.clip_config import SMALL, checked_config
 from kdbench_plugins.students.readers import Resized, Tokens
@@ -38,6 +40,21 @@ class OpenClip:
         self.images: Encoder = Resized(height, width, preprocess["interpolation"])
         self.texts: Encoder = Tokens(tokenizer)
         self.module: StudentModule = ClipModule(clip, preprocess["mean"], preprocess["std"])
+
+    def open_clip(self) -> tuple[dict[str, Any], Any]:
+        """The contents of an open_clip_config.json and open_clip's own model, with its present weights.
+
+        Its preprocessing gives the very pixels that `images` does: both resize to height x width with Pillow.
+        """
+        clip = cast(Any, self.module).clip
+        own = import_open_clip().get_model_preprocess_cfg(clip)
+        preprocess = {
+            "mean": list(own["mean"]),
+            "std": list(own["std"]),
+            "interpolation": cast(Resized, self.images).interpolation,
+            "resize_mode": "squash",
+        }
+        return {"model_cfg": deepcopy(self.config), "preprocess_cfg": preprocess}, clip
 
 
 def check_vocabulary(text: dict[str, Any], tokenizer: Any) -> None:
@@ -74,8 +91,20 @@ def check(*, model: str | None = None, config: dict[str, Any] | None = None, pre
             check_vocabulary(own["text_cfg"], own_tokenizer(own))
 
 
+def smoke(params: dict[str, Any]) -> dict[str, Any]:
+    """The same family with a layer or two, from scratch."""
+    return {"model": None, "config": shrunken(params["config"] or config_of(params["model"])), "pretrained": None}
+
+
 @hookimpl
 def kdbench_students() -> list[Offer[Student]]:
     return [
-        Offer("openclip", OpenClip, "a two-tower model of open_clip, by name or by config", check, example={"config": SMALL})
+        Offer(
+            "openclip",
+            OpenClip,
+            "a two-tower model of open_clip, by name or by config",
+            check,
+            example={"config": SMALL},
+            smoke=smoke,
+        )
     ]

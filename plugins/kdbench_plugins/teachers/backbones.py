@@ -105,5 +105,6 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             "a pre-trained image and a text backbone, joined by trained projections",
             check,
             example={"image": "efficientnet_lite0"},
+            smoke=lambda params: params | {"epochs": 1, "resolution": 32},
         )
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kdbench import Encoder, KdbenchError, Lesson, Modality, Offer, Teacher, Towers, hookimpl
 from kdbench_plugins.openclip import SCHEMAS, brief, check_model_name, check_pretrained, hushed, import_open_clip
+from kdbench_plugins.shrink import shrunken_checkpoint
 from kdbench_plugins.teachers.tower import settled, state_digest
 from kdbench_plugins.tokens import identity_of, own_tokenizer
 
@@ -65,6 +66,11 @@ def check(*, model: str, pretrained: str = "", precision: Literal["fp32", "bf16"
     check_model_name(model)
     if pretrained:
         check_pretrained(model, pretrained)
+
+
+def smoke(params: dict[str, Any]) -> dict[str, Any]:
+    """The same model with a layer or two and weights of chance, from a folder."""
+    return params | {"model": f"local-dir:{shrunken_checkpoint(params['model'], params['pretrained'])}", "pretrained": ""}
 
 
 def _need_weights(model: str, pretrained: str) -> None:
@@ -139,5 +145,6 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             "any model of open_clip, its weights downloaded or from a local checkpoint",
             check,
             example={"model": "ViT-B-16", "pretrained": "datacomp_xl_s13b_b90k"},
+            smoke=smoke,
         )
     ]

@@ -65,6 +65,7 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             "trained",
             Trained,
             "any student, trained beforehand without distillation",
+            smoke=lambda params: params | {"epochs": 1},
             example={"student": {"use": "openclip", "config": SMALL}},
         )
     ]

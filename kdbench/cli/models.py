@@ -1,0 +1,80 @@
+"""Commands over models: one that is published, or one that a run has trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kdbench.cli.common import CacheRoot, app, cache_root, checked_device, plugins_here, say
+from kdbench.errors import KdbenchError
+
+MODEL = "openclip"  # the kind of teacher that a bare model name is
+
+
+def _datasets(incomplete: str) -> list[str]:
+    return [name for name in plugins_here().offers("dataset") if name.startswith(incomplete)]
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="A name of open_clip, hf-hub:… or local-dir:…, or a teacher as a suite has it: '{use: …}'.")
+    ],
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="The name of a dataset.", autocompletion=_datasets)],
+    params: Annotated[
+        list[str] | None, typer.Argument(metavar="[PARAMETER=VALUE]...", help="Parameters of the dataset, such as root=DIR.")
+    ] = None,
+    pretrained: Annotated[str, typer.Option(help="A tag of open_clip or a checkpoint file.")] = "",
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    recall_at: Annotated[str, typer.Option(help="The K of R@K.")] = "1,5,10",
+    out: Annotated[Path | None, typer.Option("--out", help="Write CLIP_benchmark's JSON into this file.")] = None,
+    cache: CacheRoot = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Rank a published model, or any teacher, on a dataset as it is, without training.
+
+    The metrics have CLIP_benchmark's names; with --out, its `build` reads the file.
+    """
+    from kdbench.check import plug
+    from kdbench.interchange import clip_benchmark_result
+    from kdbench.overrides import apply_override
+    from kdbench.problems import Problems
+    from kdbench.yamlfile import parse_scalar
+
+    if split not in ("test", "validation"):
+        raise KdbenchError(f"--split: found {split!r}, expected test or validation")
+    given: dict[str, Any] = {}
+    for param in params or []:
+        apply_override(given, param, Problems(dataset, {}))
+    teacher = parse_scalar(model, "MODEL") if model.lstrip().startswith("{") else {"use": MODEL, "model": model}
+    if pretrained:
+        teacher["pretrained"] = pretrained
+    loaded = plugins_here()
+    data = plug("dataset", {**given, "use": dataset}, "--dataset", loaded).model_dump()
+    ranked = plug("teacher", teacher, "MODEL", loaded).model_dump()
+    try:
+        ks = [int(k) for k in recall_at.split(",")]
+    except ValueError:
+        raise KdbenchError(f"--recall-at: found {recall_at!r}, expected whole numbers such as 1,5,10") from None
+
+    from kdbench.cache import Cache
+    from kdbench.dataset import CachedDataset
+    from kdbench.nested import build_planned, building_with
+    from kdbench.provenance import resolved_device
+    from kdbench.reference import rank_teacher
+
+    with building_with(loaded):
+        on = resolved_device(checked_device(device))
+        opened = CachedDataset(build_planned("dataset", data), Cache(cache_root(cache)), on)
+        metrics = rank_teacher(ranked, opened, "test" if split == "test" else "validation").metrics(ks)
+    name, tag = str(teacher.get("model", teacher["use"])), str(teacher.get("pretrained", ""))
+    result = clip_benchmark_result(dataset, name, tag, metrics)
+    for metric, value in metrics.items():
+        typer.echo(f"{metric:<28} {value:.4f}" if "@" in metric else f"{metric:<28} {value:.2f}")
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        say(f"Written to {out}")

@@ -1,0 +1,162 @@
+"""Looks at a dataset before it is used: counts, damaged images, and the digest; and decodes it ahead of runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.cache import Cache, Entry, digest_of
+from kdbench.contracts import Dataset, Split, SplitName
+from kdbench.dataset import SPLITS, CachedDataset, Report, silent
+from kdbench.decode import image_header, other_files
+from kdbench.errors import KdbenchError
+
+CHUNK = 16  # images a thread decodes at a time
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much there is of a split."""
+
+    images: int
+    captions: int
+    concepts: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An image that cannot be used. `source` is where it lies, empty where the dataset does not say."""
+
+    split: SplitName
+    index: int
+    source: str
+    error: str
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What `check` found. `digest` is that of the runs' records, and there is none while there are problems.
+
+    `differences` tell where counts are not those that the dataset's source states. `duplicates` are pairs of places, in two
+    splits, of images with the very same pixels: no problem of the files, but one of the test.
+    """
+
+    counts: dict[SplitName, Counts]
+    problems: list[Problem] = field(default_factory=list)
+    digest: str | None = None
+    differences: list[str] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+
+
+def check(dataset: Dataset, report: Report | None = None, jobs: int | None = None) -> DataReport:
+    """Decodes every image in `jobs` threads (one for each core by default), whatever becomes of the others; keeps nothing.
+
+    Raises KdbenchError where a split cannot even be listed. `report` is told stage, done and total.
+    """
+    told = report or silent
+    counts: dict[SplitName, Counts] = {}
+    problems: list[Problem] = []
+    files: dict[str, str] = {}
+    seen: dict[bytes, tuple[SplitName, str]] = {}
+    duplicates: list[tuple[str, str]] = []
+    for name in SPLITS:
+        split = dataset.split(name)
+        concepts = {*split.image_concepts.tolist(), *split.caption_concepts.tolist()}
+        counts[name] = Counts(len(split.images), len(split.captions), len(concepts))
+        whole = hashlib.sha256(image_header(len(split.images), dataset.size))
+        told(f"check {name} images", 0, len(split.images))
+        for index, found in enumerate(_decoded(split, dataset.size, jobs or os.cpu_count() or 1)):
+            place = split.sources[index] if split.sources else f"{name} image {index}"
+            if isinstance(found, str):
+                problems.append(Problem(name, index, split.sources[index] if split.sources else "", found))
+            else:
+                whole.update(found.data)
+                other, first = seen.setdefault(hashlib.blake2b(found.data, digest_size=16).digest(), (name, place))
+                if other != name:
+                    duplicates.append((first, place))
+            if (index + 1) % CHUNK == 0 or index + 1 == len(split.images):
+                told(f"check {name} images", index + 1, len(split.images))
+        files[f"{name}.images.npy"] = whole.hexdigest()
+        files |= {file: hashlib.sha256(content).hexdigest() for file, content in other_files(split, name).items()}
+    digest = None if problems else digest_of(files)
+    return DataReport(counts, problems, digest, list(_differences(dataset, counts)), duplicates)
+
+
+def prepare(dataset: Dataset, cache: Cache, jobs: int | None = None, report: Report | None = None) -> Entry:
+    """Decodes a dataset into the cache, in `jobs` threads (one for each core by default), and returns its entry.
+
+    A run finds what it would have made itself, to the bit. Stopped and called again, it goes on after the last images done.
+    """
+    return CachedDataset(dataset, cache, report=report or silent, jobs=jobs or os.cpu_count() or 1).decoded
+
+
+def write_quarantine(path: Path, problems: Iterable[Problem]) -> int:
+    """Adds the sources of problems to a file, one a line, and returns how many were not there yet.
+
+    What the file has stays in it: a dataset that is given it shows only what came after. Raises KdbenchError for a problem
+    without a source.
+    """
+    sources = []
+    for problem in problems:
+        if not problem.source:
+            where = f"image {problem.index} of the split {problem.split}"
+            raise KdbenchError(f"{where}: its dataset does not say where it lies (Split.sources), so it cannot be left out")
+        sources.append(problem.source)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    known = {line.strip() for line in text.splitlines()}
+    new = [source for source in dict.fromkeys(sources) if source not in known]
+    if new or not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.partial")
+        lines = [line for line in text.splitlines() if line.strip()] + new
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        partial.replace(path)
+    return len(new)
+
+
+def _decoded(split: Split, size: int, jobs: int) -> Iterator[NDArray[np.uint8] | str]:
+    """Every image in order, or else what is wrong with it. A few chunks are decoded ahead."""
+
+    def decode(start: int) -> list[NDArray[np.uint8] | str]:
+        return [_try(split, index, size) for index in range(start, min(start + CHUNK, len(split.images)))]
+
+    waiting: deque[Future[list[NDArray[np.uint8] | str]]] = deque()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for start in range(0, len(split.images), CHUNK):
+                waiting.append(pool.submit(decode, start))
+                if len(waiting) > 2 * jobs:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _try(split: Split, index: int, size: int) -> NDArray[np.uint8] | str:
+    try:
+        image = np.ascontiguousarray(split.images[index])
+    except KdbenchError as error:
+        return str(error)
+    except Exception as error:  # whatever the plugin raises: one image must not hide the others
+        return f"{type(error).__name__}: {error}"
+    if image.dtype != np.uint8 or image.shape != (size, size, 3):
+        return f"found {image.dtype} of shape {image.shape}, expected uint8 of shape ({size}, {size}, 3)"
+    return image
+
+
+def _differences(dataset: Dataset, counts: Mapping[SplitName, Counts]) -> Iterator[str]:
+    published: Any = getattr(dataset, "published", {})
+    for name, (images, captions) in published.items():
+        for what, found, expected in (("images", counts[name].images, images), ("captions", counts[name].captions, captions)):
+            if found != expected:
+                yield f"{name}: found {found:,} {what}, published are {expected:,}"

@@ -1,0 +1,120 @@
+"""Decodes the images of a split into one memory map: in several threads where asked, and going on where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.contracts import Split
+
+CHUNK = 128  # images decoded, remembered and told of at a time
+DONE = ".done"  # ends the name of the list of finished chunks: a line for each, its first image and the hash of its pixels
+
+
+def decode_images(split: Split, size: int, path: Path, report: Callable[[int, int], None], jobs: int = 1) -> None:
+    """Writes uint8 [N, size, size, 3] to `path`, as `jobs` threads read it from the split.
+
+    Threads and not processes: Pillow decodes and resizes outside Python's lock, and nothing need be pickled. With one, the
+    calling thread does it all. Beside the file lies a list of what is done; where both are there already, the chunks that
+    still have the pixels listed are kept. `report` is told how many images are done, of how many. An image that cannot be
+    decoded stops it, the first one in order.
+    """
+    total = len(split.images)
+    listed = path.with_name(path.name + DONE)
+    images, kept = _reopened(path, listed, (total, size, size, 3))
+    starts = [start for start in range(0, total, CHUNK) if start not in kept]
+    done = sum(min(CHUNK, total - start) for start in kept)
+    report(done, total)
+
+    def decode(start: int) -> str:
+        stop = min(start + CHUNK, total)
+        for index in range(start, stop):
+            images[index] = split.images[index]
+        return _hash(images[start:stop])
+
+    def finished(start: int, pixels: str) -> None:
+        nonlocal done
+        stream.write(f"{start} {pixels}\n")
+        stream.flush()
+        done += min(CHUNK, total - start)
+        report(done, total)
+
+    with listed.open("a", encoding="ascii") as stream:
+        if jobs == 1:
+            for start in starts:
+                finished(start, decode(start))
+        else:
+            with ThreadPoolExecutor(jobs) as pool:
+                futures = [pool.submit(decode, start) for start in starts]
+                try:
+                    for start, future in zip(starts, futures, strict=True):
+                        finished(start, future.result())
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+    images.flush()
+
+
+def other_files(split: Split, name: str) -> dict[str, bytes]:
+    """What is kept of a split beside its images, by file name."""
+    captions = json.dumps(list(split.captions), ensure_ascii=False)
+    return {
+        f"{name}.image_concepts.npy": _npy(split.image_concepts),
+        f"{name}.caption_concepts.npy": _npy(split.caption_concepts),
+        f"{name}.captions.json": captions.encode(),
+    }
+
+
+def image_header(count: int, size: int) -> bytes:
+    """What the file of a split's images begins with."""
+    stream = io.BytesIO()
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)),
+        "fortran_order": False,
+        "shape": (count, size, size, 3),
+    }
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue()
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def _reopened(path: Path, listed: Path, shape: tuple[int, ...]) -> tuple[Any, set[int]]:
+    """The memory map, and the chunks in it that are done; a new one where there is none that fits."""
+    if path.is_file() and listed.is_file():
+        try:
+            images = np.lib.format.open_memmap(path, "r+")
+        except (OSError, ValueError):  # stopped before it had its whole length
+            images = None
+        if images is not None and images.shape == shape and images.dtype == np.uint8:
+            return images, _intact(images, listed)
+    listed.unlink(missing_ok=True)
+    return np.lib.format.open_memmap(path, "w+", np.uint8, shape), set()
+
+
+def _intact(images: Any, listed: Path) -> set[int]:
+    """Chunks whose pixels are those that were listed: after a power cut the list may be ahead of the pixels."""
+    kept: dict[int, str] = {}
+    for line in listed.read_text(encoding="ascii", errors="replace").splitlines():
+        start, _, pixels = line.partition(" ")
+        if start.isdecimal() and int(start) % CHUNK == 0 and _hash(images[int(start) : int(start) + CHUNK]) == pixels:
+            kept[int(start)] = pixels
+    # Written anew, so that a line cut short is gone and what follows begins a line.
+    listed.write_text("".join(f"{start} {pixels}\n" for start, pixels in kept.items()), encoding="ascii")
+    return set(kept)
+
+
+def _hash(pixels: Any) -> str:
+    return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()

@@ -1,0 +1,48 @@
+"""A folder that is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kdbench.errors import KdbenchError
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Gives a partial folder beside `folder`, which takes its place when the block ends well and is removed otherwise.
+
+    Raises KdbenchError where `folder` is a file or holds anything: nothing is overwritten.
+    """
+    refuse_taken(folder)
+    folder = folder.absolute()
+    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        refuse_taken(folder)  # meanwhile somebody else may have written there
+        if folder.exists():
+            folder.rmdir()
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raises KdbenchError unless `folder` is empty or not there."""
+    if folder.exists() and not folder.is_dir():
+        raise KdbenchError(f"{folder} is a file; expected a folder that is empty or not there yet")
+    if folder.is_dir() and (found := sorted(path.name for path in folder.iterdir())):
+        raise KdbenchError(
+            f"{folder} is not empty, it holds {', '.join(found[:3])}{' …' if len(found) > 3 else ''}; nothing was written: "
+            "choose another folder or empty it first"
+        )
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """The files under a folder and their bytes."""
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,0 +1,142 @@
+"""A student as two ONNX files, `image.onnx` and `text.onnx`, with a dynamic batch; and the same in int8."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kdbench.contracts import Student
+from kdbench.embed import EncodedSplit, to_device
+from kdbench.errors import KdbenchError
+from kdbench.export.onnx_runtime import TOWERS, onnx_latency, onnx_ranks, session
+
+__all__ = ["LIMIT", "needed", "onnx_latency", "onnx_ranks", "quantize", "write_onnx"]
+
+LIMIT = 1e-3  # of the difference between an entry of an embedding in ONNX Runtime and in torch
+BATCHES = (1, 2, 5)
+
+
+class _Tower(nn.Module):
+    """One tower of a student's module as a forward pass."""
+
+    def __init__(self, module: Any, tower: str) -> None:
+        super().__init__()
+        self.module = module
+        self.encode = getattr(module, f"encode_{tower}")
+
+    def forward(self, items: Tensor) -> Tensor:
+        vectors: Tensor = self.encode(items)
+        return vectors
+
+
+def needed() -> None:
+    """Raises KdbenchError where a package of the extra `onnx` is missing."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise KdbenchError(
+                f"an export to ONNX needs {package}, which cannot be imported ({error}): pip install 'kdbench[onnx]'"
+            ) from error
+
+
+def write_onnx(student: Student, split: EncodedSplit, folder: Path, metadata: dict[str, str]) -> dict[str, float]:
+    """Writes both towers in float32 and returns by tower the largest absolute difference from torch at batches of 1, 2 and 5.
+
+    A tower's input `items` is what the student's tower reads, of the type and shape that the encoded `split` has; its output
+    `vectors` are unit vectors, float32 [batch, d]. Both are told in the file's metadata, with `metadata` beside them. Raises
+    KdbenchError where the extra is missing, torch cannot export a tower, or the difference is over 1e-3.
+    """
+    needed()
+    differences = {}
+    for tower, values, encoder in zip(TOWERS, (split.images, split.texts), (student.images, student.texts), strict=True):
+        module = _Tower(student.module, tower).eval()
+        example = _some(values, 2)
+        reads = {"input": f"{example.numpy().dtype} [batch, {', '.join(map(str, example.shape[1:]))}]", "encoder": encoder.key}
+        gives = {"output": f"float32 [batch, {student.width}], unit vectors"}
+        path = folder / f"{tower}.onnx"
+        _write(module, example, path, metadata | reads | gives, tower)
+        differences[tower] = _difference(module, values, path)
+        if not differences[tower] <= LIMIT:  # and not >, which a NaN would pass
+            raise KdbenchError(
+                f"the {tower} tower gives other embeddings in ONNX Runtime than in torch: the largest difference is "
+                f"{differences[tower]:.2e}, expected {LIMIT:.0e} at most"
+            )
+    return differences
+
+
+def quantize(folder: Path) -> list[Path]:
+    """Writes `image.int8.onnx` and `text.int8.onnx` beside the float32 towers: weights in 8 bits, activations quantized as
+    they come, with one scale for a whole batch. Returns both paths. Raises KdbenchError where ONNX Runtime cannot."""
+    needed()
+    onnx: Any = importlib.import_module("onnx")
+    quantization: Any = importlib.import_module("onnxruntime.quantization")
+    written = []
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # it names every tensor that it leaves as it is
+    try:
+        for tower in TOWERS:
+            model = onnx.load(folder / f"{tower}.onnx")
+            model.graph.ClearField("value_info")  # shapes that the quantizer infers for itself, and differently
+            path = folder / f"{tower}.int8.onnx"
+            # Unsigned: not every version of ONNX Runtime has a convolution of signed weights.
+            quantization.quantize_dynamic(model, path, weight_type=quantization.QuantType.QUInt8)
+            written.append(path)
+    except Exception as error:  # onnx and ONNX Runtime raise what they like
+        raise KdbenchError(f"ONNX Runtime cannot quantize the {tower} tower ({_brief(error)}); export without int8") from error
+    finally:
+        logging.disable(before)
+    return written
+
+
+def _write(module: nn.Module, example: Tensor, path: Path, metadata: dict[str, str], tower: str) -> None:
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the exporter's own workings
+            program: Any = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                
+                input_names=["items"],
+                output_names=["vectors"],
+                verbose=False,
+            )
+        program.model.metadata_props.update(metadata)
+        program.save(path, external_data=False)
+    except Exception as error:  # torch.export and the exporter have many kinds
+        raise KdbenchError(
+            f"torch cannot export the {tower} tower to ONNX with a dynamic batch ({_brief(error)}); expected a forward pass "
+            "without branches on the values or the number of its inputs"
+        ) from error
+
+
+def _difference(module: nn.Module, values: Any, path: Path) -> float:
+    runtime = session(path)
+    largest = []
+    for count in BATCHES:
+        items = _some(values, count)
+        with torch.no_grad():
+            expected = module(items).float().numpy()
+        (found,) = runtime.run(None, {"items": items.numpy()})
+        if found.shape != expected.shape:
+            raise KdbenchError(f"{path.name}: returns shape {list(found.shape)}, expected {list(expected.shape)}")
+        largest.append(np.abs(found - expected).max())
+    return float(np.max(largest))
+
+
+def _some(values: Any, count: int) -> Tensor:
+    """The first items as a tower reads them, over again where there are fewer."""
+    return to_device(np.asarray(values[: min(count, len(values))])[np.arange(count) % len(values)], "cpu")
+
+
+def _brief(error: Exception) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 400 else text[:399] + "…"

@@ -1,0 +1,195 @@
+"""The table of students: what each costs at inference. One table a device, for timings of two devices do not compare."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+
+from tabulate import tabulate
+
+from kdbench.leaderboard.render import Format
+from kdbench.profile import Memory, Profile, Timing
+
+MILLION, GIGA = 10**6, 10**9
+DOUBLE_DAGGER = "‡"
+
+
+@dataclass(frozen=True)
+class StudentRow:
+    """One student. Parameters in millions, FLOPs of one item in 10⁹, sizes in MB (10⁶ bytes), times in milliseconds."""
+
+    student: str
+    parameters: dict[str, float]  # image, text, total
+    gflops: dict[str, float]  # image, text
+    latency: dict[str, Timing]  # "image @1", "text @32"
+    memory: Memory | None
+    size_mb: float
+    search: Timing
+    extra: dict[str, float]
+    unstable: list[str]  # why timings may not be repeatable
+
+
+@dataclass(frozen=True)
+class StudentsTable:
+    """Rows that may be compared: one device of one machine, its threads, one version of torch, one gallery, one batch size."""
+
+    device: str
+    host: str
+    threads: int
+    torch: str
+    dataset: str
+    gallery: int
+    batches: list[int]
+    rows: list[StudentRow]
+
+    @property
+    def title(self) -> str:
+        threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
+        return f"Students on {self.device} · {threads} · torch {self.torch} · {self.dataset} test, {self.gallery:,} images"
+
+    @property
+    def notes(self) -> list[str]:
+        """Of the timings marked in the table."""
+        return [f"{row.student}: {reason}" for row in self.rows for reason in row.unstable]
+
+
+def students_table(profiles: Iterable[Profile]) -> list[StudentsTable]:
+    """Fewest parameters first; each profile once. Rows from different devices are never ranked against each other."""
+    groups: dict[str, list[Profile]] = defaultdict(list)
+    seen: set[str] = set()
+    for profile in profiles:
+        if not profile.id or profile.id not in seen:
+            seen.add(profile.id)
+            groups[_comparable(profile)].append(profile)
+    return [_table(group) for _, group in sorted(groups.items())]
+
+
+def _comparable(profile: Profile) -> str:
+    dataset = profile.dataset.get("name", "")
+    versions = profile.versions.get("torch", "")
+    batches = sorted(profile.image.latency)
+    return json.dumps([profile.device, profile.host.get("id"), profile.threads, versions, dataset, profile.gallery, batches])
+
+
+def _table(profiles: list[Profile]) -> StudentsTable:
+    first = profiles[0]
+    cpu = first.host.get("cpu")
+    return StudentsTable(
+        device=f"{first.device} ({cpu})" if first.device == "cpu" and cpu else first.device,
+        host=str(first.host.get("id", "")),
+        threads=first.threads,
+        torch=first.versions.get("torch", "of unknown version"),
+        dataset=first.dataset.get("name", "unknown"),
+        gallery=first.gallery,
+        batches=sorted(first.image.latency),
+        rows=sorted((_row(profile) for profile in profiles), key=lambda row: (row.parameters["total"], row.student)),
+    )
+
+
+def _row(profile: Profile) -> StudentRow:
+    towers = {"image": profile.image, "text": profile.text}
+    parameters = {name: tower.parameters for name, tower in towers.items()} | {"total": profile.parameters}
+    return StudentRow(
+        student=", ".join(profile.names) or "unnamed",
+        parameters={name: count / MILLION for name, count in parameters.items()},
+        gflops={name: tower.flops / GIGA for name, tower in towers.items()},
+        latency={
+            f"{name} @{batch}": tower.latency[batch]
+            for batch in sorted(profile.image.latency)
+            for name, tower in towers.items()
+        },
+        memory=profile.memory,
+        size_mb=profile.size_bytes / MILLION,
+        search=profile.search,
+        extra=profile.extra,
+        unstable=profile.reasons,
+    )
+
+
+def render_students(tables: list[StudentsTable], style: Format = "table") -> str:
+    """Times are medians with their interquartile ranges in brackets; `@32` is a batch of 32.
+
+    Of the peak of memory, Python and torch held what is in brackets without the student. Empty without tables.
+    """
+    if style == "json":
+        return json.dumps([_plain(table) for table in tables], indent=1, ensure_ascii=False)
+    if style == "csv":
+        return _csv(tables)
+    return "\n\n".join(_text(table, style) for table in tables)
+
+
+def _columns(table: StudentsTable) -> dict[str, Callable[[StudentRow], str]]:
+    """Header → cell."""
+    columns: dict[str, Callable[[StudentRow], str]] = {"student": lambda row: row.student + _mark(row)}
+    columns["params M (image / text / total)"] = lambda row: " / ".join(map(_show, row.parameters.values()))
+    columns["GFLOPs (image / text)"] = lambda row: " / ".join(map(_show, row.gflops.values()))
+    for batch in table.batches:
+        for tower in ("image", "text"):
+            key = f"{tower} @{batch}"
+            columns[f"{tower} ms @{batch}"] = lambda row, key=key: _time(row.latency[key])  # type: ignore[misc]
+    columns["peak MB (without)"] = lambda row: _memory(row.memory)
+    columns["size MB"] = lambda row: _show(row.size_mb)
+    columns["search ms"] = lambda row: _time(row.search)
+    for name in sorted({name for row in table.rows for name in row.extra}):
+        columns[name] = lambda row, name=name: _show(row.extra[name]) if name in row.extra else "–"  # type: ignore[misc]
+    return columns
+
+
+def _text(table: StudentsTable, style: Format) -> str:
+    columns = _columns(table)
+    rows = [[cell(row) for cell in columns.values()] for row in table.rows]
+    markdown = style == "markdown"
+    text = tabulate(
+        [[cell.replace("|", r"\|") for cell in row] for row in rows] if markdown else rows,
+        headers=list(columns),
+        tablefmt="github" if markdown else "simple",
+        colalign=["left"] + ["right"] * (len(columns) - 1),
+        disable_numparse=True,
+    )
+    notes = "\n".join(f"- {DOUBLE_DAGGER} unstable: {note}" for note in table.notes)
+    return "\n\n".join([f"**{table.title}**" if markdown else table.title, text, *([notes] if notes else [])])
+
+
+def _csv(tables: list[StudentsTable]) -> str:
+    import pandas as pd  # only here: half a second that the other formats need not pay
+
+    rows: list[dict[str, object]] = []
+    for table in tables:
+        for row in table.rows:
+            flat: dict[str, object] = {name: getattr(table, name) for name in ("device", "host", "threads", "torch")}
+            flat |= {"dataset": table.dataset, "gallery": table.gallery, "student": row.student}
+            flat |= {f"{name} parameters M": value for name, value in row.parameters.items()}
+            flat |= {f"{name} GFLOPs": value for name, value in row.gflops.items()}
+            for name, timing in {**row.latency, "search": row.search}.items():
+                flat |= {f"{name} ms median": timing.median_ms, f"{name} ms IQR": timing.iqr_ms}
+            memory = row.memory
+            flat |= {"peak MB": memory.peak_mb if memory else None, "baseline MB": memory.baseline_mb if memory else None}
+            flat |= {"memory": memory.kind if memory else None, "size MB": row.size_mb, **row.extra}
+            rows.append(flat | {"unstable": "; ".join(row.unstable)})
+    return str(pd.DataFrame(rows).to_csv(index=False)).rstrip("\n")
+
+
+def _plain(table: StudentsTable) -> dict[str, object]:
+    return json.loads(json.dumps(asdict(table), default=lambda value: value.model_dump()))  # type: ignore[no-any-return]
+
+
+def _mark(row: StudentRow) -> str:
+    return DOUBLE_DAGGER if row.unstable else ""
+
+
+def _time(timing: Timing) -> str:
+    return f"{_show(timing.median_ms)} ({_show(timing.iqr_ms)})"
+
+
+def _memory(memory: Memory | None) -> str:
+    return f"{_show(memory.peak_mb)} ({_show(memory.baseline_mb)})" if memory else "–"
+
+
+def _show(value: float) -> str:
+    """Three digits that count, no exponent: 0.00234, 1.23, 1,234."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    shown = f"{value:#.3g}"
+    return shown.rstrip(".") if "e" not in shown else f"{value:.7f}".rstrip("0")

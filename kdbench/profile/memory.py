@@ -1,0 +1,36 @@
+"""The memory a student needs at inference. Means something only in a process that has done nothing else before."""
+
+from __future__ import annotations
+
+import torch
+
+from kdbench.profile.profile import MEGABYTE, Memory
+from kdbench.profile.resident import forget_peak, peak, resident
+from kdbench.profile.subject import TOWERS, Subject, at_inference
+
+
+def peak_memory(subject: Subject, device: str, baseline: float | None) -> Memory | None:
+    """Runs both towers on one item. `baseline` is what `resident()` said when Python and torch alone were loaded.
+
+    None where the system does not tell. The subject's module is moved to the device.
+    """
+    single = {tower: subject.batch(tower, 1) for tower in TOWERS}
+    subject = Subject(subject.module, single, subject.width).to(device)
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device) / MEGABYTE
+        _run(subject)
+        most = torch.cuda.max_memory_allocated(device) / MEGABYTE
+        return Memory(kind="cuda", peak_mb=most, before_mb=before, baseline_mb=0.0)
+    forgotten, held = forget_peak(), resident()
+    _run(subject)
+    found = peak()
+    if found is None or held is None or baseline is None:
+        return None
+    return Memory(kind="resident", peak_mb=found, before_mb=held, baseline_mb=baseline, from_start=not forgotten)
+
+
+def _run(subject: Subject) -> None:
+    with at_inference(subject.module), torch.no_grad():
+        for tower in TOWERS:
+            subject.encode(tower, subject.batch(tower, 1))

@@ -1,0 +1,52 @@
+"""What the system says of this process's memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kdbench.profile.profile import MEGABYTE
+
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+
+
+def resident() -> float | None:
+    """MB that this process holds now, or the most it has held where the system tells no more; None where it tells nothing."""
+    now = _status("VmRSS")
+    return now if now is not None else _most()
+
+
+def peak() -> float | None:
+    """The most MB that it has held; None where the system does not tell."""
+    found = _status("VmHWM")
+    return found if found is not None else _most()
+
+
+def forget_peak() -> bool:
+    """Whether the system's note of the peak could be set to what is held now."""
+    try:
+        CLEAR.write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _status(field: str) -> float | None:
+    """A figure of Linux about this process, in MB."""
+    try:
+        for line in STATUS.read_text().splitlines():
+            if line.startswith(f"{field}:"):
+                return int(line.split()[1]) * 1024 / MEGABYTE
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+def _most() -> float | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE

@@ -1,0 +1,56 @@
+"""Profiles on disk, one small JSON file each, in a folder beside the records they belong to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kdbench.errors import RecordError
+from kdbench.profile.profile import Profile
+
+# Not `.json` alone: twelve hexadecimal digits before that are how records are told from other files.
+SUFFIX = ".profile.json"
+
+
+def profile_path(results: Path, suite: str, id: str) -> Path:
+    return results / suite / "profiles" / f"{id}{SUFFIX}"
+
+
+def write_profile(results: Path, suite: str, profile: Profile) -> Path:
+    """Written whole or not at all."""
+    path = profile_path(results, suite, profile.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    partial.write_text(profile.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def read_profile(path: Path) -> Profile:
+    """Raises RecordError, naming the file and the field."""
+    try:
+        return Profile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise RecordError(f"{path}: not a profile: {where}: {first['msg']}; remove it to have it measured again") from error
+
+
+def profiled(results: Path, suite: str, id: str) -> Profile | None:
+    """The profile of that id, None where there is none or it cannot be read (the student is then measured again)."""
+    path = profile_path(results, suite, id)
+    try:
+        return read_profile(path) if path.exists() else None
+    except RecordError:
+        return None
+
+
+def find_profiles(paths: Iterable[Path]) -> list[Path]:
+    """The profiles in the folders given, each once. Paths that are no folders are passed over: records may be among them."""
+    found = {file.resolve(): file for path in paths if path.is_dir() for file in sorted(path.rglob(f"*{SUFFIX}"))}
+    return list(found.values())

@@ -1,0 +1,99 @@
+"""The students of a suite's runs, each measured once a device, in a process of its own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from kdbench.cache import digest_of
+from kdbench.errors import KdbenchWarning
+from kdbench.nested import build_planned, building_with
+from kdbench.plugins import Plugins
+from kdbench.profile.candidates import Candidate, Run, candidates, plain
+from kdbench.profile.child import Unmeasured, measured_apart
+from kdbench.profile.profile import Profile
+from kdbench.profile.stored import profiled, write_profile
+from kdbench.provenance import device_name, host
+
+CAPTIONS = 32
+
+
+def profile_students(
+    specs: Sequence[Run],
+    results: Path,
+    cache: Path,
+    plugins: Plugins,
+    device: str = "cpu",
+    *,
+    batches: Sequence[int] = (1, 32),
+    threads: int = 1,
+    seconds: float = 1.0,
+    on_student: Callable[[str, int, int], None] = lambda *_: None,
+) -> list[Profile]:
+    """Profiles of all students of the runs, in their order; those this device has measured already are read.
+
+    To be called when no training goes on: students are measured one after the other, of all processes that use the same
+    `cache` one at a time. `device` is `cpu`, `cuda` or `auto`, `seconds` how long each timing takes at least. `on_student`
+    is told a name, how many are done and how many there are. One that cannot be measured is warned of and left out.
+    """
+    device = _resolved(device)
+    todo = candidates(specs, results, device_name(device), batches, threads)
+    settings = {"device": device, "batches": list(batches), "threads": threads, "seconds": seconds}
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache / f"profile-{host()['id']}.lock")  # a cache may serve several machines
+    profiles = []
+    samples: dict[str, dict[str, Any]] = {}
+    for place, one in enumerate(todo):
+        on_student(one.names[0], place, len(todo))
+        profile = profiled(results, one.suite, one.id)
+        if profile is None or set(one.names) - set(profile.names):
+            with lock:
+                profile = _kept(one, results, settings, samples, plugins)
+        if profile is not None:
+            profiles.append(profile)
+    if todo:
+        on_student(todo[-1].names[0], len(todo), len(todo))
+    return profiles
+
+
+def _kept(
+    one: Candidate, results: Path, settings: dict[str, Any], samples: dict[str, dict[str, Any]], plugins: Plugins
+) -> Profile | None:
+    """The profile on disk, which another process may have written meanwhile, or a new one, with all names it goes by."""
+    profile = profiled(results, one.suite, one.id) or _measured(one, settings, samples, plugins)
+    if profile is None:
+        return None
+    names = list(dict.fromkeys([*profile.names, *one.names]))
+    named = profile.model_copy(update={"id": one.id, "student": one.student, "dataset": one.dataset, "names": names})
+    write_profile(results, one.suite, named)
+    return named
+
+
+def _measured(one: Candidate, settings: dict[str, Any], samples: dict[str, dict[str, Any]], plugins: Plugins) -> Profile | None:
+    key = digest_of(plain(one.dataset))
+    if key not in samples:
+        samples[key] = _sample(one.dataset, plugins)
+    try:
+        return measured_apart({"student": one.student, "gallery": one.gallery, **samples[key], **settings})
+    except Unmeasured as error:
+        warnings.warn(f"student {one.names[0]}: not measured: {error}", KdbenchWarning, stacklevel=4)
+        return None
+
+
+def _sample(dataset: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
+    """How large a dataset's pictures are, and some of its captions: there are students that read nothing else."""
+    with building_with(plugins):
+        built = build_planned("dataset", dataset)
+        return {"size": built.size, "captions": list(built.split("train").captions[:CAPTIONS])}
+
+
+def _resolved(device: str) -> str:
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,64 @@
+"""Figures of a student that need a clock, taken with torch.utils.benchmark."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import torch
+from torch.nn.functional import normalize
+from torch.utils.benchmark import Measurement, Timer
+
+from kdbench.profile.profile import Timing
+from kdbench.profile.subject import Subject, TowerName, at_inference
+
+TOP = 10
+FEWEST = 10  # blocks; quartiles of fewer say little
+SPREAD = 0.1  # of IQR to median; beyond it a timing is unstable
+
+
+def clock(call: Callable[[], object], threads: int, seconds: float) -> Timing:
+    """Times `call` in blocks for at least so many seconds, longer where ten blocks take longer. Waits for a GPU to end."""
+    timer = Timer("call()", globals={"call": call}, num_threads=threads)
+    runs = [timer.blocked_autorange(min_run_time=seconds)]
+    while sum(len(run.times) for run in runs) < FEWEST:
+        runs.append(timer.timeit(runs[0].number_per_run))
+    (found,) = Measurement.merge(runs)
+    return Timing(median_ms=1e3 * found.median, iqr_ms=1e3 * found.iqr, blocks=len(found.times))
+
+
+def tower_latency(subject: Subject, tower: TowerName, batch: int, threads: int, seconds: float) -> Timing:
+    """Of a batch that lies on the device already."""
+    inputs = subject.batch(tower, batch)
+    with at_inference(subject.module), torch.inference_mode():
+        return clock(lambda: subject.encode(tower, inputs), threads, seconds)
+
+
+def search_latency(gallery: int, width: int, device: str, threads: int, seconds: float) -> Timing:
+    """Of one query, [width], for the ten best of [gallery, width] unit vectors, all in float32."""
+    generator = torch.Generator().manual_seed(0)
+    vectors = normalize(torch.randn(gallery + 1, width, generator=generator), dim=1).to(device)
+    query, candidates = vectors[0], vectors[1:]
+    with torch.inference_mode():
+        return clock(lambda: (candidates @ query).topk(min(TOP, gallery)), threads, seconds)
+
+
+def load() -> float | None:
+    """Processes that wanted a core, the mean of the last minute; None where the system does not tell."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):
+        return None
+
+
+def doubts(timings: dict[str, Timing], before: float | None, threads: int) -> list[str]:
+    """Why timings may not be repeatable: those that vary, and others who compute. `before` is the load before the first."""
+    found = [
+        f"{name}: IQR {timing.iqr_ms / timing.median_ms:.0%} of the median"
+        for name, timing in timings.items()
+        if timing.iqr_ms > SPREAD * timing.median_ms
+    ]
+    cores = os.cpu_count() or 1
+    if before is not None and before > max(cores - threads, 0.5):
+        found.append(f"load {before:.1f} on {cores} cores before the measurement")
+    return found

@@ -1,0 +1,45 @@
+"""A suite made small: the same grid, the same code paths, models and data shrunk by the plugins themselves.
+
+What comes out says that the machinery works and nothing else; leaderboards leave such rows out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kdbench.params import checked_params, nested_uses
+from kdbench.plugins import Kind, Plugins
+from kdbench.suite import Plugged, Suite
+
+PAIRS = 64  # in a step, at most
+SUFFIX = "-smoke"
+
+
+def smoked(suite: Suite, plugins: Plugins) -> Suite:
+    """One seed, one epoch of small batches, and every plugin with the parameters that its offer's `smoke` gives."""
+
+    def small(kind: Kind, spec: Plugged) -> Any:
+        return spec.model_copy(update={"params": _params(kind, spec.use, spec.params, plugins)})
+
+    return suite.model_copy(
+        update={
+            "name": suite.name.removesuffix(SUFFIX) + SUFFIX,
+            "smoke": True,
+            "seeds": suite.seeds[:1],
+            "datasets": [small("dataset", spec) for spec in suite.datasets],
+            "students": [small("student", spec) for spec in suite.students],
+            "teachers": {name: small("teacher", spec) for name, spec in suite.teachers.items()},
+            "strategies": [small("strategy", spec) for spec in suite.strategies],
+            "objective": [small("objective", term) for term in suite.objective],
+            "train": suite.train.model_copy(update={"epochs": 1, "batch_size": min(PAIRS, suite.train.batch_size)}),
+        }
+    )
+
+
+def _params(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
+    offer = plugins.find(kind, use).offer
+    small = checked_params(offer, offer.smoke(dict(params))) if offer.smoke else dict(params)
+    for name, mark in nested_uses(offer).items():
+        inner = {key: value for key, value in small[name].items() if key != "use"}
+        small[name] = {"use": small[name]["use"], **_params(mark.kind, small[name]["use"], inner, plugins)}
+    return small

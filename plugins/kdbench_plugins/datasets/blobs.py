@@ -1,0 +1,105 @@
+"""Where the bytes of an image lie: in a file of its own, in a shard, in a Parquet file. Any thread may read them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kdbench import KdbenchError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+GROUPS = 4  # row groups of Parquet files kept in memory; `datasets` writes groups of about 100 images
+
+
+class Blob(Protocol):
+    """Bytes that can be read again and again. `source` is how people find them."""
+
+    @property
+    def path(self) -> Path:
+        """The file on disk that holds them."""
+        ...
+
+    @property
+    def source(self) -> str: ...
+    def read(self) -> bytes:
+        """Raises KdbenchError, naming the source, where they are not to be had."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileBlob:
+    """A file of its own."""
+
+    path: Path
+
+    @property
+    def source(self) -> str:
+        return str(self.path)
+
+    def read(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise KdbenchError(f"{self.source}: cannot be read ({error.strerror or error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ShardBlob:
+    """`size` bytes from `offset` on, a member of a tar file."""
+
+    path: Path
+    member: str
+    offset: int
+    size: int
+
+    @property
+    def source(self) -> str:
+        return f"{self.path}: {self.member}"
+
+    def read(self) -> bytes:
+        try:
+            with self.path.open("rb") as stream:
+                data = os.pread(stream.fileno(), self.size, self.offset)
+        except OSError as error:
+            raise KdbenchError(f"{self.source}: cannot be read ({error.strerror or error})") from error
+        if len(data) != self.size:
+            raise KdbenchError(f"{self.source}: found {len(data)} bytes, expected {self.size}; the shard has been cut short")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetBlob:
+    """The field `bytes` of a struct column, `row` counted within its row group, `number` from 0 within the file."""
+
+    path: Path
+    column: str
+    group: int
+    row: int
+    number: int
+
+    @property
+    def source(self) -> str:
+        return f"{self.path}: row {self.number}"
+
+    def read(self) -> bytes:
+        try:
+            data: Any = _group(self.path, self.column, self.group)[self.row].as_py()
+        except (OSError, ValueError) as error:  # pyarrow's errors are these
+            raise KdbenchError(f"{self.source}: cannot be read ({error})") from error
+        if not data:
+            raise KdbenchError(f"{self.source}: {self.column}.bytes is empty; expected the bytes of an image")
+        return bytes(data)
+
+
+@lru_cache(maxsize=GROUPS)
+def _group(path: Path, column: str, group: int) -> pyarrow.ChunkedArray:
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        return pyarrow.compute.struct_field(file.read_row_group(group, columns=[f"{column}.bytes"]).column(column), "bytes")

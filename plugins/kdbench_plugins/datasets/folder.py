@@ -1,0 +1,82 @@
+"""The dataset `folder`: your own images and captions, listed in a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kdbench import Dataset, KdbenchError, Offer, hookimpl
+from kdbench_plugins.datasets.folder_table import Columns, read_items
+from kdbench_plugins.datasets.miniature import miniature_folder
+from kdbench_plugins.datasets.ondisk import Index, OnDisk, Size
+
+
+class Folder(OnDisk):
+    """`table` is a CSV, JSONL or Parquet file; `image`, `caption`, `split` and `concept` are names of its columns.
+
+    Paths of images start from `root`, by default from the table's folder. A caption is a string or a list of them; rows
+    of one image belong together. Without a `concept` column every image is a concept of its own; with one, images of a
+    concept match each other's captions. The rest is as for `flickr30k`; `miniature`
+    takes the place of the table and all that goes with it.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: Path | None = None,
+        root: Path | None = None,
+        image: str = "image",
+        caption: str = "caption",
+        split: str = "split",
+        concept: str | None = None,
+        size: Size = 256,
+        quarantine: Path | None = None,
+        licence: str = "not stated",
+        miniature: bool = False,
+    ) -> None:
+        if miniature:
+            table, root, quarantine = miniature_folder("folder") / "table.csv", None, None
+            image, caption, split, concept = "image", "caption", "split", None
+        path, base = _places(table, root)
+        columns = Columns(image, caption, split, concept)
+        index = Index(base, (path,), (), lambda: read_items(path, base, columns))
+        super().__init__("folder", licence, size, index, quarantine, settings={"columns": columns.as_list()})
+
+
+def _places(table: Path | None, root: Path | None) -> tuple[Path, Path]:
+    """The table and the folder of the images."""
+    if table is None:
+        raise KdbenchError(
+            "dataset folder: no table is given; set `table:` to a CSV, JSONL or Parquet file with the columns image, caption "
+            "and split. To try things out without one: `miniature: true`"
+        )
+    path = table.expanduser()
+    if not path.is_file():
+        raise KdbenchError(f"dataset folder: table: there is no file {path}")
+    base = (root or path.parent).expanduser()
+    if not base.is_dir():
+        raise KdbenchError(f"dataset folder: root: {base} is not a folder; paths of images start from it")
+    return path, base
+
+
+def check(
+    *,
+    table: Path | None,
+    root: Path | None,
+    image: str,  # noqa: ARG001
+    caption: str,  # noqa: ARG001
+    split: str,  # noqa: ARG001
+    concept: str | None,  # noqa: ARG001
+    size: int,  # noqa: ARG001
+    quarantine: Path | None,  # noqa: ARG001
+    licence: str,  # noqa: ARG001
+    miniature: bool,
+) -> None:
+    """Whether table and folder are there, before a run is planned on them."""
+    if not miniature:
+        _places(table, root)
+
+
+@hookimpl
+def kdbench_datasets() -> list[Offer[Dataset]]:
+    summary = "your own images and captions, listed in a CSV, JSONL or Parquet table"
+    return [Offer("folder", Folder, summary, check=check, example={"miniature": True})]

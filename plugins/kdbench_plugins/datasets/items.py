@@ -1,0 +1,117 @@
+"""One image with its captions, wherever it lies, and what must hold of all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from kdbench import KdbenchError, SplitName, nearest
+from kdbench_plugins.datasets.blobs import Blob
+
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+# `restval` are the images of COCO's validation set that Karpathy's split leaves over; all who use it train on them.
+NAMES: dict[str, SplitName] = {
+    "train": "train",
+    "training": "train",
+    "restval": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+# Captions of the known datasets stay below 1,000 characters. One beyond this is a file misread, say by a quotation mark
+# that never closes, and a tokenizer would cut it without a word.
+LONGEST = 5_000
+SHOWN = 5  # of the problems of one kind; the rest are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image. `key` is what all forms of a dataset call it; they are ordered by it. `concept` is the key by default."""
+
+    key: str
+    split: SplitName
+    captions: tuple[str, ...]
+    blob: Blob
+    image_id: str = ""
+    concept: str = ""
+
+
+def split_named(name: Any, where: str) -> SplitName:
+    """The split that a file calls `name`. Raises KdbenchError."""
+    found = NAMES.get(str(name).strip().lower())
+    if found is None:
+        raise KdbenchError(f"{where}: found the split {name!r}; {nearest(name, NAMES)}")
+    return found
+
+
+def key_of(filename: str) -> str:
+    """`images/123.jpg` → `123`: what is left when the image is packed into a shard."""
+    name: str = filename.replace("\\", "/").rpartition("/")[2]
+    return name.partition(".")[0]
+
+
+def captions_of(value: Any, where: str) -> tuple[str, ...]:
+    """A list of captions, white space around them stripped. Raises KdbenchError that counts captions from 1."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, Sequence):
+        raise KdbenchError(f"{where}: found captions of type {type(value).__name__}, expected a string or a list of them")
+    if not texts:
+        raise KdbenchError(f"{where}: has no caption")
+    return tuple(_caption(text, f"{where}: caption {place}") for place, text in enumerate(texts, 1))
+
+
+def _caption(text: Any, where: str) -> str:
+    if not isinstance(text, str):
+        raise KdbenchError(f"{where}: found {text!r}, expected a string")
+    stripped = text.strip()
+    if not stripped:
+        raise KdbenchError(f"{where} is empty")
+    if len(stripped) > LONGEST:
+        begins = f"{stripped[:40]!r}…"
+        raise KdbenchError(
+            f"{where} has {len(stripped):,} characters ({begins}), expected at most {LONGEST:,}: is the file whole?"
+        )
+    return str(stripped)
+
+
+def in_order(items: Iterable[Item], whose: str) -> list[Item]:
+    """The items by key. Raises KdbenchError for an image that is there twice, in two splits above all, and for a split
+    without any."""
+    ordered = sorted(items, key=lambda item: item.key)
+    for what, field in (("image", "key"), ("image id", "image_id"), ("file", "source")):
+        _refuse_repeated(ordered, what, field, whose)
+    counts = {name: sum(item.split == name for item in ordered) for name in SPLITS}
+    missing = [name for name, count in counts.items() if not count]
+    if missing:
+        found = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+        raise KdbenchError(f"{whose}: no images of the split {' and '.join(missing)}; found {found or 'none at all'}")
+    return ordered
+
+
+def _refuse_repeated(items: list[Item], what: str, field: str, whose: str) -> None:
+    seen: dict[str, Item] = {}
+    leaks: list[str] = []
+    twice: list[str] = []
+    for item in items:
+        name = str(item.blob.source if field == "source" else getattr(item, field))
+        other = seen.setdefault(name, item) if name else item
+        if other is not item:
+            places = f"{what} {name!r}: {other.split} ({other.blob.source}) and {item.split} ({item.blob.source})"
+            (leaks if other.split != item.split else twice).append(places)
+    if leaks:
+        raise KdbenchError(f"{whose}: found {_count(leaks, 'image')} in two splits, which would leak: {told(leaks)}")
+    if twice:
+        raise KdbenchError(f"{whose}: found {_count(twice, 'image')} twice: {told(twice)}")
+
+
+def _count(found: list[str], what: str) -> str:
+    return f"{len(found):,} {what}{'s' if len(found) > 1 else ''}"
+
+
+def told(found: list[str]) -> str:
+    """The first of many."""
+    more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    return "; ".join(found[:SHOWN]) + more

@@ -1,0 +1,109 @@
+"""A miniature of Flickr30k or COCO on disk, in Karpathy's form: for trying things out, and for tests."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from platformdirs import user_cache_path
+
+from kdbench import KdbenchError, SplitName
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Name = Literal["flickr30k", "coco", "folder"]
+Pictured = tuple["NDArray[np.uint8]", Sequence[str]]  # an image [height, width, 3] and its captions
+COUNTS: dict[SplitName, int] = {"train": 128, "validation": 32, "test": 32}
+CAPTIONS = 5
+SIZE = 128  # pixels of the emoji
+FORMAT = 1  # to be raised whenever this code draws another miniature
+
+
+def write_miniature(
+    folder: Path, splits: Mapping[str, Sequence[Pictured]], name: Name = "flickr30k", quality: int = 92
+) -> list[Path]:
+    """Writes images as JPEGs beside their annotations and returns the files of the images.
+
+    `splits` has images with their captions by split, in Karpathy's names (train, restval, val, test) or kdbench's. Made are
+    dataset_flickr30k.json with flickr30k-images/, dataset_coco.json with train2014/ and val2014/, or table.csv with images/.
+    """
+    from PIL import Image
+
+    entries: list[dict[str, Any]] = []
+    rows: list[list[str]] = []
+    files: list[Path] = []
+    pairs = ((split, image, captions) for split, chosen in splits.items() for image, captions in chosen)
+    for place, (split, image, captions) in enumerate(pairs):
+        split = "val" if split == "validation" else split
+        coco = "train2014" if split in ("train", "restval") else "val2014"
+        home = {"flickr30k": "flickr30k-images", "coco": coco, "folder": "images"}[name]
+        stem = f"COCO_{coco}_{place:012d}" if name == "coco" else f"{1000000000 + 7919 * place}"
+        path = folder / home / f"{stem}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path, quality=quality)
+        files.append(path)
+        sentids = range(place * CAPTIONS, place * CAPTIONS + len(captions))
+        sentences = [
+            {"raw": text, "tokens": text.lower().split(), "imgid": place, "sentid": sentid}
+            for text, sentid in zip(captions, sentids, strict=True)
+        ]
+        rows += [[f"{home}/{path.name}", text, split] for text in captions]
+        entry = {"filename": path.name, "imgid": place, "split": split, "sentids": list(sentids), "sentences": sentences}
+        entries.append(entry | ({"filepath": coco, "cocoid": place} if name == "coco" else {}))
+    if name == "folder":
+        with (folder / "table.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["image", "caption", "split"])
+            writer.writerows(rows)
+    else:
+        text = json.dumps({"images": entries, "dataset": name}, ensure_ascii=False)
+        (folder / f"dataset_{name}.json").write_text(text, encoding="utf-8")
+    return files
+
+
+def miniature_folder(name: Name) -> Path:
+    """The folder of the miniature of a dataset, drawn from the dataset `emoji` when it is first asked for.
+
+    It lies in KDBENCH_CACHE or the user's cache folder. Raises KdbenchError where the packages of `emoji` are missing.
+    """
+    root = Path(os.environ.get("KDBENCH_CACHE") or user_cache_path("kdbench")) / "miniature"
+    folder = root / f"{name}-{FORMAT}"
+    if folder.is_dir():
+        return folder
+    root.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+    try:
+        write_miniature(partial, {split: list(_emoji(split, count)) for split, count in COUNTS.items()}, name)
+        partial.chmod(0o755)
+        partial.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():  # where it is, another process was quicker
+            raise KdbenchError(f"{folder}: the miniature cannot be written ({error})") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _emoji(name: SplitName, count: int) -> Iterator[Pictured]:
+    """The first drawing of some concepts, each with five captions."""
+    from kdbench_plugins.datasets.emoji import Emoji
+
+    split = Emoji(size=SIZE).split(name)
+    told: dict[int, list[str]] = {}
+    for caption, concept in zip(split.captions, split.caption_concepts.tolist(), strict=True):
+        told.setdefault(concept, []).append(caption)
+    first: dict[int, int] = {}
+    for place, concept in enumerate(split.image_concepts.tolist()):
+        first.setdefault(concept, place)
+    spread = list(first.items())[:: max(1, len(first) // count)][:count]  # not one category of emoji alone
+    for concept, place in spread:
+        yield split.images[place], list(islice(cycle(told[concept]), CAPTIONS))

@@ -1,0 +1,140 @@
+"""A dataset of items on disk: its splits, its fingerprint, and the images that are to be left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import Field
+
+from kdbench import KdbenchError, Split, SplitName, nearest
+from kdbench_plugins.datasets.items import Item, in_order
+from kdbench_plugins.datasets.photographs import Photographs
+
+FORMAT = 1  # to be raised whenever this code gives other pixels, captions, concepts or an other order for the same files
+Size = Annotated[int, Field(ge=16, le=1024)]
+
+
+@dataclass(frozen=True)
+class Index:
+    """Where a dataset lies. `read` gives its items; without `archives` every item is a file of its own."""
+
+    root: Path
+    annotations: tuple[Path, ...]  # hashed whole
+    archives: tuple[Path, ...]  # files that hold many images: known by name, size and time
+    read: Callable[[], list[Item]]
+
+
+class OnDisk:
+    """What all datasets on disk have in common. Building one reads annotations; images are read one by one.
+
+    `published` are images and captions of each split as the source states them, where it does; `kdbench data check` tells
+    where they differ.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        licence: str,
+        size: int,
+        index: Index,
+        quarantine: Path | None = None,
+        published: dict[SplitName, tuple[int, int]] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        if quarantine is not None and not quarantine.is_file():
+            raise KdbenchError(f"dataset {name}: quarantine: there is no file {quarantine}; make it with kdbench data check")
+        self.name = name
+        self.licence = licence
+        self.size = size
+        self.published = published or {}
+        self._index = index
+        self._quarantine = quarantine
+        self._settings = settings or {}
+        self._splits: dict[str, Split] = {}
+        self.fingerprint = self._fingerprint()
+
+    @cached_property
+    def _items(self) -> list[Item]:
+        """Kept items in order. The place of a concept among all of them is its id."""
+        items = self._index.read()
+        unwanted = _lines(self._quarantine)
+        if unwanted:
+            names = {name: item for item in items for name in (item.blob.source, self._relative(item.blob.source))}
+            for line in unwanted:
+                if line not in names:
+                    raise KdbenchError(f"{self._quarantine}: no image of {self.name} is {line!r}; {nearest(line, names)}")
+            left_out = {names[line].key for line in unwanted}
+            items = [item for item in items if item.key not in left_out]
+        return in_order(items, f"dataset {self.name} in {self._index.root}")
+
+    def _fingerprint(self) -> str:
+        """Follows the contents of annotations, the names, sizes and times of images or archives, and the parameters."""
+        archives = self._index.archives or [item.blob.path for item in self._items]
+        made_of = {
+            "dataset": self.name,
+            "format": FORMAT,
+            "size": self.size,
+            "settings": self._settings,
+            "annotations": {self._relative(str(path)): _digest(path) for path in self._index.annotations},
+            "images": [(self._relative(str(path)), *_stat(path)) for path in archives],
+            "quarantine": sorted(_lines(self._quarantine)),
+        }
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+    def split(self, name: SplitName) -> Split:
+        """One split, its images in the order of their keys, the captions in the order of images."""
+        known = get_args(SplitName)
+        if name not in known:
+            raise KdbenchError(f"dataset {self.name} has no split {name!r}: {nearest(name, known)}")
+        if name not in self._splits:
+            self._splits[name] = self._select(name)
+        return self._splits[name]
+
+    def _select(self, name: SplitName) -> Split:
+        import numpy as np
+
+        ids = {concept: place for place, concept in enumerate(sorted({item.concept or item.key for item in self._items}))}
+        items = [item for item in self._items if item.split == name]
+        concepts = [ids[item.concept or item.key] for item in items]
+        return Split(
+            images=Photographs(tuple(item.blob for item in items), self.size),
+            captions=tuple(caption for item in items for caption in item.captions),
+            image_concepts=np.array(concepts, dtype=np.int64),
+            caption_concepts=np.repeat(np.array(concepts, dtype=np.int64), [len(item.captions) for item in items]),
+            sources=tuple(item.blob.source for item in items),
+        )
+
+    def _relative(self, source: str) -> str:
+        """As seen from the root, so that a dataset may move."""
+        return source.removeprefix(f"{self._index.root}{os.sep}")
+
+
+def _lines(quarantine: Path | None) -> list[str]:
+    if quarantine is None:
+        return []
+    try:
+        lines = quarantine.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KdbenchError(f"{quarantine}: cannot be read ({error}); expected the source of an image on each line") from error
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    """Size and time; of a file that is missing neither: reading it is the error then, and names it."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,106 @@
+"""Webdataset shards as CLIP_benchmark lays them out: <split>/0.tar, 1.tar …, nshards.txt, in them KEY.jpg and KEY.txt.
+
+Every line of a KEY.txt is a caption. Each shard is gone through once, from header to header; images are then read where
+they lie. CLIP_benchmark's own export calls images s0000000, s0000001 … in the order of its source: such shards give the same
+pixels and captions as other forms, in that order.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from kdbench import KdbenchError
+from kdbench_plugins.datasets.blobs import ShardBlob
+from kdbench_plugins.datasets.items import NAMES, Item, captions_of, split_named
+from kdbench_plugins.datasets.ondisk import Index
+
+PICTURES = ("jpg", "jpeg", "png", "webp")
+TEXT = "txt"
+BLOCK = 512
+
+
+def shard_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
+    """The index of a root that holds folders of tar files, named by split."""
+    folders = [folder for folder in sorted(root.iterdir()) if folder.name.lower() in NAMES and any(folder.glob("*.tar"))]
+    if not folders:
+        return None
+    shards = tuple(shard for folder in folders for shard in sorted(folder.glob("*.tar")))
+    return Index(root, (), shards, lambda: [item for folder in folders for item in _read_folder(folder)])
+
+
+def _read_folder(folder: Path) -> list[Item]:
+    shards = sorted(folder.glob("*.tar"))
+    listed = folder / "nshards.txt"
+    if listed.is_file():
+        text = listed.read_text(encoding="utf-8").strip()
+        if not text.isdecimal():
+            raise KdbenchError(f"{listed}: found {text[:40]!r}, expected the number of shards")
+        missing = [folder / f"{place}.tar" for place in range(int(text)) if not (folder / f"{place}.tar").is_file()]
+        if missing:
+            raise KdbenchError(
+                f"{missing[0]}: is missing; {listed} says that there are {text} shards, {len(shards)} were found"
+            )
+    return [item for shard in shards for item in read_shard(shard)]
+
+
+def read_shard(shard: Path) -> list[Item]:
+    """The items of one shard. Raises KdbenchError that names the shard, and the member where it is cut short."""
+    split = split_named(shard.parent.name, str(shard))
+    pictures: dict[str, ShardBlob] = {}
+    texts: dict[str, tuple[str, ...]] = {}
+    for member, data in _members(shard):
+        folder, _, name = member.member.rpartition("/")
+        stem, _, extension = name.partition(".")
+        key = str(PurePosixPath(folder, stem))
+        kept: dict[str, ShardBlob] | dict[str, tuple[str, ...]] = texts if extension.lower() == TEXT else pictures
+        if extension.lower() in (*PICTURES, TEXT) and key in kept:
+            raise KdbenchError(f"{shard}: {member.member} is there twice")
+        if extension.lower() in PICTURES:
+            pictures[key] = member
+        elif extension.lower() == TEXT:
+            texts[key] = _captions(data, member.source)
+    for ours, theirs, lacks in (
+        (pictures, texts, "caption file KEY.txt"),
+        (texts, pictures, f"image KEY.{'/'.join(PICTURES)}"),
+    ):
+        alone = sorted(ours.keys() - theirs.keys())
+        if alone:
+            raise KdbenchError(f"{shard}: {alone[0]} has no {lacks}")
+    return [Item(PurePosixPath(key).name, split, texts[key], blob) for key, blob in pictures.items()]
+
+
+def _captions(data: bytes, where: str) -> tuple[str, ...]:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise KdbenchError(f"{where}: is not UTF-8 ({error})") from error
+    return captions_of(text.rstrip("\r\n").split("\n"), where)
+
+
+def _members(shard: Path) -> list[tuple[ShardBlob, bytes]]:
+    """The files of a shard, the contents of texts with them."""
+    found: list[tuple[ShardBlob, bytes]] = []
+    length = shard.stat().st_size
+    end = 0
+    try:
+        with shard.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+            for member in archive:
+                end = member.offset_data + -(-member.size // BLOCK) * BLOCK
+                blob = ShardBlob(shard, member.name, member.offset_data, member.size)
+                if member.offset_data + member.size > length:
+                    raise _cut(shard, f"{member.name} ends at byte {member.offset_data + member.size:,}", length)
+                if member.isfile():
+                    found.append((blob, blob.read() if member.name.lower().endswith(f".{TEXT}") else b""))
+            stream.seek(end)
+            closed = stream.read(BLOCK) == bytes(BLOCK)
+    except (tarfile.TarError, EOFError) as error:
+        last = f"the last member found is {found[-1][0].member}" if found else "no member was found"
+        raise KdbenchError(f"{shard}: is not a whole tar file ({error}); {last}: fetch the shard again") from error
+    if not closed:  # cut between two members, which tarfile takes for the end
+        raise _cut(shard, f"nothing follows {found[-1][0].member if found else 'its beginning'}, not even an end mark", length)
+    return found
+
+
+def _cut(shard: Path, what: str, length: int) -> KdbenchError:
+    return KdbenchError(f"{shard}: has been cut short: {what}, the file has {length:,} bytes; fetch the shard again")

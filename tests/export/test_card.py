@@ -1,0 +1,84 @@
+"""The card says in Hugging Face's format what the record says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from export_runs import Trained, small
+from huggingface_hub import ModelCard
+
+from kdbench.export.card import write_card
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return small()
+
+
+@pytest.fixture(scope="module")
+def card(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("card")
+    write_card(trained.record, folder, 2.5e-7)
+    return ModelCard.load(folder / "README.md")
+
+
+def test_the_results_are_those_of_the_record(trained: Trained, card: Any) -> None:
+    results = card.data.eval_results
+    assert {result.metric_type: result.metric_value for result in results} == pytest.approx(trained.record.metrics, abs=1e-6)
+    assert {(r.task_type, r.dataset_type, r.dataset_name, r.dataset_split) for r in results} == {
+        ("image-text-retrieval", "beads", "beads", "test")
+    }
+    names = {result.metric_type: result.metric_name for result in results}
+    assert names["image_retrieval_recall@5"] == "R@5, text → image"
+    assert names["text_retrieval_recall@1"] == "R@1, image → text"
+
+
+def test_the_front_matter(trained: Trained, card: Any) -> None:
+    data = card.data.to_dict()
+    assert (data["license"], data["license_name"]) == ("other", "cc0")
+    assert (data["library_name"], data["pipeline_tag"]) == ("open_clip", "zero-shot-image-classification")
+    assert data["model-index"][0]["name"] == f"small-{trained.record.run_id}"
+
+
+def test_the_text(trained: Trained, card: Any) -> None:
+    record = trained.record
+    text = card.text
+    shares = record.metrics["image_retrieval_recall@5"], record.metrics["rsum"]
+    for expected in (
+        f"| R@5, text → image | {100 * shares[0]:.2f} |",
+        f"| RSUM | {shares[1]:.2f} |",
+        "by distillation from 2 teachers",
+        "48 images, 72 captions, 24 concepts",
+        "| teacher | `b`: `sage` with `{",
+        "| strategy | `equal`",
+        "| objective | 0.5 × `feature`",
+        f"Run `{record.run_id}` of the suite `toys`",
+        f"torch {record.versions['torch']}",
+        f"Dataset digest `{record.dataset_digest}`; licence of the data: CC0",
+        "at most 2.5e-07",
+    ):
+        assert expected in text
+    assert "Reconstructions of methods" not in text
+    assert "{{" not in text
+    assert "{%" not in text
+
+
+def test_a_run_without_teachers(trained: Trained, tmp_path: Path) -> None:
+    alone: dict[str, Any] = {"team": [], "strategy": None, "objective": []}
+    changes = {"spec": {**trained.record.spec, **alone}, "reconstructions": ["x"], "licence": None, "commit": "c" * 40}
+    write_card(trained.record.model_copy(update={**changes, "dirty": True}), tmp_path, 0.0)
+    card: Any = ModelCard.load(tmp_path / "README.md")
+    for expected in ("on the dataset `beads`.", "| teacher | none |", "| strategy | none |", "the task's loss alone"):
+        assert expected in card.text
+    assert f"commit `{'c' * 40}` with changes" in card.text
+    assert "leave something open: x." in card.text
+    assert card.data.to_dict()["license_name"] == "unknown"
+
+
+def test_a_smoke_run_says_so(trained: Trained, card: Any, tmp_path: Path) -> None:
+    smoked = trained.record.model_copy(update={"spec": {**trained.record.spec, "smoke": True}})
+    write_card(smoked, tmp_path, 0.0)
+    assert "Of a smoke run" in (tmp_path / "README.md").read_text()
+    assert "smoke run" not in card.text

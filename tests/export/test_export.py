@@ -1,0 +1,110 @@
+"""`export` as the command line calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from export_runs import Trained, linear, small
+
+from kdbench.errors import KdbenchError
+from kdbench.export import ExportReport, export
+from kdbench.export.measure import agreement
+from kdbench.export.onnx_runtime import onnx_ranks
+from kdbench.ranks import Ranks
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return small()
+
+
+def exported(trained: Trained, folder: Path, to: Any, **changes: Any) -> ExportReport:
+    return export(trained.record, to, folder, trained.bench.plugins, trained.bench.cache, **changes)
+
+
+@pytest.fixture(scope="module")
+def onnx_report(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
+    pytest.importorskip("onnxruntime")
+    return exported(trained, tmp_path_factory.mktemp("onnx"), "onnx", int8=True, expected=trained.ranks)
+
+
+def test_to_open_clip(trained: Trained, tmp_path: Path) -> None:
+    report = exported(trained, tmp_path / "out", "open_clip", expected=trained.ranks)
+    assert set(report.files) == {"README.md", "open_clip_config.json", "open_clip_model.safetensors"}
+    assert report.files == {path.name: path.stat().st_size for path in (tmp_path / "out").iterdir()}
+    assert report.agreement == {"text": 1.0, "image": 1.0}
+    assert report.metrics == trained.record.metrics
+    assert 0 < report.difference < 1e-5
+    assert (report.int8, report.latency) == ({}, {})
+    assert f"{report.difference:.1e}" in (tmp_path / "out/README.md").read_text()
+    assert any("same ranks: 100.00% of images" in line for line in report.lines())
+
+
+def test_to_onnx(trained: Trained, onnx_report: ExportReport) -> None:
+    report = onnx_report
+    assert set(report.files) == {"image.onnx", "text.onnx", "image.int8.onnx", "text.int8.onnx", "metadata.json"}
+    assert report.agreement == {"text": 1.0, "image": 1.0}
+    assert report.metrics == trained.record.metrics
+    assert report.difference < 1e-5
+    assert report.int8 == onnx_ranks(report.folder, trained.split, "int8", batch_size=1).metrics([1, 5])
+    assert {"image_batch1", "text_batch32", "text_batch32_int8"} < set(report.latency)
+    lines = "\n".join(report.lines())
+    assert f"in int8 {report.int8['rsum']:.2f}" in lines
+
+
+def test_the_metadata(trained: Trained, onnx_report: ExportReport) -> None:
+    found = json.loads((onnx_report.folder / "metadata.json").read_text())
+    assert found["run_id"] == trained.record.run_id
+    assert found["towers"]["image"]["input"] == "uint8 [batch, 32, 40, 3]"
+    assert found["open_clip"]["preprocess_cfg"]["resize_mode"] == "squash"
+    assert found["logit_scale"] == pytest.approx(trained.student.module.logit_scale.exp().item())
+    assert found["measured"]["int8"] == onnx_report.int8
+    assert found["measured"]["threads"] == 1
+    assert set(found["exported_with"]) >= {"torch", "onnx", "onnxruntime"}
+
+
+def test_a_student_that_is_no_model_of_open_clip(tmp_path: Path) -> None:
+    run = linear()
+    pytest.importorskip("onnxruntime")
+    report = exported(run, tmp_path / "onnx", "onnx")
+    assert report.agreement == {"text": 1.0, "image": 1.0}
+    assert json.loads((tmp_path / "onnx/metadata.json").read_text())["open_clip"] is None
+    with pytest.raises(KdbenchError, match="'linear' is no model of open_clip"):
+        exported(run, tmp_path / "open_clip", "open_clip")
+    assert list(tmp_path.iterdir()) == [tmp_path / "onnx"]
+
+
+def test_a_folder_that_is_not_empty(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "notes").touch()
+    with pytest.raises(KdbenchError, match="is not empty, it holds notes"):
+        exported(trained, tmp_path, "open_clip")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def test_the_dataset_has_changed(trained: Trained, tmp_path: Path) -> None:
+    spec = trained.record.spec
+    other = {**spec["dataset"], "params": {**spec["dataset"]["params"], "seed": 5}}
+    record = trained.record.model_copy(update={"spec": {**spec, "dataset": other}})
+    with pytest.raises(KdbenchError, match=r"was ranked on a dataset with the digest .* but 'beads' has"):
+        export(record, "open_clip", tmp_path / "out", trained.bench.plugins, trained.bench.cache)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_there_is_no_export_to(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(KdbenchError, match=r"there is no export to 'onyx'; did you mean 'onnx'\?"):
+        exported(trained, tmp_path / "out", "onyx")
+    with pytest.raises(KdbenchError, match="int8 is for ONNX"):
+        exported(trained, tmp_path / "out", "open_clip", int8=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_agreement_is_the_share_of_equal_ranks() -> None:
+    one = Ranks(text=np.array([1, 2, 3, 4], dtype=np.int32), image=np.array([1, 1], dtype=np.int32))
+    other = Ranks(text=np.array([1, 2, 3, 5], dtype=np.int32), image=np.array([2, 1], dtype=np.int32))
+    assert agreement(one, other) == {"text": 0.75, "image": 0.5}
+    with pytest.raises(KdbenchError, match="the record ranks 2 images and 4 captions, the dataset has 4 and 2"):
+        agreement(one, Ranks(text=one.image, image=one.text))

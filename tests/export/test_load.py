@@ -1,0 +1,102 @@
+"""The student of a record comes back with the weights its figures were measured with, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from export_runs import Trained, fused, small
+from models import bits, module_of
+from safetensors.torch import load_file
+
+from kdbench.cache import Cache
+from kdbench.embed import rank_split
+from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.export.load import trained_student
+from kdbench_plugins.students.clip_module import ClipModule
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return small()
+
+
+def weights_of(cache: Path) -> Path:
+    (found,) = cache.glob("students/*/weights.safetensors")
+    return found
+
+
+def copied(trained: Any, folder: Path) -> Cache:
+    shutil.copytree(trained.bench.cache.root / "students", folder / "students")
+    return Cache(folder)
+
+
+def test_the_weights_are_those_kept_and_give_the_ranks_of_the_record(trained: Trained) -> None:
+    student = trained.student
+    module = module_of(student)
+    assert bits(module.state_dict()) == bits(load_file(weights_of(trained.bench.cache.root)))
+    assert not module.training
+    ranks = rank_split(student, trained.split, 256, "cpu")
+    np.testing.assert_array_equal(ranks.text, trained.ranks.text)
+    np.testing.assert_array_equal(ranks.image, trained.ranks.image)
+
+
+def test_it_leaves_the_global_generator_alone(trained: Trained) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(())
+    torch.manual_seed(3)
+    assert trained.student
+    assert torch.equal(torch.rand(()), expected)
+
+
+def test_what_served_the_training_alone_is_gone() -> None:
+    run = fused()
+    student = run.student
+    assert isinstance(student.module, ClipModule)
+    ranks = rank_split(student, run.split, 256, "cpu")
+    np.testing.assert_array_equal(ranks.image, run.ranks.image)
+
+
+def test_weights_that_are_not_in_the_cache(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(KdbenchError, match=r"are not in the cache .* in the cache where a run was trained, not in results"):
+        trained_student(trained.record, trained.bench.plugins, Cache(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_other_ranks_are_not_taken(trained: Trained) -> None:
+    other = trained.record.model_copy(update={"ranks_sha256": "0" * 64})
+    with pytest.raises(KdbenchError, match="are not in the cache"):
+        trained_student(other, trained.bench.plugins, trained.bench.cache)
+
+
+def test_weights_that_are_damaged(trained: Trained, tmp_path: Path) -> None:
+    cache = copied(trained, tmp_path)
+    path = weights_of(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.warns(KdbenchWarning, match="damaged"), pytest.raises(KdbenchError, match="or not whole"):
+        trained_student(trained.record, trained.bench.plugins, cache)
+
+
+def test_weights_that_no_longer_fit(trained: Trained) -> None:
+    spec = trained.record.spec
+    config = spec["student"]["params"]["config"]
+    wider = {**spec["student"], "params": {"config": {**config, "embed_dim": 24}}}
+    changed = trained.record.model_copy(update={"spec": {**spec, "student": wider}})
+    with pytest.raises(KdbenchError, match=r"do not fit the student 'small' .*size mismatch.* torch \d"):
+        trained_student(changed, trained.bench.plugins, trained.bench.cache)
+
+
+def test_a_run_that_failed(trained: Trained) -> None:
+    failed = trained.record.model_copy(update={"status": "failed", "ranks_sha256": None})
+    with pytest.raises(KdbenchError, match="has the status 'failed'"):
+        trained_student(failed, trained.bench.plugins, trained.bench.cache)
+
+
+def test_a_reference_trained_no_student(trained: Trained) -> None:
+    reference = trained.record.model_copy(update={"spec": {**trained.record.spec, "role": "reference"}})
+    with pytest.raises(KdbenchError, match="is a reference, a teacher that was ranked as it is"):
+        trained_student(reference, trained.bench.plugins, trained.bench.cache)

@@ -1,0 +1,155 @@
+"""The table of students in its four formats, read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from kdbench.leaderboard.students import StudentsTable, render_students, students_table
+from kdbench.profile import Memory, Profile, Timing, Tower
+
+HEADERS = [
+    *("student", "params M (image / text / total)", "GFLOPs (image / text)"),
+    *("image ms @1", "text ms @1", "image ms @32", "text ms @32", "peak MB (without)", "size MB", "search ms"),
+]
+
+
+def timing(median: float, iqr: float) -> Timing:
+    return Timing(median_ms=median, iqr_ms=iqr, blocks=20)
+
+
+def profile(name: str, id: str, million: float = 1.5, **changes: Any) -> Profile:
+    fields: dict[str, Any] = {
+        "id": id,
+        "names": [name],
+        "dataset": {"name": "shapes", "use": "shapes", "params": {}},
+        "image": Tower(
+            parameters=int(million * 1e6), flops=2_000_000_000, latency={32: timing(80, 4.25), 1: timing(2.5, 0.125)}
+        ),
+        "text": Tower(parameters=750_000, flops=1_250_000, latency={1: timing(0.5, 0.01), 32: timing(12.5, 1)}),
+        "parameters": int(million * 1e6) + 750_001,
+        "size_bytes": 9_020_000,
+        "memory": Memory(kind="resident", peak_mb=512.4, before_mb=500, baseline_mb=300),
+        "gallery": 1000,
+        "search": timing(0.0125, 0.002),
+        "unstable": False,
+        "device": "cpu",
+        "threads": 1,
+        "host": {"id": "0a1b2c3d", "cpu": "A Processor"},
+        "versions": {"torch": "2.9.0"},
+        "commit": None,
+        "dirty": None,
+        "measured": "2025-01-01T00:00:00Z",
+    }
+    return Profile(**fields | changes)
+
+
+@pytest.fixture
+def tables() -> list[StudentsTable]:
+    """Two students, one of whose timings varied, measured twice by the same name of the file; and one on a GPU."""
+    large = profile("large", "a", 12.25, unstable=True, reasons=["text ms @1: IQR 30% of the median"])
+    gpu = profile("small", "c", device="NVIDIA H100", memory=None)
+    return students_table([large, profile("small", "b"), large, gpu])
+
+
+def cells(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+
+
+def test_devices_do_not_share_a_table(tables: list[StudentsTable]) -> None:
+    assert [[row.student for row in table.rows] for table in tables] == [["small"], ["small", "large"]]
+    assert [table.title for table in tables] == [
+        "Students on NVIDIA H100 · 1 thread · torch 2.9.0 · shapes test, 1,000 images",
+        "Students on cpu (A Processor) · 1 thread · torch 2.9.0 · shapes test, 1,000 images",
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"host": {"id": "ffffffff", "cpu": "A Processor"}},
+        {"threads": 2},
+        {"versions": {"torch": "2.8.0"}},
+        {"gallery": 900},
+        {"dataset": {"name": "others", "use": "shapes", "params": {}}},
+        {"image": Tower(parameters=1, flops=1, latency={1: timing(1, 0)})},
+    ],
+)
+def test_what_does_not_compare_is_apart(change: dict[str, Any]) -> None:
+    assert len(students_table([profile("one", "a"), profile("two", "b")])) == 1
+    assert len(students_table([profile("one", "a"), profile("two", "b", **change)])) == 2
+
+
+def test_markdown(tables: list[StudentsTable]) -> None:
+    text = render_students(tables[1:], "markdown")
+    assert text.splitlines()[0] == f"**{tables[1].title}**"
+    found = cells(text)
+    assert found[0] == HEADERS
+    times = ["2.50 (0.125)", "0.500 (0.0100)", "80.0 (4.25)", "12.5 (1.00)"]
+    assert found[2] == ["small", "1.50 / 0.750 / 2.25", "2.00 / 0.00125", *times, "512 (300)", "9.02", "0.0125 (0.00200)"]
+    assert found[3][:2] == ["large‡", "12.2 / 0.750 / 13.0"]
+    assert text.splitlines()[-1] == "- ‡ unstable: large: text ms @1: IQR 30% of the median"
+    assert len(found) == 4
+
+
+def test_a_pipe_in_a_name_stays_in_its_cell() -> None:
+    found = render_students(students_table([profile("half|half", "a")]), "markdown").replace(r"\|", "")
+    assert {len(row) for row in cells(found)} == {len(HEADERS)}
+
+
+def test_table(tables: list[StudentsTable]) -> None:
+    lines = render_students(tables).splitlines()
+    assert lines[0] == tables[0].title
+    assert lines[4].split() == [
+        *("small", "1.50", "/", "0.750", "/", "2.25", "2.00", "/", "0.00125"),
+        *("2.50", "(0.125)", "0.500", "(0.0100)", "80.0", "(4.25)", "12.5", "(1.00)", "–", "9.02", "0.0125", "(0.00200)"),
+    ]
+    assert tables[1].title in lines
+
+
+def test_csv(tables: list[StudentsTable]) -> None:
+    rows = list(csv.DictReader(io.StringIO(render_students(tables, "csv"))))
+    assert [(row["device"], row["student"]) for row in rows] == [
+        ("NVIDIA H100", "small"),
+        ("cpu (A Processor)", "small"),
+        ("cpu (A Processor)", "large"),
+    ]
+    assert [float(rows[2][f"{name} parameters M"]) for name in ("image", "text", "total")] == [12.25, 0.75, 13.000001]
+    assert (float(rows[1]["image @32 ms median"]), float(rows[1]["image @32 ms IQR"])) == (80, 4.25)
+    assert (float(rows[1]["text @1 ms median"]), float(rows[1]["search ms IQR"])) == (0.5, 0.002)
+    assert [row["peak MB"] for row in rows] == ["", "512.4", "512.4"]
+    assert [row["unstable"] for row in rows] == ["", "", "text ms @1: IQR 30% of the median"]
+
+
+def test_json(tables: list[StudentsTable]) -> None:
+    content = json.loads(render_students(tables, "json"))
+    assert [table["torch"] for table in content] == ["2.9.0", "2.9.0"]
+    small = content[1]["rows"][0]
+    assert small["latency"]["text @32"] == {"median_ms": 12.5, "iqr_ms": 1.0, "blocks": 20}
+    assert small["memory"]["baseline_mb"] == 300
+    assert content[0]["rows"][0]["memory"] is None
+
+
+def test_figures_that_were_added_have_columns_of_their_own() -> None:
+    table = students_table([profile("one", "a", extra={"ONNX image ms @1": 1.75}), profile("two", "b", 3)])
+    found = cells(render_students(table, "markdown"))
+    assert found[0] == [*HEADERS, "ONNX image ms @1"]
+    assert [row[-1] for row in found[2:]] == ["1.75", "–"]
+
+
+def test_small_and_large_numbers() -> None:
+    tiny = Tower(parameters=880, flops=1728, latency={1: timing(1234.5, 0)})
+    table = students_table([profile("toy", "a", image=tiny, text=tiny, parameters=1761)])
+    (row,) = cells(render_students(table, "markdown"))[2:]
+    assert row[1:4] == ["0.000880 / 0.000880 / 0.00176", "0.0000017 / 0.0000017", "1,234 (0)"]
+
+
+def test_nothing_measured() -> None:
+    assert students_table([]) == []
+    assert [render_students([], style) for style in ("table", "markdown")] == ["", ""]
+    assert json.loads(render_students([], "json")) == []
+    assert render_students([], "csv") == ""

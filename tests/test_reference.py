@@ -1,0 +1,72 @@
+"""Teachers ranked as they are: rows without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from models import Beads, Sage, bench, cached, plugged, run_spec, sage, toy_plugins
+
+from kdbench import Lesson
+from kdbench.leaderboard import build
+from kdbench.nested import building_with
+from kdbench.plan import RunSpec
+from kdbench.ranks import ranks
+from kdbench.records import read_ranks, record_path
+from kdbench.reference import rank_teacher
+from kdbench.run import execute
+
+NO_LESSON: Lesson = None  # type: ignore[assignment]  # a sage learns nothing
+
+
+def reference(**changes: object) -> RunSpec:
+    spec = run_spec([])
+    fields = {name: getattr(spec, name) for name in RunSpec.__dataclass_fields__}
+    return RunSpec(**fields | {"student": sage("a"), "train": {}, "role": "reference"} | changes)
+
+
+def test_ranks_are_those_of_the_teachers_embeddings(tmp_path: Path) -> None:
+    towers = Sage(width=7, seed=2).towers(NO_LESSON)
+    for name in ("test", "validation"):
+        split = Beads().split(name)  # type: ignore[arg-type]
+        image = towers.image.encode(np.stack(list(split.images)), "cpu").half().float().numpy()
+        text = towers.text.encode(split.captions, "cpu").half().float().numpy()
+        with building_with(toy_plugins()):
+            found = rank_teacher(plugged("sage", width=7, seed=2), cached(tmp_path), name)  # type: ignore[arg-type]
+        expected = ranks(image, text, split.image_concepts, split.caption_concepts)
+        np.testing.assert_array_equal(found.text, expected)
+        np.testing.assert_array_equal(found.image, ranks(text, image, split.caption_concepts, split.image_concepts))
+
+
+def test_a_run_of_one_trains_nothing(tmp_path: Path) -> None:
+    where, spec = bench(tmp_path), reference()
+    record = execute(spec, where)
+    assert (record.status, record.reason) == ("ok", "")
+    assert (record.steps, record.weights, record.validation, record.timings["train"]) == (None, {}, {}, 0.0)
+    found = read_ranks(record_path(where.results, spec.suite, spec.run_id))
+    assert record.metrics == found.metrics([1, 5])
+    assert record.sizes == {"images": 20, "captions": 30, "concepts": 10}
+    assert spec.label == "a · as it is"
+
+
+def test_it_joins_the_tables_of_its_dataset_whatever_they_were_trained_with(tmp_path: Path) -> None:
+    where = bench(tmp_path)
+    short = run_spec(["a"], train={"epochs": 1})
+    records = [execute(spec, where) for spec in (reference(), run_spec(["a"]), short)]
+    board = build(records)
+    assert len(board.tables) == 2
+    for table in board.tables:
+        assert sorted((row.student, row.teachers) for row in table.rows) == [("a", "as it is"), ("toy", "a")]
+    [alone] = build(records[:1]).tables
+    assert (alone.budget, len(alone.rows)) == ("no training", 1)
+
+
+def test_smoke_rows_join_no_leaderboard(tmp_path: Path) -> None:
+    where = bench(tmp_path)
+    real, trial = execute(reference(), where), execute(reference(smoke=True), where)
+    assert real.run_id != trial.run_id
+    board = build([real, trial])
+    assert [len(table.rows) for table in board.tables] == [1]
+    assert board.notes == ["1 rows of smoke runs left out: they show that things work, not how well"]
+    [table] = build([trial], smoke=True).tables
+    assert table.budget.startswith("SMOKE, not publishable")

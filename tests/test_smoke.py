@@ -1,0 +1,69 @@
+"""A suite made small: which parts shrink, that the others stay, and that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from kdbench import Offer, Student, Teacher, Uses, hookimpl
+from kdbench.check import load_suite
+from kdbench.plan import RunSpec, plan
+from kdbench.plugins import Plugins
+from kdbench.records import Record
+
+Make = Callable[..., Record]
+
+
+def stone(*, width: int = 512) -> Student:
+    raise AssertionError(f"a student was built: {width}")
+
+
+def tutored(*, student: Annotated[dict[str, Any], Uses("student")], lessons: int = 90) -> Teacher:
+    raise AssertionError(f"a teacher was built: {student} {lessons}")
+
+
+class Shrinking:
+    @hookimpl
+    def kdbench_students(self) -> list[Offer[Student]]:
+        return [Offer("stone", stone, smoke=lambda params: params | {"width": params["width"] // 64})]
+
+    @hookimpl
+    def kdbench_teachers(self) -> list[Offer[Teacher]]:
+        return [Offer("tutored", tutored, smoke=lambda params: params | {"lessons": 1})]
+
+
+def small(plugins: Plugins, path: Path) -> list[RunSpec]:
+    plugins.register(Shrinking(), "tests:shrinking")
+    return plan(load_suite(path, plugins, smoke=True))
+
+
+def test_plugins_shrink_themselves_and_those_they_wrap(plugins: Plugins, suite_file: Callable[..., Path]) -> None:
+    path = suite_file(
+        ("- use: pebble", "- {use: stone, width: 640}\n  - use: pebble"),
+        ("a: {use: lens, focal: 35.0}", "a: {use: tutored, student: {use: stone}}"),
+    )
+    runs = small(plugins, path)
+    students = {run.student["use"]: run.student["params"] for run in runs}
+    assert students == {"stone": {"width": 10}, "pebble": {"width": 8, "shade": "grey"}}
+    teachers = {teacher["name"]: teacher["params"] for run in runs for teacher in run.team}
+    assert teachers["a"] == {"student": {"use": "stone", "width": 8}, "lessons": 1}
+    assert teachers["b"] == {"focal": 50.0, "coated": False}  # it has no smaller form
+
+
+def test_the_grid_stays_and_training_is_short(plugins: Plugins, suite_file: Callable[..., Path]) -> None:
+    path = suite_file(("epochs: 2, batch_size: 8", "epochs: 50, batch_size: 8, lr: 0.5"))
+    whole, runs = plan(load_suite(path, plugins)), small(plugins, path)
+    assert [(run.team, run.strategy) for run in runs] == [(run.team, run.strategy) for run in whole if run.seed == 0]
+    assert {
+        (run.suite, run.smoke, run.seed, run.train["epochs"], run.train["batch_size"], run.train["lr"]) for run in runs
+    } == {("tiny-smoke", True, 0, 1, 8, 0.5)}
+    assert not {run.run_id for run in runs} & {run.run_id for run in whole}
+
+
+def test_variants_shrink_too(plugins: Plugins, suite_file: Callable[..., Path]) -> None:
+    path = suite_file(("evaluate:", "variants:\n  big: {students: [{use: stone}]}\n  own: {}\nevaluate:"))
+    assert {(run.variant, run.student["name"], run.train["epochs"]) for run in small(plugins, path)} == {
+        ("big", "stone", 1),
+        ("own", "pebble", 1),
+    }
