@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from kdbench.cli import app
 from kdbench.describe import methods
-from kdbench.leaderboard import build, render
+from kdbench.leaderboard import leaderboard
 from kdbench.plugins import installed
+from kdbench.profile import find_profiles, read_profile
 from kdbench.records import find_records, read_record
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,9 @@ def generated(text: str) -> str:
         if match[2] == "methods":
             made = methods(match[3], installed(), "kdbench:")  # type: ignore[arg-type]
         else:
-            made = render(build([read_record(path) for path in find_records([ROOT / match[3]])]), "markdown")
+            folders = [ROOT / match[3]]
+            records, profiles = map(read_record, find_records(folders)), map(read_profile, find_profiles(folders))
+            made = leaderboard(records, profiles, "markdown")
         return f"{match[1]}\n{made}\n\n{match[4]}"
 
     return BLOCK.sub(block, text)

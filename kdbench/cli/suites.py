@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -22,11 +23,16 @@ from kdbench.cli.common import (
     say,
     tracker_names,
 )
+from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
     from kdbench.plan import RunSpec
+    from kdbench.profile import Profile
     from kdbench.records import Record
     from kdbench.session import Session
+    from kdbench.suite import Suite as CheckedSuite
+
+Read = TypeVar("Read")
 
 
 @app.command()
@@ -56,18 +62,20 @@ def run(
     """
     from kdbench.session import Session
 
-    specs = _plan(suite, overrides, smoke=smoke)
+    checked = _suite(suite, overrides, smoke=smoke)
+    specs = _laid_out(checked)
     session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs)
     for tracker in track or []:
         session.track(tracker)
     todo = session.pending(specs)
     if todo:
-        _plan(suite, overrides, deep=True, smoke=smoke)  # better to fail here than after an hour of teachers
+        _suite(suite, overrides, deep=True, smoke=smoke)  # better to fail here than after an hour of teachers
         _carry_out(session, specs, todo)
     else:
         say(f"All {len(specs)} runs are recorded under {results / specs[0].suite}.")
+    profiles = [] if smoke else _profiles(checked, specs, results, session.cache, device)
     records = [session.records[spec.run_id] for spec in specs if spec.run_id in session.records]
-    _show_board(records, Format.table, smoke)
+    _show_board(records, profiles, Format.table, smoke)
     if any(record.status in ("failed", "diverged") for record in records) or len(records) < len(specs):
         raise typer.Exit(1)
 
@@ -80,7 +88,7 @@ def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("res
     from kdbench.estimate import estimate
     from kdbench.records import recorded
 
-    specs = _plan(suite, overrides)
+    specs = _laid_out(_suite(suite, overrides))
     known = {spec.run_id: recorded(results, spec.suite, spec.run_id) for spec in specs}
     rows = []
     for spec in specs:
@@ -96,7 +104,7 @@ def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("res
 @app.command()
 def check(suite: Suite, overrides: Overrides = None) -> None:
     """Check a suite, as far as can be told without downloading or training anything."""
-    specs = _plan(suite, overrides, deep=True)
+    specs = _laid_out(_suite(suite, overrides, deep=True))
     typer.echo(f"{suite}: fine, {len(specs)} run{'s' if len(specs) != 1 else ''}")
 
 
@@ -107,17 +115,35 @@ def leaderboard(
     ] = None,
     style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
 ) -> None:
-    """Make the leaderboard from records: mean ± standard deviation over n seeds."""
-    from kdbench.errors import RecordError
+    """Make the leaderboard from records: mean ± standard deviation over n seeds. Below, what the students cost."""
+    from kdbench.profile import find_profiles, read_profile
     from kdbench.records import find_records, read_record
 
-    records = []
-    for path in find_records(results or [Path("results")]):
-        try:
-            records.append(read_record(path))
-        except RecordError as error:
-            complain(f"left out: {error}")
-    _show_board(records, style)
+    places = results or [Path("results")]
+    records = _readable(read_record, find_records(places))
+    _show_board(records, _readable(read_profile, find_profiles(places)), style)
+
+
+@app.command()
+def profile(
+    suite: Suite,
+    overrides: Overrides = None,
+    results: Results = Path("results"),
+    cache: CacheRoot = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+) -> None:
+    """Measure the students of a suite that this device has not measured yet: parameters, FLOPs, latency, memory, search.
+
+    `run` does this at its end. Do it while nothing else computes; a busy machine is noted with the figures.
+    """
+    from kdbench.leaderboard import render_students, students_table
+
+    checked = _suite(suite, overrides)
+    measured = _profiles(checked, _laid_out(checked), results, cache_root(cache), device)
+    if not measured:
+        raise KdbenchError(f"no run of {suite} is recorded under {results}; run it first, for the gallery is its test split")
+    typer.echo(render_students(students_table(measured), style.value))
 
 
 @app.command()
@@ -147,11 +173,31 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(plugins_here()), indent=1, ensure_ascii=False))
 
 
-def _plan(suite: Path, overrides: list[str] | None, deep: bool = False, smoke: bool = False) -> list[RunSpec]:
+def _suite(suite: Path, overrides: list[str] | None, deep: bool = False, smoke: bool = False) -> CheckedSuite:
     from kdbench.check import load_suite
+
+    return load_suite(suite, plugins_here(), overrides, deep, smoke)
+
+
+def _laid_out(suite: CheckedSuite) -> list[RunSpec]:
     from kdbench.plan import plan as lay_out
 
-    return lay_out(load_suite(suite, plugins_here(), overrides, deep, smoke))
+    return lay_out(suite)
+
+
+def _profiles(suite: CheckedSuite, specs: list[RunSpec], results: Path, cache: Path, device: str) -> list[Profile]:
+    from kdbench.profile.students import profile_students
+
+    return profile_students(
+        specs,
+        results,
+        cache,
+        plugins_here(),
+        checked_device(device),
+        batches=suite.latency.batch_sizes,
+        threads=suite.latency.threads,
+        on_student=lambda name: say(f"Measuring {name}: parameters, FLOPs, latency, memory, search"),
+    )
 
 
 def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> None:
@@ -176,11 +222,23 @@ def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> N
             say(f"\n--- {spec.label} printed:\n{session.logs[spec.run_id]}")
 
 
-def _show_board(records: list[Record], style: Format, smoke: bool = False) -> None:
-    from kdbench.leaderboard import build, render
+def _readable(read: Callable[[Path], Read], paths: list[Path]) -> list[Read]:
+    from kdbench.errors import RecordError
 
-    board = build(records, smoke)
-    typer.echo(("\n" if style is Format.table else "") + render(board, style.value))
+    found = []
+    for path in paths:
+        try:
+            found.append(read(path))
+        except RecordError as error:
+            complain(f"left out: {error}")
+    return found
+
+
+def _show_board(records: list[Record], profiles: list[Profile], style: Format, smoke: bool = False) -> None:
+    from kdbench.leaderboard import build
+    from kdbench.leaderboard import leaderboard as made_from
+
+    typer.echo(("\n" if style is Format.table else "") + made_from(records, profiles, style.value, smoke))
     if style is Format.csv:  # which has no place for them
-        for note in board.notes:
+        for note in build(records, smoke).notes:
             say(note)

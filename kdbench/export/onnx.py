@@ -104,7 +104,7 @@ def _write(module: nn.Module, example: Tensor, path: Path, metadata: dict[str, s
                 module,
                 (example,),
                 dynamo=True,
-                
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
                 input_names=["items"],
                 output_names=["vectors"],
                 verbose=False,

@@ -17,7 +17,7 @@ from kdbench.profile.candidates import Candidate, Run, candidates, plain
 from kdbench.profile.child import Unmeasured, measured_apart
 from kdbench.profile.profile import Profile
 from kdbench.profile.stored import profiled, write_profile
-from kdbench.provenance import device_name, host
+from kdbench.provenance import device_name, host, resolved_device
 
 CAPTIONS = 32
 
@@ -32,31 +32,29 @@ def profile_students(
     batches: Sequence[int] = (1, 32),
     threads: int = 1,
     seconds: float = 1.0,
-    on_student: Callable[[str, int, int], None] = lambda *_: None,
+    on_student: Callable[[str], None] = lambda _: None,
 ) -> list[Profile]:
     """Profiles of all students of the runs, in their order; those this device has measured already are read.
 
     To be called when no training goes on: students are measured one after the other, of all processes that use the same
     `cache` one at a time. `device` is `cpu`, `cuda` or `auto`, `seconds` how long each timing takes at least. `on_student`
-    is told a name, how many are done and how many there are. One that cannot be measured is warned of and left out.
+    is told the name of each that is about to be measured. One that cannot be measured is warned of and left out.
     """
-    device = _resolved(device)
+    device = resolved_device(device)
     todo = candidates(specs, results, device_name(device), batches, threads)
     settings = {"device": device, "batches": list(batches), "threads": threads, "seconds": seconds}
     cache.mkdir(parents=True, exist_ok=True)
     lock = FileLock(cache / f"profile-{host()['id']}.lock")  # a cache may serve several machines
     profiles = []
     samples: dict[str, dict[str, Any]] = {}
-    for place, one in enumerate(todo):
-        on_student(one.names[0], place, len(todo))
+    for one in todo:
         profile = profiled(results, one.suite, one.id)
         if profile is None or set(one.names) - set(profile.names):
+            on_student(one.names[0])
             with lock:
                 profile = _kept(one, results, settings, samples, plugins)
         if profile is not None:
             profiles.append(profile)
-    if todo:
-        on_student(todo[-1].names[0], len(todo), len(todo))
     return profiles
 
 
@@ -89,11 +87,3 @@ def _sample(dataset: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
     with building_with(plugins):
         built = build_planned("dataset", dataset)
         return {"size": built.size, "captions": list(built.split("train").captions[:CAPTIONS])}
-
-
-def _resolved(device: str) -> str:
-    if device != "auto":
-        return device
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -70,6 +70,18 @@ def write_miniature(
     return files
 
 
+def check_miniature() -> None:
+    """Raises KdbenchError where the packages that miniatures are drawn from are missing."""
+    from kdbench_plugins.datasets.emoji_packages import versions
+
+    versions()
+
+
+def in_miniature(params: dict[str, Any]) -> dict[str, Any]:
+    """What `kdbench run --smoke` makes of the parameters of a dataset on disk."""
+    return {**params, "miniature": True}
+
+
 def miniature_folder(name: Name) -> Path:
     """The folder of the miniature of a dataset, drawn from the dataset `emoji` when it is first asked for.
 

@@ -1,0 +1,24 @@
+"""All that a leaderboard shows: the tables of runs, and below them what the students cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from kdbench.leaderboard.render import Format, render
+from kdbench.leaderboard.students import render_students, students_table
+from kdbench.leaderboard.tables import build
+from kdbench.profile.profile import Profile
+from kdbench.records import Record
+
+
+def leaderboard(records: Iterable[Record], profiles: Iterable[Profile], style: Format = "table", smoke: bool = False) -> str:
+    """As text. CSV has the runs alone, for its rows are of one kind; JSON has the students under a key of their own."""
+    board, students = build(records, smoke), students_table(profiles)
+    shown = render(board, style)
+    if style == "csv" or not students:
+        return shown
+    if style == "json":
+        whole = json.loads(shown) | {"students": json.loads(render_students(students, style))}
+        return json.dumps(whole, indent=1, ensure_ascii=False)
+    return f"{shown}\n\n{render_students(students, style)}"
