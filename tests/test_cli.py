@@ -334,7 +334,7 @@ def test_run_when_all_is_recorded(
     for spec in specs[:-1]:
         write_record(tmp_path / "results", record(spec))
     write_record(tmp_path / "results", record(specs[-1], status=status, reason="not a number"))
-    found, out, err = kdbench("run", path)
+    found, out, err = kdbench("run", path, "--no-profile")
     assert found == code
     assert err == "All 8 runs are recorded under results/tiny.\n"
     assert out.count("pebble ") >= 4

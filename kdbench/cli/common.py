@@ -61,6 +61,10 @@ def kinds_and_names(incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(known) if name.startswith(incomplete)]
 
 
+def dataset_names(incomplete: str) -> list[str]:
+    return [name for name in plugins_here().offers("dataset") if name.startswith(incomplete)]
+
+
 def tracker_names(incomplete: str) -> list[str]:
     return [name for name in plugins_here().offers("tracker") if name.startswith(incomplete)]
 

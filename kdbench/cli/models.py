@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kdbench.cli.common import CacheRoot, app, cache_root, checked_device, plugins_here, say
+from kdbench.cli.common import CacheRoot, Results, app, cache_root, checked_device, dataset_names, plugins_here, say
 from kdbench.errors import KdbenchError
 
 MODEL = "openclip"  # the kind of teacher that a bare model name is
-
-
-def _datasets(incomplete: str) -> list[str]:
-    return [name for name in plugins_here().offers("dataset") if name.startswith(incomplete)]
 
 
 @app.command()
@@ -23,7 +20,7 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(help="A name of open_clip, hf-hub:… or local-dir:…, or a teacher as a suite has it: '{use: …}'.")
     ],
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="The name of a dataset.", autocompletion=_datasets)],
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="The name of a dataset.", autocompletion=dataset_names)],
     params: Annotated[
         list[str] | None, typer.Argument(metavar="[PARAMETER=VALUE]...", help="Parameters of the dataset, such as root=DIR.")
     ] = None,
@@ -78,3 +75,42 @@ def evaluate(
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         say(f"Written to {out}")
+
+
+class Target(StrEnum):
+    open_clip = "open_clip"
+    onnx = "onnx"
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="A run: its id, the beginning of one, or the path of its record.")],
+    to: Annotated[Target, typer.Option("--to", help="open_clip: a folder it loads, with a model card. onnx: two towers.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write.", show_default="exports/RUN-TARGET")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="ONNX towers in int8 as well, their R@K measured again.")] = False,
+    results: Results = Path("results"),
+    cache: CacheRoot = None,
+) -> None:
+    """Write the student that a run has trained for use elsewhere, and measure there what was written.
+
+    Refuses to write a model that does not embed as the student does. Latencies of ONNX Runtime join the student's profile.
+    """
+    from kdbench.cache import Cache
+    from kdbench.export import export as write
+    from kdbench.inspection import find_run
+    from kdbench.profile.stored import add_figures
+    from kdbench.provenance import device_name, host
+    from kdbench.records import read_ranks, read_record
+
+    path = find_run(run, results)
+    record = read_record(path)
+    folder = out or Path("exports") / f"{record.run_id}-{to.value}"
+    expected = read_ranks(path) if record.ranks_sha256 else None
+    report = write(record, to.value, folder, plugins_here(), Cache(cache_root(cache)), int8, expected)
+    for line in report.lines():
+        typer.echo(line)
+    if report.latency:
+        figures = {f"onnx {name.replace('_', ' ')} ms": round(ms, 4) for name, ms in report.latency.items()}
+        here = device_name("cpu"), host()["id"]
+        if not add_figures(path.parent.parent, record.spec["suite"], record.spec["student"], here, figures):
+            say("The student has no profile on this device that the latencies could join; `kdbench profile SUITE` makes one.")

@@ -52,6 +52,9 @@ def run(
             autocompletion=tracker_names,
         ),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--profile/--no-profile", help="Measure the students at the end, once a device.")
+    ] = True,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="The same suite with shrunken models and data, to see that all of it works.")
     ] = False,
@@ -73,7 +76,7 @@ def run(
         _carry_out(session, specs, todo)
     else:
         say(f"All {len(specs)} runs are recorded under {results / specs[0].suite}.")
-    profiles = [] if smoke else _profiles(checked, specs, results, session.cache, device)
+    profiles = [] if smoke or not measure else _profiles(checked, specs, results, session.cache, device)
     records = [session.records[spec.run_id] for spec in specs if spec.run_id in session.records]
     _show_board(records, profiles, Format.table, smoke)
     if any(record.status in ("failed", "diverged") for record in records) or len(records) < len(specs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -48,6 +49,21 @@ def profiled(results: Path, suite: str, id: str) -> Profile | None:
         return read_profile(path) if path.exists() else None
     except RecordError:
         return None
+
+
+def add_figures(results: Path, suite: str, student: dict[str, Any], here: tuple[str, str], figures: dict[str, float]) -> bool:
+    """Adds further figures of a student to its profiles of a suite on one device, `here` its name and its host's id.
+
+    `student` is a plugin as plans have it. False where it has not been measured there.
+    """
+    plain = {"use": student["use"], "params": student["params"]}
+    found = False
+    for path in find_profiles([results / suite / "profiles"]):
+        profile = read_profile(path)
+        if profile.student == plain and (profile.device, profile.host.get("id")) == here:
+            write_profile(results, suite, profile.model_copy(update={"extra": profile.extra | figures}))
+            found = True
+    return found
 
 
 def find_profiles(paths: Iterable[Path]) -> list[Path]:

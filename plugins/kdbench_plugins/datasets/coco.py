@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdbench import Dataset, Offer, hookimpl
 from kdbench_plugins.datasets.karpathy import About, Form, locate
-from kdbench_plugins.datasets.miniature import miniature_folder
+from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
 from kdbench_plugins.datasets.ondisk import OnDisk, Size
 
 ABOUT = About(
@@ -47,7 +47,9 @@ class Coco(OnDisk):
 
 def check(*, root: Path | None, form: Form | None, size: int, quarantine: Path | None, miniature: bool) -> None:  # noqa: ARG001
     """Whether the dataset is there, before a run is planned on it."""
-    if not miniature:
+    if miniature:
+        check_miniature()
+    else:
         locate(ABOUT, root, form)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdbench import Dataset, KdbenchError, Offer, hookimpl
 from kdbench_plugins.datasets.folder_table import Columns, read_items
-from kdbench_plugins.datasets.miniature import miniature_folder
+from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
 from kdbench_plugins.datasets.ondisk import Index, OnDisk, Size
 
 
@@ -72,11 +72,14 @@ def check(
     miniature: bool,
 ) -> None:
     """Whether table and folder are there, before a run is planned on them."""
-    if not miniature:
+    if miniature:
+        check_miniature()
+    else:
         _places(table, root)
 
 
 @hookimpl
 def kdbench_datasets() -> list[Offer[Dataset]]:
     summary = "your own images and captions, listed in a CSV, JSONL or Parquet table"
-    return [Offer("folder", Folder, summary, check=check, example={"miniature": True})]
+    small = {"miniature": True, "size": 64}
+    return [Offer("folder", Folder, summary, check=check, example={"miniature": True}, smoke=lambda _: small)]

@@ -134,7 +134,7 @@ def _parquet(table: Path) -> list[dict[str, Any]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise KdbenchError(f"{table}: reading Parquet needs pyarrow; pip install pyarrow") from error
+        raise KdbenchError(f"{table}: reading Parquet needs pyarrow: pip install 'kdbench[parquet]'") from error
     try:
         return list(pyarrow.parquet.read_table(table).to_pylist())
     except pyarrow.ArrowException as error:

@@ -77,11 +77,6 @@ def check_miniature() -> None:
     versions()
 
 
-def in_miniature(params: dict[str, Any]) -> dict[str, Any]:
-    """What `kdbench run --smoke` makes of the parameters of a dataset on disk."""
-    return {**params, "miniature": True}
-
-
 def miniature_folder(name: Name) -> Path:
     """The folder of the miniature of a dataset, drawn from the dataset `emoji` when it is first asked for.
 

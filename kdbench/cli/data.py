@@ -1,0 +1,105 @@
+"""Commands over datasets: is all of it there and whole, and has it been decoded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kdbench.cli.common import CacheRoot, app, cache_root, complain, dataset_names, plugins_here, say
+
+data_app = typer.Typer(no_args_is_help=True, help="Check a dataset that lies on disk; decode it once for all runs.")
+app.add_typer(data_app, name="data")
+
+Name = Annotated[str, typer.Argument(help="The name of a dataset.", autocompletion=dataset_names)]
+Params = Annotated[list[str] | None, typer.Argument(metavar="[PARAMETER=VALUE]...", help="Its parameters, such as size=224.")]
+Root = Annotated[Path | None, typer.Option("--root", help="Where it lies.", show_default="its environment variable")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Images decoded at once.", show_default="cores")]
+
+
+@data_app.command("check")
+def data_check(
+    name: Name,
+    params: Params = None,
+    root: Root = None,
+    jobs: Jobs = None,
+    quarantine: Annotated[
+        Path | None, typer.Option("--quarantine", help="Add what cannot be read to this list, which a suite can name.")
+    ] = None,
+) -> None:
+    """Count a dataset, decode every image, name every problem; exit code 1 if there is one."""
+    from tabulate import tabulate
+
+    from kdbench.data import check, write_quarantine
+
+    with _Shown() as shown:
+        report = check(_opened(name, params, root), shown.advance, jobs)
+    rows = [{"split": split, **asdict(counts)} for split, counts in report.counts.items()]
+    typer.echo(tabulate(rows, headers="keys", intfmt=","))
+    notes = [
+        *report.differences,
+        *(f"{one} and {other} are the same picture, in two splits" for one, other in report.duplicates),
+    ]
+    for note in notes:
+        say(f"note: {note}")
+    for problem in report.problems:
+        complain(problem.error if problem.source in problem.error else f"{problem.source}: {problem.error}")
+    if report.digest:
+        typer.echo(f"\ndigest {report.digest}")
+    if not report.problems:
+        return
+    complain(f"\n{len(report.problems)} of the images cannot be used")
+    if quarantine:
+        added = write_quarantine(quarantine, report.problems)
+        say(f"{added} added to {quarantine}; with `quarantine: {quarantine}` a suite leaves them out")
+    raise typer.Exit(1)
+
+
+@data_app.command("prepare")
+def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Jobs = None, cache: CacheRoot = None) -> None:
+    """Decode and resize a dataset's images once, into the cache that all runs share. Goes on where it was stopped."""
+    from kdbench.cache import Cache
+    from kdbench.data import prepare
+
+    with _Shown() as shown:
+        entry = prepare(_opened(name, params, root), Cache(cache_root(cache)), jobs, shown.advance)
+    typer.echo(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {entry.digest}")
+
+
+def _opened(name: str, params: list[str] | None, root: Path | None) -> Any:
+    from kdbench.check import plug
+    from kdbench.nested import build_planned, building_with
+    from kdbench.overrides import apply_override
+    from kdbench.problems import Problems
+
+    given: dict[str, Any] = {}
+    for param in params or []:
+        apply_override(given, param, Problems(name, {}))
+    if root is not None:
+        given["root"] = str(root)
+    loaded = plugins_here()
+    with building_with(loaded):
+        return build_planned("dataset", plug("dataset", {**given, "use": name}, name, loaded).model_dump())
+
+
+class _Shown:
+    """A bar for each stage that a dataset reports."""
+
+    def __enter__(self) -> _Shown:
+        from rich.console import Console
+        from rich.progress import Progress, TaskID
+
+        self.progress = Progress(console=Console(stderr=True), transient=True)
+        self.bars: dict[str, TaskID] = {}
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def advance(self, stage: str, done: int, total: int) -> None:
+        if stage not in self.bars:
+            self.bars[stage] = self.progress.add_task(stage, total=total)
+        self.progress.update(self.bars[stage], completed=done, total=total)

@@ -1,0 +1,137 @@
+"""Commands over models: evaluate, export, profile."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import Beads, Sage, bench, run_spec, toy_plugins
+
+from kdbench import Lesson
+from kdbench.cli import main
+from kdbench.profile import find_profiles, read_profile
+from kdbench.ranks import Ranks, ranks
+from kdbench.records import read_ranks, record_path
+from kdbench.run import execute
+
+Command = Callable[..., tuple[int, str, str]]
+NO_LESSON: Lesson = None  # type: ignore[assignment]  # a sage learns nothing
+
+
+@pytest.fixture
+def kdbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs the command in this process with the toys: exit code, standard output, standard error."""
+    monkeypatch.setattr("kdbench.plugins.installed", toy_plugins)
+    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kdbench", *map(str, arguments)])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+        assert isinstance(code, int)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_evaluate(split: str, kdbench: Command, tmp_path: Path) -> None:
+    teacher = "{use: sage, width: 7, seed: 2}"
+    code, out, _ = kdbench(
+        "evaluate", teacher, "-d", "beads", "seed=3", "--split", split, "--recall-at", "1,3", "--out", "deep/r.json"
+    )
+    assert code == 0
+    towers, seen = Sage(width=7, seed=2).towers(NO_LESSON), Beads(seed=3).split(split)  # type: ignore[arg-type]
+    image = towers.image.encode(np.stack(list(seen.images)), "cpu").half().float().numpy()
+    text = towers.text.encode(seen.captions, "cpu").half().float().numpy()
+    expected = Ranks(
+        text=ranks(image, text, seen.image_concepts, seen.caption_concepts),
+        image=ranks(text, image, seen.caption_concepts, seen.image_concepts),
+    ).metrics([1, 3])
+    written = json.loads((tmp_path / "deep/r.json").read_text())
+    assert written["metrics"] == {name: value for name, value in expected.items() if "@" in name}
+    assert (written["dataset"], written["model"], written["task"]) == ("beads", "sage", "zeroshot_retrieval")
+    assert [line.split()[0] for line in out.splitlines()] == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{use: sage}", "-d", "bead"], "did you mean 'beads'?"),
+        (["{use: sag}", "-d", "beads"], "did you mean 'sage'?"),
+        (["{use: sage}", "-d", "beads", "sed=3"], "did you mean 'seed'?"),
+        (["{use: sage}", "-d", "beads", "--split", "train"], "--split: found 'train', expected test or validation"),
+        (["{use: sage}", "-d", "beads", "--recall-at", "1;5"], "--recall-at: found '1;5'"),
+        (["{use: sage}", "-d", "beads", "--device", "gpu"], "--device: found 'gpu'"),
+    ],
+)
+def test_evaluate_says_what_is_wrong(arguments: list[str], told: str, kdbench: Command) -> None:
+    code, out, err = kdbench("evaluate", *arguments)
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+def test_export_of_a_student_that_is_no_open_clip_model(kdbench: Command, tmp_path: Path) -> None:
+    where = bench(tmp_path)
+    record = execute(run_spec(["a"]), where)
+    code, _, err = kdbench("export", record.run_id[:5], "--to", "open_clip")
+    assert code == 2
+    assert "toy" in err
+    assert not (tmp_path / "exports").exists() or not list((tmp_path / "exports").iterdir())
+    assert kdbench("export", "0123", "--to", "onnx")[0] == 2
+
+
+def test_export_to_onnx(kdbench: Command, tmp_path: Path) -> None:
+    where = bench(tmp_path)
+    record = execute(run_spec(["a"]), where)
+    code, out, err = kdbench("export", record.run_id, "--to", "onnx")
+    assert code == 0, err
+    assert "same ranks: 100.00% of images, 100.00% of captions" in out
+    assert (tmp_path / f"exports/{record.run_id}-onnx/image.onnx").is_file()
+    assert "no profile on this device" in err
+    assert read_ranks(record_path(where.results, "toys", record.run_id)).metrics([1, 5]) == record.metrics
+
+
+SUITE = """\
+name: few
+datasets: [{use: flickr30k, miniature: true, size: 48}]
+students:
+  - name: small
+    use: openclip
+    config:
+      embed_dim: 16
+      vision_cfg: {timm_model_name: test_resnet, timm_pool: avg, timm_proj: linear, image_size: 32}
+      text_cfg: {context_length: 16, vocab_size: 49408, width: 32, heads: 2, layers: 1}
+train: {epochs: 1, batch_size: 64}
+"""
+
+
+def test_latencies_of_an_export_join_the_profile(kdbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the installed plugins, as a student is measured in a process of its own, which knows no others."""
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "few.yaml").write_text(SUITE)
+    code, out, err = kdbench("run", "few.yaml", "--jobs", 1)
+    assert code == 0, err
+    assert "Measuring small" in err
+    assert "search ms" in out
+    [record] = [path for path in (tmp_path / "results/few").glob("*.json") if "." not in path.stem]
+    code, _, err = kdbench("export", record.stem, "--to", "onnx")
+    assert (code, "no profile" in err) == (0, False)
+    [profile] = map(read_profile, find_profiles([tmp_path / "results"]))
+    assert set(profile.extra) == {f"onnx {tower} batch{size} ms" for tower in ("image", "text") for size in (1, 32)}
+    code, out, _ = kdbench("leaderboard")
+    assert "onnx image batch1 ms" in out
+    code, out, _ = kdbench("profile", "few.yaml", "--format", "json")
+    assert json.loads(out)[0]["rows"][0]["extra"] == profile.extra
+    assert kdbench("run", "few.yaml")[2] == "All 1 runs are recorded under results/few.\n"  # and measured

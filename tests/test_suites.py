@@ -1,0 +1,83 @@
+"""The suites that ship: each is right, and the benchmarks run end to end without their data."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kdbench.check import load_suite
+from kdbench.plan import plan
+from kdbench.plugins import installed
+
+ROOT = Path(__file__).parents[1]
+SUITES = sorted((ROOT / "suites").glob("*.yaml"))
+DATA = ("KDBENCH_FLICKR30K", "KDBENCH_COCO")
+
+
+def kdbench(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    own = {key: value for key, value in os.environ.items() if key not in DATA}
+    command = [sys.executable, "-m", "kdbench", *arguments]
+    return subprocess.run(
+        command, cwd=cwd, env=own | {"COLUMNS": "250"} | environment, capture_output=True, text=True, timeout=600
+    )
+
+
+@pytest.mark.parametrize("path", SUITES, ids=[path.stem for path in SUITES])
+def test_every_suite_is_right_when_small(path: Path) -> None:
+    runs = plan(load_suite(path, installed(), smoke=True))
+    assert runs
+    assert all(run.smoke for run in runs)
+
+
+@pytest.mark.parametrize("name", ["flickr30k", "coco"])
+def test_benchmarks_hold_what_is_compared(name: str) -> None:
+    runs = plan(
+        load_suite(
+            ROOT / f"suites/{name}.yaml",
+            installed(),
+            ["datasets[0].miniature=true", "train.batch_size=64"]
+            + [f"variants.{v}.train.batch_size=64" for v in ("fine-tuned", "from scratch")],
+        )
+    )
+    trained = [run for run in runs if not run.role]
+    assert len({run.student["name"] for run in trained}) >= 3
+    assert {run.seed for run in trained} == {0, 1, 2}
+    assert {run.strategy["name"] for run in trained if run.strategy} == {"equal", "ammkd", "rl_select"}
+    assert {len(run.team) for run in trained} == {0, 1, 2}
+    assert len([run for run in runs if run.role == "reference"]) == 4
+
+
+@pytest.mark.parametrize(("name", "variable"), [("flickr30k", DATA[0]), ("coco", DATA[1])])
+def test_without_data_it_says_what_to_get(name: str, variable: str, tmp_path: Path) -> None:
+    started = time.perf_counter()
+    done = kdbench("run", str(ROOT / f"suites/{name}.yaml"), cwd=tmp_path)
+    seconds = time.perf_counter() - started
+    assert done.returncode == 2
+    assert variable in done.stderr
+    assert "root:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert seconds < 3
+
+
+def test_flickr30k_runs_end_to_end_when_small(tmp_path: Path) -> None:
+    """Every student, team and strategy of the suite and its references, on JPEGs laid out as Flickr30k's are."""
+    started = time.perf_counter()
+    suite = str(ROOT / "suites/flickr30k.yaml")
+    done = kdbench("run", suite, "--smoke", "--jobs", "2", cwd=tmp_path, KDBENCH_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert time.perf_counter() - started < 300
+    paths = [path for path in (tmp_path / "results/flickr30k-smoke").glob("*.json") if "." not in path.stem]
+    records = [json.loads(path.read_text()) for path in paths]
+    assert len(records) == 4 + 4 * 6
+    assert {(record["status"], record["spec"]["smoke"]) for record in records} == {("ok", True)}
+    assert {record["steps"] for record in records if not record["spec"]["role"]} == {2}
+    assert "SMOKE, not publishable" in done.stdout
+    board = kdbench("leaderboard", cwd=tmp_path)
+    assert board.stdout.startswith("\nNo finished runs.\n28 rows of smoke runs left out")
