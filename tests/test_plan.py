@@ -36,6 +36,7 @@ def suite_of(seeds: int, datasets: int, students: int, teams: list[list[str]], s
         datasets=labels("d", datasets),
         students=labels("s", students),
         teachers={teacher.name: teacher for teacher in labels("t", 4)},
+        references=[],
         teams=teams,
         strategies=labels("w", strategies),
         objective=[Term(name="o", use="o", params={}, coefficient=1.0)],

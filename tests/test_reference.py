@@ -28,11 +28,11 @@ def reference(**changes: object) -> RunSpec:
 def test_ranks_are_those_of_the_teachers_embeddings(tmp_path: Path) -> None:
     towers = Sage(width=7, seed=2).towers(NO_LESSON)
     for name in ("test", "validation"):
-        split = Beads().split(name)  # type: ignore[arg-type]
+        split = Beads().split(name)
         image = towers.image.encode(np.stack(list(split.images)), "cpu").half().float().numpy()
         text = towers.text.encode(split.captions, "cpu").half().float().numpy()
         with building_with(toy_plugins()):
-            found = rank_teacher(plugged("sage", width=7, seed=2), cached(tmp_path), name)  # type: ignore[arg-type]
+            found = rank_teacher(plugged("sage", width=7, seed=2), cached(tmp_path), name)
         expected = ranks(image, text, split.image_concepts, split.caption_concepts)
         np.testing.assert_array_equal(found.text, expected)
         np.testing.assert_array_equal(found.image, ranks(text, image, split.caption_concepts, split.image_concepts))
