@@ -100,7 +100,7 @@ class Problems:
             inner = [override for key, override in self.overrides.items() if key[:length] == path]
             if inner:
                 return f"override {inner[0]}", 0
-        return f"{self.source}:1", 1
+        return (f"{self.source}:1" if self.lines else self.source), 1  # what comes from a command line has no lines
 
 
 class _Nothing:

@@ -185,9 +185,10 @@ def test_variants_are_run_in_place_of_the_suite() -> None:
     assert runs[0].label.startswith("full · s0 · ")
 
 
-def test_a_suite_without_variants_has_the_ids_it_had_before_there_were_any() -> None:
+def test_what_a_run_does_not_have_leaves_its_id_as_it_was_before_there_were_any() -> None:
     (run, *_) = plan(suite_of(1, 1, 1, [[]], 1))
     train = {key: value for key, value in run.train.items() if key != "checkpoint_every"}
-    known = {key: value for key, value in run.as_dict().items() if key != "variant"} | {"train": train}
+    known = {key: value for key, value in run.as_dict().items() if key not in ("variant", "role", "smoke")}
+    known["train"] = train
     assert run.run_id == digest_of(known)[:12]
-    assert RunSpec(**known).variant == ""
+    assert (RunSpec(**known).variant, RunSpec(**known).role, RunSpec(**known).smoke) == ("", "", False)

@@ -95,11 +95,11 @@ def test_a_tracker_is_told_once_it_is_asked_for(text: str, tone: int, plugins: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("bel", "no tracker is called 'bel'; did you mean 'bell'?"),
+        ("bel", "--track: use\n  found     'bel'\n  expected  a tracker: bell\n  did you mean 'bell'?"),
         ("{tone: 3}", "--track: found '{tone: 3}', expected a tracker's name or a map"),
         ("[bell]", r"--track: found '\[bell\]', expected a tracker's name or a map"),
-        ("{use: bell, tone: 0}", "bell.tone\n  found     0\n  expected  greater than or equal to 1"),
-        ("{use: bell, tune: 2}", "bell.tune\n  found     'tune'\n  expected  one of tone\n  did you mean 'tone'?"),
+        ("{use: bell, tone: 0}", "--track: tone\n  found     0\n  expected  greater than or equal to 1"),
+        ("{use: bell, tune: 2}", "--track: tune\n  found     'tune'\n  expected  one of tone\n  did you mean 'tone'?"),
     ],
 )
 def test_a_tracker_that_is_not_one_is_refused(text: str, message: str, plugins: Plugins, tmp_path: Path) -> None:
