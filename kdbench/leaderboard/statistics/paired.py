@@ -1,0 +1,25 @@
+"""Two rows on one test split, ready to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kdbench.errors import KdbenchError
+from kdbench.leaderboard.statistics.cells import Cell, cell_of
+from kdbench.leaderboard.statistics.families import Given
+from kdbench.leaderboard.statistics.measured import Measured
+from kdbench.leaderboard.statistics.units import Units, units_of
+
+
+def paired(a: Sequence[Measured], b: Sequence[Measured], units: Given | None) -> tuple[Cell, Cell, Units]:
+    """The two rows on one split. Raises KdbenchError where their split or their protocol differs."""
+    if not a or not b:
+        raise KdbenchError("nothing to compare: a row without finished runs")
+    for what, left, right in (
+        ("test split (dataset digest)", a[0].record.dataset_digest, b[0].record.dataset_digest),
+        ("protocol (recall_at)", a[0].recall_at, b[0].recall_at),
+    ):
+        if left != right:
+            raise KdbenchError(f"{a[0].record.label} and {b[0].record.label} do not compare: {what} {left} and {right}")
+    split = units_of(a[0].record.sizes, units)
+    return cell_of(a, split), cell_of(b, split), split

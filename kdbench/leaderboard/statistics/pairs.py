@@ -1,0 +1,83 @@
+"""Every pair of rows tested, Holm-corrected.
+
+Three seeds say little of a pair's variance over training, and a correction for 190 pairs asks for its far tail. All rows of a
+table are trained with the same seeds, so the variance is also learned from all of them: each pair's mean square of seeds is
+the larger of its own and the rows' pooled one (the interaction rows × seeds), with the degrees of freedom of the latter, made
+fewer where rows differ in how much seeds move them (Welch). With two rows this is the pair's own test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.leaderboard.statistics.cells import Row
+from kdbench.leaderboard.statistics.crossed import mean_squares, p_values
+
+Floats = NDArray[np.float64]
+
+
+def difference(a: Row, b: Row) -> Row:
+    """a − b on the seeds they share, [S, U]; no seeds where they share none. What is not trained takes any seed."""
+    if not a.trained and not b.trained:
+        return Row((0,), a.values[:1] - b.values[:1], trained=False)
+    if not a.trained:
+        return Row(b.seeds, a.values[:1] - b.values)
+    if not b.trained:
+        return Row(a.seeds, a.values - b.values[:1])
+    shared = tuple(seed for seed in a.seeds if seed in b.seeds)
+    left, right = ([row.seeds.index(seed) for seed in shared] for row in (a, b))
+    return Row(shared, a.values[left] - b.values[right])
+
+
+def pooled_seeds(rows: Sequence[Row]) -> tuple[float, float] | None:
+    """The mean square of seeds of a pair, as all rows together have it, and its degrees of freedom.
+
+    From the rows with two seeds or more, on the seeds that they all share; None where these are fewer than two.
+    """
+    several = [row for row in rows if len(row.seeds) > 1]
+    shared = set.intersection(*(set(row.seeds) for row in several)) if len(several) > 1 else set()
+    if len(shared) < 2:
+        return None
+    means = np.array([[row.values[row.seeds.index(seed)].mean() for seed in sorted(shared)] for row in several])
+    rest = means - means.mean(axis=0) - means.mean(axis=1, keepdims=True) + means.mean()
+    spread = np.square(rest).sum(axis=1)  # of each row
+    df = (len(several) - 1) * (len(shared) - 1)
+    if not spread.any():
+        return 0.0, float(df)
+    evenness = spread.mean() ** 2 / np.square(spread).mean()  # 1 where seeds move all rows alike
+    return 2 * several[0].values.shape[1] * float(spread.sum()) / df, max(df * float(evenness), 1.0)
+
+
+def corrected_p(rows: Sequence[Row]) -> Floats:
+    """[R, R], symmetric, 1 on the diagonal: the p-value of every pair, corrected for all of them; NaN without common seeds."""
+    found = np.ones((len(rows), len(rows)))
+    pool = pooled_seeds(rows)
+    places, squares, seed_squares, dfs = [], [], [], []
+    for i, j in combinations(range(len(rows)), 2):
+        between = difference(rows[i], rows[j])
+        if not between.seeds:
+            found[i, j] = found[j, i] = np.nan
+            continue
+        one = mean_squares(between.values)
+        borrows = pool is not None and len(between.seeds) > 1
+        places.append((i, j))
+        squares.append(one)
+        seed_squares.append(max(one.seed, pool[0]) if borrows and pool else one.seed)
+        dfs.append(pool[1] if borrows and pool else max(one.seeds - 1, 1))
+    if places:
+        for (i, j), p in zip(places, holm(p_values(squares, seed_squares, dfs)), strict=True):
+            found[i, j] = found[j, i] = p
+    return found
+
+
+def holm(p: Floats) -> Floats:
+    """Holm's step-down correction of p-values [P]: those below .05 are then wrong in at most 5 % of families."""
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected

@@ -1,0 +1,73 @@
+"""Rows with ranks drawn at random, for the tests of statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kdbench.leaderboard.statistics import Measured
+from kdbench.plan import RunSpec
+from kdbench.ranks import Ranks
+from kdbench.records import Record, record_path, write_ranks, write_record
+
+IMAGES, CAPTIONS = 40, 80  # two captions an image, in its order
+DIGEST = "e" * 64
+
+
+def run(name: str, seed: int, text: Any, image: Any, *, concepts: int | None = None, **changes: Any) -> Measured:
+    """A finished run of strategy `name` with these ranks [N] and [M]; other fields of its record may be given."""
+    reference = changes.pop("role", "") == "reference"
+    spec = RunSpec(
+        suite="tiny",
+        dataset={"name": "beads", "use": "beads", "params": {}},
+        student={"name": name if reference else "toy", "use": "toy", "params": {}},
+        team=[],
+        strategy=None if reference else {"name": name, "use": name, "params": {}},
+        objective=[],
+        train={} if reference else {"epochs": 2, "batch_size": 8},
+        evaluate={"recall_at": [1, 5, 10], "every": 1},
+        seed=seed,
+        role="reference" if reference else "",
+    )
+    ranks = Ranks(np.asarray(text, dtype=np.int32), np.asarray(image, dtype=np.int32))
+    fields: dict[str, Any] = {
+        "run_id": spec.run_id,
+        "cell_id": spec.cell_id,
+        "label": spec.label,
+        "status": "ok",
+        "spec": spec.as_dict(),
+        "metrics": ranks.metrics([1, 5, 10]),
+        "steps": None if reference else 10,
+        "sizes": {"images": len(text), "captions": len(image), "concepts": concepts or len(text)},
+        "dataset_digest": DIGEST,
+        "versions": {},
+        "commit": None,
+        "dirty": None,
+        "host": {},
+        "device": "cpu",
+        "threads": 1,
+        "started": "2025-01-01T00:00:00Z",
+        "finished": "2025-01-01T00:00:10Z",
+    }
+    return Measured(Record(**fields | changes), ranks)
+
+
+def row(name: str, level: float = 3.0, seeds: Sequence[int] = (0, 1, 2), *, draw: int = 0, **changes: Any) -> list[Measured]:
+    """The runs of one row: logarithms of ranks about `level`, the same queries hard for everyone."""
+    hard = np.random.default_rng(99).normal(size=IMAGES + CAPTIONS)
+    runs = []
+    for seed in seeds:
+        noise = np.random.default_rng((draw, seed)).normal(size=IMAGES + CAPTIONS)
+        ranks = 1 + np.floor(np.exp(level + hard + noise)).astype(int)
+        runs.append(run(name, seed, ranks[:IMAGES], ranks[IMAGES:], **changes))
+    return runs
+
+
+def write(results: Path, one: Measured) -> Path:
+    """Record and ranks as a run leaves them."""
+    path = record_path(results, one.record.spec["suite"], one.record.run_id)
+    sha256 = write_ranks(path, one.ranks)
+    return write_record(results, one.record.model_copy(update={"ranks_sha256": sha256}))

@@ -1,0 +1,73 @@
+"""Ranks to contributions of units."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rankings import row, run
+
+from kdbench.errors import RecordError
+from kdbench.leaderboard.statistics.cells import cell_of, contributions
+from kdbench.leaderboard.statistics.units import units_of
+from kdbench.ranks import retrieval_metrics
+
+SIZES = {"images": 40, "captions": 80}
+
+
+def test_their_mean_is_every_seeds_metric_with_uneven_units() -> None:
+    rng = np.random.default_rng(0)
+    text, image = rng.integers(1, 20, (3, 30)), rng.integers(1, 20, (3, 50))
+    units = units_of({"images": 30, "captions": 50}, (rng.integers(0, 12, 30), rng.integers(0, 12, 50)))
+    found = contributions(text, image, units, [1, 5, 10])
+    for seed in range(3):
+        expected = retrieval_metrics(text[seed], image[seed], [1, 5, 10])
+        assert found.keys() == expected.keys()
+        for metric, value in expected.items():
+            assert found[metric].shape == (3, units.count)
+            percent = value if metric in ("rsum", "mean_recall") else 100 * value
+            assert found[metric][seed].mean() == pytest.approx(percent)
+
+
+def test_by_hand() -> None:
+    """Three images, one with two captions. t2i R@1 is 2 of 4; image 0 has both its captions right: 1/2 + 3/4 · 2 · 1/2."""
+    units = units_of({"images": 3, "captions": 4}, (np.arange(3), np.array([0, 0, 1, 2])))
+    found = contributions(np.array([[1, 2, 2]]), np.array([[1, 1, 2, 2]]), units, [1])
+    np.testing.assert_allclose(found["image_retrieval_recall@1"], [[125, 12.5, 12.5]])
+    np.testing.assert_allclose(found["text_retrieval_recall@1"], [[100, 0, 0]])
+    np.testing.assert_allclose(found["rsum"], [[225, 12.5, 12.5]])
+
+
+def test_units_that_differ_in_size_alone_have_no_spread() -> None:
+    """Half the captions of every image are found: images with more of them do not seem better."""
+    units = units_of({"images": 2, "captions": 6}, (np.arange(2), np.array([0, 0, 1, 1, 1, 1])))
+    found = contributions(np.array([[1, 1]]), np.array([[1, 2, 1, 2, 1, 2]]), units, [1])
+    np.testing.assert_allclose(found["rsum"], [[150, 150]])
+
+
+def test_the_influence_is_that_of_leaving_a_unit_out() -> None:
+    """To first order: the jackknife's figures, U·R − (U−1)·R without the unit, of a ratio."""
+    rng = np.random.default_rng(1)
+    captions = np.repeat(np.arange(400), rng.integers(1, 6, 400))
+    units = units_of({"images": 400, "captions": len(captions)}, (np.arange(400), captions))
+    hits = rng.random(len(captions)) < 0.3
+    image = np.where(hits, 1, 9)[None]
+    found = contributions(np.full((1, 400), 9), image, units, [1])["image_retrieval_recall@1"][0]
+    jackknife = [400 * hits.mean() - 399 * hits[captions != unit].mean() for unit in range(400)]
+    np.testing.assert_allclose(found, 100 * np.array(jackknife), atol=2.0)
+    assert np.std(found) > 20  # ten times what they may be apart
+
+
+def test_runs_of_two_rows_a_seed_twice_and_another_split_are_refused() -> None:
+    units = units_of(SIZES)
+    with pytest.raises(RecordError, match="not of one row"):
+        cell_of([*row("equal"), *row("fixed", seeds=[3])], units)
+    with pytest.raises(RecordError, match="two records of one seed"):
+        cell_of([*row("equal"), *row("equal", seeds=[2])], units)
+    with pytest.raises(RecordError, match="ranks of 2 images and 4 captions, expected 40 and 80"):
+        cell_of([run("equal", 0, np.ones(2), np.ones(4))], units)
+
+
+def test_seeds_are_ordered_and_named() -> None:
+    cell = cell_of(row("equal")[::-1], units_of(SIZES))
+    assert (cell.seeds, cell.label, cell.trained) == ((0, 1, 2), "toy · no teacher · equal", True)
+    np.testing.assert_array_equal(cell.text, [one.ranks.text for one in row("equal")])

@@ -1,0 +1,116 @@
+"""All pairs of rows: differences, what they learn from each other, Holm's correction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from kdbench.leaderboard.statistics.cells import Row
+from kdbench.leaderboard.statistics.crossed import estimate, mean_squares
+from kdbench.leaderboard.statistics.pairs import corrected_p, difference, holm, pooled_seeds
+
+
+def rows(count: int, seeds: int = 3, units: int = 25, draw: int = 0, apart: float = 0.0) -> list[Row]:
+    rng = np.random.default_rng(draw)
+    hard = rng.normal(size=units)
+    noise = rng.normal(size=(count, seeds, units)) + 0.3 * rng.normal(size=(count, seeds, 1))
+    return [Row(tuple(range(seeds)), apart * place + hard + noise[place]) for place in range(count)]
+
+
+def slow_holm(p: list[float]) -> list[float]:
+    """By the definition: the largest of (number of p-values not smaller) · p over all that come no later."""
+    ranked = sorted(range(len(p)), key=lambda i: p[i])
+    return [min(1.0, max((len(p) - k) * p[j] for k, j in enumerate(ranked[: ranked.index(i) + 1]))) for i in range(len(p))]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_against_its_definition(p: list[float]) -> None:
+    assert holm(np.array(p)).tolist() == pytest.approx(slow_holm(p))
+
+
+def test_holm_by_hand() -> None:
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_differences_are_paired_by_seed() -> None:
+    values = np.arange(8.0).reshape(4, 2)
+    found = difference(Row((0, 1, 4, 7), values), Row((1, 2, 7), 10 * values[:3]))
+    assert found.seeds == (1, 7)
+    np.testing.assert_array_equal(found.values, [values[1] - 10 * values[0], values[3] - 10 * values[2]])
+    assert difference(Row((0,), values[:1]), Row((1,), values[:1])).seeds == ()
+
+
+def test_what_is_not_trained_pairs_with_every_seed() -> None:
+    fixed, values = Row((0,), np.array([[1.0, 2.0]]), trained=False), np.arange(6.0).reshape(3, 2)
+    found, opposite = difference(fixed, Row((3, 4, 5), values)), difference(Row((3, 4, 5), values), fixed)
+    assert found.seeds == opposite.seeds == (3, 4, 5)
+    np.testing.assert_array_equal(found.values, [1, 2] - values)
+    np.testing.assert_array_equal(opposite.values, -found.values)
+    both = difference(fixed, fixed)
+    assert (both.seeds, both.trained) == ((0,), False)
+
+
+def test_pooled_is_the_mean_of_the_pairs_own() -> None:
+    """The interaction rows × seeds, twice, is the mean over pairs of their mean squares of seeds."""
+    some = rows(5, seeds=4)
+    own = [mean_squares(difference(a, b).values).seed for i, a in enumerate(some) for b in some[:i]]
+    pooled = pooled_seeds(some)
+    assert pooled is not None
+    assert pooled[0] == pytest.approx(np.mean(own))
+    assert 1 <= pooled[1] <= 4 * 3
+
+
+def test_degrees_of_freedom_are_those_of_the_rows_that_vary() -> None:
+    """All rows alike: (R−1)(S−1). One row alone moves: little more than its own S−1."""
+    seeds = np.array([[-1.0], [0.0], [1.0]])
+    alike = [Row((0, 1, 2), sign * seeds + np.zeros((3, 4))) for sign in (1, -1, 1, -1)]
+    assert pooled_seeds(alike) == pytest.approx((2 * 4 * 8 / 6, 6))
+    alone = [Row((0, 1, 2), scale * seeds + np.zeros((3, 4))) for scale in (5, *[0] * 19)]
+    pooled = pooled_seeds(alone)
+    assert pooled is not None
+    assert 2 <= pooled[1] < 2.5
+
+
+def test_nothing_is_pooled_without_two_seeds_that_all_rows_share() -> None:
+    one = rows(3, seeds=3)
+    assert pooled_seeds([Row((0,), row.values[:1]) for row in one]) is None
+    assert pooled_seeds([one[0], Row((2, 3, 4), one[1].values), one[2]]) is None
+
+
+def test_two_rows_have_the_pairs_own_test() -> None:
+    a, b = rows(2, apart=0.5)
+    assert corrected_p([a, b])[0, 1] == pytest.approx(estimate(a.values - b.values).p)
+
+
+@given(st.integers(0, 10**6))
+def test_symmetric_and_blind_to_the_order_of_rows(draw: int) -> None:
+    some, order = rows(4, draw=draw, apart=0.3), np.random.default_rng(draw).permutation(4)
+    found = corrected_p(some)
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_array_equal(np.diag(found), 1)
+    np.testing.assert_allclose(corrected_p([some[i] for i in order]), found[np.ix_(order, order)], rtol=1e-6)
+
+
+def test_identical_rows_never_differ_and_far_ones_do() -> None:
+    some = rows(4)
+    twins: NDArray[np.float64] = corrected_p([*some, some[2]])
+    assert twins[2, 4] == 1
+    apart = corrected_p(rows(4, units=200, apart=3.0))
+    assert (apart[np.triu_indices(4, 1)] < 0.05).all()
+
+
+def test_no_pair_is_surer_than_its_own_seeds_allow_by_much_noise_elsewhere() -> None:
+    """A row that seeds move a great deal keeps its own spread among calm ones."""
+    some = rows(5, units=50, apart=0.2)
+    wild = Row((0, 1, 2), some[0].values + np.array([[-9.0], [0.0], [12.0]]))
+    assert (corrected_p([wild, *some])[0, 1:] > 0.05).all()
+
+
+def test_rows_without_a_common_seed_are_not_tested() -> None:
+    a, b, c = rows(3, apart=3.0)
+    found = corrected_p([a, Row((7, 8, 9), b.values), c])
+    assert np.isnan(found[[0, 1], [1, 2]]).all()
+    assert found[0, 2] == pytest.approx(estimate(a.values - c.values).p)
