@@ -1,0 +1,59 @@
+"""What a bundle says of itself: every file with its checksum, and who hands it in."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kdbench.cache import digest_of
+from kdbench.errors import RecordError
+
+MANIFEST = "manifest.json"
+
+
+class Listed(BaseModel):
+    """A file of a bundle."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """Says nothing of time or place, so that the same records make the same bytes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: Literal[1] = 1
+    record_format: Literal[1] = 1  # the schema of the records
+    kdbench: str  # the version that wrote the bundle
+    by: str  # who hands it in, as they call themselves
+    dirty: list[str]  # run ids of records whose code differed from its commit
+    files: dict[str, Listed]
+    digest: str = ""  # sha256 over all of the above
+
+    def sealed(self) -> Manifest:
+        """With its digest."""
+        return self.model_copy(update={"digest": digest_of(self.model_dump(exclude={"digest"}))})
+
+    def content(self) -> bytes:
+        """The only bytes that this manifest may have in a bundle."""
+        return (json.dumps(self.model_dump(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """Raises RecordError where it is none, or is no longer the one that was written, to the byte."""
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RecordError(f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}") from error
+    expected = manifest.sealed()
+    if manifest.digest != expected.digest:
+        raise RecordError(f"its digest is {manifest.digest!r}, that of its contents is {expected.digest!r}")
+    if content != expected.content():
+        raise RecordError("it holds what was written, in other bytes")
+    return manifest

@@ -1,0 +1,106 @@
+"""Where records lie: in folders, or in a bundle. Both hand out the same things, as bytes."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+from zipfile import BadZipFile, ZipFile
+
+from kdbench.errors import RecordError
+from kdbench.profile.stored import SUFFIX
+from kdbench.records import ranks_path, series_path
+
+# What zipfile raises for contents that are damaged, encrypted or packed in a way that it does not know.
+UNREADABLE = (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+
+
+class Place(Protocol):
+    """Files by name, the parts of a name parted by slashes."""
+
+    def shown(self, name: str) -> str:
+        """How a person is told of a file."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """None where there is no such file. Raises RecordError where it cannot be read."""
+        ...
+
+    def profiles(self, record: str) -> list[str]:
+        """The profiles of students that lie beside a record."""
+        ...
+
+
+class Disk:
+    """The folders of this machine."""
+
+    def shown(self, name: str) -> str:
+        return name
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return Path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RecordError(f"cannot be read ({error})") from error
+
+    def profiles(self, record: str) -> list[str]:
+        return sorted(map(str, (Path(record).parent / "profiles").glob(f"*{SUFFIX}")))
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A bundle whose names have been looked at."""
+
+    path: Path
+    archive: ZipFile
+
+    def shown(self, name: str) -> str:
+        return f"{self.path}:{name}"
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return self.archive.read(name)
+        except KeyError:
+            return None
+        except UNREADABLE as error:
+            raise RecordError(f"cannot be read ({error})") from error
+
+    def profiles(self, record: str) -> list[str]:
+        folder = f"{PurePosixPath(record).parent / 'profiles'}/"
+        return sorted(name for name in self.archive.namelist() if name.startswith(folder) and name.endswith(SUFFIX))
+
+
+@dataclass(frozen=True)
+class Item:
+    """A record file, unread, and how to come by what belongs to it."""
+
+    place: Place
+    name: str
+
+    @property
+    def where(self) -> str:
+        return self.place.shown(self.name)
+
+    @property
+    def folder(self) -> str:
+        """Where it lies, as shown."""
+        return PurePosixPath(self.where).parent.as_posix()
+
+    @property
+    def stem(self) -> str:
+        """The run id, if the file is called as it should be."""
+        return Path(self.name).stem
+
+    @property
+    def ranks(self) -> str:
+        return ranks_path(Path(self.name)).as_posix()
+
+    @property
+    def series(self) -> str:
+        return series_path(Path(self.name)).as_posix()
+
+    def read(self, name: str) -> bytes | None:
+        return self.place.read(name)

@@ -1,0 +1,24 @@
+"""What is wrong with a record, its files or a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST = 160  # characters of a value that are shown
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: the file, what of it, what was found there and what was expected."""
+
+    path: str  # of a file in a bundle: BUNDLE:FILE
+    what: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}\n  found     {_short(self.found)}\n  expected  {_short(self.expected)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -1,0 +1,40 @@
+"""Mean weights sum to one, unless the strategy says that its own need not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kdbench.errors import KdbenchError
+from kdbench.plugins import Plugins, installed
+from kdbench.publish.problem import Problem
+from kdbench.records import Record
+
+CLOSE = 1e-3  # what training allows a step
+
+
+def weight_problems(record: Record, where: str, plugins: Plugins | None) -> Iterator[Problem]:
+    """`plugins` are asked of strategies whose weights have another sum; those installed by default."""
+    weights = record.weights
+    total = sum(weights.values())
+    if not weights or (abs(total - 1) <= CLOSE and min(weights.values()) >= -CLOSE):
+        return
+    raw = _raw(record.spec["strategy"], plugins)
+    if raw is True and abs(total) < float("inf"):  # finite ones will do
+        return
+    reason = f", for {raw}" if isinstance(raw, str) else ""
+    shown = ", ".join(f"{name} {weight!r}" for name, weight in weights.items())
+    yield Problem(where, "weights", f"{shown}: a sum of {total:.6g}", f"none negative and a sum of 1{reason}")
+
+
+def _raw(strategy: dict[str, Any] | None, plugins: Plugins | None) -> bool | str:
+    """Whether the strategy's weights may be any, or why that cannot be told."""
+    if strategy is None:
+        return False
+    from kdbench.nested import build_planned, building_with
+
+    try:
+        with building_with(plugins or installed()):
+            return bool(getattr(build_planned("strategy", strategy), "raw", False))
+    except (KdbenchError, KeyError, TypeError, ImportError) as error:
+        return f"whether {strategy.get('name')!r} may have others cannot be told: {error}"

@@ -1,0 +1,97 @@
+"""Commands over records that are handed to others: submit, verify."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from models import bench, run_spec, toy_plugins
+
+import kdbench.cli.publish  # noqa: F401  # registers its commands
+from kdbench.cli import main
+from kdbench.ranks import Ranks
+from kdbench.records import read_ranks, read_record, record_path, write_ranks, write_record
+from kdbench.run import execute
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def kdbench_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs the command in this process with the toys: exit code, standard output, standard error."""
+    monkeypatch.setattr("kdbench.plugins.installed", toy_plugins)
+    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kdbench", *map(str, arguments)])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+        assert isinstance(code, int)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> list[Path]:
+    """Two runs of the toys under results/."""
+    where = bench(tmp_path)
+    specs = [run_spec(seed=seed) for seed in range(2)]
+    assert [execute(spec, where).status for spec in specs] == ["ok", "ok"]
+    return [record_path(Path("results"), spec.suite, spec.run_id) for spec in specs]
+
+
+def clean(path: Path) -> None:
+    """As if it came from a commit: the code that is being tested may differ from it."""
+    write_record(Path("results"), read_record(path).model_copy(update={"dirty": False}))
+
+
+def test_records_go_to_a_bundle_and_are_verified_there(kdbench_: Command, two: list[Path]) -> None:
+    for path in two:
+        clean(path)
+    code, _, err = kdbench_("submit", "results", "--out", "to/b.zip", "--by", "Ada")
+    assert (code, err) == (0, "2 records, in 6 files: to/b.zip\n")
+    assert kdbench_("verify", "to/b.zip") == (0, "2 records fine\n", "")
+    assert kdbench_("verify") == (0, "2 records fine\n", "")
+
+
+def test_problems_are_listed_and_the_rest_is_counted(kdbench_: Command, two: list[Path]) -> None:
+    record = read_record(two[1])
+    write_record(Path("results"), record.model_copy(update={"label": "the best"}))
+    code, out, err = kdbench_("verify", "results")
+    assert (code, out) == (1, "1 record fine; 1 problem\n")
+    expected = f"{two[1]}: label does not follow from the spec\n  found     the best\n  expected  {record.label}\n"
+    assert err == expected
+    code, out, err = kdbench_("submit", "results", "--out", "b.zip")
+    assert (code, out) == (2, "")
+    assert err.startswith(expected)
+    assert not Path("b.zip").exists()
+
+
+def test_a_run_is_trained_again(kdbench_: Command, two: list[Path]) -> None:
+    code, out, err = kdbench_("verify", "results", "--rerun", two[0].stem[:6])
+    label = read_record(two[0]).label
+    assert (code, out.splitlines()) == (0, ["2 records fine", f"{two[0].stem} ({label}): same"])
+    assert err == f"Training {label} again\n"
+    true = read_ranks(two[0])
+    edited = Ranks(text=true.text, image=true.image % 20 + 1)
+    changes = {"ranks_sha256": write_ranks(two[0], edited), "metrics": edited.metrics([1, 5])}
+    write_record(Path("results"), read_record(two[0]).model_copy(update=changes))
+    code, out, _ = kdbench_("verify", "results", "--rerun", two[0].stem)
+    assert code == 1
+    assert "different\n  30 of 50 queries (60.00%) have another rank" in out
+
+
+def test_a_run_that_is_not_there(kdbench_: Command, two: list[Path]) -> None:
+    code, _, err = kdbench_("verify", "results", "--rerun", two[0].stem[:-1] + "x")
+    assert code == 2
+    assert f"did you mean {two[0].stem!r}?" in err
+    code, _, err = kdbench_("verify", "absent")
+    assert (code, err) == (2, "absent: no such file or folder\n")

@@ -1,0 +1,82 @@
+"""What only records beside each other show."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from made import DIGEST, edit, made, oracle, several, some_ranks, whats
+
+from kdbench.publish import usable, verify
+from kdbench.ranks import Ranks
+from kdbench.records import write_ranks
+
+
+def test_a_run_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    paths = several(tmp_path / "one", 3)
+    shutil.copytree(tmp_path / "one", tmp_path / "other")
+    records, problems = verify([tmp_path / "other", tmp_path / "one"])
+    assert len(records) == 3
+    assert sorted(problem.path for problem in problems) == sorted(map(str, paths))  # the folder given first is kept
+    assert {problem.found for problem in problems} == {"the same record"}
+
+
+def test_the_first_of_two_records_of_a_run_stays(tmp_path: Path) -> None:
+    ours, theirs = (made(tmp_path / name) for name in ("ours", "theirs"))
+    better = Ranks(text=some_ranks(0).text * 0 + 1, image=some_ranks(0).image)
+    sha256 = write_ranks(theirs, better)
+    edit(theirs, lambda record: record.update(metrics=oracle(better), ranks_sha256=sha256))
+    (kept,), (problem,) = verify([ours, theirs])
+    assert kept.metrics == oracle(some_ranks(0))
+    assert problem.path == str(theirs)
+    expected = f"another record of it, with RSUM {oracle(better)['rsum']:.2f} instead of {oracle(some_ranks(0))['rsum']:.2f}"
+    assert problem.found == expected
+    assert problem.expected == f"one, as at {ours}"
+
+
+def test_a_record_that_is_wrong_does_not_drive_out_a_right_one(tmp_path: Path) -> None:
+    ours, theirs = (made(tmp_path / name) for name in ("ours", "theirs"))
+    edit(theirs, lambda record: record.update(label="mine"))
+    for paths in ([ours, theirs], [theirs, ours]):
+        (kept,), problems = usable(paths)
+        assert kept.label != "mine"
+        assert whats(problems) == ["label does not follow from the spec"]
+
+
+def test_a_digest_that_most_do_not_have_is_named_with_theirs(tmp_path: Path) -> None:
+    paths = several(tmp_path, 5)
+    edit(paths[2], lambda record: record.update(dataset_digest="e" * 64))
+    edit(paths[4], lambda record: record.update(dataset_digest="f" * 64))
+    records, problems = usable([tmp_path])
+    assert {record.dataset_digest for record in records} == {DIGEST}
+    assert len(records) == 3
+    assert {problem.path: problem.found for problem in problems} == {str(paths[2]): "e" * 64, str(paths[4]): "f" * 64}
+    assert all(f"{DIGEST} (3 of 5 records)" in problem.expected for problem in problems)
+
+
+def test_without_a_majority_no_digest_stands(tmp_path: Path) -> None:
+    paths = several(tmp_path, 4)
+    for path in paths[:2]:
+        edit(path, lambda record: record.update(dataset_digest="e" * 64))
+    records, problems = usable([tmp_path])
+    assert records == []
+    assert {problem.found for problem in problems} == {DIGEST, "e" * 64}
+    assert all("no more than half agree" in problem.expected for problem in problems)
+
+
+def test_datasets_of_other_parameters_or_suites_may_differ(tmp_path: Path) -> None:
+    made(tmp_path, 0)
+    made(tmp_path, 0, spec={"suite": "others"}, dataset_digest="e" * 64)
+    dataset = {"name": "beads", "use": "beads", "params": {"train": 20}}
+    made(tmp_path, 0, spec={"dataset": dataset}, dataset_digest="f" * 64)
+    records, problems = usable([tmp_path])
+    assert (len(records), problems) == (3, [])
+
+
+def test_what_is_wrong_already_has_no_vote(tmp_path: Path) -> None:
+    paths = several(tmp_path, 3)
+    for path in paths[1:]:
+        edit(path, lambda record: record.update(dataset_digest="e" * 64, label="mine"))
+    records, problems = usable([tmp_path])
+    assert [record.run_id for record in records] == [paths[0].stem]
+    assert set(whats(problems)) == {"label does not follow from the spec"}
