@@ -13,7 +13,7 @@ from torch import nn
 from kdbench.contracts import SplitName, Student
 from kdbench.dataset import CachedDataset
 from kdbench.errors import Diverged
-from kdbench.ranks import Ranks, ranks
+from kdbench.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,23 @@ def to_device(values: NDArray[Any], device: str) -> torch.Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-@torch.no_grad()
 def rank_split(student: Student, split: EncodedSplit, batch_size: int, device: str) -> Ranks:
     """Embeds the split in eval mode and ranks it both ways."""
     module = cast(nn.Module, student.module)
     was_training = module.training
     module.eval()
+    images, texts = student_embeddings(student, split, batch_size, device)
+    module.train(was_training)
+    if not (np.isfinite(images).all() and np.isfinite(texts).all()):
+        raise Diverged("the student's embeddings are not finite")
+    return Ranks.of(images, texts, split.image_concepts, split.caption_concepts)
+
+
+@torch.no_grad()
+def student_embeddings(
+    student: Student, split: EncodedSplit, batch_size: int, device: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Unit vectors of images [N, d] and captions [M, d], by the module in the mode that it is in."""
     images, texts = (
         np.concatenate(
             [
@@ -60,10 +71,4 @@ def rank_split(student: Student, split: EncodedSplit, batch_size: int, device: s
             (student.module.encode_text, split.texts),
         )
     )
-    module.train(was_training)
-    if not (np.isfinite(images).all() and np.isfinite(texts).all()):
-        raise Diverged("the student's embeddings are not finite")
-    return Ranks(
-        text=ranks(images, texts, split.image_concepts, split.caption_concepts),
-        image=ranks(texts, images, split.caption_concepts, split.image_concepts),
-    )
+    return images, texts

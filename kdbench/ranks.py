@@ -78,5 +78,13 @@ class Ranks:
     text: NDArray[np.int32]
     image: NDArray[np.int32]
 
+    @classmethod
+    def of(cls, images: NDArray[Any], texts: NDArray[Any], image_concepts: Ints, caption_concepts: Ints) -> Ranks:
+        """Of embeddings of images [N, d] and captions [M, d]. Raises ValueError as `ranks` does."""
+        return cls(
+            text=ranks(images, texts, image_concepts, caption_concepts),
+            image=ranks(texts, images, caption_concepts, image_concepts),
+        )
+
     def metrics(self, recall_at: list[int]) -> dict[str, float]:
         return retrieval_metrics(self.text, self.image, recall_at)

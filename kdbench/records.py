@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,6 +16,7 @@ from kdbench.cache import file_digest
 from kdbench.errors import RecordError
 from kdbench.ranks import Ranks
 
+Model = TypeVar("Model", bound=BaseModel)
 Status = Literal["ok", "skipped", "failed", "diverged"]
 DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; the others may go better next time
 
@@ -118,24 +119,33 @@ def read_series(record: Path) -> dict[str, Any]:
 
 def write_record(results: Path, record: Record) -> Path:
     """Written whole or not at all."""
-    path = record_path(results, record.spec["suite"], record.run_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".partial-{os.getpid()}")
-    partial.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
-    return path
+    return write_model(record_path(results, record.spec["suite"], record.run_id), record)
 
 
 def read_record(path: Path) -> Record:
     """Raises RecordError, naming the file and the field."""
+    return read_model(Record, path, "a record")
+
+
+def write_model(path: Path, model: BaseModel) -> Path:
+    """Written whole or not at all, as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    partial.write_text(model.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def read_model(kind: type[Model], path: Path, what: str, hint: str = "") -> Model:
+    """A file that `write_model` has written. Raises RecordError, naming the file and the field."""
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path}: not a record: {where}: {first['msg']}") from error
+        raise RecordError(f"{path}: not {what}: {where}: {first['msg']}{hint}") from error
 
 
 def find_records(paths: Iterable[Path]) -> list[Path]:

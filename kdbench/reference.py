@@ -11,7 +11,7 @@ from kdbench.dataset import CachedDataset
 from kdbench.errors import Diverged
 from kdbench.lesson import DatasetLesson
 from kdbench.nested import build_planned
-from kdbench.ranks import Ranks, ranks
+from kdbench.ranks import Ranks
 
 
 def rank_teacher(spec: dict[str, Any], dataset: CachedDataset, split: SplitName = "test") -> Ranks:
@@ -25,7 +25,4 @@ def rank_teacher(spec: dict[str, Any], dataset: CachedDataset, split: SplitName 
     if not (np.isfinite(image).all() and np.isfinite(text).all()):
         raise Diverged(f"the embeddings of {spec['name']} are not finite")
     seen = dataset.split(split)
-    return Ranks(
-        text=ranks(image, text, seen.image_concepts, seen.caption_concepts),
-        image=ranks(text, image, seen.caption_concepts, seen.image_concepts),
-    )
+    return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts)

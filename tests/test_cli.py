@@ -7,7 +7,6 @@ import os
 import resource
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,6 @@ from torch import Tensor
 from kdbench import Offer, Signal, Strategy, hookimpl
 from kdbench.cache import Cache, Entry
 from kdbench.check import load_suite
-from kdbench.cli import main
 from kdbench.plan import RunSpec, plan
 from kdbench.plugins import Plugins
 from kdbench.records import Record, record_path, write_record, write_series
@@ -32,25 +30,10 @@ SCRIPT = str(Path(sys.executable).with_name("kdbench"))
 
 
 @pytest.fixture
-def kdbench(plugins: Plugins, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the command in this process with the tiny plugins: exit code, standard output, standard error."""
+def kdbench(typed: Command, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Types a command; the tiny plugins are what is installed."""
     monkeypatch.setattr("kdbench.plugins.installed", lambda: plugins)
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which the command replaces
-    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kdbench", *map(str, arguments)])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as error:
-            code = error.code or 0
-        assert isinstance(code, int)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return typed
 
 
 def process(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kdbench.cli.common import app, complain, kinds_and_names, plugins_here, say
+from kdbench.cli.common import app, complain, given_params, kinds_and_names, plugins_here, say
 from kdbench.errors import KdbenchError, nearest
 
 
@@ -55,13 +55,9 @@ def conform(
 
     Teachers are tried on pictures that the kit draws itself, and may train on them.
     """
-    from kdbench.overrides import apply_override
-    from kdbench.problems import Problems
     from kdbench.testing import conform as examine
 
-    given: dict[str, Any] = {}
-    for param in params or []:
-        apply_override(given, param, Problems(name, {}))
+    given = given_params(params, name)
     failed = False
     found = [(of, listed) for of, listed in _named(name, plugins_here()) if kind in (None, of)]
     if not found:

@@ -81,6 +81,17 @@ CacheRoot = Annotated[
 ]
 
 
+def given_params(params: list[str] | None, source: str) -> dict[str, Any]:
+    """`PARAMETER=VALUE` as a plugin's parameters; `source` names them in errors."""
+    from kdbench.overrides import apply_override
+    from kdbench.problems import Problems
+
+    given: dict[str, Any] = {}
+    for param in params or []:
+        apply_override(given, param, Problems(source, {}))
+    return given
+
+
 def plugins_here() -> Any:
     from kdbench.plugins import installed
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kdbench.cli.common import CacheRoot, app, cache_root, complain, dataset_names, plugins_here, say
+from kdbench.cli.common import CacheRoot, app, cache_root, complain, dataset_names, given_params, plugins_here, say
 
 data_app = typer.Typer(no_args_is_help=True, help="Check a dataset that lies on disk; decode it once for all runs.")
 app.add_typer(data_app, name="data")
@@ -71,12 +71,8 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
 def _opened(name: str, params: list[str] | None, root: Path | None) -> Any:
     from kdbench.check import plug
     from kdbench.nested import build_planned, building_with
-    from kdbench.overrides import apply_override
-    from kdbench.problems import Problems
 
-    given: dict[str, Any] = {}
-    for param in params or []:
-        apply_override(given, param, Problems(name, {}))
+    given = given_params(params, name)
     if root is not None:
         given["root"] = str(root)
     loaded = plugins_here()

@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import CacheRoot, Results, app, cache_root, checked_device, dataset_names, plugins_here, say
+from kdbench.cli.common import (
+    CacheRoot,
+    Results,
+    app,
+    cache_root,
+    checked_device,
+    dataset_names,
+    given_params,
+    plugins_here,
+    say,
+)
 from kdbench.errors import KdbenchError
 
-MODEL = "openclip"  # the kind of teacher that a bare model name is
+MODEL = "openclip"  # what a bare model name stands for; any other teacher is given as `{use: …}`
 
 
 @app.command()
@@ -37,15 +47,11 @@ def evaluate(
     """
     from kdbench.check import plug
     from kdbench.interchange import clip_benchmark_result
-    from kdbench.overrides import apply_override
-    from kdbench.problems import Problems
     from kdbench.yamlfile import parse_scalar
 
     if split not in ("test", "validation"):
         raise KdbenchError(f"--split: found {split!r}, expected test or validation")
-    given: dict[str, Any] = {}
-    for param in params or []:
-        apply_override(given, param, Problems(dataset, {}))
+    given = given_params(params, dataset)
     teacher = parse_scalar(model, "MODEL") if model.lstrip().startswith("{") else {"use": MODEL, "model": model}
     if pretrained:
         teacher["pretrained"] = pretrained

@@ -9,12 +9,12 @@ from typing import Any, Literal
 from kdbench.cache import Cache
 from kdbench.contracts import Student
 from kdbench.dataset import CachedDataset, Report, silent
-from kdbench.embed import encode_split
+from kdbench.embed import encode_split, student_embeddings
 from kdbench.errors import KdbenchError, nearest
 from kdbench.export.card import write_card
 from kdbench.export.folder import new_folder, sizes
 from kdbench.export.load import trained_student
-from kdbench.export.measure import agreement, both_ways, furthest, student_embeddings
+from kdbench.export.measure import agreement, both_ways, furthest
 from kdbench.export.metadata import write_metadata
 from kdbench.export.onnx import LIMIT, needed, onnx_latency, onnx_ranks, quantize, write_onnx
 from kdbench.export.open_clip import open_clip_embeddings, write_open_clip
@@ -87,7 +87,7 @@ def _open_clip(
     _same_dataset(dataset, record)
     encoded = encode_split(dataset, student, "test")
     embeddings = open_clip_embeddings(folder, dataset.split("test"), size)
-    own = student_embeddings(student, encoded, size)
+    own = student_embeddings(student, encoded, size, "cpu")
     difference = furthest(embeddings, own)
     if not difference <= LIMIT:  # and not >, which a NaN would pass
         raise KdbenchError(
@@ -114,7 +114,7 @@ def _onnx(
     ranks = onnx_ranks(folder, split, batch_size=size)
     found: dict[str, Any] = {
         "difference": max(differences.values()),
-        "agreement": agreement(ranks, expected or both_ways(*student_embeddings(student, split, size), split)),
+        "agreement": agreement(ranks, expected or both_ways(*student_embeddings(student, split, size, "cpu"), split)),
         "metrics": _metrics(ranks, record),
         "latency": onnx_latency(folder),
     }

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from kdbench.contracts import Student
-from kdbench.embed import EncodedSplit, to_device
+from kdbench.embed import EncodedSplit
 from kdbench.errors import KdbenchError
-from kdbench.ranks import Ranks, ranks
+from kdbench.ranks import Ranks
 
 Floats = NDArray[np.float32]
-
-
-@torch.no_grad()
-def student_embeddings(student: Student, split: EncodedSplit, batch_size: int) -> tuple[Floats, Floats]:
-    """Unit vectors of images [N, d] and captions [M, d] by torch on the CPU; the module is in eval mode already."""
-    images, texts = (
-        np.concatenate(
-            [encode(to_device(values[i : i + batch_size], "cpu")).float().numpy() for i in range(0, len(values), batch_size)]
-        )
-        for encode, values in ((student.module.encode_image, split.images), (student.module.encode_text, split.texts))
-    )
-    return images, texts
 
 
 def both_ways(images: Floats, texts: Floats, split: EncodedSplit) -> Ranks:
     """Ranks of texts retrieved by images and of images retrieved by texts. Raises KdbenchError on values not finite."""
     if not (np.isfinite(images).all() and np.isfinite(texts).all()):
         raise KdbenchError("the exported model gives embeddings that are not finite")
-    return Ranks(
-        text=ranks(images, texts, split.image_concepts, split.caption_concepts),
-        image=ranks(texts, images, split.caption_concepts, split.image_concepts),
-    )
+    return Ranks.of(images, texts, split.image_concepts, split.caption_concepts)
 
 
 def agreement(found: Ranks, expected: Ranks) -> dict[str, float]:

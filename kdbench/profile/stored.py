@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from kdbench.errors import RecordError
 from kdbench.profile.profile import Profile
+from kdbench.records import read_model, write_model
 
 # Not `.json` alone: twelve hexadecimal digits before that are how records are told from other files.
 SUFFIX = ".profile.json"
@@ -22,24 +20,12 @@ def profile_path(results: Path, suite: str, id: str) -> Path:
 
 def write_profile(results: Path, suite: str, profile: Profile) -> Path:
     """Written whole or not at all."""
-    path = profile_path(results, suite, profile.id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".partial-{os.getpid()}")
-    partial.write_text(profile.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
-    return path
+    return write_model(profile_path(results, suite, profile.id), profile)
 
 
 def read_profile(path: Path) -> Profile:
     """Raises RecordError, naming the file and the field."""
-    try:
-        return Profile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path}: not a profile: {where}: {first['msg']}; remove it to have it measured again") from error
+    return read_model(Profile, path, "a profile", "; remove it to have it measured again")
 
 
 def profiled(results: Path, suite: str, id: str) -> Profile | None:

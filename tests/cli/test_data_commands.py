@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kdbench.cache import Cache
-from kdbench.cli import main
 from kdbench.data import check
 from kdbench.dataset import CachedDataset
 from kdbench_plugins.datasets.flickr30k import Flickr30k
@@ -30,23 +30,10 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kdbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
+def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Types a command under `kdbench data`."""
     monkeypatch.delenv("KDBENCH_FLICKR30K", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kdbench", "data", *map(str, arguments)])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as error:
-            code = error.code or 0
-        assert isinstance(code, int)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return partial(typed, "data")
 
 
 def test_check_counts_and_gives_the_digest(kdbench: Command, root: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from models import Beads, Sage, bench, run_spec, toy_plugins
 
 from kdbench import Lesson
-from kdbench.cli import main
 from kdbench.profile import find_profiles, read_profile
 from kdbench.ranks import Ranks, ranks
 from kdbench.records import read_ranks, record_path
@@ -23,24 +21,10 @@ NO_LESSON: Lesson = None  # type: ignore[assignment]  # a sage learns nothing
 
 
 @pytest.fixture
-def kdbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the command in this process with the toys: exit code, standard output, standard error."""
+def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Types a command; the toys are what is installed."""
     monkeypatch.setattr("kdbench.plugins.installed", toy_plugins)
-    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kdbench", *map(str, arguments)])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as error:
-            code = error.code or 0
-        assert isinstance(code, int)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return typed
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from models import bench, run_spec, toy_plugins
 
 import kdbench.cli.publish  # noqa: F401  # registers its commands
-from kdbench.cli import main
 from kdbench.ranks import Ranks
 from kdbench.records import read_ranks, read_record, record_path, write_ranks, write_record
 from kdbench.run import execute
@@ -19,24 +17,10 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def kdbench_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the command in this process with the toys: exit code, standard output, standard error."""
+def kdbench_(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Types a command; the toys are what is installed."""
     monkeypatch.setattr("kdbench.plugins.installed", toy_plugins)
-    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kdbench", *map(str, arguments)])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as error:
-            code = error.code or 0
-        assert isinstance(code, int)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return typed
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from export_runs import Trained, small
 from models import TwoTowers, toy
 from torch import Tensor
 
-from kdbench.embed import EncodedSplit
+from kdbench.embed import EncodedSplit, student_embeddings
 from kdbench.errors import KdbenchError
-from kdbench.export.measure import student_embeddings
 from kdbench.export.onnx import quantize, write_onnx
 from kdbench.export.onnx_runtime import onnx_latency, onnx_ranks, session
 
@@ -70,7 +69,7 @@ class Branching(TwoTowers):
 def test_the_towers_give_torchs_unit_vectors(trained: Trained, towers: tuple[Path, dict[str, float]], count: int) -> None:
     split = trained.split
     for tower, values, expected in zip(
-        ("image", "text"), (split.images, split.texts), student_embeddings(trained.student, split, 1), strict=True
+        ("image", "text"), (split.images, split.texts), student_embeddings(trained.student, split, 1, "cpu"), strict=True
     ):
         vectors = embedded(towers[0] / f"{tower}.onnx", values[:count])
         assert (vectors.dtype, vectors.shape) == (np.float32, (count, 16))

@@ -15,8 +15,9 @@ from export_runs import Trained, fused, linear, small
 from PIL import Image
 from safetensors.torch import load_file
 
+from kdbench.embed import student_embeddings
 from kdbench.errors import KdbenchError
-from kdbench.export.measure import furthest, student_embeddings
+from kdbench.export.measure import furthest
 from kdbench.export.open_clip import CONFIG, WEIGHTS, open_clip_embeddings, write_open_clip
 from kdbench.ranks import ranks
 from kdbench_plugins.openclip import import_open_clip
@@ -70,7 +71,7 @@ def test_the_embeddings_are_those_of_one_at_a_time(trained: Trained, written: Pa
     split = trained.dataset.split("test")
     found = open_clip_embeddings(written, split, batch_size=7)
     assert [len(vectors) for vectors in found] == [48, 72]
-    assert 0 < furthest(found, student_embeddings(trained.student, trained.split, 1)) < 1e-5
+    assert 0 < furthest(found, student_embeddings(trained.student, trained.split, 1, "cpu")) < 1e-5
 
 
 def test_the_difference_tells_another_resizing(trained: Trained, written: Path, tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_the_difference_tells_another_resizing(trained: Trained, written: Path, 
     (tmp_path / CONFIG).write_text(json.dumps(config))
     (tmp_path / WEIGHTS).write_bytes((written / WEIGHTS).read_bytes())
     found = open_clip_embeddings(tmp_path, trained.dataset.split("test"))
-    assert furthest(found, student_embeddings(trained.student, trained.split, 64)) > 1e-3
+    assert furthest(found, student_embeddings(trained.student, trained.split, 64, "cpu")) > 1e-3
 
 
 def test_a_fused_student_is_the_one_in_it(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_a_fused_student_is_the_one_in_it(tmp_path: Path) -> None:
     write_open_clip(run.student, "fusion", tmp_path)
     assert not [name for name in load_file(tmp_path / WEIGHTS) if "fusion" in name]
     found = open_clip_embeddings(tmp_path, run.dataset.split("test"))
-    assert furthest(found, student_embeddings(run.student, run.split, 64)) < 1e-5
+    assert furthest(found, student_embeddings(run.student, run.split, 64, "cpu")) < 1e-5
 
 
 def test_other_students_are_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ FORMS: dict[Form, tuple[str, Callable[[Path, str], Index | None]]] = {
 class About:
     """What is known of a dataset before anything is read. `obtain` says what to get, from whom, on what terms."""
 
-    name: str
+    name: Literal["flickr30k", "coco"]
     variable: str
     licence: str
     obtain: str

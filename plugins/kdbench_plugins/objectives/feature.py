@@ -19,9 +19,9 @@ class Feature:
     """
 
     def head(self, student_width: int, teacher_width: int) -> Module:
-        from torch import nn
+        from kdbench_plugins.objectives.heads import linear_heads
 
-        return nn.ModuleList([nn.Linear(student_width, teacher_width, bias=False) for _ in range(2)])
+        return linear_heads(student_width, teacher_width)
 
     def losses(self, student: Pairs, teacher: Pairs, head: ModuleList, batch: Batch) -> Tensor:  # noqa: ARG002
         from torch.nn.functional import normalize

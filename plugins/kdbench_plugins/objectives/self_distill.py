@@ -38,9 +38,9 @@ class SelfDistill:
         self.scale = scale
 
     def head(self, student_width: int, teacher_width: int) -> Module:
-        from torch import nn
+        from kdbench_plugins.objectives.heads import linear_heads
 
-        return nn.ModuleList([nn.Linear(student_width, teacher_width, bias=False) for _ in range(2)])
+        return linear_heads(student_width, teacher_width)
 
     def losses(self, student: Pairs, teacher: Pairs, head: ModuleList, batch: Batch) -> Tensor:
         from kdbench_plugins.objectives.info_nce import info_nce
