@@ -35,6 +35,7 @@ class RunSpec:
     variant: str = ""  # of the suite
     role: Literal["", "reference"] = ""  # a reference is ranked as it is, without training: `student` is then a teacher
     smoke: bool = False  # a trial of the machinery, never published
+    tuning: dict[str, Any] | None = None  # how its parameters were found: `{"split", "trials"}`; None: as the suite gives them
 
     @cached_property
     def run_id(self) -> str:
@@ -120,6 +121,6 @@ def _grid(suite: Suite, variant: str, seed: int) -> list[RunSpec]:
 
 def _id(spec: dict[str, Any]) -> str:
     train = {key: value for key, value in spec["train"].items() if key not in OPERATIONAL}
-    # What a run does not have is not part of it: ids stay as they were before there were variants, references, smoke.
-    known = {key: value for key, value in spec.items() if value or key not in ("variant", "role", "smoke")}
+    # What a run does not have is not part of it: ids stay as they were before there were variants, references, smoke, tuning.
+    known = {key: value for key, value in spec.items() if value or key not in ("variant", "role", "smoke", "tuning")}
     return digest_of({**known, "train": train})[:12]

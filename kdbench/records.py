@@ -44,8 +44,11 @@ class Record(BaseModel):
     dataset_digest: str | None = None
     licence: str | None = None
     ranks_sha256: str | None = None
+    concepts_sha256: str | None = None  # of the file that says what the test split's images and captions show
     series_sha256: str | None = None
-    timings: dict[str, float] = {}  # seconds: teacher (shared by every run with the same teachers), train, evaluate
+    timings: dict[str, float] = {}  # seconds: teacher (shared by every run with them), train, strategy (part of it), evaluate
+    encodings: dict[str, float] = {}  # seconds of each thing made for its teachers, by cache key: others may have used it too
+    peak_mb: float | None = None  # 10⁶ bytes that its process, or its GPU, held at most
     versions: dict[str, str]
     commit: str | None
     dirty: bool | None

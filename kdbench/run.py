@@ -15,6 +15,7 @@ from torch import nn
 
 from kdbench.cache import Cache
 from kdbench.checkpoint import save_weights
+from kdbench.concepts import write_concepts
 from kdbench.contracts import Progress, Strategy, Student
 from kdbench.dataset import CachedDataset
 from kdbench.embed import encode_split, rank_split
@@ -23,6 +24,7 @@ from kdbench.lesson import hear
 from kdbench.nested import build_planned, building_with
 from kdbench.plan import RunSpec
 from kdbench.plugins import Plugins
+from kdbench.profile.memory import Watch
 from kdbench.provenance import device_name, host, source, versions
 from kdbench.ranks import Ranks
 from kdbench.records import DONE, Record, Status, record_path, write_ranks, write_record, write_series
@@ -131,7 +133,8 @@ def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
         return _as_it_is(spec, bench, dataset)
     settings, evaluate = Train(**spec.train), Evaluate(**spec.evaluate)
     voices = [hear(teacher, dataset) for teacher in spec.team]
-    teacher_seconds = sum(dataset.seconds.values())
+    encodings = _encodings(dataset)
+    watch = Watch.begin(bench.device)
 
     torch.manual_seed(spec.seed)
     student: Student = build_planned("student", spec.student)
@@ -173,10 +176,13 @@ def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
         "dynamics": digest(trained.series),
         "series_sha256": write_series(path, published(trained.series)),
         "timings": {
-            "teacher": round(teacher_seconds, 3),
+            "teacher": round(sum(encodings.values()), 3),
             "train": round(trained.seconds, 3),
+            "strategy": round(trained.strategy_seconds, 3),
             "evaluate": round(evaluate_seconds, 3),
         },
+        "encodings": encodings,
+        "peak_mb": watch.peak_mb(),
     }
 
 
@@ -184,15 +190,22 @@ def _as_it_is(spec: RunSpec, bench: Bench, dataset: CachedDataset) -> dict[str, 
     """A reference: a teacher's own ranks, without any training of ours."""
     started = time.perf_counter()
     ranked = _ranked(spec, bench, dataset, rank_teacher(spec.student, dataset))
-    teacher_seconds = sum(dataset.seconds.values())
+    encodings = _encodings(dataset)
+    teacher_seconds = sum(encodings.values())
     evaluate_seconds = max(0.0, time.perf_counter() - started - teacher_seconds)
     timings = {"teacher": round(teacher_seconds, 3), "train": 0.0, "evaluate": round(evaluate_seconds, 3)}
-    return ranked | {"timings": timings}
+    return ranked | {"timings": timings, "encodings": encodings}
+
+
+def _encodings(dataset: CachedDataset) -> dict[str, float]:
+    """Seconds that each thing in the cache took which has been asked for so far."""
+    return {folder.name[:12]: round(seconds, 3) for folder, seconds in dataset.seconds.items()}
 
 
 def _ranked(spec: RunSpec, bench: Bench, dataset: CachedDataset, ranks: Ranks) -> dict[str, Any]:
-    """Writes the ranks of the test split; what a record says of them."""
+    """Writes the ranks of the test split, and what it shows; what a record says of them."""
     test = dataset.split("test")
+    path = record_path(bench.results, spec.suite, spec.run_id)
     return {
         "metrics": ranks.metrics(Evaluate(**spec.evaluate).recall_at),
         "sizes": {
@@ -202,7 +215,8 @@ def _ranked(spec: RunSpec, bench: Bench, dataset: CachedDataset, ranks: Ranks) -
         },
         "dataset_digest": dataset.digest,
         "licence": dataset.source.licence,
-        "ranks_sha256": write_ranks(record_path(bench.results, spec.suite, spec.run_id), ranks),
+        "ranks_sha256": write_ranks(path, ranks),
+        "concepts_sha256": write_concepts(path, dataset.digest, test.image_concepts, test.caption_concepts),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,13 @@ class Graph:
         return [self.student.image, self.student.text, *learned, *(p for p in self.heads[teacher] if p.requires_grad)]
 
 
+def moment(values: Tensor) -> float:
+    """Seconds on a clock, when all that was asked of the device of `values` is done."""
+    if values.is_cuda:
+        torch.cuda.synchronize(values.device)
+    return time.perf_counter()
+
+
 class StepSignal:
     """Implements `Signal` over the graph of a step. Nothing it returns carries a gradient.
 
@@ -54,6 +62,7 @@ class StepSignal:
         self._graph = graph
         self._teachers = teachers
         self._task_losses = task_losses
+        self.leaf_seconds = 0.0  # what `leaf_gradients` has taken
         self.teachers = tuple(names)
         self.batch = batch
         self.generator = generator
@@ -93,11 +102,14 @@ class StepSignal:
     @cached_property
     def leaf_gradients(self) -> list[list[Tensor]]:
         """Of each teacher's mean loss at all of its leaves: a step that has them need not run those backwards again."""
-        return [
+        started = moment(self._task_losses)
+        found = [
             # A loss may look at one tower only; the other's gradient is then zero.
             list(torch.autograd.grad(losses.mean(), self._graph.leaves(t), retain_graph=True, materialize_grads=True))
             for t, losses in enumerate(self._graph.losses)
         ]
+        self.leaf_seconds = moment(self._task_losses) - started
+        return found
 
     @cached_property
     def gradients(self) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from kdbench.contracts import Batch, Pairs, Strategy
 from kdbench.errors import PluginError
 from kdbench.losses import pair_losses
-from kdbench.signal import Graph, StepSignal
+from kdbench.signal import Graph, StepSignal, moment
 from kdbench.team import Team
 
 Auxiliary = Callable[[Sequence[Tensor], Batch], Tensor]
@@ -20,12 +20,14 @@ Auxiliary = Callable[[Sequence[Tensor], Batch], Tensor]
 @dataclass(frozen=True)
 class StepResult:
     """Detached values of a step: the task loss, the whole loss, the weights [T] or [T, B] and, where it was asked for, the
-    Gramian [T, T] of the teachers' gradients at the student's embeddings."""
+    Gramian [T, T] of the teachers' gradients at the student's embeddings. `strategy_seconds` went into the weights, without
+    the gradients that the step would have taken anyway."""
 
     task: Tensor
     loss: Tensor
     weights: Tensor | None = None
     gramian: Tensor | None = None
+    strategy_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,18 @@ def backward(
         heads = [list(head.parameters()) for head in team.heads]
         graph = Graph(losses, student, heads, views[:2], parameters)
         signal = StepSignal(graph, teaching.teachers, team.names, batch, task_losses, teaching.generator)
+        started = moment(task)
         weights = _weigh(teaching.strategy, signal)
+        seconds = moment(task) - started
         reuse = "leaf_gradients" in vars(signal) and weights.dim() == 1  # before comparing, which must not change the step
+        spared = signal.leaf_seconds if reuse else 0.0
         gramian = signal.gramian if compare and len(losses) > 1 else None
         parts = signal.losses if reuse else torch.stack(losses)
         loss = own + teaching.distill * (_per_sample(weights) * parts).sum(dim=0).mean()
         _run_backward(loss)
         if reuse:
             _add_voices(signal, graph, teaching.distill * weights)
-        result = StepResult(task.detach(), loss.detach(), weights, gramian)
+        result = StepResult(task.detach(), loss.detach(), weights, gramian, seconds - spared)
     # A frozen tower has no graph.
     roots = [(view, copy.grad) for view, copy in zip(views, copies, strict=True) if view.requires_grad]
     sent = [(view, grad.to(view.dtype)) for view, grad in roots if grad is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +38,7 @@ class Trained:
     weights: dict[str, float]  # mean weight by teacher
     series: dict[str, Any]  # what the strategy did, see kdbench.series
     seconds: float  # over all sittings
+    strategy_seconds: float = 0.0  # of these, what the strategy took
 
 
 @dataclass
@@ -46,6 +47,7 @@ class _State:
 
     step: int = 0
     seconds: float = 0.0
+    strategy_seconds: float = 0.0
     best_epoch: int = -1
     validation: dict[str, float] = field(default_factory=dict)
     weight_sums: list[float] = field(default_factory=list)
@@ -93,6 +95,7 @@ def train(
         if not math.isfinite(loss):
             raise Diverged(f"loss {loss} at step {state.step + 1} of {loop.steps}")
         weights = series.add(state.step, result, loop.report)
+        state.strategy_seconds += result.strategy_seconds
         state.weight_sums = [total + w for total, w in zip(state.weight_sums, weights, strict=True)]
         state.epoch_weights = [total + w for total, w in zip(state.epoch_weights, weights, strict=True)]
         state.epoch_loss += loss / loop.batches.per_epoch
@@ -128,6 +131,7 @@ def train(
         weights=dict(zip(loop.names, means, strict=True)),
         series=series.columns,
         seconds=state.seconds,
+        strategy_seconds=state.strategy_seconds,
     )
 
 
@@ -203,8 +207,9 @@ class _Loop:
         self.optimizer.step()
         with torch.no_grad():
             self.student.module.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE)
+        started = time.perf_counter()
         self._tell("observe", float(result.task))
-        return result
+        return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
 
     def _views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
         if self.auxiliary is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,9 @@ def test_variants_are_run_in_place_of_the_suite() -> None:
 def test_what_a_run_does_not_have_leaves_its_id_as_it_was_before_there_were_any() -> None:
     (run, *_) = plan(suite_of(1, 1, 1, [[]], 1))
     train = {key: value for key, value in run.train.items() if key != "checkpoint_every"}
-    known = {key: value for key, value in run.as_dict().items() if key not in ("variant", "role", "smoke")}
+    known = {key: value for key, value in run.as_dict().items() if key not in ("variant", "role", "smoke", "tuning")}
     known["train"] = train
     assert run.run_id == digest_of(known)[:12]
-    assert (RunSpec(**known).variant, RunSpec(**known).role, RunSpec(**known).smoke) == ("", "", False)
+    plain = RunSpec(**known)
+    assert (plain.variant, plain.role, plain.smoke, plain.tuning) == ("", "", False, None)
+    assert replace(plain, tuning={"split": "validation", "trials": 12}).run_id != plain.run_id

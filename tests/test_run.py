@@ -31,7 +31,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from kdbench import Batch, KdbenchError, Lesson, Offer, Progress, Signal, Skip, Student, StudentModule, Towers
-from kdbench.cache import Entry
+from kdbench.cache import Entry, file_digest
+from kdbench.concepts import concepts_path, read_concepts
 from kdbench.embed import rank_split
 from kdbench.records import Record, ranks_path, read_ranks, read_record, read_series, record_path, series_path
 from kdbench.run import Bench, execute, prepare
@@ -55,7 +56,12 @@ def test_a_run_ends_with_a_record_of_what_it_did(tmp_path: Path) -> None:
     assert record.sizes == {"images": 20, "captions": 30, "concepts": 10}
     assert record.dataset_digest == where.open(spec.dataset, "").digest
     assert record.licence == "CC0"
-    assert set(record.timings) == {"teacher", "train", "evaluate"}
+    assert set(record.timings) == {"teacher", "train", "strategy", "evaluate"}
+    assert 0 < record.timings["strategy"] < record.timings["train"]
+    assert sum(record.encodings.values()) == pytest.approx(record.timings["teacher"], abs=1e-3)
+    assert len(record.encodings) == 4  # two teachers, images and captions
+    assert record.peak_mb is not None
+    assert record.peak_mb > 100  # torch alone is more
     assert {"python", "torch", "kdbench"} <= set(record.versions)
     assert record.device == "cpu"
     assert record.threads == 1
@@ -68,6 +74,17 @@ def test_the_ranks_beside_a_record_give_its_figures(tmp_path: Path) -> None:
     ranks = read_ranks(record_path(where.results, "toys", spec.run_id))
     assert (len(ranks.text), len(ranks.image)) == (20, 30)
     assert record.metrics == ranks.metrics([1, 5])
+
+
+def test_what_the_test_split_shows_is_kept_beside_the_record(tmp_path: Path) -> None:
+    spec, where = run_spec(), bench(tmp_path)
+    record = execute(spec, where)
+    path = concepts_path(record_path(where.results, "toys", spec.run_id), str(record.dataset_digest))
+    assert file_digest(path) == record.concepts_sha256
+    images, captions = read_concepts(path.read_bytes(), record.sizes)
+    split = where.open(spec.dataset, "").split("test")
+    expected = split.image_concepts[:, None] == split.caption_concepts
+    np.testing.assert_array_equal(images[:, None] == captions, expected)
 
 
 def test_the_weights_kept_give_the_ranks_of_the_record(tmp_path: Path) -> None:
@@ -292,11 +309,12 @@ def test_what_goes_wrong_is_recorded_and_tried_again(
     again = execute(spec, replace(where, on_progress=lambda progress: steps.append(progress.done)))
     assert again.status == "ok"
     assert read_record(record_path(where.results, "toys", spec.run_id)) == again
-    assert sorted(path.name for path in (where.results / "toys").iterdir()) == [
+    assert {path.name for path in (where.results / "toys").iterdir()} == {
         f"{spec.run_id}.json",
         f"{spec.run_id}.ranks.npz",
         f"{spec.run_id}.series.json",
-    ]
+        f"{str(again.dataset_digest)[:12]}.concepts.npz",
+    }
     calm = execute(spec, bench(tmp_path / "calm", **BROKEN))
     assert again.ranks_sha256 == calm.ranks_sha256
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from kdbench import Batch, Objective, PluginError, Signal, Strategy
+from kdbench import signal as signals
 from kdbench import step as steps
 from kdbench.step import StepResult, Teaching, backward, checked
 from kdbench.team import Team
@@ -256,6 +258,22 @@ def test_gradients_once_read_are_used_again_and_equal_the_oracle(shape: tuple[in
         torch.testing.assert_close(case.gradients()[name], expected, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(result.loss, other.loss)
     assert result.task.equal(other.task)
+
+
+@pytest.mark.parametrize(
+    ("build", "shape", "seconds"),
+    [(Given, (TEACHERS,), 1), (GivenAfterReading, (TEACHERS,), 2), (GivenAfterReading, (TEACHERS, BATCH), 3)],
+)
+def test_a_strategy_pays_for_gradients_that_the_step_does_not_use_again(
+    build: Callable[[Tensor], Strategy], shape: tuple[int, ...], seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that moves on by a second whenever it is looked at."""
+    clock = count()
+    for module in (steps, signals):
+        monkeypatch.setattr(module, "moment", lambda _: float(next(clock)))
+    case = Case()
+    assert case.step(case.team, build(drawn(*shape))).strategy_seconds == seconds
+    assert case.step(None, None).strategy_seconds == 0
 
 
 @pytest.mark.parametrize("shape", [(TEACHERS,), (TEACHERS, BATCH)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from kdbench.profile.profile import MEGABYTE, Memory
@@ -28,6 +30,27 @@ def peak_memory(subject: Subject, device: str, baseline: float | None) -> Memory
     if found is None or held is None or baseline is None:
         return None
     return Memory(kind="resident", peak_mb=found, before_mb=held, baseline_mb=baseline, from_start=not forgotten)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Begins with it, and later says the most MB that the device, or without one this process, has held since."""
+
+    device: str
+    sure: bool
+
+    @classmethod
+    def begin(cls, device: str) -> Watch:
+        if device.startswith("cuda"):
+            torch.cuda.reset_peak_memory_stats(device)
+            return cls(device, sure=True)
+        return cls(device, forget_peak())
+
+    def peak_mb(self) -> float | None:
+        """None where the system does not tell, or tells of what was before."""
+        if self.device.startswith("cuda"):
+            return torch.cuda.max_memory_allocated(self.device) / MEGABYTE
+        return peak() if self.sure else None
 
 
 def _run(subject: Subject) -> None:
