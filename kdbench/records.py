@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -16,7 +17,9 @@ from kdbench.cache import file_digest
 from kdbench.errors import RecordError
 from kdbench.ranks import Ranks
 
+RUN_FILE = re.compile(r"[0-9a-f]{12}\.json")
 Model = TypeVar("Model", bound=BaseModel)
+RANKS, SERIES = ".ranks.npz", ".series.json"  # instead of a record's `.json`
 Status = Literal["ok", "skipped", "failed", "diverged"]
 DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; the others may go better next time
 
@@ -64,7 +67,7 @@ def record_path(results: Path, suite: str, run_id: str) -> Path:
 
 
 def ranks_path(record: Path) -> Path:
-    return record.with_suffix(".ranks.npz")
+    return record.with_suffix(RANKS)
 
 
 def write_ranks(record: Path, ranks: Ranks) -> str:
@@ -92,7 +95,7 @@ def read_ranks(record: Path) -> Ranks:
 
 
 def series_path(record: Path) -> Path:
-    return record.with_suffix(".series.json")
+    return record.with_suffix(SERIES)
 
 
 def write_series(record: Path, series: dict[str, Any]) -> str:
@@ -153,7 +156,18 @@ def read_model(kind: type[Model], path: Path, what: str, hint: str = "") -> Mode
 
 def find_records(paths: Iterable[Path]) -> list[Path]:
     """The files given, and the record files in the folders given, each once. Raises RecordError where one does not exist."""
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
+    folders: dict[str, str] = {}
+
+    def real(file: Path) -> str:
+        """Each folder is resolved once: there are thousands of files."""
+        folder, name = os.path.split(file)
+        if os.path.islink(file):
+            return os.path.realpath(file)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        return os.path.join(folders[folder], name)
+
     for path in paths:
         if path.is_dir():
             files = [file for file in sorted(path.rglob("*.json")) if _is_record(file)]
@@ -161,14 +175,14 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
             files = [path]
         else:
             raise RecordError(f"{path}: no such file or folder")
-        found |= {file.resolve(): file for file in files if file.resolve() not in found}
+        for file in files:
+            found.setdefault(real(file), file)
     return list(found.values())
 
 
 def _is_record(path: Path) -> bool:
     """Run ids name record files; other JSON files may lie beside them."""
-    stem = path.stem
-    return len(stem) == 12 and all(c in "0123456789abcdef" for c in stem)
+    return RUN_FILE.fullmatch(path.name) is not None
 
 
 def recorded(results: Path, suite: str, run_id: str) -> Record | None:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
+from rankings import finished, write
 from torch import Tensor
 
 from kdbench import Offer, Signal, Strategy, hookimpl
@@ -276,31 +278,6 @@ def test_schema(kdbench: Command) -> None:
     assert "strategy:ammkd" in schema["$defs"]
 
 
-def test_leaderboard(kdbench: Command, spec: Spec, record: Make, tmp_path: Path) -> None:
-    for seed, rsum in enumerate([100.0, 110.0]):
-        write_record(tmp_path / "results", record(spec(seed=seed), rsum=rsum))
-    code, out, err = kdbench("leaderboard")
-    assert (code, err) == (0, "")
-    assert "105.0 ± 7.1" in out
-    _, out, _ = kdbench("leaderboard", tmp_path / "results", "--format", "json")
-    assert json.loads(out)["tables"][0]["rows"][0]["values"]["rsum"]["mean"] == 105.0
-    _, out, _ = kdbench("leaderboard", "results", "--format", "csv")
-    assert out.startswith("dataset,")
-    _, out, _ = kdbench("leaderboard", "results", "--format", "markdown")
-    assert out.startswith("**shapes test")
-
-
-def test_leaderboard_leaves_out_what_it_cannot_read(kdbench: Command, spec: Spec, record: Make, tmp_path: Path) -> None:
-    write_record(tmp_path / "results", record(spec(), rsum=100.0))
-    bad = write_record(tmp_path / "results", record(spec(seed=1), rsum=110.0))
-    bad.write_text("{}")
-    code, out, err = kdbench("leaderboard")
-    assert code == 0
-    assert "  100.0" in out
-    assert "±" not in out
-    assert err.startswith(f"left out: {bad.relative_to(tmp_path)}: not a record: ")
-
-
 @pytest.mark.parametrize(("status", "code"), [("ok", 0), ("diverged", 1)])
 def test_run_when_all_is_recorded(
     status: str,
@@ -315,12 +292,16 @@ def test_run_when_all_is_recorded(
     path = suite_file()
     specs = plan(load_suite(path, plugins))
     for spec in specs[:-1]:
-        write_record(tmp_path / "results", record(spec))
-    write_record(tmp_path / "results", record(specs[-1], status=status, reason="not a number"))
+        write(tmp_path / "results", finished(spec, *np.random.default_rng(spec.seed).integers(1, 11, (2, 10))))
+    if status == "ok":
+        write(tmp_path / "results", finished(specs[-1], *np.ones((2, 10))))
+    else:
+        write_record(tmp_path / "results", record(specs[-1], status=status, reason="not a number", metrics={}))
     found, out, err = kdbench("run", path, "--no-profile")
     assert found == code
     assert err == "All 8 runs are recorded under results/tiny.\n"
-    assert out.count("pebble ") >= 4
+    assert out.count("· pebble ·") >= 1
+    assert len([line for line in out.splitlines() if "±" in line and "interval" not in line]) >= 4
     assert ("diverged: not a number" in out) == (status == "diverged")
 
 

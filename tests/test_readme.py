@@ -13,10 +13,9 @@ from typer.testing import CliRunner
 
 from kdbench.cli import app
 from kdbench.describe import methods
-from kdbench.leaderboard import leaderboard
+from kdbench.leaderboard import build, leaderboard
 from kdbench.plugins import installed
-from kdbench.profile import find_profiles, read_profile
-from kdbench.records import find_records, read_record
+from kdbench.publish.measured import read_measured
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -30,9 +29,10 @@ def generated(text: str) -> str:
         if match[2] == "methods":
             made = methods(match[3], installed(), "kdbench:")  # type: ignore[arg-type]
         else:
-            folders = [ROOT / match[3]]
-            records, profiles = map(read_record, find_records(folders)), map(read_profile, find_profiles(folders))
-            made = leaderboard(records, profiles, "markdown")
+            found = read_measured([ROOT / match[3]])
+            assert found.problems == []
+            board = build(found.runs, found.unfinished, found.concepts)
+            made = leaderboard(board, found.profiles, "markdown")
         return f"{match[1]}\n{made}\n\n{match[4]}"
 
     return BLOCK.sub(block, text)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +17,6 @@ from kdbench.cli.common import (
     app,
     cache_root,
     checked_device,
-    complain,
     plugins_here,
     say,
     tracker_names,
@@ -28,11 +26,8 @@ from kdbench.errors import KdbenchError
 if TYPE_CHECKING:
     from kdbench.plan import RunSpec
     from kdbench.profile import Profile
-    from kdbench.records import Record
     from kdbench.session import Session
     from kdbench.suite import Suite as CheckedSuite
-
-Read = TypeVar("Read")
 
 
 @app.command()
@@ -63,6 +58,8 @@ def run(
 
     Interrupted or killed, it goes on where it was when started again.
     """
+    from kdbench.cli.leaderboard import show
+    from kdbench.records import record_path
     from kdbench.session import Session
 
     checked = _suite(suite, overrides, smoke=smoke)
@@ -78,7 +75,7 @@ def run(
         say(f"All {len(specs)} runs are recorded under {results / specs[0].suite}.")
     profiles = [] if smoke or not measure else _profiles(checked, specs, results, session.cache, device)
     records = [session.records[spec.run_id] for spec in specs if spec.run_id in session.records]
-    _show_board(records, profiles, Format.table, smoke)
+    show([record_path(results, spec.suite, spec.run_id) for spec in specs if spec.run_id in session.records], profiles, smoke)
     if any(record.status in ("failed", "diverged") for record in records) or len(records) < len(specs):
         raise typer.Exit(1)
 
@@ -109,22 +106,6 @@ def check(suite: Suite, overrides: Overrides = None) -> None:
     """Check a suite, as far as can be told without downloading or training anything."""
     specs = _laid_out(_suite(suite, overrides, deep=True))
     typer.echo(f"{suite}: fine, {len(specs)} run{'s' if len(specs) != 1 else ''}")
-
-
-@app.command()
-def leaderboard(
-    results: Annotated[
-        list[Path] | None, typer.Argument(help="Records or folders of records.", show_default="results/")
-    ] = None,
-    style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
-) -> None:
-    """Make the leaderboard from records: mean ± standard deviation over n seeds. Below, what the students cost."""
-    from kdbench.profile import find_profiles, read_profile
-    from kdbench.records import find_records, read_record
-
-    places = results or [Path("results")]
-    records = _readable(read_record, find_records(places))
-    _show_board(records, _readable(read_profile, find_profiles(places)), style)
 
 
 @app.command()
@@ -223,25 +204,3 @@ def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> N
     for spec in todo:
         if session.logs.get(spec.run_id):
             say(f"\n--- {spec.label} printed:\n{session.logs[spec.run_id]}")
-
-
-def _readable(read: Callable[[Path], Read], paths: list[Path]) -> list[Read]:
-    from kdbench.errors import RecordError
-
-    found = []
-    for path in paths:
-        try:
-            found.append(read(path))
-        except RecordError as error:
-            complain(f"left out: {error}")
-    return found
-
-
-def _show_board(records: list[Record], profiles: list[Profile], style: Format, smoke: bool = False) -> None:
-    from kdbench.leaderboard import build
-    from kdbench.leaderboard import leaderboard as made_from
-
-    typer.echo(("\n" if style is Format.table else "") + made_from(records, profiles, style.value, smoke))
-    if style is Format.csv:  # which has no place for them
-        for note in build(records, smoke).notes:
-            say(note)

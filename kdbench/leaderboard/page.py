@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from kdbench.leaderboard.board import Board
 from kdbench.leaderboard.render import Format, render
 from kdbench.leaderboard.students import render_students, students_table
-from kdbench.leaderboard.tables import build
 from kdbench.profile.profile import Profile
-from kdbench.records import Record
 
 
-def leaderboard(records: Iterable[Record], profiles: Iterable[Profile], style: Format = "table", smoke: bool = False) -> str:
+def leaderboard(board: Board, profiles: Iterable[Profile], style: Format = "table", width: int | None = None) -> str:
     """As text. CSV has the runs alone, for its rows are of one kind; JSON has the students under a key of their own."""
-    board, students = build(records, smoke), students_table(profiles)
-    shown = render(board, style)
+    students = students_table(profiles)
+    shown = render(board, style, width)
     if style == "csv" or not students:
         return shown
     if style == "json":

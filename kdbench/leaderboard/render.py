@@ -4,75 +4,76 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from tabulate import tabulate
 
-from kdbench.leaderboard.tables import Board, Row, Table, Value
+from kdbench.leaderboard.board import Board, Row, Table
+from kdbench.leaderboard.columns import DAGGER, ONE_SEED, Column, columns, fitting
 
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-DAGGER = "†"
+WHAT = "mean ± half of the 95 % interval that seeds and test images leave"
 
 
-def render(board: Board, style: Format = "table") -> str:
-    """Columns `t2i` are texts retrieving images, `i2t` images retrieving texts; R@K in percent, RSUM their sum."""
+def render(board: Board, style: Format = "table", width: int | None = None) -> str:
+    """Columns `t2i` are texts retrieving images, `i2t` images retrieving texts; R@K in percent, RSUM their sum.
+
+    With a `width`, a `table` leaves out what does not fit into that many characters, and says what.
+    """
     if style == "json":
-        return json.dumps(asdict(board), indent=1, ensure_ascii=False)
+        return json.dumps(plain(board), indent=1, ensure_ascii=False)
     if style == "csv":
         return _csv(board)
     if not board.tables:
         return "\n".join(["No finished runs.", *board.notes])
-    parts = [_text(table, style) for table in board.tables]
-    notes = [f"- {note}" for note in board.notes]
+    parts = [_text(table, style, width) for table in board.tables]
+    notes = [f"- {_cell(note, style)}" for note in board.notes]
     return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 
 
-def _columns(table: Table) -> dict[str, str]:
-    """Header → metric."""
-    t2i = {f"t2i R@{k}": f"image_retrieval_recall@{k}" for k in table.recall_at}
-    i2t = {f"i2t R@{k}": f"text_retrieval_recall@{k}" for k in table.recall_at}
-    return t2i | i2t | {"RSUM": "rsum"}
+def plain(board: Board) -> dict[str, Any]:
+    """As JSON values."""
+    return {"tables": [_plain_table(table) for table in board.tables], "notes": board.notes}
 
 
-def _text(table: Table, style: Format) -> str:
-    columns = _columns(table)
-    varied = any(row.variant for row in table.rows)
-    rows = [
-        [
-            *([row.variant] if varied else []),
-            row.student + _mark(row, row.student),
-            row.teachers,
-            row.strategy + _mark(row, row.strategy),
-            row.seeds,
-            *(_show(row.values[m]) for m in columns.values()),
-            _weights(row),
-        ]
-        for row in table.rows
-    ]
-    headers = [*(["variant"] if varied else []), "student", "teachers", "strategy", "n", *columns, "mean weights"]
-    title = f"**{table.title}**" if style == "markdown" else table.title
-    align = ["left"] * (3 + varied) + ["right"] * (len(columns) + 1) + ["left"]
+def _text(table: Table, style: Format, width: int | None) -> str:
+    markdown = style == "markdown"
+    rows = [*table.references, *table.rows]
+    shown, dropped = fitting(columns(table), rows, None if markdown else width)
     text = tabulate(
-        [[str(cell).replace("|", r"\|") for cell in row] for row in rows] if style == "markdown" else rows,
-        headers=headers,
-        tablefmt="github" if style == "markdown" else "simple",
-        colalign=align,
+        [[_shown(column, row, style) for column in shown] for row in rows],
+        headers=[column.name for column in shown],
+        tablefmt="github" if markdown else "simple",
+        colalign=["left" if column.left else "right" for column in shown],
         disable_numparse=True,
     )
-    return f"{title}\n\n{text}{_reconstruction_note(table)}"
+    title = _cell(table.title, style)
+    head = [f"**{title}**", _cell(table.verdict, style)] if markdown else [title, table.verdict]
+    notes = [f"- {_cell(note, style)}" for note in _notes(table, rows)]
+    notes += [f"- left out to fit: {', '.join(dropped)}; --format csv has all"] if dropped else []
+    return "\n\n".join([*head, text, "\n".join(notes)])
 
 
-def _mark(row: Row, label: str) -> str:
-    return DAGGER if label in row.reconstructions else ""
+def _shown(column: Column, row: Row, style: Format) -> str:
+    text = _cell(column.cell(row), style)
+    return f"**{text}**" if style == "markdown" and row.bold and column.name == "RSUM" else text
 
 
-def _reconstruction_note(table: Table) -> str:
-    labels = sorted({label for row in table.rows for label in row.reconstructions})
-    if not labels:
-        return ""
-    note = f"{DAGGER} reconstruction, as its source leaves something open: {', '.join(labels)}"
-    return f"\n\n{note}"
+def _notes(table: Table, rows: list[Row]) -> list[str]:
+    """What a reader has to know of the table's signs, and what it lacks."""
+    notes = [f"{table.split}; {WHAT}; rank: those that a row may have, all pairs compared (Holm)"]
+    if table.missing:
+        notes.append(f"incomplete: without {', '.join(table.missing)}")
+    if any(len(row.runs) == 1 for row in table.rows):
+        notes.append(f"{ONE_SEED} one seed: its interval says nothing of training's chance")
+    if labels := sorted({label for row in rows for label in row.reconstructions}):
+        notes.append(f"{DAGGER} reconstruction, as its source leaves something open: {', '.join(labels)}")
+    return [*notes, *table.notes]
+
+
+def _cell(text: str, style: Format) -> str:
+    return text.replace("|", r"\|") if style == "markdown" else text
 
 
 def _csv(board: Board) -> str:
@@ -80,29 +81,36 @@ def _csv(board: Board) -> str:
 
     rows = []
     for table in board.tables:
-        for row in table.rows:
-            flat: dict[str, object] = {
-                "dataset": table.dataset,
-                "dataset_digest": table.digest,
-                "budget": table.budget,
-                "variant": row.variant,
-                "student": row.student,
-                "teachers": row.teachers,
-                "strategy": row.strategy,
-                "reconstructions": ", ".join(row.reconstructions),
-                "n": row.seeds,
-            }
-            for name, value in row.values.items():
-                flat[f"{name} mean"], flat[f"{name} std"] = value.mean, value.std
+        whole = _plain_table(table)
+        common = {name: whole[name] for name in ("dataset", "digest", "student", "budget", "tuning")}
+        for row in [*whole["references"], *whole["rows"]]:
+            flat = {**common, **row} | {"seeds": len(row["runs"])}
+            for name in ("values", "runs", "by_seed", "weights", "cost", "parameters"):
+                del flat[name]
+            flat["reconstructions"] = ", ".join(row["reconstructions"])
+            for name, value in row["values"].items():
+                flat |= {f"{name} {part}": figure for part, figure in value.items()}
+            flat |= row["cost"] | {f"weight {name}": weight for name, weight in row["weights"].items()}
             rows.append(flat)
     return str(pd.DataFrame(rows).to_csv(index=False)).rstrip("\n")
 
 
-def _show(value: Value) -> str:
-    return f"{value.mean:.1f}" if value.std is None else f"{value.mean:.1f} ± {value.std:.1f}"
+def _plain_table(table: Table) -> dict[str, Any]:
+    names = ("id", "title", "dataset", "digest", "sizes", "recall_at", "student", "budget", "tuning", "smoke", "verdict")
+    listed = {name: getattr(table, name) for name in (*names, "missing", "notes")}
+    rows = {"references": list(map(_plain_row, table.references)), "rows": list(map(_plain_row, table.rows))}
+    return listed | rows | {"better": table.better.tolist()}
 
 
-def _weights(row: Row) -> str:
-    if len(row.weights) < 2:
-        return ""
-    return ", ".join(f"{name} {weight:.2f}" for name, weight in row.weights.items())
+def _plain_row(row: Row) -> dict[str, Any]:
+    names = ("id", "variant", "teachers", "strategy", "first", "last", "group", "bold")
+    return {name: getattr(row, name) for name in names} | {
+        "model": row.student if row.reference else "",
+        "parameters": row.spec["strategy"]["params"] if row.spec["strategy"] else {},
+        "reconstructions": list(row.reconstructions),
+        "runs": [run.record.run_id for run in row.runs],
+        "by_seed": row.by_seed,
+        "values": {name: asdict(value) for name, value in row.values.items()},
+        "weights": row.weights,
+        "cost": asdict(row.cost),
+    }

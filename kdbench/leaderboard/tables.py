@@ -1,150 +1,143 @@
-"""Groups records into tables of comparable rows and aggregates each row over its seeds."""
+"""Groups runs into tables of rows that may be compared, and says why there are several."""
 
 from __future__ import annotations
 
 import json
-import math
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from numpy.typing import NDArray
+
+from kdbench.leaderboard.board import Board, Measured, Row, Table
+from kdbench.leaderboard.costs import Shared, cost, shared
+from kdbench.leaderboard.statistics import Family, families
+from kdbench.leaderboard.statistics.analysis import Standing
+from kdbench.leaderboard.verdict import BASELINE, is_baseline, verdict
 from kdbench.records import Record
 
 
-@dataclass(frozen=True)
-class Value:
-    """Mean and sample standard deviation over seeds; None with one seed."""
+def build(
+    runs: Iterable[Measured],
+    unfinished: Iterable[Record] = (),
+    concepts: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] | None = None,
+    smoke: bool = False,
+) -> Board:
+    """Each run once, best RSUM first. Smoke runs are left out unless asked for.
 
-    mean: float
-    std: float | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One cell of a suite's grid, over its seeds. Metrics of recall are in percent."""
-
-    variant: str
-    student: str
-    teachers: str
-    strategy: str
-    reconstructions: list[str]  # labels of parts whose sources leave something open
-    seeds: int
-    values: dict[str, Value]  # metric → value
-    weights: dict[str, float]  # mean weight by teacher
-    train_seconds: float
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows that may be compared: one dataset, by content, one protocol and one sample budget."""
-
-    dataset: str
-    digest: str
-    sizes: dict[str, int]
-    recall_at: list[int]
-    budget: str
-    rows: list[Row]
-
-    @property
-    def title(self) -> str:
-        size = f"{self.sizes['images']:,} images, {self.sizes['captions']:,} captions, {self.sizes['concepts']:,} concepts"
-        return f"{self.dataset} test ({size}; digest {self.digest[:8]}) · {self.budget}"
-
-
-@dataclass(frozen=True)
-class Board:
-    """All tables, and a line for each run that has no figures."""
-
-    tables: list[Table]
-    notes: list[str]
-
-
-def build(records: Iterable[Record], smoke: bool = False) -> Board:
-    """Best RSUM first. Rows join a table only where dataset digest, protocol and sample budget agree.
-
-    References, ranked without training, join every table of their dataset and protocol. Smoke runs are left out unless
-    asked for.
+    Rows join a table where dataset digest, protocol, student, sample budget and tuning budget agree. References, ranked without
+    training, join every table of their dataset and protocol. `concepts`, by dataset digest, say which images and captions of
+    a test split belong together; `unfinished` records become notes.
     """
-    groups: dict[str, list[Record]] = defaultdict(list)
-    references: dict[str, list[Record]] = defaultdict(list)
-    notes: list[str] = []
-    trials = 0
-    seen: set[str] = set()
-    for record in records:
-        if record.run_id in seen:
-            notes.append(f"{record.label}: left out, its run {record.run_id} is there already")
-            continue
-        seen.add(record.run_id)
-        if record.spec.get("smoke") and not smoke:
-            trials += 1
-        elif record.status != "ok":
-            notes.append(f"{record.label}: {record.status}: {record.reason}")
-        elif record.spec.get("role") == "reference":
-            references[_protocol(record)].append(record)
-        else:
-            groups[_comparable(record)].append(record)
-    if trials:
+    once = list({run.record.run_id: run for run in runs}.values())
+    kept = [run for run in once if smoke or not run.record.spec.get("smoke")]
+    found = families(kept, concepts)
+    notes = [f"{record.label}: {record.status}: {record.reason}" for record in unfinished]
+    notes += [refused for family in found for refused in family.analysis.refused]
+    if trials := len(once) - len(kept):
         notes.append(f"{trials} rows of smoke runs left out: they show that things work, not how well")
-    for protocol, alone in references.items():
-        if not any(_protocol(group[0]) == protocol for group in groups.values()):
-            groups[protocol] = list(alone)
-    tables = [_table(group, references[_protocol(group[0])]) for _, group in sorted(groups.items())]
-    if len(tables) > 1:
-        notes.append(f"{len(tables)} tables, because rows with another dataset, protocol or sample budget do not compare")
+    used = shared(kept)
+    usable = [family for family in found if family.rows]
+    alone = [family for family in usable if family.first.record.spec.get("role") == "reference"]
+    trained = [family for family in usable if family not in alone]
+    tables = [_table(family, [one for one in alone if _protocol(one) == _protocol(family)], used) for family in trained]
+    ranked = {_protocol(family) for family in trained}
+    lonely: dict[str, list[Family]] = {}
+    for family in alone:
+        if _protocol(family) not in ranked:
+            lonely.setdefault(_protocol(family), []).append(family)
+    tables += [_of_references(several, used) for several in lonely.values()]
+    if len(trained) > 1:
+        notes.append(_why([family.parts for family in trained]))
     return Board(tables, notes)
 
 
-def _protocol(record: Record) -> str:
-    return json.dumps([record.spec["dataset"]["name"], record.dataset_digest, record.spec["evaluate"]["recall_at"]])
+def _protocol(family: Family) -> str:
+    run = family.first
+    name = run.record.spec["dataset"]["name"]
+    return json.dumps([name, run.record.dataset_digest, run.recall_at, run.record.spec.get("smoke", False)])
 
 
-def _comparable(record: Record) -> str:
-    train = record.spec["train"]
-    return _protocol(record) + json.dumps([train["epochs"], train["batch_size"], record.steps])
+def _why(parts: Sequence[Mapping[str, str]]) -> str:
+    """What tables differ in. Students may differ in more than their names."""
+    told = []
+    for what in parts[0]:
+        values = sorted({part[what] for part in parts})
+        if len(values) > 1 and what != "student initialisation":
+            told.append(f"{what} ({'; '.join(values)})")
+    names, students = ({part[what] for part in parts} for what in ("student", "student initialisation"))
+    if len(students) > len(names):
+        told.append("the student's initialisation or parameters, under one name")
+    return f"{len(parts)} tables, for rows do not compare that differ in {', '.join(told)}"
 
 
-def _table(records: list[Record], references: list[Record]) -> Table:
-    cells: dict[str, list[Record]] = defaultdict(list)
-    for record in {record.run_id: record for record in [*records, *references]}.values():
-        cells[record.cell_id].append(record)
-    first = records[0]
-    train = first.spec["train"]
-    trained = f"{train['epochs']} epochs, {first.steps} steps of {train['batch_size']} pairs" if train else "no training"
-    trial = "SMOKE, not publishable: " if first.spec.get("smoke") else ""
+def _table(family: Family, references: Sequence[Family], used: Shared) -> Table:
+    first = family.first
+    rows = [_row(runs, standing, used) for runs, standing in zip(family.rows, family.analysis.standings, strict=True)]
     return Table(
-        dataset=first.spec["dataset"]["name"],
-        digest=first.dataset_digest or "",
-        sizes=first.sizes,
-        recall_at=first.spec["evaluate"]["recall_at"],
-        budget=trial + trained,
-        rows=sorted((_row(cell) for cell in cells.values()), key=lambda row: -row.values["rsum"].mean),
+        dataset=first.record.spec["dataset"]["name"],
+        digest=first.record.dataset_digest or "",
+        sizes=first.record.sizes,
+        recall_at=first.recall_at,
+        student=family.parts["student"],
+        budget=family.parts["sample budget"],
+        tuning=family.parts["tuning budget"],
+        rows=rows,
+        references=_references(references, used),
+        better=family.analysis.better,
+        missing=_missing(rows),
+        verdict=verdict(rows, family.analysis.better),
+        notes=family.analysis.notes,
+        smoke=bool(first.record.spec.get("smoke")),
     )
 
 
-def _row(records: list[Record]) -> Row:
-    spec = records[0].spec
+def _of_references(several: Sequence[Family], used: Shared) -> Table:
+    """Teachers ranked as they are, with no student beside them."""
+    first = several[0].first
+    return Table(
+        dataset=first.record.spec["dataset"]["name"],
+        digest=first.record.dataset_digest or "",
+        sizes=first.record.sizes,
+        recall_at=first.recall_at,
+        student="teachers as they are",
+        budget=several[0].parts["sample budget"],
+        tuning=several[0].parts["tuning budget"],
+        rows=[],
+        references=_references(several, used),
+        better=several[0].analysis.better[:0, :0],
+        missing=[],
+        verdict="No student has been trained here yet: these are the teachers as they are.",
+        notes=several[0].analysis.notes,
+        smoke=bool(first.record.spec.get("smoke")),
+    )
+
+
+def _references(several: Sequence[Family], used: Shared) -> list[Row]:
+    rows = [_row(family.rows[0], family.analysis.standings[0], used, ranked=False) for family in several]
+    return sorted(rows, key=lambda row: -row.values["rsum"].mean)
+
+
+def _row(runs: Sequence[Measured], standing: Standing, used: Shared, ranked: bool = True) -> Row:
+    records = [run.record for run in runs]
     return Row(
-        variant=spec.get("variant", ""),
-        student=spec["student"]["name"],
-        teachers="as it is" if spec.get("role") == "reference" else " + ".join(t["name"] for t in spec["team"]) or "none",
-        strategy=spec["strategy"]["name"] if spec["strategy"] else "–",
-        reconstructions=sorted({label for record in records for label in record.reconstructions}),
-        seeds=len(records),
-        values={name: _value([_percent(name, r.metrics[name]) for r in records]) for name in records[0].metrics},
-        weights=_mean_weights(records),
-        train_seconds=statistics.fmean(record.timings["train"] for record in records),
+        runs=tuple(runs),
+        values=standing.values,
+        first=standing.first if ranked else 0,
+        last=standing.last if ranked else 0,
+        group=standing.group if ranked else 0,
+        bold=standing.bold and ranked,
+        weights={name: statistics.fmean(record.weights[name] for record in records) for name in records[0].weights},
+        reconstructions=tuple(sorted({label for record in records for label in record.reconstructions})),
+        cost=cost(runs, used),
     )
 
 
-def _mean_weights(records: list[Record]) -> dict[str, float]:
-    return {name: statistics.fmean(r.weights[name] for r in records) for name in records[0].weights}
-
-
-def _percent(name: str, value: float) -> float:
-    return 100 * value if "recall@" in name else value
-
-
-def _value(values: list[float]) -> Value:
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return Value(math.fsum(values) / len(values), std)
+def _missing(rows: Sequence[Row]) -> list[str]:
+    """No distillation, each teacher alone (or the best one is not known), and equal weights of each team."""
+    teams = list(dict.fromkeys(row.team for row in rows))
+    alone = {team[0] for team in teams if len(team) == 1}
+    found = [] if () in teams else ["no teacher"]
+    found += [f"{name} alone" for name in dict.fromkeys(name for team in teams for name in team) if name not in alone]
+    equal = {row.team for row in rows if is_baseline(row)}
+    return [*found, *(f"{BASELINE} of {' + '.join(team)}" for team in teams if len(team) > 1 and team not in equal)]

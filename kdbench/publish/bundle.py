@@ -20,7 +20,9 @@ MAX_FILES = 200_000
 # Parts that begin with a letter or digit: none is `..`, a drive or empty, and there is no backslash.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9][A-Za-z0-9_.+-]*)*")
 RECORD = re.compile(r"([^/]+/[0-9a-f]{12})\.json")
-OTHER = re.compile(r"([^/]+/[0-9a-f]{12})(\.ranks\.npz|\.series\.json)|[^/]+/profiles/[0-9a-f]{12}\.profile\.json")
+OTHER = re.compile(
+    r"([^/]+/[0-9a-f]{12})(\.ranks\.npz|\.series\.json)|[^/]+/(profiles/[0-9a-f]{12}\.profile\.json|[0-9a-f]{12}\.concepts\.npz)"
+)
 
 
 @contextmanager
@@ -98,7 +100,10 @@ def _differing(packed: Packed, manifest: Manifest) -> Iterator[Problem]:
             kind = OTHER.fullmatch(name)
             if kind is None:
                 yield Problem(
-                    packed.shown(name), "of no known kind", name, "SUITE/RUN.json, .ranks.npz, .series.json or a profile"
+                    packed.shown(name),
+                    "of no known kind",
+                    name,
+                    "SUITE/RUN.json, .ranks.npz, .series.json, concepts or a profile",
                 )
             elif kind[1] and f"{kind[1]}.json" not in there:
                 yield Problem(packed.shown(name), "without its record", "a file that belongs to nothing", f"{kind[1]}.json")

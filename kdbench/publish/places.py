@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from zipfile import BadZipFile, ZipFile
 
 from kdbench.errors import RecordError
 from kdbench.profile.stored import SUFFIX
-from kdbench.records import ranks_path, series_path
+from kdbench.records import RANKS, SERIES
 
 # What zipfile raises for contents that are damaged, encrypted or packed in a way that it does not know.
 UNREADABLE = (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
@@ -74,6 +75,26 @@ class Packed:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Files in memory, taken from a bundle that is closed by now; an error stands for one that could not be read."""
+
+    files: dict[str, bytes | RecordError | None]
+    where: str  # as people find the record they belong to
+
+    def shown(self, name: str) -> str:
+        return f"{self.where.rpartition(':')[0]}:{name}"
+
+    def read(self, name: str) -> bytes | None:
+        content = self.files.get(name)
+        if isinstance(content, RecordError):
+            raise content
+        return content
+
+    def profiles(self, record: str) -> list[str]:  # noqa: ARG002
+        return []
+
+
+@dataclass(frozen=True)
 class Item:
     """A record file, unread, and how to come by what belongs to it."""
 
@@ -87,20 +108,20 @@ class Item:
     @property
     def folder(self) -> str:
         """Where it lies, as shown."""
-        return PurePosixPath(self.where).parent.as_posix()
+        return posixpath.dirname(self.where) or "."
 
     @property
     def stem(self) -> str:
         """The run id, if the file is called as it should be."""
-        return Path(self.name).stem
+        return posixpath.splitext(posixpath.basename(self.name))[0]
 
     @property
     def ranks(self) -> str:
-        return ranks_path(Path(self.name)).as_posix()
+        return f"{posixpath.splitext(self.name)[0]}{RANKS}"
 
     @property
     def series(self) -> str:
-        return series_path(Path(self.name)).as_posix()
+        return f"{posixpath.splitext(self.name)[0]}{SERIES}"
 
     def read(self, name: str) -> bytes | None:
         return self.place.read(name)

@@ -20,5 +20,11 @@ class Problem:
         return f"{self.path}: {self.what}\n  found     {_short(self.found)}\n  expected  {_short(self.expected)}"
 
 
+    @property
+    def line(self) -> str:
+        """The same in one line."""
+        return f"{self.path}: {self.what}: found {_short(self.found)}, expected {_short(self.expected)}"
+
+
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

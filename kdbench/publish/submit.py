@@ -19,6 +19,7 @@ from kdbench.publish.bundle import MAX_BYTES, MAX_FILES
 from kdbench.publish.manifest import MANIFEST, Listed, Manifest
 from kdbench.publish.places import Item
 from kdbench.publish.problem import Problem
+from kdbench.publish.shown import name_of
 from kdbench.publish.verify import Examined, examined
 from kdbench.records import DONE, Record, record_path
 
@@ -96,6 +97,8 @@ def _files(found: Examined) -> Iterator[tuple[str, bytes]]:
         names += [(item.series, home.series)] if record.series_sha256 else []
         for source, target in names:
             yield target, item.read(source) or b""
+        if record.status == "ok" and (content := item.read(name_of(item, record))) is not None:
+            yield name_of(home, record), content
         for name, profile in found.profiles.get(item.folder, []):
             if profile.student == plain(record.spec["student"]) and not record.spec.get("role"):
                 yield profile_path(Path(), record.spec["suite"], profile.id).as_posix(), item.read(name) or b""

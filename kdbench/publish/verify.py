@@ -18,7 +18,8 @@ from kdbench.publish.alone import problems_of
 from kdbench.publish.bundle import RECORD, opened
 from kdbench.publish.places import Disk, Item, Packed
 from kdbench.publish.problem import Problem
-from kdbench.publish.stored import ranks_problems, series_problems
+from kdbench.publish.shown import concepts_of
+from kdbench.publish.stored import checked_ranks, series_problems
 from kdbench.publish.together import contradicting, repeated
 from kdbench.publish.weights import weight_problems
 from kdbench.records import Record, find_records
@@ -56,8 +57,10 @@ def verify(paths: Iterable[Path], plugins: Plugins | None = None) -> tuple[list[
 
 
 @contextmanager
-def examined(paths: Iterable[Path], *, deep: bool = True, plugins: Plugins | None = None) -> Iterator[Examined]:
-    """The same with the files at hand: bundles stay open within the context."""
+def examined(
+    paths: Iterable[Path], *, deep: bool = True, plugins: Plugins | None = None, profiles: bool = False
+) -> Iterator[Examined]:
+    """The same with the files at hand: bundles stay open within the context. Profiles are read where asked for, or `deep`."""
     with ExitStack() as stack:
         found = Examined()
         pairs = []
@@ -65,7 +68,7 @@ def examined(paths: Iterable[Path], *, deep: bool = True, plugins: Plugins | Non
             record = _read(item, found.problems)
             if record is not None:
                 pairs.append((item, record, _alone(item, record, deep, plugins)))
-        if deep:
+        if deep or profiles:
             _read_profiles([item for item, _, _ in pairs], found)
         refused = {id(item): problems for item, _, problems in pairs if problems}
         for look in (repeated, contradicting):
@@ -74,6 +77,8 @@ def examined(paths: Iterable[Path], *, deep: bool = True, plugins: Plugins | Non
                 refused.setdefault(id(item), []).append(problem)
         found.problems += [problem for problems in refused.values() for problem in problems]
         found.good = [(item, record) for item, record, _ in pairs if id(item) not in refused]
+        if deep:
+            found.problems += concepts_of(found.good)[1]
         yield found
 
 
@@ -126,7 +131,7 @@ def _alone(item: Item, record: Record, deep: bool, plugins: Plugins | None) -> l
     problems = list(problems_of(record, item.where, item.stem))
     if deep and not problems and record.status == "ok":
         problems += [
-            *ranks_problems(record, item),
+            *checked_ranks(record, item)[1],
             *series_problems(record, item),
             *weight_problems(record, item.where, plugins),
         ]

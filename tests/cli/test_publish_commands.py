@@ -41,7 +41,7 @@ def test_records_go_to_a_bundle_and_are_verified_there(kdbench_: Command, two: l
     for path in two:
         clean(path)
     code, _, err = kdbench_("submit", "results", "--out", "to/b.zip", "--by", "Ada")
-    assert (code, err) == (0, "2 records, in 6 files: to/b.zip\n")
+    assert (code, err) == (0, "2 records, in 7 files: to/b.zip\n")
     assert kdbench_("verify", "to/b.zip") == (0, "2 records fine\n", "")
     assert kdbench_("verify") == (0, "2 records fine\n", "")
 

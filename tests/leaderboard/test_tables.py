@@ -1,119 +1,164 @@
-"""Records to rows: what is averaged, what may be compared."""
+"""Runs to rows and tables: what is averaged, what may be compared, and why it is not."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rankings import DIGEST, row
 
-from kdbench.leaderboard import Board, build
-from kdbench.plan import RunSpec
-from kdbench.records import Record, Status
-
-Spec = Callable[..., RunSpec]
-Make = Callable[..., Record]
-AMMKD = {"name": "ammkd", "use": "ammkd", "params": {"C": 0.6}}
+from kdbench.errors import RecordError
+from kdbench.leaderboard import Board, Measured, build
+from kdbench.leaderboard.render import plain
+from kdbench.ranks import Ranks
 
 
-def test_no_records() -> None:
+def names(board: Board) -> list[list[str]]:
+    return [[one.name for one in table.rows] for table in board.tables]
+
+
+TOY = {"name": "toy", "use": "toy", "params": {}}
+LONGER = {"train": {"epochs": 4, "batch_size": 8}}
+RINGS = row("b", dataset_digest="f" * 64, spec={"dataset": {"name": "rings", "use": "beads", "params": {}}})
+NONE, ALONE, OTHER = row("none", 3.5, team=()), row("a", 3.0, team=("a",)), row("b", 3.2, team=("b",), draw=5)
+EQUAL, AMMKD = row("equal", 2.0, draw=1), row("ammkd", 1.9, draw=2)
+
+
+def test_no_runs() -> None:
     assert build([]) == Board([], [])
 
 
-def test_mean_and_sample_deviation_over_seeds(spec: Spec, record: Make) -> None:
-    values = [100.0, 104.0, 110.0]
-    (table,) = build([record(spec(seed=i), rsum=rsum) for i, rsum in enumerate(values)]).tables
-    (row,) = table.rows
-    assert (row.student, row.teachers, row.strategy, row.seeds) == ("pebble", "a + b", "equal", 3)
-    assert row.values["rsum"].mean == pytest.approx(np.mean(values))
-    assert row.values["rsum"].std == pytest.approx(np.std(values, ddof=1))
-    recall = row.values["image_retrieval_recall@5"]  # a share in records, percent here
-    assert (recall.mean, recall.std) == pytest.approx((np.mean(values) / 4, np.std(values, ddof=1) / 4))
-    assert row.train_seconds == 8.0
+def test_a_row_is_a_cell_over_its_seeds_best_first() -> None:
+    (table,) = build([*NONE, *EQUAL[::-1], *ALONE, *OTHER]).tables
+    assert [one.name for one in table.rows] == ["equal of a + b", "a alone", "b alone", "no teacher"]
+    equal = table.rows[0]
+    assert equal.seeds == (0, 1, 2)
+    assert list(equal.by_seed.values()) == [one.record.metrics["rsum"] for one in EQUAL]
+    assert equal.values["rsum"].mean == pytest.approx(np.mean(list(equal.by_seed.values())))
+    assert equal.values["rsum"].low < equal.values["rsum"].mean < equal.values["rsum"].high
+    assert equal.weights == {"a": 0.5, "b": 0.5}
+    assert (equal.team, equal.strategy, equal.teachers, equal.reference) == (("a", "b"), "equal", "a + b", False)
+    assert table.better[0].tolist() == [False, True, True, True]
+    assert table.missing == []
 
 
-def test_one_seed_has_no_deviation(spec: Spec, record: Make) -> None:
-    (table,) = build([record(spec())]).tables
-    assert {value.std for value in table.rows[0].values.values()} == {None}
+def test_title_and_split_say_what_was_measured() -> None:
+    (table,) = build(EQUAL).tables
+    assert table.title == "beads test · toy · 2 epochs, 10 steps of 8 pairs, untuned"
+    assert table.split == f"40 images, 80 captions, 40 concepts; digest {DIGEST[:8]}"
+    (smoke,) = build(row("equal", spec={"smoke": True}), smoke=True).tables
+    assert smoke.title.startswith("SMOKE, not publishable: beads test")
+    assert smoke.id != table.id
 
 
-def test_a_constant_has_none_but_zero(spec: Spec, record: Make) -> None:
-    (table,) = build([record(spec(seed=seed), rsum=33.3) for seed in range(3)]).tables
-    assert table.rows[0].values["rsum"].std == 0.0
-    assert table.rows[0].values["rsum"].mean == pytest.approx(33.3)
-
-
-def test_best_rsum_first(spec: Spec, record: Make) -> None:
-    plain = spec(team=[], strategy=None, objective=[])
-    records = [record(spec(), rsum=90.0), record(spec(strategy=AMMKD), rsum=120.0), record(plain, rsum=105.0)]
-    (table,) = build(records).tables
-    assert [(row.teachers, row.strategy) for row in table.rows] == [("a + b", "ammkd"), ("none", "–"), ("a + b", "equal")]
-
-
-def test_the_mean_orders_and_not_the_best_seed(spec: Spec, record: Make) -> None:
-    lucky = [record(spec(seed=seed), rsum=rsum) for seed, rsum in enumerate([130.0, 50.0])]
-    steady = [record(spec(strategy=AMMKD, seed=seed), rsum=100.0) for seed in (0, 1)]
-    (table,) = build([*lucky, *steady]).tables
-    assert [row.strategy for row in table.rows] == ["ammkd", "equal"]
-
-
-def test_weights_are_averaged(spec: Spec, record: Make) -> None:
-    records = [record(spec(seed=i), weights={"a": share, "b": 1 - share}) for i, share in enumerate([0.2, 0.5])]
-    (table,) = build(records).tables
-    assert table.rows[0].weights == pytest.approx({"a": 0.35, "b": 0.65})
-
-
-@pytest.mark.parametrize("what", ["digest", "dataset", "epochs", "batch_size", "steps", "recall_at"])
-def test_what_does_not_compare_is_another_table(what: str, spec: Spec, record: Make) -> None:
-    """And the board says why. Everything else about the two records is equal."""
-    other = {
-        "digest": lambda: record(spec(strategy=AMMKD), dataset_digest="e" * 64),
-        "dataset": lambda: record(spec(strategy=AMMKD, dataset={"name": "circles", "use": "shapes", "params": {}})),
-        "epochs": lambda: record(spec(strategy=AMMKD, train=spec().train | {"epochs": 3})),
-        "batch_size": lambda: record(spec(strategy=AMMKD, train=spec().train | {"batch_size": 16})),
-        "steps": lambda: record(spec(strategy=AMMKD), steps=20),
-        "recall_at": lambda: record(spec(strategy=AMMKD, evaluate={"recall_at": [5, 1], "every": 1})),
-    }[what]()
-    board = build([record(spec()), other])
-    assert sorted(row.strategy for table in board.tables for row in table.rows) == ["ammkd", "equal"]
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("dataset (beads (digest eeeeeeee); rings (digest ffffffff))", RINGS),
+        ("sample budget (2 epochs, 10 steps of 8 pairs; 4 epochs, 10 steps of 8 pairs)", row("b", spec=LONGER)),
+        ("student (tall; toy)", row("b", spec={"student": TOY | {"name": "tall"}})),
+        (
+            "the student's initialisation or parameters, under one name",
+            row("b", spec={"student": TOY | {"params": {"pretrained": "laion"}}}),
+        ),
+        ("protocol", row("b", spec={"evaluate": {"recall_at": [1, 5], "every": 1}})),
+        (
+            "tuning budget (12 trials on validation; untuned)",
+            row("b", spec={"tuning": {"split": "validation", "trials": 12}}),
+        ),
+    ],
+)
+def test_what_does_not_compare_is_another_table_and_it_says_why(what: str, other: list[Measured]) -> None:
+    board = build([*row("a"), *other])
     assert len(board.tables) == 2
-    assert board.notes == ["2 tables, because rows with another dataset, protocol or sample budget do not compare"]
+    assert len({table.id for table in board.tables}) == 2
+    (note,) = board.notes
+    assert note.startswith("2 tables, for rows do not compare that differ in ")
+    assert what in note
+    for other_part in {"dataset", "student", "budget", "protocol"} - set(what.replace("'s", "").split()):
+        assert other_part not in note
 
 
-def test_what_compares_is_one_table(spec: Spec, record: Make) -> None:
-    """Another learning rate, λ, machine or version is a row beside the others."""
-    faster = record(spec(strategy=AMMKD, train=spec().train | {"lr": 1e-2, "distill": 2.0}), host={"id": "ffffffff"})
-    board = build([record(spec()), faster])
-    assert [len(table.rows) for table in board.tables] == [2]
-    assert board.notes == []
+def test_each_run_counts_once() -> None:
+    (table,) = build([*EQUAL, *EQUAL]).tables
+    assert [len(one.runs) for one in table.rows] == [3]
 
 
-@pytest.mark.parametrize("status", ["failed", "skipped", "diverged"])
-def test_runs_without_figures_are_notes(status: Status, spec: Spec, record: Make) -> None:
-    board = build([record(spec()), record(spec(seed=1), status=status, reason="no such device", metrics={})])
-    assert board.notes == [f"pebble · a+b · equal · seed 1: {status}: no such device"]
-    assert [row.seeds for table in board.tables for row in table.rows] == [1]
+def test_references_join_every_table_of_their_split_unranked() -> None:
+    teacher = row("teacher", 1.0, seeds=[0], role="reference")
+    board = build([*teacher, *EQUAL, *row("equal", spec=LONGER), *RINGS])
+    assert sorted(len(table.references) for table in board.tables) == [0, 1, 1]
+    (reference,) = next(table.references for table in board.tables if table.references)
+    assert (reference.first, reference.last, reference.group, reference.bold) == (0, 0, 0, False)
+    assert (reference.name, reference.teachers, reference.student) == ("teacher as it is", "as it is", "teacher")
 
 
-def test_title_says_what_was_measured(spec: Spec, record: Make) -> None:
-    sizes = {"images": 1000, "captions": 5000, "concepts": 1000}
-    (table,) = build([record(spec(), sizes=sizes)]).tables
-    assert table.title == (
-        "shapes test (1,000 images, 5,000 captions, 1,000 concepts; digest dddddddd) · 2 epochs, 10 steps of 8 pairs"
-    )
+def test_references_alone_are_a_table_too() -> None:
+    teachers = [*row("far", 3.0, seeds=[0], role="reference"), *row("near", 1.0, seeds=[0], role="reference")]
+    (table,) = build(teachers).tables
+    assert table.rows == []
+    assert [one.student for one in table.references] == ["near", "far"]
+    assert table.verdict.startswith("No student has been trained here yet")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(order=st.permutations(range(6)))
-def test_the_order_of_records_does_not_matter(order: list[int], spec: Spec, record: Make) -> None:
-    everyone = [
-        record(spec(seed=seed, strategy=strategy), rsum=100 / 3 + seed**2 + 10 * place)
-        for place, strategy in enumerate([spec().strategy, AMMKD])
-        for seed in range(3)
+def test_smoke_runs_are_left_out_and_counted() -> None:
+    board = build([*EQUAL, *row("ammkd", spec={"smoke": True})])
+    assert names(board) == [["equal of a + b"]]
+    assert board.notes == ["3 rows of smoke runs left out: they show that things work, not how well"]
+
+
+def test_runs_without_figures_are_notes() -> None:
+    failed = EQUAL[0].record.model_copy(update={"status": "failed", "reason": "out of memory"})
+    assert build([], [failed]).notes == ["toy · a+b · equal · seed 0: failed: out of memory"]
+
+
+def test_runs_with_damaged_ranks_are_notes_and_the_rest_is_there() -> None:
+    def broken() -> Ranks:
+        raise RecordError("x.npz: cut short")
+
+    board = build([replace(EQUAL[0], ranks=broken), *EQUAL[1:], *(replace(one, ranks=broken) for one in AMMKD)])
+    assert [[one.seeds for one in table.rows] for table in board.tables] == [[(1, 2)]]
+    assert len(board.notes) == 4
+    assert board.notes[0] == "toy · a+b · equal · seed 0: left out: x.npz: cut short"
+    nothing = build([replace(EQUAL[0], ranks=broken)])
+    assert (nothing.tables, len(nothing.notes)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("runs", "missing"),
+    [
+        ([NONE, ALONE, OTHER, EQUAL, AMMKD], []),
+        ([ALONE, OTHER, EQUAL], ["no teacher"]),
+        ([NONE, ALONE, EQUAL], ["b alone"]),
+        ([NONE, ALONE, OTHER, AMMKD], ["equal of a + b"]),
+        ([AMMKD], ["no teacher", "a alone", "b alone", "equal of a + b"]),
+        ([NONE], []),
+    ],
+)
+def test_baselines_that_are_missing_are_named(runs: list[list[Measured]], missing: list[str]) -> None:
+    (table,) = build([one for several in runs for one in several]).tables
+    assert table.missing == missing
+
+
+def test_variants_are_rows_of_their_own() -> None:
+    varied = row("equal", 2.0, draw=1, spec={"variant": "fusion off"})
+    (table,) = build([*EQUAL, *varied]).tables
+    assert {one.name for one in table.rows} == {"equal of a + b", "fusion off: equal of a + b"}
+
+
+def test_reconstructions_are_those_of_all_runs() -> None:
+    runs = [
+        replace(one, record=one.record.model_copy(update={"reconstructions": [name]}))
+        for one, name in zip(EQUAL, "xyx", strict=True)
     ]
-    board = build([everyone[i] for i in order])
-    assert board == build(everyone)
-    assert all(math.isfinite(value.mean) for row in board.tables[0].rows for value in row.values.values())
+    assert build(runs).tables[0].rows[0].reconstructions == ("x", "y")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
+@given(order=st.permutations(range(9)))
+def test_the_order_of_runs_does_not_matter(order: list[int]) -> None:
+    everyone = [*EQUAL, *AMMKD, *NONE]
+    assert plain(build([everyone[i] for i in order])) == plain(build(everyone))

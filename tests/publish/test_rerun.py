@@ -78,7 +78,7 @@ def test_where_identical_bits_are_not_promised(done: Path, tmp_path: Path) -> No
 
 
 def test_another_dataset_is_not_the_same(done: Path, tmp_path: Path) -> None:
-    edit(done, lambda record: record.update(dataset_digest="e" * 64))
+    edit(done, lambda record: record.update(dataset_digest="e" * 64, concepts_sha256=None))
     found = again(done, tmp_path / "cache")
     assert not found.same
     assert f"the dataset has digest {found.again.dataset_digest}, expected {'e' * 64}" in found.lines()[1]

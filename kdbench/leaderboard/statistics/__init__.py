@@ -1,12 +1,14 @@
 """What differences on a leaderboard mean: intervals, tests, ranks and tie groups, from records and their ranks alone."""
 
+from kdbench.leaderboard.board import Measured
+from kdbench.leaderboard.statistics.analysis import Analysis, Standing
 from kdbench.leaderboard.statistics.crossed import Estimate
 from kdbench.leaderboard.statistics.explain import Explanation, explain
-from kdbench.leaderboard.statistics.families import Family, Standing, families
-from kdbench.leaderboard.statistics.measured import Measured, read_measured
+from kdbench.leaderboard.statistics.families import Family, families
 from kdbench.leaderboard.statistics.power import Power, power
 
 __all__ = [
+    "Analysis",
     "Estimate",
     "Explanation",
     "Family",
@@ -16,5 +18,4 @@ __all__ = [
     "explain",
     "families",
     "power",
-    "read_measured",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard.statistics.measured import Measured
+from kdbench.leaderboard.board import Measured
 from kdbench.leaderboard.statistics.units import Units
 
 Floats = NDArray[np.float64]
@@ -27,15 +28,27 @@ class Row:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell's metrics and its ranks `text` [S, N] and `image` [S, M] over its `seeds`, in ascending order."""
+    """A cell's `runs` by ascending seed, and their ranks `text` [S, N] and `image` [S, M]."""
 
-    id: str
-    label: str
+    runs: tuple[Measured, ...]
     seeds: tuple[int, ...]
     trained: bool
-    contributions: dict[str, Floats]  # metric → [S, U]
+    units: Units
     text: NDArray[np.int32]
     image: NDArray[np.int32]
+
+    @property
+    def id(self) -> str:
+        return self.runs[0].record.cell_id
+
+    @property
+    def label(self) -> str:
+        return self.runs[0].record.label.removesuffix(f" · seed {self.seeds[0]}")
+
+    @cached_property
+    def contributions(self) -> dict[str, Floats]:
+        """Metric → [S, U]."""
+        return contributions(self.text, self.image, self.units, self.runs[0].recall_at)
 
     def row(self, metric: str = "rsum") -> Row:
         return Row(self.seeds, self.contributions[metric], self.trained)
@@ -53,17 +66,16 @@ def cell_of(runs: Sequence[Measured], units: Units) -> Cell:
     seeds = tuple(int(one.record.spec["seed"]) for one in ordered)
     if len(set(seeds)) < len(seeds):
         raise RecordError(f"{first.label}: two records of one seed ({', '.join(map(str, seeds))}); give each once")
-    for one in ordered:
-        if (len(one.ranks.text), len(one.ranks.image)) != (len(units.images), len(units.captions)):
+    found = [one.ranks() for one in ordered]
+    for one, ranks in zip(ordered, found, strict=True):
+        if (len(ranks.text), len(ranks.image)) != (len(units.images), len(units.captions)):
             raise RecordError(
-                f"{one.record.label}: ranks of {len(one.ranks.text)} images and {len(one.ranks.image)} captions, "
+                f"{one.record.label}: ranks of {len(ranks.text)} images and {len(ranks.image)} captions, "
                 f"expected {len(units.images)} and {len(units.captions)}: another test split?"
             )
-    text = np.array([one.ranks.text for one in ordered])
-    image = np.array([one.ranks.image for one in ordered])
+    text, image = (np.array([getattr(ranks, way) for ranks in found]) for way in ("text", "image"))
     trained = first.spec.get("role") != "reference"
-    label = first.label.removesuffix(f" · seed {seeds[0]}")
-    return Cell(first.cell_id, label, seeds, trained, contributions(text, image, units, ordered[0].recall_at), text, image)
+    return Cell(tuple(ordered), seeds, trained, units, text, image)
 
 
 def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_at: Sequence[int]) -> dict[str, Floats]:
@@ -72,14 +84,14 @@ def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_
     R@K is a ratio, hits by queries, where units have unequal numbers of captions; a unit's figure is the linear part of its
     influence on that ratio, so that units with many captions do not seem to score high or low.
     """
-    found = {f"image_retrieval_recall@{k}": _of_units(image <= k, units.captions, units.count) for k in recall_at}
-    found |= {f"text_retrieval_recall@{k}": _of_units(text <= k, units.images, units.count) for k in recall_at}
+    found = {f"image_retrieval_recall@{k}": _of_units(image <= k, units, "captions") for k in recall_at}
+    found |= {f"text_retrieval_recall@{k}": _of_units(text <= k, units, "images") for k in recall_at}
     total = np.sum(list(found.values()), axis=0)
     return found | {"rsum": total, "mean_recall": total / len(found)}
 
 
-def _of_units(hits: NDArray[np.bool_], unit: NDArray[np.int64], count: int) -> Floats:
+def _of_units(hits: NDArray[np.bool_], units: Units, of: Literal["images", "captions"]) -> Floats:
     mean = float(hits.mean())
-    sums = np.array([np.bincount(unit, seed - mean, minlength=count) for seed in hits])
-    shares: Floats = mean + sums * (count / hits.shape[1])
+    sums = units.sums(hits, of) - mean * units.sizes(of)
+    shares: Floats = mean + sums * (units.count / hits.shape[1])
     return 100 * shares

@@ -24,19 +24,19 @@ _SMALLEST = 1e-30  # p-values are not told apart below
 
 @dataclass(frozen=True)
 class MeanSquares:
-    """Of a table of S seeds by U units. With one seed, units alone remain, and two mean squares are 0."""
+    """Of a table of S seeds by U units, or of many. With one seed, units alone remain, and two mean squares are 0."""
 
     seeds: int
     units: int
-    mean: float
-    seed: float
-    unit: float
-    residual: float
+    mean: Any  # a number, or an array of them, as are the following
+    seed: Any
+    unit: Any
+    residual: Any
 
     @property
-    def unit_excess(self) -> float:
+    def unit_excess(self) -> Any:
         """What units add to the variance that is not already in the seeds' mean square; not negative."""
-        return max(self.unit - self.residual, 0.0)
+        return np.maximum(self.unit - self.residual, 0.0)
 
 
 @dataclass(frozen=True)
@@ -53,58 +53,82 @@ class Estimate:
 
 
 def mean_squares(x: Floats) -> MeanSquares:
-    """`x` [S, U]. Raises ValueError with fewer than two units."""
-    s, u = x.shape
-    if u < 2:
-        raise ValueError(f"{u} units have no spread; expected at least 2")
-    mean = float(x.mean())
-    by_seed, by_unit = x.mean(axis=1) - mean, x.mean(axis=0) - mean
-    unit = s * float(by_unit @ by_unit) / (u - 1)
-    if s == 1:
-        return MeanSquares(s, u, mean, 0.0, unit, 0.0)
-    rest = x - by_seed[:, None] - by_unit - mean
-    seed = u * float(by_seed @ by_seed) / (s - 1)
-    return MeanSquares(s, u, mean, seed, unit, float(np.square(rest).sum()) / ((s - 1) * (u - 1)))
+    """`x` [S, U], or many tables [..., S, U]. Raises ValueError with fewer than two units."""
+    mean, by_seed, by_unit, rest = parts(x)
+    return squares_of(x.shape[-2], x.shape[-1], mean, _square(by_seed), _square(by_unit), _square(rest))
+
+
+def parts(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Of x [..., S, U] its mean [...], what seeds [..., S] and units [..., U] add to it, and the rest [..., S·U].
+
+    Each is linear in x: those of a difference are the differences of these.
+    """
+    mean = x.mean(axis=(-2, -1))
+    by_seed, by_unit = x.mean(axis=-1) - mean[..., None], x.mean(axis=-2) - mean[..., None]
+    rest = x - by_seed[..., :, None] - by_unit[..., None, :] - mean[..., None, None]
+    return mean, by_seed, by_unit, rest.reshape(*x.shape[:-2], -1)
+
+
+def squares_of(seeds: int, units: int, mean: Any, by_seed: Any, by_unit: Any, rest: Any) -> MeanSquares:
+    """From sums of squares of the `parts`. Raises ValueError with fewer than two units."""
+    if units < 2:
+        raise ValueError(f"{units} units have no spread; expected at least 2")
+    unit = seeds * by_unit / (units - 1)
+    if seeds == 1:
+        return MeanSquares(seeds, units, mean, 0 * by_seed, unit, 0 * rest)
+    return MeanSquares(seeds, units, mean, units * by_seed / (seeds - 1), unit, rest / ((seeds - 1) * (units - 1)))
+
+
+def _square(x: Floats) -> Any:
+    return np.einsum("...i,...i->...", x, x)
 
 
 def estimate(x: Floats, trained: bool = True) -> Estimate:
     """Of the mean of `x` [S, U]: metrics of a cell, or differences of two. Not `trained` means that seeds play no part."""
     squares = mean_squares(x)
-    seed_df = max(squares.seeds - 1, 1)
-    half = float(half_width(LEVEL, squares.seed, seed_df, squares))
+    half, mean = float(half_width(squares)), float(squares.mean)
     return Estimate(
-        mean=squares.mean,
-        low=squares.mean - half,
-        high=squares.mean + half,
+        mean=mean,
+        low=mean - half,
+        high=mean + half,
         se=float(np.sqrt((squares.seed + squares.unit_excess) / x.size)),
-        p=float(p_values([squares], [squares.seed], [seed_df])[0]),
+        p=float(p_values(squares, squares.seed, max(squares.seeds - 1, 1))),
         seeds=squares.seeds,
         note=ONE_SEED if trained and squares.seeds == 1 else "",
     )
 
 
-def half_width(level: float, seed_square: float, seed_df: float, squares: MeanSquares) -> float:
-    """Half the interval's width at 1 − `level`, with the seeds' mean square and its degrees of freedom as given."""
-    parts = np.array([seed_square, squares.unit_excess])
-    if not parts.any():
-        return 0.0
-    quantiles = -stdtrit([seed_df, squares.units - 1], level / 2)
-    return float(quantiles @ parts / np.sqrt(parts.sum() * squares.seeds * squares.units))
+def half_width(squares: MeanSquares) -> Any:
+    """Half the widths of the 95 % intervals."""
+    tail = LEVEL / 2
+    quantiles = -stdtrit(max(squares.seeds - 1, 1), tail), -stdtrit(squares.units - 1, tail)
+    total = squares.seed + squares.unit_excess
+    weighted = quantiles[0] * squares.seed + quantiles[1] * squares.unit_excess
+    root = np.sqrt(np.where(total > 0, total, 1.0) * squares.seeds * squares.units)
+    return weighted / root
 
 
-def p_values(squares: list[MeanSquares], seed_squares: Any, seed_dfs: Any) -> Floats:
-    """[P]: the level at which each interval just reaches 0, between 1e-30 and 1. A mean of 0 has p = 1."""
-    size = np.array([one.seeds * one.units for one in squares], dtype=float)
-    seed, df = np.asarray(seed_squares, dtype=float) / size, np.asarray(seed_dfs, dtype=float)
-    unit = np.array([one.unit_excess for one in squares]) / size
-    unit_df = np.array([one.units - 1 for one in squares], dtype=float)
-    means = np.array([one.mean for one in squares])
+def p_values(squares: MeanSquares, seed_square: Any, seed_df: Any) -> Floats:
+    """The level at which each interval just reaches 0, between 1e-30 and 1. A mean of 0 has p = 1.
+
+    `seed_square` and its degrees of freedom `seed_df` stand in for the tables' own.
+    """
+    size, unit_df = squares.seeds * squares.units, squares.units - 1
+    means, seed, unit = np.broadcast_arrays(squares.mean, np.divide(seed_square, size), squares.unit_excess / size)
     target = np.abs(means) * np.sqrt(seed + unit)
-    low, high = np.full(len(squares), np.log(_SMALLEST)), np.zeros(len(squares))
-    for _ in range(50):
+
+    def beyond(log_p: Floats) -> Floats:
+        """By how much an interval at this level reaches past 0."""
+        tail = np.exp(log_p) / 2
+        return np.asarray(-stdtrit(seed_df, tail) * seed - stdtrit(unit_df, tail) * unit - target)
+
+    low, high = np.full(means.shape, np.log(_SMALLEST)), np.zeros(means.shape)
+    for _ in range(16):
         middle = (low + high) / 2
-        tail = np.exp(middle) / 2
-        reaches = -stdtrit(df, tail) * seed - stdtrit(unit_df, tail) * unit >= target
+        reaches = beyond(middle) >= 0
         low, high = np.where(reaches, middle, low), np.where(reaches, high, middle)
-    found: Floats = np.where(means == 0, 1.0, np.where(seed + unit == 0, _SMALLEST, np.exp(high)))
+    # To a thousandth, where the curve is straight to a billionth.
+    over, under = beyond(low), -beyond(high)
+    log_p = low + (high - low) * np.clip(np.divide(over, np.maximum(over + under, _SMALLEST)), 0, 1)
+    found: Floats = np.where(means == 0, 1.0, np.where(seed + unit == 0, _SMALLEST, np.exp(log_p)))
     return found

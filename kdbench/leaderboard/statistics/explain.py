@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.leaderboard.board import Measured
 from kdbench.leaderboard.statistics.cells import Cell
 from kdbench.leaderboard.statistics.crossed import LEVEL, Estimate
-from kdbench.leaderboard.statistics.families import Given, estimate_difference
-from kdbench.leaderboard.statistics.measured import Measured
-from kdbench.leaderboard.statistics.paired import paired
+from kdbench.leaderboard.statistics.families import Given
+from kdbench.leaderboard.statistics.paired import estimate_difference, paired
 from kdbench.leaderboard.statistics.pairs import difference
 
 Direction = Literal["t2i", "i2t"]

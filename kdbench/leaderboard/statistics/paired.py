@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kdbench.errors import KdbenchError
+from kdbench.leaderboard.board import Measured
 from kdbench.leaderboard.statistics.cells import Cell, cell_of
+from kdbench.leaderboard.statistics.crossed import Estimate, estimate
 from kdbench.leaderboard.statistics.families import Given
-from kdbench.leaderboard.statistics.measured import Measured
+from kdbench.leaderboard.statistics.pairs import difference
 from kdbench.leaderboard.statistics.units import Units, units_of
+
+
+def estimate_difference(a: Cell, b: Cell, metric: str = "rsum") -> Estimate:
+    """Of a − b on the seeds they share, of this pair alone. Raises KdbenchError where they share none."""
+    between = difference(a.row(metric), b.row(metric))
+    if not between.seeds:
+        seeds = [", ".join(map(str, cell.seeds)) for cell in (a, b)]
+        raise KdbenchError(f"{a.label} (seeds {seeds[0]}) and {b.label} (seeds {seeds[1]}) share no seed: nothing is paired")
+    return estimate(between.values, between.trained)
 
 
 def paired(a: Sequence[Measured], b: Sequence[Measured], units: Given | None) -> tuple[Cell, Cell, Units]:

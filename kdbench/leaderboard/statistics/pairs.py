@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.leaderboard.statistics.cells import Row
-from kdbench.leaderboard.statistics.crossed import mean_squares, p_values
+from kdbench.leaderboard.statistics.crossed import MeanSquares, mean_squares, p_values, parts, squares_of
 
 Floats = NDArray[np.float64]
 
@@ -54,24 +54,46 @@ def pooled_seeds(rows: Sequence[Row]) -> tuple[float, float] | None:
 
 def corrected_p(rows: Sequence[Row]) -> Floats:
     """[R, R], symmetric, 1 on the diagonal: the p-value of every pair, corrected for all of them; NaN without common seeds."""
-    found = np.ones((len(rows), len(rows)))
     pool = pooled_seeds(rows)
-    places, squares, seed_squares, dfs = [], [], [], []
-    for i, j in combinations(range(len(rows)), 2):
-        between = difference(rows[i], rows[j])
-        if not between.seeds:
-            found[i, j] = found[j, i] = np.nan
-            continue
-        one = mean_squares(between.values)
-        borrows = pool is not None and len(between.seeds) > 1
-        places.append((i, j))
-        squares.append(one)
-        seed_squares.append(max(one.seed, pool[0]) if borrows and pool else one.seed)
-        dfs.append(pool[1] if borrows and pool else max(one.seeds - 1, 1))
-    if places:
-        for (i, j), p in zip(places, holm(p_values(squares, seed_squares, dfs)), strict=True):
-            found[i, j] = found[j, i] = p
+    alike = len({(row.seeds, row.trained) for row in rows}) == 1
+    p = (_p_of_alike if alike else _p_of_each)(rows, pool)
+    tested = np.flatnonzero(~np.isnan(p))
+    p[tested] = holm(p[tested])
+    found = np.ones((len(rows), len(rows)))
+    upper = np.triu_indices(len(rows), 1)
+    found[upper] = p
+    found.T[upper] = p
     return found
+
+
+def _p_of_alike(rows: Sequence[Row], pool: tuple[float, float] | None) -> Floats:
+    """Of all pairs, in the order of `combinations`, for rows of the same seeds. The parts of a row are taken once."""
+    shown = np.array([row.values for row in rows])
+    mean, *rest = parts(shown)
+    sums: list[list[Floats]] = [[], [], []]
+    for i in range(len(rows)):
+        for total, part in zip(sums, rest, strict=True):
+            apart = part[i + 1 :] - part[i]
+            total.append(np.einsum("ij,ij->i", apart, apart))
+    first, second = np.triu_indices(len(rows), 1)
+    by_seed, by_unit, left = (np.concatenate(total) for total in sums)
+    squares = squares_of(shown.shape[1], shown.shape[2], mean[first] - mean[second], by_seed, by_unit, left)
+    return _p(squares, pool)
+
+
+def _p_of_each(rows: Sequence[Row], pool: tuple[float, float] | None) -> Floats:
+    """The same for any rows, pair by pair; NaN without common seeds."""
+    found = []
+    for a, b in combinations(rows, 2):
+        between = difference(a, b)
+        found.append(float(_p(mean_squares(between.values), pool)) if between.seeds else np.nan)
+    return np.array(found)
+
+
+def _p(squares: MeanSquares, pool: tuple[float, float] | None) -> Floats:
+    if pool is None or squares.seeds == 1:
+        return p_values(squares, squares.seed, max(squares.seeds - 1, 1))
+    return p_values(squares, np.maximum(squares.seed, pool[0]), pool[1])
 
 
 def holm(p: Floats) -> Floats:

@@ -10,10 +10,10 @@ import numpy as np
 from scipy.stats import chi2, norm, t
 
 from kdbench.errors import KdbenchError
+from kdbench.leaderboard.board import Measured
 from kdbench.leaderboard.statistics.cells import Cell
 from kdbench.leaderboard.statistics.crossed import LEVEL, MeanSquares, mean_squares
 from kdbench.leaderboard.statistics.families import Given
-from kdbench.leaderboard.statistics.measured import Measured
 from kdbench.leaderboard.statistics.paired import paired
 from kdbench.leaderboard.statistics.pairs import difference as subtract
 

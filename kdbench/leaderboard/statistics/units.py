@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,35 @@ class Units:
     captions: Ints
     count: int
     note: str = ""
+
+    def sums(self, hits: NDArray[np.bool_], of: Literal["images", "captions"]) -> NDArray[np.int64]:
+        """Hits [..., Q] summed in their units, [..., U]. Zero where a unit has no such query."""
+        order, there, starts = self._orders[of]
+        ordered = hits if order is None else hits[..., order]
+        found = np.zeros((*hits.shape[:-1], self.count), dtype=np.int64)
+        # Summed in one byte where that is enough: no copy is made.
+        small = np.uint8 if self.sizes(of).max() < 2**8 else np.int64
+        found[..., there] = np.add.reduceat(ordered.view(np.uint8), starts, axis=-1, dtype=small)
+        return found
+
+    def sizes(self, of: Literal["images", "captions"]) -> NDArray[np.int64]:
+        """How many queries each unit has, [U]."""
+        return self._sizes[of]
+
+    @cached_property
+    def _sizes(self) -> dict[str, Ints]:
+        return {name: np.bincount(getattr(self, name), minlength=self.count) for name in ("images", "captions")}
+
+    @cached_property
+    def _orders(self) -> dict[str, tuple[Ints | None, Ints, Ints]]:
+        """Queries by unit (None where they are so already), the units that have any, and where each begins."""
+        orders: dict[str, tuple[Ints | None, Ints, Ints]] = {}
+        for name, unit in (("images", self.images), ("captions", self.captions)):
+            sorted_ = bool((unit[1:] >= unit[:-1]).all())
+            order = None if sorted_ else np.argsort(unit, kind="stable")
+            there, starts = np.unique(unit if order is None else unit[order], return_index=True)
+            orders[name] = order, there, starts
+        return orders
 
 
 def units_of(sizes: Mapping[str, int], given: tuple[NDArray[Any], NDArray[Any]] | None = None) -> Units:

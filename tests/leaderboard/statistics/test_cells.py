@@ -69,5 +69,5 @@ def test_runs_of_two_rows_a_seed_twice_and_another_split_are_refused() -> None:
 
 def test_seeds_are_ordered_and_named() -> None:
     cell = cell_of(row("equal")[::-1], units_of(SIZES))
-    assert (cell.seeds, cell.label, cell.trained) == ((0, 1, 2), "toy · no teacher · equal", True)
-    np.testing.assert_array_equal(cell.text, [one.ranks.text for one in row("equal")])
+    assert (cell.seeds, cell.label, cell.trained) == ((0, 1, 2), "toy · a+b · equal", True)
+    np.testing.assert_array_equal(cell.text, [one.ranks().text for one in row("equal")])

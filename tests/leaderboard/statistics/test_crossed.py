@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from kdbench.leaderboard.statistics.bootstrap import bootstrap_interval, bootstrap_means
-from kdbench.leaderboard.statistics.crossed import ONE_SEED, estimate, mean_squares, p_values
+from kdbench.leaderboard.statistics.crossed import ONE_SEED, MeanSquares, estimate, half_width, mean_squares, p_values
 
 Floats = NDArray[np.float64]
 
@@ -94,10 +94,23 @@ def test_no_difference_has_p_1_and_a_constant_one_none_to_speak_of() -> None:
 
 
 def test_p_values_of_many_are_those_of_each() -> None:
-    tables = [table(3, 20, draw) for draw in range(6)]
-    squares = [mean_squares(x) for x in tables]
-    together = p_values(squares, [one.seed for one in squares], [2] * 6)
-    assert together.tolist() == pytest.approx([estimate(x).p for x in tables])
+    tables = np.array([table(3, 20, draw) for draw in range(6)])
+    squares = mean_squares(tables)
+    together, halves = p_values(squares, squares.seed, 2), half_width(squares)
+    each = [estimate(x) for x in tables]
+    assert together.tolist() == pytest.approx([one.p for one in each])
+    assert squares.mean.tolist() == pytest.approx([one.mean for one in each])
+    assert halves.tolist() == pytest.approx([(one.high - one.low) / 2 for one in each])
+
+
+@given(st.floats(-29, -1e-3), st.sampled_from([1.0, 2.0, 7.5, 400.0]), st.floats(0, 1))
+def test_a_p_value_is_where_the_interval_reaches_0(log_p: float, seed_df: float, share: float) -> None:
+    """The other way round: a mean that lies exactly as far out as a level's interval reaches has that level."""
+    tail = np.exp(log_p) / 2
+    quantiles = stats.t.isf(tail, seed_df), stats.t.isf(tail, 99)
+    mean = (share * quantiles[0] + (1 - share) * quantiles[1]) / math.sqrt(300)
+    found = p_values(MeanSquares(3, 100, mean, share, 1 - share, 0.0), share, seed_df)
+    assert np.log(float(found)) == pytest.approx(log_p, abs=1e-6)
 
 
 def test_one_seed_agrees_with_scipys_bootstrap() -> None:

@@ -31,7 +31,7 @@ def test_queries_that_changed_by_hand() -> None:
 
 def test_lines_say_what_was_found() -> None:
     text = "\n".join(explain(*known()).lines())
-    assert "toy · no teacher · a and toy · no teacher · b cannot be told apart: RSUM -16.67 (95 % interval" in text
+    assert "toy · a+b · a and toy · a+b · b cannot be told apart: RSUM -16.67 (95 % interval" in text
     assert "by seed: 0: +0.0, 1: -50.0, 2: +0.0 (1 of 3 agree)" in text
     assert "t2i queries, by median rank over seeds: A better 50%, worse 0%, same 50%" in text
     assert "t2i caption 0: 2, 20" in text
@@ -42,7 +42,7 @@ def test_lines_say_what_was_found() -> None:
 def test_the_better_one_is_named_first_whichever_way_it_is_asked() -> None:
     good, bad = row("good", 1.0, draw=1), row("bad", 4.0, draw=2)
     for found in (explain(good, bad), explain(bad, good)):
-        assert found.verdict.startswith("toy · no teacher · good is better than toy · no teacher · bad")
+        assert found.verdict.startswith("toy · a+b · good is better than toy · a+b · bad")
         assert found.agree == 3
 
 

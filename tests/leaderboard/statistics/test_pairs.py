@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kdbench.leaderboard.statistics.cells import Row
 from kdbench.leaderboard.statistics.crossed import estimate, mean_squares
-from kdbench.leaderboard.statistics.pairs import corrected_p, difference, holm, pooled_seeds
+from kdbench.leaderboard.statistics.pairs import _p_of_alike, _p_of_each, corrected_p, difference, holm, pooled_seeds
 
 
 def rows(count: int, seeds: int = 3, units: int = 25, draw: int = 0, apart: float = 0.0) -> list[Row]:
@@ -107,6 +107,13 @@ def test_no_pair_is_surer_than_its_own_seeds_allow_by_much_noise_elsewhere() -> 
     some = rows(5, units=50, apart=0.2)
     wild = Row((0, 1, 2), some[0].values + np.array([[-9.0], [0.0], [12.0]]))
     assert (corrected_p([wild, *some])[0, 1:] > 0.05).all()
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+def test_rows_of_the_same_seeds_are_tested_as_pairs_are_one_by_one(seeds: int) -> None:
+    some = rows(7, seeds=seeds, units=40, apart=0.1)
+    pool = pooled_seeds(some)
+    np.testing.assert_allclose(_p_of_alike(some, pool), _p_of_each(some, pool), rtol=1e-9)
 
 
 def test_rows_without_a_common_seed_are_not_tested() -> None:

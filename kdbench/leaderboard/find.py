@@ -1,0 +1,60 @@
+"""Rows by what a person calls them."""
+
+from __future__ import annotations
+
+from kdbench.errors import KdbenchError, nearest
+from kdbench.leaderboard.board import Board, Row, Table
+
+
+def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
+    """Two rows, of one table where there is such a pair. A row is called by its name (`ammkd of lite0 + lite2`), its strategy,
+    its one teacher, the id of one of its runs or of the row (or how that begins). References are found too.
+
+    Raises KdbenchError where none or several are meant, and says which there are.
+    """
+    everyone = [row for table in board.tables for row in _rows(table)]
+    found = [_meant(name, everyone) for name in (a, b)]
+    for name, rows in zip((a, b), found, strict=True):
+        if not rows:
+            names = sorted({row.name for row in everyone})
+            raise KdbenchError(f"no row is called {name!r}; {nearest(name, names) or 'no finished run is there'}")
+    pairs = [(one, other) for table in board.tables for one in _of(table, found[0]) for other in _of(table, found[1])]
+    pairs = pairs or [(one, other) for one in found[0] for other in found[1]]
+    distinct = list({(one.id, other.id): (one, other) for one, other in pairs if one.id != other.id}.values())
+    if not distinct:
+        raise KdbenchError(f"{a!r} and {b!r} are the same row, {pairs[0][0].name}")
+    if len(distinct) > 1:
+        several = [
+            f"{row.id}  {row.student} · {row.name} · {_budget(row)}" for row in {r.id: r for p in distinct for r in p}.values()
+        ]
+        raise KdbenchError("\n  ".join([f"{a!r} and {b!r} may be any of these; name them by their ids:", *several]))
+    return distinct[0]
+
+
+def _meant(name: str, rows: list[Row]) -> list[Row]:
+    """By the first of these that any row has: an id, its name, its strategy or teachers, how an id begins."""
+    wanted = name.casefold().strip()
+    for fits in (
+        lambda row: wanted in (row.id, *(run.record.run_id for run in row.runs)),
+        lambda row: wanted == row.name.casefold(),
+        lambda row: wanted in {row.strategy.casefold(), "" if row.strategy else row.teachers.casefold()} - {"", "as it is"},
+        lambda row: len(wanted) >= 4 and any(one.startswith(wanted) for one in (row.id, *(r.record.run_id for r in row.runs))),
+    ):
+        found = list({row.id: row for row in rows if fits(row)}.values())
+        if found:
+            return found
+    return []
+
+
+def _rows(table: Table) -> list[Row]:
+    return [*table.rows, *table.references]
+
+
+def _of(table: Table, rows: list[Row]) -> list[Row]:
+    ids = {row.id for row in _rows(table)}
+    return [row for row in rows if row.id in ids]
+
+
+def _budget(row: Row) -> str:
+    train = row.spec["train"]
+    return f"{train['epochs']} epochs" if train else "as it is"

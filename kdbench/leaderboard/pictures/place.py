@@ -1,0 +1,79 @@
+"""Where marks and labels go so that they do not hide each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+
+def apart(positions: Sequence[float], gap: float) -> list[float]:
+    """Positions near those given, in their order, of which no two are nearer than `gap`: the least squares of moves."""
+    order = sorted(range(len(positions)), key=lambda place: positions[place])
+    blocks: list[tuple[float, int]] = []  # of labels that touch: where the first would start, and how many
+    for rank, place in enumerate(order):
+        start, count = positions[place] - rank * gap, 1
+        while blocks and blocks[-1][0] >= start:
+            before, number = blocks.pop()
+            start, count = (before * number + start * count) / (number + count), number + count
+        blocks.append((start, count))
+    starts = [start for start, count in blocks for _ in range(count)]
+    found = [0.0] * len(positions)
+    for rank, place in enumerate(order):
+        found[place] = starts[rank] + rank * gap
+    return found
+
+
+def sideways(costs: Sequence[float], step: float) -> list[float]:
+    """Offsets for points (costs ascending) that would hide each other: 0 for the first of a cost, then right and left of it.
+
+    A step apart, or less where the next cost is near: no point crosses the middle between two costs.
+    """
+    distinct = sorted(set(costs))
+    gap = min((after - before for before, after in pairwise(distinct)), default=float("inf"))
+    offsets: list[float] = []
+    for _, group in groupby(costs):
+        count = len(list(group))
+        width = min(step, 0.45 * gap / max(1, count // 2))
+        offsets += [width * ((rank + 1) // 2) * (1 if rank % 2 else -1) if rank else 0.0 for rank in range(count)]
+    return offsets
+
+
+PLACES = [(x, y) for y in (9, -9, 20, -20, 31, -31) for x in (-7, 7)]  # points from the mark, the nearest first
+
+
+def label(axes: Axes, marks: Sequence[tuple[float, float, str]], taken: Sequence[tuple[Bbox, float]]) -> list[Annotation]:
+    """Writes a text beside each mark (x, y, text), where it covers least of other texts and of what is `taken`.
+
+    That is boxes in pixels, each with how much a pixel of it counts.
+    """
+    renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    boxes, written = list(taken), []
+    inside = axes.get_window_extent(renderer)
+    for x, y, text in marks:
+        note = axes.annotate(text, (x, y), (0, 0), textcoords="offset points", va="center", parse_math=False, zorder=7)
+        note.set(fontsize=8, fontweight="bold")
+        note.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8})
+        costs = []
+        for rank, (right, up) in enumerate(PLACES):
+            note.set(position=(right, up), ha="left" if right > 0 else "right")
+            box = note.get_window_extent(renderer)
+            outside = box.width * box.height - _shared(box, inside)
+            costs.append((sum(weight * _shared(box, other) for other, weight in boxes) + 3 * outside, rank))
+        right, up = PLACES[min(costs)[1]]
+        note.set(position=(right, up), ha="left" if right > 0 else "right")
+        boxes.append((note.get_window_extent(renderer), 3.0))
+        written.append(note)
+    return written
+
+
+def _shared(one: Bbox, other: Bbox) -> float:
+    """The area two boxes share, in square pixels."""
+    width = min(one.x1, other.x1) - max(one.x0, other.x0)
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return max(0.0, float(width)) * max(0.0, float(height))

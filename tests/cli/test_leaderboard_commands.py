@@ -1,0 +1,92 @@
+"""Commands that show what records say: leaderboard, compare, power."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rankings import row, write
+
+import kdbench.cli.leaderboard  # noqa: F401  # registers its commands
+from kdbench.records import ranks_path
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> list[Path]:
+    """Two rows of three seeds, one of them far behind."""
+    return [write(tmp_path / "results", one) for one in (*row("equal", 1.0), *row("far", 4.0))]
+
+
+def test_formats(typed: Command, results: list[Path]) -> None:
+    code, out, err = typed("leaderboard")
+    assert (code, err) == (0, "")
+    assert out.startswith("beads test · toy · 2 epochs")
+    assert "Use equal of a + b: it is surely better than every other row." in out
+    assert json.loads(typed("leaderboard", "results", "--format", "json")[1])["tables"][0]["rows"][0]["strategy"] == "equal"
+    assert typed("leaderboard", results[0], "--format", "csv")[1].startswith("dataset,")
+    assert typed("leaderboard", "results", "--format", "markdown")[1].startswith("**beads test")
+
+
+def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(typed: Command, results: list[Path]) -> None:
+    """A record that is none, one with a metric edited, ranks cut short, a run that is there twice, another digest."""
+    results[0].write_text("{}")
+    content = json.loads(results[1].read_text())
+    content["metrics"]["rsum"] += 1
+    results[1].write_text(json.dumps(content))
+    ranks_path(results[3]).write_bytes(ranks_path(results[3]).read_bytes()[:-20])
+    copy = results[4].parent.with_name("copy") / results[4].name
+    copy.parent.mkdir()
+    for name in (lambda path: path, ranks_path):
+        name(copy).write_bytes(name(results[4]).read_bytes())
+    content = json.loads(results[5].read_text())
+    content["dataset_digest"] = "f" * 64
+    results[5].write_text(json.dumps(content))
+    code, out, _ = typed("leaderboard")
+    assert code == 0
+    assert len([line for line in out.splitlines() if line.startswith("- ") and "left out: " in line]) == 5
+    for told in ("not a record", "metrics.rsum does not follow", "ranks unusable", "is there twice", "dataset_digest of beads"):
+        assert told in out
+    rows = [line.split() for line in out.splitlines() if " a + b " in line and "±" in line]
+    assert [line[5:7] for line in rows] == [["equal", "1!"], ["far", "1!"]]
+
+
+def test_nothing_there(typed: Command, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    assert typed("leaderboard") == (0, "No finished runs.\n", "")
+    code, _, err = typed("power", "5")
+    assert code == 2
+    assert "no table has two rows to compare" in err
+
+
+def test_compare_explains_one_pair(typed: Command, results: list[Path]) -> None:
+    assert results
+    code, out, err = typed("compare", "equal", "far")
+    assert (code, err) == (0, "")
+    assert "toy · a+b · equal is better than toy · a+b · far: RSUM +" in out
+    assert "A gained most (median rank in A, in B):" in out
+    assert typed("compare", "equal", "far", "--most", 0)[1].count("gained") == 0
+    code, _, err = typed("compare", "equal", "fare")
+    assert code == 2
+    assert "no row is called 'fare'" in err
+
+
+def test_power_says_what_it_takes(typed: Command, results: list[Path]) -> None:
+    assert results
+    code, out, err = typed("power", "5")
+    assert (code, err) == (0, "")
+    assert "a difference of 5 RSUM, 80% power at 5%" in out
+    assert typed("power", "5", "--between", "far", "equal")[1].startswith("toy · a+b · far against toy · a+b · equal")
+    assert typed("power", "0")[0] == 2
+
+
+def test_site_and_pictures(typed: Command, results: list[Path], tmp_path: Path) -> None:
+    assert results
+    code, out, err = typed("leaderboard", "--html", "site", "--pictures", "pictures")
+    assert (code, out) == (0, "")
+    assert "pages: open site/index.html" in err
+    assert (tmp_path / "site/index.html").read_text().count("surely better than every other row") >= 1
+    assert list((tmp_path / "pictures").glob("*.svg"))

@@ -1,0 +1,52 @@
+"""What training a row has cost."""
+
+from __future__ import annotations
+
+import pytest
+from rankings import row
+
+from kdbench.leaderboard.costs import cost, shared
+
+
+def test_teachers_are_shared_by_the_runs_that_used_them() -> None:
+    """Six runs read images with `a`, three of them with `b` as well."""
+    both = row("equal", encodings={"a": 60.0, "b": 30.0}, timings={"teacher": 90.0})
+    alone = row("x", team=("a",), encodings={"a": 60.0}, timings={"teacher": 60.0})
+    used = shared([*both, *alone])
+    assert used == {"a": 6, "b": 3}
+    assert cost(both, used).teacher_seconds == pytest.approx(60 / 6 + 30 / 3)
+    assert cost(alone, used).teacher_seconds == pytest.approx(60 / 6)
+    everyone = 3 * (cost(both, used).teacher_seconds or 0) + 3 * (cost(alone, used).teacher_seconds or 0)
+    assert everyone == pytest.approx(60 + 30)  # nothing is paid twice
+
+
+def test_older_records_share_what_their_team_took() -> None:
+    equal, other = (row(name, timings={"teacher": 90.0, "train": 8.0}) for name in ("equal", "ammkd"))
+    used = shared([*equal, *other])
+    assert cost(equal, used).teacher_seconds == pytest.approx(90 / 6)
+    elsewhere = row("equal", timings={"teacher": 90.0, "train": 8.0}, dataset_digest="f" * 64)
+    assert cost(elsewhere, shared([*equal, *elsewhere])).teacher_seconds == pytest.approx(90 / 3)
+
+
+def test_no_teacher_costs_nothing() -> None:
+    none = row("none", team=(), timings={"teacher": 0.0, "train": 8.0})
+    assert cost(none, shared(none)).teacher_seconds == 0
+
+
+def test_means_over_seeds() -> None:
+    runs = row("equal")
+    for run, seconds in zip(runs, (8.0, 10.0, 12.0), strict=True):
+        run.record.timings.update(train=seconds, strategy=seconds / 4)
+        run.record.peak_mb = 100 * seconds
+    found = cost(runs, shared(runs))
+    assert (found.train_seconds, found.strategy_share, found.peak_mb) == pytest.approx((10.0, 0.25, 1000.0))
+
+
+def test_what_one_record_does_not_tell_is_not_told() -> None:
+    runs = row("equal", timings={"train": 8.0})
+    runs[0].record.peak_mb = 5.0
+    found = cost(runs, shared(runs))
+    assert (found.peak_mb, found.strategy_share) == (None, None)
+    assert found.teacher_seconds is None
+    single = row("x", team=("a",), timings={"train": 8.0, "strategy": 0.0})
+    assert cost(single, shared(single)).strategy_share is None  # there is none

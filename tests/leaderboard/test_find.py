@@ -1,0 +1,65 @@
+"""Rows by what a person calls them."""
+
+from __future__ import annotations
+
+import pytest
+from rankings import row
+
+from kdbench.errors import KdbenchError
+from kdbench.leaderboard import Board, build
+from kdbench.leaderboard.find import find_pair
+
+LONGER = {"train": {"epochs": 4, "batch_size": 8}}
+
+
+@pytest.fixture(scope="module")
+def board() -> Board:
+    """Two budgets; `mgda` has one of them alone."""
+    short = [*row("equal"), *row("ammkd"), *row("x", team=("a",)), *row("y", team=())]
+    return build([*short, *row("equal", spec=LONGER), *row("ammkd", spec=LONGER), *row("mgda")])
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [
+        ("mgda", "mgda of a + b"),
+        ("MGDA of a + b", "mgda of a + b"),
+        ("a", "a alone"),
+        ("a alone", "a alone"),
+        ("none", "no teacher"),
+        ("no teacher", "no teacher"),
+    ],
+)
+def test_names(board: Board, called: str, name: str) -> None:
+    other = "mgda" if name != "mgda of a + b" else "a"
+    assert find_pair(board, called, other)[0].name == name
+    assert find_pair(board, other, called)[1].name == name
+
+
+def test_ids_of_runs_and_of_rows_and_how_they_begin(board: Board) -> None:
+    one = next(table.rows[0] for table in board.tables if len(table.rows) > 3)
+    for called in (one.id, one.id[:6], one.runs[0].record.run_id, one.runs[-1].record.run_id[:8]):
+        other = "mgda" if one.strategy != "mgda" else "a alone"
+        assert find_pair(board, called, other)[0].id == one.id
+
+
+def test_rows_of_one_table_are_meant(board: Board) -> None:
+    """`equal` is in two tables, `mgda` in one."""
+    equal, mgda = find_pair(board, "equal", "mgda")
+    assert equal.spec["train"] == mgda.spec["train"] == {"epochs": 2, "batch_size": 8}
+
+
+def test_several_pairs_are_listed_with_their_ids(board: Board) -> None:
+    with pytest.raises(KdbenchError, match="may be any of these") as caught:
+        find_pair(board, "equal", "ammkd")
+    ids = [row.id for table in board.tables for row in table.rows if row.strategy in ("equal", "ammkd")]
+    assert all(id in str(caught.value) for id in ids)
+
+
+def test_unknown_and_the_same(board: Board) -> None:
+    with pytest.raises(KdbenchError, match=r"no row is called 'mgd of a \+ b'.*mgda of a \+ b"):
+        find_pair(board, "mgd of a + b", "equal")
+    with pytest.raises(KdbenchError, match="are the same row, mgda"):
+        find_pair(board, "mgda", "mgda of a + b")
+    with pytest.raises(KdbenchError, match="no finished run is there"):
+        find_pair(Board([], []), "a", "b")

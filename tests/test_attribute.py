@@ -1,0 +1,181 @@
+"""What teachers are worth, from records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kdbench.attribute import Finding, findings, records_of, to_do
+from kdbench.check import load_suite
+from kdbench.coalitions import Teams, teams_for
+from kdbench.concepts import write_concepts
+from kdbench.errors import RecordError
+from kdbench.leaderboard.statistics.crossed import estimate
+from kdbench.plan import RunSpec
+from kdbench.plugins import Plugins
+from kdbench.ranks import Ranks
+from kdbench.records import Record, record_path, write_ranks, write_record
+
+Make = Callable[..., Record]
+IMAGES, CAPTIONS = 24, 48
+SIZES = {"images": IMAGES, "captions": CAPTIONS, "concepts": IMAGES}
+
+
+@pytest.fixture
+def teams(suite_file: Callable[..., Path], plugins: Plugins) -> Teams:
+    """a and b, two seeds, strategies `equal` and `ammkd`: 2 · (none, a, b, a+b, a+b)."""
+    return teams_for(load_suite(suite_file(), plugins))
+
+
+@pytest.fixture
+def finish(record: Make, tmp_path: Path) -> Callable[..., Record]:
+    """Records a run of random ranks, the better the more teach."""
+
+    def write(spec: RunSpec, **changes: Any) -> Record:
+        rng = np.random.default_rng([spec.seed, len(spec.team), len(spec.label)])
+        drawn = (rng.integers(1, 18 - 6 * len(spec.team), size=size, dtype=np.int32) for size in (IMAGES, CAPTIONS))
+        ranks = Ranks(*drawn)
+        sha256 = write_ranks(record_path(tmp_path, spec.suite, spec.run_id), ranks)
+        fields = {"sizes": SIZES, "metrics": ranks.metrics([1, 5]), "ranks_sha256": sha256} | changes
+        one = record(spec, **fields)
+        write_record(tmp_path, one)
+        return one
+
+    return write
+
+
+def read(teams: Teams, results: Path) -> dict[str, Finding]:
+    found = findings(teams, records_of(teams.specs, results), results)
+    return {one.game.strategy: one for one in found}
+
+
+def label(spec: RunSpec) -> str:
+    return spec.label.removeprefix("pebble · ")
+
+
+def test_figures_are_those_of_the_records(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+    records = {label(spec): finish(spec).metrics["rsum"] for spec in teams.specs}
+    found = read(teams, tmp_path)
+
+    def mean(team: str) -> float:
+        return (records[f"{team} · seed 0"] + records[f"{team} · seed 1"]) / 2
+
+    assert list(found) == ["equal", "ammkd"]
+    for strategy, one in found.items():
+        assert one.attribution is not None
+        assert (one.missing, one.reason) == ((), "")
+        nobody, a, b, both = (mean(team) for team in ("no teacher", "a", "b", f"a+b · {strategy}"))
+        worth_a, worth_b = (worth.estimates for worth in one.attribution.worths)
+        assert worth_a["leave-one-out"].mean == pytest.approx(both - b)
+        assert worth_b["leave-one-out"].mean == pytest.approx(both - a)
+        assert worth_a["alone"].mean == pytest.approx(a - nobody)
+        assert worth_a["Shapley"].mean == pytest.approx(((a - nobody) + (both - b)) / 2)
+        assert one.attribution.total.mean == pytest.approx(both - nobody)
+        assert one.attribution.seeds == (0, 1)
+
+
+def test_nothing_is_recorded(teams: Teams, tmp_path: Path) -> None:
+    known = records_of(teams.specs, tmp_path)
+    assert to_do(teams.specs, known) == teams.specs
+    for one in findings(teams, known, tmp_path):
+        assert one.attribution is None
+        assert one.reason == "4 of 4 teams have no finished run: no teacher; a; b; a + b"
+        assert len(one.missing) == 8
+
+
+def test_what_is_missing_is_named_and_the_other_strategy_known(
+    teams: Teams, finish: Callable[..., Record], tmp_path: Path
+) -> None:
+    for spec in teams.specs:
+        if not spec.strategy or spec.strategy["name"] == "equal":
+            finish(spec)
+    found = read(teams, tmp_path)
+    assert found["equal"].attribution is not None
+    assert found["ammkd"].attribution is None
+    assert found["ammkd"].reason == "1 of 4 teams have no finished run: a + b"
+    assert [label(spec) for spec in found["ammkd"].missing] == ["a+b · ammkd · seed 0", "a+b · ammkd · seed 1"]
+
+
+def test_seeds_that_a_team_lacks_are_left_out(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+    for spec in teams.specs:
+        finish(spec, status="failed" if label(spec) == "b · seed 1" else "ok")
+    one = read(teams, tmp_path)["equal"]
+    assert one.attribution is not None
+    assert one.attribution.seeds == (0,)
+    assert "left out, as not every team has them: seeds 1" in one.attribution.notes
+    assert [label(spec) for spec in one.missing] == ["b · seed 1"]  # failed: it is tried again
+
+
+def test_what_diverged_is_told_and_not_done_again(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+    for spec in teams.specs:
+        finish(spec, status="diverged" if label(spec) in ("b · seed 1", "a+b · ammkd · seed 0") else "ok")
+    found = read(teams, tmp_path)
+    assert found["equal"].missing == found["ammkd"].missing == ()
+    assert found["equal"].attribution is not None
+    [told] = [note for note in found["equal"].attribution.notes if note.startswith("diverged")]
+    assert told.endswith("pebble · b · seed 1")
+    assert found["ammkd"].attribution is None
+    assert "share no seed" in found["ammkd"].reason
+    assert len([note for note in found["ammkd"].notes if note.startswith("diverged")]) == 2
+
+
+def test_records_of_other_data_do_not_compare(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+    for spec in teams.specs:
+        finish(spec, dataset_digest=("e" if label(spec) == "a · seed 0" else "d") * 64)
+    one = read(teams, tmp_path)["equal"]
+    assert one.attribution is None
+    assert "several datasets by content (digests dddddddd, eeeeeeee)" in one.reason
+
+
+def test_damaged_ranks(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+    for spec in teams.specs:
+        finish(spec)
+    path = record_path(tmp_path, "tiny", teams.specs[0].run_id).with_suffix(".ranks.npz")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(RecordError, match=path.name):
+        read(teams, tmp_path)
+
+
+def test_units_are_the_concepts_where_these_are_known(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+    """Six concepts of four images each; without their file, Karpathy's layout is assumed and told."""
+    for spec in teams.specs:
+        finish(spec)
+    without = read(teams, tmp_path)["equal"].attribution
+    assert without is not None
+    assert any("Karpathy" in note for note in without.notes)
+    images, captions = np.arange(IMAGES) % 6, np.arange(CAPTIONS) % 6
+    where = record_path(tmp_path, "tiny", teams.specs[0].run_id)
+    sha256 = write_concepts(where, "d" * 64, images, captions)
+    for spec in teams.specs:
+        finish(spec, sizes=SIZES | {"concepts": 6}, concepts_sha256=sha256)
+    found = read(teams, tmp_path)["equal"].attribution
+    assert found is not None
+    assert not any("Karpathy" in note for note in found.notes)
+    assert found.total.mean == pytest.approx(without.total.mean)
+    sums = np.zeros((2, 6))  # v(N) − v(∅) for each seed and concept, anew
+    for sign, name in ((1, "a+b · equal"), (-1, "no teacher")):
+        for seed in (0, 1):
+            [spec] = [spec for spec in teams.specs if label(spec) == f"{name} · seed {seed}"]
+            with np.load(record_path(tmp_path, "tiny", spec.run_id).with_suffix(".ranks.npz")) as ranks:
+                for concept in range(6):
+                    for way, of in (("text", images), ("image", captions)):
+                        sums[seed, concept] += sign * sum(100 * (ranks[way][of == concept] <= k).mean() for k in (1, 5))
+    again = estimate(sums)
+    assert (found.total.low, found.total.high, found.total.p) == pytest.approx((again.low, again.high, again.p))
+
+
+def test_concepts_of_another_content(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+    where = record_path(tmp_path, "tiny", teams.specs[0].run_id)
+    sha256 = write_concepts(where, "d" * 64, np.arange(IMAGES), np.arange(CAPTIONS) // 2)
+    for spec in teams.specs:
+        finish(spec, concepts_sha256="0" * 64)
+    with pytest.raises(RecordError, match="its sha256 is not the one that the records hold"):
+        read(teams, tmp_path)
+    for spec in teams.specs:
+        finish(spec, concepts_sha256=sha256, sizes=SIZES | {"concepts": 5})
+    with pytest.raises(RecordError, match=r"dddddddddddd\.concepts\.npz: it is of .*'concepts': 24"):
+        read(teams, tmp_path)
