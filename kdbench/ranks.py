@@ -56,7 +56,7 @@ def ranks_from_scores(
 
 def recall(ranks: NDArray[Any], k: int) -> float:
     """R@K: the share of queries whose rank is at most `k`, 0 to 1."""
-    return float((ranks <= k).mean())
+    return int(np.count_nonzero(ranks <= k)) / len(ranks)
 
 
 def retrieval_metrics(text_ranks: NDArray[Any], image_ranks: NDArray[Any], recall_at: Sequence[int]) -> dict[str, float]:

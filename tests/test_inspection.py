@@ -22,8 +22,8 @@ from kdbench.errors import RecordError
 from kdbench.inspection import draw, find_run, terminal
 from kdbench.inspection.braille import panel, side_by_side
 from kdbench.inspection.curves import read_curves
-from kdbench.inspection.panels import COLOURS
 from kdbench.inspection.picture import figure_of
+from kdbench.palette import COLOURS
 from kdbench.plan import RunSpec
 from kdbench.records import Record, read_record, read_series, record_path, write_record, write_series
 from kdbench.run import execute

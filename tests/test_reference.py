@@ -11,6 +11,7 @@ from kdbench import Lesson
 from kdbench.leaderboard import build
 from kdbench.nested import building_with
 from kdbench.plan import RunSpec
+from kdbench.publish.measured import read_measured
 from kdbench.ranks import ranks
 from kdbench.records import read_ranks, record_path
 from kdbench.reference import rank_teacher
@@ -52,21 +53,26 @@ def test_a_run_of_one_trains_nothing(tmp_path: Path) -> None:
 def test_it_joins_the_tables_of_its_dataset_whatever_they_were_trained_with(tmp_path: Path) -> None:
     where = bench(tmp_path)
     short = run_spec(["a"], train={"epochs": 1})
-    records = [execute(spec, where) for spec in (reference(), run_spec(["a"]), short)]
-    board = build(records)
+    for spec in (reference(), run_spec(["a"]), short):
+        assert execute(spec, where).status == "ok"
+    runs = read_measured([where.results]).runs
+    board = build(runs)
     assert len(board.tables) == 2
     for table in board.tables:
-        assert sorted((row.student, row.teachers) for row in table.rows) == [("a", "as it is"), ("toy", "a")]
-    [alone] = build(records[:1]).tables
-    assert (alone.budget, len(alone.rows)) == ("no training", 1)
+        assert [(row.student, row.teachers) for row in table.references] == [("a", "as it is")]
+        assert [(row.student, row.teachers) for row in table.rows] == [("toy", "a")]
+    [alone] = build([run for run in runs if run.record.spec["role"]]).tables
+    assert (alone.budget, alone.rows, len(alone.references)) == ("no training", [], 1)
 
 
 def test_smoke_rows_join_no_leaderboard(tmp_path: Path) -> None:
     where = bench(tmp_path)
     real, trial = execute(reference(), where), execute(reference(smoke=True), where)
     assert real.run_id != trial.run_id
-    board = build([real, trial])
-    assert [len(table.rows) for table in board.tables] == [1]
+    runs = read_measured([where.results]).runs
+    assert len(runs) == 2
+    board = build(runs)
+    assert [len(table.references) for table in board.tables] == [1]
     assert board.notes == ["1 rows of smoke runs left out: they show that things work, not how well"]
-    [table] = build([trial], smoke=True).tables
-    assert table.budget.startswith("SMOKE, not publishable")
+    [table] = build([run for run in runs if run.record.spec["smoke"]], smoke=True).tables
+    assert table.title.startswith("SMOKE, not publishable")

@@ -9,15 +9,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from kdbench.inspection.curves import Curves, Value
+from kdbench.palette import BLACK, COLOURS, GREY, MARKERS, SKY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BLACK, GREY, SKY = "#000000", "#707070", "#56B4E9"
-# Okabe and Ito's palette, told apart in colour blindness, without its yellow, which white swallows; the markers tell
-# lines apart without any colour.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", SKY, BLACK)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 PAIRS = 6  # curves of pairs that can still be told apart
 
 

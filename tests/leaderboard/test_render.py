@@ -127,7 +127,7 @@ def test_nothing_to_show(style: str) -> None:
 def test_reconstructions_are_marked_and_explained() -> None:
     board = build([*row("equal"), *row("flagship", reconstructions=["flagship", "class_vector_kl"])])
     for style in ("table", "markdown"):
-        text = render(board, style)  # type: ignore[arg-type]
+        text = render(board, style)
         assert text.count("flagship† ") == 1
         assert "equal†" not in text
         assert "† reconstruction, as its source leaves something open: class_vector_kl, flagship" in text

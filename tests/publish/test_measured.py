@@ -54,8 +54,7 @@ def test_records_from_before_there_were_concepts(tmp_path: Path) -> None:
 
 
 def test_unfinished_runs_are_apart(tmp_path: Path) -> None:
-    empty: dict[str, object] = {"metrics": {}, "ranks_sha256": None, "series_sha256": None}
-    made(tmp_path, status="failed", reason="out of disk", **empty)
+    made(tmp_path, status="failed", reason="out of disk", metrics={}, ranks_sha256=None, series=False)
     found = read_measured([tmp_path])
     assert (found.runs, [record.reason for record in found.unfinished]) == ([], ["out of disk"])
 

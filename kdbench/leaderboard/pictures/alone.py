@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from kdbench.leaderboard.pareto import Plane
 from kdbench.leaderboard.pictures.names import clean, labels
-from kdbench.leaderboard.pictures.style import BLACK, BLUE, LIGHT, SKY, WIDTH, bare, legend
+from kdbench.leaderboard.pictures.style import WIDTH, bare, legend
+from kdbench.palette import BLACK, BLUE, LIGHT, SKY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

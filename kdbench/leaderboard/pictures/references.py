@@ -9,7 +9,7 @@ from kdbench.leaderboard.board import Row
 from kdbench.leaderboard.pareto import Plane
 from kdbench.leaderboard.pictures.names import wrapped
 from kdbench.leaderboard.pictures.place import apart
-from kdbench.leaderboard.pictures.style import GREY
+from kdbench.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from kdbench.leaderboard.board import Row, Table
 from kdbench.leaderboard.pictures.names import clean, common_team, labels, slug, wrapped
 from kdbench.leaderboard.pictures.picture import Picture, line
-from kdbench.leaderboard.pictures.style import BLUE, GREY, RED, WIDTH, bare, headed, legend
+from kdbench.leaderboard.pictures.style import WIDTH, bare, headed, legend
+from kdbench.palette import BLUE, GREY, RED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,8 @@ from kdbench.leaderboard.board import Row
 from kdbench.leaderboard.pareto import Plane, Point
 from kdbench.leaderboard.pictures.names import clean, elided, labels
 from kdbench.leaderboard.pictures.place import apart, label, sideways
-from kdbench.leaderboard.pictures.style import BLACK, GREY, LIGHT, WIDTH, legend, look
+from kdbench.leaderboard.pictures.style import WIDTH, legend, look
+from kdbench.palette import BLACK, GREY, LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

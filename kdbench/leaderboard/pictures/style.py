@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kdbench.palette import COLOURS, MARKERS
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, told apart in colour blindness, without its yellow, which white swallows; the markers tell
-# things apart without any colour.
-BLACK, GREY, LIGHT, SKY, BLUE, RED = "#000000", "#707070", "#B8B8B8", "#56B4E9", "#0072B2", "#D55E00"
-COLOURS = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00", SKY, BLACK)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH = 9.0  # inches: at 150 dpi half as wide again as a README, where 9 points are still legible
 DPI = 150
 

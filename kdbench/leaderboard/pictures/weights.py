@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from kdbench.leaderboard.board import Row, Table
 from kdbench.leaderboard.pictures.names import clean, common_team, elided, labels, slug, wrapped
 from kdbench.leaderboard.pictures.picture import Picture, line
-from kdbench.leaderboard.pictures.style import COLOURS, GREY, WIDTH, headed, legend
+from kdbench.leaderboard.pictures.style import WIDTH, headed, legend
+from kdbench.palette import COLOURS, GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -91,7 +91,7 @@ def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_
 
 
 def _of_units(hits: NDArray[np.bool_], units: Units, of: Literal["images", "captions"]) -> Floats:
-    mean = float(hits.mean())
+    mean = int(np.count_nonzero(hits)) / hits.size
     sums = units.sums(hits, of) - mean * units.sizes(of)
     shares: Floats = mean + sums * (units.count / hits.shape[1])
     return 100 * shares

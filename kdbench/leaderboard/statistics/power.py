@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2, norm, t
+from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
 from kdbench.errors import KdbenchError
 from kdbench.leaderboard.board import Measured
@@ -40,11 +40,12 @@ class Components:
         by_seed, by_unit = self.seed / seeds + self.residual / (seeds * units), self.unit / units
         if by_seed + by_unit == 0:
             return 1.0
-        squares = chi2.ppf(SHARES, seeds - 1) / (seeds - 1) if math.isfinite(seeds) else np.ones(1)
-        edges = [t.isf(LEVEL / 2, count - 1) if math.isfinite(count) else norm.isf(LEVEL / 2) for count in (seeds, units)]
+        half_df = (seeds - 1) / 2
+        squares = gammaincinv(half_df, SHARES) / half_df if math.isfinite(seeds) else np.ones(1)  # chi-square's quantiles
+        edges = [-stdtrit(count - 1, LEVEL / 2) if math.isfinite(count) else -ndtri(LEVEL / 2) for count in (seeds, units)]
         half = (edges[0] * by_seed * squares + edges[1] * by_unit) / np.sqrt(by_seed * squares + by_unit)
         deviation = math.sqrt(by_seed + by_unit)
-        found = norm.sf((half - difference) / deviation) + norm.cdf((-half - difference) / deviation)
+        found = ndtr((difference - half) / deviation) + ndtr((-half - difference) / deviation)
         return float(found.mean())
 
 

@@ -18,7 +18,8 @@ from kdbench.leaderboard.board import Board, Row
 from kdbench.leaderboard.pareto import Plane, planes
 from kdbench.leaderboard.pictures import describe, plotted
 from kdbench.leaderboard.pictures.planes import figure_of
-from kdbench.leaderboard.pictures.style import COLOURS, MARKERS, look, settings
+from kdbench.leaderboard.pictures.style import look, settings
+from kdbench.palette import COLOURS, MARKERS
 
 
 @pytest.fixture(autouse=True)

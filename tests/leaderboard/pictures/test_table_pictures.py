@@ -12,7 +12,8 @@ from made_boards import row, table
 from matplotlib.colors import to_hex
 
 from kdbench.leaderboard.pictures import seeds, weights
-from kdbench.leaderboard.pictures.style import BLUE, COLOURS, RED, settings
+from kdbench.leaderboard.pictures.style import settings
+from kdbench.palette import BLUE, COLOURS, RED
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,34 @@
+"""Figures as a page shows them, and as it sorts them."""
+
+from __future__ import annotations
+
+import math
+
+from kdbench.leaderboard.board import Value
+
+NONE = "–"
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """With a fixed number of digits after the point and thousands marked; `–` where there is none."""
+    return NONE if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+
+
+def percent(share: float | None) -> str:
+    """A share, 0 to 1, in percent."""
+    return number(None if share is None else 100 * share)
+
+
+def seconds(value: float | None) -> str:
+    """Whole seconds from ten on."""
+    return number(value, 0 if value is not None and abs(value) >= 10 else 1)
+
+
+def order(value: float | None) -> str:
+    """What a column of figures is sorted by: empty, before all figures, where there is none."""
+    return "" if value is None or not math.isfinite(value) else repr(round(float(value), 6))
+
+
+def interval(value: Value) -> str:
+    """The ends of the interval in words."""
+    return f"95 % interval {number(value.low)} to {number(value.high)}"

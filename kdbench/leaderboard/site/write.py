@@ -1,0 +1,120 @@
+"""Writes a leaderboard as a folder of web pages that opens from a disk as well as from a server."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdbench.leaderboard.board import Board, Row, Table
+from kdbench.leaderboard.site import columns
+from kdbench.leaderboard.site.assets import copy_assets
+from kdbench.leaderboard.site.environment import environment
+from kdbench.leaderboard.site.folder import replaced
+from kdbench.leaderboard.site.method import Method
+from kdbench.leaderboard.site.plane import STANDINGS, plane_figure
+from kdbench.leaderboard.site.provenance import commit, device, provenance, runs_of
+from kdbench.leaderboard.site.series import curves_of
+from kdbench.leaderboard.site.slug import token
+from kdbench.leaderboard.site.spec import readable
+from kdbench.leaderboard.site.spread import short_names, spread_figure
+from kdbench.leaderboard.site.strategies import StrategyPage, strategies
+
+if TYPE_CHECKING:
+    from kdbench.leaderboard.pareto import Plane
+    from kdbench.leaderboard.students import StudentsTable
+
+ENTRY = "index.html"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A site: how many pages it has and which to open."""
+
+    pages: int
+    entry: Path
+
+
+def write_site(
+    folder: Path, board: Board, planes: Sequence[Plane], students: Sequence[StudentsTable], methods: Sequence[Method]
+) -> Written:
+    """An index with all tables and plots, a page a run and a page a strategy in use; `methods` tell of the strategies.
+
+    Written whole or not at all. A site that was in `folder` goes; raises KdbenchError where anything else is there, where
+    it cannot be written, and where itables or plotly, which carry the scripts, are missing.
+    """
+    with replaced(folder) as partial:
+        copy_assets(partial / "assets")
+        site = _Site(partial, board, strategies(board, methods))
+        site.index(planes, students)
+        site.methods()
+        site.runs()
+    return Written(site.pages, folder / ENTRY)
+
+
+class _Site:
+    def __init__(self, folder: Path, board: Board, strategies: Mapping[str, StrategyPage]) -> None:
+        self.folder, self.board, self.strategies, self.pages = folder, board, strategies, 0
+        self.environment = environment()
+        names = anchors(board.tables)
+        self.environment.filters["anchor"] = lambda table: names[id(table)]
+        self.environment.globals.update(columns=columns, short_names=short_names, standings=STANDINGS)
+
+    def page(self, path: str, template: str, **values: Any) -> None:
+        """Never written twice: two pages of one name would be a loss."""
+        target = self.folder / path
+        target.parent.mkdir(exist_ok=True)
+        text = self.environment.get_template(template).render(root="../" if "/" in path else "", **values)
+        with target.open("x", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+        self.pages += 1
+
+    def index(self, planes: Sequence[Plane], students: Sequence[StudentsTable]) -> None:
+        self.page(
+            ENTRY,
+            "index.html",
+            board=self.board,
+            planes=[(plane, plane_figure(plane)) for plane in planes],
+            spreads=[spread_figure(table) for table in self.board.tables],
+            students=students,
+            strategies=self.strategies,
+            provenance=provenance(runs_of(self.board)),
+        )
+
+    def methods(self) -> None:
+        for page in self.strategies.values():
+            self.page(page.file, "strategy.html", page=page)
+
+    def runs(self) -> None:
+        places: dict[str, list[tuple[Table, Row]]] = defaultdict(list)
+        for table in self.board.tables:
+            for row in [*table.references, *table.rows]:
+                for run in row.runs:
+                    places[run.record.run_id].append((table, row))
+        for run in runs_of(self.board):
+            record = run.record
+            (_, row), *_ = found = places[record.run_id]
+            self.page(
+                f"runs/{token(record.run_id)}.html",
+                "run.html",
+                record=record,
+                row=row,
+                places=found,
+                curves=curves_of(run.series()),
+                spec=readable(record.spec),
+                commit=commit(record),
+                device=device(record),
+                strategy=self.strategies.get(columns.use(row)),
+            )
+
+
+def anchors(tables: Sequence[Table]) -> dict[int, str]:
+    """What each table's parts are called within a page, by `id(table)`; tables that share their id are counted."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for table in tables:
+        seen[table.id] += 1
+        found[id(table)] = token(table.id) + (f"-{seen[table.id]}" if seen[table.id] > 1 else "")
+    return found
