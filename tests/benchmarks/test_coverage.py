@@ -15,7 +15,7 @@ from scipy.stats import norm, t
 
 from kdbench.leaderboard.statistics.bootstrap import bootstrap_interval
 from kdbench.leaderboard.statistics.cells import Row, contributions
-from kdbench.leaderboard.statistics.crossed import Estimate, estimate, mean_squares
+from kdbench.leaderboard.statistics.crossed import Estimate, estimate, lone_half_width, mean_squares
 from kdbench.leaderboard.statistics.pairs import corrected_p, holm
 from kdbench.leaderboard.statistics.units import Units
 
@@ -110,7 +110,7 @@ def test_false_winners_and_coverage(rows: int, seeds: int, spread: str) -> None:
     for number in range(suites):
         x = world.suite()
         wrong += bool((corrected_p([Row(tuple(range(seeds)), one) for one in x]) < 0.05).any())
-        cells += [covers(estimate(one), world.truth) for one in x[:6]]
+        cells += [covers_alone(one, world.truth) for one in x[:6]]
         pairs += [covers(estimate(x[i] - x[i + 1]), 0.0) for i in range(0, rows - 1, 2)]
         if number < 200:
             boots.append(bool(np.prod(np.sign(bootstrap_interval(x[0] - x[1], 400, world.rng))) < 0))
@@ -123,8 +123,14 @@ def test_false_winners_and_coverage(rows: int, seeds: int, spread: str) -> None:
         f"differences {np.mean(pairs):.1%} (percentile bootstrap: {np.mean(boots):.0%})"
     )
     assert share <= 0.065
-    assert 0.93 <= np.mean(cells) <= 0.98  # a little wide with three seeds, whose spread three figures tell
+    assert 0.93 <= np.mean(cells) <= 0.97
     assert 0.93 <= np.mean(pairs) <= 0.97
+
+
+def covers_alone(x: Floats, truth: float) -> bool:
+    """As the mean of a row is shown."""
+    squares = mean_squares(x)
+    return bool(abs(squares.mean - truth) <= lone_half_width(squares))
 
 
 def covers(found: Estimate, truth: float) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kdbench.errors import RecordError
 from kdbench.leaderboard.board import Measured, Value
 from kdbench.leaderboard.statistics.cells import Cell, Row, cell_of
-from kdbench.leaderboard.statistics.crossed import LEVEL, half_width, mean_squares
+from kdbench.leaderboard.statistics.crossed import LEVEL, lone_half_width, mean_squares
 from kdbench.leaderboard.statistics.groups import bold_rows, rank_intervals, tie_groups
 from kdbench.leaderboard.statistics.pairs import corrected_p, difference
 from kdbench.leaderboard.statistics.units import Units
@@ -101,5 +101,5 @@ def _ahead(rows: Sequence[Row]) -> NDArray[np.bool_]:
 
 def _values(cell: Cell) -> dict[str, Value]:
     squares = mean_squares(np.array(list(cell.contributions.values())))
-    shown = zip(cell.contributions, squares.mean.tolist(), half_width(squares).tolist(), strict=True)
+    shown = zip(cell.contributions, squares.mean.tolist(), lone_half_width(squares).tolist(), strict=True)
     return {metric: Value(mean, mean - half, mean + half) for metric, mean, half in shown}

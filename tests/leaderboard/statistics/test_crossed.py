@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from kdbench.leaderboard.statistics.bootstrap import bootstrap_interval, bootstrap_means
-from kdbench.leaderboard.statistics.crossed import ONE_SEED, MeanSquares, estimate, half_width, mean_squares, p_values
+from kdbench.leaderboard.statistics.crossed import (
+    ONE_SEED,
+    MeanSquares,
+    estimate,
+    half_width,
+    lone_half_width,
+    mean_squares,
+    p_values,
+)
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +69,26 @@ def test_one_source_of_chance_is_students_t(seeds: int) -> None:
     expected = stats.ttest_1samp(values[:4], 0.0)
     found = estimate(np.tile(values[:4, None], (1, 50)))
     assert found.p == pytest.approx(expected.pvalue)
+
+
+@pytest.mark.parametrize(("seeds", "units"), [(1, 30), (3, 30), (5, 200)])
+def test_a_mean_that_stands_alone(seeds: int, units: int) -> None:
+    """By the plain formula; where units, or seeds, are all the chance there is, it is Student's t of them."""
+    x = table(seeds, units)
+    squares = mean_squares(x)
+    excess = max(float(squares.unit - squares.residual), 0)
+    seed = float(squares.seed)
+    df = (seed + excess) ** 2 / (seed**2 / max(seeds - 1, 1) + float(squares.unit) ** 2 / (units - 1))
+    expected = stats.t.isf(0.025, df) * math.sqrt((seed + excess) / x.size)
+    assert float(lone_half_width(squares)) == pytest.approx(expected)
+    same = np.tile(x[0], (seeds, 1))
+    low, high = stats.ttest_1samp(x[0], 0.0).confidence_interval()
+    assert float(lone_half_width(mean_squares(same))) == pytest.approx((high - low) / 2)
+    assert float(lone_half_width(mean_squares(np.full((seeds, units), 2.0)))) == pytest.approx(0, abs=1e-12)
+    if seeds > 1:
+        low, high = stats.ttest_1samp(x.mean(axis=1), 0.0).confidence_interval()
+        tall = np.tile(x.mean(axis=1)[:, None], (1, 50))
+        assert float(lone_half_width(mean_squares(tall))) == pytest.approx((high - low) / 2)
 
 
 def test_what_is_not_trained_is_not_said_to_lack_seeds() -> None:
