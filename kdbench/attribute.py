@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from kdbench.coalitions import Game, Teams
-from kdbench.concepts import concepts_path, read_concepts
 from kdbench.errors import KdbenchError, RecordError
 from kdbench.leaderboard.attribution import attribute, named
-from kdbench.leaderboard.board import Measured
 from kdbench.leaderboard.statistics.cells import Cell, cell_of
-from kdbench.leaderboard.statistics.units import Units, units_of
+from kdbench.leaderboard.statistics.units import units_of
 from kdbench.leaderboard.worth import Attribution
 from kdbench.plan import RunSpec
-from kdbench.records import DONE, Record, read_ranks, record_path, recorded
+from kdbench.publish.measured import read_measured
+from kdbench.records import DONE, Record, record_path, recorded
 
 FEW = 6  # teams that a line names
 
@@ -36,20 +33,23 @@ class Finding:
 def findings(teams: Teams, known: Mapping[str, Record | None], results: Path, metric: str = "rsum") -> list[Finding]:
     """An attribution of every game, on the seeds that all its teams have; `known` are records by run id, as `records_of` has.
 
-    Raises RecordError where ranks or concepts cannot be read, or are not those that a record was written with.
+    Raises RecordError where a record, its ranks or concepts cannot be relied on: an attribution leaves nothing out in silence.
     """
+    reading = read_measured([record_path(results, one.spec["suite"], one.run_id) for one in known.values() if one])
+    if reading.problems:
+        raise RecordError(reading.problems[0].line)
+    measured = {run.record.run_id: run for run in reading.runs}
     cells: dict[tuple[str, ...], Cell] = {}  # by run ids: strategies share the small teams
 
-    def cell(runs: Sequence[Record], units: Units) -> Cell:
+    def cell(runs: Sequence[Record]) -> Cell:
         key = tuple(one.run_id for one in runs)
         if key not in cells:
-            paths = [record_path(results, one.spec["suite"], one.run_id) for one in runs]
-            cells[key] = cell_of(
-                [Measured(one, partial(read_ranks, path)) for one, path in zip(runs, paths, strict=True)], units
-            )
+            first = runs[0]
+            units = units_of(first.sizes, reading.concepts.get(first.dataset_digest or ""))
+            cells[key] = cell_of([measured[run_id] for run_id in key], units)
         return cells[key]
 
-    return [_finding(game, known, results, metric, cell) for game in teams.games]
+    return [_finding(game, known, metric, cell) for game in teams.games]
 
 
 def records_of(specs: Sequence[RunSpec], results: Path) -> dict[str, Record | None]:
@@ -62,9 +62,7 @@ def to_do(specs: Sequence[RunSpec], known: Mapping[str, Record | None]) -> list[
     return [spec for spec in specs if not (record := known[spec.run_id]) or record.status not in DONE]
 
 
-def _finding(
-    game: Game, known: Mapping[str, Record | None], results: Path, metric: str, cell: Callable[[Sequence[Record], Units], Cell]
-) -> Finding:
+def _finding(game: Game, known: Mapping[str, Record | None], metric: str, cell: Callable[[Sequence[Record]], Cell]) -> Finding:
     everything = [spec for runs in game.runs.values() for spec in runs]
     missing = tuple(to_do(everything, known))
     records = {team: [one for spec in runs if (one := known[spec.run_id])] for team, runs in game.runs.items()}
@@ -75,38 +73,15 @@ def _finding(
     if absent:
         reason = f"{len(absent)} of {len(game.runs)} teams have no finished run: {few(absent)}"
         return Finding(game, None, missing, reason, tuple(notes))
-    ranked = [one for runs in finished.values() for one in runs]
     try:
-        units = _units(ranked, results)
-        cells = {team: cell(runs, units) for team, runs in finished.items()}
-        said = [*notes, *([units.note] if units.note else [])]
+        cells = {team: cell(runs) for team, runs in finished.items()}
+        note = next(iter(cells.values())).units.note
+        said = [*notes, *([note] if note else [])]
         return Finding(game, attribute(cells, metric, game.teachers, said), missing)
     except RecordError:
         raise
     except KdbenchError as error:
         return Finding(game, None, missing, str(error), tuple(notes))
-
-
-def _units(records: Sequence[Record], results: Path) -> Units:
-    """Of the test split that all were ranked on. Raises KdbenchError where there are several."""
-    digests = {str(one.dataset_digest) for one in records}
-    if len(digests) > 1:
-        found = ", ".join(sorted(digest[:8] for digest in digests))
-        raise KdbenchError(
-            f"the records are of several datasets by content (digests {found}): they do not compare; run them again"
-        )
-    first = records[0]
-    path = concepts_path(record_path(results, first.spec["suite"], first.run_id), str(first.dataset_digest))
-    if not path.exists():
-        return units_of(first.sizes)
-    content = path.read_bytes()
-    known = {one.concepts_sha256 for one in records} - {None}
-    if known and known != {hashlib.sha256(content).hexdigest()}:
-        raise RecordError(f"{path}: its sha256 is not the one that the records hold")
-    try:
-        return units_of(first.sizes, read_concepts(content, first.sizes))
-    except RecordError as error:
-        raise RecordError(f"{path}: {error}") from error
 
 
 def few(teams: Sequence[str]) -> str:
