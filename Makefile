@@ -12,7 +12,7 @@ test: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/benchmarks
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks
 
 lint: .venv/dev
 	$(BIN)/ruff check --fix .

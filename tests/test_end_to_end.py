@@ -71,7 +71,7 @@ def test_records_hold_what_a_reader_needs(first: tuple[Path, Path, subprocess.Co
         assert record["metrics"]["rsum"] == pytest.approx(
             100 * sum(value for name, value in record["metrics"].items() if "recall@" in name)
         )
-        assert set(record["timings"]) == {"teacher", "train", "evaluate"}
+        assert set(record["timings"]) == {"teacher", "train", "strategy", "evaluate"}
         assert sum(record["weights"].values()) == pytest.approx(1.0 if record["spec"]["team"] else 0.0, abs=1e-5)
         assert record["timings"]["teacher"] > 0 or not record["spec"]["team"]
 

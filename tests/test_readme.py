@@ -1,6 +1,6 @@
-"""The README says what the code does: its leaderboard is the one the records give, its commands exist.
+"""The README says what the code does: its leaderboards and pictures are those that the records give, its commands exist.
 
-`make readme` writes the generated part anew.
+`make readme` writes the generated parts anew.
 """
 
 from __future__ import annotations
@@ -13,29 +13,59 @@ from typer.testing import CliRunner
 
 from kdbench.cli import app
 from kdbench.describe import methods
-from kdbench.leaderboard import build, leaderboard
+from kdbench.leaderboard import Board, build, leaderboard
+from kdbench.leaderboard.pareto import planes
+from kdbench.leaderboard.pictures import Picture, embedded, pictures
 from kdbench.plugins import installed
+from kdbench.profile import Profile
 from kdbench.publish.measured import read_measured
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-BLOCK = re.compile(r"(<!-- (leaderboard|methods) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (leaderboard|methods|verdicts|picture) (\S+?)( \S+)? -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def generated(text: str) -> str:
-    """The README with every leaderboard made again from its records, every table of methods from what plugins say."""
+    """The README with every leaderboard and picture made again from its records, every table of methods from its plugins."""
 
     def block(match: re.Match[str]) -> str:
         if match[2] == "methods":
             made = methods(match[3], installed(), "kdbench:")  # type: ignore[arg-type]
         else:
-            found = read_measured([ROOT / match[3]])
-            assert found.problems == []
-            board = build(found.runs, found.unfinished, found.concepts)
-            made = leaderboard(board, found.profiles, "markdown")
-        return f"{match[1]}\n{made}\n\n{match[4]}"
+            board, profiles = read(match[3])
+            if match[2] == "leaderboard":
+                made = leaderboard(board, profiles, "markdown")
+            elif match[2] == "verdicts":
+                made = "\n".join(f"- {table.student}: {table.verdict}" for table in board.tables)
+            else:
+                one = picture(match[3], match[4].strip())
+                made = f"![{one.alt}]({match[3]}/{one.stem}.svg)"
+        return f"{match[1]}\n{made}\n\n{match[5]}"
 
     return BLOCK.sub(block, text)
+
+
+def read(folder: str) -> tuple[Board, list[Profile]]:
+    found = read_measured([ROOT / folder])
+    assert found.problems == []
+    return build(found.runs, found.unfinished, found.concepts), found.profiles
+
+
+def picture(folder: str, kind: str) -> Picture:
+    """The one picture of a kind, `latency` or `parameters`, of a folder's records."""
+    board, profiles = read(folder)
+    (found,) = [one for one in pictures(board, planes(board, profiles)) if one.stem.startswith(f"plane-{kind}-")]
+    return found
+
+
+def test_pictures_show_what_the_records_give() -> None:
+    """What is drawn is written into a picture, so that another version of matplotlib does not count as a change."""
+    text = README.read_text(encoding="utf-8")
+    shown = [(match[3], match[4].strip()) for match in BLOCK.finditer(text) if match[2] == "picture"]
+    assert shown
+    for folder, kind in shown:
+        one = picture(folder, kind)
+        assert embedded(ROOT / folder / f"{one.stem}.svg") == one.data, "run `make readme`"
 
 
 def test_tables_are_what_records_and_plugins_give() -> None:
@@ -74,3 +104,8 @@ def test_linked_files_exist() -> None:
 if __name__ == "__main__":
     assert sys.argv[1:] == ["--write"]
     README.write_text(generated(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for block in BLOCK.finditer(README.read_text(encoding="utf-8")):
+        if block[2] == "picture":
+            for path in picture(block[3], block[4].strip()).save(ROOT / block[3]):
+                if path.suffix == ".png":
+                    path.unlink()  # the SVG serves

@@ -80,4 +80,4 @@ def test_flickr30k_runs_end_to_end_when_small(tmp_path: Path) -> None:
     assert {record["steps"] for record in records if not record["spec"]["role"]} == {2}
     assert "SMOKE, not publishable" in done.stdout
     board = kdbench("leaderboard", cwd=tmp_path)
-    assert board.stdout.startswith("\nNo finished runs.\n28 rows of smoke runs left out")
+    assert board.stdout.startswith("No finished runs.\n28 rows of smoke runs left out")
