@@ -19,7 +19,6 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.path}: {self.what}\n  found     {_short(self.found)}\n  expected  {_short(self.expected)}"
 
-
     @property
     def line(self) -> str:
         """The same in one line."""
