@@ -32,10 +32,10 @@ Space = dict[str, Annotated[Any, WithJsonSchema(_SPACE)]]  # a range or a list o
 
 
 class Pruner(Part):
-    """Asynchronous successive halving (Li et al. 2020), after the epochs r·ηˢ, r·ηˢ⁺¹, …; the names are Optuna's."""
+    """Asynchronous successive halving after the epochs r·ηˢ, r·ηˢ⁺¹, …; see `kdbench.engines.halving`. Optuna's names."""
 
     use: Literal["successive_halving", "none"] = "successive_halving"
-    min_resource: Count | None = Field(default=None, description="r: epochs before the first rung; evaluate.every.")
+    min_resource: Count | None = Field(default=None, description="r: epochs before the first rung; at least evaluate.every.")
     reduction_factor: Annotated[int, Field(ge=2)] = Field(default=3, description="η: one of so many goes on at a rung.")
     min_early_stopping_rate: Annotated[int, Field(ge=0)] = Field(default=0, description="s: rungs that are left out.")
     bootstrap_count: Annotated[int, Field(ge=0)] = Field(default=0, description="Trials a rung has seen before it lets one on.")

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from kdbench.cache import digest_of
+from kdbench.engines.halving import prunes
 from kdbench.engines.locks import FileLocks, Locks, PostgresLocks
 from kdbench.errors import KdbenchError
 from kdbench.studies import Study
@@ -152,6 +153,10 @@ class Storage:
             trials=trials,
         )
 
+    def others(self, study: Study, number: int) -> list[FrozenTrial]:
+        """All trials of a study but one."""
+        return [trial for trial in self._trials(study) if trial.number != number]
+
     def _importance(self, study: Study) -> dict[str, float]:
         """By PED-ANOVA, which needs no scikit-learn; of several goals, for the first. Empty where it cannot be told."""
         import warnings
@@ -194,8 +199,7 @@ class Claim:
     def __init__(self, storage: Storage, study: Study, trial: optuna.Trial) -> None:
         self._storage, self.study, self._trial = storage, study, trial
         self.number = trial.number
-        self._pruner = _pruner(study)
-        self._reported = set(self._frozen().intermediate_values)
+        self._reported = dict(self._frozen().intermediate_values)
 
     @property
     def id(self) -> str:
@@ -221,13 +225,15 @@ class Claim:
     def report(self, epoch: int, value: float) -> bool:
         """Notes the metric after an epoch; whether the trial is to be pruned."""
         if len(self.study.how.goals) > 1:
-            return False  # which Optuna notes no values of, either
+            return False  # Optuna neither notes values of such a study's epochs nor prunes it
         if epoch not in self._reported:  # after a kill, epochs since the checkpoint come again, the same
             self._trial.report(value, epoch)
-            self._reported.add(epoch)
-        if self._pruner is None or epoch == self.study.spec["train"]["epochs"]:
-            return False  # after the last epoch there is nothing left to save
-        return self._pruner.prune(self._trial.study, self._frozen())
+            self._reported[epoch] = value
+        cell = self.study.spec
+        if epoch == cell["train"]["epochs"]:
+            return False  # there is nothing left to save
+        others = [one.intermediate_values for one in self._storage.others(self.study, self.number)]
+        return prunes(epoch, value, others, self.study.how.pruner or Pruner(), cell["evaluate"]["every"])
 
     def end(self, state: State, values: list[float] | None = None, reason: str = "", **told: Any) -> None:
         """Writes how the trial ended and lets go of it."""
@@ -300,16 +306,6 @@ def _sampler(study: Study, number: int, one: Parameter) -> BaseSampler:
     # One parameter at a time: a trial that was left between two of them goes on as if it had not been.
     startup = how.startup or min(10, max(1, how.trials // 3))
     return TPESampler(seed=seed, n_startup_trials=startup, multivariate=False, constant_liar=True)
-
-
-def _pruner(study: Study) -> optuna.pruners.BasePruner | None:
-    from optuna.pruners import SuccessiveHalvingPruner
-
-    given = study.how.pruner or Pruner()
-    if given.use == "none" or len(study.how.goals) > 1:  # Optuna prunes no studies of several objectives
-        return None
-    chosen = given.model_dump(exclude={"use"})
-    return SuccessiveHalvingPruner(**{**chosen, "min_resource": given.min_resource or study.spec["evaluate"]["every"]})
 
 
 def _suggest(trial: optuna.Trial, one: Parameter) -> None:
