@@ -19,10 +19,11 @@ ADVICE = "install the server (Debian: apt-get install postgresql), or set KDBENC
 
 def binary(name: str) -> str:
     """Debian keeps the server's programs off the path."""
-    found = [*sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3])), shutil.which(name)]
-    if not any(found):
+    of_debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    found = str(of_debian[-1]) if of_debian else shutil.which(name)
+    if found is None:
         pytest.fail(f"{name} is not here: {ADVICE}")
-    return str(next(path for path in found[::-1] if path))
+    return found
 
 
 @contextmanager

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -38,7 +42,7 @@ sweep:
       C: {low: 0.5, high: 1}
 """
 # In a process of its own: the toys, and a strategy that notes every sitting and takes its time.
-PLUGIN = '''
+PLUGIN = """
 import os, signal, time
 from pathlib import Path
 
@@ -66,7 +70,7 @@ kdbench_datasets = _toys.kdbench_datasets
 kdbench_teachers = _toys.kdbench_teachers
 kdbench_students = _toys.kdbench_students
 kdbench_strategies = _toys.kdbench_strategies
-'''
+"""
 
 
 def suite_path(folder: Path, *edits: tuple[str, str]) -> Path:
@@ -90,3 +94,43 @@ def install(distribution: Callable[[str, str], Path], monkeypatch: pytest.Monkey
     here = Path(__file__).parent
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), str(here), *others])))
+
+
+def journal_counts(path: Path) -> dict[str, Counter[str]]:
+    """What Optuna itself says of a journal: by study, trials by state."""
+    import optuna
+    from optuna.storages.journal import JournalFileBackend, JournalStorage
+
+    if not path.exists():
+        return {}
+    storage = JournalStorage(JournalFileBackend(str(path)))
+    names = optuna.get_all_study_names(storage)
+    found = {name: optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False) for name in names}
+    return {name: Counter(trial.state.name for trial in trials) for name, trials in found.items()}
+
+
+def ended(path: Path) -> int:
+    """Trials that have ended, of all studies of a journal."""
+    return sum(states[name] for states in journal_counts(path).values() for name in ("COMPLETE", "PRUNED", "FAIL"))
+
+
+def killed(
+    command: Sequence[str], cwd: Path, journal: Path, cache: Path, after: Sequence[int], seconds: float = 300
+) -> list[int]:
+    """Starts a sweep again and again, and kills its whole process group each time that so many trials have ended and one is
+    well under way. Returns how many had ended at each kill."""
+    found = []
+    for wanted in after:
+        with (cwd / "killed.log").open("a") as log:
+            process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + seconds
+        while ended(journal) < wanted or not list(cache.glob("scratch/trial-*/checkpoint.safetensors")):
+            assert process.poll() is None, (
+                "the sweep ended before it could be killed: " + (cwd / "killed.log").read_text()[-3000:]
+            )
+            assert time.monotonic() < deadline, (cwd / "killed.log").read_text()[-3000:]
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        found.append(ended(journal))
+    return found

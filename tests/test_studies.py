@@ -76,7 +76,7 @@ def test_a_study_travels_as_json(tmp_path: Path) -> None:
 
 
 def test_names_are_fit_for_files(tmp_path: Path) -> None:
-    variants = "variants:\n  \"a / b, c\": {}\nsweep:\n  trials: 4"
+    variants = 'variants:\n  "a / b, c": {}\nsweep:\n  trials: 4'
     for name in names(suite_of(tmp_path, ("sweep:\n  trials: 4", variants))):
         assert not set(name) & set(" /·,")
 
@@ -88,9 +88,9 @@ def test_parameters_reach_the_run(tmp_path: Path) -> None:
     assert (run.train["lr"], run.train["distill"], run.objective[1]["coefficient"]) == (0.05, 3.0, 1.5)
     assert run.strategy is not None
     assert run.strategy["params"]["C"] == 0.75
-    assert replace(run, train=study.spec["train"], objective=study.spec["objective"], strategy=study.spec["strategy"]) == RunSpec(
-        **study.spec
-    )
+    assert replace(
+        run, train=study.spec["train"], objective=study.spec["objective"], strategy=study.spec["strategy"]
+    ) == RunSpec(**study.spec)
     assert study.spec["train"]["lr"] == 0.02  # nothing of the study itself has changed
 
 

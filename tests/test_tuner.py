@@ -21,7 +21,7 @@ Distribution = Callable[[str, str], Path]
 
 
 def tuner_in(folder: Path, **changes: Any) -> Tuner:
-    fields = {
+    fields: dict[str, Any] = {
         "results": folder / "results",
         "cache": folder / "cache",
         "storage": str(folder / "results/toys/sweep/studies.journal"),
@@ -91,7 +91,8 @@ def test_a_trial_that_kills_its_workers_fails_and_the_others_go_on(
     assert all("SIGKILL" in trial.reason for trial in failed)
     said = [str(warning.message) for warning in heard if issubclass(warning.category, KdbenchWarning)]
     for trial in failed:
-        assert [text.rpartition("; ")[2] for text in said if f"trial {trial.number}:" in text] == ["it is gone on with", "it has failed"]
+        ends = [text.rpartition("; ")[2] for text in said if f"trial {trial.number}:" in text]
+        assert ends == ["it is gone on with", "it has failed"]
 
 
 def test_workers_that_die_at_once_are_an_error_and_no_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,9 +54,7 @@ def sweep(
 
     checked = _suite(suite, overrides)
     if checked.sweep is None:
-        raise KdbenchError(
-            f"{suite}: it has no `sweep:` block; expected one with trials and space, see suites/emoji-sweep.yaml"
-        )
+        raise KdbenchError(f"{suite}: no `sweep:` block; expected one with trials and space, as in suites/emoji-sweep.yaml")
     todo = studies(checked)
     if not todo:
         raise KdbenchError(f"{suite}: none of its cells has any of the parameters in `sweep:`")

@@ -13,7 +13,7 @@ from kdbench.sweep import Pruner
 
 def rung(epoch: int, pruner: Pruner, every: int) -> bool:
     """Whether an epoch is a rung: the first that is validated at or after one of r·ηˢ, r·ηˢ⁺¹ …"""
-    step = max(pruner.min_resource or every, every) * pruner.reduction_factor**pruner.min_early_stopping_rate
+    step: int = max(pruner.min_resource or every, every) * pruner.reduction_factor**pruner.min_early_stopping_rate
     while -(-step // every) * every < epoch:
         step *= pruner.reduction_factor
     return -(-step // every) * every == epoch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import optuna
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ curves = st.lists(st.lists(st.floats(0, 100), min_size=EPOCHS, max_size=EPOCHS),
 @given(curves, st.integers(1, 4), st.integers(2, 4), st.integers(0, 1), st.integers(0, 2))
 def test_it_decides_as_optuna_does(values: list[list[float]], first: int, factor: int, left_out: int, bootstrap: int) -> None:
     """One trial after the other, each until it is pruned or has ended."""
-    settings = {
+    settings: dict[str, Any] = {
         "min_resource": first,
         "reduction_factor": factor,
         "min_early_stopping_rate": left_out,

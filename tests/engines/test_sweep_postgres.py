@@ -20,12 +20,13 @@ from kdbench.engines.sweep import Storage, _driven
 from kdbench.studies import studies
 from kdbench.summary import read_summary
 
+SLOW = "".join(f"  - {{use: slow, name: s{i}, notes: NOTES, delay: 0.01}}\n" for i in range(4))
 FOUR = [
-    ("strategies: [equal, ammkd]", "strategies:\n" + "".join(f"  - {{use: slow, name: s{i}, notes: NOTES, delay: 0.01}}\n" for i in range(4))),
+    ("strategies: [equal, ammkd]\n", f"strategies:\n{SLOW}"),
     ("teams: [[], [a, b]]", "teams: [[a, b]]"),
-    ("  strategies:\n    ammkd:\n      C: {low: 0.5, high: 1}\n", "  strategies:\n    s0: {knob: {low: 0, high: 1}}\n"),
+    ("    ammkd:\n      C: {low: 0.5, high: 1}\n", "    s0: {knob: {low: 0, high: 1}}\n"),
     ("trials: 4", "trials: 12"),
-]  # fmt: skip
+]
 
 
 def kept(url: str) -> list[optuna.Study]:

@@ -95,10 +95,12 @@ class Broken:
         return signal.losses.new_full((len(signal.teachers),), 0.5)
 
 
-def broken_study(study: Study, knobs: list[str], **spec: Any) -> Study:
+def broken_study(study: Study, knobs: list[str]) -> Study:
     space = [{"path": "strategy.knob", "kind": "choice", "choices": knobs}]
     settings = {**study.settings, "trials": 12, "sampler": "random"}
-    return replace(study, spec={**study.spec, "strategy": plugged("broken", knob="fine"), **spec}, space=space, settings=settings)
+    return replace(
+        study, spec={**study.spec, "strategy": plugged("broken", knob="fine"), **spec}, space=space, settings=settings
+    )
 
 
 def test_trials_that_fail_are_recorded_with_the_reason_and_count(
