@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kdbench.consistency import check_plugins, check_sizes, check_teams
+from kdbench.consistency import check_plugin, check_plugins, check_sizes, check_teams
 from kdbench.errors import SuiteError, nearest
 from kdbench.overrides import apply_override
 from kdbench.params import checked_params, nested_uses, params_model
@@ -118,7 +118,10 @@ def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Probl
     if file.sweep:
 
         def again(kind: Kind, entry: dict[str, Any], apart: Problems) -> Plugged | None:
-            return _plugged(kind, entry, (), plugins, apart)
+            found = _plugged(kind, entry, (), plugins, apart)
+            if found and deep:
+                check_plugin(kind, found.use, found.params, (), plugins, apart)
+            return found
 
         suite = suite.model_copy(update={"sweep": checked_sweep(file.sweep, suite, again, problems)})
     if smoke:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import toy_plugins
+from models import toy, toy_plugins
 from sweeping import suite_of, suite_path
 
+from kdbench import KdbenchError, Offer, Student
 from kdbench.check import load_suite
 from kdbench.errors import SuiteError
 from kdbench.schema import json_schema
@@ -96,6 +97,24 @@ def test_whole_numbers_stay_whole(tmp_path: Path) -> None:
     assert sweep is not None
     assert sweep.student == [Parameter(path="student.width", kind="int", low=4, high=16, step=4)]
     assert type(sweep.student[0].low) is int
+
+
+def test_a_plugin_looks_at_every_value_when_asked_to(tmp_path: Path) -> None:
+    """What only its own code can tell, said of the sweep's line and before anything is trained."""
+
+    def look(*, width: int = 8) -> None:
+        if width > 8:
+            raise KdbenchError(f"width {width} does not fit")
+
+    def small(*, width: int = 8) -> Student:
+        return toy(width=width)
+
+    plugins = toy_plugins(students=[Offer("small", small, check=look)])
+    edit = ("trials: 4", "trials: 4\n  objectives: [rsum, flops]\n  student: {width: [4, 8, 16]}")
+    path = suite_path(tmp_path, edit, ("students: [toy]", "students: [small]"))
+    assert load_suite(path, plugins).sweep is not None
+    with pytest.raises(SuiteError, match=r"sweep.yaml:18: sweep.student.width\n  width 16 does not fit"):
+        load_suite(path, plugins, deep=True)
 
 
 def test_a_suite_without_a_sweep_has_none(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
 def _show(tuner: Tuner, todo: list[Study], place: str) -> None:
     from tabulate import tabulate
 
-    from kdbench.engines.sweep import shown
+    from kdbench.engines.sweep import driven, shown
 
     rows: list[list[Any]] = []
     fronts = []
@@ -137,7 +137,7 @@ def _show(tuner: Tuner, todo: list[Study], place: str) -> None:
     typer.echo(tabulate(rows, headers=heads, disable_numparse=True))
     for summary in fronts:
         typer.echo("\n" + _pareto(summary))
-    say(f"\nHistory and plots: pip install optuna-dashboard; optuna-dashboard {shown(place)}")
+    say(f"\nHistory and plots: pip install optuna-dashboard; optuna-dashboard {shown(driven(place))}")
 
 
 def _pareto(summary: StudySummary) -> str:

@@ -35,6 +35,11 @@ STATE, REASON, SECONDS, BEST_EPOCH, CRASHES = "state", "reason", "seconds", "bes
 MOST_CRASHES = 2  # of a worker on one trial, after which it has failed
 
 
+class StorageLost(BaseException):
+    """A storage that was open does not answer. No Exception, for it is not the trial that failed: the worker ends, and whoever
+    comes next goes on with it."""
+
+
 class Storage:
     """Where studies are kept: a journal file, or a database by its URL. Raises KdbenchError where it cannot be opened."""
 
@@ -52,7 +57,7 @@ class Storage:
             self.locks = FileLocks(path.parent / "locks")
             self.storage: Any = JournalStorage(JournalFileBackend(place, _JournalLock(path)))  # type: ignore[arg-type]
             return
-        url = _driven(place)
+        url = driven(place)
         try:
             if url.startswith("postgresql"):
                 self.locks = PostgresLocks(url)
@@ -223,7 +228,13 @@ class Claim:
         return self.params
 
     def report(self, epoch: int, value: float) -> bool:
-        """Notes the metric after an epoch; whether the trial is to be pruned."""
+        """Notes the metric after an epoch; whether the trial is to be pruned. Raises StorageLost."""
+        try:
+            return self._report(epoch, value)
+        except Exception as error:
+            raise StorageLost(f"{type(error).__name__}: {error}") from error
+
+    def _report(self, epoch: int, value: float) -> bool:
         if len(self.study.how.goals) > 1:
             return False  # Optuna neither notes values of such a study's epochs nor prunes it
         if epoch not in self._reported:  # after a kill, epochs since the checkpoint come again, the same
@@ -260,12 +271,13 @@ class Claim:
 class _JournalLock:
     """The lock of a journal file, which ends with its process, where Optuna's own waits half a minute for the dead.
 
+    Its file is not that of Optuna's own, which a dashboard takes when it writes, and breaks when it finds it for too long.
     What somebody left half written (no space, no power) is cut off, or the line after it could never be read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lock = FileLock(f"{path}.lock")
+        self.lock = FileLock(f"{path}.flock")
 
     def acquire(self) -> bool:
         self.lock.acquire()
@@ -286,7 +298,7 @@ def shown(place: str) -> str:
     return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", place)
 
 
-def _driven(url: str) -> str:
+def driven(url: str) -> str:
     """`postgres://` and `postgresql://` with psycopg, which is the extra's driver."""
     scheme = urlsplit(url).scheme
     return f"postgresql+psycopg{url[len(scheme) :]}" if scheme in ("postgres", "postgresql") else url

@@ -16,7 +16,7 @@ import pytest
 from sweeping import install, suite_of, suite_path
 
 from kdbench.engines.locks import PostgresLocks
-from kdbench.engines.sweep import Storage, _driven
+from kdbench.engines.sweep import Storage, driven
 from kdbench.studies import studies
 from kdbench.summary import read_summary
 
@@ -30,8 +30,8 @@ FOUR = [
 
 
 def kept(url: str) -> list[optuna.Study]:
-    names = optuna.get_all_study_names(_driven(url))
-    return [optuna.load_study(study_name=name, storage=_driven(url)) for name in names]
+    names = optuna.get_all_study_names(driven(url))
+    return [optuna.load_study(study_name=name, storage=driven(url)) for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def url() -> Iterator[str]:
 
 
 def test_locks_end_with_their_connection(url: str) -> None:
-    here, there = PostgresLocks(_driven(url)), PostgresLocks(_driven(url))
+    here, there = PostgresLocks(driven(url)), PostgresLocks(driven(url))
     assert here.take("a")
     assert not there.take("a")
     assert there.take("b")

@@ -14,7 +14,7 @@ from models import bench, plugged
 from sweeping import suite_of
 
 from kdbench import KdbenchError, Offer, Signal, Skip
-from kdbench.engines.sweep import Storage
+from kdbench.engines.sweep import Storage, StorageLost
 from kdbench.engines.trials import serve
 from kdbench.engines.worker import _Worker
 from kdbench.run import execute
@@ -98,9 +98,8 @@ class Broken:
 def broken_study(study: Study, knobs: list[str]) -> Study:
     space = [{"path": "strategy.knob", "kind": "choice", "choices": knobs}]
     settings = {**study.settings, "trials": 12, "sampler": "random"}
-    return replace(
-        study, spec={**study.spec, "strategy": plugged("broken", knob="fine"), **spec}, space=space, settings=settings
-    )
+    spec = {**study.spec, "strategy": plugged("broken", knob="fine")}
+    return replace(study, spec=spec, space=space, settings=settings)
 
 
 def test_trials_that_fail_are_recorded_with_the_reason_and_count(
@@ -118,6 +117,23 @@ def test_trials_that_fail_are_recorded_with_the_reason_and_count(
     assert [event["state"] for event in told[1::2]] == [trial.state for trial in trials]
     assert "Traceback" in capsys.readouterr().err
     assert opened(tmp_path).counts(several)["failed"] == sum(trial.state == "failed" for trial in trials)
+
+
+def test_a_storage_that_is_lost_costs_the_worker_and_not_the_trial(
+    tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was none of the trial's doing: it waits, with its checkpoint, for the next worker."""
+    import optuna
+
+    def lost(*_: object) -> None:
+        raise OSError("the server is gone")
+
+    monkeypatch.setattr(optuna.Trial, "report", lost)
+    with pytest.raises(StorageLost, match="OSError: the server is gone"):
+        served(study, tmp_path)
+    storage = opened(tmp_path)
+    assert storage.counts(study) == {"running": 1, "waiting": 3}
+    assert list((tmp_path / "cache/scratch").glob("trial-*/checkpoint.safetensors"))
 
 
 def test_trials_that_diverge_are_told_from_those_that_fail(tmp_path: Path, study: Study) -> None:
