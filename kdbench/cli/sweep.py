@@ -115,7 +115,7 @@ def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
 def _show(tuner: Tuner, todo: list[Study], place: str) -> None:
     from tabulate import tabulate
 
-    from kdbench.engines.sweep import driven, shown
+    from kdbench.engines.places import driven, shown
 
     rows: list[list[Any]] = []
     fronts = []

@@ -7,19 +7,16 @@ holds its lock, so a trial that runs and is not locked was left by a process tha
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-
-from filelock import FileLock
 
 from kdbench.cache import digest_of
 from kdbench.engines.halving import prunes
-from kdbench.engines.locks import FileLocks, Locks, PostgresLocks
+from kdbench.engines.locks import FileLocks, JournalLock, Locks, PostgresLocks
+from kdbench.engines.places import driven, shown
 from kdbench.errors import KdbenchError
 from kdbench.studies import Study
 from kdbench.summary import State, StudySummary, TrialSummary
@@ -55,7 +52,7 @@ class Storage:
             path = Path(place)
             path.parent.mkdir(parents=True, exist_ok=True)
             self.locks = FileLocks(path.parent / "locks")
-            self.storage: Any = JournalStorage(JournalFileBackend(place, _JournalLock(path)))  # type: ignore[arg-type]
+            self.storage: Any = JournalStorage(JournalFileBackend(place, JournalLock(path)))  # type: ignore[arg-type]
             return
         url = driven(place)
         try:
@@ -266,42 +263,6 @@ class Claim:
     def _frozen(self) -> FrozenTrial:
         found: FrozenTrial = self._storage.storage.get_trial(self._trial._trial_id)
         return found
-
-
-class _JournalLock:
-    """The lock of a journal file, which ends with its process, where Optuna's own waits half a minute for the dead.
-
-    Its file is not that of Optuna's own, which a dashboard takes when it writes, and breaks when it finds it for too long.
-    What somebody left half written (no space, no power) is cut off, or the line after it could never be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lock = FileLock(f"{path}.flock")
-
-    def acquire(self) -> bool:
-        self.lock.acquire()
-        if self.path.exists():
-            with self.path.open("rb+") as stream:
-                size = stream.seek(0, 2)
-                if size and (stream.seek(size - 1), stream.read(1))[1] != b"\n":
-                    stream.seek(0)
-                    stream.truncate(stream.read().rfind(b"\n") + 1)
-        return True
-
-    def release(self) -> None:
-        self.lock.release()
-
-
-def shown(place: str) -> str:
-    """A storage's place without its password."""
-    return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", place)
-
-
-def driven(url: str) -> str:
-    """`postgres://` and `postgresql://` with psycopg, which is the extra's driver."""
-    scheme = urlsplit(url).scheme
-    return f"postgresql+psycopg{url[len(scheme) :]}" if scheme in ("postgres", "postgresql") else url
 
 
 def _lock(study: Study, number: int) -> str:

@@ -16,7 +16,7 @@ from sweeping import suite_of
 
 from kdbench import KdbenchError
 from kdbench.engines.locks import FileLocks
-from kdbench.engines.sweep import Claim, Storage, shown
+from kdbench.engines.sweep import Claim, Storage
 from kdbench.studies import Study, studies
 from kdbench.sweep import Parameter
 
@@ -403,9 +403,3 @@ def test_a_storage_that_cannot_be_opened(tmp_path: Path, place: str, said: str) 
         Storage(place, tmp_path)
     assert str(raised.value).startswith("--storage ")
     assert "secret" not in str(raised.value)
-
-
-def test_passwords_are_not_shown() -> None:
-    assert shown("postgresql://me:se:cret@host/db") == "postgresql://me:***@host/db"
-    assert shown("postgresql://me@host:5432/db") == "postgresql://me@host:5432/db"
-    assert shown("results/x/studies.journal") == "results/x/studies.journal"

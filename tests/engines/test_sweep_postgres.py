@@ -16,7 +16,8 @@ import pytest
 from sweeping import install, suite_of, suite_path
 
 from kdbench.engines.locks import PostgresLocks
-from kdbench.engines.sweep import Storage, driven
+from kdbench.engines.places import driven
+from kdbench.engines.sweep import Storage
 from kdbench.studies import studies
 from kdbench.summary import read_summary
 
