@@ -9,14 +9,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kdbench.consistency import check_plugins, check_sizes, check_teams
+from kdbench.consistency import check_plugin, check_plugins, check_sizes, check_teams
 from kdbench.errors import SuiteError, nearest
 from kdbench.overrides import apply_override
 from kdbench.params import checked_params, nested_uses, params_model
 from kdbench.plugins import Kind, Plugins
 from kdbench.problems import NOTHING, Problems
 from kdbench.smoke import smoked
+from kdbench.space import check_labels, checked_sweep
 from kdbench.suite import Plugged, Suite, SuiteFile, Term
+from kdbench.sweep import SweepFile
 from kdbench.yamlfile import Where, read
 
 LISTS: dict[str, Kind] = {
@@ -45,16 +47,17 @@ def load_suite(
         apply_override(data, override, problems)
     _expand_shorthand(data)
     suite = _checked(path, data, plugins, problems, deep, smoke)
-    if suite is None or not _variants(data):
+    if suite is None:
         problems.raise_if_any()
-        assert suite is not None
-        return suite
-    variants = {}
+    assert suite is not None
+    variants: dict[str, Suite] = {}
     for name, changes in _variants(data).items():
         with problems.within(("variants", name), changes):
-            variants[name] = _checked(path, _varied(data, changes), plugins, problems, deep, smoke)
+            variant = _checked(path, _varied(data, changes), plugins, problems, deep, smoke)
+        variants |= {name: variant} if variant else {}
+    check_labels(data.get("sweep"), [suite, *variants.values()], problems)
     problems.raise_if_any()
-    return suite.model_copy(update={"variants": variants})
+    return suite.model_copy(update={"variants": variants}) if variants else suite
 
 
 def plug(kind: Kind, entry: dict[str, Any], source: str, plugins: Plugins) -> Plugged:
@@ -112,6 +115,15 @@ def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Probl
         evaluate=file.evaluate,
         latency=file.latency,
     )
+    if file.sweep:
+
+        def again(kind: Kind, entry: dict[str, Any], apart: Problems) -> Plugged | None:
+            found = _plugged(kind, entry, (), plugins, apart)
+            if found and deep:
+                check_plugin(kind, found.use, found.params, (), plugins, apart)
+            return found
+
+        suite = suite.model_copy(update={"sweep": checked_sweep(file.sweep, suite, again, problems)})
     if smoke:
         suite = smoked(suite, plugins)
     check_sizes(suite, plugins, problems)
@@ -127,6 +139,7 @@ def _validated(data: dict[str, Any], problems: Problems) -> SuiteFile | None:
         blocks: dict[Where, Any] = {(): SuiteFile.model_fields}
         for name in ("train", "evaluate", "latency"):
             blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
+        blocks[("sweep",)] = SweepFile.model_fields
         for item in error.errors():
             parent, key = tuple(item["loc"][:-1]), item["loc"][-1]
             if item["type"] == "extra_forbidden" and parent in blocks:
@@ -139,12 +152,15 @@ def _validated(data: dict[str, Any], problems: Problems) -> SuiteFile | None:
 
 
 def _expand_shorthand(data: dict[str, Any]) -> None:
-    """`- equal` stands for `- use: equal`, in variants too."""
+    """`- equal` stands for `- use: equal`, in variants too, and `pruner: none` for `pruner: {use: none}`."""
     for changes in _variants(data).values():
         _expand_shorthand(changes)
     for key in LISTS:
         if isinstance(data.get(key), list):
             data[key] = [{"use": entry} if isinstance(entry, str) else entry for entry in data[key]]
+    sweep = data.get("sweep")
+    if isinstance(sweep, dict) and isinstance(sweep.get("pruner"), str):
+        sweep["pruner"] = {"use": sweep["pruner"]}
     teachers = data.get("teachers")
     if isinstance(teachers, dict):
         data["teachers"] = {k: {"use": v} if isinstance(v, str) else v for k, v in teachers.items()}

@@ -23,10 +23,11 @@ def check_plugins(suite: Suite, plugins: Plugins, problems: Problems) -> None:
         *(("strategy", ("strategies", i), spec) for i, spec in enumerate(suite.strategies)),
     ]
     for kind, where, spec in specs:
-        _check_plugin(kind, spec.use, spec.params, where, plugins, problems)
+        check_plugin(kind, spec.use, spec.params, where, plugins, problems)
 
 
-def _check_plugin(kind: Kind, use: str, params: dict[str, Any], where: Where, plugins: Plugins, problems: Problems) -> None:
+def check_plugin(kind: Kind, use: str, params: dict[str, Any], where: Where, plugins: Plugins, problems: Problems) -> None:
+    """Lets one plugin, and those nested in it, look at its parameters."""
     offer = plugins.find(kind, use).offer
     try:
         check_deeper(offer, params)
@@ -34,7 +35,7 @@ def _check_plugin(kind: Kind, use: str, params: dict[str, Any], where: Where, pl
         problems.add_error(where, error)
     for name, mark in nested_uses(offer).items():
         inner = {key: value for key, value in params[name].items() if key != "use"}
-        _check_plugin(mark.kind, params[name]["use"], inner, (*where, name), plugins, problems)
+        check_plugin(mark.kind, params[name]["use"], inner, (*where, name), plugins, problems)
 
 
 def check_teams(file: SuiteFile, problems: Problems) -> None:

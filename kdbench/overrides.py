@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from kdbench.errors import SuiteError
 from kdbench.problems import Problems
-from kdbench.yamlfile import parse_scalar
+from kdbench.yamlfile import parse_scalar, path_steps
 
 
 def apply_override(data: dict[str, Any], override: str, problems: Problems) -> None:
     """Sets `a.b[0].c=value` in place; the value is read as YAML would read it."""
     key, separator, text = override.partition("=")
-    steps = tuple(int(s) if s.isdecimal() else s for s in re.split(r"\]?\[|\]?\.", key.strip().rstrip("]")))
+    steps = path_steps(key)
     if not separator or not all(step != "" for step in steps):
         raise SuiteError(f"override {override!r}: expected dotted.path=value, such as train.lr=1e-3")
     target: Any = data

@@ -64,6 +64,12 @@ class Problems:
                 found = NOTHING if item["type"] == "missing" else item["input"]
                 self.add(here, found, _EXPECTED.get(item["type"], _sentence(item["msg"])))
 
+    def add_apart(self, where: Where, apart: Problems) -> None:
+        """What was found in a value that stands in no file but follows from what stands at `where`."""
+        for _, text in apart.found:
+            self._note(where, text.partition("\n")[2])
+        self.note = self.note or apart.note
+
     @contextmanager
     def within(self, where: Where, keys: Iterable[str]) -> Iterator[None]:
         """For the while, what is said of one of these keys is meant of the same key at `where`: a variant's own."""

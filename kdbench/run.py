@@ -32,7 +32,7 @@ from kdbench.reference import rank_teacher
 from kdbench.series import digest, published
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Team
-from kdbench.train import train
+from kdbench.train import Trained, train
 
 
 def _ignore(*_: object) -> None:
@@ -131,6 +131,49 @@ def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
     dataset = bench.open(spec.dataset, spec.run_id)
     if spec.role == "reference":
         return _as_it_is(spec, bench, dataset)
+    learned = learn(spec, bench, dataset, spec.run_id)
+    student, trained = learned.student, learned.trained
+
+    started = time.perf_counter()
+    test = encode_split(dataset, student, "test")
+    ranks = rank_split(student, test, Evaluate(**spec.evaluate).batch_size, bench.device)
+    evaluate_seconds = time.perf_counter() - started
+    path = record_path(bench.results, spec.suite, spec.run_id)
+    ranked = _ranked(spec, bench, dataset, ranks)
+    _keep_weights(student, spec, ranked["ranks_sha256"], bench)
+    return ranked | {
+        "validation": trained.validation,
+        "best_epoch": trained.best_epoch,
+        "steps": trained.steps,
+        "weights": trained.weights,
+        "dynamics": digest(trained.series),
+        "series_sha256": write_series(path, published(trained.series)),
+        "timings": {
+            "teacher": round(sum(learned.encodings.values()), 3),
+            "train": round(trained.seconds, 3),
+            "strategy": round(trained.strategy_seconds, 3),
+            "evaluate": round(evaluate_seconds, 3),
+        },
+        "encodings": learned.encodings,
+        "peak_mb": learned.watch.peak_mb(),
+    }
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A student at its best validation epoch, and what it took."""
+
+    student: Student
+    trained: Trained
+    encodings: dict[str, float]  # seconds, by cache key
+    watch: Watch  # of the memory, since the student was about to be built
+
+
+def learn(spec: RunSpec, bench: Bench, dataset: CachedDataset, id: str) -> Learned:
+    """Trains what a run trains. The test split is neither looked at nor encoded.
+
+    `id` names the checkpoint, which is gone on from where there is one, and what is told of progress and epochs.
+    """
     settings, evaluate = Train(**spec.train), Evaluate(**spec.evaluate)
     voices = [hear(teacher, dataset) for teacher in spec.team]
     encodings = _encodings(dataset)
@@ -144,7 +187,7 @@ def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
     strategy: Strategy | None = build_planned("strategy", spec.strategy) if spec.strategy else None
 
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
-        bench.on_progress(Progress(spec.run_id, "train", step, steps, loss, weights))
+        bench.on_progress(Progress(id, "train", step, steps, loss, weights))
 
     trained = train(
         student,
@@ -156,34 +199,11 @@ def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
         bench.device,
         team,
         strategy,
-        checkpoint=bench.cache.scratch(spec.run_id) / "checkpoint.safetensors",
+        checkpoint=bench.cache.scratch(id) / "checkpoint.safetensors",
         on_step=on_step,
-        on_epoch=lambda epoch, metrics: bench.on_epoch(spec.run_id, epoch, metrics),
+        on_epoch=lambda epoch, metrics: bench.on_epoch(id, epoch, metrics),
     )
-
-    started = time.perf_counter()
-    test = encode_split(dataset, student, "test")
-    ranks = rank_split(student, test, evaluate.batch_size, bench.device)
-    evaluate_seconds = time.perf_counter() - started
-    path = record_path(bench.results, spec.suite, spec.run_id)
-    ranked = _ranked(spec, bench, dataset, ranks)
-    _keep_weights(student, spec, ranked["ranks_sha256"], bench)
-    return ranked | {
-        "validation": trained.validation,
-        "best_epoch": trained.best_epoch,
-        "steps": trained.steps,
-        "weights": trained.weights,
-        "dynamics": digest(trained.series),
-        "series_sha256": write_series(path, published(trained.series)),
-        "timings": {
-            "teacher": round(sum(encodings.values()), 3),
-            "train": round(trained.seconds, 3),
-            "strategy": round(trained.strategy_seconds, 3),
-            "evaluate": round(evaluate_seconds, 3),
-        },
-        "encodings": encodings,
-        "peak_mb": watch.peak_mb(),
-    }
+    return Learned(student, trained, encodings, watch)
 
 
 def _as_it_is(spec: RunSpec, bench: Bench, dataset: CachedDataset) -> dict[str, Any]:

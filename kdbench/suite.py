@@ -5,20 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from kdbench.block import EXACT, Count
 from kdbench.contracts import Uses
+from kdbench.sweep import Sweep, SweepFile
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
 class Block(BaseModel):
     """A part of a suite: unknown keys are refused, types are exact."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = EXACT
 
 
 class Train(Block):
@@ -96,6 +97,7 @@ class SuiteFile(Block):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     latency: Latency = Latency()
+    sweep: SweepFile | None = Field(default=None, description="What `kdbench sweep` tunes; nothing else reads it.")
     variants: dict[VariantName, Variant] = Field(
         default={},
         description="Ablations by name: each is the suite with some blocks changed, and all of them are run in its place. "
@@ -134,4 +136,5 @@ class Suite(Block):
     evaluate: Evaluate
     latency: Latency
     smoke: bool = False
+    sweep: Sweep | None = None
     variants: dict[str, Suite] = {}  # if there are any, they are what is run

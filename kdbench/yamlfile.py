@@ -110,3 +110,8 @@ def dotted(where: Where) -> str:
     """`("students", 0, "model")` → `students[0].model`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
     return text.removeprefix(".") or "(the whole file)"
+
+
+def path_steps(path: str) -> Where:
+    """The inverse of `dotted`; `a.0` is `a[0]` too. A step that is empty is one of something mistyped."""
+    return tuple(int(step) if step.isdecimal() else step for step in re.split(r"\]?\[|\]?\.", path.strip().rstrip("]")))

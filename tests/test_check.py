@@ -20,8 +20,8 @@ SuiteFile = Callable[..., Path]
 
 TRAIN_KEYS = "one of batch_size, checkpoint_every, clip_norm, distill, epochs, lr, precision, warmup, weight_decay"
 TOP_KEYS = (
-    "one of datasets, description, evaluate, latency, name, objective, references, seeds, strategies, students, teachers, "
-    "teams, train, variants"
+    "one of datasets, description, evaluate, latency, name, objective, references, seeds, strategies, students, sweep, "
+    "teachers, teams, train, variants"
 )
 AMMKD, LENS_A, LENS_B = "{use: ammkd, C: 0.6}", "{use: lens, focal: 35.0}", "{use: lens, focal: 50.0}"
 

@@ -58,24 +58,34 @@ def run(
 
     Interrupted or killed, it goes on where it was when started again.
     """
-    from kdbench.cli.leaderboard import show
-    from kdbench.records import record_path
     from kdbench.session import Session
 
     checked = _suite(suite, overrides, smoke=smoke)
-    specs = _laid_out(checked)
     session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs)
     for tracker in track or []:
         session.track(tracker)
+    specs = _laid_out(checked)
     todo = session.pending(specs)
     if todo:
         _suite(suite, overrides, deep=True, smoke=smoke)  # better to fail here than after an hour of teachers
+    run_all(session, checked, specs, todo, results, measure and not smoke)
+
+
+def run_all(
+    session: Session, suite: CheckedSuite, specs: list[RunSpec], todo: list[RunSpec], results: Path, measure: bool
+) -> None:
+    """Carries out the runs to do, then shows the leaderboard of all. Exits with 1 where a run has failed."""
+    from kdbench.cli.leaderboard import show
+    from kdbench.records import record_path
+
+    if todo:
         _carry_out(session, specs, todo)
     else:
         say(f"All {len(specs)} runs are recorded under {results / specs[0].suite}.")
-    profiles = [] if smoke or not measure else _profiles(checked, specs, results, session.cache, device)
+    profiles = _profiles(suite, specs, results, session.cache, session.device) if measure else []
     records = [session.records[spec.run_id] for spec in specs if spec.run_id in session.records]
-    show([record_path(results, spec.suite, spec.run_id) for spec in specs if spec.run_id in session.records], profiles, smoke)
+    shown = [record_path(results, spec.suite, spec.run_id) for spec in specs if spec.run_id in session.records]
+    show(shown, profiles, any(spec.smoke for spec in specs))
     if any(record.status in ("failed", "diverged") for record in records) or len(records) < len(specs):
         raise typer.Exit(1)
 

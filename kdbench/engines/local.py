@@ -17,22 +17,26 @@ from typing import IO, Any
 
 from kdbench.plan import RunSpec
 from kdbench.provenance import resolved_device
+from kdbench.studies import Study
 
 Event = dict[str, Any]
+About = RunSpec | Study | None
+Task = tuple[About, dict[str, Any]]  # what it is about, and the message to a worker
 
 
 @dataclass
 class LocalEngine:
-    """Executes run specs with `jobs` processes and tells `on_event(spec or None, event)` what happens.
+    """Executes run specs and studies with `jobs` processes and tells `on_event(what it is about, event)` what happens.
 
-    Events: started, progress, epoch, warning, finished (with `record`), crashed (with `reason` and `log`).
+    Events: started, progress, epoch, warning, finished (with `record`), crashed (with `reason` and `log`); of studies also
+    trial and trial_ended, see `kdbench.engines.trials`. What concerns a teacher's preparation is about None.
     """
 
     results: Path
     cache: Path
     device: str
     jobs: int
-    on_event: Callable[[RunSpec | None, Event], None]
+    on_event: Callable[[Any, Event], None]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _workers: list[_Process] = field(default_factory=list)
     _stopping: bool = False
@@ -40,7 +44,22 @@ class LocalEngine:
 
     def run(self, specs: list[RunSpec]) -> None:
         """Returns when every spec has ended. An interrupt ends the workers at once; what they saved stays."""
-        tasks = deque([*_preparations(specs), *({"task": "run", "spec": spec} for spec in specs)])
+        self._carry_out([*_preparations(specs), *((spec, {"task": "run", "spec": spec.as_dict()}) for spec in specs)])
+
+    def serve(self, studies: list[Study], storage: str) -> None:
+        """Returns when no trial of the studies is left that a worker could take up.
+
+        A process serves a study to its end before it turns to another: with no more processes than studies, each study has
+        one at a time, and what its sampler draws does not depend on who was faster.
+        """
+        times = -(-min(self.jobs, sum(study.how.trials for study in studies)) // max(1, len(studies)))
+        messages: list[Task] = [
+            (study, {"task": "study", "study": study.as_dict(), "storage": storage}) for study in studies for _ in range(times)
+        ]
+        self._carry_out([*_preparations([RunSpec(**study.spec) for study in studies]), *messages])
+
+    def _carry_out(self, messages: list[Task]) -> None:
+        tasks = deque(messages)
         threads = [threading.Thread(target=self._serve, args=(tasks,), daemon=True) for _ in range(min(self.jobs, len(tasks)))]
         try:
             for thread in threads:
@@ -55,7 +74,7 @@ class LocalEngine:
         if self._error is not None:
             raise self._error
 
-    def _serve(self, tasks: deque[dict[str, Any]]) -> None:
+    def _serve(self, tasks: deque[Task]) -> None:
         try:
             self._serve_all(tasks)
         except BaseException as error:  # a thread's errors would otherwise be lost; `run` raises it
@@ -63,37 +82,42 @@ class LocalEngine:
             for worker in self._workers:
                 worker.stop()
 
-    def _serve_all(self, tasks: deque[dict[str, Any]]) -> None:
+    def _serve_all(self, tasks: deque[Task]) -> None:
         worker: _Process | None = None
         while not self._stopping:
             try:
-                task = tasks.popleft()
+                about, message = tasks.popleft()
             except IndexError:
                 break
             if worker is None or worker.ended:
                 worker = _Process(self)
                 self._workers.append(worker)
-            spec = task.get("spec")
-            if spec is not None:
-                self._tell(spec, {"event": "started"})
-            self._follow(worker, task, spec)
+            if about is not None:
+                self._tell(about, {"event": "started"})
+            self._follow(worker, message, about)
         if worker:
             worker.stop()
 
-    def _follow(self, worker: _Process, task: dict[str, Any], spec: RunSpec | None) -> None:
-        message = task if spec is None else {**task, "spec": spec.as_dict()}
+    def _follow(self, worker: _Process, message: dict[str, Any], about: About) -> None:
+        number: int | None = None  # of the trial that the worker is on
         for event in worker.ask(message):
+            if event["event"] == "trial":
+                number = event["number"]
+            elif event["event"] == "trial_ended":
+                number = None
+                event["log"] = worker.log_tail() if event["state"] == "failed" else ""
             if event["event"] != "done":
-                self._tell(spec, event)
-            elif spec is not None:
+                self._tell(about, event)
+            elif "record" in event:
                 log = worker.log_tail() if event["record"]["status"] == "failed" else ""
-                self._tell(spec, {"event": "finished", "record": event["record"], "log": log})
+                self._tell(about, {"event": "finished", "record": event["record"], "log": log})
         if worker.ended and not self._stopping:
-            self._tell(spec, {"event": "crashed", "reason": worker.epitaph(), "log": worker.log_tail()})
+            crash = {"event": "crashed", "reason": worker.epitaph(), "log": worker.log_tail()}
+            self._tell(about, crash if number is None else {**crash, "number": number})
 
-    def _tell(self, spec: RunSpec | None, event: Event) -> None:
+    def _tell(self, about: About, event: Event) -> None:
         with self._lock:
-            self.on_event(spec, event)
+            self.on_event(about, event)
 
 
 class _Process:
@@ -153,14 +177,14 @@ class _Process:
             pass  # the process is gone; reading its events will show how
 
 
-def _preparations(specs: list[RunSpec]) -> list[dict[str, Any]]:
+def _preparations(specs: list[RunSpec]) -> list[Task]:
     """One task for each teacher on each dataset, ahead of the runs, so that no worker waits for another's encoding."""
     found: dict[str, dict[str, Any]] = {}
     for spec in specs:
         for teacher in spec.team:
             key = json.dumps([spec.dataset, teacher], sort_keys=True)
             found[key] = {"task": "prepare", "dataset": spec.dataset, "teacher": teacher, "id": teacher["name"]}
-    return list(found.values())
+    return [(None, message) for message in found.values()]
 
 
 def default_jobs(device: str) -> int:

@@ -51,6 +51,7 @@ class _Worker:
         torch.set_num_threads(1)
         self.out = out
         self._last = 0.0
+        self.storages: dict[str, Any] = {}
         warnings.showwarning = self._warn
         device = resolved_device(settings["device"])
         self.bench = Bench(
@@ -74,8 +75,21 @@ class _Worker:
                 warnings.warn(f"teacher {task['teacher']['name']}: {what}", KdbenchWarning, stacklevel=1)
             self._send({"event": "done"})
             return
+        if task["task"] == "study":
+            self._serve_study(task)
+            self._send({"event": "done"})
+            return
         record = execute(RunSpec(**task["spec"]), self.bench)
         self._send({"event": "done", "record": record.model_dump(mode="json")})
+
+    def _serve_study(self, task: dict[str, Any]) -> None:
+        from kdbench.engines.sweep import Storage
+        from kdbench.engines.trials import serve
+        from kdbench.studies import Study
+
+        if task["storage"] not in self.storages:
+            self.storages[task["storage"]] = Storage(task["storage"], self.bench.cache.root)
+        serve(Study(**task["study"]), self.storages[task["storage"]], self.bench, self._send)
 
     def _progress(self, progress: Progress) -> None:
         moment = time.monotonic()

@@ -1,0 +1,10 @@
+"""What every block of a suite file has in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+EXACT = ConfigDict(extra="forbid", strict=True, frozen=True)
+Count = Annotated[int, Field(ge=1)]

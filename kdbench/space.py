@@ -1,0 +1,187 @@
+"""The space of a sweep against its suite: paths lead to parameters that may be tuned, and every value is a valid one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from pydantic import ValidationError
+
+from kdbench.errors import nearest
+from kdbench.plugins import Kind
+from kdbench.problems import Problems
+from kdbench.suite import Plugged, Suite, Term, Train
+from kdbench.sweep import COSTS, Parameter, Range, Settings, Sweep, SweepFile
+from kdbench.yamlfile import Where, path_steps
+
+Plug = Callable[[Kind, dict[str, Any], Problems], Plugged | None]  # checks an entry of a suite, noting what is wrong
+Try = Callable[[Any, Problems], Any]  # a value in its place: that value as the schema reads it; what is wrong is noted
+# Settings that change no budget. Rows of other epochs or batches would not compare.
+TUNABLE = ("lr", "weight_decay", "warmup", "clip_norm", "distill")
+
+
+def checked_sweep(file: SweepFile, suite: Suite, plug: Plug, problems: Problems) -> Sweep:
+    """The sweep of a suite, or of a variant. What is wrong is noted."""
+    _check_settings(file, suite, problems)
+    space = [_common(path, given, suite, plug, problems) for path, given in file.space.items()]
+    strategies = {}
+    for strategy in suite.strategies:
+        here: Where = ("sweep", "strategies", strategy.name)
+        given = file.strategies.get(strategy.name, {})
+        found = [_of_plugin("strategy", strategy, path, one, (*here, path), plug, problems) for path, one in given.items()]
+        strategies[strategy.name] = [parameter for parameter in found if parameter]
+    of_students = [
+        _of_plugin("student", student, path, given, ("sweep", "student", path), plug, problems)
+        for student in suite.students
+        for path, given in file.student.items()
+    ]
+    students = {parameter.path: parameter for parameter in of_students if parameter}
+    return Sweep(
+        settings=Settings(**{name: getattr(file, name) for name in Settings.model_fields}),
+        space=[parameter for parameter in space if parameter],
+        strategies=strategies,
+        student=list(students.values()),
+    )
+
+
+def check_labels(given: Any, suites: list[Suite], problems: Problems) -> None:
+    """Spaces are of strategies that the suite, or one of its variants, has."""
+    labels = sorted({strategy.name for suite in suites for strategy in suite.strategies})
+    own = given.get("strategies") if isinstance(given, dict) else None
+    for label in own if isinstance(own, dict) else ():
+        if label not in labels:
+            expected = f"the label of a strategy: {', '.join(labels) or 'there is none'}"
+            problems.add(("sweep", "strategies", label), label, expected, nearest(label, labels))
+
+
+def _check_settings(file: SweepFile, suite: Suite, problems: Problems) -> None:
+    names = [f"{of}_retrieval_recall@{k}" for of in ("image", "text") for k in suite.evaluate.recall_at]
+    metrics = ["mean_recall", "rsum", *names]
+    if file.metric not in metrics:
+        problems.add(("sweep", "metric"), file.metric, f"one of {', '.join(metrics)}", nearest(file.metric, metrics))
+    for place, goal in enumerate(file.objectives):
+        known = [*metrics, *COSTS]
+        if goal not in known:
+            problems.add(("sweep", "objectives", place), goal, f"one of {', '.join(known)}", nearest(goal, known))
+        if file.objectives.index(goal) < place:
+            problems.add(("sweep", "objectives", place), goal, "each objective once")
+    if len(file.objectives) == 1:
+        problems.add(("sweep", "objectives"), file.objectives, "two or more; a single one is the `metric`")
+    if file.objectives and file.pruner and file.pruner.use != "none":
+        problems.add(("sweep", "pruner"), file.pruner.use, "none: Optuna does not prune studies of several objectives")
+    if file.student and not file.objectives:
+        # Rows are compared with rows of the same student: one tuned for each strategy would leave nothing to compare.
+        problems.add(("sweep", "student"), dict(file.student), "`objectives:` beside it: students are traded off, not tuned")
+    if not file.space and not file.student and not any(file.strategies.values()):
+        problems.add(("sweep",), file.space, "something to tune: `space:`, or `strategies:` with a space of one of them")
+
+
+def _common(path: str, given: Any, suite: Suite, plug: Plug, problems: Problems) -> Parameter | None:
+    """A parameter of every cell's space."""
+    where: Where = ("sweep", "space", path)
+    head, *rest = path_steps(path)
+    places = [f"train.{name}" for name in TUNABLE] + [f"objective[{i}].coefficient" for i in range(len(suite.objective))]
+    expected = f"one of {', '.join(places)}, or a parameter of a term: objective[0].NAME"
+    if head == "train" and len(rest) == 1 and rest[0] in TUNABLE:
+        name = str(rest[0])
+
+        def tried(value: Any, apart: Problems) -> Any:
+            try:
+                return getattr(Train.model_validate(suite.train.model_dump() | {name: value}), name)
+            except ValidationError as error:
+                apart.add_validation((), error, {name: value})
+                return None
+
+        return _parameter(f"train.{name}", given, where, tried, problems)
+    if head == "objective" and len(rest) > 1 and isinstance(rest[0], int) and rest[0] < len(suite.objective):
+        term = suite.objective[rest[0]]
+        return _of_plugin("objective", term, path, given, where, plug, problems, tuple(rest[1:]))
+    problems.add(where, path, expected, nearest(path, places))
+    return None
+
+
+def _of_plugin(
+    kind: Kind,
+    plugged: Plugged,
+    path: str,
+    given: Any,
+    where: Where,
+    plug: Plug,
+    problems: Problems,
+    steps: Where | None = None,
+) -> Parameter | None:
+    """A parameter of a plugin as the suite has it."""
+    inside = steps or path_steps(path)
+
+    def tried(value: Any, apart: Problems) -> Any:
+        entry: dict[str, Any] = {"use": plugged.use, **deepcopy(plugged.params)}
+        if isinstance(plugged, Term):
+            entry["coefficient"] = plugged.coefficient
+        try:
+            put(entry, inside, value)
+        except (KeyError, IndexError, TypeError):
+            apart.add(inside, path, f"a path into the parameters of {plugged.name}", nearest(inside[0], plugged.params))
+            return None
+        found = plug(kind, entry, apart)
+        if found is None:
+            return None
+        checked: Any = found.params | ({"coefficient": found.coefficient} if isinstance(found, Term) else {})
+        for step in inside:
+            checked = checked[step]
+        return checked
+
+    own = path if steps else f"{kind}.{path}"
+    return _parameter(own, given, where, tried, problems)
+
+
+def put(target: Any, steps: Where, value: Any) -> None:
+    """Sets what lies at the end of a path. Raises KeyError, IndexError or TypeError where the way to it does not exist."""
+    for step in steps[:-1]:
+        target = target[step]
+    target[steps[-1]] = value
+
+
+def _parameter(path: str, given: Any, where: Where, tried: Try, problems: Problems) -> Parameter | None:
+    """A range or choices, each value tried in its place."""
+    apart = Problems("", {})
+    if isinstance(given, list):
+        if len(given) < 2 or any(given.index(one) < place for place, one in enumerate(given)):
+            problems.add(where, given, "two or more different choices, or a map with low and high")
+            return None
+        choices = [tried(value, apart) for value in given]
+        problems.add_apart(where, apart)
+        return None if apart.found else Parameter(path=path, kind="choice", choices=choices)
+    if not isinstance(given, dict):
+        problems.add(where, given, "a list of choices, or a map with low and high")
+        return None
+    try:
+        span = Range.model_validate(given)
+    except ValidationError as error:
+        problems.add_validation(where, error, given, Range.model_fields)
+        return None
+    if not span.low < span.high:
+        problems.add((*where, "high"), span.high, f"more than low, {span.low}")
+    elif span.log and span.low <= 0:
+        problems.add((*where, "low"), span.low, "more than 0, for a logarithmic scale")
+    elif span.log and span.step is not None:
+        problems.add((*where, "step"), span.step, "no step on a logarithmic scale")
+    else:
+        # As the parameter's own type has them: 0 to 1 of a float is not a choice of two.
+        ends = [tried(end, apart) for end in (span.low, span.high)]
+        problems.add_apart(where, apart)
+        if apart.found:
+            return None
+        if any(isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end) for end in ends):
+            problems.add(where, given, f"a list of choices: {path} is no number")
+            return None
+        whole = all(isinstance(end, int) for end in ends)
+        if whole and span.step is not None and not float(span.step).is_integer():
+            problems.add((*where, "step"), span.step, f"a whole number, as {path} is one")
+            return None
+        as_own: Callable[[Any], Any] = int if whole else float
+        step = None if span.step is None else as_own(span.step)
+        low, high = map(as_own, ends)
+        return Parameter(path=path, kind="int" if whole else "float", low=low, high=high, log=span.log, step=step)
+    return None

@@ -1,0 +1,226 @@
+"""`kdbench sweep` from end to end: killed three times, and everything that a person may get wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sweeping import ended, install, journal_counts, killed, suite_path
+
+import kdbench.cli.sweep  # noqa: F401  # registers the command
+from kdbench.records import read_record
+from kdbench.summary import read_summary
+
+Command = Callable[..., tuple[int, str, str]]
+Distribution = Callable[[str, str], Path]
+
+
+def four(folder: Path, delay: float, seeds: str = "[0]") -> Path:
+    """Four strategies, a dozen trials each, and nobody else."""
+    strategies = "".join(f"  - {{use: slow, name: s{i}, notes: {folder / 'notes'}, delay: {delay}}}\n" for i in range(4))
+    own = "".join(f"    s{i}: {{knob: {{low: 0, high: 1}}}}\n" for i in range(4))
+    return suite_path(
+        folder,
+        ("strategies: [equal, ammkd]\n", "strategies:\n" + strategies),
+        ("    ammkd:\n      C: {low: 0.5, high: 1}\n", own),
+        ("teams: [[], [a, b]]", "teams: [[a, b]]"),
+        ("seeds: [0, 1]", f"seeds: {seeds}"),
+        ("trials: 4", "trials: 12"),
+    )
+
+
+def command(suite: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "kdbench", "sweep", str(suite), "--cache", "cache", "--jobs", "2", *more]
+
+
+def found(folder: Path) -> list[dict[str, Any]]:
+    """What every study found, but for clocks."""
+    paths = sorted((folder / "results/toys/sweep").glob("*.json"))
+    summaries = [read_summary(path).model_dump() for path in paths]
+    for summary in summaries:
+        for trial in summary["trials"]:
+            for clock in ("seconds", "started", "finished"):
+                trial.pop(clock)
+    return summaries
+
+
+def test_killed_three_times_it_ends_with_48_trials_as_if_it_had_not_been(
+    tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No trial twice, none lost, none too many; the parameters drawn and the values found are those of a calm sweep."""
+    install(distribution, monkeypatch)
+    folder, calm = tmp_path / "killed", tmp_path / "calm"
+    suite = four(folder, 0.01)
+    journal = folder / "results/toys/sweep/studies.journal"
+    kills = killed(command(suite, "--only-tune"), folder, journal, folder / "cache", [7, 19, 31])
+    assert sum(sum(states.values()) for states in journal_counts(journal).values()) == 48
+    assert kills[0] >= 7
+    assert kills[-1] < 48
+    done = subprocess.run(command(suite, "--only-tune"), cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    counts = journal_counts(journal)
+    assert [sum(states.values()) for states in counts.values()] == [12] * 4
+    assert all(set(states) <= {"COMPLETE", "PRUNED"} for states in counts.values())
+    sittings = len((folder / "notes").read_text().splitlines())
+    assert 48 <= sittings <= 48 + 3 * 2  # at each kill two workers were on a trial, or between two
+    assert not list((folder / "cache/scratch").glob("trial-*/*"))
+    assert not list((folder / "results/toys").glob("*.json"))
+
+    calm.mkdir()
+    other = subprocess.run(
+        [*command(suite, "--only-tune", "--results", str(calm / "results")), "--cache", str(calm / "cache")],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert other.returncode == 0, other.stderr
+    assert found(calm) == found(folder)
+
+
+def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
+    tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(distribution, monkeypatch)
+    suite = suite_path(tmp_path)
+    one = [*command(suite, "--results", "results"), "sweep.pruner=none"]
+    done = subprocess.run(one, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "250"})
+    assert done.returncode == 0, done.stderr
+    assert "4 trials on validation" in done.stdout
+    assert "untuned" in done.stdout
+    records = [read_record(path) for path in (tmp_path / "results/toys").glob("*.json") if "." not in path.stem]
+    assert len(records) == 3 * 2 * 2  # cells, seeds, tuned or not
+    tuned = [record for record in records if record.spec["tuning"]]
+    assert len(tuned) == 6
+    summaries = {summary.label: summary for summary in map(read_summary, (tmp_path / "results/toys/sweep").glob("*.json"))}
+    for record in tuned:
+        summary = summaries[record.label.rpartition(" · seed")[0]]
+        best = summary.best_trial
+        assert best
+        assert record.spec["train"]["lr"] == best.params["train.lr"]
+        if record.spec["strategy"] and record.spec["strategy"]["use"] == "ammkd":
+            assert record.spec["strategy"]["params"]["C"] == best.params["strategy.C"]
+        if record.spec["seed"] == 0:  # the seed that was tuned on: the very run of the best trial
+            assert record.validation["mean_recall"] == best.values[0] == max(trial.values[0] for trial in summary.trials)
+    shown = subprocess.run(
+        [sys.executable, "-m", "kdbench", "leaderboard", "results", "--format", "csv"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    rows = list(csv.DictReader(io.StringIO(shown.stdout)))
+    assert sorted(row["tuning"] for row in rows) == ["4 trials on validation"] * 3 + ["untuned"] * 3
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    again = subprocess.run(one, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "250"})
+    assert again.returncode == 0, again.stderr
+    assert "3 of 3 studies are complete" in again.stderr
+    assert "All 12 runs are recorded" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()} == before
+
+    status = subprocess.run([*one, "--status"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert status.stdout.count("4/4") == 3
+    assert "train.lr" in status.stdout
+    assert "optuna-dashboard" in status.stderr
+
+
+def test_an_interrupted_sweep_says_so_and_goes_on(
+    tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(distribution, monkeypatch)
+    suite = four(tmp_path, 0.05)
+    journal = tmp_path / "results/toys/sweep/studies.journal"
+    process = subprocess.Popen(
+        command(suite, "--only-tune"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while ended(journal) < 1:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to everybody
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted. Trials that ended are kept" in said
+    assert "Traceback" not in said
+    status = subprocess.run(command(suite, "--status"), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert status.returncode == 0, status.stderr
+    assert "/12" in status.stdout
+    assert not list((tmp_path / "results/toys/sweep").glob("*.json"))
+
+
+def test_a_suite_without_a_sweep(typed: Command, tmp_path: Path) -> None:
+    suite = Path(__file__).parents[2] / "suites/quickstart.yaml"
+    code, out, err = typed("sweep", suite)
+    assert (code, out) == (2, "")
+    assert err == f"{suite}: no `sweep:` block; expected one with trials and space, as in suites/emoji-sweep.yaml\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+EMOJI = Path(__file__).parents[2] / "suites/emoji-sweep.yaml"
+
+
+def test_status_before_anything_has_begun(typed: Command, tmp_path: Path) -> None:
+    code, out, err = typed("sweep", EMOJI, "--status")
+    assert (code, err) == (0, "")
+    assert out == f"No study of {EMOJI} has begun: 4 of 12 trials each to do.\n"
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sweep.trials=0"], "override sweep.trials=0: sweep.trials\n  found     0\n  expected  greater than or equal to 1"),
+        (
+            ["sweep.sampler=tpee"],
+            "override sweep.sampler=tpee: sweep.sampler\n  found     'tpee'\n  expected  'tpe' or 'random'",
+        ),
+        (["sweep.strategies.ammkd.C.high=2"], "sweep.strategies.ammkd.C"),
+        (["--device", "gpu"], "--device: found 'gpu', expected auto, cpu, cuda, cuda:N or mps"),
+        (
+            ["--storage", "postgresql://me:secret@127.0.0.1:1/none"],
+            "--storage postgresql://me:***@127.0.0.1:1/none: cannot be opened",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_made(typed: Command, tmp_path: Path, arguments: list[str], said: str) -> None:
+    code, out, err = typed("sweep", EMOJI, *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+    assert "secret" not in err
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_pareto_set_is_shown_and_nothing_is_run(
+    tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(distribution, monkeypatch)
+    edit = ("trials: 4", "trials: 6\n  objectives: [mean_recall, latency, parameters]\n  student: {width: [2, 4, 8]}")
+    suite = suite_path(tmp_path, edit, ("teams: [[], [a, b]]", "teams: [[]]"))
+    done = subprocess.run(command(suite), cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Pareto set of toy · no teacher, on validation" in done.stdout
+    assert "mean_recall ↑" in done.stdout
+    assert "parameters ↓" in done.stdout
+    (path,) = (tmp_path / "results/toys/sweep").glob("*.pareto.json")
+    shown = json.loads(path.read_text())["configurations"]
+    assert shown
+    for one in shown:
+        assert one["values"]["parameters"] == 128 * one["params"]["student.width"] + 1
+    assert not list((tmp_path / "results/toys").glob("*.json"))

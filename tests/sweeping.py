@@ -1,0 +1,136 @@
+"""A sweep over the toys for tests: suites, studies and plugins for processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from models import toy_plugins
+
+from kdbench.check import load_suite
+from kdbench.suite import Suite
+
+SUITE = """\
+name: toys
+seeds: [0, 1]
+datasets: [beads]
+students: [toy]
+teachers:
+  a: {use: sage, width: 11, seed: 97}
+  b: {use: sage, width: 12, seed: 98}
+teams: [[], [a, b]]
+strategies: [equal, ammkd]
+objective:
+  - relational_kl
+  - {use: feature, coefficient: 0.5}
+train: {epochs: 3, batch_size: 8, lr: 0.02, precision: fp32, checkpoint_every: 3}
+evaluate: {recall_at: [1, 5]}
+sweep:
+  trials: 4
+  space:
+    train.lr: {low: 1e-3, high: 1e-1, log: true}
+    train.distill: [0.3, 1, 3]
+    objective[1].coefficient: {low: 0, high: 2}
+  strategies:
+    ammkd:
+      C: {low: 0.5, high: 1}
+"""
+# In a process of its own: the toys, and a strategy that notes every sitting and takes its time.
+PLUGIN = """
+import os, signal, time
+from pathlib import Path
+
+import torch
+from models import Toys
+
+
+class Slow:
+    def __init__(self, *, notes: str, delay: float = 0.0, knob: float = 0.0, fatal: bool = False) -> None:
+        self.notes, self.delay, self.knob, self.fatal = Path(notes), delay, knob, fatal
+
+    def weigh(self, signal_):
+        if self.fatal and signal_.batch.progress >= 0.5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.notes is not None:
+            with self.notes.open("a") as stream:
+                stream.write(f"{os.getpid()} {self.knob} from {signal_.batch.progress}\\n")
+            self.notes = None
+        time.sleep(self.delay)
+        return torch.tensor([0.5 + self.knob / 2, 0.5 - self.knob / 2])
+
+
+_toys = Toys(strategies=[Offer("slow", Slow)])
+kdbench_datasets = _toys.kdbench_datasets
+kdbench_teachers = _toys.kdbench_teachers
+kdbench_students = _toys.kdbench_students
+kdbench_strategies = _toys.kdbench_strategies
+"""
+
+
+def suite_path(folder: Path, *edits: tuple[str, str]) -> Path:
+    text = SUITE
+    for old, new in edits:
+        assert text.count(old) == 1, f"{old!r} is not in the suite exactly once"
+        text = text.replace(old, new)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "sweep.yaml"
+    path.write_text(text)
+    return path
+
+
+def suite_of(folder: Path, *edits: tuple[str, str]) -> Suite:
+    return load_suite(suite_path(folder, *edits), toy_plugins())
+
+
+def install(distribution: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the toys a plugin of every process started from here."""
+    site = distribution("toys", PLUGIN)
+    here = Path(__file__).parent
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), str(here), *others])))
+
+
+def journal_counts(path: Path) -> dict[str, Counter[str]]:
+    """What Optuna itself says of a journal: by study, trials by state."""
+    import optuna
+    from optuna.storages.journal import JournalFileBackend, JournalStorage
+
+    if not path.exists():
+        return {}
+    storage = JournalStorage(JournalFileBackend(str(path)))
+    names = optuna.get_all_study_names(storage)
+    found = {name: optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False) for name in names}
+    return {name: Counter(trial.state.name for trial in trials) for name, trials in found.items()}
+
+
+def ended(path: Path) -> int:
+    """Trials that have ended, of all studies of a journal."""
+    return sum(states[name] for states in journal_counts(path).values() for name in ("COMPLETE", "PRUNED", "FAIL"))
+
+
+def killed(
+    command: Sequence[str], cwd: Path, journal: Path, cache: Path, after: Sequence[int], seconds: float = 300
+) -> list[int]:
+    """Starts a sweep again and again, and kills its whole process group each time that so many trials have ended and one is
+    well under way. Returns how many had ended at each kill."""
+    found = []
+    for wanted in after:
+        with (cwd / "killed.log").open("a") as log:
+            process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + seconds
+        while ended(journal) < wanted or not list(cache.glob("scratch/trial-*/checkpoint.safetensors")):
+            assert process.poll() is None, (
+                "the sweep ended before it could be killed: " + (cwd / "killed.log").read_text()[-3000:]
+            )
+            assert time.monotonic() < deadline, (cwd / "killed.log").read_text()[-3000:]
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        found.append(ended(journal))
+    return found
