@@ -178,7 +178,7 @@ class Relay:
             for view, grad in zip(views, grads, strict=True)
             if view.requires_grad
         ]
-        edge = _Edge.apply(*(p for p in self.parameters if p.grad is not None))  # type: ignore[no-untyped-call]
+        edge = _Edge.apply(*(p for p in self.parameters if p.grad is not None))
         sent = self.module(edge, *(view for view, _ in rows))
         torch.autograd.backward(sent, [torch.zeros_like(edge), *(grad for _, grad in rows)])
 
@@ -202,7 +202,8 @@ class _Edge(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> tuple[None, ...]:
-        return (None,) * ctx.count
+        count: int = ctx.count
+        return (None,) * count
 
 
 def synchronised(module: nn.Module, device: str, world: World) -> nn.Module:
@@ -216,7 +217,7 @@ def synchronised(module: nn.Module, device: str, world: World) -> nn.Module:
     # torch replaces subclasses too, and what they do beside normalising would be gone (timm's have an activation).
     plain = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm}
     if device.startswith("cuda") and norms <= plain:
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return converted
     if world.first:
         names = ", ".join(sorted(norm.__name__ for norm in norms))

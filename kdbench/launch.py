@@ -35,13 +35,13 @@ def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], 
     rank and the error, as for a rank that died. No rank outlives this call.
     """
     context = get_context("spawn")
-    ranks: dict[Any, tuple[int, BaseProcess]] = {}
+    ranks: dict[Connection, tuple[int, BaseProcess]] = {}
     with TemporaryDirectory(prefix="kdbench-ranks-") as folder:
         try:
             for rank in range(size):
                 place = Place(rank, size, f"file://{Path(folder) / 'meeting'}")
                 reader, writer = context.Pipe(duplex=False)
-                process = context.Process(target=_serve, args=(place, writer, function, arguments))
+                process: BaseProcess = context.Process(target=_serve, args=(place, writer, function, arguments))
                 process.start()
                 writer.close()  # the rank's is then the only one: when it has gone, the line ends
                 ranks[reader] = (rank, process)
@@ -53,17 +53,17 @@ def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], 
                 process.join()
 
 
-def _follow(ranks: dict[Any, tuple[int, BaseProcess]], size: int, on_message: Callable[[Any], None]) -> Any:
+def _follow(ranks: dict[Connection, tuple[int, BaseProcess]], size: int, on_message: Callable[[Any], None]) -> Any:
     """Listens until every rank has returned, or until one has failed and those it took with it have said so."""
     lines = set(ranks)
     returned: dict[int, Any] = {}
     failures: dict[int, tuple[float, BaseException]] = {}  # by rank, with the moment
     while lines:
         ready = wait(lines, GRACE if failures else None)
-        for line in ready:
+        for line in lines & set(ready):
             rank, process = ranks[line]
             try:
-                kind, moment, content = line.recv()  # type: ignore[union-attr]
+                kind, moment, content = line.recv()
             except EOFError:
                 lines.discard(line)
                 process.join()

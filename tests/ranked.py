@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -212,7 +213,13 @@ class Course:
         student = toy(dropout=self.dropout)
         terms: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]
         team = Team(self.voices, terms, student.width, 0, "cpu")
-        settings = {"epochs": 3, "batch_size": self.batch, "lr": 0.005, "precision": "fp32", "checkpoint_every": 2}
+        settings: dict[str, Any] = {
+            "epochs": 3,
+            "batch_size": self.batch,
+            "lr": 0.005,
+            "precision": "fp32",
+            "checkpoint_every": 2,
+        }
         losses: list[float] = []
 
         def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:  # noqa: ARG001
@@ -221,11 +228,11 @@ class Course:
                 raise InterruptedError
 
         trained = None
-        try:
+        with suppress(InterruptedError):
             trained = train(
                 student,
                 *self.splits,
-                Train(**(settings | self.settings)),
+                Train(precision="fp32", **(settings | self.settings)),
                 Evaluate(recall_at=[1, 5]),
                 0,
                 "cpu",
@@ -235,8 +242,6 @@ class Course:
                 on_step,
                 world=world,
             )
-        except InterruptedError:
-            pass
         return student, trained, losses
 
 
@@ -250,18 +255,38 @@ def compared(place: Place, tell: Tell, cases: list[Case], courses: list[Course],
     """Tells how far steps and trainings of several ranks are from those of one process."""
     torch.set_num_threads(1)
     with place.joined("cpu") as world:
-        tell({"rank": world.rank, "steps": furthest(cases, world)})
+        tell({"steps": furthest(cases, world)})
+        tell({"above": above(world)})
         for number, course in enumerate(courses):
             shared, trained, losses = course.train(world)
             alone, expected, single = course.train(ALONE)
             assert trained is not None
             assert expected is not None
-            told = {"weights": gap(module_of(shared), module_of(alone)), "losses": float(np.abs(np.subtract(losses, single)).max())}
-            same = gap_between_ranks(module_of(shared), world)
-            tell({"rank": world.rank, "course": number, "ranks": same, "best": (trained.best_epoch, expected.best_epoch), **told})
-            tell({"rank": world.rank, "metrics": (trained.validation, expected.validation), "last": losses[-1]})
+            assert trained.validation.keys() == expected.validation.keys()
+            tell(
+                {
+                    "course": number,
+                    "dropout": course.dropout,
+                    "metrics": trained.validation,
+                    "best": (trained.best_epoch, expected.best_epoch),
+                    "weights": gap(module_of(shared), module_of(alone)),
+                    "losses": float(np.abs(np.subtract(losses, single)).max()),
+                    "ranks": gap_between_ranks(module_of(shared), world),
+                }
+            )
         if courses:
             resumed(courses[0], world, folder, tell)
+
+
+def above(world: World) -> list[float | None]:
+    """What becomes of gradients that are there before the backward that is shared: one of each rank's own, and none."""
+    tower, other = nn.Linear(2, 2), nn.ParameterList([torch.zeros(1), torch.zeros(1)])
+    relay = Relay([tower, other])
+    other[0].grad = torch.full((1,), float(world.rank))
+    relay.backward([tower(torch.ones(1, 2))], [torch.ones(world.size, 2)], world)
+    assert tower.bias.grad is not None
+    assert tower.bias.grad.tolist() == [world.size, world.size]
+    return [None if parameter.grad is None else float(parameter.grad) for parameter in other]
 
 
 def gap_between_ranks(module: nn.Module, world: World) -> float:
@@ -270,22 +295,23 @@ def gap_between_ranks(module: nn.Module, world: World) -> float:
 
 
 def resumed(course: Course, world: World, folder: Path, tell: Tell) -> None:
-    """Stops after step 5 of 12 with some ranks and goes on with others; tells how far the end is from one process's."""
-    straight, _, _ = course.train(ALONE)
+    """Stops after step 5 with some ranks and goes on with others; tells how far the end is from one process's."""
+    straight, _, whole = course.train(ALONE)
+    left = len(whole) - 4  # from the checkpoint after step 4
     course.train(world, folder / "many.safetensors", stop_at=5)
     later: list[Toy] = []
     dist.barrier()
     if world.first:
         student, _, losses = course.train(ALONE, folder / "many.safetensors")
-        assert len(losses) == 8  # from the checkpoint after step 4
+        assert len(losses) == left
         later.append(student)
         course.train(ALONE, folder / "one.safetensors", stop_at=5)
     dist.barrier()
     # The other ranks look for a checkpoint where there is none, as on a machine of their own.
     student, _, losses = course.train(world, folder / "one.safetensors" if world.first else folder / "elsewhere.safetensors")
-    assert len(losses) == 8
+    assert len(losses) == left
     later.append(student)
-    tell({"rank": world.rank, "resumed": [gap(module_of(straight), module_of(other)) for other in later]})
+    tell({"resumed": [gap(module_of(straight), module_of(other)) for other in later]})
 
 
 def one_raises(place: Place, tell: Tell) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+import warnings
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -15,10 +15,12 @@ import pytest
 import ranked
 import torch
 from models import bench, encoded, plugged, run_spec, toy, toy_plugins, voice
-from ranked import OBJECTIVES, STRATEGIES, STUDENTS, Case, Course, furthest, lonely
+from ranked import OBJECTIVES, STRATEGIES, STUDENTS, Case, Course, lonely
+from torch import nn
 
 from kdbench import KdbenchError, Progress
-from kdbench.distributed import ALONE, Place, World
+from kdbench.distributed import ALONE, Place, World, synchronised
+from kdbench.engines.attend import attend
 from kdbench.errors import Diverged
 from kdbench.launch import launch
 from kdbench.run import execute
@@ -28,7 +30,12 @@ TOLERANCE = 1e-5
 CASES: list[Case] = [
     *((s, o, w, b) for s, o, w, b in product(["float32", "float64"], OBJECTIVES, ["ammkd", "equal"], [6, 5])),
     *(("float64", "relational_kl", strategy, batch) for strategy in STRATEGIES for batch in (6, 7, 2)),
-    *((student, "feature", strategy, batch) for student in STUDENTS for strategy in ("ammkd", "parameters") for batch in (5, 8)),
+    *(
+        (student, "feature", strategy, batch)
+        for student in STUDENTS
+        for strategy in ("ammkd", "parameters")
+        for batch in (5, 8)
+    ),
     *((student, "", "", 5) for student in STUDENTS),
 ]
 FEW: list[Case] = [
@@ -87,7 +94,9 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("ranks")
     messages: Told = []
     size: int = request.param
-    launch(size, ranked.compared, (CASES if size == 2 else FEW, courses(folder), folder), messages.append)
+    # Three ranks take the batch of 7, and the one of 2, of which one of them has nothing.
+    chosen = (CASES, courses(folder)) if size == 2 else (FEW, courses(folder)[1:3])
+    launch(size, ranked.compared, (*chosen, folder), messages.append)
     return size, messages
 
 
@@ -104,25 +113,29 @@ def test_a_step_of_several_ranks_is_that_of_one_process(told: tuple[int, Told]) 
 def test_a_training_of_several_ranks_ends_where_that_of_one_does(told: tuple[int, Told]) -> None:
     size, messages = told
     ends = [message for message in messages if "course" in message]
-    assert len(ends) == 4 * size
+    assert len(ends) == (4 if size == 2 else 2) * size
     for end in ends:
         assert end["ranks"] == 0.0  # to the last bit
-        if end["course"] < 3:
-            assert end["losses"] < 1e-4
-            assert end["weights"] < 1e-3
+        if not end["dropout"]:
+            assert end["losses"] < TOLERANCE
+            assert end["weights"] < TOLERANCE
             assert end["best"][0] == end["best"][1]
         else:  # with dropout ranks draw for themselves
             assert end["losses"] > 1e-3
-    for message in messages:
-        if "metrics" in message:
-            assert message["metrics"][0].keys() == message["metrics"][1].keys()
+        assert end["metrics"]
+
+
+def test_gradients_above_the_embeddings_are_averaged(told: tuple[int, Told]) -> None:
+    """On GPUs they may differ in the last bits from rank to rank; parameters must not."""
+    size, messages = told
+    assert [message["above"] for message in messages if "above" in message] == [[(size - 1) / 2, None]] * size
 
 
 def test_a_training_goes_on_with_another_number_of_ranks(told: tuple[int, Told]) -> None:
     size, messages = told
     gaps = [message["resumed"] for message in messages if "resumed" in message]
     assert sorted(map(len, gaps)) == [1] * (size - 1) + [2]
-    assert max(gap for rank in gaps for gap in rank) < 1e-3
+    assert max(gap for rank in gaps for gap in rank) < TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -154,12 +167,10 @@ def test_no_rank_outlives_an_error_of_the_listener() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        launch(2, ranked.waits, (), listen)
+        launch(1, ranked.waits, (), listen)
     for process in processes:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
-
-
 
 
 def test_a_run_on_two_devices_has_the_record_of_one(tmp_path: Path) -> None:
@@ -189,3 +200,36 @@ def test_a_run_that_fails_on_its_ranks_is_recorded(tmp_path: Path) -> None:
     record = execute(spec, replace(bench(tmp_path), plugins_elsewhere=toy_plugins))
     assert record.status == "skipped"
     assert "C = 0.3" in record.reason
+
+
+def test_torchrun_is_told_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(KdbenchError, match="torchrun"):
+        Place.of_environment()
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    place = Place.of_environment()
+    assert (place.rank, place.size, place.meeting) == (3, 8, "env://")
+    assert (place.device("cuda"), place.device("cpu")) == ("cuda:1", "cpu")
+    with pytest.raises(KdbenchError, match=r"8 ranks were started and train\.devices is 2"):
+        attend(run_spec(train={"devices": 2}), bench(tmp_path))
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    record = attend(run_spec(), bench(tmp_path))
+    assert record is not None
+    assert record.status == "ok"
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d, nn.LayerNorm])
+def test_batch_statistics_of_shares_are_told_of(norm: type[nn.Module]) -> None:
+    module = nn.Sequential(nn.Linear(2, 2), norm(2))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert synchronised(module, "cpu", World(0, 2)) is module
+        assert synchronised(module, "cpu", ALONE) is module
+        assert synchronised(module, "cpu", World(1, 2)) is module
+    found = [str(warning.message) for warning in caught]
+    assert len(found) == (norm is nn.BatchNorm1d)
+    assert all("BatchNorm1d" in text for text in found)
