@@ -20,6 +20,7 @@ from kdbench.distributed import ALONE, Relay, World, synchronised
 from kdbench.embed import EncodedSplit, evaluated, to_device
 from kdbench.errors import Diverged
 from kdbench.ranks import Ranks
+from kdbench.rows import take
 from kdbench.series import Series
 from kdbench.step import StepResult, Teaching, backward
 from kdbench.suite import Evaluate, Train
@@ -197,7 +198,7 @@ class _Loop:
         batch = Batch(
             images=torch.from_numpy(images).to(self.device),
             captions=torch.from_numpy(captions).to(self.device),
-            concepts=torch.from_numpy(self.data.image_concepts[images]).to(self.device),
+            concepts=torch.from_numpy(take(self.data.image_concepts, images)).to(self.device),
             progress=step / self.steps,
         )
         for group in self.optimizer.param_groups:
@@ -205,7 +206,7 @@ class _Loop:
         self.optimizer.zero_grad()
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
             rows = self.world.read(len(images))
-            read = self.data.images[images[rows]], self.data.texts[captions[rows]]
+            read = take(self.data.images, images[rows]), take(self.data.texts, captions[rows])
             views = self._views(*(to_device(values, self.device) for values in read))
         if self.relay is not None:
             torch.manual_seed(drawn)

@@ -1,0 +1,115 @@
+"""An encoding that was stopped goes on, and ends as one that was not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from models import Beads, Projection, cached
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kdbench.encoding import CHUNK, DONE, write_rows
+
+TOTAL = 5 * CHUNK + 7
+
+
+def values(dtype: type = np.float16, shape: tuple[int, ...] = (3,)) -> NDArray[Any]:
+    return np.random.default_rng(0).integers(0, 100, (TOTAL, *shape)).astype(dtype)
+
+
+class Source:
+    """Gives rows, and stops before those from `stop` on."""
+
+    def __init__(self, rows: NDArray[Any], stop: int = TOTAL) -> None:
+        self.rows, self.stop = rows, stop
+        self.asked: list[int] = []
+
+    def __call__(self, start: int, stop: int) -> NDArray[Any]:
+        if start >= self.stop:
+            raise InterruptedError
+        self.asked.append(start)
+        return self.rows[start:stop]
+
+
+def nothing(done: int, total: int) -> None:
+    """Is not listening."""
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64, np.uint8])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 4, 3)])
+def test_the_file_is_the_one_numpy_writes(tmp_path: Path, dtype: type, shape: tuple[int, ...]) -> None:
+    rows = values(dtype, shape)
+    write_rows(tmp_path / "found.npy", TOTAL, Source(rows), nothing)
+    np.save(tmp_path / "expected.npy", rows)
+    assert (tmp_path / "found.npy").read_bytes() == (tmp_path / "expected.npy").read_bytes()
+    mapped = np.lib.format.open_memmap(tmp_path / "mapped.npy", "w+", rows.dtype, rows.shape)  # as caches were written once
+    mapped[...] = rows
+    mapped.flush()
+    assert (tmp_path / "mapped.npy").read_bytes() == (tmp_path / "found.npy").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["expected.npy", "found.npy", "mapped.npy"]
+
+
+@pytest.mark.parametrize("stops", [(0,), (1,), (CHUNK + 1, 3 * CHUNK)])
+def test_what_is_done_is_not_done_again(tmp_path: Path, stops: tuple[int, ...]) -> None:
+    path, rows = tmp_path / "values.npy", values()
+    asked: list[int] = []
+    told: list[tuple[int, int]] = []
+    for stop in stops:
+        source = Source(rows, stop)
+        with pytest.raises(InterruptedError):
+            write_rows(path, TOTAL, source, nothing)
+        asked += source.asked
+    source = Source(rows)
+    write_rows(path, TOTAL, source, lambda done, total: told.append((done, total)))
+    assert asked + source.asked == list(range(0, TOTAL, CHUNK))
+    assert told == [(min(start + CHUNK, TOTAL), TOTAL) for start in range(0, TOTAL, CHUNK)]
+    np.testing.assert_array_equal(np.load(path), rows)
+
+
+@pytest.mark.parametrize("damage", ["bytes", "line", "short", "other length"])
+def test_only_what_is_whole_is_kept(tmp_path: Path, damage: str) -> None:
+    """After a power cut the list may be ahead of the rows, or end in the middle of a line."""
+    path, rows = tmp_path / "values.npy", values()
+    with pytest.raises(InterruptedError):
+        write_rows(path, TOTAL, Source(rows, 3 * CHUNK), nothing)
+    listed = path.with_name(path.name + DONE)
+    if damage == "bytes":
+        content = bytearray(path.read_bytes())
+        content[128 + CHUNK * 6 + 1] ^= 1
+        path.write_bytes(content)
+    elif damage == "line":
+        listed.write_text(listed.read_text()[:-5])
+    elif damage == "short":
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        write_rows(tmp_path / "other.npy", TOTAL - 1, Source(rows[:-1]), nothing)
+        path.write_bytes((tmp_path / "other.npy").read_bytes())
+    source = Source(rows)
+    write_rows(path, TOTAL, source, nothing)
+    redone = {"bytes": [CHUNK], "line": [2 * CHUNK], "short": [2 * CHUNK], "other length": [0, CHUNK, 2 * CHUNK]}[damage]
+    assert source.asked == redone + list(range(3 * CHUNK, TOTAL, CHUNK))
+    np.testing.assert_array_equal(np.load(path), rows)
+
+
+class Failing(Projection):
+    """Is killed at its third chunk, once."""
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        if self.calls == 2:
+            self.calls += 1
+            raise KeyboardInterrupt
+        return super().encode(items, device)
+
+
+def test_a_dataset_goes_on_with_an_encoding(tmp_path: Path) -> None:
+    failing, dataset = Failing("text", 5, 0), cached(tmp_path, Beads(train=200))
+    with pytest.raises(KeyboardInterrupt):
+        dataset.encode(failing, "train")
+    found = dataset.encode(failing, "train")
+    assert failing.calls == 1 + -(-600 // CHUNK)
+    expected = Projection("text", 5, 0).encode(dataset.split("train").captions, "cpu").numpy().astype(np.float16)
+    np.testing.assert_array_equal(found, expected)
+    assert not list((tmp_path / "cache").rglob(f"*{DONE}"))
