@@ -103,6 +103,7 @@ class CachedDataset:
 
             decode_images(split, self.source.size, folder / f"{name}.images.npy", told, self.jobs)
             for file, content in other_files(split, name).items():
-                (folder / file).write_bytes(content)
+                with (folder / file).open("wb") as stream:
+                    stream.writelines(content)
         for listed in folder.glob(f"*{DONE}"):
             listed.unlink()

@@ -51,16 +51,25 @@ def blocks(values: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
 
 
 def let_go(values: Any) -> None:
-    """Gives up the pages of a memory map that this process holds. They are read again when asked for."""
-    if _whole(values) and hasattr(mmap, "MADV_DONTNEED"):
+    """Gives up the pages of a memory map that this process holds. They are read again when asked for.
+
+    What was written to them is the file's by then, but not of a map in mode "c", which is left alone.
+    """
+    if _mapped(values) and values.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         values.base.madvise(mmap.MADV_DONTNEED)
 
 
+def _mapped(values: Any) -> bool:
+    return isinstance(values, np.memmap) and isinstance(values.base, mmap.mmap)
+
+
 def _whole(values: Any) -> bool:
-    """Whether these are all rows of a map of a file, in the file's order, that nobody writes to."""
+    """Whether these are all rows of a map of a file, in the file's order, that nobody writes to.
+
+    A part of a map is none: it does not know where in the file it begins.
+    """
     return (
-        isinstance(values, np.memmap)
-        and isinstance(values.base, mmap.mmap)  # a part of a map does not know where in the file it begins
+        _mapped(values)
         and values.mode == "r"
         and values.flags.c_contiguous
         and values.filename is not None

@@ -95,3 +95,11 @@ def test_rows_and_blocks_leave_no_pages_behind(tmp_path: Path, monkeypatch: pyte
     let_go(mapped)
     assert mapped_kb(path) == 0
     np.testing.assert_array_equal(mapped, values)
+
+
+@pytest.mark.parametrize("mode", ["r+", "c"])
+def test_what_was_written_stays(tmp_path: Path, mode: str) -> None:
+    mapped = stored(tmp_path, numbers((4000, 5)), mode)
+    mapped[7] = 3
+    let_go(mapped)
+    assert mapped[7].tolist() == [3] * 5

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kdbench import Split, SplitName
+from kdbench import Encoder, Modality, Split, SplitName
 
 PAIRS = (30_000, 3_000_000)
 STEPS, BATCH, SIDE, HELD_OUT = 200, 128, 4, 500
@@ -30,10 +30,10 @@ class Lazy(Sequence[Any]):
     """Images or captions, each made of its number when asked for."""
 
     def __init__(self, first: int, count: int, text: bool) -> None:
-        self.first, self.count_, self.text = first, count, text
+        self.first, self._count, self.text = first, count, text
 
     def __len__(self) -> int:
-        return self.count_
+        return self._count
 
     @overload
     def __getitem__(self, place: int) -> Any: ...
@@ -41,11 +41,11 @@ class Lazy(Sequence[Any]):
     def __getitem__(self, place: slice) -> Sequence[Any]: ...
     def __getitem__(self, place: int | slice) -> Any:
         if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(self.count_))]
-        if not 0 <= place < self.count_:
+            return [self[number] for number in range(*place.indices(self._count))]
+        if not 0 <= place < self._count:
             raise IndexError(place)
         digits = noise(self.first + place)
-        return " ".join(str(digit % 1000) for digit in digits[:8]) if self.text else digits.reshape(SIDE, SIDE, 3)
+        return " ".join(str(digit) for digit in digits[:8]) if self.text else digits.reshape(SIDE, SIDE, 3)
 
 
 def noise(number: int) -> NDArray[np.uint8]:
@@ -119,10 +119,11 @@ def child(pairs: int, folder: Path, task: str) -> None:
 class Flat:
     """The pixels of images, or the numbers of captions, as floats or as they are."""
 
-    base = None
+    base: Encoder | None = None
 
-    def __init__(self, modality: Any, width: int = 0) -> None:
-        self.modality, self.width = modality, width
+    def __init__(self, modality: Modality, width: int = 0) -> None:
+        self.modality: Modality = modality
+        self.width = width
         self.key = f"flat {modality} {width}"
 
     def encode(self, items: Any, device: str) -> Any:
@@ -190,10 +191,8 @@ def test_three_million_pairs_need_no_more_memory_than_thirty_thousand(tmp_path: 
         prepared, preparing = measured(pairs, tmp_path, "prepare")
         stored = sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*") if path.is_file())
         most, seconds = measured(pairs, tmp_path, "train")
-        print(
-            f"\n{pairs:9,} pairs: peak {most:.0f} MB in {seconds:.0f} s of {STEPS} steps; {stored / 1e6:,.0f} MB on disk, made in "
-            f"{preparing:.0f} s with a peak of {prepared:.0f} MB"
-        )
+        print(f"\n{pairs:9,} pairs: peak {most:.0f} MB in {seconds:.0f} s and {STEPS} steps;", end=" ")
+        print(f"{stored / 1e6:,.0f} MB on disk, made in {preparing:.0f} s with a peak of {prepared:.0f} MB")
         peaks.append(most)
         shutil.rmtree(tmp_path / "cache")
     print(f"ratio {peaks[1] / peaks[0]:.3f}")
