@@ -14,11 +14,12 @@ from kdbench.cache import Cache, Entry
 from kdbench.captions import StoredCaptions
 from kdbench.contracts import Dataset, Encoder, Split, SplitName
 from kdbench.decode import DONE, decode_images, other_files
-from kdbench.encoding import write_rows
+from kdbench.encoding import Compute, help_with_rows, write_rows
 from kdbench.rows import let_go
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 FORMAT = 1
+VALUES = "values.npy"
 Report = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -61,7 +62,10 @@ class CachedDataset:
         return Split(images, captions, image_concepts, caption_concepts)
 
     def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
-        """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map."""
+        """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
+
+        Processes that want the same at the same time share the work.
+        """
         # The base comes first, so that its time is its own and its cache entry is shared.
         items = self.encode(encoder.base, name) if encoder.base else None
         identity = {
@@ -72,27 +76,31 @@ class CachedDataset:
             "encoder": encoder.key,
         }
 
-        def make(folder: Path) -> None:
+        def work() -> tuple[int, Compute]:
             split = self.split(name)
             source = items if items is not None else split.images if encoder.modality == "image" else split.captions
-            self._encode(encoder, source, folder / "values.npy", f"encode {name} {encoder.modality}s")
+            return len(source), lambda start, stop: self._encode(encoder, source, start, stop)
 
-        entry = self.cache.entry("encodings", identity, make, resumable=True)
+        def make(folder: Path) -> None:
+            stage = f"encode {name} {encoder.modality}s"
+            write_rows(folder / VALUES, *work(), lambda done, total: self.report(stage, done, total))
+
+        def help_along(folder: Path) -> None:
+            help_with_rows(folder / VALUES, *work())
+
+        entry = self.cache.entry("encodings", identity, make, True, help_along)
         self.seconds[entry.folder] = entry.seconds
-        values: NDArray[Any] = np.load(entry.folder / "values.npy", mmap_mode="r")
+        values: NDArray[Any] = np.load(entry.folder / VALUES, mmap_mode="r")
         return values
 
-    def _encode(self, encoder: Encoder, items: Any, path: Path, stage: str) -> None:
-        def compute(start: int, stop: int) -> NDArray[Any]:
-            chunk = items[start:stop]
-            if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored halved, handed on whole
-                chunk = chunk.astype(np.float32)
-            tensor = encoder.encode(chunk, self.device).detach().cpu()
-            let_go(items)
-            values: NDArray[Any] = (tensor.half() if tensor.is_floating_point() else tensor).numpy()
-            return values
-
-        write_rows(path, len(items), compute, lambda done, total: self.report(stage, done, total))
+    def _encode(self, encoder: Encoder, items: Any, start: int, stop: int) -> NDArray[Any]:
+        chunk = items[start:stop]
+        if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored halved, handed on whole
+            chunk = chunk.astype(np.float32)
+        tensor = encoder.encode(chunk, self.device).detach().cpu()
+        let_go(items)
+        values: NDArray[Any] = (tensor.half() if tensor.is_floating_point() else tensor).numpy()
+        return values
 
     def _decode(self, folder: Path) -> None:
         for name in SPLITS:
