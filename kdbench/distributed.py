@@ -165,11 +165,12 @@ class Relay:
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-        # Buffers are not kept equal here: in training no tower reads them, and they are agreed on before anything does.
-        self.module = nn.parallel.DistributedDataParallel(
-            _Through(modules), broadcast_buffers=False, find_unused_parameters=True
-        )
-        warnings.filterwarnings("ignore", "find_unused_parameters=True")  # that all were used so far is no promise
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # another name for it is to come, which older torch does not have
+            # Buffers are not kept equal here: in training no tower reads them, and they are agreed on before anything does.
+            self.module = nn.parallel.DistributedDataParallel(
+                _Through(modules), broadcast_buffers=False, find_unused_parameters=True
+            )
 
     def backward(self, views: Sequence[Tensor], grads: Sequence[Tensor | None], world: World) -> None:
         """Sends this rank's rows of the gradients at the whole batch's views, and averages all parameters' gradients."""

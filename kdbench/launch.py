@@ -92,7 +92,6 @@ def _serve(place: Place, line: Connection, function: Callable[..., Any], argumen
     """What a rank's process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who launched decides what to do
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
     def tell(message: Any) -> None:
         line.send(("told", time.monotonic(), message))
