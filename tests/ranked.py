@@ -213,13 +213,7 @@ class Course:
         student = toy(dropout=self.dropout)
         terms: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]
         team = Team(self.voices, terms, student.width, 0, "cpu")
-        settings: dict[str, Any] = {
-            "epochs": 3,
-            "batch_size": self.batch,
-            "lr": 0.005,
-            "precision": "fp32",
-            "checkpoint_every": 2,
-        }
+        settings: dict[str, Any] = {"epochs": 3, "batch_size": self.batch, "lr": 0.005, "checkpoint_every": 2}
         losses: list[float] = []
 
         def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:  # noqa: ARG001
@@ -331,13 +325,6 @@ def one_dies(place: Place, tell: Tell) -> None:
         if world.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         world.sum(torch.ones(1))
-
-
-def one_diverges(place: Place, tell: Tell) -> None:  # noqa: ARG001
-    """Needs no exchange to fail."""
-    from kdbench.errors import Diverged
-
-    raise Diverged(f"rank {place.rank}")
 
 
 def waits(place: Place, tell: Tell) -> None:
