@@ -155,7 +155,7 @@ def _outcome_of_ranks(spec: RunSpec, bench: Bench, devices: int) -> dict[str, An
         else:
             bench.on_epoch(*message)
 
-    settings = (bench.plugins_elsewhere, bench.cache.root, bench.results, bench.device, torch.get_num_threads())
+    settings = (bench.plugins_elsewhere, bench.cache, bench.results, bench.device, torch.get_num_threads())
     found: dict[str, Any] = launch(devices, _as_rank, (spec, *settings), on_message)
     return found
 
@@ -165,7 +165,7 @@ def _as_rank(
     tell: Tell,
     spec: RunSpec,
     plugins: Callable[[], Plugins],
-    cache: Path,
+    cache: Cache,
     results: Path,
     device: str,
     threads: int,
@@ -181,7 +181,7 @@ def _as_rank(
 
         warnings.showwarning = show
         heard = {"on_progress": tell, "on_epoch": lambda *epoch: tell(epoch)}
-    bench = Bench(plugins(), Cache(cache), results, place.device(device), **heard)
+    bench = Bench(plugins(), cache, results, place.device(device), **heard)
     with building_with(bench.plugins):
         return outcome_at(place, spec, bench)
 
