@@ -14,17 +14,18 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, Timeout
 from platformdirs import user_cache_path
 
 from kdbench.errors import CacheError, KdbenchError, KdbenchWarning
 
 MANIFEST = "manifest.json"
+TURN = 0.2  # seconds between looks whether there is something to help with
 KEY = re.compile(r"[0-9a-f]{24}")
 
 
@@ -87,18 +88,28 @@ class Cache:
         self.root = root or default_root()
         self._verified: dict[Path, Entry] = {}
 
-    def entry(self, kind: str, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool = False) -> Entry:
+    def entry(
+        self,
+        kind: str,
+        identity: dict[str, Any],
+        make: Callable[[Path], None],
+        resumable: bool = False,
+        help_along: Callable[[Path], None] | None = None,
+    ) -> Entry:
         """Opens the entry made from `identity`, first calling `make(folder)` to write its files if it is not there.
 
         Whoever comes second waits for the first. A damaged entry is reported and made again. With `resumable`, a `make`
         that was stopped (killed, interrupted, out of disk) finds its folder next time as it left it; it must be able to
         tell what in it is whole. After a KdbenchError nothing is left: what the user mends makes another entry.
+
+        Of a resumable entry, who comes second is called with the folder that the first is filling, again and again until
+        that one is done. `help_along` must be able to tell what it may take, and leave when the folder is gone.
         """
         folder = self.root / kind / digest_of(identity)[:24]
         if folder in self._verified:
             return self._verified[folder]
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
+        with _held(FileLock(f"{folder}.lock"), _partial(folder), help_along):
             entry = self._open(folder) or self._make(folder, identity, make, resumable)
         self._verified[folder] = entry
         return entry
@@ -121,7 +132,7 @@ class Cache:
 
     def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:
         # The lock is held: a resumable entry has one maker at a time, and its folder needs no number to tell it by.
-        partial = folder.with_name(f".partial-{folder.name}" if resumable else f".partial-{folder.name}-{os.getpid()}")
+        partial = _partial(folder) if resumable else folder.with_name(f".partial-{folder.name}-{os.getpid()}")
         if not resumable:
             shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(exist_ok=resumable)  # with the user's own permissions, so that a cache can be shared
@@ -185,6 +196,27 @@ class Cache:
                 folder.rmdir()
         self._verified.clear()
         return size
+
+
+def _partial(folder: Path) -> Path:
+    """Where a resumable entry is made."""
+    return folder.with_name(f".partial-{folder.name}")
+
+
+@contextmanager
+def _held(lock: BaseFileLock, partial: Path, help_along: Callable[[Path], None] | None) -> Iterator[None]:
+    """The lock, once it is to be had, with a hand for who has it before."""
+    while True:
+        try:
+            lock.acquire(timeout=-1 if help_along is None else TURN)
+            break
+        except Timeout:
+            if help_along is not None and partial.is_dir():
+                help_along(partial)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read_manifest(folder: Path) -> Entry:

@@ -195,8 +195,15 @@ class Batch:
 class Bank(Protocol):
     """A teacher's stored embeddings of the whole train split, read when asked for."""
 
-    image_concepts: Tensor  # [N]
-    caption_concepts: Tensor  # [M]
+    @property
+    def image_concepts(self) -> Tensor:
+        """[N]"""
+        ...
+
+    @property
+    def caption_concepts(self) -> Tensor:
+        """[M]"""
+        ...
 
     def images(self, indices: Tensor | None = None) -> Tensor:
         """Unit vectors of the images at `indices`, of all of them by default, [N, d]."""

@@ -86,7 +86,11 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
             if (index + 1) % CHUNK == 0 or index + 1 == len(split.images):
                 told(f"check {name} images", index + 1, len(split.images))
         files[f"{name}.images.npy"] = whole.hexdigest()
-        files |= {file: hashlib.sha256(content).hexdigest() for file, content in other_files(split, name).items()}
+        for file, content in other_files(split, name).items():
+            hashed = hashlib.sha256()
+            for piece in content:
+                hashed.update(piece)
+            files[file] = hashed.hexdigest()
     digest = None if problems else digest_of(files)
     return DataReport(counts, problems, digest, list(_differences(dataset, counts)), duplicates)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.cache import Cache, Entry
+from kdbench.captions import StoredCaptions
 from kdbench.contracts import Dataset, Encoder, Split, SplitName
 from kdbench.decode import DONE, decode_images, other_files
+from kdbench.encoding import Compute, help_with_rows, write_rows
+from kdbench.rows import let_go
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 FORMAT = 1
-CHUNK = 128
+VALUES = "values.npy"
 Report = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -28,7 +30,7 @@ def silent(stage: str, done: int, total: int) -> None:
 class CachedDataset:
     """Wraps a plugin's dataset. `seconds` adds up what making the entries it opened has taken, by cache folder.
 
-    Images are decoded by `jobs` threads. Decoding that is stopped, even killed, goes on where it was.
+    Images are decoded by `jobs` threads. Decoding and encoding that are stopped, even killed, go on where they were.
     """
 
     def __init__(self, dataset: Dataset, cache: Cache, device: str = "cpu", report: Report = silent, jobs: int = 1) -> None:
@@ -51,18 +53,19 @@ class CachedDataset:
         return self.decoded.digest
 
     def split(self, name: SplitName) -> Split:
-        """The split with its images as one memory map [N, size, size, 3]."""
+        """The split, its images [N, size, size, 3] and concepts as memory maps, its captions read when asked for."""
         folder = self.decoded.folder
-        texts = json.loads((folder / f"{name}.captions.json").read_text(encoding="utf-8"))
-        return Split(
-            images=np.load(folder / f"{name}.images.npy", mmap_mode="r"),
-            captions=texts,
-            image_concepts=np.load(folder / f"{name}.image_concepts.npy"),
-            caption_concepts=np.load(folder / f"{name}.caption_concepts.npy"),
+        images, image_concepts, caption_concepts = (
+            np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("images", "image_concepts", "caption_concepts")
         )
+        captions = StoredCaptions(folder / f"{name}.captions.json", len(caption_concepts))
+        return Split(images, captions, image_concepts, caption_concepts)
 
     def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
-        """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map."""
+        """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
+
+        Processes that want the same at the same time share the work.
+        """
         # The base comes first, so that its time is its own and its cache entry is shared.
         items = self.encode(encoder.base, name) if encoder.base else None
         identity = {
@@ -73,30 +76,31 @@ class CachedDataset:
             "encoder": encoder.key,
         }
 
-        def make(folder: Path) -> None:
+        def work() -> tuple[int, Compute]:
             split = self.split(name)
             source = items if items is not None else split.images if encoder.modality == "image" else split.captions
-            self._encode(encoder, source, folder / "values.npy", f"encode {name} {encoder.modality}s")
+            return len(source), lambda start, stop: self._encode(encoder, source, start, stop)
 
-        entry = self.cache.entry("encodings", identity, make)
+        def make(folder: Path) -> None:
+            stage = f"encode {name} {encoder.modality}s"
+            write_rows(folder / VALUES, *work(), lambda done, total: self.report(stage, done, total))
+
+        def help_along(folder: Path) -> None:
+            help_with_rows(folder / VALUES, *work())
+
+        entry = self.cache.entry("encodings", identity, make, True, help_along)
         self.seconds[entry.folder] = entry.seconds
-        values: NDArray[Any] = np.load(entry.folder / "values.npy", mmap_mode="r")
+        values: NDArray[Any] = np.load(entry.folder / VALUES, mmap_mode="r")
         return values
 
-    def _encode(self, encoder: Encoder, items: Any, path: Path, stage: str) -> None:
-        out: np.memmap[Any, Any] | None = None
-        for start in range(0, len(items), CHUNK):
-            chunk = items[start : start + CHUNK]
-            if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored halved, handed on whole
-                chunk = chunk.astype(np.float32)
-            tensor = encoder.encode(chunk, self.device).detach().cpu()
-            values = (tensor.half() if tensor.is_floating_point() else tensor).numpy()
-            if out is None:
-                out = np.lib.format.open_memmap(path, "w+", values.dtype, (len(items), *values.shape[1:]))
-            out[start : start + len(values)] = values
-            self.report(stage, min(start + CHUNK, len(items)), len(items))
-        if out is not None:
-            out.flush()
+    def _encode(self, encoder: Encoder, items: Any, start: int, stop: int) -> NDArray[Any]:
+        chunk = items[start:stop]
+        if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored halved, handed on whole
+            chunk = chunk.astype(np.float32)
+        tensor = encoder.encode(chunk, self.device).detach().cpu()
+        let_go(items)
+        values: NDArray[Any] = (tensor.half() if tensor.is_floating_point() else tensor).numpy()
+        return values
 
     def _decode(self, folder: Path) -> None:
         for name in SPLITS:
@@ -107,6 +111,7 @@ class CachedDataset:
 
             decode_images(split, self.source.size, folder / f"{name}.images.npy", told, self.jobs)
             for file, content in other_files(split, name).items():
-                (folder / file).write_bytes(content)
+                with (folder / file).open("wb") as stream:
+                    stream.writelines(content)
         for listed in folder.glob(f"*{DONE}"):
             listed.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Split
+from kdbench.rows import let_go
 
 CHUNK = 128  # images decoded, remembered and told of at a time
 DONE = ".done"  # ends the name of the list of finished chunks: a line for each, its first image and the hash of its pixels
@@ -38,7 +39,9 @@ def decode_images(split: Split, size: int, path: Path, report: Callable[[int, in
         stop = min(start + CHUNK, total)
         for index in range(start, stop):
             images[index] = split.images[index]
-        return _hash(images[start:stop])
+        found = _hash(images[start:stop])
+        let_go(images)
+        return found
 
     def finished(start: int, pixels: str) -> None:
         nonlocal done
@@ -63,14 +66,21 @@ def decode_images(split: Split, size: int, path: Path, report: Callable[[int, in
     images.flush()
 
 
-def other_files(split: Split, name: str) -> dict[str, bytes]:
-    """What is kept of a split beside its images, by file name."""
-    captions = json.dumps(list(split.captions), ensure_ascii=False)
+def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
+    """What is kept of a split beside its images, by file name, in pieces."""
     return {
-        f"{name}.image_concepts.npy": _npy(split.image_concepts),
-        f"{name}.caption_concepts.npy": _npy(split.caption_concepts),
-        f"{name}.captions.json": captions.encode(),
+        f"{name}.image_concepts.npy": [_npy(split.image_concepts)],
+        f"{name}.caption_concepts.npy": [_npy(split.caption_concepts)],
+        f"{name}.captions.json": _json(split.captions),
     }
+
+
+def _json(texts: Sequence[str]) -> Iterator[bytes]:
+    """What json.dumps gives for the list of texts, without ever holding them all."""
+    yield b"["
+    for place, text in enumerate(texts):
+        yield (", " if place else "").encode() + json.dumps(text, ensure_ascii=False).encode()
+    yield b"]"
 
 
 def image_header(count: int, size: int) -> bytes:

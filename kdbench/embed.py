@@ -12,6 +12,7 @@ from torch import nn
 
 from kdbench.contracts import SplitName, Student
 from kdbench.dataset import CachedDataset
+from kdbench.distributed import ALONE, World
 from kdbench.errors import Diverged
 from kdbench.ranks import Ranks
 
@@ -44,31 +45,48 @@ def to_device(values: NDArray[Any], device: str) -> torch.Tensor:
 
 def rank_split(student: Student, split: EncodedSplit, batch_size: int, device: str) -> Ranks:
     """Embeds the split in eval mode and ranks it both ways."""
+    images, texts = evaluated(student, split, batch_size, device)
+    return Ranks.of(images, texts, split.image_concepts, split.caption_concepts)
+
+
+def evaluated(
+    student: Student, split: EncodedSplit, batch_size: int, device: str, world: World = ALONE
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`student_embeddings` in eval mode. Raises Diverged where they are not finite."""
     module = cast(nn.Module, student.module)
     was_training = module.training
     module.eval()
-    images, texts = student_embeddings(student, split, batch_size, device)
+    world.agree_on_buffers(module)
+    images, texts = student_embeddings(student, split, batch_size, device, world)
     module.train(was_training)
     if not (np.isfinite(images).all() and np.isfinite(texts).all()):
         raise Diverged("the student's embeddings are not finite")
-    return Ranks.of(images, texts, split.image_concepts, split.caption_concepts)
+    return images, texts
 
 
 @torch.no_grad()
 def student_embeddings(
-    student: Student, split: EncodedSplit, batch_size: int, device: str
+    student: Student, split: EncodedSplit, batch_size: int, device: str, world: World = ALONE
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Unit vectors of images [N, d] and captions [M, d], by the module in the mode that it is in."""
+    """Unit vectors of images [N, d] and captions [M, d], by the module in the mode that it is in.
+
+    In a `world` of several ranks each encodes its share, and all get the whole.
+    """
     images, texts = (
-        np.concatenate(
-            [
-                encode(to_device(values[start : start + batch_size], device)).float().cpu().numpy()
-                for start in range(0, len(values), batch_size)
-            ]
+        world.gather(
+            torch.cat(
+                [
+                    encode(to_device(values[start : min(start + batch_size, rows.stop)], device)).float().cpu()
+                    for start in range(rows.start, rows.stop, batch_size)
+                ]
+            ).to(device if world.size > 1 else "cpu"),
+            len(values),
         )
-        for encode, values in (
-            (student.module.encode_image, split.images),
-            (student.module.encode_text, split.texts),
+        .cpu()
+        .numpy()
+        for encode, values, rows in (
+            (student.module.encode_image, split.images, world.read(len(split.images))),
+            (student.module.encode_text, split.texts, world.read(len(split.texts))),
         )
     )
     return images, texts

@@ -53,7 +53,7 @@ class DatasetLesson:
             "format": FIT_FORMAT,
             "dataset": self._dataset.digest,
             "key": key,
-            "recipe": settings.model_dump(exclude={"checkpoint_every"}),
+            "recipe": settings.model_dump(exclude={"checkpoint_every", "devices"}),
             "seed": seed,
         }
         # Encoded outside the entry, so that its time is that of the training.

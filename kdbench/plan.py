@@ -11,7 +11,9 @@ from kdbench.cache import digest_of
 from kdbench.suite import Plugged, Suite
 
 SPEC_VERSION = 1  # raise when the same spec comes to mean another computation
-OPERATIONAL = {"checkpoint_every"}  # settings that cannot change an outcome
+# Settings that leave the computation what it is. More devices add up in another order, and what towers draw or take of a
+# batch's statistics differs between them; a run may all the same be begun on one and finished on eight.
+OPERATIONAL = {"checkpoint_every", "devices"}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +19,14 @@ from kdbench.checkpoint import save_weights
 from kdbench.concepts import write_concepts
 from kdbench.contracts import Progress, Strategy, Student
 from kdbench.dataset import CachedDataset
+from kdbench.distributed import Place
 from kdbench.embed import encode_split, rank_split
-from kdbench.errors import Diverged, KdbenchError, Skip
+from kdbench.errors import Diverged, KdbenchError, KdbenchWarning, Skip
+from kdbench.launch import Tell, launch
 from kdbench.lesson import hear
 from kdbench.nested import build_planned, building_with
 from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
+from kdbench.plugins import Plugins, installed
 from kdbench.profile.memory import Watch
 from kdbench.provenance import device_name, host, source, versions
 from kdbench.ranks import Ranks
@@ -33,6 +36,9 @@ from kdbench.series import digest, published
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Team
 from kdbench.train import Trained, train
+
+
+ALONE = Place()
 
 
 def _ignore(*_: object) -> None:
@@ -49,6 +55,7 @@ class Bench:
     device: str = "cpu"
     on_progress: Callable[[Progress], None] = field(default=_ignore)
     on_epoch: Callable[[str, int, dict[str, float]], None] = field(default=_ignore)
+    plugins_elsewhere: Callable[[], Plugins] = installed  # how another process of the same run finds them; is pickled
 
     def reconstructions(self, spec: RunSpec) -> list[str]:
         """Labels of the parts of a run whose sources leave something open, as their plugins say."""
@@ -93,11 +100,13 @@ def record_of(spec: RunSpec, bench: Bench, status: Status, reason: str, started:
     return record
 
 
-def execute(spec: RunSpec, bench: Bench) -> Record:
+def execute(spec: RunSpec, bench: Bench, place: Place | None = None) -> Record:
     """Runs `spec` and writes its record, whatever happens; only an interrupt leaves none.
 
+    A run on several devices starts its ranks here, unless this process has a `place` among them already.
+
     Same seed, same initial weights, same batches: the student is built right after seeding, before anything a team or a
-    strategy brings. The test split is opened on the last lines of `_outcome` and nowhere else.
+    strategy brings. The test split is opened on the last lines of `outcome_at` and nowhere else.
     """
     started = now()
     status: Status = "ok"
@@ -105,7 +114,11 @@ def execute(spec: RunSpec, bench: Bench) -> Record:
     outcome: dict[str, Any] = {}
     try:
         with building_with(bench.plugins):
-            outcome = _outcome(spec, bench)
+            devices = Train(**spec.train).devices
+            if place is None and devices > 1 and spec.role != "reference":
+                outcome = _outcome_of_ranks(spec, bench, devices)
+            else:
+                outcome = outcome_at(place or ALONE, spec, bench)
     except Skip as error:
         status, reason = "skipped", str(error)
     except Diverged as error:
@@ -127,11 +140,63 @@ def prepare(dataset: dict[str, Any], teacher: dict[str, Any], bench: Bench, task
         hear(teacher, bench.open(dataset, task_id))
 
 
-def _outcome(spec: RunSpec, bench: Bench) -> dict[str, Any]:
+def _outcome_of_ranks(spec: RunSpec, bench: Bench, devices: int) -> dict[str, Any]:
+    """What the first of several ranks finds, whose progress is told here."""
+    if bench.device.startswith("cuda") and (bench.device != "cuda" or torch.cuda.device_count() < devices):
+        raise KdbenchError(
+            f"train.devices is {devices}; found {torch.cuda.device_count()} GPUs and --device {bench.device}, expected as many "
+            "GPUs and --device cuda"
+        )
+    if bench.device == "mps":
+        raise KdbenchError(f"train.devices is {devices}; expected 1 on mps, or --device cpu")
+
+    def on_message(message: Progress | tuple[str, int, dict[str, float]] | str) -> None:
+        if isinstance(message, Progress):
+            bench.on_progress(message)
+        elif isinstance(message, str):
+            warnings.warn(message, KdbenchWarning, stacklevel=2)
+        else:
+            bench.on_epoch(*message)
+
+    settings = (bench.plugins_elsewhere, bench.cache, bench.results, bench.device, torch.get_num_threads())
+    found: dict[str, Any] = launch(devices, _as_rank, (spec, *settings), on_message)
+    return found
+
+
+def _as_rank(
+    place: Place,
+    tell: Tell,
+    spec: RunSpec,
+    plugins: Callable[[], Plugins],
+    cache: Cache,
+    results: Path,
+    device: str,
+    threads: int,
+) -> dict[str, Any]:
+    """A rank's share of a run, in a process of its own."""
+    torch.set_num_threads(threads)
+    heard: dict[str, Any] = {}
+    if place.rank == 0:
+
+        def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+            if issubclass(category, KdbenchWarning):
+                tell(str(message))
+
+        warnings.showwarning = show
+        heard = {"on_progress": tell, "on_epoch": lambda *epoch: tell(epoch)}
+    bench = Bench(plugins(), cache, results, place.device(device), **heard)
+    with building_with(bench.plugins):
+        return outcome_at(place, spec, bench)
+
+
+def outcome_at(place: Place, spec: RunSpec, bench: Bench) -> dict[str, Any]:
+    """What a record says of the run. Ranks other than the first end when the training does, and say nothing."""
     dataset = bench.open(spec.dataset, spec.run_id)
     if spec.role == "reference":
         return _as_it_is(spec, bench, dataset)
-    learned = learn(spec, bench, dataset, spec.run_id)
+    learned = learn(spec, bench, dataset, spec.run_id, place)
+    if place.rank > 0:
+        return {}
     student, trained = learned.student, learned.trained
 
     started = time.perf_counter()
@@ -169,10 +234,11 @@ class Learned:
     watch: Watch  # of the memory, since the student was about to be built
 
 
-def learn(spec: RunSpec, bench: Bench, dataset: CachedDataset, id: str) -> Learned:
+def learn(spec: RunSpec, bench: Bench, dataset: CachedDataset, id: str, place: Place = ALONE) -> Learned:
     """Trains what a run trains. The test split is neither looked at nor encoded.
 
-    `id` names the checkpoint, which is gone on from where there is one, and what is told of progress and epochs.
+    `id` names the checkpoint, which is gone on from where there is one, and what is told of progress and epochs. With a `place`
+    among several ranks it is that rank's share.
     """
     settings, evaluate = Train(**spec.train), Evaluate(**spec.evaluate)
     voices = [hear(teacher, dataset) for teacher in spec.team]
@@ -189,20 +255,22 @@ def learn(spec: RunSpec, bench: Bench, dataset: CachedDataset, id: str) -> Learn
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
         bench.on_progress(Progress(id, "train", step, steps, loss, weights))
 
-    trained = train(
-        student,
-        data,
-        validation,
-        settings,
-        evaluate,
-        spec.seed,
-        bench.device,
-        team,
-        strategy,
-        checkpoint=bench.cache.scratch(id) / "checkpoint.safetensors",
-        on_step=on_step,
-        on_epoch=lambda epoch, metrics: bench.on_epoch(id, epoch, metrics),
-    )
+    with place.joined(bench.device) as world:
+        trained = train(
+            student,
+            data,
+            validation,
+            settings,
+            evaluate,
+            spec.seed,
+            bench.device,
+            team,
+            strategy,
+            checkpoint=bench.cache.scratch(id) / "checkpoint.safetensors",
+            on_step=on_step,
+            on_epoch=lambda epoch, metrics: bench.on_epoch(id, epoch, metrics),
+            world=world,
+        )
     return Learned(student, trained, encodings, watch)
 
 

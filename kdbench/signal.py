@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from kdbench.contracts import Batch, Pairs
+from kdbench.distributed import ALONE, World
 from kdbench.losses import image_to_text_probs, logits, losses_of
 
 
@@ -20,7 +21,7 @@ class Graph:
 
     `losses` are T of [B], each with a graph of its own that begins at copies of the student's embeddings. `heads` are the
     parameters each teacher trains beside the student. `roots` are the student's own outputs with the graph of its towers,
-    for whoever wants gradients at the `parameters`.
+    for whoever wants gradients at the `parameters`; in a `world` of several ranks they are this rank's rows.
     """
 
     losses: Sequence[Tensor]
@@ -28,6 +29,7 @@ class Graph:
     heads: Sequence[Sequence[Tensor]]
     roots: Sequence[Tensor] = ()
     parameters: Sequence[Tensor] = ()
+    world: World = ALONE
 
     def leaves(self, teacher: int) -> list[Tensor]:
         """Where a teacher's loss ends: both embeddings, the scale if it is learned, the teacher's heads."""
@@ -123,7 +125,7 @@ class StepSignal:
 
     @cached_property
     def parameter_gramian(self) -> Tensor:
-        scale = self._graph.student.scale
+        scale, world = self._graph.student.scale, self._graph.world
         ends = [*enumerate(self._graph.roots), *([(2, scale)] if isinstance(scale, Tensor) else [])]  # by place of their leaf
         ends = [(place, end) for place, end in ends if end.requires_grad]
         rows = []
@@ -131,10 +133,11 @@ class StepSignal:
             found = torch.autograd.grad(
                 [end for _, end in ends],
                 list(self._graph.parameters),
-                [grads[place].to(end.dtype) for place, end in ends],
+                # The scale's is the same on every rank, and the first counts it.
+                [(world.own(grads[place]) if place < 2 else grads[place] * world.first).to(end.dtype) for place, end in ends],
                 retain_graph=True,
                 materialize_grads=True,
             )
-            rows.append(torch.cat([grad.flatten() for grad in found]).double())
+            rows.append(world.sum(torch.cat([grad.flatten() for grad in found])).double())
         stacked = torch.stack(rows)
         return stacked @ stacked.T

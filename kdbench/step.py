@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from kdbench.contracts import Batch, Pairs, Strategy
+from kdbench.distributed import ALONE, Relay, World
 from kdbench.errors import PluginError
 from kdbench.losses import pair_losses
 from kdbench.signal import Graph, StepSignal, moment
@@ -49,6 +50,8 @@ def backward(
     parameters: Sequence[Tensor] = (),
     auxiliary: Auxiliary | None = None,
     compare: bool = False,
+    world: World = ALONE,
+    relay: Relay | None = None,
 ) -> StepResult:
     """Adds the gradients of L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
 
@@ -56,8 +59,11 @@ def backward(
     wants; `scale` is its exponentiated logit scale and `parameters` are the student's. All losses are built on detached
     copies of the views, where strategies take their gradients too; what has gathered there is then sent through the student
     once. With `compare`, the teachers' gradients are compared whether or not the strategy looked at them.
+
+    In a `world` of several ranks the views are this rank's rows, as `World.read` names them; everything else is of the whole
+    batch. The gradients left behind are then those of the whole batch, on every rank, for all that the `relay` holds.
     """
-    copies = [view.detach().float().requires_grad_() for view in views]
+    copies = [world.gather(view.detach().float(), len(batch.concepts)).requires_grad_() for view in views]
     student = Pairs(copies[0], copies[1], scale)
     task_losses = pair_losses(student, batch.same)
     task = task_losses.mean()
@@ -69,10 +75,10 @@ def backward(
         team = teaching.team
         losses = team.losses(student, teaching.teachers, batch)
         heads = [list(head.parameters()) for head in team.heads]
-        graph = Graph(losses, student, heads, views[:2], parameters)
+        graph = Graph(losses, student, heads, views[:2], parameters, world)
         signal = StepSignal(graph, teaching.teachers, team.names, batch, task_losses, teaching.generator)
         started = moment(task)
-        weights = _weigh(teaching.strategy, signal)
+        weights = world.agreed(_weigh(teaching.strategy, signal))
         seconds = moment(task) - started
         reuse = "leaf_gradients" in vars(signal) and weights.dim() == 1  # before comparing, which must not change the step
         spared = signal.leaf_seconds if reuse else 0.0
@@ -83,6 +89,9 @@ def backward(
         if reuse:
             _add_voices(signal, graph, teaching.distill * weights)
         result = StepResult(task.detach(), loss.detach(), weights, gramian, seconds - spared)
+    if relay is not None:
+        relay.backward(views, [copy.grad for copy in copies], world)
+        return result
     # A frozen tower has no graph.
     roots = [(view, copy.grad) for view, copy in zip(views, copies, strict=True) if view.requires_grad]
     sent = [(view, grad.to(view.dtype)) for view, grad in roots if grad is not None]

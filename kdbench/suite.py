@@ -34,6 +34,7 @@ class Train(Block):
     distill: NotNegative = Field(default=1.0, description="λ: weight of the teachers' losses beside the task loss.")
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto: bf16 where a GPU has it.")
     checkpoint_every: Count = Field(default=100, description="Steps between checkpoints; epoch ends have one too.")
+    devices: Count = Field(default=1, description="Processes that share a run, on a GPU each where there are any.")
 
 
 class Evaluate(Block):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from kdbench.cache import digest_of
 from kdbench.contracts import Batch, Objective, Pairs
+from kdbench.rows import take
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,21 @@ class Voice:
 
 
 class StoredBank:
-    """Implements `Bank` over what a voice has on disk. All of it comes to the device only for those who ask for all."""
+    """Implements `Bank` over what a voice has on disk. What covers the whole split comes to the device only for those who
+    ask for it."""
 
     def __init__(self, voice: Voice, device: str) -> None:
         self._voice = voice
         self._device = device
         self._whole: dict[str, Tensor] = {}
-        self.image_concepts = torch.from_numpy(np.array(voice.image_concepts)).to(device)
-        self.caption_concepts = torch.from_numpy(np.array(voice.caption_concepts)).to(device)
+
+    @cached_property
+    def image_concepts(self) -> Tensor:
+        return torch.from_numpy(np.array(self._voice.image_concepts)).to(self._device)
+
+    @cached_property
+    def caption_concepts(self) -> Tensor:
+        return torch.from_numpy(np.array(self._voice.caption_concepts)).to(self._device)
 
     def images(self, indices: Tensor | None = None) -> Tensor:
         return self._rows("image", self._voice.image, indices)
@@ -45,7 +54,7 @@ class StoredBank:
 
     def _rows(self, name: str, values: NDArray[Any], indices: Tensor | None) -> Tensor:
         if indices is not None:
-            return unit_rows(values[indices.cpu().numpy()], self._device)
+            return unit_rows(take(values, indices.cpu().numpy()), self._device)
         if name not in self._whole:
             self._whole[name] = unit_rows(np.array(values), self._device)
         return self._whole[name]
@@ -81,8 +90,8 @@ class Team:
         """Every teacher's embeddings of a batch, given as indices into the train split."""
         return [
             Pairs(
-                unit_rows(voice.image[images], self.device),
-                unit_rows(voice.text[captions], self.device),
+                unit_rows(take(voice.image, images), self.device),
+                unit_rows(take(voice.text, captions), self.device),
                 voice.logit_scale,
                 bank,
             )

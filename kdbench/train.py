@@ -16,8 +16,11 @@ from kdbench import checkpoint as checkpoints
 from kdbench.batches import Batches
 from kdbench.cache import digest_of
 from kdbench.contracts import Batch, Strategy, Student
-from kdbench.embed import EncodedSplit, rank_split, to_device
+from kdbench.distributed import ALONE, Relay, World, synchronised
+from kdbench.embed import EncodedSplit, evaluated, to_device
 from kdbench.errors import Diverged
+from kdbench.ranks import Ranks
+from kdbench.rows import take
 from kdbench.series import Series
 from kdbench.step import StepResult, Teaching, backward
 from kdbench.suite import Evaluate, Train
@@ -69,23 +72,25 @@ def train(
     checkpoint: Path | None = None,
     on_step: OnStep | None = None,
     on_epoch: OnEpoch | None = None,
+    world: World = ALONE,
 ) -> Trained:
     """Trains `student` in place and leaves it, in eval mode, at its best epoch by validation mean recall.
 
     With a `checkpoint` path, training continues from it where there is one. Raises Diverged when the loss is no longer
-    finite. The test split is not among the arguments.
+    finite. The test split is not among the arguments. In a `world` of several ranks every one calls this with the same
+    arguments; the first alone reads and writes the checkpoint, which another number of ranks may go on with.
     """
-    loop = _Loop(student, data, settings, seed, device, team, strategy)
+    loop = _Loop(student, data, settings, seed, device, team, strategy, world)
     silence = [0.0] * len(loop.names)
     state, best = _State(weight_sums=list(silence), epoch_weights=list(silence)), {}
-    saved = checkpoints.load(checkpoint) if checkpoint else None
+    saved = world.told(checkpoints.load(checkpoint) if checkpoint and world.first else None)
     if saved is not None:
         state, best = _State(**saved["state"]), saved["best"]
         loop.load_state_dict(saved["loop"])
     series = Series(loop.names, loop.steps, state.series)
 
     def save() -> None:
-        if checkpoint is not None:
+        if checkpoint is not None and world.first:
             checkpoints.save(checkpoint, {"state": vars(state), "best": best, "loop": loop.state_dict()})
 
     started = time.perf_counter() - state.seconds
@@ -107,7 +112,7 @@ def train(
         if place == 0:
             metrics: dict[str, float] = {}
             if epoch % evaluate.every == 0 or epoch == settings.epochs:
-                metrics = rank_split(student, validation, evaluate.batch_size, device).metrics(evaluate.recall_at)
+                metrics = _validated(student, validation, evaluate, device, world)
                 if not state.validation or metrics["mean_recall"] > state.validation["mean_recall"]:
                     state.best_epoch, state.validation, best = epoch, metrics, loop.student_state()
             loop.end_epoch(metrics or None)
@@ -135,6 +140,15 @@ def train(
     )
 
 
+def _validated(student: Student, split: EncodedSplit, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
+    """The metrics of a split, those that the first rank finds."""
+    images, texts = evaluated(student, split, evaluate.batch_size, device, world)
+    found = None
+    if world.first:
+        found = Ranks.of(images, texts, split.image_concepts, split.caption_concepts).metrics(evaluate.recall_at)
+    return cast(dict[str, float], world.told(found))
+
+
 class _Loop:
     """Student, optimiser and strategy, moved on one step at a time."""
 
@@ -147,10 +161,11 @@ class _Loop:
         device: str,
         team: Team | None,
         strategy: Strategy | None,
+        world: World = ALONE,
     ) -> None:
         self.student, self.data, self.settings, self.device = student, data, settings, device
-        self.team, self.strategy = team, strategy
-        self.module = cast(nn.Module, student.module).to(device).train()
+        self.team, self.strategy, self.world = team, strategy, world
+        self.module = synchronised(cast(nn.Module, student.module).to(device).train(), device, world)
         self.heads = team.heads if team else nn.ModuleList()
         self.names = team.names if team else []
         self.batches = Batches(data.image_concepts, data.caption_concepts, settings.batch_size, seed)
@@ -169,27 +184,32 @@ class _Loop:
         self.seed = seed
         self.generator = torch.Generator()
         self.auxiliary = getattr(self.module, "auxiliary_loss", None)
+        self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
 
     def step(self, step: int, compare: bool = False) -> StepResult:
         """Runs step `step`, counted from 0; with `compare` the result holds the teachers' Gramian."""
         # Seeded at every step: what a strategy or a head draws cannot change what the student draws, say for dropout, and
         # a resumed run needs no generator's state.
         drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, for torch's CPU generator reads 32 bits of a seed
-        torch.manual_seed(drawn)
+        # Ranks draw apart in their towers, whose rows are others, and alike above them.
+        torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
         self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
         images, captions = self.batches(step)
         batch = Batch(
             images=torch.from_numpy(images).to(self.device),
             captions=torch.from_numpy(captions).to(self.device),
-            concepts=torch.from_numpy(self.data.image_concepts[images]).to(self.device),
+            concepts=torch.from_numpy(take(self.data.image_concepts, images)).to(self.device),
             progress=step / self.steps,
         )
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.lr * schedule(step, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
-            read = to_device(self.data.images[images], self.device), to_device(self.data.texts[captions], self.device)
-            views = self._views(*read)
+            rows = self.world.read(len(images))
+            read = take(self.data.images, images[rows]), take(self.data.texts, captions[rows])
+            views = self._views(*(to_device(values, self.device) for values in read))
+        if self.relay is not None:
+            torch.manual_seed(drawn)
         teaching = None
         if self.team:
             heard = self.team.pairs(images, captions)
@@ -202,6 +222,8 @@ class _Loop:
             [p for p in self.module.parameters() if p.requires_grad],
             self.auxiliary,
             compare,
+            self.world,
+            self.relay,
         )
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
         self.optimizer.step()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import ints
 
+from kdbench import rows
 from kdbench.batches import Batches, Ints
 
 
@@ -90,3 +91,40 @@ def test_a_batch_larger_than_the_data_is_all_of_it() -> None:
 def test_an_image_without_a_caption_is_refused_and_named() -> None:
     with pytest.raises(ValueError, match=r"training image 2 \(concept 9\) has no caption"):
         Batches(ints(1, 2, 9), ints(1, 2, 3), 2, seed=0)
+
+
+def plainly(images: Ints, captions: Ints, size: int, seed: int, step: int) -> tuple[list[int], list[int]]:
+    """The batches of records: every array of an epoch at once, in 64 bits."""
+    size = min(size, len(images))
+    epoch, place = divmod(step, len(images) // size)
+    by_concept = np.argsort(captions, kind="stable")
+    first = np.searchsorted(captions[by_concept], images, side="left")
+    count = np.searchsorted(captions[by_concept], images, side="right") - first
+    rng = np.random.default_rng((seed, epoch))
+    order = rng.permutation(len(images))
+    drawn = by_concept[first + (rng.random(len(count)) * count).astype(np.int64)]
+    chosen = order[place * size : (place + 1) * size]
+    return chosen.tolist(), drawn[chosen].tolist()
+
+
+@given(collections(), st.integers(1, 8), st.integers(0, 3), st.integers(1, 25), st.booleans())
+def test_batches_are_those_of_records(data: tuple[Ints, Ints], size: int, seed: int, block: int, ordered: bool) -> None:
+    images, captions = data
+    captions = np.sort(captions) if ordered else captions
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "BLOCK", block)
+        batches = Batches(images, captions, size, seed)
+        for step in range(7):
+            assert tuple(part.tolist() for part in batches(step)) == plainly(images, captions, size, seed, step)
+
+
+def test_large_batches_are_those_of_records_too() -> None:
+    """Where the generator draws in other ways for other sizes, it would show."""
+    rng = np.random.default_rng(0)
+    images, captions = rng.integers(0, 5000, 70_000), np.concatenate([np.arange(5000), rng.integers(0, 5000, 90_000)])
+    for heard in (captions, np.sort(captions)):
+        batches = Batches(images, heard, 1000, seed=3)
+        for step in (0, 69, 70, 200):
+            found = batches(step)
+            assert {part.dtype for part in found} == {np.dtype(np.int64)}
+            assert tuple(part.tolist() for part in found) == plainly(images, heard, 1000, 3, step)

@@ -18,7 +18,7 @@ from kdbench.suite import Suite
 
 SuiteFile = Callable[..., Path]
 
-TRAIN_KEYS = "one of batch_size, checkpoint_every, clip_norm, distill, epochs, lr, precision, warmup, weight_decay"
+TRAIN_KEYS = "one of batch_size, checkpoint_every, clip_norm, devices, distill, epochs, lr, precision, warmup, weight_decay"
 TOP_KEYS = (
     "one of datasets, description, evaluate, latency, name, objective, references, seeds, strategies, students, sweep, "
     "teachers, teams, train, variants"

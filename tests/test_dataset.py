@@ -14,7 +14,8 @@ from torch import Tensor
 
 from kdbench import Encoder, Modality, Split, SplitName
 from kdbench.cache import Cache
-from kdbench.dataset import CHUNK, CachedDataset
+from kdbench.dataset import CachedDataset
+from kdbench.encoding import CHUNK
 
 
 def test_decoded_splits_equal_the_source(tmp_path: Path) -> None:

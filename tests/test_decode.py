@@ -159,7 +159,8 @@ def test_the_header_is_numpys(tmp_path: Path, count: int) -> None:
 
 def test_other_files(tmp_path: Path) -> None:
     split = split_of(Watched(length=3))
-    for name, content in other_files(split, "train").items():
+    for name, pieces in other_files(split, "train").items():
+        content = b"".join(pieces)
         (tmp_path / name).write_bytes(content)
     np.testing.assert_array_equal(np.load(tmp_path / "train.image_concepts.npy"), split.image_concepts)
     np.testing.assert_array_equal(np.load(tmp_path / "train.caption_concepts.npy"), split.caption_concepts)

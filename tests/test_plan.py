@@ -170,8 +170,9 @@ def test_seeds_share_a_cell(spec: Spec) -> None:
 
 
 @pytest.mark.parametrize("every", [1, 7])
-def test_checkpoints_make_no_other_run(every: int, spec: Spec) -> None:
-    other = changed(spec(), "train.checkpoint_every", every)
+@pytest.mark.parametrize("setting", ["checkpoint_every", "devices"])
+def test_checkpoints_and_devices_make_no_other_run(setting: str, every: int, spec: Spec) -> None:
+    other = changed(spec(), f"train.{setting}", every)
     assert (other.run_id, other.cell_id) == (spec().run_id, spec().cell_id)
 
 
@@ -188,7 +189,7 @@ def test_variants_are_run_in_place_of_the_suite() -> None:
 
 def test_what_a_run_does_not_have_leaves_its_id_as_it_was_before_there_were_any() -> None:
     (run, *_) = plan(suite_of(1, 1, 1, [[]], 1))
-    train = {key: value for key, value in run.train.items() if key != "checkpoint_every"}
+    train = {key: value for key, value in run.train.items() if key not in ("checkpoint_every", "devices")}
     known = {key: value for key, value in run.as_dict().items() if key not in ("variant", "role", "smoke", "tuning")}
     known["train"] = train
     assert run.run_id == digest_of(known)[:12]

@@ -118,7 +118,13 @@ def test_a_run_that_diverged_ends_with_1(kdbench: Command, suite: Path, tmp_path
     """When carrying out was asked for, as with `kdbench run`; looking ends with 0."""
     for spec in teams_for(load_suite(suite, toy_plugins())).specs:
         record = execute(spec, bench(tmp_path))
-        diverged: dict[str, object] = {"status": "diverged", "reason": "not a number", "metrics": {}, "ranks_sha256": None, "series_sha256": None}
+        diverged: dict[str, object] = {
+            "status": "diverged",
+            "reason": "not a number",
+            "metrics": {},
+            "ranks_sha256": None,
+            "series_sha256": None,
+        }
         if spec.label == "toy · b · seed 1":
             write_record(tmp_path / "results", record.model_copy(update=diverged))
     code, out, _ = kdbench("attribute", suite)

@@ -1,0 +1,231 @@
+"""One run on many devices: what its processes, the ranks, exchange, and how they reach the gradient of one process.
+
+The loss of a step is a function of the whole batch: every image is compared with every text. With V = [V_1; …; V_N] the
+student's embeddings, of which rank r has encoded the rows V_r, the chain rule gives
+
+    dL/dθ = Σ_r J_rᵀ ∂L/∂V_r + (what reaches θ above the embeddings: the logit scale, heads, an auxiliary loss),
+
+where J_r = ∂V_r/∂θ. So every rank gathers V, builds all losses of the whole batch on a detached copy of it (which is cheap
+next to the towers), takes there whatever gradients a strategy asks for, and sends the rows ∂L/∂V_r of the result through
+its own share of the student: one ordinary backward. That is the gradient of a gathering that is differentiable; its
+backward would add up the same rows of N equal losses and divide by N.
+
+DistributedDataParallel averages the ranks' gradients. The rows are therefore multiplied by N, so that the mean is the sum.
+What lies above the embeddings has the same gradient on every rank, for all have seen the same batch; it is there before
+the backward that is averaged, and its mean is what it was. `Relay` explains how both meet.
+
+The result is that of one process at the same global batch, up to the order of sums. Two things are not a function of the
+batch alone. What towers draw, say for dropout, differs between ranks, and so from one process. Batch statistics are those
+of a rank's share, unless `synchronised` could make them the batch's.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from kdbench.errors import KdbenchError, KdbenchWarning
+
+# A rank may wait for another that encodes or reads for hours. Who ends ranks that wait for a dead one is who started them.
+PATIENCE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class World:
+    """Which of `size` ranks this process is. A world of one exchanges nothing."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this rank writes checkpoints and records."""
+        return self.rank == 0
+
+    def share(self, total: int) -> slice:
+        """The rows of a batch of `total` that this rank answers for: shares differ by one at most, and may be empty."""
+        return slice(self.rank * total // self.size, (self.rank + 1) * total // self.size)
+
+    def read(self, total: int) -> slice:
+        """The rows that this rank encodes: its share, or the first row where that is empty.
+
+        A tower is then never given nothing, and every rank takes part in every exchange.
+        """
+        share = self.share(total)
+        return share if share.start < share.stop else slice(0, min(1, total))
+
+    def gather(self, values: Tensor, total: int) -> Tensor:
+        """All ranks' rows [total, …] of the rows each has read, in order and without gradient."""
+        if self.size == 1:
+            return values
+        shares = [World(rank, self.size).share(total) for rank in range(self.size)]
+        longest = max(share.stop - share.start for share in shares)
+        own = values.new_zeros(longest, *values.shape[1:])
+        own[: len(values)] = values.detach()[:longest]
+        parts = [torch.empty_like(own) for _ in shares]
+        dist.all_gather(parts, own)
+        return torch.cat([part[: share.stop - share.start] for part, share in zip(parts, shares, strict=True)])
+
+    def own(self, values: Tensor) -> Tensor:
+        """Of rows [total, …], those this rank has read; zero where it read one only so as to have something to read."""
+        share, read = self.share(len(values)), self.read(len(values))
+        return values[read] if share == read else torch.zeros_like(values[read])
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Over the ranks."""
+        if self.size > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def agreed(self, value: Tensor) -> Tensor:
+        """The first rank's. Ranks come to the same by themselves, but GPUs may add up in another order."""
+        if self.size > 1:
+            value = value.contiguous().clone()
+            dist.broadcast(value, 0)
+        return value
+
+    def told(self, value: Any) -> Any:
+        """The first rank's value, of any kind that can be pickled; the other ranks' is not looked at."""
+        if self.size == 1:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values, 0)
+        return values[0]
+
+    def agree_on_buffers(self, module: nn.Module) -> None:
+        """Gives all ranks the first one's, such as the running statistics of batch normalisation."""
+        if self.size > 1:
+            for buffer in module.buffers():
+                dist.broadcast(buffer, 0)
+
+
+ALONE = World()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process will take part, once there is something to exchange. `meeting` is torch's `init_method`."""
+
+    rank: int = 0
+    size: int = 1
+    meeting: str = "env://"
+
+    @classmethod
+    def of_environment(cls) -> Place:
+        """As torchrun says it, or whoever has set up torch.distributed already (Ray Train).
+
+        Raises KdbenchError where nobody says.
+        """
+        if dist.is_initialized():
+            return cls(dist.get_rank(), dist.get_world_size())
+        try:
+            return cls(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+        except (KeyError, ValueError) as error:
+            raise KdbenchError(f"no rank: {error} of the environment; start this with torchrun") from error
+
+    def device(self, device: str) -> str:
+        """This rank's: on a machine with GPUs each has its own."""
+        return f"cuda:{os.environ.get('LOCAL_RANK', self.rank)}" if device == "cuda" and self.size > 1 else device
+
+    @contextmanager
+    def joined(self, device: str) -> Iterator[World]:
+        """The world, for as long as there is something to exchange. Every rank must come here and leave."""
+        if self.size == 1:
+            yield ALONE
+        elif dist.is_initialized():
+            yield World(self.rank, self.size)
+        else:
+            backend = "nccl" if device.startswith("cuda") else "gloo"
+            if backend == "nccl":
+                torch.cuda.set_device(device)
+            dist.init_process_group(backend, self.meeting, PATIENCE, rank=self.rank, world_size=self.size)
+            # Not on the way out of an error: the others may be in mid-exchange, and whoever started them ends them.
+            yield World(self.rank, self.size)
+            dist.destroy_process_group()
+
+
+class Relay:
+    """DistributedDataParallel around a student and its heads, armed just before the one backward through the student.
+
+    What it wraps hands on the student's outputs as they are. By then the losses' own backward, on detached copies, has left
+    its gradients at parameters above the embeddings; DistributedDataParallel, which counts a parameter ready once, must
+    not see them come one by one. They are tied to the outputs by an edge without gradient, so that they count as used and
+    are averaged as they stand. A parameter that nothing has used keeps no gradient, as in one process.
+    """
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # another name for it is to come, which older torch does not have
+            # Buffers are not kept equal here: in training no tower reads them, and they are agreed on before anything does.
+            self.module = nn.parallel.DistributedDataParallel(
+                _Through(modules), broadcast_buffers=False, find_unused_parameters=True
+            )
+
+    def backward(self, views: Sequence[Tensor], grads: Sequence[Tensor | None], world: World) -> None:
+        """Sends this rank's rows of the gradients at the whole batch's views, and averages all parameters' gradients."""
+        rows = [
+            (view, torch.zeros_like(view) if grad is None else world.size * world.own(grad).to(view.dtype))
+            for view, grad in zip(views, grads, strict=True)
+            if view.requires_grad
+        ]
+        edge = _Edge.apply(*(p for p in self.parameters if p.grad is not None))
+        sent = self.module(edge, *(view for view, _ in rows))
+        torch.autograd.backward(sent, [torch.zeros_like(edge), *(grad for _, grad in rows)])
+
+
+class _Through(nn.Module):
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.held = nn.ModuleList(modules)
+
+    def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
+        return values
+
+
+class _Edge(torch.autograd.Function):
+    """Reaches parameters in a backward and gives them no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, *parameters: Tensor) -> Tensor:
+        ctx.count = len(parameters)
+        return parameters[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> tuple[None, ...]:
+        count: int = ctx.count
+        return (None,) * count
+
+
+def synchronised(module: nn.Module, device: str, world: World) -> nn.Module:
+    """The module with batch statistics of the whole batch, where torch can: plain batch normalisation on GPUs.
+
+    Elsewhere it warns that statistics are those of each rank's share. Changes the module in place.
+    """
+    norms = {type(part) for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)}
+    if world.size == 1 or not norms:
+        return module
+    # torch replaces subclasses too, and what they do beside normalising would be gone (timm's have an activation).
+    plain = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm}
+    if device.startswith("cuda") and norms <= plain:
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        return converted
+    if world.first:
+        names = ", ".join(sorted(norm.__name__ for norm in norms))
+        warnings.warn(
+            f"the student has {names}: on {world.size} devices its batch statistics are those of each one's share of the "
+            "batch, so that the run is not that of one device",
+            KdbenchWarning,
+            stacklevel=2,
+        )
+    return module

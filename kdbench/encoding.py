@@ -1,0 +1,149 @@
+"""Writes an encoder's outputs into one file that is then mapped: by as many processes as want it, going on where it stopped.
+
+One file and not many: a memory map of it is any number of rows for next to no memory, whatever its length. What is shared
+out, and remembered as done, are its blocks. It is written, not mapped, while it grows: of a map every page written counts as
+this process's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody helps
+    fcntl = None  # type: ignore[assignment]
+
+CHUNK = 128  # rows computed, remembered and told of at a time
+BLOCK = 32  # chunks that a process claims at a time, or more where a file would have more than BLOCKS of them
+BLOCKS = 1024
+DONE = ".done"  # ends the folder of a list for each block: a line for each chunk, its first row and the hash of its bytes
+Compute = Callable[[int, int], NDArray[Any]]
+
+
+def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, int], None]) -> None:
+    """Writes [total, …] to `path` as numpy does, `compute(start, stop)` giving the rows of each chunk.
+
+    Chunks that are there from an earlier time, or from processes in `help_with_rows`, are kept if their bytes are those that
+    were listed. `report` is told how many rows are done, of how many. Without rows no file is made.
+    """
+    if total == 0:
+        return
+    lists = path.with_name(path.name + DONE)
+    lists.mkdir(exist_ok=True)
+    for block in _blocks(total):
+        (lists / str(block.start)).touch()
+    done = 0
+    left: list[range] = []
+    for wait in (False, True):
+        for block in left if wait else _blocks(total):
+            with _claimed(lists / str(block.start), wait) as stream:
+                if stream is None:  # somebody is at it, and this process comes back to see what has become of it
+                    left.append(block)
+                    continue
+                kept = _kept(path, stream, total)
+                for start in block:
+                    if start not in kept:
+                        _write(path, total, start, compute, stream)
+                    done += min(CHUNK, total - start)
+                    report(done, total)
+    shutil.rmtree(lists)
+
+
+def help_with_rows(path: Path, total: int, compute: Compute) -> None:
+    """Takes a share of what another process is writing with `write_rows`; returns when there is nothing left to take."""
+    lists = path.with_name(path.name + DONE)
+    if fcntl is None:
+        return
+    for block in _blocks(total):
+        with _claimed(lists / str(block.start), wait=False) as stream:
+            if stream is not None:
+                listed = {line.partition(" ")[0] for line in stream.read().decode(errors="replace").splitlines()}
+                for start in block:  # that what is listed is there, the other makes sure of
+                    if str(start) not in listed:
+                        _write(path, total, start, compute, stream)
+
+
+def _blocks(total: int) -> list[range]:
+    """First rows of chunks, by block."""
+    rows = CHUNK * max(BLOCK, -(-total // (CHUNK * BLOCKS)))
+    return [range(first, min(first + rows, total), CHUNK) for first in range(0, total, rows)]
+
+
+@contextmanager
+def _claimed(listed: Path, wait: bool) -> Iterator[BinaryIO | None]:
+    """A block's list, for this process alone; None where another has it, or where all is done and the list is gone."""
+    try:
+        stream = listed.open("r+b")
+    except FileNotFoundError:
+        yield None
+        return
+    with stream:
+        if fcntl is not None:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield None
+                return
+        yield stream
+
+
+def _write(path: Path, total: int, start: int, compute: Compute, stream: BinaryIO) -> None:
+    """Computes a chunk, writes it, then its line."""
+    values = np.ascontiguousarray(compute(start, min(start + CHUNK, total)))
+    content, header = values.tobytes(), _header(values, total)
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:  # whoever comes first makes it
+        file.write(header)  # the same for every chunk
+        file.seek(len(header) + start * values[0].nbytes)
+        file.write(content)
+    stream.seek(0, os.SEEK_END)
+    stream.write(f"{start} {_hash(content)}\n".encode())
+    stream.flush()
+
+
+def _header(values: NDArray[Any], total: int) -> bytes:
+    stream = io.BytesIO()
+    described = np.lib.format.dtype_to_descr(values.dtype)
+    shape = (total, *values.shape[1:])
+    np.lib.format.write_array_header_1_0(stream, {"descr": described, "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+def _kept(path: Path, stream: BinaryIO, total: int) -> set[int]:
+    """First rows of the chunks whose bytes are those that were listed: after a power cut the list may be ahead of them."""
+    kept: dict[int, str] = {}
+    lines = stream.read().decode(errors="replace").splitlines()
+    if lines and path.exists():
+        with path.open("rb") as file:
+            try:
+                np.lib.format.read_magic(file)
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            except ValueError:  # not even a header
+                shape, dtype = (0,), np.dtype(np.uint8)
+            begin, width = file.tell(), int(np.prod(shape[1:])) * dtype.itemsize
+            for line in lines if shape[0] == total else []:
+                start, _, written = line.partition(" ")
+                if start.isdecimal() and int(start) % CHUNK == 0 and int(start) < total:
+                    file.seek(begin + int(start) * width)
+                    if _hash(file.read(min(CHUNK, total - int(start)) * width)) == written:
+                        kept[int(start)] = written
+    # Written anew, so that a line cut short is gone and what follows begins a line.
+    stream.seek(0)
+    stream.truncate()
+    stream.write("".join(f"{start} {written}\n" for start, written in kept.items()).encode())
+    stream.flush()
+    return set(kept)
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,117 @@
+"""Starts the ranks of one run on this machine and stays with them: what one tells is passed on, what ends one ends all.
+
+torch's own launchers end the others too, but they report a rank that failed because its neighbour had gone as readily as
+the neighbour, and they bring no values back. Where another launcher is wanted, `kdbench.engines.attend` is what it starts.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from kdbench.distributed import Place
+from kdbench.errors import Diverged, KdbenchError, Skip
+
+GRACE = 0.5  # seconds in which ranks that fail together may all say why
+Tell = Callable[[Any], None]
+
+
+def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], on_message: Callable[[Any], None]) -> Any:
+    """Calls `function(place, tell, *arguments)` in `size` new processes and returns what the first rank's returned.
+
+    Function and arguments are pickled. What ranks `tell` arrives at `on_message` here, where anything raised ends the ranks.
+    Raises what a rank raised first: KdbenchError, Skip and Diverged as they are, anything else as a KdbenchError with the
+    rank and the error, as for a rank that died. No rank outlives this call.
+    """
+    context = get_context("spawn")
+    ranks: dict[Connection, tuple[int, BaseProcess]] = {}
+    with TemporaryDirectory(prefix="kdbench-ranks-") as folder:
+        try:
+            for rank in range(size):
+                place = Place(rank, size, f"file://{Path(folder) / 'meeting'}")
+                reader, writer = context.Pipe(duplex=False)
+                process: BaseProcess = context.Process(target=_serve, args=(place, writer, function, arguments))
+                process.start()
+                writer.close()  # the rank's is then the only one: when it has gone, the line ends
+                ranks[reader] = (rank, process)
+            return _follow(ranks, size, on_message)
+        finally:
+            for _, process in ranks.values():
+                process.kill()
+            for _, process in ranks.values():
+                process.join()
+
+
+def _follow(ranks: dict[Connection, tuple[int, BaseProcess]], size: int, on_message: Callable[[Any], None]) -> Any:
+    """Listens until every rank has returned, or until one has failed and those it took with it have said so."""
+    lines = set(ranks)
+    returned: dict[int, Any] = {}
+    failures: dict[int, tuple[float, BaseException]] = {}  # by rank, with the moment
+    while lines:
+        ready = wait(lines, GRACE if failures else None)
+        for line in lines & set(ready):
+            rank, process = ranks[line]
+            try:
+                kind, moment, content = line.recv()
+            except EOFError:
+                lines.discard(line)
+                process.join()
+                if rank not in returned and rank not in failures:  # it fell without a word, before any that missed it
+                    failures[rank] = (0.0, KdbenchError(_epitaph(rank, size, process.exitcode or 0)))
+                continue
+            if kind == "told":
+                on_message(content)
+            elif kind == "returned":
+                returned[rank] = content
+            else:
+                failures[rank] = (moment, content)
+        if failures and not ready:
+            break
+    if failures:
+        raise min(failures.values(), key=lambda failure: failure[0])[1]
+    return returned[0]
+
+
+def _epitaph(rank: int, size: int, code: int) -> str:
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return f"rank {rank} of {size} died ({how}); the checkpoint is kept, run again to go on"
+
+
+def _serve(place: Place, line: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """What a rank's process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who launched decides what to do
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def tell(message: Any) -> None:
+        line.send(("told", time.monotonic(), message))
+
+    try:
+        line.send(("returned", time.monotonic(), function(place, tell, *arguments)))
+    except (KdbenchError, Skip, Diverged) as error:
+        line.send(("raised", time.monotonic(), error))
+        os._exit(1)
+    except Exception as error:
+        moment = time.monotonic()
+        traceback.print_exc()
+        sys.stderr.flush()
+        told = f"rank {place.rank} of {place.size}: {type(error).__name__}: {error}"
+        line.send(("raised", moment, KdbenchError(told)))
+        os._exit(1)  # taking leave of ranks in mid-exchange could take for ever
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

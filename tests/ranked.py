@@ -1,0 +1,338 @@
+"""What the ranks of test_distributed do: each compares its share of the work with the same done by one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from models import BEADS, SharedTowers, Toy, TwoTowers, batch_of, module_of, pixels_to_floats, toy, voice
+from torch import Generator, Tensor, nn
+from torch.nn.functional import normalize
+
+from kdbench import Batch, Objective, Signal, Strategy
+from kdbench.distributed import ALONE, Place, Relay, World
+from kdbench.embed import EncodedSplit
+from kdbench.launch import Tell
+from kdbench.step import StepResult, Teaching, backward
+from kdbench.suite import Evaluate, Train
+from kdbench.team import Team, Voice
+from kdbench.train import Trained, train
+from kdbench_plugins.objectives.class_vector_kl import ClassVectorKL
+from kdbench_plugins.objectives.feature import Feature
+from kdbench_plugins.objectives.interactive import Interactive
+from kdbench_plugins.objectives.mac import Mac
+from kdbench_plugins.objectives.relational_kl import RelationalKL
+from kdbench_plugins.objectives.self_distill import SelfDistill
+from kdbench_plugins.strategies.ammkd import Ammkd
+from kdbench_plugins.strategies.equal import Equal
+from kdbench_plugins.strategies.mtkd_rl import MtkdRl
+from kdbench_plugins.strategies.random import Random
+from kdbench_plugins.students.fusion_network import FusionModule, FusionNetwork
+
+WIDTH = 4
+CONCEPTS = torch.tensor([0, 1, 2, 0, 3, 4, 5, 1])
+OBJECTIVES: dict[str, Callable[[], Objective]] = {
+    "relational_kl": RelationalKL,
+    "class_vector_kl": ClassVectorKL,
+    "class_vector_kl of some": lambda: ClassVectorKL(bank=3, hidden=5),
+    "feature": Feature,
+    "interactive": Interactive,
+    "mac": Mac,
+    "self_distill": SelfDistill,
+}
+
+
+class PerSample:
+    """Weighs each sample by its own losses, after a look at gradients."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        return torch.softmax(signal.losses + signal.truth_losses + signal.gramian.diagonal()[:, None], dim=0)
+
+
+class ParameterReader:
+    """Weighs by gradients at the student's parameters, smoothly."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        gramian = signal.parameter_gramian
+        return torch.softmax(gramian.sum(dim=1) / gramian.trace(), dim=0)
+
+
+STRATEGIES: dict[str, Callable[[], Strategy | None]] = {
+    "ammkd": Ammkd,
+    "equal": Equal,
+    "ammkd of parameters": lambda: Ammkd(space="parameters"),
+    "parameters": ParameterReader,
+    "per sample": PerSample,
+    "mtkd_rl": MtkdRl,
+    "random": Random,
+}
+
+
+class TokenTowers(TwoTowers):
+    """Two towers whose tokens a fusion network can read: the beads, and their colours."""
+
+    def encode_image_tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = torch.einsum("brcp,wrpc->bcw", images.float() / 255 - 0.5, self.patches())
+        return self.encode_image(images), tokens
+
+    def patches(self) -> Tensor:
+        return self.image_tower.weight.reshape(-1, BEADS, BEADS, 3).transpose(2, 3)
+
+    def encode_text_tokens(self, texts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        rows = self.text_tower.weight.reshape(-1, BEADS, 3).permute(1, 2, 0)
+        tokens = torch.stack([rows[place][texts[:, place].long()] for place in range(BEADS)], dim=1)
+        return self.encode_text(texts), tokens, texts < 2
+
+
+class Gated(TwoTowers):
+    """An auxiliary loss of what both towers saw, of a view without gradient, of a parameter of its own, and of one that its
+    towers have too; and a parameter that nothing uses."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.gate = nn.Parameter(torch.tensor(0.3))
+        self.idle = nn.Parameter(torch.ones(3))
+
+    def encode_views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
+        hidden = self.image_tower(pixels_to_floats(images).to(self.gate.dtype))
+        return normalize(hidden, dim=1), self.encode_text(texts), hidden, texts
+
+    def auxiliary_loss(self, views: Sequence[Tensor], batch: Batch) -> Tensor:
+        image, text, hidden, tokens = views
+        own = self.gate * (hidden.tanh() * text).mean() + (batch.concepts * (image[:, 0] ** 2 + tokens.sum(dim=1))).mean()
+        return own + 0.1 * self.text_tower.weight.square().sum()
+
+
+def plain(dtype: torch.dtype, frozen: str = "") -> nn.Module:
+    module = TwoTowers(WIDTH).to(dtype)
+    if frozen:
+        getattr(module, frozen).requires_grad_(False)
+    return module
+
+
+STUDENTS: dict[str, Callable[[], nn.Module]] = {
+    "float32": lambda: plain(torch.float32),
+    "float64": lambda: plain(torch.float64),
+    "frozen": lambda: plain(torch.float64, "image_tower"),
+    "shared": lambda: SharedTowers(WIDTH),
+    "gated": lambda: Gated(WIDTH),
+    "fusion": lambda: FusionModule(cast(Any, TokenTowers(WIDTH)), FusionNetwork(WIDTH, WIDTH, 6, 2), 0.5),
+}
+
+
+@dataclass
+class Outcome:
+    """One step: what it returned and the gradients it left."""
+
+    result: StepResult
+    grads: dict[str, Tensor | None]
+    strategy: Strategy | None
+
+    def values(self) -> dict[str, Tensor | None]:
+        result = self.result
+        return {
+            "loss": result.loss,
+            "task": result.task,
+            "weights": result.weights,
+            "gramian": result.gramian,
+            **{f"gradient of {name}": grad for name, grad in self.grads.items()},
+        }
+
+
+def step(student: str, objective: str, strategy: str, batch: int, world: World) -> Outcome:
+    """A step on the first pairs of CONCEPTS, shared by the ranks of the world."""
+    torch.manual_seed(0)
+    module: Any = STUDENTS[student]()
+    voices = [voice(name, width=4 + place, seed=place, scale=3.0 + place) for place, name in enumerate("abc")]
+    team = Team(voices, [(0.8, OBJECTIVES[objective]())], WIDTH, 0, "cpu") if objective else None
+    generator = torch.Generator().manual_seed(5)
+    images = torch.randint(0, 256, (batch, BEADS, BEADS, 3), dtype=torch.uint8, generator=generator)
+    texts = torch.randint(0, 3, (batch, BEADS), generator=generator)
+    relay = Relay([module, team.heads if team else nn.ModuleList()]) if world.size > 1 else None
+    rows = world.read(batch)
+    auxiliary = getattr(module, "auxiliary_loss", None)
+    encode = module.encode_views if auxiliary else lambda *read: (module.encode_image(read[0]), module.encode_text(read[1]))
+    views = encode(images[rows], texts[rows])
+    torch.manual_seed(1)
+    chosen = STRATEGIES[strategy]() if strategy else None
+    teaching = None
+    if team:
+        heard = team.pairs(np.arange(batch), np.arange(batch))
+        teaching = Teaching(team, heard, chosen, 0.7, Generator().manual_seed(2))
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    scale = module.logit_scale.exp()
+    result = backward(views, scale, batch_of(CONCEPTS[:batch]), teaching, parameters, auxiliary, True, world, relay)
+    named = [*module.named_parameters(), *(team.heads.named_parameters("heads") if team else ())]
+    return Outcome(result, {name: parameter.grad for name, parameter in named}, chosen)
+
+
+Case = tuple[str, str, str, int]  # student, objective, strategy, batch
+
+
+def furthest(cases: Sequence[Case], world: World) -> dict[str, float]:
+    """Of each case, how far the shared step is from that of one process, relative to the largest value of a tensor."""
+    found = {}
+    for case in cases:
+        shared, alone = step(*case, world).values(), step(*case, ALONE).values()
+        assert shared.keys() == alone.keys()
+        worst = 0.0
+        for name, value in alone.items():
+            other = shared[name]
+            if value is None or other is None:
+                assert value is other, f"{case}: {name} is {other}, expected {value}"
+                continue
+            assert torch.isfinite(other).all()
+            size = max(float(value.abs().max()), 1e-2)
+            worst = max(worst, float((other - value).abs().max()) / size)
+        found[str(case)] = worst
+    return found
+
+
+@dataclass
+class Course:
+    """A whole training of the toy, to be shared by any number of ranks."""
+
+    splits: tuple[EncodedSplit, EncodedSplit]
+    voices: list[Voice]
+    strategy: str = "ammkd"
+    batch: int = 8
+    dropout: float = 0.0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def train(self, world: World, checkpoint: Path | None = None, stop_at: int = 0) -> tuple[Toy, Trained | None, list[float]]:
+        """The student, what the training left behind (None where it was stopped after a step), the losses."""
+        torch.manual_seed(0)
+        student = toy(dropout=self.dropout)
+        terms: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]
+        team = Team(self.voices, terms, student.width, 0, "cpu")
+        settings: dict[str, Any] = {"epochs": 3, "batch_size": self.batch, "lr": 0.005, "checkpoint_every": 2}
+        losses: list[float] = []
+
+        def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:  # noqa: ARG001
+            losses.append(loss)
+            if step == stop_at:
+                raise InterruptedError
+
+        trained = None
+        with suppress(InterruptedError):
+            trained = train(
+                student,
+                *self.splits,
+                Train(precision="fp32", **(settings | self.settings)),
+                Evaluate(recall_at=[1, 5]),
+                0,
+                "cpu",
+                team,
+                STRATEGIES[self.strategy](),
+                checkpoint,
+                on_step,
+                world=world,
+            )
+        return student, trained, losses
+
+
+def gap(first: nn.Module, second: nn.Module) -> float:
+    """The largest difference of two modules' parameters."""
+    other = second.state_dict()
+    return max(float((value - other[name]).abs().max()) for name, value in first.state_dict().items())
+
+
+def compared(place: Place, tell: Tell, cases: list[Case], courses: list[Course], folder: Path) -> None:
+    """Tells how far steps and trainings of several ranks are from those of one process."""
+    torch.set_num_threads(1)
+    with place.joined("cpu") as world:
+        tell({"steps": furthest(cases, world)})
+        tell({"above": above(world)})
+        for number, course in enumerate(courses):
+            shared, trained, losses = course.train(world)
+            alone, expected, single = course.train(ALONE)
+            assert trained is not None
+            assert expected is not None
+            assert trained.validation.keys() == expected.validation.keys()
+            tell(
+                {
+                    "course": number,
+                    "dropout": course.dropout,
+                    "metrics": trained.validation,
+                    "best": (trained.best_epoch, expected.best_epoch),
+                    "weights": gap(module_of(shared), module_of(alone)),
+                    "losses": float(np.abs(np.subtract(losses, single)).max()),
+                    "ranks": gap_between_ranks(module_of(shared), world),
+                }
+            )
+        if courses:
+            resumed(courses[0], world, folder, tell)
+
+
+def above(world: World) -> list[float | None]:
+    """What becomes of gradients that are there before the backward that is shared: one of each rank's own, and none."""
+    tower, other = nn.Linear(2, 2), nn.ParameterList([torch.zeros(1), torch.zeros(1)])
+    relay = Relay([tower, other])
+    other[0].grad = torch.full((1,), float(world.rank))
+    relay.backward([tower(torch.ones(1, 2))], [torch.ones(world.size, 2)], world)
+    assert tower.bias.grad is not None
+    assert tower.bias.grad.tolist() == [world.size, world.size]
+    return [None if parameter.grad is None else float(parameter.grad) for parameter in other]
+
+
+def gap_between_ranks(module: nn.Module, world: World) -> float:
+    """How far this rank's parameters are from the first one's: nothing at all, one hopes."""
+    return max(float((world.agreed(value) - value).abs().max()) for value in module.state_dict().values())
+
+
+def resumed(course: Course, world: World, folder: Path, tell: Tell) -> None:
+    """Stops after step 5 with some ranks and goes on with others; tells how far the end is from one process's."""
+    straight, _, whole = course.train(ALONE)
+    left = len(whole) - 4  # from the checkpoint after step 4
+    course.train(world, folder / "many.safetensors", stop_at=5)
+    later: list[Toy] = []
+    dist.barrier()
+    if world.first:
+        student, _, losses = course.train(ALONE, folder / "many.safetensors")
+        assert len(losses) == left
+        later.append(student)
+        course.train(ALONE, folder / "one.safetensors", stop_at=5)
+    dist.barrier()
+    # The other ranks look for a checkpoint where there is none, as on a machine of their own.
+    student, _, losses = course.train(world, folder / "one.safetensors" if world.first else folder / "elsewhere.safetensors")
+    assert len(losses) == left
+    later.append(student)
+    tell({"resumed": [gap(module_of(straight), module_of(other)) for other in later]})
+
+
+def one_raises(place: Place, tell: Tell) -> None:
+    """The second rank raises while the first waits for it in an exchange."""
+    with place.joined("cpu") as world:
+        tell(world.rank)
+        if world.rank == 1:
+            raise ArithmeticError("the second has had enough")
+        world.sum(torch.ones(1))
+        tell("never")
+
+
+def one_dies(place: Place, tell: Tell) -> None:
+    """The same, killed."""
+    with place.joined("cpu") as world:
+        tell(world.rank)
+        if world.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        world.sum(torch.ones(1))
+
+
+def waits(place: Place, tell: Tell) -> None:
+    """Tells its process id and sleeps until it is ended."""
+    tell((place.rank, os.getpid()))
+    signal.pause()
+
+
+def lonely(values: Tensor) -> bool:
+    """Whether a world of one hands on what it is given, itself."""
+    return ALONE.gather(values, len(values)) is values and ALONE.sum(values) is values and ALONE.agreed(values) is values
