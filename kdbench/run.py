@@ -37,7 +37,6 @@ from kdbench.suite import Evaluate, Train
 from kdbench.team import Team
 from kdbench.train import Trained, train
 
-
 ALONE = Place()
 
 
