@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kdbench.check import plug
 from kdbench.contracts import Progress
 from kdbench.engines.local import LocalEngine, default_jobs
+from kdbench.engines.ray import RayEngine
+from kdbench.engines.resources import Resources
 from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.params import construct
 from kdbench.plan import RunSpec
@@ -27,6 +29,9 @@ class Session:
     cache: Path
     device: str = "auto"
     jobs: int | None = None
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None  # of a Ray cluster
+    resources: Resources = field(default_factory=Resources)  # of each task on it
     records: dict[str, Record] = field(default_factory=dict)  # by run id, of this plan
     logs: dict[str, str] = field(default_factory=dict)  # what failed runs printed
 
@@ -54,8 +59,13 @@ class Session:
 
     def carry_out(self, specs: list[RunSpec]) -> None:
         """Executes runs; each ends with a record, a crash too."""
-        jobs = self.jobs or default_jobs(self.device)
-        LocalEngine(self.results, self.cache, self.device, jobs, self._on_event).run(specs)
+        self._engine().run(specs)
+
+    def _engine(self) -> LocalEngine | RayEngine:
+        where = (self.results, self.cache, self.device)
+        if self.engine == "ray":
+            return RayEngine(*where, self.jobs, self._on_event, self.address, self.resources)
+        return LocalEngine(*where, self.jobs or default_jobs(self.device), self._on_event)
 
     def _on_event(self, spec: RunSpec | None, event: dict[str, Any]) -> None:
         kind = event["event"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +31,20 @@ if TYPE_CHECKING:
     from kdbench.suite import Suite as CheckedSuite
 
 
+class Engine(StrEnum):
+    local = "local"
+    ray = "ray"
+
+
+def addresses(incomplete: str) -> list[tuple[str, str]]:
+    known = [("auto", "the cluster of this machine"), ("ray://", "HOST:10001, from outside a cluster")]
+    return [(value, text) for value, text in known if value.startswith(incomplete)]
+
+
+def resources_examples(incomplete: str) -> list[str]:
+    return [text for text in ("{cpus: 1}", "{gpus: 0.5}", "{memory: 4GB}") if text.startswith(incomplete)]
+
+
 @app.command()
 def run(
     suite: Suite,
@@ -37,9 +52,35 @@ def run(
     results: Results = Path("results"),
     cache: CacheRoot = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="cores; 1 on a GPU")
+        int | None,
+        typer.Option(
+            "--jobs", "-j", min=1, help="Runs at a time.", show_default="cores; 1 on a GPU; what a cluster has room for"
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="Where runs execute: [bold]local[/bold], in processes of this machine; [bold]ray[/bold], as tasks of a Ray "
+            "cluster, whose nodes share --results and --cache under the same paths."
+        ),
+    ] = Engine.local,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="With --engine ray: a cluster that is there, as auto, HOST:PORT or ray://HOST:10001.",
+            show_default="RAY_ADDRESS, else a cluster on this machine while the runs take",
+            autocompletion=addresses,
+        ),
+    ] = None,
+    resources: Annotated[
+        str | None,
+        typer.Option(
+            help="With --engine ray: what each run declares, such as '{cpus: 1, gpus: 0.5, memory: 4GB}'.",
+            show_default="1 CPU; 1 GPU on cuda",
+            autocompletion=resources_examples,
+        ),
+    ] = None,
     track: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,7 +97,8 @@ def run(
 ) -> None:
     """Run what a suite lays out and is not recorded yet, then show its leaderboard.
 
-    Interrupted or killed, it goes on where it was when started again.
+    Interrupted or killed, it goes on where it was when started again. Either engine gives the same records, on a CPU the same
+    ranks to the bit; with [bold]--engine ray[/bold] a run whose node is lost goes on from its checkpoint on another.
     """
     from kdbench.cli.leaderboard import show
     from kdbench.records import record_path
@@ -64,7 +106,8 @@ def run(
 
     checked = _suite(suite, overrides, smoke=smoke)
     specs = _laid_out(checked)
-    session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs)
+    cluster = _cluster(engine, address, resources)
+    session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs, **cluster)
     for tracker in track or []:
         session.track(tracker)
     todo = session.pending(specs)
@@ -155,6 +198,17 @@ def schema() -> None:
     from kdbench.schema import json_schema
 
     typer.echo(json.dumps(json_schema(plugins_here()), indent=1, ensure_ascii=False))
+
+
+def _cluster(engine: Engine, address: str | None, resources: str | None) -> dict[str, Any]:
+    """What a session is told of its engine."""
+    from kdbench.engines.resources import Resources, parse_resources
+
+    for option, given in (("--address", address), ("--resources", resources)):
+        if engine is Engine.local and given is not None:
+            raise KdbenchError(f"{option}: found {given!r} without --engine ray, which it belongs to; add that or leave it out")
+    asked = Resources() if resources is None else parse_resources(resources)
+    return {"engine": engine.value, "address": address, "resources": asked}
 
 
 def _suite(suite: Path, overrides: list[str] | None, deep: bool = False, smoke: bool = False) -> CheckedSuite:

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from kdbench.engines.tasks import THREADS, Event, preparations
 from kdbench.plan import RunSpec
 from kdbench.provenance import resolved_device
-
-Event = dict[str, Any]
 
 
 @dataclass
@@ -40,7 +39,7 @@ class LocalEngine:
 
     def run(self, specs: list[RunSpec]) -> None:
         """Returns when every spec has ended. An interrupt ends the workers at once; what they saved stays."""
-        tasks = deque([*_preparations(specs), *({"task": "run", "spec": spec} for spec in specs)])
+        tasks = deque([*preparations(specs).values(), *({"task": "run", "spec": spec} for spec in specs)])
         threads = [threading.Thread(target=self._serve, args=(tasks,), daemon=True) for _ in range(min(self.jobs, len(tasks)))]
         try:
             for thread in threads:
@@ -100,8 +99,6 @@ class _Process:
     """A worker and the line to it."""
 
     def __init__(self, engine: LocalEngine) -> None:
-        # One thread each, and waiting threads that sleep: processes that share cores must not spin on them.
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
         # "a": the worker writes at the end, wherever this end of the shared file has been read
         self.log: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  lives as long as the process
         self.process = subprocess.Popen(
@@ -109,7 +106,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
-            env=environment,
+            env=os.environ | THREADS,
             text=True,
         )
         settings = {"results": str(engine.results), "cache": str(engine.cache), "device": engine.device}
@@ -151,16 +148,6 @@ class _Process:
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # the process is gone; reading its events will show how
-
-
-def _preparations(specs: list[RunSpec]) -> list[dict[str, Any]]:
-    """One task for each teacher on each dataset, ahead of the runs, so that no worker waits for another's encoding."""
-    found: dict[str, dict[str, Any]] = {}
-    for spec in specs:
-        for teacher in spec.team:
-            key = json.dumps([spec.dataset, teacher], sort_keys=True)
-            found[key] = {"task": "prepare", "dataset": spec.dataset, "teacher": teacher, "id": teacher["name"]}
-    return list(found.values())
 
 
 def default_jobs(device: str) -> int:
