@@ -7,6 +7,7 @@ same items again from a task that is tried again, and one that goes on from its 
 from __future__ import annotations
 
 import os
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from kdbench.engines.tasks import THREADS, Event, Task, need, preparations
 from kdbench.errors import KdbenchError
 from kdbench.plan import RunSpec
 
+KNOCK_SECONDS = 10.0
 STORE_BYTES = 10**8  # tasks exchange small maps; everything large is in the cache
 
 
@@ -100,8 +102,9 @@ class RayEngine:
             cpus = max(1, -(-(self.jobs or os.cpu_count() or 1) * self.resources.cpus // 1))
             options = {"num_cpus": int(cpus), "include_dashboard": False, "object_store_memory": STORE_BYTES}
         try:
+            _knock(address)
             ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise KdbenchError(
                 f"--address: found {address!r}, where no Ray cluster answers ({error}); expected auto, HOST:PORT or "
                 "ray://HOST:PORT of one that `ray start --head` has started; without --address one is started here"
@@ -173,6 +176,13 @@ def _execute(settings: dict[str, Any], task: Task, mailbox: Any, number: int, *_
         return carry_out(settings, task, send)
     finally:
         ray.get(mailbox.put.remote(number, {"event": "heard"}))  # letters of one sender stay in order: all are there now
+
+
+def _knock(address: str) -> None:
+    """Ray itself tries for minutes. Raises OSError where nobody answers."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def _imported() -> Any:

@@ -69,4 +69,15 @@ class Fatal:
         return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
 
 
-TOYS = Toys(strategies=[Offer("noting", Noting), Offer("fatal", Fatal)])
+class Resting:
+    """Equal weights, after `seconds` in which the processor is left to others."""
+
+    def __init__(self, *, seconds: float) -> None:
+        self.seconds = seconds
+
+    def weigh(self, signal: Signal) -> Tensor:
+        time.sleep(self.seconds)
+        return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
+
+
+TOYS = Toys(strategies=[Offer("noting", Noting), Offer("fatal", Fatal), Offer("resting", Resting)])

@@ -23,7 +23,7 @@ from kdbench.engines.tasks import Event
 from kdbench.plan import RunSpec
 from kdbench.records import record_path, recorded
 
-NODE = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
+NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
 RUNS = 12
 
 
@@ -42,7 +42,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         made = Cluster(initialize_head=True, head_node_args=NODE)
         yield made
-        made.shutdown()
+        made.shutdown()  # type: ignore[no-untyped-call]
 
 
 class Stage:
@@ -156,22 +156,9 @@ def test_crashes_are_tried_again_up_to_a_bound(stage: Stage) -> None:
     assert list((stage.folder / "cache/logs").iterdir()) == []
 
 
-def test_a_run_that_is_recorded_meanwhile_is_not_done_again(stage: Stage) -> None:
-    spec = noting(0)
-    stage.engine().run([spec])
-    before = record_path(stage.folder / "results", "toys", spec.run_id).stat().st_mtime_ns
-    count = len(stage.steps())
-    stage.engine(jobs=1).run([spec])
-    assert record_path(stage.folder / "results", "toys", spec.run_id).stat().st_mtime_ns == before
-    assert len(stage.steps()) == count == 12
-    first, second = (event["record"] for event in stage.of(spec, "finished"))
-    assert first == second
-
-
-def test_what_is_wrong_with_a_cluster_is_said(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_with_a_cluster_is_said(stage: Stage) -> None:
     with pytest.raises(KdbenchError, match="--device: found 'cuda:1', expected cuda"):
         stage.engine(device="cuda:1").run([noting(0)])
-    monkeypatch.setenv("RAY_NUM_REDIS_GET_RETRIES", "1")
     with pytest.raises(KdbenchError, match="--address: found 'localhost:1', where no Ray cluster answers"):
         stage.engine(address="localhost:1").run([noting(0)])
     assert not ray.is_initialized()
