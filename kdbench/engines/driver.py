@@ -69,9 +69,11 @@ class Driver:
                     self._end(ref)
 
     def cancel(self) -> None:
-        for ref in self.pending:
+        """Ends what is at work; checkpoints stay."""
+        for ref, job in self.pending.items():
             with suppress(Exception):  # on the way out: the cluster may be what has failed
                 self.ray.cancel(ref, force=True)
+            _log(job).unlink(missing_ok=True)
         with suppress(Exception):
             self.ray.kill(self.mailbox)
 

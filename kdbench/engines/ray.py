@@ -107,7 +107,8 @@ class RayEngine:
         except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise KdbenchError(
                 f"--address: found {address!r}, where no Ray cluster answers ({error}); expected auto, HOST:PORT or "
-                "ray://HOST:PORT of one that `ray start --head` has started; without --address one is started here"
+                "ray://HOST:PORT of one that `ray start --head` has started, and RAY_AUTH_MODE=token if it asks for a token; "
+                "without --address one is started here"
             ) from error
         try:
             yield

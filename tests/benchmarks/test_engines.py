@@ -76,10 +76,11 @@ def short(seed: int) -> RunSpec:
 def test_overhead_of_a_run(name: str, tmp_path: Path) -> None:
     """Of runs that hardly take time by themselves, one worker after warm-up; and of the first, which starts everything."""
     count = 20
-    alone = inside(tmp_path / "alone")
+    before = inside(tmp_path / "before")
     total, told = timed(name, [short(seed) for seed in range(count)], tmp_path, 1)
+    alone = (before + inside(tmp_path / "after")) / 2
     ends = sorted(end for _, end in told.values())
-    each = float(np.median(np.diff(ends))) - alone
+    each = float(np.mean(np.diff(ends))) - alone
     first = ends[0] - alone
     print(f"\n{name}: {each * 1e3:.0f} ms a run (run alone {alone * 1e3:.0f} ms); before the first ends {first:.1f} s")
     print(f"  {count} runs: {(total - count * alone) / count * 1e3:.0f} ms each with start and end; a minute's 5 % is 3000 ms")

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import torch
-from models import Toys
+from models import Sage, Toys
 from torch import Tensor
 
-from kdbench import Offer, Signal
+from kdbench import Lesson, Offer, Signal, Towers
 
 STEPS = 12
 PARKED_SECONDS = 60
@@ -80,4 +80,17 @@ class Resting:
         return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
 
 
-TOYS = Toys(strategies=[Offer("noting", Noting), Offer("fatal", Fatal), Offer("resting", Resting)])
+class Mortal(Sage):
+    """Ends the process that first listens to it."""
+
+    def towers(self, lesson: Lesson) -> Towers:
+        fallen = folder() / "fallen"
+        if not fallen.exists():
+            fallen.touch()
+            os.kill(os.getpid(), 9)
+        return super().towers(lesson)
+
+
+TOYS = Toys(
+    teachers=[Offer("mortal", Mortal)], strategies=[Offer("noting", Noting), Offer("fatal", Fatal), Offer("resting", Resting)]
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ import pytest
 import ray
 from models import plugged, run_spec
 from ray.cluster_utils import Cluster
+from ray_toys import PARKED_SECONDS
 
 from kdbench import KdbenchError
 from kdbench.engines.local import LocalEngine
@@ -141,7 +143,8 @@ def test_crashes_are_tried_again_up_to_a_bound(stage: Stage) -> None:
     once = run_spec(strategy=plugged("fatal", "once", number=0, times=1))
     ever = run_spec(strategy=plugged("fatal", "ever", number=1, times=99))
     absent = run_spec(strategy=plugged("absent"))
-    stage.engine().run([once, ever, absent])
+    taught = run_spec((plugged("mortal", "m", width=11, seed=3), "a"))
+    stage.engine().run([once, ever, absent, taught])
     assert stage.of(once, "finished")[0]["record"]["status"] == "ok"
     steps = stage.steps()
     assert [step for number, step, _ in steps if number == 0] == [*range(7), *range(6, 12)]
@@ -151,9 +154,37 @@ def test_crashes_are_tried_again_up_to_a_bound(stage: Stage) -> None:
     assert crashed["log"] == "the last words\n"
     assert [step for number, step, _ in steps if number == 1] == [*range(7), 6, 6]
     assert not record_path(stage.folder / "results", "toys", ever.run_id).exists()
+    (warning,) = [event["message"] for event in stage.of(None, "warning")]
+    assert warning.startswith("teacher m: its process or node was lost")
+    assert stage.of(taught, "finished")[0]["record"]["status"] == "ok"
+    assert stage.of(taught, "warning") == [], "a run was blamed for the teacher that it waited for"
     (failed,) = stage.of(absent, "finished")
     assert failed["record"]["reason"].startswith("no strategy is called 'absent'")
     assert list((stage.folder / "cache/logs").iterdir()) == []
+
+
+def test_an_interrupt_ends_the_tasks_and_leaves_checkpoints_and_cluster(cluster: Cluster, stage: Stage) -> None:
+    spec = noting(0)
+    assert cluster.head_node
+    (stage.notes / "park").write_text(cluster.head_node.node_id)
+
+    def interrupt() -> None:
+        while not (stage.notes / "parked").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        stage.engine().run([spec])
+    assert not ray.is_initialized()
+    assert [path.parent.name for path in (stage.folder / "cache/scratch").glob("*/checkpoint.safetensors")] == [spec.run_id]
+    (stage.notes / "park").unlink()
+    started = time.monotonic()
+    stage.engine().run([spec])
+    assert time.monotonic() - started < PARKED_SECONDS / 2, "the task was still at work, and held the run's lock"
+    assert [step for _, step, _ in stage.steps()] == [*range(8), *range(6, 12)]
+    assert recorded(stage.folder / "results", "toys", spec.run_id) is not None
+    assert list(stage.folder.glob("*/.driver*")) == []
 
 
 def test_what_is_wrong_with_a_cluster_is_said(stage: Stage) -> None:
