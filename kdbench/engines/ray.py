@@ -76,17 +76,18 @@ class RayEngine:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         mailbox = ray.remote(_Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
         own = {name: value for name, value in os.environ.items() if name.startswith("KDBENCH_")}
-        execute = ray.remote(_execute)
-        options = {
-            "num_cpus": self.resources.cpus,
-            "num_gpus": self.resources.gpus_on(device),
-            "memory": self.resources.memory,
-            "max_retries": 0,
-            "runtime_env": {"env_vars": THREADS | own},
-        }
+        gpus = self.resources.gpus_on(device)
+        execute = ray.remote(
+            num_cpus=self.resources.cpus,
+            num_gpus=gpus,
+            memory=self.resources.memory,
+            max_retries=0,  # the driver counts
+            max_calls=1 if gpus else 0,  # only a process that ends gives its GPU back; others keep their imports for the next
+            runtime_env={"env_vars": THREADS | own},
+        )(_execute)
 
         def submit(task: Task, name: str, number: int, waits: list[Any]) -> Any:
-            return execute.options(name=name, **options).remote(settings, task, mailbox, number, *waits)
+            return execute.options(name=name).remote(settings, task, mailbox, number, *waits)
 
         return Driver(ray, submit, mailbox, jobs, self.jobs, self.cache / "logs", self.on_event)
 
@@ -166,7 +167,7 @@ class _Mailbox:
 
 
 def _execute(settings: dict[str, Any], task: Task, mailbox: Any, number: int, *_waited_for: Any) -> Event:
-    """In a worker of the cluster, which serves one task after another; on a GPU each has a process of its own, as Ray does."""
+    """In a worker of the cluster."""
     import ray
 
     def send(event: Event) -> None:

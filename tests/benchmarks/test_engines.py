@@ -14,6 +14,7 @@ from models import plugged, run_spec
 
 from kdbench.engines.local import LocalEngine
 from kdbench.engines.ray import RayEngine
+from kdbench.engines.resources import Resources
 from kdbench.engines.tasks import Event
 from kdbench.plan import RunSpec
 
@@ -70,6 +71,40 @@ def inside(folder: Path) -> float:
 
 def short(seed: int) -> RunSpec:
     return run_spec((), seed=seed, train={"epochs": 1})
+
+
+def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
+    """As on GPUs, here with one that is only declared: each run's process starts and imports torch anew.
+
+    It is told and not bounded: two thirds of it are torch's imports, and on slow cores it is more than 5 % of a minute.
+    """
+    from ray.cluster_utils import Cluster
+
+    count, ends, times = 6, list[float](), tmp_path / "times"
+    alone = inside(tmp_path / "alone")
+    node: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False, "object_store_memory": 10**8}
+
+    def on_event(spec: RunSpec | None, event: Event) -> None:
+        if spec is not None and event["event"] == "finished":
+            ends.append(time.perf_counter())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDBENCH_TEST_TIMES", str(times))
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        try:
+            specs = [
+                run_spec(strategy=plugged("resting", seconds=0.0), seed=seed, train={"epochs": 1}) for seed in range(count)
+            ]
+            where = (tmp_path / "results", tmp_path / "cache", "cpu", None, on_event, cluster.address)
+            RayEngine(*where, Resources(gpus=1)).run(specs)
+        finally:
+            cluster.shutdown()  # type: ignore[no-untyped-call]
+    spent = dict(line.split() for line in times.read_text().splitlines())
+    busy = float(np.median([float(seconds) for seconds in spent.values()]))
+    each = float(np.mean(np.diff(ends))) - alone
+    print(f"\nray, a process a run: {each * 1e3:.0f} ms a run at a load of {os.getloadavg()[0]:.1f},", end="")
+    print(f" {busy * 1e3:.0f} ms of the processor before its first step; a minute's 5 % is 3000 ms")
+    assert len(spent) == count, "a process served twice, and would have kept its GPU"
 
 
 @pytest.mark.parametrize("name", ["local", "ray"])

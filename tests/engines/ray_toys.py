@@ -77,6 +77,9 @@ class Resting:
 
     def weigh(self, signal: Signal) -> Tensor:
         time.sleep(self.seconds)
+        if "KDBENCH_TEST_TIMES" in os.environ and signal.batch.progress == 0:
+            with Path(os.environ["KDBENCH_TEST_TIMES"]).open("a") as file:
+                file.write(f"{os.getpid()} {time.process_time()}\n")
         return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
 
 
