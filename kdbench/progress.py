@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from rich.console import Console
@@ -13,9 +14,14 @@ from kdbench.contracts import Progress as Where
 from kdbench.hookspecs import hookimpl
 from kdbench.plan import RunSpec
 
+FEW = 40  # runs up to which a file, where there are no bars, gets a line for each stage of each run
+
 
 class ProgressDisplay:
-    """A bar for each run at work, one for all; finished runs scroll up as lines. Plain lines where there is no terminal."""
+    """A bar for each run at work, one for all; finished runs scroll up as lines. Plain lines where there is no terminal.
+
+    Of hundreds at work the first are shown, as many as leave half of the screen to finished ones, and the others counted.
+    """
 
     def __init__(self, console: Console, total: int) -> None:
         self.console = console
@@ -24,6 +30,7 @@ class ProgressDisplay:
         self.said: set[str] = set()
         self.labels: dict[str, str] = {}
         self.tasks: dict[str, TaskID] = {}
+        self.hidden: set[TaskID] = set()  # of those, for want of room
         self.live = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -54,10 +61,12 @@ class ProgressDisplay:
         name = self.labels.get(progress.run_id, progress.run_id)
         training = progress.stage == "train"
         description = escape(name if training else f"{name}: {progress.stage}")
-        if not self.console.is_terminal:
+        if not self.console.is_terminal and (self.total <= FEW or progress.run_id not in self.labels):
             self._say_once(description)
         if progress.run_id not in self.tasks:
-            self.tasks[progress.run_id] = self.live.add_task(description, total=progress.total, note="")
+            self.tasks[progress.run_id] = self.live.add_task(description, total=progress.total, note="", visible=False)
+            self.hidden.add(self.tasks[progress.run_id])
+            self._show_first()
         task = self.tasks[progress.run_id]
         if self.live.tasks[self.live.task_ids.index(task)].description != description:
             self.live.reset(task, description=description, total=progress.total)
@@ -87,7 +96,17 @@ class ProgressDisplay:
 
     def _drop(self, run_id: str) -> None:
         if run_id in self.tasks:
-            self.live.remove_task(self.tasks.pop(run_id))
+            task = self.tasks.pop(run_id)
+            self.live.remove_task(task)
+            self.hidden.discard(task)
+            self._show_first()
+
+    def _show_first(self) -> None:
+        room = max(3, self.console.height // 2 - 1)
+        for task in self.hidden.intersection(islice(self.tasks.values(), room)):
+            self.live.update(task, visible=True)
+            self.hidden.remove(task)
+        self.live.update(self.all, note=f"{len(self.hidden)} more at work" if self.hidden else "")
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from kdbench.check import plug
 from kdbench.contracts import Progress
-from kdbench.engines.local import LocalEngine, default_jobs
+from kdbench.engines.choice import Where
 from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.params import construct
 from kdbench.plan import RunSpec
@@ -27,6 +27,7 @@ class Session:
     cache: Path
     device: str = "auto"
     jobs: int | None = None
+    where: Where = field(default_factory=Where)
     records: dict[str, Record] = field(default_factory=dict)  # by run id, of this plan
     logs: dict[str, str] = field(default_factory=dict)  # what failed runs printed
 
@@ -54,8 +55,7 @@ class Session:
 
     def carry_out(self, specs: list[RunSpec]) -> None:
         """Executes runs; each ends with a record, a crash too."""
-        jobs = self.jobs or default_jobs(self.device)
-        LocalEngine(self.results, self.cache, self.device, jobs, self._on_event).run(specs)
+        self.where.made(self.results, self.cache, self.device, self.jobs, self._on_event).run(specs)
 
     def _on_event(self, spec: RunSpec | None, event: dict[str, Any]) -> None:
         kind = event["event"]

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from kdbench.engines.local import Event
+from kdbench.engines.tasks import Event
 from kdbench.progress import duration
 from kdbench.studies import Study
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kdbench.engines.local import Event, LocalEngine, default_jobs
+from kdbench.engines.choice import Where
 from kdbench.engines.sweep import Storage
+from kdbench.engines.tasks import Event
 from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.studies import Study
 from kdbench.summary import StudySummary, study_path, summarised, write_summary
@@ -33,6 +34,7 @@ class Tuner:
     storage: str
     device: str = "auto"
     jobs: int | None = None
+    where: Where = field(default_factory=Where)
     listen: Callable[[Study, Event], None] = field(default=_ignore)  # hears the engine's events
     _opened: Storage | None = None
     _crashes: list[tuple[Study, int | None, Event]] = field(default_factory=list)
@@ -79,7 +81,7 @@ class Tuner:
 
     def _round(self, studies: list[Study]) -> None:
         self._crashes, ended = [], self._ended
-        engine = LocalEngine(self.results, self.cache, self.device, self.jobs or default_jobs(self.device), self._on_event)
+        engine = self.where.made(self.results, self.cache, self.device, self.jobs, self._on_event)
         engine.serve(studies, self.storage)
         for study, number, event in self._crashes:
             if number is None and self._ended == ended:

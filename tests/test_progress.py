@@ -109,6 +109,43 @@ def test_a_file_gets_a_line_for_a_stage_and_no_bars(spec: Spec, record: Make) ->
     ]
 
 
+def test_hundreds_at_work_fit_the_screen(spec: Spec, record: Make) -> None:
+    """The first are shown and the others counted; who ends makes room for the next."""
+    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=120, height=20)
+    display = ProgressDisplay(console, total=120)
+    runs = [spec(seed=seed) for seed in range(120)]
+    with display:
+        for run in runs:
+            display.kdbench_run_started(run.run_id, run.as_dict())
+            display.kdbench_progress(Progress(run.run_id, "train", 1, 20))
+        assert [task.visible for task in display.live.tasks[1:]] == [True] * 9 + [False] * 111
+        assert display.live.tasks[0].fields["note"] == "111 more at work"
+        display.kdbench_run_finished(runs[4].run_id, record(runs[4]).model_dump())
+        assert [task.visible for task in display.live.tasks[1:]] == [True] * 9 + [False] * 110
+        assert display.live.tasks[0].fields["note"] == "110 more at work"
+        shown = Console(file=io.StringIO(), width=120, height=20)
+        shown.print(display.live.get_renderable())
+        assert shown.file.getvalue().count("\n") == 10  # type: ignore[attr-defined]
+        for run in runs[9:]:
+            display.kdbench_run_finished(run.run_id, record(run).model_dump())
+        assert display.live.tasks[0].fields["note"] == ""
+
+
+def test_a_file_gets_no_lines_for_the_stages_of_hundreds_of_runs(spec: Spec, record: Make) -> None:
+    """Those of teachers, which are few and long, and the end of each run."""
+    display = ProgressDisplay(Console(file=io.StringIO(), width=120), total=300)
+    run = spec()
+    with display:
+        display.kdbench_progress(Progress("lite0", "encode train images", 1, 2))
+        display.kdbench_run_started(run.run_id, run.as_dict())
+        display.kdbench_progress(Progress(run.run_id, "train", 1, 5))
+        display.kdbench_run_finished(run.run_id, record(run).model_dump())
+    assert [line for line in printed(display).splitlines() if line.strip()] == [
+        "… lite0: encode train images",
+        f"[1/300] {run.label}  RSUM 100.0  10 s",
+    ]
+
+
 def test_it_is_a_tracker(plugins: Plugins, spec: Spec, record: Make) -> None:
     display = ProgressDisplay(Console(file=io.StringIO()), total=1)
     plugins.register(display, "kdbench:progress")

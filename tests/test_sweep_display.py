@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from sweeping import suite_of
 
-from kdbench.engines.local import Event
+from kdbench.engines.tasks import Event
 from kdbench.studies import Study, studies
 from kdbench.sweep_display import SweepDisplay
 

@@ -11,7 +11,7 @@ import pytest
 from sweeping import install, suite_of
 
 from kdbench import KdbenchError
-from kdbench.engines.local import Event
+from kdbench.engines.tasks import Event
 from kdbench.errors import KdbenchWarning
 from kdbench.studies import Study, studies
 from kdbench.summary import read_summary, study_path
@@ -57,7 +57,7 @@ def test_studies_are_conducted_to_their_end_and_never_again(
     def refuse(*_: object) -> None:
         raise AssertionError("something was begun")
 
-    monkeypatch.setattr("kdbench.tuner.LocalEngine", refuse)
+    monkeypatch.setattr("kdbench.engines.choice.Where.made", refuse)
     monkeypatch.setattr("kdbench.tuner.Storage", refuse)
     assert tuner_in(tmp_path).carry_out(todo) == found  # the summaries are enough, without the storage
 

@@ -12,12 +12,14 @@ import typer
 
 from kdbench.cli.common import CacheRoot, Overrides, Results, Suite, app, cache_root, checked_device, plugins_here
 from kdbench.cli.suites import _carry_out, _suite
+from kdbench.cli.where import Address, Asked, Device, Engine, EngineName, Jobs, where
 
 if TYPE_CHECKING:
     from kdbench.attribute import Finding
     from kdbench.coalitions import Teams
     from kdbench.plan import RunSpec
     from kdbench.records import Record
+    from kdbench.session import Session
 
 
 class Shown(StrEnum):
@@ -38,10 +40,11 @@ def attribute(
     run: Annotated[bool, typer.Option("--run", help="Carry out the runs that are missing.")] = False,
     results: Results = Path("results"),
     cache: CacheRoot = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="cores; 1 on a GPU")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    jobs: Jobs = None,
+    device: Device = "auto",
+    engine: EngineName = Engine.local,
+    address: Address = None,
+    resources: Asked = None,
     style: Annotated[Shown, typer.Option("--format", help="How to print it.")] = Shown.table,
 ) -> None:
     """Show what each teacher is worth to its team: leave-one-out and Shapley value, with 95 % intervals.
@@ -58,6 +61,7 @@ def attribute(
     """
     from kdbench.attribute import findings, records_of, to_do
     from kdbench.coalitions import teams_for
+    from kdbench.session import Session
 
     checked_device(device)
     named = None if teachers is None else [name.strip() for name in teachers.split(",") if name.strip()]
@@ -65,7 +69,9 @@ def attribute(
     known = records_of(teams.specs, results)
     todo = to_do(teams.specs, known)
     if run and todo:
-        known = _done(suite, overrides, teams, results, cache, jobs, device)
+        place = where(engine, address, resources)
+        session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs, place)
+        known = _done(session, suite, overrides, teams)
     found = findings(teams, known, results)
     todo = to_do(teams.specs, known)
     if style is Shown.json:
@@ -76,13 +82,8 @@ def attribute(
         raise typer.Exit(1)
 
 
-def _done(
-    suite: Path, overrides: list[str] | None, teams: Teams, results: Path, cache: Path | None, jobs: int | None, device: str
-) -> dict[str, Record | None]:
+def _done(session: Session, suite: Path, overrides: list[str] | None, teams: Teams) -> dict[str, Record | None]:
     """Carries out what is missing; all records by run id."""
-    from kdbench.session import Session
-
-    session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs)
     todo = session.pending(teams.specs)
     _suite(suite, overrides, deep=True)  # better to fail here than after an hour of teachers
     _carry_out(session, teams.specs, todo)

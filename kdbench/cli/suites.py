@@ -21,6 +21,7 @@ from kdbench.cli.common import (
     say,
     tracker_names,
 )
+from kdbench.cli.where import Address, Asked, Device, Engine, EngineName, Jobs, where
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ def run(
     overrides: Overrides = None,
     results: Results = Path("results"),
     cache: CacheRoot = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="cores; 1 on a GPU")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    jobs: Jobs = None,
+    device: Device = "auto",
+    engine: EngineName = Engine.local,
+    address: Address = None,
+    resources: Asked = None,
     track: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,12 +58,14 @@ def run(
 ) -> None:
     """Run what a suite lays out and is not recorded yet, then show its leaderboard.
 
-    Interrupted or killed, it goes on where it was when started again.
+    Interrupted or killed, it goes on where it was when started again. Either engine gives the same records, on a CPU the same
+    ranks to the bit; with [bold]--engine ray[/bold] a run whose node is lost goes on from its checkpoint on another.
     """
     from kdbench.session import Session
 
     checked = _suite(suite, overrides, smoke=smoke)
-    session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs)
+    place = where(engine, address, resources)
+    session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs, place)
     for tracker in track or []:
         session.track(tracker)
     specs = _laid_out(checked)
@@ -124,7 +128,7 @@ def profile(
     overrides: Overrides = None,
     results: Results = Path("results"),
     cache: CacheRoot = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
 ) -> None:
     """Measure the students of a suite that this device has not measured yet: parameters, FLOPs, latency, memory, search.

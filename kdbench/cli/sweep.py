@@ -10,6 +10,7 @@ import typer
 
 from kdbench.cli.common import CacheRoot, Overrides, Results, Suite, app, cache_root, checked_device, plugins_here, say
 from kdbench.cli.suites import _suite, run_all
+from kdbench.cli.where import Address, Asked, Device, Engine, EngineName, Jobs, where
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def sweep(
     overrides: Overrides = None,
     results: Results = Path("results"),
     cache: CacheRoot = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="cores; 1 on a GPU")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    jobs: Jobs = None,
+    device: Device = "auto",
+    engine: EngineName = Engine.local,
+    address: Address = None,
+    resources: Asked = None,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -59,7 +61,8 @@ def sweep(
     if not todo:
         raise KdbenchError(f"{suite}: none of its cells has any of the parameters in `sweep:`")
     place = storage or str(results.resolve() / checked.name / "sweep" / JOURNAL)
-    tuner = Tuner(results.resolve(), cache_root(cache), place, checked_device(device), jobs)
+    engines = where(engine, address, resources)
+    tuner = Tuner(results.resolve(), cache_root(cache), place, checked_device(device), jobs, engines)
     if status:
         if storage or Path(place).exists() or any(tuner.summary(study) for study in todo):
             _show(tuner, todo, place)
@@ -76,7 +79,7 @@ def sweep(
     for one in found:
         if one.best is None:
             say(f"{one.label}: no trial is complete, so there is nothing to run tuned; see {_file(results, checked, one)}")
-    session = Session(plugins_here(), results.resolve(), tuner.cache, tuner.device, jobs)
+    session = Session(plugins_here(), results.resolve(), tuner.cache, tuner.device, jobs, engines)
     specs = [*plan(checked), *tuned(checked, best)]
     run_all(session, checked, specs, session.pending(specs), results, measure=True)
     if len(best) < len(found):

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from kdbench.engines.tasks import THREADS, Event, Task, preparations
 from kdbench.plan import RunSpec
 from kdbench.provenance import resolved_device
 from kdbench.studies import Study
 
-Event = dict[str, Any]
 About = RunSpec | Study | None
-Task = tuple[About, dict[str, Any]]  # what it is about, and the message to a worker
+Work = tuple[About, Task]  # what it is about, and the message to a worker
 
 
 @dataclass
@@ -44,7 +44,7 @@ class LocalEngine:
 
     def run(self, specs: list[RunSpec]) -> None:
         """Returns when every spec has ended. An interrupt ends the workers at once; what they saved stays."""
-        self._carry_out([*_preparations(specs), *((spec, {"task": "run", "spec": spec.as_dict()}) for spec in specs)])
+        self._carry_out([*_ahead(specs), *((spec, {"task": "run", "spec": spec.as_dict()}) for spec in specs)])
 
     def serve(self, studies: list[Study], storage: str) -> None:
         """Returns when no trial of the studies is left that a worker could take up.
@@ -53,12 +53,12 @@ class LocalEngine:
         one at a time, and what its sampler draws does not depend on who was faster.
         """
         times = -(-min(self.jobs, sum(study.how.trials for study in studies)) // max(1, len(studies)))
-        messages: list[Task] = [
+        messages: list[Work] = [
             (study, {"task": "study", "study": study.as_dict(), "storage": storage}) for study in studies for _ in range(times)
         ]
-        self._carry_out([*_preparations([RunSpec(**study.spec) for study in studies]), *messages])
+        self._carry_out([*_ahead([RunSpec(**study.spec) for study in studies]), *messages])
 
-    def _carry_out(self, messages: list[Task]) -> None:
+    def _carry_out(self, messages: list[Work]) -> None:
         tasks = deque(messages)
         threads = [threading.Thread(target=self._serve, args=(tasks,), daemon=True) for _ in range(min(self.jobs, len(tasks)))]
         try:
@@ -74,7 +74,7 @@ class LocalEngine:
         if self._error is not None:
             raise self._error
 
-    def _serve(self, tasks: deque[Task]) -> None:
+    def _serve(self, tasks: deque[Work]) -> None:
         try:
             self._serve_all(tasks)
         except BaseException as error:  # a thread's errors would otherwise be lost; `run` raises it
@@ -82,7 +82,7 @@ class LocalEngine:
             for worker in self._workers:
                 worker.stop()
 
-    def _serve_all(self, tasks: deque[Task]) -> None:
+    def _serve_all(self, tasks: deque[Work]) -> None:
         worker: _Process | None = None
         while not self._stopping:
             try:
@@ -124,8 +124,6 @@ class _Process:
     """A worker and the line to it."""
 
     def __init__(self, engine: LocalEngine) -> None:
-        # One thread each, and waiting threads that sleep: processes that share cores must not spin on them.
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
         # "a": the worker writes at the end, wherever this end of the shared file has been read
         self.log: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  lives as long as the process
         self.process = subprocess.Popen(
@@ -133,7 +131,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
-            env=environment,
+            env=os.environ | THREADS,
             text=True,
         )
         settings = {"results": str(engine.results), "cache": str(engine.cache), "device": engine.device}
@@ -177,14 +175,8 @@ class _Process:
             pass  # the process is gone; reading its events will show how
 
 
-def _preparations(specs: list[RunSpec]) -> list[Task]:
-    """One task for each teacher on each dataset, ahead of the runs, so that no worker waits for another's encoding."""
-    found: dict[str, dict[str, Any]] = {}
-    for spec in specs:
-        for teacher in spec.team:
-            key = json.dumps([spec.dataset, teacher], sort_keys=True)
-            found[key] = {"task": "prepare", "dataset": spec.dataset, "teacher": teacher, "id": teacher["name"]}
-    return [(None, message) for message in found.values()]
+def _ahead(specs: list[RunSpec]) -> list[Work]:
+    return [(None, message) for message in preparations(specs).values()]
 
 
 def default_jobs(device: str) -> int:

@@ -15,7 +15,8 @@ from models import Toys, bench, plugged, run_spec
 from torch import Tensor
 
 from kdbench import Offer, Progress, Signal
-from kdbench.engines.local import Event, LocalEngine, default_jobs
+from kdbench.engines.local import LocalEngine, default_jobs
+from kdbench.engines.tasks import Event
 from kdbench.plan import RunSpec
 from kdbench.records import record_path, recorded
 from kdbench.run import execute

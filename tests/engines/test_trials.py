@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import warnings
 from dataclasses import replace
@@ -15,8 +14,8 @@ from sweeping import suite_of
 
 from kdbench import KdbenchError, Offer, Signal, Skip
 from kdbench.engines.sweep import Storage, StorageLost
+from kdbench.engines.tasks import Event, Executor
 from kdbench.engines.trials import serve
-from kdbench.engines.worker import _Worker
 from kdbench.run import execute
 from kdbench.studies import Study, studies
 from kdbench.sweep import Pruner
@@ -161,10 +160,10 @@ def test_several_objectives_are_of_the_student_that_was_trained(tmp_path: Path) 
 
 
 def test_a_worker_serves_studies(tmp_path: Path, study: Study) -> None:
-    out = io.StringIO()
+    events: list[Event] = []
     opened(tmp_path).set_up(study)
     with warnings.catch_warnings():
-        worker = _Worker({"results": str(tmp_path), "cache": str(tmp_path / "cache"), "device": "cpu"}, out)
+        worker = Executor({"results": str(tmp_path), "cache": str(tmp_path / "cache"), "device": "cpu"}, events.append)
         worker.bench = replace(worker.bench, plugins=bench(tmp_path).plugins)
         worker.serve(
             {
@@ -173,7 +172,6 @@ def test_a_worker_serves_studies(tmp_path: Path, study: Study) -> None:
                 "storage": str(tmp_path / "sweep" / "studies.journal"),
             }
         )
-    events = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [event["number"] for event in events if event["event"] == "trial_ended"] == [0, 1, 2, 3]
     assert {event["run_id"] for event in events if event["event"] == "epoch"} == {
         event["id"] for event in events if event["event"] == "trial"

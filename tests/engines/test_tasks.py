@@ -1,8 +1,7 @@
-"""What a worker answers to its tasks."""
+"""What a process that executes tasks answers to them."""
 
 from __future__ import annotations
 
-import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ import pytest
 from models import bench, plugged, run_spec
 
 from kdbench import KdbenchError, Lesson, Offer, Skip, Towers
-from kdbench.engines.worker import _Worker
+from kdbench.engines.tasks import Executor
 from kdbench.errors import KdbenchWarning
 
 Ask = Callable[[dict[str, Any]], list[dict[str, Any]]]
@@ -31,19 +30,20 @@ class Troubled:
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Iterator[Ask]:
-    """A worker in this process, with the toys for plugins: the events that it answers a task with."""
-    out = io.StringIO()
+    """An executor in this process, with the toys for plugins: the events that it answers a task with."""
+    events: list[dict[str, Any]] = []
     with warnings.catch_warnings():  # a worker shows warnings in its own way
         warnings.simplefilter("always")
-        worker = _Worker({"results": str(tmp_path), "cache": str(tmp_path / "cache"), "device": "cpu"}, out)
+        settings = {"results": str(tmp_path), "cache": str(tmp_path / "cache"), "device": "cpu"}
+        executor = Executor(settings, events.append)
         toys = bench(tmp_path, teachers=[Offer("troubled", Troubled)])
-        worker.bench = replace(worker.bench, plugins=toys.plugins)
+        executor.bench = replace(executor.bench, plugins=toys.plugins)
 
         def answers(task: dict[str, Any]) -> list[dict[str, Any]]:
-            out.seek(0)
-            out.truncate()
-            worker.serve(task)
-            return [json.loads(line) for line in out.getvalue().splitlines()]
+            events.clear()
+            executor.serve(task)
+            assert json.loads(json.dumps(events)) == events  # they travel between processes
+            return list(events)
 
         yield answers
 

@@ -1,0 +1,149 @@
+"""What an engine adds to a run, and how two workers compare with one. `make bench`, with nothing else at work."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from models import plugged, run_spec
+
+from kdbench.engines.local import LocalEngine
+from kdbench.engines.ray import RayEngine
+from kdbench.engines.resources import Resources
+from kdbench.engines.tasks import Event
+from kdbench.plan import RunSpec
+
+LIMIT_SECONDS = 3.0  # 5 % of a run of a minute
+
+
+@pytest.fixture(autouse=True)
+def toys(tmp_path: Path) -> Iterator[None]:
+    """An installed distribution with the toys, for processes started from here."""
+    info = tmp_path / "site/toys-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[kdbench]\ntoys = ray_toys:TOYS\n")
+    tests = Path(__file__).parents[1]
+    with pytest.MonkeyPatch.context() as patch:
+        inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, map(str, (info.parent, tests, tests / "engines", *inherited)))))
+        patch.delenv("RAY_ADDRESS", raising=False)
+        yield
+
+
+def timed(name: str, specs: list[RunSpec], folder: Path, jobs: int) -> tuple[float, dict[str, tuple[float, float]]]:
+    """Seconds in all, and for each run when it was told to have started and ended."""
+    told: dict[str, list[float]] = {}
+
+    def on_event(spec: RunSpec | None, event: Event) -> None:
+        if spec is not None and event["event"] in ("started", "finished"):
+            assert event.get("record", {}).get("status", "ok") == "ok", event
+            told.setdefault(spec.run_id, []).append(time.perf_counter())
+
+    engines: dict[str, Any] = {"local": LocalEngine, "ray": RayEngine}
+    engine = engines[name](folder / "results", folder / "cache", "cpu", jobs, on_event)
+    began = time.perf_counter()
+    engine.run(specs)
+    return time.perf_counter() - began, {run: (start - began, end - began) for run, (start, end) in told.items()}
+
+
+def inside(folder: Path) -> float:
+    """Seconds that the shortest run takes by itself, in this process."""
+    import torch
+    from models import bench
+
+    from kdbench.run import execute
+
+    torch.set_num_threads(1)
+    where = bench(folder)
+    seconds = []
+    for seed in range(6):
+        began = time.perf_counter()
+        assert execute(short(seed), where).status == "ok"
+        seconds.append(time.perf_counter() - began)
+    return float(np.median(seconds[1:]))
+
+
+def short(seed: int) -> RunSpec:
+    return run_spec((), seed=seed, train={"epochs": 1})
+
+
+def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
+    """As on GPUs, here with one that is only declared: each run's process starts and imports torch anew.
+
+    It is told and not bounded: two thirds of it are torch's imports, and on slow cores it is more than 5 % of a minute.
+    """
+    from ray.cluster_utils import Cluster
+
+    count, ends, times = 6, list[float](), tmp_path / "times"
+    alone = inside(tmp_path / "alone")
+    node: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False, "object_store_memory": 10**8}
+
+    def on_event(spec: RunSpec | None, event: Event) -> None:
+        if spec is not None and event["event"] == "finished":
+            ends.append(time.perf_counter())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDBENCH_TEST_TIMES", str(times))
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        try:
+            specs = [
+                run_spec(strategy=plugged("resting", seconds=0.0), seed=seed, train={"epochs": 1}) for seed in range(count)
+            ]
+            where = (tmp_path / "results", tmp_path / "cache", "cpu", None, on_event, cluster.address)
+            RayEngine(*where, Resources(gpus=1)).run(specs)
+        finally:
+            cluster.shutdown()  # type: ignore[no-untyped-call]
+    spent = dict(line.split() for line in times.read_text().splitlines())
+    busy = float(np.median([float(seconds) for seconds in spent.values()]))
+    each = float(np.mean(np.diff(ends))) - alone
+    print(f"\nray, a process a run: {each * 1e3:.0f} ms a run at a load of {os.getloadavg()[0]:.1f},", end="")
+    print(f" {busy * 1e3:.0f} ms of the processor before its first step; a minute's 5 % is 3000 ms")
+    assert len(spent) == count, "a process served twice, and would have kept its GPU"
+
+
+@pytest.mark.parametrize("name", ["local", "ray"])
+def test_overhead_of_a_run(name: str, tmp_path: Path) -> None:
+    """Of runs that hardly take time by themselves, one worker after warm-up; and of the first, which starts everything."""
+    count = 20
+    before = inside(tmp_path / "before")
+    total, told = timed(name, [short(seed) for seed in range(count)], tmp_path, 1)
+    alone = (before + inside(tmp_path / "after")) / 2
+    ends = sorted(end for _, end in told.values())
+    each = float(np.mean(np.diff(ends))) - alone
+    first = ends[0] - alone
+    print(f"\n{name}: {each * 1e3:.0f} ms a run (run alone {alone * 1e3:.0f} ms); before the first ends {first:.1f} s")
+    print(f"  {count} runs: {(total - count * alone) / count * 1e3:.0f} ms each with start and end; a minute's 5 % is 3000 ms")
+    assert each < LIMIT_SECONDS
+    assert (total - count * alone) / count < LIMIT_SECONDS
+
+
+def computing(seed: int) -> RunSpec:
+    """Some seconds of one core."""
+    return run_spec((), seed=seed, train={"epochs": 300})
+
+
+def resting(seed: int) -> RunSpec:
+    """Three seconds of nobody's: what two workers gain on it is the engine's doing alone, however busy the machine."""
+    return run_spec(strategy=plugged("resting", seconds=0.25), seed=seed)
+
+
+@pytest.mark.parametrize("made", [resting, computing], ids=["resting", "computing"])
+@pytest.mark.parametrize("name", ["local", "ray"])
+def test_two_workers_relative_to_one(name: str, made: Callable[[int], RunSpec], tmp_path: Path) -> None:
+    """Equal runs, from the end of each worker's first, which imports torch, to the end of the last."""
+    rates = {}
+    load = os.getloadavg()[0]
+    for jobs in (1, 2):
+        _, told = timed(name, [made(seed) for seed in range(5 * jobs)], tmp_path / str(jobs), jobs)
+        ends = sorted(end for _, end in told.values())
+        rates[jobs] = (len(ends) - jobs) / (ends[-1] - ends[jobs - 1])
+    print(f"\n{name}, {made.__name__}: 1 worker {rates[1] * 60:.1f} runs a minute, 2 workers {rates[2] * 60:.1f}:", end="")
+    print(f" {rates[2] / rates[1]:.2f} × on {os.cpu_count()} cores at a load of {load:.1f} before")
+    if made is resting or load < (os.cpu_count() or 1) - 1.5:  # else there is no second core to be had
+        assert rates[2] > 1.5 * rates[1]
