@@ -88,7 +88,7 @@ class Storage:
         found = self._study(study)
         with self.locks.held(study.name):
             for left in self._trials(study, "RUNNING"):
-                if self.locks.take(_lock(study, left.number)):
+                if self._take(study, left):
                     return Claim(self, study, optuna.Trial(found, left._trial_id))
             if not self._trials(study, "WAITING"):
                 return None  # Optuna would add one
@@ -102,9 +102,22 @@ class Storage:
             return True
         with self.locks.held(study.name):
             for left in self._trials(study, "RUNNING"):
-                if self.locks.take(_lock(study, left.number)):
+                if self._take(study, left):
                     self.locks.give_back(_lock(study, left.number))
                     return True
+        return False
+
+    def _take(self, study: Study, left: Any) -> bool:
+        """The lock of a trial that was running when it was looked up, if nobody holds it and it is running still.
+
+        Whoever had it may have ended it and let go in between: it is done, and must not be done again.
+        """
+        name = _lock(study, left.number)
+        if not self.locks.take(name):
+            return False
+        if not self.storage.get_trial(left._trial_id).state.is_finished():
+            return True
+        self.locks.give_back(name)
         return False
 
     def crashed(self, study: Study, number: int, reason: str) -> bool:
@@ -112,7 +125,7 @@ class Storage:
         found = self._study(study)
         with self.locks.held(study.name):
             left = next((one for one in self._trials(study, "RUNNING") if one.number == number), None)
-            if left is None or not self.locks.take(_lock(study, number)):
+            if left is None or not self._take(study, left):
                 return False  # others have taken it up meanwhile
             try:
                 crashes = left.user_attrs.get(CRASHES, 0) + 1

@@ -152,6 +152,28 @@ def test_a_trial_that_was_left_is_gone_on_with_first(tmp_path: Path, study: Stud
     assert taken(there, study).number == 1
 
 
+def test_a_trial_that_ends_while_it_is_looked_at_is_not_taken_up_again(
+    tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ran when it was looked up, and nobody holds its lock any more: its work is done nonetheless."""
+    here, there = opened(tmp_path), opened(tmp_path)
+    here.set_up(study)
+    claim = taken(here, study)
+    claim.draw()
+    look = there._trials
+
+    def slow(of: Study, state: str) -> list[Any]:
+        found = list(look(of, state))
+        if found and state == "RUNNING" and look(of, state):
+            claim.end("complete", [1.0])
+        return found
+
+    monkeypatch.setattr(there, "_trials", slow)
+    assert there.claimable(study)  # the next one waits
+    assert taken(there, study).number == 1
+    assert there.counts(study) == {"complete": 1, "running": 1, "waiting": 2}
+
+
 def test_a_trial_left_between_two_parameters_draws_the_rest_as_it_would_have(tmp_path: Path, study: Study) -> None:
     calm = opened(tmp_path / "calm")
     calm.set_up(study)

@@ -116,5 +116,7 @@ def test_two_sweeps_share_four_studies_and_one_is_killed(
         assert [trial.number for trial in summary.trials] == list(range(12))
         assert {trial.state for trial in summary.trials} <= {"complete", "pruned"}
     sittings = notes.read_text().splitlines()
-    assert 48 <= len(sittings) <= 49  # the one that the killed worker was on was sat for twice, or had just ended
+    assert 48 <= len(sittings) <= 49, "\n".join(
+        sittings
+    )  # the one that the killed worker was on was sat for twice, or had just ended
     assert len({line.split()[0] for line in sittings}) >= 2
