@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from kdbench.cache import digest_of
 from kdbench.plan import OPERATIONAL, RunSpec, plan
-from kdbench.space import put
 from kdbench.suite import Suite
+from kdbench.summary import placed
 from kdbench.sweep import Parameter, Settings, Sweep
-from kdbench.yamlfile import path_steps
 
 STUDY_VERSION = 1  # raise when the same study comes to mean another search
 
@@ -95,16 +93,7 @@ def tuned(suite: Suite, best: dict[str, dict[str, Any]]) -> list[RunSpec]:
 
 def with_values(spec: RunSpec, values: dict[str, Any]) -> RunSpec:
     """The run with the parameters at some paths set, such as `train.lr`, `objective[0].coefficient`, `strategy.C`."""
-    fields = deepcopy(spec.as_dict())
-    for path, value in values.items():
-        head, *rest = path_steps(path)
-        target = fields[str(head)]
-        if head == "objective":
-            target = target[rest.pop(0)]
-        if head != "train" and not (head == "objective" and rest == ["coefficient"]):
-            target = target["params"]
-        put(target, tuple(rest), value)
-    return RunSpec(**fields)
+    return RunSpec(**placed(spec.as_dict(), values))
 
 
 def _space(sweep: Sweep, spec: RunSpec) -> list[Parameter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kdbench.errors import RecordError
 from kdbench.records import read_model, write_model
+from kdbench.yamlfile import path_steps
 
 FOLDER = "sweep"  # within a suite's records
 State = Literal["complete", "pruned", "diverged", "failed"]
@@ -82,3 +84,22 @@ def summarised(results: Path, suite: str, study: str) -> StudySummary | None:
         return read_summary(path) if path.exists() else None
     except RecordError:
         return None
+
+
+def placed(spec: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A run's spec with the parameters at some paths set, such as `train.lr`, `objective[0].coefficient`, `strategy.C`.
+
+    Raises KeyError, IndexError or TypeError where the way to one does not exist.
+    """
+    fields = deepcopy(spec)
+    for path, value in values.items():
+        head, *rest = path_steps(path)
+        target = fields[str(head)]
+        if head == "objective":
+            target = target[rest.pop(0)]
+        if head != "train" and not (head == "objective" and rest == ["coefficient"]):
+            target = target["params"]
+        for step in rest[:-1]:
+            target = target[step]
+        target[rest[-1]] = value
+    return fields

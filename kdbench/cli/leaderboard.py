@@ -45,8 +45,12 @@ def leaderboard(
         from kdbench.leaderboard.pareto import planes
         from kdbench.leaderboard.site import write_site
         from kdbench.leaderboard.students import students_table
+        from kdbench.leaderboard.studies import read_studies
 
-        written = write_site(html, board, planes(board, found.profiles), students_table(found.profiles), _methods())
+        studies, left_out = read_studies([Path("results")] if results is None else results)
+        board.notes[:0] = left_out
+        students = students_table(found.profiles)
+        written = write_site(html, board, planes(board, found.profiles), students, _methods(), studies)
         say(f"{written.pages} pages: open {written.entry}")
     if pictures:
         from kdbench.leaderboard.pareto import planes

@@ -11,6 +11,7 @@ from rankings import row, write
 
 import kdbench.cli.leaderboard  # noqa: F401  # registers its commands
 from kdbench.records import ranks_path
+from kdbench.summary import StudySummary, TrialSummary, write_summary
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -90,3 +91,29 @@ def test_site_and_pictures(typed: Command, results: list[Path], tmp_path: Path) 
     assert "pages: open site/index.html" in err
     assert (tmp_path / "site/index.html").read_text().count("surely better than every other row") >= 1
     assert list((tmp_path / "pictures").glob("*.svg"))
+
+
+def test_studies_stand_in_the_site_and_a_bad_one_stops_nothing(typed: Command, results: list[Path], tmp_path: Path) -> None:
+    cell = json.loads(results[0].read_text())["spec"]
+    study = StudySummary(
+        study="toy-0123456789ab",
+        digest="0123456789ab",
+        suite="tiny",
+        label="toy",
+        spec=cell,
+        space=[],
+        settings={"trials": 1, "metric": "rsum"},
+        goals=["rsum"],
+        directions=["maximize"],
+        best=0,
+        trials=[TrialSummary(number=0, state="complete", params={"train.lr": 0.2}, values=[7.5])],
+    )
+    path = write_summary(tmp_path / "results", study)
+    path.with_name("bad.json").write_text("{}")
+    code, _, err = typed("leaderboard", "--html", "site")
+    assert code == 0, err
+    (page,) = (tmp_path / "site/tuning").iterdir()
+    index = (tmp_path / "site/index.html").read_text()
+    assert f'href="tuning/{page.name}"' in index
+    assert "left out: results/tiny/sweep/bad.json: not a study&#39;s summary: study" in index
+    assert "sweep" not in typed("leaderboard")[1]

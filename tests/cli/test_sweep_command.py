@@ -121,6 +121,14 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
     rows = list(csv.DictReader(io.StringIO(shown.stdout)))
     assert sorted(row["tuning"] for row in rows) == ["4 trials on validation"] * 3 + ["untuned"] * 3
 
+    paged = subprocess.run(
+        [sys.executable, "-m", "kdbench", "leaderboard", "results", "--html", "site"], cwd=tmp_path, capture_output=True
+    )
+    assert paged.returncode == 0, paged.stderr
+    linked = {path.stem for path in (tmp_path / "site/runs").glob("*.html") if "../tuning/" in path.read_text()}
+    assert linked == {record.run_id for record in tuned}
+    assert len(list((tmp_path / "site/tuning").glob("*.html"))) == 3
+
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()}
     again = subprocess.run(one, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "250"})
     assert again.returncode == 0, again.stderr

@@ -41,6 +41,7 @@ def environment() -> Environment:
     made.filters.update(
         token=token, linked=linked, order=shown.order, number=shown.number, percent=shown.percent, seconds=shown.seconds
     )
+    made.filters.update(value=shown.value, setting=shown.setting)
     made.globals.update(policy=POLICY, value_title=shown.interval)
     return made
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from typing import Any
 
 from kdbench.leaderboard.board import Value
 
@@ -32,3 +34,15 @@ def order(value: float | None) -> str:
 def interval(value: Value) -> str:
     """The ends of the interval in words."""
     return f"95 % interval {number(value.low)} to {number(value.high)}"
+
+
+def value(found: float | None) -> str:
+    """A figure of any size: four digits, or all before the point; counts as they are."""
+    if found is None or not math.isfinite(found):
+        return NONE
+    return f"{found:,.0f}" if abs(found) >= (100 if float(found).is_integer() else 1000) else f"{found:#.4g}"
+
+
+def setting(found: Any) -> str:
+    """A parameter's value, short."""
+    return found if isinstance(found, str) else f"{found:.4g}" if isinstance(found, float) else json.dumps(found)

@@ -13,6 +13,7 @@ from kdbench.leaderboard.site import columns
 from kdbench.leaderboard.site.assets import copy_assets
 from kdbench.leaderboard.site.environment import environment
 from kdbench.leaderboard.site.folder import replaced
+from kdbench.leaderboard.site.history import history_figure, importance_figure, trade_figure
 from kdbench.leaderboard.site.method import Method
 from kdbench.leaderboard.site.plane import STANDINGS, plane_figure
 from kdbench.leaderboard.site.provenance import commit, device, provenance, runs_of
@@ -21,6 +22,8 @@ from kdbench.leaderboard.site.slug import token
 from kdbench.leaderboard.site.spec import readable
 from kdbench.leaderboard.site.spread import short_names, spread_figure
 from kdbench.leaderboard.site.strategies import StrategyPage, strategies
+from kdbench.leaderboard.site.studies import StudyPage, study_pages
+from kdbench.summary import StudySummary
 
 if TYPE_CHECKING:
     from kdbench.leaderboard.pareto import Plane
@@ -38,25 +41,36 @@ class Written:
 
 
 def write_site(
-    folder: Path, board: Board, planes: Sequence[Plane], students: Sequence[StudentsTable], methods: Sequence[Method]
+    folder: Path,
+    board: Board,
+    planes: Sequence[Plane],
+    students: Sequence[StudentsTable],
+    methods: Sequence[Method],
+    studies: Sequence[StudySummary] = (),
 ) -> Written:
-    """An index with all tables and plots, a page a run and a page a strategy in use; `methods` tell of the strategies.
+    """An index with all tables and plots, a page a run, a page a strategy in use, which `methods` tell of, and a page a study.
+
+    `studies` are without a problem and each there once, as `read_studies` gives them.
 
     Written whole or not at all. A site that was in `folder` goes; raises KdbenchError where anything else is there, where
     it cannot be written, and where itables or plotly, which carry the scripts, are missing.
     """
     with replaced(folder) as partial:
         copy_assets(partial / "assets")
-        site = _Site(partial, board, strategies(board, methods))
+        found = study_pages(studies, [run.record for run in runs_of(board)])
+        site = _Site(partial, board, strategies(board, methods), found)
         site.index(planes, students)
         site.methods()
+        site.tuning()
         site.runs()
     return Written(site.pages, folder / ENTRY)
 
 
 class _Site:
-    def __init__(self, folder: Path, board: Board, strategies: Mapping[str, StrategyPage]) -> None:
-        self.folder, self.board, self.strategies, self.pages = folder, board, strategies, 0
+    def __init__(
+        self, folder: Path, board: Board, strategies: Mapping[str, StrategyPage], studies: Sequence[StudyPage]
+    ) -> None:
+        self.folder, self.board, self.strategies, self.studies, self.pages = folder, board, strategies, studies, 0
         self.environment = environment()
         names = anchors(board.tables)
         self.environment.filters["anchor"] = lambda table: names[id(table)]
@@ -80,6 +94,7 @@ class _Site:
             spreads=[spread_figure(table) for table in self.board.tables],
             students=students,
             strategies=self.strategies,
+            studies=self.studies,
             provenance=provenance(runs_of(self.board)),
         )
 
@@ -87,7 +102,20 @@ class _Site:
         for page in self.strategies.values():
             self.page(page.file, "strategy.html", page=page)
 
+    def tuning(self) -> None:
+        for page in self.studies:
+            summary = page.summary
+            self.page(
+                page.file,
+                "study.html",
+                page=page,
+                histories=[history_figure(summary, goal) for goal in range(len(summary.goals))],
+                trades=[trade_figure(summary, goal) for goal in range(1, len(summary.goals))],
+                importance=importance_figure(page.importance),
+            )
+
     def runs(self) -> None:
+        studies = {record.run_id: page for page in self.studies for record in page.runs}
         places: dict[str, list[tuple[Table, Row]]] = defaultdict(list)
         for table in self.board.tables:
             for row in [*table.references, *table.rows]:
@@ -107,6 +135,7 @@ class _Site:
                 commit=commit(record),
                 device=device(record),
                 strategy=self.strategies.get(columns.use(row)),
+                study=studies.get(record.run_id),
             )
 
 

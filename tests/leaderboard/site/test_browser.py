@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from site_boards import BOLD, IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
+from site_studies import hostile_study, study, traded
 
 from kdbench.leaderboard.board import Board
 from kdbench.leaderboard.site import Written, write_site
@@ -103,19 +104,24 @@ def board() -> Board:
 
 @pytest.fixture(scope="module")
 def site(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return write_site(tmp_path_factory.mktemp("real") / "site", board, planes_of(board), [], METHODS)
+    return write_site(tmp_path_factory.mktemp("real") / "site", board, planes_of(board), [], METHODS, [study(), traded()])
 
 
 @pytest.fixture(scope="module")
 def hostile_site(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return write_site(tmp_path_factory.mktemp("hostile") / "site", hostile(), planes_of(hostile()), [], [])
+    return write_site(tmp_path_factory.mktemp("hostile") / "site", hostile(), planes_of(hostile()), [], [], [hostile_study()])
 
 
-def _three(site: Written, board: Board) -> list[Path]:
-    """The index, the page of a run with curves, the page of a strategy."""
+def _one_of_each(site: Written, board: Board) -> list[Path]:
+    """The index, the page of a run with curves, the page of a strategy, those of both kinds of studies."""
     folder = site.entry.parent
     run = next(run for row in board.tables[0].rows for run in row.runs if run.record.series_sha256)
-    return [site.entry, folder / "runs" / f"{run.record.run_id}.html", folder / "strategies" / f"{slug('ammkd')}.html"]
+    pages = [folder / "runs" / f"{run.record.run_id}.html", folder / "strategies" / f"{slug('ammkd')}.html"]
+    return [site.entry, *pages, *sorted((folder / "tuning").iterdir())]
+
+
+def _studies(site: Written) -> list[Path]:
+    return sorted((site.entry.parent / "tuning").iterdir())
 
 
 def _column(reader: Reader, place: int) -> list[str]:
@@ -126,7 +132,7 @@ def _column(reader: Reader, place: int) -> list[str]:
 
 
 def test_pages_open_without_errors_and_ask_for_nothing_but_their_own_files(reader: Reader, site: Written, board: Board) -> None:
-    for path in _three(site, board):
+    for path in _one_of_each(site, board):
         reader.open(path)
         assert reader.problems() == []
         requested = reader.requested()
@@ -160,6 +166,18 @@ def test_a_header_sorts_by_figures_with_the_mouse_and_with_the_keyboard(reader: 
     first = reader.find("table.ranked tbody:not(.references) tr")
     assert len(references) == len(table.references) > 0
     assert all(row.location["y"] < first.location["y"] for row in references)
+
+
+def test_trials_sort_by_their_values(reader: Reader, site: Written) -> None:
+    path = next(path for path in _studies(site) if "traded" not in path.name)
+    reader.open(path)
+    code = "return [...document.querySelectorAll('#trials-table tbody tr')].map(row => row.cells[2].dataset.order)"
+    values = [str(trial.values[0]) if trial.values else "" for trial in study().trials]
+    assert reader.js(code) == values
+    reader.find("#trials-table th", "mean of all R@K").click()
+    known = sorted(filter(None, values), key=float, reverse=True)
+    reader.until(lambda: reader.js(code)[: len(known)] == known != values[: len(known)])
+    assert reader.problems() == []
 
 
 def _column_headers(reader: Reader) -> list[str]:
@@ -222,7 +240,7 @@ def test_a_point_under_the_mouse_tells_its_row(reader: Reader, site: Written, bo
 
 
 def test_no_page_is_wider_than_a_phone(reader: Reader, site: Written, board: Board, hostile_site: Written) -> None:
-    for path in [*_three(site, board), hostile_site.entry]:
+    for path in [*_one_of_each(site, board), hostile_site.entry, *_studies(hostile_site)]:
         reader.open(path, screen=PHONE)
         assert reader.js("return innerWidth") == 390
         assert reader.js("return document.documentElement.scrollWidth") <= 390, path.name
@@ -278,13 +296,17 @@ def test_names_run_nothing_and_are_shown_as_they_are(reader: Reader, hostile_sit
     shown = reader.js("return [...document.querySelectorAll('.plot')].map(e => e.textContent).join(' ')")
     assert IMAGE in shown
     folder = hostile_site.entry.parent
-    paths = [folder / "strategies" / f"{slug(SCRIPT)}.html", folder / "runs" / f"{token(f'../{SCRIPT}0')}.html"]
+    paths = [
+        *_studies(hostile_site),
+        folder / "strategies" / f"{slug(SCRIPT)}.html",
+        folder / "runs" / f"{token(f'../{SCRIPT}0')}.html",
+    ]
     assert reader.js("return window.__hit") is None
     assert reader.driver.find_elements("css selector", "img") == []
     assert reader.problems() == []
     for path in paths:
         reader.open(path)
-        assert reader.find("h1").text == SCRIPT
+        assert SCRIPT in reader.find("h1").text
         assert reader.js("return window.__hit") is None
         assert reader.driver.find_elements("css selector", "img") == []
         assert reader.problems() == []
@@ -296,7 +318,7 @@ def test_nothing_bars_a_reader(reader: Reader, site: Written, board: Board, sche
     spec = find_spec("axe_core_python")
     assert spec, "pip install axe-core-python"
     axe = Path(str(spec.origin)).with_name("axe.min.js").read_text(encoding="utf-8")
-    for path in _three(site, board):
+    for path in _one_of_each(site, board):
         reader.open(path, scheme)
         reader.js(f"{axe}; window.axe = axe;")
         found = reader.driver.execute_async_script(

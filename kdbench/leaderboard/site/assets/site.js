@@ -11,8 +11,8 @@
     const headers = [];
     const varied = [...table.tHead.rows[0].cells];
     for (const cell of varied) {
-      // a group's columns stand in the second row
-      if (cell.colSpan === 1 && cell.rowSpan === 2) headers.push(cell);
+      // a group's columns stand in the second row, where there is one
+      if (cell.colSpan === 1 && cell.rowSpan === table.tHead.rows.length) headers.push(cell);
       else for (let i = 0; i < cell.colSpan; i++) headers.push(table.tHead.rows[1].cells[headers.filter((h) => h.parentNode.rowIndex === 1).length]);
     }
     const columns = headers.map((cell) => {
@@ -112,7 +112,7 @@
     new ResizeObserver(more).observe(scroller);
   }
 
-  document.querySelectorAll("table.ranked").forEach(enliven);
+  document.querySelectorAll("table.ranked, table.sortable").forEach(enliven);
   document.querySelectorAll("div.scroller").forEach(edge);
   places.forEach((place) => {
     place.style.minHeight = `${place.dataset.height}px`;
