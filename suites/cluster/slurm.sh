@@ -25,7 +25,7 @@ export RAY_USAGE_STATS_ENABLED=0
 export RAY_AUTH_MODE=token
 ray get-auth-token --generate > /dev/null
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)  # not head, whose early end would be an error here
 port=$((20000 + SLURM_JOB_ID % 20000))  # two jobs on one node must not meet
 
 srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" \

@@ -166,6 +166,7 @@ def test_crashes_are_tried_again_up_to_a_bound(stage: Stage) -> None:
     assert list((stage.folder / "cache/logs").iterdir()) == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_tasks_and_leaves_checkpoints_and_cluster(cluster: Cluster, stage: Stage) -> None:
     spec = noting(0)
     assert cluster.head_node
