@@ -73,11 +73,10 @@ def test_a_run_that_failed_is_done_again(settings: dict[str, Any], tmp_path: Pat
 def test_who_comes_second_waits_for_the_first(settings: dict[str, Any], tmp_path: Path) -> None:
     """Such as a run tried again while the node that was lost still works on it."""
     spec = run_spec(())
-    lock = FileLock(tmp_path / "cache/scratch" / f"{digest_of({'run': spec.run_id})[:24]}.lock", thread_local=False)
-    (tmp_path / "cache/scratch").mkdir()
-    lock.acquire()
+    lock = tmp_path / "cache/scratch" / f"{digest_of({'run': spec.run_id})[:24]}.lock"
+    lock.parent.mkdir()
     events = list[Event]()
-    told = threading.Event()
+    held, told = threading.Event(), threading.Event()
 
     def send(event: Event) -> None:
         events.append(event)
@@ -85,14 +84,17 @@ def test_who_comes_second_waits_for_the_first(settings: dict[str, Any], tmp_path
             assert not record_path(tmp_path / "results", "toys", spec.run_id).exists()
             told.set()
 
-    def release() -> None:
-        told.wait(20)
-        lock.release()
+    def hold() -> None:
+        """In a thread of its own: filelock refuses one that would wait for itself."""
+        with FileLock(lock):
+            held.set()
+            told.wait(60)
 
-    free = threading.Thread(target=release)
-    free.start()
+    first = threading.Thread(target=hold)
+    first.start()
+    assert held.wait(60)
     assert carry_out(settings, task(spec, tmp_path), send)["record"]["status"] == "ok"
-    free.join()
+    first.join()
     assert events[0]["event"] == "warning"
     assert "another process is at this run" in events[0]["message"]
     assert spec.label in events[0]["message"]
