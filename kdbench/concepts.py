@@ -5,21 +5,18 @@ Ranks alone do not say which captions belong to which image; whoever resamples t
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.archives import whole_numbers
 from kdbench.cache import file_digest
 from kdbench.errors import RecordError
 
 SUFFIX = ".concepts.npz"
 Ints = NDArray[np.int64]
-HEADER = 4096  # bytes that an array file may have beside its numbers
 
 
 def concepts_path(record: Path, dataset_digest: str) -> Path:
@@ -47,22 +44,9 @@ def read_concepts(content: bytes, sizes: dict[str, int]) -> tuple[Ints, Ints]:
 
     Raises RecordError where the file is damaged, or of another split.
     """
-    limit = 8 * max(sizes["images"], sizes["captions"]) + HEADER
-    try:
-        with ZipFile(io.BytesIO(content)) as members:
-            if max(member.file_size for member in members.infolist()) > limit:
-                raise RecordError(f"it unpacks to more than {limit} bytes")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            images, captions = _whole(arrays["images"]), _whole(arrays["captions"])
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, BadZipFile) as error:
-        raise RecordError(f"cannot be read ({error})") from error
+    longest = max(sizes["images"], sizes["captions"])
+    images, captions = (found.astype(np.int64) for found in whole_numbers(content, ("images", "captions"), longest))
     found = {"images": len(images), "captions": len(captions), "concepts": len(np.union1d(images, captions))}
     if found != sizes:
         raise RecordError(f"it is of {found}, the records' test split of {sizes}")
     return images, captions
-
-
-def _whole(values: NDArray[Any]) -> Ints:
-    if values.ndim != 1 or values.dtype.kind not in "iu":
-        raise RecordError(f"found {values.dtype} of shape {list(values.shape)}, expected whole numbers in a row")
-    return values.astype(np.int64)

@@ -41,8 +41,13 @@ def leaderboard(
     that all pairs, compared with Holm's correction, leave to a row. What does not compare is in a table of its own.
     """
     found, board = _board(results)
+    if not (html or pictures):
+        _print(board, found.profiles, style)
+        return
+    from kdbench.leaderboard.pareto import planes
+
+    laid_out = planes(board, found.profiles)
     if html:
-        from kdbench.leaderboard.pareto import planes
         from kdbench.leaderboard.site import write_site
         from kdbench.leaderboard.students import students_table
         from kdbench.leaderboard.studies import read_studies
@@ -50,16 +55,13 @@ def leaderboard(
         studies, left_out = read_studies([Path("results")] if results is None else results)
         board.notes[:0] = left_out
         students = students_table(found.profiles)
-        written = write_site(html, board, planes(board, found.profiles), students, _methods(), studies)
+        written = write_site(html, board, laid_out, students, _methods(), studies)
         say(f"{written.pages} pages: open {written.entry}")
     if pictures:
-        from kdbench.leaderboard.pareto import planes
         from kdbench.leaderboard.pictures import draw
 
-        drawn = draw(pictures, board, planes(board, found.profiles))
+        drawn = draw(pictures, board, laid_out)
         say(f"{len(drawn)} pictures in {pictures}")
-    if not (html or pictures):
-        _print(board, found.profiles, style)
 
 
 @app.command()

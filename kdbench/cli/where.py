@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kdbench.errors import KdbenchError
+
+if TYPE_CHECKING:
+    from kdbench.engines.choice import Where
 
 
 class Engine(StrEnum):
@@ -54,7 +57,7 @@ Asked = Annotated[
 ]
 
 
-def where(engine: Engine, address: str | None, resources: str | None) -> Any:
+def where(engine: Engine, address: str | None, resources: str | None) -> Where:
     """What a session is told of its engine."""
     from kdbench.engines.choice import Where
     from kdbench.engines.resources import Resources, parse_resources

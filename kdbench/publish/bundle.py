@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from kdbench.archives import UNREADABLE
 from kdbench.errors import RecordError
 from kdbench.publish.manifest import MANIFEST, Manifest, read_manifest
-from kdbench.publish.places import UNREADABLE, Packed
+from kdbench.publish.places import Packed
 from kdbench.publish.problem import Problem
 
 MAX_BYTES = 2 * 10**9  # unpacked

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
+from kdbench.archives import UNREADABLE
 from kdbench.errors import RecordError
 from kdbench.profile.stored import SUFFIX
 from kdbench.records import RANKS, SERIES
-
-# What zipfile raises for contents that are damaged, encrypted or packed in a way that it does not know.
-UNREADABLE = (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 
 class Place(Protocol):

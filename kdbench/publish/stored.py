@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.archives import whole_numbers
 from kdbench.errors import RecordError
 from kdbench.publish.alone import EXACT
-from kdbench.publish.places import UNREADABLE, Item
+from kdbench.publish.places import Item
 from kdbench.publish.problem import Problem
 from kdbench.ranks import Ranks
 from kdbench.records import Record
 
-HEADER = 4096  # bytes that an array file may have beside its numbers
 ROUNDED = 1e-6  # series are rounded to six digits
 
 
@@ -59,15 +56,8 @@ def _ranks_problems(record: Record, item: Item, ranks: Ranks) -> Iterator[Proble
 def read_ranks(record: Record, item: Item) -> Ranks:
     """Raises RecordError where they are missing, not the ones of the record, or no ranks. Nothing is unpickled."""
     content = _belonging(item, item.ranks, record.ranks_sha256)
-    limit = 8 * max(record.sizes["images"], record.sizes["captions"]) + HEADER
-    try:
-        with ZipFile(io.BytesIO(content)) as members:
-            sizes = {member.filename: member.file_size for member in members.infolist()}
-            if sorted(sizes) != ["image.npy", "text.npy"] or max(sizes.values()) > limit:
-                raise RecordError(f"it holds {sizes} (bytes), expected image.npy and text.npy of at most {limit} bytes")
-            return Ranks(*(_whole(_array(members.read(name))) for name in ("text.npy", "image.npy")))
-    except (*UNREADABLE, BadZipFile, ValueError, KeyError, MemoryError) as error:
-        raise RecordError(f"cannot be read ({error})") from error
+    longest = max(record.sizes["images"], record.sizes["captions"])
+    return Ranks(*map(_ranks, whole_numbers(content, ("text", "image"), longest)))
 
 
 def series_problems(record: Record, item: Item) -> Iterator[Problem]:
@@ -112,31 +102,10 @@ def _belonging(item: Item, name: str, sha256: str | None) -> bytes:
     return content
 
 
-def _array(content: bytes) -> NDArray[Any]:
-    """Of an .npy file. Thousands of them have one header, which NumPy reads slowly."""
-    end = 10 + int.from_bytes(content[8:10], "little")
-    shape, dtype = _layout(content[:end])
-    if dtype.hasobject:
-        raise RecordError("found Python objects, expected whole numbers")
-    return np.frombuffer(content, dtype, offset=end).reshape(shape)
-
-
-@lru_cache
-def _layout(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    stream = io.BytesIO(header)
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):
-        raise RecordError(f"an .npy file of version {version}, expected 1.0")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    return shape, dtype
-
-
-def _whole(ranks: NDArray[Any]) -> NDArray[np.int32]:
-    if ranks.ndim != 1 or ranks.dtype.kind not in "iu" or not ranks.size:
-        raise RecordError(f"found {ranks.dtype} of shape {list(ranks.shape)}, expected whole numbers in a row")
-    if ranks.max() > np.iinfo(np.int32).max:
-        raise RecordError(f"found a rank of {ranks.max()}, which no gallery has")
-    return ranks.astype(np.int32)
+def _ranks(found: NDArray[Any]) -> NDArray[np.int32]:
+    if found.max() > np.iinfo(np.int32).max:
+        raise RecordError(f"found a rank of {found.max()}, which no gallery has")
+    return found.astype(np.int32)
 
 
 def _mean_weights(series: dict[str, Any]) -> dict[str, float]:
