@@ -51,8 +51,9 @@ from models import Toys
 
 
 class Slow:
-    def __init__(self, *, notes: str, delay: float = 0.0, knob: float = 0.0, fatal: bool = False) -> None:
-        self.notes, self.delay, self.knob, self.fatal = Path(notes), delay, knob, fatal
+    def __init__(self, *, notes: str = "", delay: float = 0.0, knob: float = 0.0, fatal: bool = False) -> None:
+        self.notes = Path(notes) if notes else None
+        self.delay, self.knob, self.fatal = delay, knob, fatal
 
     def weigh(self, signal_):
         if self.fatal and signal_.batch.progress >= 0.5:
