@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -79,14 +80,15 @@ def test_records_hold_what_a_reader_needs(first: tuple[Path, Path, subprocess.Co
 def test_second_run_executes_nothing(first: tuple[Path, Path, subprocess.CompletedProcess[str]]) -> None:
     folder, cache, done = first
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    started = time.perf_counter()
+    started = resource.getrusage(resource.RUSAGE_CHILDREN)
     again = run(folder, cache)
-    seconds = time.perf_counter() - started
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert again.returncode == 0
     assert "All 5 runs are recorded" in again.stderr
     assert again.stdout == done.stdout
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-    assert seconds < 4
+    # Seconds of a processor: those on the wall depend on what else it has to do.
+    assert ended.ru_utime + ended.ru_stime - started.ru_utime - started.ru_stime < 4
 
 
 def test_same_spec_from_an_empty_cache_gives_the_same_ranks(
@@ -96,7 +98,7 @@ def test_same_spec_from_an_empty_cache_gives_the_same_ranks(
     folder, cache, _ = first
     again, empty = tmp_path / "again", tmp_path / "cache"
     again.mkdir()
-    done = run(again, empty, "teams=[[], [lite0, lite2]]", "strategies=[{use: ammkd, C: 0.6}]")
+    done = run(again, empty, "teams=[[], [lite0, lite2]]", "strategies=[{use: ammkd, C: 0.6}]", "--no-profile")
     assert done.returncode == 0, done.stderr
     expected, found = ranks_of(folder), ranks_of(again)
     assert len(found) == 2
@@ -113,12 +115,14 @@ def test_killed_run_resumes_to_identical_ranks(
     first: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path, strategy: str
 ) -> None:
     """SIGKILL to the whole process group at a random moment after the first checkpoint, then the same command again."""
-    _, cache, _ = first
-    calm, killed = tmp_path / "calm", tmp_path / "killed"
-    calm.mkdir()
+    calm, cache, _ = first
+    killed = tmp_path / "killed"
     killed.mkdir()
-    extra = ["teams=[[lite0, lite2]]", f"strategies=[{strategy}]", "train.epochs=3", "train.checkpoint_every=2"]
-    assert run(calm, cache, *extra).returncode == 0
+    extra = ["teams=[[lite0, lite2]]", f"strategies=[{strategy}]", "train.checkpoint_every=1", "--no-profile"]
+    if strategy == "random":
+        calm = tmp_path / "calm"
+        calm.mkdir()
+        assert run(calm, cache, *extra).returncode == 0
     scratch = cache / "scratch"
     process = subprocess.Popen(
         [sys.executable, "-m", "kdbench", "run", str(ROOT / "suites/quickstart.yaml"), *SHORT, *extra],
@@ -133,16 +137,16 @@ def test_killed_run_resumes_to_identical_ranks(
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(random.uniform(0, 2))  # some 25 steps are left: well before the end on a machine three times as fast, too
+    time.sleep(random.uniform(0, 1))  # some 16 steps are left: well before the end on a machine three times as fast, too
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert list(scratch.glob("*/checkpoint.safetensors")), "killed too late to show anything"
     assert not ranks_of(killed)
     again = run(killed, cache, *extra)
     assert again.returncode == 0, again.stderr
-    assert ranks_of(killed) == ranks_of(calm), "the resumed run ranks differently"
-    assert len(ranks_of(calm)) == 1
-    for path in (calm / "results/quickstart").glob("*.ranks.npz"):
+    (found,), expected = ranks_of(killed).items(), ranks_of(calm)
+    assert expected[found[0]] == found[1], "the resumed run ranks differently"
+    for path in (killed / "results/quickstart").glob("*.ranks.npz"):
         with np.load(path, allow_pickle=False) as arrays:
             assert arrays["text"].min() >= 1
 
