@@ -34,11 +34,15 @@ def unfounded(pairs: list[Pair], studies: Studies) -> Iterator[tuple[Item, Probl
     A cell with nothing to tune has no study; its tuned run is then the untuned one, which is among the records.
     """
     runs = {record.run_id for _, record in pairs}
+    known: dict[tuple[str, str], list[Told]] = {}  # for all seeds of a cell
     for item, record in pairs:
         beside = studies.get(item.folder, [])
         if not record.spec.get("tuning") or told_of(record, beside):
             continue
-        if same := [told for told in beside if _of_cell(record, told)]:
+        key = item.folder, record.cell_id
+        if key not in known:
+            known[key] = [told for told in beside if _of_cell(record, told)]
+        if same := known[key]:
             yield item, _otherwise(item, record, same)
         elif replace(RunSpec(**record.spec), tuning=None).run_id not in runs:
             found = f"none of its cell in {PurePosixPath(item.folder) / FOLDER}"
