@@ -155,17 +155,17 @@ def test_a_record_without_a_parameter_that_was_tuned(tmp_path: Path) -> None:
     assert problem.found == "train.lr not there, objective[1].coefficient 0.5"
 
 
-def test_each_budget_of_a_cell_has_its_study(tmp_path: Path) -> None:
-    tuned(tmp_path, lr=0.05)
-    summary, records = tuned(tmp_path, trials=4, lr=0.06)
+@pytest.mark.parametrize("trials", [3, 4])
+def test_each_budget_of_a_cell_has_its_study(trials: int, tmp_path: Path) -> None:
+    found = {3: tuned(tmp_path, lr=0.05), 4: tuned(tmp_path, trials=4, lr=0.06)}
     assert whats(verify([tmp_path])[1]) == []
+    summary, records = found[trials]
     put("trials", 1, "params", "train.lr", to=0.07)(summary)
     problems = verify([tmp_path])[1]
     assert sorted(problem.path for problem in problems) == sorted(map(str, records))
-    assert {problem.found for problem in problems} == {"train.lr 0.06"}
+    assert {problem.expected for problem in problems} == {f"train.lr 0.07, of trial 1 in {summary}"}
     summary.unlink()
-    problems = verify([tmp_path])[1]
-    assert {problem.what for problem in problems} == {"tuned otherwise than by its study"}
+    assert whats(verify([tmp_path])[1]) == ["tuned otherwise than by its study"] * len(records)
 
 
 def test_where_nothing_was_tuned_the_untuned_run_says_so(tmp_path: Path) -> None:
