@@ -86,8 +86,7 @@ def tuned(suite: Suite, best: dict[str, dict[str, Any]]) -> list[RunSpec]:
             continue
         sweep = (suite.variants[spec.variant] if spec.variant else suite).sweep
         assert sweep is not None
-        budget = {"split": "validation", "trials": sweep.settings.trials, "metric": sweep.settings.metric}
-        runs.append(replace(with_values(spec, best[study.name] if study else {}), tuning=budget))
+        runs.append(replace(with_values(spec, best[study.name] if study else {}), tuning=sweep.settings.budget))
     return runs
 
 

@@ -93,13 +93,25 @@ def placed(spec: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """
     fields = deepcopy(spec)
     for path, value in values.items():
-        head, *rest = path_steps(path)
-        target = fields[str(head)]
-        if head == "objective":
-            target = target[rest.pop(0)]
-        if head != "train" and not (head == "objective" and rest == ["coefficient"]):
-            target = target["params"]
-        for step in rest[:-1]:
-            target = target[step]
-        target[rest[-1]] = value
+        holder, last = _holder(fields, path)
+        holder[last] = value
     return fields
+
+
+def value_at(spec: dict[str, Any], path: str) -> Any:
+    """What a run's spec has at such a path. Raises as `placed` does."""
+    holder, last = _holder(spec, path)
+    return holder[last]
+
+
+def _holder(spec: dict[str, Any], path: str) -> tuple[Any, Any]:
+    """What holds the parameter at a path, and its key there."""
+    head, *rest = path_steps(path)
+    holder = spec[str(head)]
+    if head == "objective":
+        holder = holder[rest.pop(0)]
+    if head != "train" and not (head == "objective" and rest == ["coefficient"]):
+        holder = holder["params"]
+    for step in rest[:-1]:
+        holder = holder[step]
+    return holder, rest[-1]

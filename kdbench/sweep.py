@@ -64,6 +64,11 @@ class Settings(Part):
         """Of each goal."""
         return ["minimize" if goal in COSTS else "maximize" for goal in self.goals]
 
+    @property
+    def budget(self) -> dict[str, Any]:
+        """What the runs that follow say of their tuning."""
+        return {"split": "validation", "trials": self.trials, "metric": self.metric}
+
 
 class SweepFile(Settings):
     """Tuning with equal budgets: one study a cell of the grid, tuned on validation."""

@@ -53,6 +53,8 @@ def leaderboard(
         from kdbench.leaderboard.studies import read_studies
 
         studies, left_out = read_studies([Path("results")] if results is None else results)
+        known = {(study.suite, study.study) for study in studies}
+        studies += [study for study in found.studies if (study.suite, study.study) not in known]  # from bundles
         board.notes[:0] = left_out
         students = students_table(found.profiles)
         written = write_site(html, board, laid_out, students, _methods(), studies)

@@ -22,7 +22,8 @@ def submit(
 ) -> None:
     """Bundle records with their ranks, series and profiles, and a manifest of checksums, into one zip file.
 
-    The same records make the same bytes. Refuses smoke runs, failed ones, and whatever `verify` finds fault with.
+    Tuned runs bring the summaries of their studies. The same records make the same bytes. Refuses smoke runs, failed ones,
+    and whatever `verify` finds fault with.
     """
     from kdbench.publish import submit as write
 
@@ -44,6 +45,7 @@ def verify(
 ) -> None:
     """Recompute what records say from their ranks and series, and check ids, checksums, datasets, weights and times.
 
+    Of tuned runs, also that their parameters are those of the best trial in their study's summary, which lies beside them.
     Lists what is wrong; exit code 1 if anything is, or if a run that is trained again gives other ranks.
     """
     from kdbench.publish import examined

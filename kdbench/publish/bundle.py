@@ -22,7 +22,8 @@ MAX_FILES = 200_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9][A-Za-z0-9_.+-]*)*")
 RECORD = re.compile(r"([^/]+/[0-9a-f]{12})\.json")
 OTHER = re.compile(
-    r"([^/]+/[0-9a-f]{12})(\.ranks\.npz|\.series\.json)|[^/]+/(profiles/[0-9a-f]{12}\.profile\.json|[0-9a-f]{12}\.concepts\.npz)"
+    r"([^/]+/[0-9a-f]{12})(\.ranks\.npz|\.series\.json)"
+    r"|[^/]+/(profiles/[0-9a-f]{12}\.profile\.json|[0-9a-f]{12}\.concepts\.npz|sweep/[^/]+-[0-9a-f]{12}\.json)"
 )
 
 
@@ -104,7 +105,7 @@ def _differing(packed: Packed, manifest: Manifest) -> Iterator[Problem]:
                     packed.shown(name),
                     "of no known kind",
                     name,
-                    "SUITE/RUN.json, .ranks.npz, .series.json, concepts or a profile",
+                    "SUITE/RUN.json, .ranks.npz, .series.json, concepts, a profile or a study",
                 )
             elif kind[1] and f"{kind[1]}.json" not in there:
                 yield Problem(packed.shown(name), "without its record", "a file that belongs to nothing", f"{kind[1]}.json")

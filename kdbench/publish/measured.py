@@ -19,6 +19,7 @@ from kdbench.publish.stored import checked_ranks
 from kdbench.publish.verify import examined
 from kdbench.ranks import Ranks
 from kdbench.records import Record
+from kdbench.summary import StudySummary
 
 if TYPE_CHECKING:
     from kdbench.plugins import Plugins
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Reading:
-    """What was found: finished runs, the records of others, concepts by dataset digest, profiles, and what is wrong."""
+    """What was found: finished runs, the records of others, concepts by dataset digest, profiles, studies, what is wrong."""
 
     runs: list[Measured] = field(default_factory=list)
     unfinished: list[Record] = field(default_factory=list)
     concepts: Concepts = field(default_factory=dict)
     profiles: list[Profile] = field(default_factory=list)
+    studies: list[StudySummary] = field(default_factory=list)  # beside tuned runs
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -44,6 +46,7 @@ def read_measured(paths: Iterable[Path], plugins: Plugins | None = None) -> Read
     with examined(paths, deep=False, plugins=plugins, profiles=True) as seen:
         found.problems += seen.problems
         found.profiles += [profile for listed in seen.profiles.values() for _, profile in listed]
+        found.studies += [told.summary for listed in seen.studies.values() for told in listed if told.fine]
         for item, record in seen.good:
             if record.status != "ok":
                 found.unfinished.append(record)

@@ -10,7 +10,6 @@ from zipfile import ZipFile
 
 from kdbench.archives import UNREADABLE
 from kdbench.errors import RecordError
-from kdbench.profile.stored import SUFFIX
 from kdbench.records import RANKS, SERIES
 
 
@@ -25,8 +24,8 @@ class Place(Protocol):
         """None where there is no such file. Raises RecordError where it cannot be read."""
         ...
 
-    def profiles(self, record: str) -> list[str]:
-        """The profiles of students that lie beside a record."""
+    def beside(self, record: str, folder: str, suffix: str) -> list[str]:
+        """The files of a kind in a folder that lies beside a record."""
         ...
 
 
@@ -44,8 +43,8 @@ class Disk:
         except OSError as error:
             raise RecordError(f"cannot be read ({error})") from error
 
-    def profiles(self, record: str) -> list[str]:
-        return sorted(map(str, (Path(record).parent / "profiles").glob(f"*{SUFFIX}")))
+    def beside(self, record: str, folder: str, suffix: str) -> list[str]:
+        return sorted(map(str, (Path(record).parent / folder).glob(f"*{suffix}")))
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,9 @@ class Packed:
         except UNREADABLE as error:
             raise RecordError(f"cannot be read ({error})") from error
 
-    def profiles(self, record: str) -> list[str]:
-        folder = f"{PurePosixPath(record).parent / 'profiles'}/"
-        return sorted(name for name in self.archive.namelist() if name.startswith(folder) and name.endswith(SUFFIX))
+    def beside(self, record: str, folder: str, suffix: str) -> list[str]:
+        start = f"{PurePosixPath(record).parent / folder}/"
+        return sorted(name for name in self.archive.namelist() if name.startswith(start) and name.endswith(suffix))
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Held:
             raise content
         return content
 
-    def profiles(self, record: str) -> list[str]:  # noqa: ARG002
+    def beside(self, record: str, folder: str, suffix: str) -> list[str]:  # noqa: ARG002
         return []
 
 

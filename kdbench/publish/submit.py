@@ -20,8 +20,10 @@ from kdbench.publish.manifest import MANIFEST, Listed, Manifest
 from kdbench.publish.places import Item
 from kdbench.publish.problem import Problem
 from kdbench.publish.shown import name_of
+from kdbench.publish.tuned import told_of
 from kdbench.publish.verify import Examined, examined
 from kdbench.records import DONE, Record, record_path
+from kdbench.summary import study_path
 
 if TYPE_CHECKING:
     from kdbench.plugins import Plugins
@@ -40,7 +42,8 @@ class Submitted:
 
 
 def submit(paths: Iterable[Path], out: Path, by: str = "", plugins: Plugins | None = None) -> Submitted:
-    """Bundles the records at `paths` with their ranks, series and students' profiles; `by` says who hands them in.
+    """Bundles the records at `paths` with their ranks, series, students' profiles and, where they are tuned, summaries of
+    the studies that found their parameters; `by` says who hands them in.
 
     Raises RecordError, and writes nothing, where there is no record, where `verify` finds a problem, and for runs that are
     a smoke test, failed or were skipped; diverged ones are results. Code that differed from its commit is warned of and
@@ -102,6 +105,8 @@ def _files(found: Examined) -> Iterator[tuple[str, bytes]]:
         for name, profile in found.profiles.get(item.folder, []):
             if profile.student == plain(record.spec["student"]) and not record.spec.get("role"):
                 yield profile_path(Path(), record.spec["suite"], profile.id).as_posix(), item.read(name) or b""
+        if told := told_of(record, found.studies[item.folder]):
+            yield study_path(Path(), record.spec["suite"], told.summary.study).as_posix(), item.read(told.name) or b""
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ from kdbench.publish.places import Disk, Item, Packed
 from kdbench.publish.problem import Problem
 from kdbench.publish.shown import concepts_of
 from kdbench.publish.stored import checked_ranks, series_problems
+from kdbench.publish.studies import Studies, studies_beside
 from kdbench.publish.together import contradicting, repeated
+from kdbench.publish.tuned import unfounded
 from kdbench.publish.weights import weight_problems
 from kdbench.records import Record, find_records
 
@@ -30,10 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Examined:
-    """Records without a problem, each with its file, in the order given; the problems of all others and of profiles."""
+    """Records without a problem, each with its file, in the order given; problems of all others, of profiles and studies."""
 
     good: list[tuple[Item, Record]] = field(default_factory=list)
     profiles: dict[str, list[tuple[str, Profile]]] = field(default_factory=dict)  # by folder, if asked to look deep
+    studies: Studies = field(default_factory=dict)  # of the folders with tuned records; of all, if asked to look deep
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -44,8 +48,9 @@ class Examined:
 def usable(paths: Iterable[Path], *, deep: bool = False, plugins: Plugins | None = None) -> tuple[list[Record], list[Problem]]:
     """The records in folders, files and bundles that can be relied on, and what is wrong with the others.
 
-    Looks at schema, ids, figures, times, repeated runs and contradicting datasets; with `deep`, also recomputes all that
-    follows from ranks and series, which takes a few milliseconds a record. A path that does not exist raises RecordError.
+    Looks at schema, ids, figures, times, tuned runs and their studies, repeated runs and contradicting datasets; with `deep`,
+    also recomputes all that follows from ranks and series, which takes a few milliseconds a record. A path that does not exist
+    raises RecordError.
     """
     with examined(paths, deep=deep, plugins=plugins) as found:
         return found.records, found.problems
@@ -70,8 +75,9 @@ def examined(
                 pairs.append((item, record, _alone(item, record, deep, plugins)))
         if deep or profiles:
             _read_profiles([item for item, _, _ in pairs], found)
+        found.studies = studies_beside([item for item, record, _ in pairs if deep or record.spec.get("tuning")], found.problems)
         refused = {id(item): problems for item, _, problems in pairs if problems}
-        for look in (repeated, contradicting):
+        for look in (partial(unfounded, studies=found.studies), repeated, contradicting):
             # What is wrong already has no say in what is right.
             for item, problem in look([(item, record) for item, record, _ in pairs if id(item) not in refused]):
                 refused.setdefault(id(item), []).append(problem)
@@ -141,7 +147,7 @@ def _alone(item: Item, record: Record, deep: bool, plugins: Plugins | None) -> l
 def _read_profiles(items: list[Item], found: Examined) -> None:
     for item in {item.folder: item for item in items}.values():
         fine = found.profiles[item.folder] = []
-        for name in item.place.profiles(item.name):
+        for name in item.place.beside(item.name, "profiles", SUFFIX):
             shown, called = item.place.shown(name), PurePosixPath(name).name
             try:
                 profile = Profile.model_validate_json(item.read(name) or b"")

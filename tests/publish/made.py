@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -13,8 +14,12 @@ import numpy as np
 from models import run_spec, toy_plugins
 
 from kdbench.publish import Problem, verify
+from kdbench.publish.manifest import Listed, Manifest
 from kdbench.ranks import Ranks
 from kdbench.records import Record, write_ranks, write_record, write_series
+from kdbench.studies import Study
+from kdbench.summary import StudySummary, TrialSummary, write_summary
+from kdbench.sweep import Parameter, Settings
 
 Damage = Callable[[Path, list[Path]], object]  # of a record, beside others
 IMAGES, CAPTIONS, CONCEPTS, STEPS = 20, 30, 10, 12
@@ -90,6 +95,42 @@ def several(results: Path, count: int = 4) -> list[Path]:
     return [made(results, seed) for seed in range(count)]
 
 
+def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05) -> tuple[Path, list[Path]]:
+    """A cell that was tuned: the summary of its study, whose second trial is the best, and a tuned record a seed."""
+    space = [Parameter(path="train.lr", kind="float", low=0.001, high=0.1)]
+    space += [Parameter(path="objective[1].coefficient", kind="choice", choices=[0.5, 0.75])]
+    study = Study(run_spec().as_dict(), [one.model_dump() for one in space], Settings(trials=trials).model_dump())
+    tried = [
+        TrialSummary(
+            number=number,
+            state="complete",
+            params={"train.lr": lr, "objective[1].coefficient": 0.75} if number == 1 else {"train.lr": 0.01 + number / 1000},
+            values=[50.0 if number == 1 else 10.0 + number],
+        )
+        for number in range(trials)
+    ]
+    summary = StudySummary(
+        study=study.name,
+        digest=study.digest,
+        suite="toys",
+        label="toy · a+b · equal",
+        spec=study.spec,
+        space=study.space,
+        settings=study.settings,
+        goals=["mean_recall"],
+        directions=["maximize"],
+        best=1,
+        trials=tried,
+    )
+    relational, feature = run_spec().objective
+    spec = {
+        "train": {"lr": lr, "checkpoint_every": 7},
+        "objective": [relational, feature | {"coefficient": 0.75}],
+        "tuning": {"split": "validation", "trials": trials, "metric": "mean_recall"},
+    }
+    return write_summary(results, summary), [made(results, seed, spec=dict(spec)) for seed in range(seeds)]
+
+
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Changes a record, or a series, as an editor would."""
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -114,6 +155,17 @@ def packed(path: Path, files: dict[str, bytes]) -> Path:
         for name, content in files.items():
             archive.writestr(name, content)
     return path
+
+
+def resealed(path: Path, files: dict[str, bytes]) -> Path:
+    """A bundle of these files, with a manifest that lists them as they are."""
+    listed = {
+        name: Listed(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        for name, content in files.items()
+        if name != "manifest.json"
+    }
+    manifest = Manifest(kdbench="0", by="Eve", dirty=[], files=listed).sealed()
+    return packed(path, files | {"manifest.json": manifest.content()})
 
 
 def whats(problems: list[Problem]) -> list[str]:

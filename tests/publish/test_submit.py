@@ -12,10 +12,11 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from made import DIGEST, contents, edit, made, several
+from made import DIGEST, contents, edit, made, packed, several, tuned, whats
 
 import kdbench
 from kdbench.errors import KdbenchWarning, RecordError
+from kdbench.leaderboard.studies import read_studies
 from kdbench.publish import submit, verify
 from kdbench.records import ranks_path, read_record, series_path
 
@@ -79,6 +80,46 @@ def test_the_same_records_make_the_same_bytes(tmp_path: Path) -> None:
     assert submit(paths[:2], tmp_path / "e.zip", by="Ada").path.read_bytes() != first.read_bytes()
 
 
+def test_tuned_runs_bring_their_studies(tmp_path: Path) -> None:
+    """Those that found their parameters, and nothing else of a sweep."""
+    results = tmp_path / "results"
+    summary, records = tuned(results)
+    tuned(results, trials=4, lr=0.06, seeds=0)
+    summary.with_suffix(".pareto.json").write_text("{}")
+    paths = [*records, made(results)]
+    done = submit(sorted(paths), tmp_path / "b.zip")
+    name = f"toys/sweep/{summary.name}"
+    assert [one for one in done.manifest.files if "sweep" in one] == [name]
+    assert done.manifest.files[name].sha256 == hashlib.sha256(summary.read_bytes()).hexdigest()
+    assert verify([done.path]) == (done.records, [])
+    assert submit([done.path], tmp_path / "c.zip").path.read_bytes() == done.path.read_bytes()
+    with ZipFile(done.path) as archive:
+        archive.extractall(tmp_path / "others")
+    assert verify([tmp_path / "others"]) == (done.records, [])
+    (study,), notes = read_studies([tmp_path / "others"])
+    assert (study.study, notes) == (summary.stem, [])
+
+
+def test_an_altered_study_in_a_bundle(tmp_path: Path) -> None:
+    """Nothing is used of what the manifest does not vouch for, though it may hold together."""
+    summary, records = tuned(tmp_path / "results")
+    plain = made(tmp_path / "results")
+    done = submit([tmp_path / "results"], tmp_path / "b.zip")
+    name = f"toys/sweep/{summary.name}"
+    files = contents(done.path)
+    altered = packed(tmp_path / "altered.zip", files | {name: files[name].replace(b'"seconds": null', b'"seconds": 1.5')})
+    found, problems = verify([altered])
+    assert [record.run_id for record in found] == [plain.stem]
+    assert whats(problems) == ["altered", *["tuned by a study whose summary is not fine"] * len(records)]
+    assert {problem.found for problem in problems[1:]} == {problems[0].path} == {f"{altered}:{name}"}
+
+
+def unstudied(results: Path) -> Path:
+    summary, (record,) = tuned(results, seeds=1)
+    summary.unlink()
+    return record
+
+
 def smoke(results: Path) -> Path:
     return made(results, 7, spec={"smoke": True})
 
@@ -93,7 +134,13 @@ def wrong(results: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"), [(smoke, "a smoke run"), (failed, "a failed run\n  found     out of disk"), (wrong, "finished before")]
+    ("make", "told"),
+    [
+        (smoke, "a smoke run"),
+        (failed, "a failed run\n  found     out of disk"),
+        (wrong, "finished before"),
+        (unstudied, "tuned, without its study's summary"),
+    ],
 )
 def test_what_is_refused(make: Callable[[Path], Path], told: str, tmp_path: Path) -> None:
     several(tmp_path / "results", 2)
