@@ -65,7 +65,7 @@ class Half:
 
 def test_places_are_images(tmp_path: Path) -> None:
     expected = np.stack(list(Beads().split("train").images))
-    images = Placed(folder=tmp_path).split("train").images
+    images: Any = Placed(folder=tmp_path).split("train").images
     assert len(images) == len(expected) == 32
     for index in (0, 6, 7, 31, -1):
         np.testing.assert_array_equal(images[index], expected[index])
@@ -114,7 +114,8 @@ def test_pixels_are_made_anew_and_what_took_a_network_is_kept(tmp_path: Path) ->
     np.testing.assert_array_equal(pixels.rows(wanted), expected)
     assert pixels.rows(wanted[:0]).shape == expected[:0].shape
     projection = Projection("image", 8, 0)
-    for encoder, name in ((Half(), "test"), (projection, "train")):
+    kept: list[tuple[Encoder, SplitName]] = [(Half(), "test"), (projection, "train")]
+    for encoder, name in kept:
         found = streamed.inputs(encoder, name)
         assert isinstance(found, np.memmap)
         np.testing.assert_array_equal(found, copied.encode(encoder, name))
