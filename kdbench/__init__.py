@@ -28,10 +28,12 @@ from kdbench.contracts import (
 from kdbench.errors import KdbenchError, PluginError, Skip, nearest
 from kdbench.hookspecs import hookimpl
 from kdbench.nested import build
+from kdbench.streaming import PLACE, PlacedImages
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "PLACE",
     "Bank",
     "Batch",
     "Dataset",
@@ -42,6 +44,7 @@ __all__ = [
     "Objective",
     "Offer",
     "Pairs",
+    "PlacedImages",
     "PluginError",
     "Progress",
     "Signal",

@@ -74,7 +74,11 @@ class Split:
 
 
 class Dataset(Protocol):
-    """Images, captions and which belong together. Building it and `split` read indices only; pixels come on access."""
+    """Images, captions and which belong together. Building it and `split` read indices only; pixels come on access.
+
+    Those with a true attribute `streamed` have PlacedImages in their splits and a method `read_image(file, offset, bytes)`: of
+    their train split no decoded copy is made.
+    """
 
     size: int  # pixels; images are square
     licence: str
@@ -101,7 +105,8 @@ class Encoder(Protocol):
     def encode(self, items: Any, device: str) -> Tensor:
         """B items (uint8 [B, size, size, 3], a list of captions, or the base's outputs) to [B, ...].
 
-        Floating-point results are stored as float16 and handed on as float32, integers as they are.
+        Floating-point results are stored as float16 and handed on as float32, integers as they are. What a student makes of
+        streamed images is not stored if it is uint8, but made for every batch, so that it should be cheap.
         """
         ...
 

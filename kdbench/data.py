@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.cache import Cache, Entry, digest_of
+from kdbench.cache import Cache, digest_of
 from kdbench.contracts import Dataset, Split, SplitName
 from kdbench.dataset import SPLITS, CachedDataset, Report, silent
-from kdbench.decode import image_header, other_files
+from kdbench.decode import FEW, image_header, in_order, other_files
 from kdbench.errors import KdbenchError
-
-CHUNK = 16  # images a thread decodes at a time
 
 
 @dataclass(frozen=True)
@@ -66,24 +62,24 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
     counts: dict[SplitName, Counts] = {}
     problems: list[Problem] = []
     files: dict[str, str] = {}
-    seen: dict[bytes, tuple[SplitName, str]] = {}
+    splits: dict[SplitName, Split] = {}
+    seen: dict[bytes, tuple[SplitName, int]] = {}
     duplicates: list[tuple[str, str]] = []
     for name in SPLITS:
-        split = dataset.split(name)
+        splits[name] = split = dataset.split(name)
         concepts = {*split.image_concepts.tolist(), *split.caption_concepts.tolist()}
         counts[name] = Counts(len(split.images), len(split.captions), len(concepts))
         whole = hashlib.sha256(image_header(len(split.images), dataset.size))
         told(f"check {name} images", 0, len(split.images))
         for index, found in enumerate(_decoded(split, dataset.size, jobs or os.cpu_count() or 1)):
-            place = split.sources[index] if split.sources else f"{name} image {index}"
             if isinstance(found, str):
                 problems.append(Problem(name, index, split.sources[index] if split.sources else "", found))
             else:
                 whole.update(found.data)
-                other, first = seen.setdefault(hashlib.blake2b(found.data, digest_size=16).digest(), (name, place))
+                other, first = seen.setdefault(hashlib.blake2b(found.data, digest_size=16).digest(), (name, index))
                 if other != name:
-                    duplicates.append((first, place))
-            if (index + 1) % CHUNK == 0 or index + 1 == len(split.images):
+                    duplicates.append((_place(splits[other], other, first), _place(split, name, index)))
+            if (index + 1) % FEW == 0 or index + 1 == len(split.images):
                 told(f"check {name} images", index + 1, len(split.images))
         files[f"{name}.images.npy"] = whole.hexdigest()
         for file, content in other_files(split, name).items():
@@ -95,12 +91,14 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
     return DataReport(counts, problems, digest, list(_differences(dataset, counts)), duplicates)
 
 
-def prepare(dataset: Dataset, cache: Cache, jobs: int | None = None, report: Report | None = None) -> Entry:
-    """Decodes a dataset into the cache, in `jobs` threads (one for each core by default), and returns its entry.
+def prepare(dataset: Dataset, cache: Cache, jobs: int | None = None, report: Report | None = None) -> CachedDataset:
+    """Decodes a dataset into the cache, in `jobs` threads (one for each core by default), and returns it as it is there.
 
     A run finds what it would have made itself, to the bit. Stopped and called again, it goes on after the last images done.
     """
-    return CachedDataset(dataset, cache, report=report or silent, jobs=jobs or os.cpu_count() or 1).decoded
+    prepared = CachedDataset(dataset, cache, report=report or silent, jobs=jobs or os.cpu_count() or 1)
+    _ = prepared.decoded  # made by being asked for
+    return prepared
 
 
 def write_quarantine(path: Path, problems: Iterable[Problem]) -> int:
@@ -128,22 +126,12 @@ def write_quarantine(path: Path, problems: Iterable[Problem]) -> int:
 
 
 def _decoded(split: Split, size: int, jobs: int) -> Iterator[NDArray[np.uint8] | str]:
-    """Every image in order, or else what is wrong with it. A few chunks are decoded ahead."""
+    """Every image in order, or else what is wrong with it."""
+    return in_order(lambda index: _try(split, index, size), len(split.images), jobs)
 
-    def decode(start: int) -> list[NDArray[np.uint8] | str]:
-        return [_try(split, index, size) for index in range(start, min(start + CHUNK, len(split.images)))]
 
-    waiting: deque[Future[list[NDArray[np.uint8] | str]]] = deque()
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            for start in range(0, len(split.images), CHUNK):
-                waiting.append(pool.submit(decode, start))
-                if len(waiting) > 2 * jobs:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _place(split: Split, name: SplitName, index: int) -> str:
+    return split.sources[index] if split.sources else f"{name} image {index}"
 
 
 def _try(split: Split, index: int, size: int) -> NDArray[np.uint8] | str:

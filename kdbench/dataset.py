@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +11,19 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.cache import Cache, Entry
+from kdbench.cache import Cache, Entry, digest_of
 from kdbench.captions import StoredCaptions
 from kdbench.contracts import Dataset, Encoder, Split, SplitName
-from kdbench.decode import DONE, decode_images, other_files
+from kdbench.decode import DONE, decode_images, hash_images, other_files
 from kdbench.encoding import Compute, help_with_rows, write_rows
+from kdbench.errors import PluginError
 from kdbench.rows import let_go
+from kdbench.streaming import PLACE, PlacedImages, StreamedInputs
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 FORMAT = 1
 VALUES = "values.npy"
+PLACES, FILES, HASH = "train.places.npy", "train.files.json", "train.images.sha256"  # in place of a streamed split's images
 Report = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -31,6 +35,9 @@ class CachedDataset:
     """Wraps a plugin's dataset. `seconds` adds up what making the entries it opened has taken, by cache folder.
 
     Images are decoded by `jobs` threads. Decoding and encoding that are stopped, even killed, go on where they were.
+
+    Of a dataset whose `streamed` is true, the images of the train split are gone through once for the digest, and read where
+    they lie from then on. Those held out are decoded as ever: they are few, and every epoch needs them.
     """
 
     def __init__(self, dataset: Dataset, cache: Cache, device: str = "cpu", report: Report = silent, jobs: int = 1) -> None:
@@ -39,27 +46,57 @@ class CachedDataset:
         self.device = device
         self.report = report
         self.jobs = jobs
+        self.streamed: bool = getattr(dataset, "streamed", False)
         self.seconds: dict[Path, float] = {}
 
     @cached_property
     def decoded(self) -> Entry:
         """The cache entry of all images, captions and concepts."""
         identity = {"format": FORMAT, "fingerprint": self.source.fingerprint, "size": self.source.size}
+        if self.streamed:
+            identity["streamed"] = True
         return self.cache.entry("datasets", identity, self._decode, resumable=True)
 
     @property
     def digest(self) -> str:
-        """A hash of all pixels, captions and concepts."""
-        return self.decoded.digest
+        """A hash of all pixels, captions and concepts, the same whether they are streamed or not."""
+        files = {name: file["sha256"] for name, file in self.decoded.files.items() if name not in (PLACES, FILES, HASH)}
+        if self.streamed:
+            files["train.images.npy"] = (self.decoded.folder / HASH).read_text(encoding="ascii")
+        return digest_of(files)
 
     def split(self, name: SplitName) -> Split:
-        """The split, its images [N, size, size, 3] and concepts as memory maps, its captions read when asked for."""
+        """The split, its images [N, size, size, 3] and concepts as memory maps, its captions read when asked for.
+
+        Images of a streamed split are PlacedImages.
+        """
         folder = self.decoded.folder
-        images, image_concepts, caption_concepts = (
-            np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("images", "image_concepts", "caption_concepts")
+        image_concepts, caption_concepts = (
+            np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("image_concepts", "caption_concepts")
         )
         captions = StoredCaptions(folder / f"{name}.captions.json", len(caption_concepts))
+        if not self._streams(name):
+            return Split(np.load(folder / f"{name}.images.npy", mmap_mode="r"), captions, image_concepts, caption_concepts)
+        source: Any = self.source
+        files = json.loads((folder / FILES).read_text(encoding="utf-8"))
+        images = PlacedImages(source.read_image, files, np.load(folder / PLACES, mmap_mode="r"))
         return Split(images, captions, image_concepts, caption_concepts)
+
+    def inputs(self, encoder: Encoder, name: SplitName) -> NDArray[Any] | StreamedInputs:
+        """What a student reads: as `encode`, but pixels of a streamed split are made anew whenever rows are read.
+
+        Pixels are what comes straight from images as uint8. Anything else took a network to compute, and is kept.
+        """
+        if self._streams(name) and encoder.modality == "image" and encoder.base is None:
+            images = self.split(name).images
+            if isinstance(images, PlacedImages):
+                first = encoder.encode(images[:1], self.device).detach().cpu().numpy()
+                if first.dtype == np.uint8:
+                    return StreamedInputs(images, encoder)
+        return self.encode(encoder, name)
+
+    def _streams(self, name: SplitName) -> bool:
+        return self.streamed and name == "train"
 
     def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
         """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
@@ -109,9 +146,22 @@ class CachedDataset:
             def told(done: int, total: int, name: SplitName = name) -> None:
                 self.report(f"decode {name} images", done, total)
 
-            decode_images(split, self.source.size, folder / f"{name}.images.npy", told, self.jobs)
+            if self._streams(name):
+                self._list(split, folder, told)
+            else:
+                decode_images(split, self.source.size, folder / f"{name}.images.npy", told, self.jobs)
             for file, content in other_files(split, name).items():
                 with (folder / file).open("wb") as stream:
                     stream.writelines(content)
         for listed in folder.glob(f"*{DONE}"):
             listed.unlink()
+
+    def _list(self, split: Split, folder: Path, told: Callable[[int, int], None]) -> None:
+        """Where the images of a streamed split lie, and the hash that a file of them all would have."""
+        images: Any = split.images
+        if not isinstance(images, PlacedImages) or not hasattr(self.source, "read_image"):
+            found = type(images).__name__
+            raise PluginError(f"the dataset is streamed: found images of type {found}, expected PlacedImages and a read_image")
+        np.save(folder / PLACES, images.places.astype(PLACE))
+        (folder / FILES).write_text(json.dumps(list(images.files)), encoding="utf-8")
+        (folder / HASH).write_text(hash_images(split, self.source.size, told, images.threads), encoding="ascii")

@@ -21,7 +21,7 @@ from kdbench.ranks import Ranks
 class EncodedSplit:
     """A split as a student's towers read it."""
 
-    images: NDArray[Any]  # [N, ...]
+    images: Any  # an array [N, ...]; of a train split perhaps StreamedInputs, which `Ahead` reads alike
     texts: NDArray[Any]  # [M, ...]
     image_concepts: NDArray[np.int64]
     caption_concepts: NDArray[np.int64]
@@ -30,7 +30,7 @@ class EncodedSplit:
 def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> EncodedSplit:
     split = dataset.split(name)
     return EncodedSplit(
-        images=dataset.encode(student.images, name),
+        images=dataset.inputs(student.images, name),
         texts=dataset.encode(student.texts, name),
         image_concepts=split.image_concepts,
         caption_concepts=split.caption_concepts,

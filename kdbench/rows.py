@@ -11,7 +11,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,17 @@ from numpy.typing import NDArray
 BLOCK = 1 << 18  # rows that are gone through at a time
 
 
-def take(values: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
+class Lazy(Protocol):
+    """Rows that are made when they are asked for."""
+
+    def __len__(self) -> int: ...
+    def rows(self, places: NDArray[Any], /) -> NDArray[Any]: ...
+
+
+def take(values: NDArray[Any] | Lazy, places: NDArray[Any]) -> NDArray[Any]:
     """`values[places]`, places [B] not negative; of a memory map straight from its file."""
+    if not isinstance(values, np.ndarray):
+        return values.rows(places)
     if not _whole(values):
         found: NDArray[Any] = values[places]
         return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kdbench import checkpoint as checkpoints
@@ -23,6 +24,7 @@ from kdbench.ranks import Ranks
 from kdbench.rows import take
 from kdbench.series import Series
 from kdbench.step import StepResult, Teaching, backward
+from kdbench.streaming import Ahead
 from kdbench.suite import Evaluate, Train
 from kdbench.team import Team
 
@@ -170,6 +172,7 @@ class _Loop:
         self.names = team.names if team else []
         self.batches = Batches(data.image_concepts, data.caption_concepts, settings.batch_size, seed)
         self.steps = settings.epochs * self.batches.per_epoch
+        self.read_images = Ahead(data.images, lambda step: self._share(self.batches(step)[0]), self.steps)
         self.optimizer = torch.optim.AdamW(
             [
                 *_decay_groups(self.module, settings.weight_decay),
@@ -205,8 +208,7 @@ class _Loop:
             group["lr"] = self.settings.lr * schedule(step, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
-            rows = self.world.read(len(images))
-            read = take(self.data.images, images[rows]), take(self.data.texts, captions[rows])
+            read = self.read_images(step), take(self.data.texts, self._share(captions))
             views = self._views(*(to_device(values, self.device) for values in read))
         if self.relay is not None:
             torch.manual_seed(drawn)
@@ -232,6 +234,10 @@ class _Loop:
         started = time.perf_counter()
         self._tell("observe", float(result.task))
         return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
+
+    def _share(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """What this rank reads of a batch."""
+        return rows[self.world.read(len(rows))]
 
     def _views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
         if self.auxiliary is not None:

@@ -137,7 +137,7 @@ def test_quarantine_files_grow(tmp_path: Path) -> None:
 @pytest.mark.parametrize("jobs", [1, 4])
 def test_prepared_is_what_a_run_makes(tmp_path: Path, jobs: int) -> None:
     """Against the plainest way to write the same files."""
-    entry = prepare(Beads(train=100), Cache(tmp_path), jobs)
+    entry = prepare(Beads(train=100), Cache(tmp_path), jobs).decoded
     for name in SPLITS:
         split = Beads(train=100).split(name)
         np.save(tmp_path / "images.npy", np.stack(list(split.images)))
@@ -216,8 +216,8 @@ def test_a_kill_costs_no_more_than_what_was_at_work(tmp_path: Path, jobs: int) -
 
 def test_a_folder_killed_on_its_last_step_is_finished(tmp_path: Path) -> None:
     """With a manifest in it already, which is no file of the entry."""
-    expected = prepare(Beads(), Cache(tmp_path), 1)
+    expected = prepare(Beads(), Cache(tmp_path), 1).decoded
     expected.folder.rename(expected.folder.with_name(f".partial-{expected.folder.name}"))
-    found = prepare(Beads(), Cache(tmp_path), 1)
+    found = prepare(Beads(), Cache(tmp_path), 1).decoded
     assert (found.folder, found.digest, found.files) == (expected.folder, expected.digest, expected.files)
     found.verify()

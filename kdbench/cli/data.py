@@ -64,8 +64,9 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
     from kdbench.data import prepare
 
     with _Shown() as shown:
-        entry = prepare(_opened(name, params, root), Cache(cache_root(cache)), jobs, shown.advance)
-    typer.echo(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {entry.digest}")
+        prepared = prepare(_opened(name, params, root), Cache(cache_root(cache)), jobs, shown.advance)
+    entry = prepared.decoded
+    typer.echo(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {prepared.digest}")
 
 
 def _opened(name: str, params: list[str] | None, root: Path | None) -> Any:

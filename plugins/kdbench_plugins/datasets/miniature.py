@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle, islice
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Name = Literal["flickr30k", "coco", "folder"]
+Name = Literal["flickr30k", "coco", "folder", "webdataset"]
 Pictured = tuple["NDArray[np.uint8]", Sequence[str]]  # an image [height, width, 3] and its captions
 COUNTS: dict[SplitName, int] = {"train": 128, "validation": 32, "test": 32}
 CAPTIONS = 5
 SIZE = 128  # pixels of the emoji
+SHARD = 50  # images of a shard, counted over all splits
 FORMAT = 1  # to be raised whenever this code draws another miniature
 
 
@@ -34,7 +36,8 @@ def write_miniature(
     """Writes images as JPEGs beside their annotations and returns the files of the images.
 
     `splits` has images with their captions by split, in Karpathy's names (train, restval, val, test) or kdbench's. Made are
-    dataset_flickr30k.json with flickr30k-images/, dataset_coco.json with train2014/ and val2014/, or table.csv with images/.
+    dataset_flickr30k.json with flickr30k-images/, dataset_coco.json with train2014/ and val2014/, table.csv with images/, or
+    train/, val/ and test/ with shards that hold images and captions.
     """
     from PIL import Image
 
@@ -45,7 +48,7 @@ def write_miniature(
     for place, (split, image, captions) in enumerate(pairs):
         split = "val" if split == "validation" else split
         coco = "train2014" if split in ("train", "restval") else "val2014"
-        home = {"flickr30k": "flickr30k-images", "coco": coco, "folder": "images"}[name]
+        home = {"flickr30k": "flickr30k-images", "coco": coco}.get(name, "images")
         stem = f"COCO_{coco}_{place:012d}" if name == "coco" else f"{1000000000 + 7919 * place}"
         path = folder / home / f"{stem}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,10 +67,28 @@ def write_miniature(
             writer = csv.writer(stream)
             writer.writerow(["image", "caption", "split"])
             writer.writerows(rows)
+    elif name == "webdataset":
+        _pack(folder, rows)
     else:
         text = json.dumps({"images": entries, "dataset": name}, ensure_ascii=False)
         (folder / f"dataset_{name}.json").write_text(text, encoding="utf-8")
     return files
+
+
+def _pack(folder: Path, rows: list[list[str]]) -> None:
+    """Images and their captions as shards, SHARD images in each; the images' own files go."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for path, text, split in rows:
+        told.setdefault((split, path), []).append(text)
+    for place, ((split, path), captions) in enumerate(told.items()):
+        image = folder / path
+        caption = image.with_suffix(".txt")
+        caption.write_text("\n".join(captions), encoding="utf-8")
+        (folder / split).mkdir(exist_ok=True)
+        with tarfile.open(folder / split / f"{place // SHARD:05d}.tar", "a") as archive:
+            for file in (image, caption):
+                archive.add(file, file.name)
+    shutil.rmtree(folder / "images")
 
 
 def check_miniature() -> None:

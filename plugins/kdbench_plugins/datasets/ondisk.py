@@ -64,7 +64,7 @@ class OnDisk:
     def _items(self) -> list[Item]:
         """Kept items in order. The place of a concept among all of them is its id."""
         items = self._index.read()
-        unwanted = _lines(self._quarantine)
+        unwanted = lines_of(self._quarantine)
         if unwanted:
             names = {name: item for item in items for name in (item.blob.source, self._relative(item.blob.source))}
             for line in unwanted:
@@ -83,8 +83,8 @@ class OnDisk:
             "size": self.size,
             "settings": self._settings,
             "annotations": {self._relative(str(path)): _digest(path) for path in self._index.annotations},
-            "images": [(self._relative(str(path)), *_stat(path)) for path in archives],
-            "quarantine": sorted(_lines(self._quarantine)),
+            "images": [(self._relative(str(path)), *stat_of(path)) for path in archives],
+            "quarantine": sorted(lines_of(self._quarantine)),
         }
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
@@ -116,7 +116,8 @@ class OnDisk:
         return source.removeprefix(f"{self._index.root}{os.sep}")
 
 
-def _lines(quarantine: Path | None) -> list[str]:
+def lines_of(quarantine: Path | None) -> list[str]:
+    """The sources that a list of what is to be left out names. Raises KdbenchError."""
     if quarantine is None:
         return []
     try:
@@ -131,7 +132,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _stat(path: Path) -> tuple[int, int]:
+def stat_of(path: Path) -> tuple[int, int]:
     """Size and time; of a file that is missing neither: reading it is the error then, and names it."""
     try:
         found = os.stat(path)

@@ -22,14 +22,23 @@ BLOCK = 512
 
 def shard_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
     """The index of a root that holds folders of tar files, named by split."""
-    folders = [folder for folder in sorted(root.iterdir()) if folder.name.lower() in NAMES and any(folder.glob("*.tar"))]
-    if not folders:
+    shards = tuple(shard for folder in split_folders(root) for shard in sorted(folder.glob("*.tar")))
+    if not shards:
         return None
-    shards = tuple(shard for folder in folders for shard in sorted(folder.glob("*.tar")))
-    return Index(root, (), shards, lambda: [item for folder in folders for item in _read_folder(folder)])
+    return Index(root, (), shards, lambda: [item for folder in split_folders(root) for item in _read_folder(folder)])
+
+
+def split_folders(root: Path) -> list[Path]:
+    """The folders of shards in a root, which are called what a split may be called."""
+    return [folder for folder in sorted(root.iterdir()) if folder.name.lower() in NAMES and any(folder.glob("*.tar"))]
 
 
 def _read_folder(folder: Path) -> list[Item]:
+    return [item for shard in shards_in(folder) for item in read_shard(shard)]
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """All shards of a folder in order. Raises KdbenchError where one is missing that nshards.txt counts."""
     shards = sorted(folder.glob("*.tar"))
     listed = folder / "nshards.txt"
     if listed.is_file():
@@ -41,7 +50,7 @@ def _read_folder(folder: Path) -> list[Item]:
             raise KdbenchError(
                 f"{missing[0]}: is missing; {listed} says that there are {text} shards, {len(shards)} were found"
             )
-    return [item for shard in shards for item in read_shard(shard)]
+    return shards
 
 
 def read_shard(shard: Path) -> list[Item]:

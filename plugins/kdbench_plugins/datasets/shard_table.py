@@ -1,0 +1,96 @@
+"""The pairs of many shards, of which little is kept: where each image lies, and how many captions it has.
+
+Captions and names are read again, shard by shard, when they are asked for: those of three million pairs would be gigabytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdbench import PLACE, KdbenchError, nearest
+from kdbench_plugins.datasets.items import Item
+from kdbench_plugins.datasets.shards import read_shard
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class ShardTable:
+    """The pairs of `shards` in their order, without those whose source is in `unwanted`.
+
+    `places` [N] of the type PLACE count through `shards`, `counts` [N] are captions. Raises KdbenchError for a shard that is
+    not whole, and for an unwanted source of these shards that is none of their images.
+    """
+
+    def __init__(self, shards: Sequence[Path], unwanted: frozenset[str] = frozenset()) -> None:
+        import numpy as np
+
+        self._shards = tuple(shards)
+        self._unwanted = unwanted
+        places: list[NDArray[Any]] = []
+        counts: list[NDArray[np.int64]] = []
+        for number in range(len(self._shards)):
+            items = self.items(number)
+            blobs: list[Any] = [item.blob for item in items]
+            places.append(np.array([(number, blob.offset, blob.size) for blob in blobs], dtype=PLACE))
+            counts.append(np.array([len(item.captions) for item in items], dtype=np.int64))
+        self.places = np.concatenate(places)
+        self.counts = np.concatenate(counts)
+        self._images = np.cumsum([0, *(len(found) for found in counts)])  # before each shard
+        self._captions = np.cumsum([0, *(found.sum() for found in counts)])
+
+    def items(self, number: int) -> list[Item]:
+        """The pairs of one shard."""
+        return _items(self._shards[number], self._unwanted)
+
+    def source(self, image: int) -> str:
+        """How people find an image."""
+        number = _before(self._images, image)
+        return self.items(number)[image - int(self._images[number])].blob.source
+
+    def caption(self, place: int) -> str:
+        number = _before(self._captions, place)
+        skipped = int(self._captions[number])
+        return _texts(self._shards[number], self._unwanted)[place - skipped]
+
+
+class Told(Sequence[str]):
+    """As many strings as `count`, each asked for by its place."""
+
+    def __init__(self, count: int, tell: Any) -> None:
+        self._count, self._tell = count, tell
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(self._count))]
+        if not -self._count <= place < self._count:
+            raise IndexError(f"place {place} of {self._count}")
+        return self._tell(place % self._count)
+
+
+def _before(totals: NDArray[Any], place: int) -> int:
+    import numpy as np
+
+    return int(np.searchsorted(totals, place, side="right")) - 1
+
+
+@lru_cache(maxsize=2)
+def _items(shard: Path, unwanted: frozenset[str]) -> list[Item]:
+    items = read_shard(shard)
+    mine = {line for line in unwanted if line.startswith(f"{shard}: ")}
+    sources = {item.blob.source for item in items}
+    for line in sorted(mine - sources):
+        raise KdbenchError(f"no image of the dataset is {line!r}, which is to be left out; {nearest(line, sources)}")
+    return [item for item in items if item.blob.source not in mine]
+
+
+@lru_cache(maxsize=2)
+def _texts(shard: Path, unwanted: frozenset[str]) -> list[str]:
+    return [caption for item in _items(shard, unwanted) for caption in item.captions]
