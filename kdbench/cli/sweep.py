@@ -67,7 +67,8 @@ def sweep(
         if storage or Path(place).exists() or any(tuner.summary(study) for study in todo):
             _show(tuner, todo, place)
         else:
-            typer.echo(f"No study of {suite} has begun: {len(todo)} of {checked.sweep.settings.trials} trials each to do.")
+            trials = checked.sweep.settings.trials
+            typer.echo(f"None of the {len(todo)} studies of {suite} has begun; each has {trials} trials to do.")
         return
     if any(tuner.summary(study) is None for study in todo):
         _suite(suite, overrides, deep=True)  # better to fail here than after an hour of teachers

@@ -17,7 +17,7 @@ from kdbench.summary import read_summary
 
 ROOT = Path(__file__).parents[2]
 CHANCE = 7 / 6  # percent, the mean of R@1, R@5 and R@10 both ways
-SHORT = ["train.epochs=3", "sweep.pruner.min_resource=1"]
+SHORT = ["teams=[[lite0, lite2]]", "train.epochs=3", "sweep.pruner.min_resource=1"]
 
 
 def test_a_sweep_killed_three_times_ends_with_48_trials(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ EMOJI = Path(__file__).parents[2] / "suites/emoji-sweep.yaml"
 def test_status_before_anything_has_begun(typed: Command, tmp_path: Path) -> None:
     code, out, err = typed("sweep", EMOJI, "--status")
     assert (code, err) == (0, "")
-    assert out == f"No study of {EMOJI} has begun: 4 of 12 trials each to do.\n"
+    assert out == f"None of the 7 studies of {EMOJI} has begun; each has 12 trials to do.\n"
     assert not (tmp_path / "results").exists()
 
 
