@@ -67,7 +67,7 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
     duplicates: list[tuple[str, str]] = []
     for name in SPLITS:
         splits[name] = split = dataset.split(name)
-        concepts = {*split.image_concepts.tolist(), *split.caption_concepts.tolist()}
+        concepts = np.union1d(split.image_concepts, split.caption_concepts)
         counts[name] = Counts(len(split.images), len(split.captions), len(concepts))
         whole = hashlib.sha256(image_header(len(split.images), dataset.size))
         told(f"check {name} images", 0, len(split.images))

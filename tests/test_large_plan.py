@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+
+from kdbench import PLACE
+
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 UNITS = {"MB": 1e6, "GB": 1e9, "TB": 1e12}
 
@@ -25,8 +29,10 @@ def agrees(shown: str, value: float) -> bool:
 def test_the_figures_follow_from_the_assumptions() -> None:
     speed, price = re.findall(r"([\d,.]+) (?:pairs a second through|USD a GB and month)", README)
     embeddings = 2 * 2 * (768 + 512)
-    pair = embeddings + 2 * 3 * 224**2 + 4 * 77 + 16 + 60
-    for text in ("2·2·(768 + 512)", "2·3·224²", "4·77 of tokens", "16 of concepts", "60 of caption"):
+    pair = embeddings + 4 * 77 + 16 + 60
+    places, pixels = 16, 2 * 3 * 224**2
+    assert places == np.dtype(PLACE).itemsize
+    for text in ("2·2·(768 + 512)", "2·3·224²", "4·77 of tokens", "16 of concepts", "60 of caption", "16 to say where"):
         assert text in README
     rows = re.findall(r"^\| ([\d,]+)\s+\|(.+)\|$", README, re.MULTILINE)
     rows = [row for row in rows if "USD" in row[1]]
@@ -35,9 +41,10 @@ def test_the_figures_follow_from_the_assumptions() -> None:
         pairs = number(first)
         expected = (
             pairs * embeddings,
-            pairs * pair,
+            pairs * (pair + places),
+            pairs * (pair + pixels),
             pairs / number(speed) / 3600,
-            pairs * pair / 1e9 * number(price),
+            pairs * (pair + places) / 1e9 * number(price),
             pairs * 8,
         )
         for shown, value in zip((cell.strip() for cell in rest.split("|")), expected, strict=True):
