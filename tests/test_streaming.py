@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from models import BEADS, SPLITS, Beads, Projection, bench, plugged, run_spec
+from models import BEADS, SPLITS, Beads, Projection, bench, plugged, run_spec, toy_plugins
 from numpy.typing import NDArray
 
 from kdbench import PLACE, Encoder, KdbenchError, Modality, Offer, PlacedImages, Split, SplitName
@@ -17,11 +20,13 @@ from kdbench.cache import Cache
 from kdbench.data import check, prepare
 from kdbench.dataset import CachedDataset
 from kdbench.errors import PluginError
+from kdbench.plugins import Plugins
 from kdbench.records import read_ranks, record_path
 from kdbench.run import execute
 from kdbench.streaming import Ahead, StreamedInputs
 
 WIDTH = 3 * BEADS**2
+READS = "KDBENCH_TEST_READS"  # names a file in which processes note each image that they read
 
 
 class Placed(Beads):
@@ -47,9 +52,16 @@ class Placed(Beads):
         with (self.folder / file).open("rb") as stream:
             stream.seek(offset)
             content = stream.read(size)
+        if READS in os.environ:
+            with Path(os.environ[READS]).open("a") as notes:
+                notes.write(f"{os.getpid()}\n")
         if len(content) != size:
             raise KdbenchError(f"{file}: found {len(content)} bytes, expected {size}")
         return np.frombuffer(content, np.uint8).reshape(BEADS, BEADS, 3)
+
+
+def placed_plugins() -> Plugins:
+    return toy_plugins(datasets=[Offer("placed", Placed)])
 
 
 class Half:
@@ -155,6 +167,21 @@ def test_a_run_ends_the_same_streamed_or_not(tmp_path: Path, strategy: str) -> N
     stored = [path.name for path in (tmp_path / "True/cache").rglob("*.npy")]
     assert "train.places.npy" in stored
     assert "train.images.npy" not in stored
+
+
+def test_each_rank_reads_its_share_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = replace(bench(tmp_path, datasets=[Offer("placed", Placed)]), plugins_elsewhere=placed_plugins)
+    dataset = plugged("placed", folder=str(tmp_path / "images"))
+    alone = execute(run_spec(dataset=dataset), where)
+    two = run_spec(dataset=dataset, train={"devices": 2})
+    record_path(where.results, "toys", two.run_id).unlink()
+    monkeypatch.setenv(READS, str(tmp_path / "reads"))
+    record = execute(two, where)
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.validation == pytest.approx(alone.validation, abs=0.1)
+    reads = Counter((tmp_path / "reads").read_text().split())
+    looked = 1  # whether these are pixels
+    assert sorted(reads.values()) == [looked + 12 * 8 // 2] * 2
 
 
 def test_an_image_that_is_gone_fails_the_run_by_its_name(tmp_path: Path) -> None:
