@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from kdbench.profile.profile import MEGABYTE, Memory
-from kdbench.profile.resident import forget_peak, peak, resident
+from kdbench.profile.resident import forget_peak, peak, resident, tidy
 from kdbench.profile.subject import TOWERS, Subject, at_inference
 
 
@@ -34,13 +34,17 @@ def peak_memory(subject: Subject, device: str, baseline: float | None) -> Memory
 
 @dataclass(frozen=True)
 class Watch:
-    """Begins with it, and later says the most MB that the device, or without one this process, has held since."""
+    """Begins with it, and later says the most MB that the device, or without one this process, has held since.
+
+    A worker carries out one run after the other: what the last one left is given back first.
+    """
 
     device: str
     sure: bool
 
     @classmethod
     def begin(cls, device: str) -> Watch:
+        tidy()
         if device.startswith("cuda"):
             torch.cuda.reset_peak_memory_stats(device)
             return cls(device, sure=True)
