@@ -13,7 +13,7 @@ from kdbench.suite import Suite
 from kdbench.summary import placed
 from kdbench.sweep import Parameter, Settings, Sweep
 
-STUDY_VERSION = 1  # raise when the same study comes to mean another search
+STUDY_VERSION = 2  # raise when the same study comes to mean another search
 
 
 @dataclass(frozen=True)

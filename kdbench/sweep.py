@@ -89,6 +89,15 @@ class Parameter(Part):
     step: Number | None = None
     choices: list[Any] = []
 
+    def admits(self, value: Any) -> bool:
+        """Whether a value is one of those that are drawn. True is no number."""
+        if self.kind == "choice":
+            return any(choice == value and isinstance(choice, bool) == isinstance(value, bool) for choice in self.choices)
+        if isinstance(value, bool) or not isinstance(value, int if self.kind == "int" else int | float):
+            return False
+        steps = (value - self.low) / self.step if self.step else 0
+        return self.low <= value <= self.high and abs(steps - round(steps)) < 1e-9
+
 
 class Sweep(Part):
     """A checked sweep: every path is known and both ends of every range are valid values."""

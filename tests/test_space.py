@@ -150,3 +150,20 @@ def test_put() -> None:
     assert data == {"a": [{"b": 2}]}
     with pytest.raises(IndexError):
         put(data, ("a", 1, "b"), 2)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "admitted", "refused"),
+    [
+        ({"kind": "float", "low": 0.5, "high": 1}, [0.5, 0.75, 1], [0.49, 1.01, True, "0.7", None]),
+        ({"kind": "float", "low": 0, "high": 1, "step": 0.25}, [0, 0.75, 1.0], [0.3]),
+        ({"kind": "float", "low": 0.1, "high": 0.7, "step": 0.2}, [0.1, 0.3, 0.5, 0.7], [0.2]),
+        ({"kind": "int", "low": 4, "high": 16, "step": 4}, [4, 12, 16], [6, 20, 8.0, True]),
+        ({"kind": "choice", "choices": [1, "a", None, [2, 3]]}, [1, 1.0, "a", None, [2, 3]], [True, "b", [3, 2], 0]),
+        ({"kind": "choice", "choices": [False, 2]}, [False, 2], [0, True]),
+    ],
+)
+def test_what_a_parameter_admits(parameter: dict[str, Any], admitted: list[Any], refused: list[Any]) -> None:
+    one = Parameter(path="train.lr", **parameter)
+    assert [one.admits(value) for value in admitted] == [True] * len(admitted)
+    assert [one.admits(value) for value in refused] == [False] * len(refused)

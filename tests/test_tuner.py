@@ -80,7 +80,7 @@ def test_a_trial_that_kills_its_workers_fails_and_the_others_go_on(
     install(distribution, monkeypatch)
     study = studies(suite_of(tmp_path))[1]
     # Without notes, whose path would be in the digest, and so decide what is drawn.
-    spec = {**study.spec, "strategy": {"name": "slow", "use": "slow", "params": {}}}
+    spec = {**study.spec, "strategy": {"name": "slow", "use": "slow", "params": {"fatal": False}}}
     space = [{"path": "strategy.fatal", "kind": "choice", "choices": [False, True]}]
     fatal = Study(spec, space, {**study.settings, "sampler": "random", "seed": 3})
     with warnings.catch_warnings(record=True) as heard:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from kdbench.engines.locks import FileLocks, JournalLock, Locks, PostgresLocks
 from kdbench.engines.places import driven, shown
 from kdbench.errors import KdbenchError
 from kdbench.studies import Study
-from kdbench.summary import State, StudySummary, TrialSummary
+from kdbench.summary import State, StudySummary, TrialSummary, value_at
 from kdbench.sweep import Parameter, Pruner
 
 if TYPE_CHECKING:
@@ -69,15 +70,16 @@ class Storage:
             raise KdbenchError(f"--storage {shown(place)}: cannot be opened: {told[0]}") from error
 
     def set_up(self, study: Study) -> None:
-        """Makes a study with all its trials, or what of it is still missing."""
+        """Makes a study with all its trials, or what of it is still missing. The first has the suite's own parameters, as far
+        as the space admits them: by validation at the tuning seed, nobody comes out worse than untuned."""
         import optuna
 
         with self.locks.held(study.name):
             made = optuna.create_study(
                 storage=self.storage, study_name=study.name, directions=study.how.directions, load_if_exists=True
             )
-            for _ in range(study.how.trials - len(made.get_trials(deepcopy=False))):
-                made.enqueue_trial({})
+            for number in range(len(made.get_trials(deepcopy=False)), study.how.trials):
+                made.enqueue_trial({} if number else _own(study))
         self._known[study.name] = made
 
     def claim(self, study: Study) -> Claim | None:
@@ -301,6 +303,17 @@ def _suggest(trial: optuna.Trial, one: Parameter) -> None:
         trial.suggest_int(one.path, int(one.low), int(one.high), step=int(one.step or 1), log=one.log)
     else:
         trial.suggest_float(one.path, one.low, one.high, step=one.step, log=one.log)
+
+
+def _own(study: Study) -> dict[str, Any]:
+    """What the suite says of the parameters that are tuned, where that is in the space."""
+    found = {}
+    for one in study.parameters:
+        with suppress(KeyError, IndexError, TypeError):  # the student may not have it
+            value = value_at(study.spec, one.path)
+            if one.admits(value):
+                found[one.path] = _encoded(value) if one.kind == "choice" else value
+    return found
 
 
 def _encoded(choice: Any) -> bool | int | float | str | None:

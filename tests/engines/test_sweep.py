@@ -108,6 +108,19 @@ def test_parameters_are_of_the_space(tmp_path: Path, study: Study) -> None:
         assert 0.5 <= params["strategy.C"] <= 1
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_the_first_trial_has_the_suites_own_parameters(tmp_path: Path, study: Study, sampler: str) -> None:
+    """As far as they are in the space; what is not is drawn."""
+    narrow = [one if one["path"] != "strategy.C" else {**one, "low": 0.8} for one in study.space]
+    found = replace(study, space=narrow, settings={**study.settings, "sampler": sampler})
+    storage = opened(tmp_path)
+    storage.set_up(found)
+    own = taken(storage, found).draw()
+    assert found.spec["strategy"]["params"]["C"] < 0.8 <= own.pop("strategy.C")
+    assert own == {"train.lr": 0.02, "train.distill": 1.0, "objective[1].coefficient": 0.5}
+    assert taken(storage, found).draw()["train.lr"] != 0.02
+
+
 def test_choices_come_back_as_they_were_given(tmp_path: Path, study: Study) -> None:
     """Lists and maps, too, which storages know nothing of; and 1 is not true."""
     choices: list[Any] = [{"layers": [1, 2]}, [3], None, "1", 1, True]
@@ -242,7 +255,9 @@ def test_one_worker_draws_the_same_every_time(tmp_path: Path, study: Study) -> N
     assert drawn[0] == drawn[1]
     again = replace(many, settings={**many.settings, "seed": 1})
     conducted(other, again)
-    assert not any(trial.params in drawn[0] for trial in other.summary(again).trials)
+    first, *others = [trial.params for trial in other.summary(again).trials]
+    assert first == drawn[0][0]
+    assert not any(params in drawn[0] for params in others)
 
 
 def test_tpe_finds_more_than_chance(tmp_path: Path, study: Study) -> None:
