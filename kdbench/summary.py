@@ -47,6 +47,7 @@ class StudySummary(BaseModel):
     spec: dict[str, Any]  # of the cell, with the suite's own parameters
     space: list[dict[str, Any]]
     settings: dict[str, Any]
+    version: int = 1  # of the search that these mean
     goals: list[str]
     directions: list[Literal["minimize", "maximize"]]
     best: int | None = None  # the trial with the best value, the first of equals; None where none is complete, or of many goals

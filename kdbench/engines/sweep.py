@@ -162,6 +162,7 @@ class Storage:
             spec=study.spec,
             space=study.space,
             settings=study.settings,
+            version=study.version,
             goals=how.goals,
             directions=how.directions,
             best=None if several or not complete else max(complete, key=lambda one: (one.values[0], -one.number)).number,

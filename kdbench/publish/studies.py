@@ -62,7 +62,7 @@ def _looked_at(summary: StudySummary, where: str) -> tuple[str, list[Problem]]:
     """The cell id of the runs that follow, and what is wrong."""
     if told := problem(summary):
         return "", [Problem(where, "a study that contradicts itself", told, "what follows from its trials")]
-    study = Study(summary.spec, summary.space, summary.settings)
+    study = Study(summary.spec, summary.space, summary.settings, summary.version)
     try:
         how = study.how
         expected: dict[str, Any] = {

@@ -57,7 +57,7 @@ def _otherwise(item: Item, record: Record, same: list[Told]) -> Problem:
     if not told.fine:
         return Problem(item.where, "tuned by a study whose summary is not fine", told.where, "one without a problem")
     summary = told.summary
-    study, best = Study(summary.spec, summary.space, summary.settings), summary.best_trial
+    study, best = Study(summary.spec, summary.space, summary.settings, summary.version), summary.best_trial
     if tuning != study.how.budget:
         expected = f"{json.dumps(study.how.budget)}, by {told.where}"
         return Problem(item.where, "tuned otherwise than by its study", json.dumps(tuning), expected)

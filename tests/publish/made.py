@@ -117,6 +117,7 @@ def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05) -
         spec=study.spec,
         space=study.space,
         settings=study.settings,
+        version=study.version,
         goals=["mean_recall"],
         directions=["maximize"],
         best=1,

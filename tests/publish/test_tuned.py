@@ -64,7 +64,7 @@ def longer(path: Path) -> None:
     summary = json.loads(path.read_text())
     summary["settings"]["trials"] = 4
     summary["trials"].append(summary["trials"][0] | {"number": 3})
-    study = Study(summary["spec"], summary["space"], summary["settings"])
+    study = Study(summary["spec"], summary["space"], summary["settings"], summary["version"])
     path.unlink()
     path.with_name(f"{study.name}.json").write_text(json.dumps(summary | {"digest": study.digest, "study": study.name}))
 
@@ -84,6 +84,7 @@ SUMMARY: dict[str, tuple[Damage, list[str], str]] = {  # damage, what is told of
     "best that does not follow": (put("best", to=0), ["a study that contradicts itself"], NOT_FINE),
     "best by another direction": (turned, [f"directions {FOLLOW}"], NOT_FINE),
     "wrong digest": (put("digest", to="0" * 12), [f"digest {FOLLOW}"], NOT_FINE),
+    "another search": (put("version", to=1), [f"digest {FOLLOW}", f"study {FOLLOW}"], NOT_FINE),
     "a wider space": (put("space", 0, "high", to=1.0), [f"digest {FOLLOW}", f"study {FOLLOW}"], NOT_FINE),
     "another cell": (put("spec", "train", "epochs", to=9), [f"digest {FOLLOW}", f"study {FOLLOW}"], MISSING),
     "no cell": (put("spec", "seeds", to=[0]), ["no study, by its spec, space and settings"], MISSING),
@@ -211,3 +212,15 @@ def test_studies_without_tuned_runs_are_looked_at_by_a_deep_look(tmp_path: Path)
     assert usable([tmp_path])[1] == []
     (problem,) = verify([tmp_path])[1]
     assert (problem.path, problem.found, problem.expected) == (str(summary), "another", "toy · a+b · equal")
+
+
+def test_a_study_of_an_earlier_search_stays_fine(tmp_path: Path) -> None:
+    """Its digest is computed as it was then."""
+    path, _ = tuned(tmp_path / "results")
+    summary = json.loads(path.read_text())
+    study = Study(summary["spec"], summary["space"], summary["settings"], summary["version"] - 1)
+    assert study.digest != summary["digest"]
+    path.unlink()
+    earlier = {"digest": study.digest, "study": study.name, "version": study.version}
+    path.with_name(f"{study.name}.json").write_text(json.dumps(summary | earlier))
+    assert usable([tmp_path / "results"], deep=True, plugins=toy_plugins())[1] == []
