@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Dataset, SplitName
+from kdbench.streaming import PlacedImages
 from kdbench.testing.findings import Broken, Finding, Property, Waives, examine, insist
 
 Build = Callable[[], Dataset]
@@ -115,6 +116,19 @@ def unknown_split(build: Build) -> None:
     raise Broken(f"split({unknown!r}) returned something, expected an error that names the splits there are")
 
 
+def streamed(build: Build) -> None:
+    """Where a dataset is streamed, images lie in their places, and a build of its own reads them there."""
+    if not getattr(build(), "streamed", False):
+        return
+    images, other = build().split("train").images, build()
+    if not isinstance(images, PlacedImages) or not hasattr(other, "read_image"):
+        raise Broken(f"train: found images of type {type(images).__name__}, expected PlacedImages, and a method read_image")
+    for index in _some(len(images)):
+        file, offset, length = images.places[index].tolist()
+        if not np.array_equal(other.read_image(images.files[file], offset, length), images[index]):
+            raise Broken(f"train, image {index}: read_image of its place gives another picture")
+
+
 def licensed(build: Build) -> None:
     """The licence is named; every record quotes it."""
     licence = build().licence
@@ -131,6 +145,7 @@ PROPERTIES: dict[str, Property[Build]] = {
     "concepts are int64 and of the right lengths": indexed,
     "two builds are equal": equal_builds,
     "an unknown split is an error": unknown_split,
+    "streamed images lie where they are said to": streamed,
     "the licence is named": licensed,
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kdbench import Dataset, Split, SplitName
+from kdbench import PLACE, Dataset, PlacedImages, Split, SplitName
 from kdbench.plugins import installed
 from kdbench.testing import Finding, Shapes, check_dataset, conform
 from kdbench.testing.datasets import LOOKS, PROPERTIES, find
@@ -151,6 +151,25 @@ class Tolerant(Shapes):
         return super().split(name if name in ("train", "validation", "test") else "train")
 
 
+class Boastful(Shapes):
+    streamed = True
+
+
+class Displaced(Shapes):
+    """Reads the image before, where it is asked by place."""
+
+    streamed = True
+
+    def split(self, name: SplitName) -> Split:
+        split = super().split(name)
+        places = np.zeros(len(split.images), dtype=PLACE)
+        places["offset"] = np.arange(len(places))
+        return replace(split, images=PlacedImages(lambda *place: split.images[place[1]], [name], places))
+
+    def read_image(self, file: Any, offset: int, size: int) -> Any:  # noqa: ARG002
+        return super().split(file).images[offset - 1]
+
+
 class Unlicensed(Shapes):
     licence = ""
 
@@ -169,6 +188,8 @@ WRONG: list[tuple[Callable[[], Dataset], str, str]] = [
     (Restless, "two builds are equal", "'restless "),
     (Reworded, "two builds are equal", "train: the captions of two builds differ"),
     (Tolerant, "an unknown split is an error", "expected an error"),
+    (Boastful, "streamed images lie where they are said to", "train: found images of type list, expected PlacedImages"),
+    (Displaced, "streamed images lie where they are said to", "train, image 0: read_image of its place gives another"),
     (Unlicensed, "the licence is named", "found ''"),
 ]
 
