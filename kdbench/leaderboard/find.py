@@ -24,8 +24,10 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
     if not distinct:
         raise KdbenchError(f"{a!r} and {b!r} are the same row, {pairs[0][0].name}")
     if len(distinct) > 1:
+        budgets = {row.id: f"{table.budget}, {table.tuning}" for table in board.tables for row in table.rows}
         several = [
-            f"{row.id}  {row.student} · {row.name} · {_budget(row)}" for row in {r.id: r for p in distinct for r in p}.values()
+            f"{row.id}  {row.student} · {row.name} · {budgets.get(row.id, 'as it is')}"
+            for row in {r.id: r for p in distinct for r in p}.values()
         ]
         raise KdbenchError("\n  ".join([f"{a!r} and {b!r} may be any of these; name them by their ids:", *several]))
     return distinct[0]
@@ -53,8 +55,3 @@ def _rows(table: Table) -> list[Row]:
 def _of(table: Table, rows: list[Row]) -> list[Row]:
     ids = {row.id for row in _rows(table)}
     return [row for row in rows if row.id in ids]
-
-
-def _budget(row: Row) -> str:
-    train = row.spec["train"]
-    return f"{train['epochs']} epochs" if train else "as it is"

@@ -54,6 +54,9 @@ def test_several_pairs_are_listed_with_their_ids(board: Board) -> None:
         find_pair(board, "equal", "ammkd")
     ids = [row.id for table in board.tables for row in table.rows if row.strategy in ("equal", "ammkd")]
     assert all(id in str(caught.value) for id in ids)
+    for table in board.tables:  # which is which, where only the table tells
+        lines = [line for line in str(caught.value).splitlines() if line.endswith(f" · {table.budget}, {table.tuning}")]
+        assert len(lines) == len([row for row in table.rows if row.strategy in ("equal", "ammkd")])
 
 
 def test_unknown_and_the_same(board: Board) -> None:
