@@ -1,6 +1,6 @@
 """suites/emoji-sweep.yaml on the real data, shortened: four strategies, a dozen trials each, killed three times.
 
-Takes a quarter of an hour on two busy cores once the teachers are in the cache, which KDBENCH_CACHE names.
+Takes five minutes on two cores once the teachers are in the cache, which KDBENCH_CACHE names.
 """
 
 from __future__ import annotations
