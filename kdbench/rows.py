@@ -11,7 +11,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 BLOCK = 1 << 18  # rows that are gone through at a time
 
 
+@runtime_checkable
 class Lazy(Protocol):
     """Rows that are made when they are asked for."""
 
@@ -28,7 +29,7 @@ class Lazy(Protocol):
 
 def take(values: NDArray[Any] | Lazy, places: NDArray[Any]) -> NDArray[Any]:
     """`values[places]`, places [B] not negative; of a memory map straight from its file."""
-    if not isinstance(values, np.ndarray):
+    if isinstance(values, Lazy):
         return values.rows(places)
     if not _whole(values):
         found: NDArray[Any] = values[places]

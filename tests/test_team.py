@@ -156,15 +156,15 @@ class Watched:
     def __init__(self, values: Any) -> None:
         self.values = values
         self.shape = values.shape
-        self.rows = 0
+        self.read = 0
 
     def __getitem__(self, index: Any) -> Any:
         found = self.values[index]
-        self.rows += len(found)
+        self.read += len(found)
         return found
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        self.rows += len(self.values)
+        self.read += len(self.values)
         return self.values
 
 
@@ -173,14 +173,14 @@ def test_of_a_bank_only_what_is_asked_for_is_read() -> None:
     image, text = Watched(plain.image), Watched(plain.text)
     found = team([replace(plain, image=image, text=text)])  # type: ignore[arg-type]
     (bank,) = found.banks
-    assert (image.rows, text.rows) == (0, 0)
+    assert (image.read, text.read) == (0, 0)
     found.pairs(np.arange(3), np.arange(3))
-    assert (image.rows, text.rows) == (3, 3)
+    assert (image.read, text.read) == (3, 3)
     bank.captions(torch.tensor([7, 8]))
-    assert (image.rows, text.rows) == (3, 5)
+    assert (image.read, text.read) == (3, 5)
     whole = bank.images()
     assert bank.images() is whole  # kept, for whoever asks at each step
-    assert (image.rows, text.rows) == (23, 5)
+    assert (image.read, text.read) == (23, 5)
 
 
 class Outcome:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kdbench.profile.memory import Watch
-from kdbench.profile.resident import STATUS, resident
+from kdbench.profile.resident import STATUS, resident, tidy
 
 pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell")
 
@@ -34,6 +34,7 @@ class Cycle:
 
 @pytest.mark.parametrize("pieces", [False, True])
 def test_what_came_before_does_not_count(pieces: bool) -> None:
+    tidy()  # what other tests left
     before = resident()
     Cycle(300, pieces)
     held = resident()
