@@ -22,10 +22,11 @@ BLOCK = 512
 
 def shard_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
     """The index of a root that holds folders of tar files, named by split."""
-    shards = tuple(shard for folder in split_folders(root) for shard in sorted(folder.glob("*.tar")))
-    if not shards:
+    folders = split_folders(root)
+    if not folders:
         return None
-    return Index(root, (), shards, lambda: [item for folder in split_folders(root) for item in _read_folder(folder)])
+    shards = tuple(shard for folder in folders for shard in sorted(folder.glob("*.tar")))
+    return Index(root, (), shards, lambda: [item for folder in folders for item in _read_folder(folder)])
 
 
 def split_folders(root: Path) -> list[Path]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from kdbench import Dataset, KdbenchError, Offer, PlacedImages, Split, SplitName, hookimpl, nearest
 from kdbench_plugins.datasets.blobs import ShardBlob
-from kdbench_plugins.datasets.items import NAMES
+from kdbench_plugins.datasets.items import NAMES, SPLITS
 from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
 from kdbench_plugins.datasets.ondisk import Size, lines_of, stat_of
 from kdbench_plugins.datasets.photographs import decode
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = 1  # to be raised whenever this code gives other pixels, captions or concepts for the same files
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 SPLIT_BITS = 40  # concepts of a split begin at its place shifted by so many, so that no other split need be counted
 
 
