@@ -19,7 +19,7 @@ lint: .venv/dev
 	$(BIN)/ruff format .
 
 readme: .venv/dev
-	$(BIN)/python tests/test_readme.py --write
+	$(BIN)/python tests/docs/test_readme.py --write
 
 bench: .venv/dev
 	$(BIN)/python -m pytest tests/benchmarks -s --override-ini testpaths=tests/benchmarks

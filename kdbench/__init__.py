@@ -25,10 +25,10 @@ from kdbench.contracts import (
     Tracker,
     Uses,
 )
+from kdbench.contracts.hookspecs import hookimpl
+from kdbench.data.streaming import PLACE, PlacedImages
 from kdbench.errors import KdbenchError, PluginError, Skip, nearest
-from kdbench.hookspecs import hookimpl
-from kdbench.nested import build
-from kdbench.streaming import PLACE, PlacedImages
+from kdbench.plugins.building import build
 
 __version__ = "0.1.0"
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from kdbench import Dataset, KdbenchError, Objective, Offer, Split, SplitName, Student, Teacher, Uses, hookimpl
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.records import Record
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.suite.plan import RunSpec
 from kdbench_plugins.strategies import ammkd, equal, fixed
 
 # The same examples every time, no clock and no database: a test that failed fails again.

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
+
 SHORT = [
     "train.epochs=2",
     "evaluate.every=1",
@@ -115,7 +116,7 @@ def test_killed_run_resumes_to_identical_ranks(
 ) -> None:
     """SIGKILL to the whole process group at a random moment after the first checkpoint, then the same command again.
 
-    What draws random numbers is stopped and gone on with in tests/test_train.py.
+    What draws random numbers is stopped and gone on with in tests/training/test_loop.py.
     """
     calm, cache, _ = first
     killed = tmp_path / "killed"

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kdbench.cli.common import CacheRoot, Overrides, Results, Suite, app, cache_root, checked_device, plugins_here
+from kdbench.cli.engine_options import Address, Asked, Device, Engine, EngineName, Jobs, where
 from kdbench.cli.suites import _carry_out, _suite
-from kdbench.cli.where import Address, Asked, Device, Engine, EngineName, Jobs, where
 
 if TYPE_CHECKING:
-    from kdbench.attribute import Finding
-    from kdbench.coalitions import Teams
-    from kdbench.plan import RunSpec
-    from kdbench.records import Record
-    from kdbench.session import Session
+    from kdbench.engines.session import Session
+    from kdbench.records.record import Record
+    from kdbench.reports.attribution.findings import Finding
+    from kdbench.reports.attribution.sub_teams import Teams
+    from kdbench.suite.plan import RunSpec
 
 
 class Shown(StrEnum):
@@ -59,9 +59,9 @@ def attribute(
 
     [bold]kdbench attribute suites/emoji.yaml --strategy equal[/bold]
     """
-    from kdbench.attribute import findings, records_of, to_do
-    from kdbench.coalitions import teams_for
-    from kdbench.session import Session
+    from kdbench.engines.session import Session
+    from kdbench.reports.attribution.findings import findings, records_of, to_do
+    from kdbench.reports.attribution.sub_teams import teams_for
 
     checked_device(device)
     named = None if teachers is None else [name.strip() for name in teachers.split(",") if name.strip()]
@@ -91,9 +91,9 @@ def _done(session: Session, suite: Path, overrides: list[str] | None, teams: Tea
 
 
 def _show(teams: Teams, found: Sequence[Finding], todo: Sequence[RunSpec], known: dict[str, Record | None]) -> None:
-    from kdbench.attribute import few
-    from kdbench.estimate import estimate
-    from kdbench.leaderboard.attribution import named
+    from kdbench.cli.estimate import estimate
+    from kdbench.reports.attribution.findings import few
+    from kdbench.reports.attribution.shapley import named
 
     for one in found:
         typer.echo(f"{one.game.label}\n")

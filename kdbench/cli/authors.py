@@ -25,7 +25,7 @@ def plugins(
     """List what is installed and from where; of one plugin: formula, source, parameters with types and defaults."""
     from tabulate import tabulate
 
-    from kdbench.plugins import KINDS
+    from kdbench.plugins.loading import KINDS
 
     loaded = plugins_here()
     if what is not None and what not in KINDS:
@@ -81,7 +81,7 @@ def new(
     folder: Annotated[Path, typer.Option("--in", help="Where the package is written.")] = Path("."),
 ) -> None:
     """Write an installable package with a working plugin to start from and a test that passes."""
-    from kdbench.new import write_package
+    from kdbench.plugins.scaffold import write_package
 
     for path in write_package(kind, name, folder):  # type: ignore[arg-type]
         typer.echo(path)
@@ -89,14 +89,14 @@ def new(
 
 
 def _described(name: str, loaded: Any) -> str:
-    from kdbench.describe import describe
+    from kdbench.plugins.describe import describe
 
     return "\n\n".join(describe(kind, listed) for kind, listed in _named(name, loaded))
 
 
 def _named(name: str, loaded: Any) -> list[Any]:
     """Kind and offer of every plugin of that name; a name may be used once in each kind."""
-    from kdbench.plugins import KINDS
+    from kdbench.plugins.loading import KINDS
 
     found = [(kind, loaded.offers(kind)[name]) for kind in KINDS if name in loaded.offers(kind)]
     if not found:

@@ -17,8 +17,8 @@ def cache_list(cache: CacheRoot = None) -> None:
     """Show every entry: what it is, its size, what making it took."""
     from tabulate import tabulate
 
-    from kdbench.cache import Cache
     from kdbench.errors import CacheError
+    from kdbench.storage.cache import Cache
 
     rows = []
     for entry in Cache(cache_root(cache)).entries():
@@ -34,8 +34,8 @@ def cache_list(cache: CacheRoot = None) -> None:
 @cache_app.command("verify")
 def cache_verify(cache: CacheRoot = None) -> None:
     """Check every entry against its checksums; exit code 1 if one is damaged."""
-    from kdbench.cache import Cache
     from kdbench.errors import CacheError
+    from kdbench.storage.cache import Cache
 
     good, bad = 0, 0
     for entry in Cache(cache_root(cache)).entries():
@@ -55,7 +55,7 @@ def cache_verify(cache: CacheRoot = None) -> None:
 @cache_app.command("clear")
 def cache_clear(cache: CacheRoot = None, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Remove everything in the cache, trained weights and the checkpoints of unfinished runs too. Records stay."""
-    from kdbench.cache import Cache
+    from kdbench.storage.cache import Cache
 
     root = cache_root(cache)
     if not yes:

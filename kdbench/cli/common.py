@@ -54,7 +54,7 @@ def suite_files(incomplete: str) -> list[str]:
 
 
 def kinds_and_names(incomplete: str) -> list[str]:
-    from kdbench.plugins import KINDS
+    from kdbench.plugins.loading import KINDS
 
     loaded = plugins_here()
     known = [*KINDS, *(name for kind in KINDS for name in loaded.offers(kind))]
@@ -83,8 +83,8 @@ CacheRoot = Annotated[
 
 def given_params(params: list[str] | None, source: str) -> dict[str, Any]:
     """`PARAMETER=VALUE` as a plugin's parameters; `source` names them in errors."""
-    from kdbench.overrides import apply_override
-    from kdbench.problems import Problems
+    from kdbench.suite.diagnostics import Problems
+    from kdbench.suite.overrides import apply_override
 
     given: dict[str, Any] = {}
     for param in params or []:
@@ -93,13 +93,13 @@ def given_params(params: list[str] | None, source: str) -> dict[str, Any]:
 
 
 def plugins_here() -> Any:
-    from kdbench.plugins import installed
+    from kdbench.plugins.loading import installed
 
     return installed()
 
 
 def cache_root(cache: Path | None) -> Path:
-    from kdbench.cache import default_root
+    from kdbench.storage.cache import default_root
 
     return (cache or default_root()).resolve()
 

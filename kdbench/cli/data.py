@@ -32,7 +32,7 @@ def data_check(
     """Count a dataset, decode every image, name every problem; exit code 1 if there is one."""
     from tabulate import tabulate
 
-    from kdbench.data import check, write_quarantine
+    from kdbench.data.prepare import check, write_quarantine
 
     with _Shown() as shown:
         report = check(_opened(name, params, root), shown.advance, jobs)
@@ -60,8 +60,8 @@ def data_check(
 @data_app.command("prepare")
 def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Jobs = None, cache: CacheRoot = None) -> None:
     """Decode and resize a dataset's images once, into the cache that all runs share. Goes on where it was stopped."""
-    from kdbench.cache import Cache
-    from kdbench.data import prepare
+    from kdbench.data.prepare import prepare
+    from kdbench.storage.cache import Cache
 
     with _Shown() as shown:
         prepared = prepare(_opened(name, params, root), Cache(cache_root(cache)), jobs, shown.advance)
@@ -70,8 +70,8 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
 
 
 def _opened(name: str, params: list[str] | None, root: Path | None) -> Any:
-    from kdbench.check import plug
-    from kdbench.nested import build_planned, building_with
+    from kdbench.plugins.building import build_planned, building_with
+    from kdbench.suite.check import plug
 
     given = given_params(params, name)
     if root is not None:

@@ -6,9 +6,9 @@ import json
 import os
 import statistics
 
-from kdbench.plan import RunSpec
-from kdbench.progress import duration
-from kdbench.records import DONE, Record
+from kdbench.cli.progress import duration
+from kdbench.records.record import DONE, Record
+from kdbench.suite.plan import RunSpec
 
 
 def estimate(specs: list[RunSpec], known: dict[str, Record | None]) -> str:

@@ -14,11 +14,11 @@ from kdbench.cli.common import Format, app, plugins_here, say
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
-    from kdbench.concepts import Ints
-    from kdbench.leaderboard import Board, Row, Table
-    from kdbench.leaderboard.site import Method
-    from kdbench.profile import Profile
-    from kdbench.publish.measured import Reading
+    from kdbench.deploy.profile import Profile
+    from kdbench.records.reading import Reading
+    from kdbench.reports import Board, Row, Table
+    from kdbench.reports.site import Method
+    from kdbench.tasks.retrieval.concepts import Ints
 
 Records = Annotated[list[Path] | None, typer.Argument(help="Records, folders of records, or bundles.", show_default="results/")]
 Style = Annotated[Format, typer.Option("--format", help="How to print it.")]
@@ -44,13 +44,13 @@ def leaderboard(
     if not (html or pictures):
         _print(board, found.profiles, style)
         return
-    from kdbench.leaderboard.pareto import planes
+    from kdbench.reports.pareto import planes
 
     laid_out = planes(board, found.profiles)
     if html:
-        from kdbench.leaderboard.site import write_site
-        from kdbench.leaderboard.students import students_table
-        from kdbench.leaderboard.studies import read_studies
+        from kdbench.records.studies import read_studies
+        from kdbench.reports.site import write_site
+        from kdbench.reports.students import students_table
 
         studies, left_out = read_studies([Path("results")] if results is None else results)
         known = {(study.suite, study.study) for study in studies}
@@ -60,7 +60,7 @@ def leaderboard(
         written = write_site(html, board, laid_out, students, _methods(), studies)
         say(f"{written.pages} pages: open {written.entry}")
     if pictures:
-        from kdbench.leaderboard.pictures import draw
+        from kdbench.reports.figures import draw
 
         drawn = draw(pictures, board, laid_out)
         say(f"{len(drawn)} pictures in {pictures}")
@@ -77,8 +77,8 @@ def compare(
 
     For example `kdbench compare ammkd equal results/emoji`. This pair alone is tested; a leaderboard corrects for all pairs.
     """
-    from kdbench.leaderboard.find import find_pair
-    from kdbench.leaderboard.statistics import explain
+    from kdbench.reports.find import find_pair
+    from kdbench.statistics import explain
 
     found, board = _board(results)
     first, second = find_pair(board, a, b)
@@ -104,8 +104,8 @@ def power(
 
     For example `kdbench power 5 results/emoji`. Judged from how much seeds and images moved the rows that are recorded.
     """
-    from kdbench.leaderboard.find import find_pair
-    from kdbench.leaderboard.statistics import power as needed
+    from kdbench.reports.find import find_pair
+    from kdbench.statistics import power as needed
 
     found, board = _board(results)
     pairs = [find_pair(board, *between)] if between else [pair for table in board.tables if (pair := _contestants(table))]
@@ -123,8 +123,8 @@ def show(paths: Sequence[Path], profiles: Iterable[Profile], smoke: bool = False
 
 
 def _board(results: list[Path] | None, smoke: bool = False) -> tuple[Reading, Board]:
-    from kdbench.leaderboard import build
-    from kdbench.publish.measured import read_measured
+    from kdbench.records.reading import read_measured
+    from kdbench.reports import build
 
     found = read_measured([Path("results")] if results is None else results)
     board = build(found.runs, found.unfinished, found.concepts, smoke)
@@ -133,7 +133,7 @@ def _board(results: list[Path] | None, smoke: bool = False) -> tuple[Reading, Bo
 
 
 def _print(board: Board, profiles: Iterable[Profile], style: Format) -> None:
-    from kdbench.leaderboard import leaderboard as made_from
+    from kdbench.reports import leaderboard as made_from
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     typer.echo(made_from(board, profiles, style.value, width))
@@ -148,14 +148,14 @@ def _concepts(found: Reading, row: Row) -> tuple[Ints, Ints] | None:
 
 def _contestants(table: Table) -> tuple[Row, Row] | None:
     """The best row and equal weights; where these are the same, or there are none, the best two."""
-    from kdbench.leaderboard.verdict import is_baseline
+    from kdbench.reports.verdict import is_baseline
 
     others = sorted(table.rows[1:], key=lambda row: not is_baseline(row))
     return (table.rows[0], others[0]) if others else None
 
 
 def _methods() -> list[Method]:
-    from kdbench.leaderboard.site import Method
+    from kdbench.reports.site import Method
 
     offers = plugins_here().offers("strategy")
     return [

@@ -45,9 +45,9 @@ def evaluate(
 
     The metrics have CLIP_benchmark's names; with --out, its `build` reads the file.
     """
-    from kdbench.check import plug
-    from kdbench.interchange import clip_benchmark_result
-    from kdbench.yamlfile import parse_scalar
+    from kdbench.suite.check import plug
+    from kdbench.suite.yaml_file import parse_scalar
+    from kdbench.tasks.retrieval.clip_benchmark import clip_benchmark_result
 
     if split not in ("test", "validation"):
         raise KdbenchError(f"--split: found {split!r}, expected test or validation")
@@ -63,11 +63,11 @@ def evaluate(
     except ValueError:
         raise KdbenchError(f"--recall-at: found {recall_at!r}, expected whole numbers such as 1,5,10") from None
 
-    from kdbench.cache import Cache
-    from kdbench.dataset import CachedDataset
-    from kdbench.nested import build_planned, building_with
-    from kdbench.provenance import resolved_device
-    from kdbench.reference import rank_teacher
+    from kdbench.data.dataset import CachedDataset
+    from kdbench.plugins.building import build_planned, building_with
+    from kdbench.records.provenance import resolved_device
+    from kdbench.runs.teacher_itself import rank_teacher
+    from kdbench.storage.cache import Cache
 
     with building_with(loaded):
         on = resolved_device(checked_device(device))
@@ -101,12 +101,12 @@ def export(
 
     Refuses to write a model that does not embed as the student does. Latencies of ONNX Runtime join the student's profile.
     """
-    from kdbench.cache import Cache
-    from kdbench.export import export as write
-    from kdbench.inspection import find_run
-    from kdbench.profile.stored import add_figures
-    from kdbench.provenance import device_name, host
-    from kdbench.records import read_ranks, read_record
+    from kdbench.deploy.export import export as write
+    from kdbench.records.profiles import add_figures
+    from kdbench.records.provenance import device_name, host
+    from kdbench.records.record import read_ranks, read_record
+    from kdbench.reports.inspect import find_run
+    from kdbench.storage.cache import Cache
 
     path = find_run(run, results)
     record = read_record(path)

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
 
 from kdbench.contracts import Progress as Where
-from kdbench.hookspecs import hookimpl
-from kdbench.plan import RunSpec
+from kdbench.contracts.hookspecs import hookimpl
+from kdbench.suite.plan import RunSpec
 
 FEW = 40  # runs up to which a file, where there are no bars, gets a line for each stage of each run
 

@@ -10,8 +10,8 @@ import typer
 from kdbench.cli.common import CacheRoot, app, cache_root, checked_device, complain, plugins_here, say
 
 if TYPE_CHECKING:
-    from kdbench.publish import Examined
-    from kdbench.publish.rerun import Rerun
+    from kdbench.records.verify import Examined
+    from kdbench.runs.rerun import Rerun
 
 
 @app.command()
@@ -25,7 +25,7 @@ def submit(
     Tuned runs bring the summaries of their studies. The same records make the same bytes. Refuses smoke runs, failed ones,
     and whatever `verify` finds fault with.
     """
-    from kdbench.publish import submit as write
+    from kdbench.records.bundle.submit import submit as write
 
     done = write(records, out, by, plugins_here())
     dirty = f", {len(done.manifest.dirty)} of them dirty" if done.manifest.dirty else ""
@@ -48,7 +48,7 @@ def verify(
     Of tuned runs, also that their parameters are those of the best trial in their study's summary, which lies beside them.
     Lists what is wrong; exit code 1 if anything is, or if a run that is trained again gives other ranks.
     """
-    from kdbench.publish import examined
+    from kdbench.records.verify import examined
 
     with examined(records or [Path("results")], plugins=plugins_here()) as found:
         for problem in found.problems:
@@ -71,8 +71,8 @@ def _rerun(run: str, found: Examined, cache: Path | None, device: str) -> Rerun:
         told = f"it may be any of {len(matches)}; give more of its id" if matches else nearest(run, ids) or "none is fine"
         raise KdbenchError(f"--rerun: found {run!r}, expected the id of one of the records that are fine; {told}")
     (item, record), *_ = matches
-    from kdbench.provenance import resolved_device
-    from kdbench.publish.rerun import rerun as train_again
+    from kdbench.records.provenance import resolved_device
+    from kdbench.runs.rerun import rerun as train_again
 
     on = checked_device(device or ("cpu" if record.device == "cpu" else "auto"))
     say(f"Training {record.label} again")

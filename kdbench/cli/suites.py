@@ -21,14 +21,14 @@ from kdbench.cli.common import (
     say,
     tracker_names,
 )
-from kdbench.cli.where import Address, Asked, Device, Engine, EngineName, Jobs, where
+from kdbench.cli.engine_options import Address, Asked, Device, Engine, EngineName, Jobs, where
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
-    from kdbench.plan import RunSpec
-    from kdbench.profile import Profile
-    from kdbench.session import Session
-    from kdbench.suite import Suite as CheckedSuite
+    from kdbench.deploy.profile import Profile
+    from kdbench.engines.session import Session
+    from kdbench.suite.model import Suite as CheckedSuite
+    from kdbench.suite.plan import RunSpec
 
 
 @app.command()
@@ -61,7 +61,7 @@ def run(
     Interrupted or killed, it goes on where it was when started again. Either engine gives the same records, on a CPU the same
     ranks to the bit; with [bold]--engine ray[/bold] a run whose node is lost goes on from its checkpoint on another.
     """
-    from kdbench.session import Session
+    from kdbench.engines.session import Session
 
     checked = _suite(suite, overrides, smoke=smoke)
     place = where(engine, address, resources)
@@ -80,7 +80,7 @@ def run_all(
 ) -> None:
     """Carries out the runs to do, then shows the leaderboard of all. Exits with 1 where a run has failed."""
     from kdbench.cli.leaderboard import show
-    from kdbench.records import record_path
+    from kdbench.records.record import record_path
 
     if todo:
         _carry_out(session, specs, todo)
@@ -99,8 +99,8 @@ def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("res
     """Show the grid, what is recorded already, and how long the rest will take once one run is known."""
     from tabulate import tabulate
 
-    from kdbench.estimate import estimate
-    from kdbench.records import recorded
+    from kdbench.cli.estimate import estimate
+    from kdbench.records.record import recorded
 
     specs = _laid_out(_suite(suite, overrides))
     known = {spec.run_id: recorded(results, spec.suite, spec.run_id) for spec in specs}
@@ -135,7 +135,7 @@ def profile(
 
     `run` does this at its end. Do it while nothing else computes; a busy machine is noted with the figures.
     """
-    from kdbench.leaderboard import render_students, students_table
+    from kdbench.reports import render_students, students_table
 
     checked = _suite(suite, overrides)
     measured = _profiles(checked, _laid_out(checked), results, cache_root(cache), device)
@@ -151,7 +151,7 @@ def inspect(
     results: Results = Path("results"),
 ) -> None:
     """Show what a strategy did in one run: weights, losses, whether the teachers' gradients agree."""
-    from kdbench.inspection import draw, find_run, terminal
+    from kdbench.reports.inspect import draw, find_run, terminal
 
     record = find_run(run, results)
     typer.echo(terminal(record))
@@ -166,25 +166,25 @@ def schema() -> None:
 
     With `# yaml-language-server: $schema=suite.schema.json` on a suite's first line, an editor completes and checks it.
     """
-    from kdbench.schema import json_schema
+    from kdbench.suite.schema import json_schema
 
     typer.echo(json.dumps(json_schema(plugins_here()), indent=1, ensure_ascii=False))
 
 
 def _suite(suite: Path, overrides: list[str] | None, deep: bool = False, smoke: bool = False) -> CheckedSuite:
-    from kdbench.check import load_suite
+    from kdbench.suite.check import load_suite
 
     return load_suite(suite, plugins_here(), overrides, deep, smoke)
 
 
 def _laid_out(suite: CheckedSuite) -> list[RunSpec]:
-    from kdbench.plan import plan as lay_out
+    from kdbench.suite.plan import plan as lay_out
 
     return lay_out(suite)
 
 
 def _profiles(suite: CheckedSuite, specs: list[RunSpec], results: Path, cache: Path, device: str) -> list[Profile]:
-    from kdbench.profile.students import profile_students
+    from kdbench.deploy.profile.students import profile_students
 
     return profile_students(
         specs,
@@ -201,7 +201,7 @@ def _profiles(suite: CheckedSuite, specs: list[RunSpec], results: Path, cache: P
 def _carry_out(session: Session, specs: list[RunSpec], todo: list[RunSpec]) -> None:
     from rich.console import Console
 
-    from kdbench.progress import ProgressDisplay
+    from kdbench.cli.progress import ProgressDisplay
 
     if len(todo) < len(specs):
         say(f"{len(specs) - len(todo)} of {len(specs)} runs are recorded; {len(todo)} to do.")

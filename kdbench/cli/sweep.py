@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kdbench.cli.common import CacheRoot, Overrides, Results, Suite, app, cache_root, checked_device, plugins_here, say
+from kdbench.cli.engine_options import Address, Asked, Device, Engine, EngineName, Jobs, where
 from kdbench.cli.suites import _suite, run_all
-from kdbench.cli.where import Address, Asked, Device, Engine, EngineName, Jobs, where
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
-    from kdbench.studies import Study
-    from kdbench.suite import Suite as CheckedSuite
-    from kdbench.summary import StudySummary
-    from kdbench.tuner import Tuner
+    from kdbench.engines.tuner import Tuner
+    from kdbench.records.study_summary import StudySummary
+    from kdbench.suite.model import Suite as CheckedSuite
+    from kdbench.tuning.study import Study
 
 JOURNAL = "studies.journal"
 
@@ -49,10 +49,10 @@ def sweep(
     The suite says how in its `sweep:` block. No trial sees the test split; the tuned runs are ranked on it, and so are those
     with the suite's own parameters. Interrupted or killed, it goes on where it was when started again.
     """
-    from kdbench.plan import plan
-    from kdbench.session import Session
-    from kdbench.studies import studies, tuned
-    from kdbench.tuner import Tuner
+    from kdbench.engines.session import Session
+    from kdbench.engines.tuner import Tuner
+    from kdbench.suite.plan import plan
+    from kdbench.tuning.study import studies, tuned
 
     checked = _suite(suite, overrides)
     if checked.sweep is None:
@@ -88,7 +88,7 @@ def sweep(
 
 
 def _file(results: Path, suite: CheckedSuite, summary: StudySummary) -> Path:
-    from kdbench.summary import study_path
+    from kdbench.records.study_summary import study_path
 
     return study_path(results, suite.name, summary.study)
 
@@ -97,7 +97,7 @@ def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
     """Conducts the studies, showing how far they are."""
     from rich.console import Console
 
-    from kdbench.sweep_display import UNFINISHED, SweepDisplay
+    from kdbench.cli.sweep_display import UNFINISHED, SweepDisplay
 
     known: dict[str, tuple[Study, int, float | None]] = {}
     for study in todo:
@@ -119,7 +119,7 @@ def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
 def _show(tuner: Tuner, todo: list[Study], place: str) -> None:
     from tabulate import tabulate
 
-    from kdbench.engines.places import driven, shown
+    from kdbench.tuning.storage_url import driven, shown
 
     rows: list[list[Any]] = []
     fronts = []

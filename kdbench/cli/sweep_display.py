@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from kdbench.cli.progress import duration
 from kdbench.engines.tasks import Event
-from kdbench.progress import duration
-from kdbench.studies import Study
+from kdbench.tuning.study import Study
 
 UNFINISHED = ("waiting", "running")
 

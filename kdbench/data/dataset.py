@@ -11,14 +11,14 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.cache import Cache, Entry, digest_of
-from kdbench.captions import StoredCaptions
 from kdbench.contracts import Dataset, Encoder, Split, SplitName
-from kdbench.decode import DONE, decode_images, hash_images, other_files
-from kdbench.encoding import Compute, help_with_rows, write_rows
+from kdbench.data.captions import StoredCaptions
+from kdbench.data.decode import DONE, decode_images, hash_images, other_files
+from kdbench.data.encoding import Compute, help_with_rows, write_rows
+from kdbench.data.streaming import PLACE, PlacedImages, StreamedInputs
 from kdbench.errors import PluginError
-from kdbench.rows import let_go
-from kdbench.streaming import PLACE, PlacedImages, StreamedInputs
+from kdbench.storage.cache import Cache, Entry, digest_of
+from kdbench.storage.memory_map import let_go
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 FORMAT = 1

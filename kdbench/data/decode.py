@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Split
-from kdbench.rows import let_go
+from kdbench.storage.memory_map import let_go
 
 CHUNK = 128  # images decoded, remembered and told of at a time
 FEW = 16  # of those that are gone through in order, as many as a thread decodes at a time

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.cache import Cache, digest_of
 from kdbench.contracts import Dataset, Split, SplitName
-from kdbench.dataset import SPLITS, CachedDataset, Report, silent
-from kdbench.decode import FEW, image_header, in_order, other_files
+from kdbench.data.dataset import SPLITS, CachedDataset, Report, silent
+from kdbench.data.decode import FEW, image_header, in_order, other_files
 from kdbench.errors import KdbenchError
+from kdbench.storage.cache import Cache, digest_of
 
 
 @dataclass(frozen=True)

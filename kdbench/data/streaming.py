@@ -59,7 +59,7 @@ class PlacedImages(Sequence["NDArray[np.uint8]"]):
     def _decoded(self, wanted: NDArray[Any]) -> NDArray[np.uint8]:
         import numpy as np
 
-        from kdbench.rows import take
+        from kdbench.storage.memory_map import take
 
         found = take(self.places, wanted).tolist()
         return np.stack([self.read(self.files[file], offset, length) for file, offset, length in found])
@@ -97,7 +97,7 @@ class Ahead:
         self._coming: tuple[int, Future[NDArray[Any]]] | None = None
 
     def __call__(self, step: int) -> NDArray[Any]:
-        from kdbench.rows import take
+        from kdbench.storage.memory_map import take
 
         coming, self._coming = self._coming, None
         here = coming is not None and coming[0] == step

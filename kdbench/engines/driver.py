@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kdbench.cache import digest_of
 from kdbench.engines.tasks import Event, Task
 from kdbench.errors import KdbenchError
-from kdbench.plan import RunSpec
-from kdbench.studies import Study
+from kdbench.storage.cache import digest_of
+from kdbench.suite.plan import RunSpec
+from kdbench.tuning.study import Study
 
 TRIES = 3  # of a task that ends its process without getting any further
 POLL_SECONDS = 0.3

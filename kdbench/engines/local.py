@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from kdbench.engines.tasks import THREADS, Event, Task, preparations
-from kdbench.plan import RunSpec
-from kdbench.provenance import resolved_device
-from kdbench.studies import Study
+from kdbench.records.provenance import resolved_device
+from kdbench.suite.plan import RunSpec
+from kdbench.tuning.study import Study
 
 About = RunSpec | Study | None
 Work = tuple[About, Task]  # what it is about, and the message to a worker
@@ -29,7 +29,7 @@ class LocalEngine:
     """Executes run specs and studies with `jobs` processes and tells `on_event(what it is about, event)` what happens.
 
     Events: started, progress, epoch, warning, finished (with `record`), crashed (with `reason` and `log`); of studies also
-    trial and trial_ended, see `kdbench.engines.trials`. What concerns a teacher's preparation is about None.
+    trial and trial_ended, see `kdbench.tuning.serve`. What concerns a teacher's preparation is about None.
     """
 
     results: Path

@@ -20,8 +20,8 @@ from kdbench.engines.remote import carry_out
 from kdbench.engines.resources import Resources
 from kdbench.engines.tasks import THREADS, Event, Task, need, preparations
 from kdbench.errors import KdbenchError
-from kdbench.plan import RunSpec
-from kdbench.studies import Study
+from kdbench.suite.plan import RunSpec
+from kdbench.tuning.study import Study
 
 KNOCK_SECONDS = 10.0
 STORE_BYTES = 10**8  # tasks exchange small maps; everything large is in the cache

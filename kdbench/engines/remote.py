@@ -13,11 +13,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from kdbench.cache import digest_of
 from kdbench.engines.tasks import Event, Executor, Task
 from kdbench.errors import KdbenchError
-from kdbench.plan import RunSpec
-from kdbench.records import DONE, recorded
+from kdbench.records.record import DONE, recorded
+from kdbench.storage.cache import digest_of
+from kdbench.suite.plan import RunSpec
 
 SHARED_SECONDS = 10.0  # within which a file of the driver's must be seen here: network file systems look up late
 WAIT_SECONDS = 5.0  # for a run's lock, before somebody is told

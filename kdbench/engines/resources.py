@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from kdbench.errors import KdbenchError
-from kdbench.problems import Problems
-from kdbench.yamlfile import parse_scalar
+from kdbench.suite.diagnostics import Problems
+from kdbench.suite.yaml_file import parse_scalar
 
 UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kdbench.check import plug
 from kdbench.contracts import Progress
 from kdbench.engines.choice import Where
 from kdbench.errors import KdbenchError, KdbenchWarning
-from kdbench.params import construct
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.records import DONE, Record, recorded
-from kdbench.yamlfile import parse_scalar
+from kdbench.plugins.loading import Plugins
+from kdbench.plugins.parameters import construct
+from kdbench.records.record import DONE, Record, recorded
+from kdbench.suite.check import plug
+from kdbench.suite.plan import RunSpec
+from kdbench.suite.yaml_file import parse_scalar
 
 
 @dataclass
@@ -78,8 +78,8 @@ class Session:
             self.plugins.notify("kdbench_run_finished", run_id=spec.run_id, record=record.model_dump(mode="json"))
 
     def _record_crash(self, spec: RunSpec, reason: str) -> Record:
-        from kdbench.cache import Cache
-        from kdbench.run import Bench, now, record_of
+        from kdbench.runs.execute import Bench, now, record_of
+        from kdbench.storage.cache import Cache
 
         device = "cpu" if self.device == "auto" else self.device
         return record_of(spec, Bench(self.plugins, Cache(self.cache), self.results, device), "failed", reason, now())

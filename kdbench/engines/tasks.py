@@ -13,7 +13,7 @@ from typing import Any
 
 from kdbench.contracts import Progress
 from kdbench.errors import KdbenchError, KdbenchWarning, Skip
-from kdbench.plan import RunSpec
+from kdbench.suite.plan import RunSpec
 
 PROGRESS_SECONDS = 0.5
 # For every process that executes: one thread, and waiting threads that sleep, as those that share cores must not spin.
@@ -32,10 +32,10 @@ class Executor:
     def __init__(self, settings: dict[str, Any], send: Callable[[Event], None]) -> None:
         import torch
 
-        from kdbench.cache import Cache
-        from kdbench.plugins import installed
-        from kdbench.provenance import resolved_device
-        from kdbench.run import Bench
+        from kdbench.plugins.loading import installed
+        from kdbench.records.provenance import resolved_device
+        from kdbench.runs.execute import Bench
+        from kdbench.storage.cache import Cache
 
         torch.set_num_threads(1)
         self.send = send
@@ -53,7 +53,7 @@ class Executor:
         )
 
     def serve(self, task: Task) -> None:
-        from kdbench.run import execute, prepare
+        from kdbench.runs.execute import execute, prepare
 
         if task["task"] == "prepare":
             try:
@@ -71,9 +71,9 @@ class Executor:
         self.send({"event": "done", "record": record.model_dump(mode="json")})
 
     def _serve_study(self, task: Task) -> None:
-        from kdbench.engines.sweep import Storage
-        from kdbench.engines.trials import serve
-        from kdbench.studies import Study
+        from kdbench.tuning.serve import serve
+        from kdbench.tuning.storage import Storage
+        from kdbench.tuning.study import Study
 
         if task["storage"] not in self.storages:
             self.storages[task["storage"]] = Storage(task["storage"], self.bench.cache.root)

@@ -1,6 +1,6 @@
 """One run on ranks that another launcher starts, on one machine or several:
 
-    torchrun --nproc-per-node 8 -m kdbench.engines.attend suites/mine.yaml RUN_ID train.devices=8
+    torchrun --nproc-per-node 8 -m kdbench.engines.torchrun suites/mine.yaml RUN_ID train.devices=8
 
 Under Ray Train, or whatever sets up torch.distributed itself, call `attend` in each worker. The machines share the results
 folder of the first rank only; each may have a cache of its own, but then each makes the teachers' embeddings too. Should a
@@ -14,17 +14,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from kdbench.cache import Cache, default_root
-from kdbench.check import load_suite
-from kdbench.distributed import Place
 from kdbench.errors import KdbenchError
-from kdbench.nested import building_with
-from kdbench.plan import RunSpec, plan
-from kdbench.plugins import installed
-from kdbench.provenance import resolved_device
-from kdbench.records import Record
-from kdbench.run import Bench, execute, outcome_at
-from kdbench.suite import Train
+from kdbench.plugins.building import building_with
+from kdbench.plugins.loading import installed
+from kdbench.records.provenance import resolved_device
+from kdbench.records.record import Record
+from kdbench.runs.execute import Bench, execute, outcome_at
+from kdbench.storage.cache import Cache, default_root
+from kdbench.suite.check import load_suite
+from kdbench.suite.model import Train
+from kdbench.suite.plan import RunSpec, plan
+from kdbench.training.distributed import Place
 
 
 def attend(spec: RunSpec, bench: Bench, place: Place | None = None) -> Record | None:
@@ -46,7 +46,7 @@ def attend(spec: RunSpec, bench: Bench, place: Place | None = None) -> Record | 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="kdbench.engines.attend", description="One rank of one run.")
+    parser = argparse.ArgumentParser(prog="kdbench.engines.torchrun", description="One rank of one run.")
     parser.add_argument("suite", type=Path)
     parser.add_argument("run", help="the run's id, as kdbench plan shows it")
     parser.add_argument("overrides", nargs="*", metavar="PATH=VALUE")

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from kdbench.engines.choice import Where
-from kdbench.engines.sweep import Storage
 from kdbench.engines.tasks import Event
 from kdbench.errors import KdbenchError, KdbenchWarning
-from kdbench.studies import Study
-from kdbench.summary import StudySummary, study_path, summarised, write_summary
+from kdbench.records.study_summary import StudySummary, study_path, summarised, write_summary
+from kdbench.tuning.storage import Storage
+from kdbench.tuning.study import Study
 
 WAIT_SECONDS = 2.0  # between looks at trials that others are on
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kdbench.errors import PluginError
 
 if TYPE_CHECKING:
-    from kdbench.plugins import Kind, Plugins
+    from kdbench.plugins.loading import Kind, Plugins
 
 _current: ContextVar[Plugins | None] = ContextVar("plugins", default=None)
 
@@ -24,8 +24,8 @@ def build(kind: Kind, spec: dict[str, Any]) -> Any:
     It is looked up among the plugins of this environment, or among those of the `building_with` around it. Raises
     PluginError where there is none of that name.
     """
-    from kdbench.params import construct
-    from kdbench.plugins import installed
+    from kdbench.plugins.loading import installed
+    from kdbench.plugins.parameters import construct
 
     if not isinstance(spec.get("use"), str):
         raise PluginError(f"the spec of a nested {kind} is {spec!r}; expected a map with `use:` and its parameters")

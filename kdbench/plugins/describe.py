@@ -10,8 +10,8 @@ import yaml
 from pydantic.fields import FieldInfo
 from tabulate import tabulate
 
-from kdbench.params import params_model
-from kdbench.plugins import Kind, Listed, Plugins
+from kdbench.plugins.loading import Kind, Listed, Plugins
+from kdbench.plugins.parameters import params_model
 
 STATUSES = {
     "published": "published",

@@ -11,8 +11,7 @@ from typing import Any, Literal, get_args
 
 import pluggy
 
-from kdbench import hookspecs
-from kdbench.contracts import Offer
+from kdbench.contracts import Offer, hookspecs
 from kdbench.errors import KdbenchWarning, PluginError, nearest
 
 Kind = Literal["dataset", "teacher", "student", "objective", "strategy", "tracker"]
@@ -62,7 +61,7 @@ class Plugins:
         except pluggy.PluginValidationError as error:
             if self.manager.is_registered(plugin):
                 self.manager.unregister(plugin)
-            raise PluginError(f"{error}; the hooks are documented in kdbench/hookspecs.py") from error
+            raise PluginError(f"{error}; the hooks are documented in kdbench/contracts/hookspecs.py") from error
 
     def offers(self, kind: Kind) -> dict[str, Listed]:
         """What is offered of one kind, by name. Raises PluginError where two providers offer the same name."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from string import Template
 
 from kdbench.errors import KdbenchError
-from kdbench.plugins import Kind, installed
+from kdbench.plugins.loading import Kind, installed
 
-TEMPLATES = files("kdbench") / "templates"
+TEMPLATES = files("kdbench.plugins") / "templates"
 SUFFIX = ".template"  # keeps tools for Python away from what is not Python yet
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*")
 LONGEST = 40

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kdbench.errors import RecordError
-from kdbench.profile.profile import Profile
-from kdbench.records import read_model, write_model
+from kdbench.records.profile import Profile
+from kdbench.records.record import read_model, write_model
 
 # Not `.json` alone: twelve hexadecimal digits before that are how records are told from other files.
 SUFFIX = ".profile.json"

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard.board import Measured
-from kdbench.profile.profile import Profile
-from kdbench.publish.places import Disk, Held, Item
-from kdbench.publish.problem import Problem
-from kdbench.publish.shown import Concepts, concepts_of
-from kdbench.publish.stored import checked_ranks
-from kdbench.publish.verify import examined
-from kdbench.ranks import Ranks
-from kdbench.records import Record
-from kdbench.summary import StudySummary
+from kdbench.records.profile import Profile
+from kdbench.records.record import Record
+from kdbench.records.sources import Disk, Held, Item
+from kdbench.records.study_summary import StudySummary
+from kdbench.records.verify.examine import examined
+from kdbench.records.verify.problem import Problem
+from kdbench.records.verify.shown import Concepts, concepts_of
+from kdbench.records.verify.stored import checked_ranks
+from kdbench.reports.board import Measured
+from kdbench.tasks.retrieval.ranks import Ranks
 
 if TYPE_CHECKING:
-    from kdbench.plugins import Plugins
+    from kdbench.plugins.loading import Plugins
 
 
 @dataclass

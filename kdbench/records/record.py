@@ -13,9 +13,9 @@ from zipfile import BadZipFile
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kdbench.cache import file_digest
 from kdbench.errors import RecordError
-from kdbench.ranks import Ranks
+from kdbench.storage.cache import file_digest
+from kdbench.tasks.retrieval.ranks import Ranks
 
 RUN_FILE = re.compile(r"[0-9a-f]{12}\.json")
 Model = TypeVar("Model", bound=BaseModel)

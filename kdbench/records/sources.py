@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from zipfile import ZipFile
 
-from kdbench.archives import UNREADABLE
 from kdbench.errors import RecordError
-from kdbench.records import RANKS, SERIES
+from kdbench.records.record import RANKS, SERIES
+from kdbench.storage.archives import UNREADABLE
 
 
 class Place(Protocol):

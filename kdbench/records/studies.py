@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from kdbench.errors import RecordError
-from kdbench.summary import FOLDER, StudySummary, TrialSummary, read_summary
+from kdbench.records.study_summary import FOLDER, StudySummary, TrialSummary, read_summary
 
 LARGEST = 1e15  # of a value that a page draws, and of a number of a trial
 PARETO = ".pareto.json"  # configurations that follow from a summary, beside it

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from kdbench.errors import RecordError
-from kdbench.records import read_model, write_model
-from kdbench.yamlfile import path_steps
+from kdbench.records.record import read_model, write_model
+from kdbench.suite.yaml_file import path_steps
 
 FOLDER = "sweep"  # within a suite's records
 State = Literal["complete", "pruned", "diverged", "failed"]

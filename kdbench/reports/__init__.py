@@ -1,10 +1,10 @@
 """Records to leaderboard. Knows records alone."""
 
-from kdbench.leaderboard.board import Board, Measured, Row, Table, Value
-from kdbench.leaderboard.page import leaderboard
-from kdbench.leaderboard.render import FORMATS, render
-from kdbench.leaderboard.students import render_students, students_table
-from kdbench.leaderboard.tables import build
+from kdbench.reports.board import Board, Measured, Row, Table, Value
+from kdbench.reports.page import leaderboard
+from kdbench.reports.render import FORMATS, render
+from kdbench.reports.students import render_students, students_table
+from kdbench.reports.tables import build
 
 __all__ = [
     "FORMATS",

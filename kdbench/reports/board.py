@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.ranks import Ranks
-from kdbench.records import Record
+from kdbench.records.record import Record
+from kdbench.tasks.retrieval.ranks import Ranks
 
 
 @dataclass(frozen=True)
 class Measured:
     """One finished run: its record and, read when asked for, the ranks of its test split and its series.
 
-    `ranks` raises RecordError where they are damaged or do not give the record's metrics; `series` (`kdbench.series`) gives {}
-    where there is none.
+    `ranks` raises RecordError where they are damaged or do not give the record's metrics; `series` (see
+    `kdbench.training.trace`) gives {} where there is none.
     """
 
     record: Record

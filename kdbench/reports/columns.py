@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kdbench.leaderboard.board import Row, Table, Value
+from kdbench.reports.board import Row, Table, Value
 
 DAGGER = "†"
 ONE_SEED = "!"

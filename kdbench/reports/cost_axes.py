@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kdbench.leaderboard.board import Row
-from kdbench.profile.candidates import plain
-from kdbench.profile.profile import Profile
+from kdbench.deploy.profile.candidates import plain
+from kdbench.records.profile import Profile
+from kdbench.reports.board import Row
 
 MILLION = 10**6
 

@@ -7,8 +7,8 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from kdbench.leaderboard.board import Cost, Measured
-from kdbench.records import Record
+from kdbench.records.record import Record
+from kdbench.reports.board import Cost, Measured
 
 Shared = Counter[str]  # how many runs used a thing that was made once
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kdbench.errors import KdbenchError, nearest
-from kdbench.leaderboard.board import Board, Row, Table
+from kdbench.reports.board import Board, Row, Table
 
 
 def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from kdbench.leaderboard.board import Board
-from kdbench.leaderboard.render import Format, render
-from kdbench.leaderboard.students import render_students, students_table
-from kdbench.profile.profile import Profile
+from kdbench.records.profile import Profile
+from kdbench.reports.board import Board
+from kdbench.reports.render import Format, render
+from kdbench.reports.students import render_students, students_table
 
 
 def leaderboard(board: Board, profiles: Iterable[Profile], style: Format = "table", width: int | None = None) -> str:

@@ -14,9 +14,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from kdbench.leaderboard.board import Board, Row, Table, Value
-from kdbench.leaderboard.cost_axes import Axis, axes_of
-from kdbench.profile.profile import Profile
+from kdbench.records.profile import Profile
+from kdbench.reports.board import Board, Row, Table, Value
+from kdbench.reports.cost_axes import Axis, axes_of
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 from tabulate import tabulate
 
-from kdbench.leaderboard.board import Board, Row, Table
-from kdbench.leaderboard.columns import DAGGER, ONE_SEED, Column, columns, fitting
+from kdbench.reports.board import Board, Row, Table
+from kdbench.reports.columns import DAGGER, ONE_SEED, Column, columns, fitting
 
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 
 from tabulate import tabulate
 
-from kdbench.leaderboard.render import Format
-from kdbench.profile import Memory, Profile, Timing
+from kdbench.deploy.profile import Memory, Profile, Timing
+from kdbench.reports.render import Format
 
 MILLION, GIGA = 10**6, 10**9
 DOUBLE_DAGGER = "‡"

@@ -9,12 +9,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from kdbench.leaderboard.board import Board, Measured, Row, Table
-from kdbench.leaderboard.costs import Shared, cost, shared
-from kdbench.leaderboard.statistics import Family, families
-from kdbench.leaderboard.statistics.analysis import Standing
-from kdbench.leaderboard.verdict import BASELINE, is_baseline, verdict
-from kdbench.records import Record
+from kdbench.records.record import Record
+from kdbench.reports.board import Board, Measured, Row, Table
+from kdbench.reports.costs import Shared, cost, shared
+from kdbench.reports.verdict import BASELINE, is_baseline, verdict
+from kdbench.statistics import Family, families
+from kdbench.statistics.analysis import Standing
 
 
 def build(

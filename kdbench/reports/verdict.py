@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.leaderboard.board import Row
+from kdbench.reports.board import Row
 
 BASELINE = "equal"  # the weighting that every other has to beat; suites and papers call it so
 NAMED = 4  # rows, before the rest are counted

@@ -14,28 +14,28 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from kdbench.cache import Cache
-from kdbench.checkpoint import save_weights
-from kdbench.concepts import write_concepts
+from kdbench.storage.cache import Cache
+from kdbench.storage.checkpoint import save_weights
+from kdbench.tasks.retrieval.concepts import write_concepts
 from kdbench.contracts import Progress, Strategy, Student
-from kdbench.dataset import CachedDataset
-from kdbench.distributed import Place
-from kdbench.embed import encode_split, rank_split
+from kdbench.data.dataset import CachedDataset
+from kdbench.training.distributed import Place
+from kdbench.tasks.retrieval.embeddings import encode_split, rank_split
 from kdbench.errors import Diverged, KdbenchError, KdbenchWarning, Skip
-from kdbench.launch import Tell, launch
-from kdbench.lesson import hear
-from kdbench.nested import build_planned, building_with
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins, installed
-from kdbench.profile.memory import Watch
-from kdbench.provenance import device_name, host, source, versions
-from kdbench.ranks import Ranks
-from kdbench.records import DONE, Record, Status, record_path, write_ranks, write_record, write_series
-from kdbench.reference import rank_teacher
-from kdbench.series import digest, published
-from kdbench.suite import Evaluate, Train
-from kdbench.team import Team
-from kdbench.train import Trained, train
+from kdbench.training.launch import Tell, launch
+from kdbench.training.teacher_data import hear
+from kdbench.plugins.building import build_planned, building_with
+from kdbench.suite.plan import RunSpec
+from kdbench.plugins.loading import Plugins, installed
+from kdbench.deploy.profile.memory import Watch
+from kdbench.records.provenance import device_name, host, source, versions
+from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.records.record import DONE, Record, Status, record_path, write_ranks, write_record, write_series
+from kdbench.runs.teacher_itself import rank_teacher
+from kdbench.training.trace import digest, published
+from kdbench.suite.model import Evaluate, Train
+from kdbench.training.team import Team
+from kdbench.training.loop import Trained, train
 
 ALONE = Place()
 

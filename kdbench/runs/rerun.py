@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from kdbench.cache import Cache
+from kdbench.storage.cache import Cache
 from kdbench.errors import RecordError
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.publish.places import Item
-from kdbench.publish.stored import read_ranks
-from kdbench.ranks import Ranks
-from kdbench.records import DONE, Record, record_path
-from kdbench.records import read_ranks as read_own_ranks
-from kdbench.run import Bench, execute
+from kdbench.suite.plan import RunSpec
+from kdbench.plugins.loading import Plugins
+from kdbench.records.sources import Item
+from kdbench.records.verify.stored import read_ranks
+from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.records.record import DONE, Record, record_path
+from kdbench.records.record import read_ranks as read_own_ranks
+from kdbench.runs.execute import Bench, execute
 
 
 @dataclass(frozen=True)

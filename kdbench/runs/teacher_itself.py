@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from kdbench.contracts import SplitName, Teacher
-from kdbench.dataset import CachedDataset
+from kdbench.data.dataset import CachedDataset
 from kdbench.errors import Diverged
-from kdbench.lesson import DatasetLesson
-from kdbench.nested import build_planned
-from kdbench.ranks import Ranks
+from kdbench.training.teacher_data import DatasetLesson
+from kdbench.plugins.building import build_planned
+from kdbench.tasks.retrieval.ranks import Ranks
 
 
 def rank_teacher(spec: dict[str, Any], dataset: CachedDataset, split: SplitName = "test") -> Ranks:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard.board import Measured, Value
-from kdbench.leaderboard.statistics.cells import Cell, Row, cell_of
-from kdbench.leaderboard.statistics.crossed import LEVEL, lone_half_width, mean_squares
-from kdbench.leaderboard.statistics.groups import bold_rows, rank_intervals, tie_groups
-from kdbench.leaderboard.statistics.pairs import corrected_p, difference
-from kdbench.leaderboard.statistics.units import Units
+from kdbench.reports.board import Measured, Value
+from kdbench.statistics.cells import Cell, Row, cell_of
+from kdbench.statistics.crossed import LEVEL, lone_half_width, mean_squares
+from kdbench.statistics.groups import bold_rows, rank_intervals, tie_groups
+from kdbench.statistics.pairs import corrected_p, difference
+from kdbench.statistics.units import Units
 
 UNTESTED = "rows that share no seed were not tested against each other, and tie"
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard.board import Measured
-from kdbench.leaderboard.statistics.units import Units
+from kdbench.reports.board import Measured
+from kdbench.statistics.units import Units
 
 Floats = NDArray[np.float64]
 

@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.leaderboard.board import Measured
-from kdbench.leaderboard.statistics.cells import Cell
-from kdbench.leaderboard.statistics.crossed import LEVEL, Estimate
-from kdbench.leaderboard.statistics.families import Given
-from kdbench.leaderboard.statistics.paired import estimate_difference, paired
-from kdbench.leaderboard.statistics.pairs import difference
+from kdbench.reports.board import Measured
+from kdbench.statistics.cells import Cell
+from kdbench.statistics.crossed import LEVEL, Estimate
+from kdbench.statistics.families import Given
+from kdbench.statistics.paired import estimate_difference, paired
+from kdbench.statistics.pairs import difference
 
 Direction = Literal["t2i", "i2t"]
 

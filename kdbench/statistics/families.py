@@ -14,9 +14,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from kdbench.leaderboard.board import Measured
-from kdbench.leaderboard.statistics.analysis import Analysis, analyse
-from kdbench.leaderboard.statistics.units import units_of
+from kdbench.reports.board import Measured
+from kdbench.statistics.analysis import Analysis, analyse
+from kdbench.statistics.units import units_of
 
 Given = tuple[NDArray[Any], NDArray[Any]]
 Concepts = Mapping[str, Given]  # dataset digest → concepts of its test split's images [N] and captions [M]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.board import Measured
-from kdbench.leaderboard.statistics.cells import Cell, cell_of
-from kdbench.leaderboard.statistics.crossed import Estimate, estimate
-from kdbench.leaderboard.statistics.families import Given
-from kdbench.leaderboard.statistics.pairs import difference
-from kdbench.leaderboard.statistics.units import Units, units_of
+from kdbench.reports.board import Measured
+from kdbench.statistics.cells import Cell, cell_of
+from kdbench.statistics.crossed import Estimate, estimate
+from kdbench.statistics.families import Given
+from kdbench.statistics.pairs import difference
+from kdbench.statistics.units import Units, units_of
 
 
 def estimate_difference(a: Cell, b: Cell, metric: str = "rsum") -> Estimate:

@@ -14,8 +14,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.leaderboard.statistics.cells import Row
-from kdbench.leaderboard.statistics.crossed import MeanSquares, mean_squares, p_values, parts, squares_of
+from kdbench.statistics.cells import Row
+from kdbench.statistics.crossed import MeanSquares, mean_squares, p_values, parts, squares_of
 
 Floats = NDArray[np.float64]
 

@@ -10,12 +10,12 @@ import numpy as np
 from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.board import Measured
-from kdbench.leaderboard.statistics.cells import Cell
-from kdbench.leaderboard.statistics.crossed import LEVEL, MeanSquares, mean_squares
-from kdbench.leaderboard.statistics.families import Given
-from kdbench.leaderboard.statistics.paired import paired
-from kdbench.leaderboard.statistics.pairs import difference as subtract
+from kdbench.reports.board import Measured
+from kdbench.statistics.cells import Cell
+from kdbench.statistics.crossed import LEVEL, MeanSquares, mean_squares
+from kdbench.statistics.families import Given
+from kdbench.statistics.paired import paired
+from kdbench.statistics.pairs import difference as subtract
 
 WANTED = 0.8
 MOST = 10**7  # beyond, it is none

@@ -9,17 +9,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kdbench.consistency import check_plugin, check_plugins, check_sizes, check_teams
 from kdbench.errors import SuiteError, nearest
-from kdbench.overrides import apply_override
-from kdbench.params import checked_params, nested_uses, params_model
-from kdbench.plugins import Kind, Plugins
-from kdbench.problems import NOTHING, Problems
-from kdbench.smoke import smoked
-from kdbench.space import check_labels, checked_sweep
-from kdbench.suite import Plugged, Suite, SuiteFile, Term
-from kdbench.sweep import SweepFile
-from kdbench.yamlfile import Where, read
+from kdbench.plugins.loading import Kind, Plugins
+from kdbench.plugins.parameters import checked_params, nested_uses, params_model
+from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_teams
+from kdbench.suite.diagnostics import NOTHING, Problems
+from kdbench.suite.model import Plugged, Suite, SuiteFile, Term
+from kdbench.suite.overrides import apply_override
+from kdbench.suite.smoke import smoked
+from kdbench.suite.sweep import SweepFile
+from kdbench.suite.sweep_space import check_labels, checked_sweep
+from kdbench.suite.yaml_file import Where, read
 
 LISTS: dict[str, Kind] = {
     "datasets": "dataset",
@@ -36,7 +36,7 @@ def load_suite(
 
     With `deep`, plugins check their parameters themselves as well, which may take seconds (torch may be imported) and
     finds what only their own code can: a model name that does not exist, a package that is missing. With `smoke` the suite is
-    made small (see `kdbench.smoke`) before anything looks for data.
+    made small (see `kdbench.suite.smoke`) before anything looks for data.
     """
     data, lines = read(path)
     if not isinstance(data, dict):

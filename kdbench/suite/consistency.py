@@ -6,11 +6,11 @@ from typing import Any
 
 from kdbench.contracts import Dataset
 from kdbench.errors import KdbenchError, PluginError, nearest
-from kdbench.params import check_deeper, construct, nested_uses
-from kdbench.plugins import Kind, Plugins
-from kdbench.problems import Problems
-from kdbench.suite import Plugged, Suite, SuiteFile
-from kdbench.yamlfile import Where
+from kdbench.plugins.loading import Kind, Plugins
+from kdbench.plugins.parameters import check_deeper, construct, nested_uses
+from kdbench.suite.diagnostics import Problems
+from kdbench.suite.model import Plugged, Suite, SuiteFile
+from kdbench.suite.yaml_file import Where
 
 
 def check_plugins(suite: Suite, plugins: Plugins, problems: Problems) -> None:

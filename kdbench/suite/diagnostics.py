@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kdbench.errors import SuiteError, nearest
-from kdbench.yamlfile import Where, dotted
+from kdbench.suite.yaml_file import Where, dotted
 
 # pydantic's words for a type, in the words of a suite file
 _EXPECTED = {

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from kdbench.block import EXACT, Count
 from kdbench.contracts import Uses
-from kdbench.sweep import Sweep, SweepFile
+from kdbench.suite.block import EXACT, Count
+from kdbench.suite.sweep import Sweep, SweepFile
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kdbench.errors import SuiteError
-from kdbench.problems import Problems
-from kdbench.yamlfile import parse_scalar, path_steps
+from kdbench.suite.diagnostics import Problems
+from kdbench.suite.yaml_file import parse_scalar, path_steps
 
 
 def apply_override(data: dict[str, Any], override: str, problems: Problems) -> None:

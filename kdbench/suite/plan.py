@@ -7,8 +7,8 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal
 
-from kdbench.cache import digest_of
-from kdbench.suite import Plugged, Suite
+from kdbench.storage.cache import digest_of
+from kdbench.suite.model import Plugged, Suite
 
 SPEC_VERSION = 1  # raise when the same spec comes to mean another computation
 # Settings that leave the computation what it is. More devices add up in another order, and what towers draw or take of a

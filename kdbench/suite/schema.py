@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench.params import nested_uses, params_model
-from kdbench.plugins import KINDS, Kind, Plugins
-from kdbench.suite import SuiteFile
+from kdbench.plugins.loading import KINDS, Kind, Plugins
+from kdbench.plugins.parameters import nested_uses, params_model
+from kdbench.suite.model import SuiteFile
 
 
 def json_schema(plugins: Plugins) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench.params import checked_params, nested_uses
-from kdbench.plugins import Kind, Plugins
-from kdbench.suite import Plugged, Suite
+from kdbench.plugins.loading import Kind, Plugins
+from kdbench.plugins.parameters import checked_params, nested_uses
+from kdbench.suite.model import Plugged, Suite
 
 PAIRS = 64  # in a step, at most
 SUFFIX = "-smoke"

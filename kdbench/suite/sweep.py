@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from kdbench.block import EXACT, Count
+from kdbench.suite.block import EXACT, Count
 
 Number = Annotated[int | float, Field(allow_inf_nan=False)]
 COSTS = ("latency", "flops", "parameters")  # of a student, beside the metrics: the less the better
@@ -32,7 +32,7 @@ Space = dict[str, Annotated[Any, WithJsonSchema(_SPACE)]]  # a range or a list o
 
 
 class Pruner(Part):
-    """Asynchronous successive halving after the epochs r·ηˢ, r·ηˢ⁺¹, …; see `kdbench.engines.halving`. Optuna's names."""
+    """Asynchronous successive halving after the epochs r·ηˢ, r·ηˢ⁺¹, …; see `kdbench.tuning.halving`. Optuna's names."""
 
     use: Literal["successive_halving", "none"] = "successive_halving"
     min_resource: Count | None = Field(default=None, description="r: epochs before the first rung; at least evaluate.every.")

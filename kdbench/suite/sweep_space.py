@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from kdbench.errors import nearest
-from kdbench.plugins import Kind
-from kdbench.problems import Problems
-from kdbench.suite import Plugged, Suite, Term, Train
-from kdbench.sweep import COSTS, Parameter, Range, Settings, Sweep, SweepFile
-from kdbench.yamlfile import Where, path_steps
+from kdbench.plugins.loading import Kind
+from kdbench.suite.diagnostics import Problems
+from kdbench.suite.model import Plugged, Suite, Term, Train
+from kdbench.suite.sweep import COSTS, Parameter, Range, Settings, Sweep, SweepFile
+from kdbench.suite.yaml_file import Where, path_steps
 
 Plug = Callable[[Kind, dict[str, Any], Problems], Plugged | None]  # checks an entry of a suite, noting what is wrong
 Try = Callable[[Any, Problems], Any]  # a value in its place: that value as the schema reads it; what is wrong is noted

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench.cache import Cache
 from kdbench.contracts import Encoder, Modality, Split, Student, Teacher, Towers
-from kdbench.dataset import CachedDataset
-from kdbench.lesson import DatasetLesson
+from kdbench.data.dataset import CachedDataset
+from kdbench.storage.cache import Cache
 from kdbench.testing.shapes import Shapes
+from kdbench.training.teacher_data import DatasetLesson
 
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
 COUNT = 10  # images and captions encoded outside the cache

@@ -8,8 +8,8 @@ from typing import Any
 
 from kdbench.contracts import Offer
 from kdbench.errors import PluginError
-from kdbench.params import construct
-from kdbench.plugins import Kind, installed
+from kdbench.plugins.loading import Kind, installed
+from kdbench.plugins.parameters import construct
 from kdbench.testing import datasets, objectives, strategies, students, teachers
 from kdbench.testing.findings import Finding, quoted
 

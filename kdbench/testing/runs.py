@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdbench import checkpoint
 from kdbench.contracts import Strategy
 from kdbench.errors import Skip
+from kdbench.storage import checkpoint
 from kdbench.testing.findings import Broken, furthest
 from kdbench.testing.signals import Course, drive, walk
 

@@ -14,9 +14,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import kl_div, normalize
 
 from kdbench.contracts import Batch, Pairs, Strategy
-from kdbench.losses import logits, pair_losses
-from kdbench.ranks import retrieval_metrics
-from kdbench.signal import Graph, StepSignal
+from kdbench.tasks.retrieval.losses import logits, pair_losses
+from kdbench.tasks.retrieval.ranks import retrieval_metrics
+from kdbench.training.signal import Graph, StepSignal
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 
 from kdbench.errors import PluginError, Skip
-from kdbench.step import checked
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist, one_thread, quoted
 from kdbench.testing.runs import Build, compare, global_seeds, resume, twins
 from kdbench.testing.signals import Course, contents, drive, walk
+from kdbench.training.step import checked
 
 # Epochs are short, but enough of them for what looks back upon two.
 TEAMS = tuple(Course(teachers, steps=2) for teachers in (2, 3, 5))

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from kdbench.checkpoint import save_weights
 from kdbench.contracts import Batch, Pairs, Student
-from kdbench.losses import pair_losses
+from kdbench.storage.checkpoint import save_weights
+from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.testing.bench import Bench
 from kdbench.testing.classroom import COUNT, MODALITIES
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist

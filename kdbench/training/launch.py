@@ -1,7 +1,7 @@
 """Starts the ranks of one run on this machine and stays with them: what one tells is passed on, what ends one ends all.
 
 torch's own launchers end the others too, but they report a rank that failed because its neighbour had gone as readily as
-the neighbour, and they bring no values back. Where another launcher is wanted, `kdbench.engines.attend` is what it starts.
+the neighbour, and they bring no values back. Where another launcher is wanted, `kdbench.engines.torchrun` is what it starts.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kdbench.distributed import Place
 from kdbench.errors import Diverged, KdbenchError, Skip
+from kdbench.training.distributed import Place
 
 GRACE = 0.5  # seconds in which ranks that fail together may all say why
 Tell = Callable[[Any], None]

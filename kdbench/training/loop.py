@@ -13,20 +13,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench import checkpoint as checkpoints
-from kdbench.batches import Batches
-from kdbench.cache import digest_of
 from kdbench.contracts import Batch, Strategy, Student
-from kdbench.distributed import ALONE, Relay, World, synchronised
-from kdbench.embed import EncodedSplit, evaluated, to_device
+from kdbench.data.streaming import Ahead
 from kdbench.errors import Diverged
-from kdbench.ranks import Ranks
-from kdbench.rows import take
-from kdbench.series import Series
-from kdbench.step import StepResult, Teaching, backward
-from kdbench.streaming import Ahead
-from kdbench.suite import Evaluate, Train
-from kdbench.team import Team
+from kdbench.storage import checkpoint as checkpoints
+from kdbench.storage.cache import digest_of
+from kdbench.storage.memory_map import take
+from kdbench.suite.model import Evaluate, Train
+from kdbench.tasks.retrieval.batches import Batches
+from kdbench.tasks.retrieval.embeddings import EncodedSplit, evaluated, to_device
+from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.training.distributed import ALONE, Relay, World, synchronised
+from kdbench.training.step import StepResult, Teaching, backward
+from kdbench.training.team import Team
+from kdbench.training.trace import Series
 
 MAX_LOGIT_SCALE = math.log(100.0)  # as in CLIP (Radford et al. 2021, §2.5)
 OnStep = Callable[[int, int, float, dict[str, float]], None]  # step, steps, loss, weights
@@ -41,7 +41,7 @@ class Trained:
     best_epoch: int
     validation: dict[str, float]  # metrics of the best epoch
     weights: dict[str, float]  # mean weight by teacher
-    series: dict[str, Any]  # what the strategy did, see kdbench.series
+    series: dict[str, Any]  # what the strategy did, see kdbench.training.trace
     seconds: float  # over all sittings
     strategy_seconds: float = 0.0  # of these, what the strategy took
 

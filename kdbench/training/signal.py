@@ -11,8 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from kdbench.contracts import Batch, Pairs
-from kdbench.distributed import ALONE, World
-from kdbench.losses import image_to_text_probs, logits, losses_of
+from kdbench.tasks.retrieval.losses import image_to_text_probs, logits, losses_of
+from kdbench.training.distributed import ALONE, World
 
 
 @dataclass(frozen=True)

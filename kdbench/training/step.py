@@ -9,11 +9,11 @@ import torch
 from torch import Generator, Tensor
 
 from kdbench.contracts import Batch, Pairs, Strategy
-from kdbench.distributed import ALONE, Relay, World
 from kdbench.errors import PluginError
-from kdbench.losses import pair_losses
-from kdbench.signal import Graph, StepSignal, moment
-from kdbench.team import Team
+from kdbench.tasks.retrieval.losses import pair_losses
+from kdbench.training.distributed import ALONE, Relay, World
+from kdbench.training.signal import Graph, StepSignal, moment
+from kdbench.training.team import Team
 
 Auxiliary = Callable[[Sequence[Tensor], Batch], Tensor]
 

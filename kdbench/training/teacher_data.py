@@ -12,15 +12,15 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
-from kdbench.checkpoint import save_weights
 from kdbench.contracts import Encoder, Split, Student, Teacher
-from kdbench.dataset import CachedDataset
-from kdbench.embed import encode_split
+from kdbench.data.dataset import CachedDataset
 from kdbench.errors import PluginError
-from kdbench.nested import build_planned
-from kdbench.suite import Evaluate, Train
-from kdbench.team import Voice
-from kdbench.train import train
+from kdbench.plugins.building import build_planned
+from kdbench.storage.checkpoint import save_weights
+from kdbench.suite.model import Evaluate, Train
+from kdbench.tasks.retrieval.embeddings import encode_split
+from kdbench.training.loop import train
+from kdbench.training.team import Voice
 
 FIT_FORMAT = 1  # raise when the training loop comes to give other weights for the same recipe
 

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench.cache import digest_of
 from kdbench.contracts import Batch, Objective, Pairs
-from kdbench.rows import take
+from kdbench.storage.cache import digest_of
+from kdbench.storage.memory_map import take
 
 
 @dataclass(frozen=True)

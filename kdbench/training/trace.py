@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kdbench.step import StepResult
+from kdbench.training.step import StepResult
 
 WINDOWS = 50  # at most; enough for a curve, small enough for git
 DIGITS = 6

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kdbench.sweep import Pruner
+from kdbench.suite.sweep import Pruner
 
 
 def rung(epoch: int, pruner: Pruner, every: int) -> bool:

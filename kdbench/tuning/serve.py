@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from kdbench.engines.sweep import Claim, Storage
 from kdbench.errors import Diverged, KdbenchError, Skip
-from kdbench.run import Bench
-from kdbench.studies import Study
-from kdbench.summary import State
-from kdbench.sweep import COSTS
-from kdbench.trial import Attempt, Pruned, attempt
+from kdbench.records.study_summary import State
+from kdbench.runs.execute import Bench
+from kdbench.suite.sweep import COSTS
+from kdbench.tuning.storage import Claim, Storage
+from kdbench.tuning.study import Study
+from kdbench.tuning.trial import Attempt, Pruned, attempt
 
 Tell = Callable[[dict[str, Any]], None]
 

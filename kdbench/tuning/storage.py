@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdbench.cache import digest_of
-from kdbench.engines.halving import prunes
-from kdbench.engines.locks import FileLocks, JournalLock, Locks, PostgresLocks
-from kdbench.engines.places import driven, shown
 from kdbench.errors import KdbenchError
-from kdbench.studies import Study
-from kdbench.summary import State, StudySummary, TrialSummary, value_at
-from kdbench.sweep import Parameter, Pruner
+from kdbench.records.study_summary import State, StudySummary, TrialSummary, value_at
+from kdbench.storage.cache import digest_of
+from kdbench.suite.sweep import Parameter, Pruner
+from kdbench.tuning.halving import prunes
+from kdbench.tuning.locks import FileLocks, JournalLock, Locks, PostgresLocks
+from kdbench.tuning.storage_url import driven, shown
+from kdbench.tuning.study import Study
 
 if TYPE_CHECKING:
     import optuna

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from kdbench.cache import digest_of
-from kdbench.plan import OPERATIONAL, RunSpec, plan
-from kdbench.suite import Suite
-from kdbench.summary import placed
-from kdbench.sweep import Parameter, Settings, Sweep
+from kdbench.records.study_summary import placed
+from kdbench.storage.cache import digest_of
+from kdbench.suite.model import Suite
+from kdbench.suite.plan import OPERATIONAL, RunSpec, plan
+from kdbench.suite.sweep import Parameter, Settings, Sweep
 
 STUDY_VERSION = 2  # raise when the same study comes to mean another search
 

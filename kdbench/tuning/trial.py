@@ -10,15 +10,15 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from kdbench.contracts import Encoder, Split, SplitName, Student
-from kdbench.dataset import CachedDataset
-from kdbench.nested import building_with
-from kdbench.plan import RunSpec
-from kdbench.profile.counts import count, tower_flops
-from kdbench.profile.subject import TOWERS, Items, subject_of
-from kdbench.profile.timing import tower_latency
-from kdbench.provenance import host
-from kdbench.run import Bench, learn
-from kdbench.sweep import COSTS
+from kdbench.data.dataset import CachedDataset
+from kdbench.deploy.profile.counts import count, tower_flops
+from kdbench.deploy.profile.subject import TOWERS, Items, subject_of
+from kdbench.deploy.profile.timing import tower_latency
+from kdbench.plugins.building import building_with
+from kdbench.records.provenance import host
+from kdbench.runs.execute import Bench, learn
+from kdbench.suite.plan import RunSpec
+from kdbench.suite.sweep import COSTS
 
 LATENCY_SECONDS = 0.5  # of each tower's timing
 OnEpoch = Callable[[int, dict[str, float]], None]

@@ -13,11 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from kdbench.leaderboard.statistics.bootstrap import bootstrap_interval
-from kdbench.leaderboard.statistics.cells import Row, contributions
-from kdbench.leaderboard.statistics.crossed import Estimate, estimate, lone_half_width, mean_squares
-from kdbench.leaderboard.statistics.pairs import corrected_p, holm
-from kdbench.leaderboard.statistics.units import Units
+from kdbench.statistics.bootstrap import bootstrap_interval
+from kdbench.statistics.cells import Row, contributions
+from kdbench.statistics.crossed import Estimate, estimate, lone_half_width, mean_squares
+from kdbench.statistics.pairs import corrected_p, holm
+from kdbench.statistics.units import Units
 
 Floats = NDArray[np.float64]
 SUITES = 1000

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import plugged, run_spec
 
 from kdbench.engines.local import LocalEngine
 from kdbench.engines.ray import RayEngine
 from kdbench.engines.resources import Resources
 from kdbench.engines.tasks import Event
-from kdbench.plan import RunSpec
+from kdbench.suite.plan import RunSpec
+from tests.support.paths import ROOT
+from tests.support.toys import plugged, run_spec
 
 LIMIT_SECONDS = 3.0  # 5 % of a run of a minute
 
@@ -27,11 +28,10 @@ def toys(tmp_path: Path) -> Iterator[None]:
     info = tmp_path / "site/toys-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[kdbench]\ntoys = ray_toys:TOYS\n")
-    tests = Path(__file__).parents[1]
+    (info / "entry_points.txt").write_text("[kdbench]\ntoys = tests.support.ray_toys:TOYS\n")
     with pytest.MonkeyPatch.context() as patch:
         inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, map(str, (info.parent, tests, tests / "engines", *inherited)))))
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, map(str, (info.parent, ROOT, *inherited)))))
         patch.delenv("RAY_ADDRESS", raising=False)
         yield
 
@@ -55,9 +55,9 @@ def timed(name: str, specs: list[RunSpec], folder: Path, jobs: int) -> tuple[flo
 def inside(folder: Path) -> float:
     """Seconds that the shortest run takes by itself, in this process."""
     import torch
-    from models import bench
 
-    from kdbench.run import execute
+    from kdbench.runs.execute import execute
+    from tests.support.toys import bench
 
     torch.set_num_threads(1)
     where = bench(folder)

@@ -20,6 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kdbench import PLACE, Encoder, Modality, PlacedImages, Split, SplitName
+from tests.support.paths import ROOT
 
 PAIRS = (30_000, 3_000_000)
 STEPS, BATCH, SIDE, HELD_OUT = 200, 128, 4, 500
@@ -82,12 +83,12 @@ class Numbers:
 def child(pairs: int, streamed: bool, folder: Path, task: str) -> None:
     """Prepares the cache, or trains; tells the peak of its memory in MB and the seconds it took."""
     import torch
-    from models import plugged, run_spec, toy_plugins
 
     from kdbench import Offer, Progress
-    from kdbench.cache import Cache
-    from kdbench.profile.resident import peak
-    from kdbench.run import Bench, execute, prepare
+    from kdbench.deploy.profile.resident import peak
+    from kdbench.runs.execute import Bench, execute, prepare
+    from kdbench.storage.cache import Cache
+    from tests.support.toys import plugged, run_spec, toy_plugins
 
     torch.set_num_threads(1)
 
@@ -110,7 +111,7 @@ def child(pairs: int, streamed: bool, folder: Path, task: str) -> None:
     spec = run_spec(team, dataset=dataset, student=plugged("small"), strategy=plugged("ammkd"), train=train)
     started = time.perf_counter()
     if task == "prepare":
-        from kdbench.embed import encode_split
+        from kdbench.tasks.retrieval.embeddings import encode_split
 
         for teacher in team:
             prepare(dataset, teacher, bench, "")
@@ -163,8 +164,9 @@ class Guess:
 def small() -> Any:
     """A student of two linear towers."""
     import torch
-    from models import Toy
     from torch import Tensor, nn
+
+    from tests.support.toys import Toy
 
     class Linear(nn.Module):
         def __init__(self) -> None:
@@ -184,8 +186,7 @@ def small() -> Any:
 
 
 def measured(pairs: int, streamed: bool, folder: Path, task: str) -> tuple[float, float]:
-    tests = Path(__file__).parents[1]
-    code = f"import sys; sys.path[:0] = {[str(tests), str(Path(__file__).parent)]!r}; import test_large_data as t; "
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import tests.benchmarks.test_large_data as t; "
     code += f"t.child({pairs}, {streamed}, t.Path({str(folder)!r}), {task!r})"
     done = run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rankings import finished, write
 
-from kdbench.plan import RunSpec
+from kdbench.suite.plan import RunSpec
+from tests.support.rankings import finished, write
 
 DATASETS, STUDENTS, STRATEGIES, SEEDS = 5, 4, 50, 5
 IMAGES, CAPTIONS = 1000, 5000  # Karpathy's test split of Flickr30k

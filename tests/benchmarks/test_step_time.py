@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 import torch
-from models import emoji_loop
 
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.box_qp import solve
 from kdbench_plugins.strategies.equal import Equal
+from tests.support.toys import emoji_loop
 
 ROUNDS = 12
 

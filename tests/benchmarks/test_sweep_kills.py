@@ -10,12 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-from sweeping import journal_counts, killed
+from kdbench.records.study_summary import read_summary
+from kdbench.storage.cache import default_root
+from tests.support.paths import ROOT
+from tests.support.sweeping import journal_counts, killed
 
-from kdbench.cache import default_root
-from kdbench.summary import read_summary
-
-ROOT = Path(__file__).parents[2]
 CHANCE = 7 / 6  # percent, the mean of R@1, R@5 and R@10 both ways
 SHORT = ["teams=[[lite0, lite2]]", "train.epochs=3", "sweep.pruner.min_resource=1"]
 

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from models import Toys, bench, toy_plugins
 
-from kdbench.check import load_suite
 from kdbench.cli import attribute  # noqa: F401  # registers the command
-from kdbench.coalitions import teams_for
-from kdbench.plan import RunSpec, plan
-from kdbench.records import read_record, record_path, write_record
-from kdbench.run import execute
+from kdbench.records.record import read_record, record_path, write_record
+from kdbench.reports.attribution.sub_teams import teams_for
+from kdbench.runs.execute import execute
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import RunSpec, plan
+from tests.support.paths import ROOT
+from tests.support.toys import Toys, bench, toy_plugins
 
 Command = Callable[..., tuple[int, str, str]]
 TOYS = Toys()
@@ -41,7 +42,7 @@ evaluate: {recall_at: [1, 5]}
 @pytest.fixture
 def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Types a command; the toys are what is installed."""
-    monkeypatch.setattr("kdbench.plugins.installed", toy_plugins)
+    monkeypatch.setattr("kdbench.plugins.loading.installed", toy_plugins)
     return typed
 
 
@@ -67,9 +68,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "site" / "toys-1.0.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = test_attribute_command:TOYS\n")
-    here = Path(__file__).parent
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, here, here.parent))))
+    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = tests.cli.test_attribute_command:TOYS\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
 
 
 @pytest.mark.usefixtures("installed")

@@ -14,27 +14,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-from rankings import finished, write
 from torch import Tensor
 
 from kdbench import Offer, Signal, Strategy, hookimpl
-from kdbench.cache import Cache, Entry
-from kdbench.check import load_suite
-from kdbench.plan import RunSpec, plan
-from kdbench.plugins import Plugins
-from kdbench.records import Record, record_path, write_record, write_series
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record, record_path, write_record, write_series
+from kdbench.storage.cache import Cache, Entry
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import RunSpec, plan
+from tests.support.paths import ROOT
+from tests.support.rankings import finished, write
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
 Command = Callable[..., tuple[int, str, str]]
-QUICKSTART = str(Path(__file__).parents[1] / "suites/quickstart.yaml")
+QUICKSTART = str(ROOT / "suites/quickstart.yaml")
 SCRIPT = str(Path(sys.executable).with_name("kdbench"))
 
 
 @pytest.fixture
 def kdbench(typed: Command, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Types a command; the tiny plugins are what is installed."""
-    monkeypatch.setattr("kdbench.plugins.installed", lambda: plugins)
+    monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: plugins)
     return typed
 
 

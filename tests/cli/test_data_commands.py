@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kdbench.cache import Cache
-from kdbench.data import check
-from kdbench.dataset import CachedDataset
+from kdbench.data.dataset import CachedDataset
+from kdbench.data.prepare import check
+from kdbench.storage.cache import Cache
 from kdbench_plugins.datasets.flickr30k import Flickr30k
 from kdbench_plugins.datasets.miniature import write_miniature
 

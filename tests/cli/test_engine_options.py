@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from kdbench import KdbenchError
-from kdbench.cli.where import Engine, addresses, resources_examples, where
+from kdbench.cli.engine_options import Engine, addresses, resources_examples, where
 from kdbench.engines.choice import Where
 from kdbench.engines.local import LocalEngine
 from kdbench.engines.ray import RayEngine
 from kdbench.engines.resources import parse_resources
+from tests.support.paths import ROOT
 
-QUICKSTART = str(Path(__file__).parents[2] / "suites/quickstart.yaml")
+QUICKSTART = str(ROOT / "suites/quickstart.yaml")
 Typed = Callable[..., tuple[int, str, str]]
 
 

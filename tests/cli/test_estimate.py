@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from kdbench.estimate import estimate
-from kdbench.plan import RunSpec
-from kdbench.records import Record, Status
+from kdbench.cli.estimate import estimate
+from kdbench.records.record import Record, Status
+from kdbench.suite.plan import RunSpec
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rankings import row, write
 
 import kdbench.cli.leaderboard  # noqa: F401  # registers its commands
-from kdbench.records import ranks_path
-from kdbench.summary import StudySummary, TrialSummary, write_summary
+from kdbench.records.record import ranks_path
+from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
+from tests.support.rankings import row, write
 
 Command = Callable[..., tuple[int, str, str]]
 

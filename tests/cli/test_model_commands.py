@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import Beads, Sage, bench, run_spec, toy_plugins
 
 from kdbench import Lesson
-from kdbench.profile import find_profiles, read_profile
-from kdbench.ranks import Ranks, ranks
-from kdbench.records import read_ranks, record_path
-from kdbench.run import execute
+from kdbench.deploy.profile import find_profiles, read_profile
+from kdbench.records.record import read_ranks, record_path
+from kdbench.runs.execute import execute
+from kdbench.tasks.retrieval.ranks import Ranks, ranks
+from tests.support.toys import Beads, Sage, bench, run_spec, toy_plugins
 
 Command = Callable[..., tuple[int, str, str]]
 NO_LESSON: Lesson = None  # type: ignore[assignment]  # a sage learns nothing
@@ -23,7 +23,7 @@ NO_LESSON: Lesson = None  # type: ignore[assignment]  # a sage learns nothing
 @pytest.fixture
 def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Types a command; the toys are what is installed."""
-    monkeypatch.setattr("kdbench.plugins.installed", toy_plugins)
+    monkeypatch.setattr("kdbench.plugins.loading.installed", toy_plugins)
     return typed
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from kdbench.cli.progress import ProgressDisplay, duration
 from kdbench.contracts import Progress
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.progress import ProgressDisplay, duration
-from kdbench.records import Record
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.suite.plan import RunSpec
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from models import bench, run_spec, toy_plugins
 
 import kdbench.cli.publish  # noqa: F401  # registers its commands
-from kdbench.ranks import Ranks
-from kdbench.records import read_ranks, read_record, record_path, write_ranks, write_record
-from kdbench.run import execute
+from kdbench.records.record import read_ranks, read_record, record_path, write_ranks, write_record
+from kdbench.runs.execute import execute
+from kdbench.tasks.retrieval.ranks import Ranks
+from tests.support.toys import bench, run_spec, toy_plugins
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -19,7 +19,7 @@ Command = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def kdbench_(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Types a command; the toys are what is installed."""
-    monkeypatch.setattr("kdbench.plugins.installed", toy_plugins)
+    monkeypatch.setattr("kdbench.plugins.loading.installed", toy_plugins)
     return typed
 
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import ended, install, journal_counts, killed, suite_path
 
 import kdbench.cli.sweep  # noqa: F401  # registers the command
-from kdbench.records import read_record, write_record
-from kdbench.summary import read_summary
+from kdbench.records.record import read_record, write_record
+from kdbench.records.study_summary import read_summary
+from tests.support.paths import ROOT
+from tests.support.sweeping import ended, install, journal_counts, killed, suite_path
 
 Command = Callable[..., tuple[int, str, str]]
 Distribution = Callable[[str, str], Path]
@@ -184,14 +185,14 @@ def test_an_interrupted_sweep_says_so_and_goes_on(
 
 
 def test_a_suite_without_a_sweep(typed: Command, tmp_path: Path) -> None:
-    suite = Path(__file__).parents[2] / "suites/quickstart.yaml"
+    suite = ROOT / "suites/quickstart.yaml"
     code, out, err = typed("sweep", suite)
     assert (code, out) == (2, "")
     assert err == f"{suite}: no `sweep:` block; expected one with trials and space, as in suites/emoji-sweep.yaml\n"
     assert list(tmp_path.iterdir()) == []
 
 
-EMOJI = Path(__file__).parents[2] / "suites/emoji-sweep.yaml"
+EMOJI = ROOT / "suites/emoji-sweep.yaml"
 
 
 def test_status_before_anything_has_begun(typed: Command, tmp_path: Path) -> None:

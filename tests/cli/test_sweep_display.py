@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from sweeping import suite_of
 
+from kdbench.cli.sweep_display import SweepDisplay
 from kdbench.engines.tasks import Event
-from kdbench.studies import Study, studies
-from kdbench.sweep_display import SweepDisplay
+from kdbench.tuning.study import Study, studies
+from tests.support.sweeping import suite_of
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ import inspect
 import textwrap
 import tomllib
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
 
-from kdbench import hookspecs
-from kdbench.params import construct, params_model
-from kdbench.plugins import HOOKS, KINDS, Kind, Plugins
+from kdbench.contracts import hookspecs
+from kdbench.plugins.loading import HOOKS, KINDS, Kind, Plugins
+from kdbench.plugins.parameters import construct, params_model
+from tests.support.paths import ROOT
 
 SPECS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("kdbench_")}
-PYPROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ENTRY_POINTS: dict[str, str] = PYPROJECT["project"]["entry-points"]["kdbench"]
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdbench import captions
-from kdbench.captions import StoredCaptions
+from kdbench.data import captions
+from kdbench.data.captions import StoredCaptions
 
 ODD = ["", '"', "\\", '\\"', "a, b", '", "', "[", "]", "\n", "ж😀é", " ", "x" * 100, "\\\\", "\u2028", '\\", "\\']
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import SPLITS, Beads, Pixels, Projection, Tokens, cached
 from torch import Tensor
 
 from kdbench import Encoder, Modality, Split, SplitName
-from kdbench.cache import Cache
-from kdbench.dataset import CachedDataset
-from kdbench.encoding import CHUNK
+from kdbench.data.dataset import CachedDataset
+from kdbench.data.encoding import CHUNK
+from kdbench.storage.cache import Cache
+from tests.support.toys import SPLITS, Beads, Pixels, Projection, Tokens, cached
 
 
 def test_decoded_splits_equal_the_source(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kdbench import KdbenchError, Split
-from kdbench.decode import CHUNK, DONE, decode_images, image_header, other_files
+from kdbench.data.decode import CHUNK, DONE, decode_images, image_header, other_files
 
 SIZE = 5
 COUNT = 3 * CHUNK + 17

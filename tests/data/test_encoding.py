@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import Beads, Projection, cached
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kdbench import encoding
-from kdbench.encoding import CHUNK, DONE, help_with_rows, write_rows
+from kdbench.data import encoding
+from kdbench.data.encoding import CHUNK, DONE, help_with_rows, write_rows
+from tests.support.toys import Beads, Projection, cached
 
 TOTAL = 5 * CHUNK + 7
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import SPLITS, Beads, cached
 
 from kdbench import KdbenchError, Split, SplitName
-from kdbench.cache import Cache
-from kdbench.data import Problem, check, prepare, write_quarantine
-from kdbench.dataset import CachedDataset
+from kdbench.data.dataset import CachedDataset
+from kdbench.data.prepare import Problem, check, prepare, write_quarantine
+from kdbench.storage.cache import Cache
+from tests.support.toys import SPLITS, Beads, cached
 
 BAD = {("train", 3): "cut short", ("train", 31): "not an image", ("test", 0): "cut short"}
 
@@ -164,8 +164,8 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from kdbench import Split
-from kdbench.cache import Cache
-from kdbench.data import prepare
+from kdbench.storage.cache import Cache
+from kdbench.data.prepare import prepare
 
 class Slow:
     size, licence, fingerprint = 4, "CC0", "slow"

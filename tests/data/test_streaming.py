@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import BEADS, SPLITS, Beads, Projection, bench, plugged, run_spec, toy_plugins
 from numpy.typing import NDArray
 
 from kdbench import PLACE, Encoder, KdbenchError, Modality, Offer, PlacedImages, Split, SplitName
-from kdbench.cache import Cache
-from kdbench.data import check, prepare
-from kdbench.dataset import CachedDataset
+from kdbench.data.dataset import CachedDataset
+from kdbench.data.prepare import check, prepare
+from kdbench.data.streaming import Ahead, StreamedInputs
 from kdbench.errors import PluginError
-from kdbench.plugins import Plugins
-from kdbench.records import read_ranks, record_path
-from kdbench.run import execute
-from kdbench.streaming import Ahead, StreamedInputs
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import read_ranks, record_path
+from kdbench.runs.execute import execute
+from kdbench.storage.cache import Cache
+from tests.support.toys import BEADS, SPLITS, Beads, Projection, bench, plugged, run_spec, toy_plugins
 
 WIDTH = 3 * BEADS**2
 READS = "KDBENCH_TEST_READS"  # names a file in which processes note each image that they read

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 
 from kdbench import PLACE
+from tests.support.paths import ROOT
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 UNITS = {"MB": 1e6, "GB": 1e9, "TB": 1e12}
 
 

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 
 from typer.testing import CliRunner
 
 from kdbench.cli import app
-from kdbench.describe import methods
-from kdbench.leaderboard import Board, build, leaderboard
-from kdbench.leaderboard.pareto import planes
-from kdbench.leaderboard.pictures import Picture, embedded, pictures
-from kdbench.plugins import installed
-from kdbench.profile import Profile
-from kdbench.publish.measured import read_measured
+from kdbench.deploy.profile import Profile
+from kdbench.plugins.describe import methods
+from kdbench.plugins.loading import installed
+from kdbench.records.reading import read_measured
+from kdbench.reports import Board, build, leaderboard
+from kdbench.reports.figures import Picture, embedded, pictures
+from kdbench.reports.pareto import planes
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"(<!-- (leaderboard|methods|verdicts|picture) (\S+?)( \S+)? -->\n).*?(<!-- end -->)", re.DOTALL)
 

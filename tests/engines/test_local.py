@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 import torch
-from models import Toys, bench, plugged, run_spec
 from torch import Tensor
 
 from kdbench import Offer, Progress, Signal
 from kdbench.engines.local import LocalEngine, default_jobs
 from kdbench.engines.tasks import Event
-from kdbench.plan import RunSpec
-from kdbench.records import record_path, recorded
-from kdbench.run import execute
+from kdbench.records.record import record_path, recorded
+from kdbench.runs.execute import execute
+from kdbench.suite.plan import RunSpec
+from tests.support.paths import ROOT
+from tests.support.toys import Toys, bench, plugged, run_spec
 
 
 class Fatal:
@@ -45,9 +46,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "site" / "toys-1.0.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = test_local:TOYS\n")
-    here = Path(__file__).parent
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, here, here.parent))))
+    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = tests.engines.test_local:TOYS\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
 
 
 @pytest.mark.usefixtures("installed")

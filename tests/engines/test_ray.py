@@ -14,19 +14,20 @@ from typing import Any
 
 import pytest
 import ray
-from models import plugged, run_spec
 from ray.cluster_utils import Cluster
-from ray_toys import PARKED_SECONDS
-from sweeping import suite_of
 
 from kdbench import KdbenchError
 from kdbench.engines.local import LocalEngine
 from kdbench.engines.ray import RayEngine
-from kdbench.engines.sweep import Storage
 from kdbench.engines.tasks import Event
-from kdbench.plan import RunSpec
-from kdbench.records import record_path, recorded
-from kdbench.studies import studies
+from kdbench.records.record import record_path, recorded
+from kdbench.suite.plan import RunSpec
+from kdbench.tuning.storage import Storage
+from kdbench.tuning.study import studies
+from tests.support.paths import ROOT
+from tests.support.ray_toys import PARKED_SECONDS
+from tests.support.sweeping import suite_of
+from tests.support.toys import plugged, run_spec
 
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
 RUNS = 12
@@ -38,11 +39,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     site = tmp_path_factory.mktemp("site")
     (site / "toys-1.0.dist-info").mkdir()
     (site / "toys-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (site / "toys-1.0.dist-info/entry_points.txt").write_text("[kdbench]\ntoys = ray_toys:TOYS\n")
-    here = Path(__file__).parent
+    (site / "toys-1.0.dist-info/entry_points.txt").write_text("[kdbench]\ntoys = tests.support.ray_toys:TOYS\n")
     with pytest.MonkeyPatch.context() as patch:
         inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, map(str, (site, here, here.parent, *inherited)))))
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, map(str, (site, ROOT, *inherited)))))
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         made = Cluster(initialize_head=True, head_node_args=NODE)

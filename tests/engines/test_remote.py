@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from models import run_spec, toy_plugins
 
 from kdbench import KdbenchError, plugins
-from kdbench.cache import digest_of
 from kdbench.engines import remote
 from kdbench.engines.remote import carry_out
 from kdbench.engines.tasks import Event
-from kdbench.plan import RunSpec
-from kdbench.records import record_path
+from kdbench.records.record import record_path
+from kdbench.storage.cache import digest_of
+from kdbench.suite.plan import RunSpec
+from tests.support.toys import run_spec, toy_plugins
 
 
 @pytest.fixture

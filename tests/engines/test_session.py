@@ -10,10 +10,10 @@ import pytest
 from pydantic import Field
 
 from kdbench import KdbenchError, Offer, hookimpl
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.records import Record, Status, read_record, record_path, write_record
-from kdbench.session import Session
+from kdbench.engines.session import Session
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record, Status, read_record, record_path, write_record
+from kdbench.suite.plan import RunSpec
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]

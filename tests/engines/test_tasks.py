@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import bench, plugged, run_spec
 
 from kdbench import KdbenchError, Lesson, Offer, Skip, Towers
 from kdbench.engines.tasks import Executor
 from kdbench.errors import KdbenchWarning
+from tests.support.toys import bench, plugged, run_spec
 
 Ask = Callable[[dict[str, Any]], list[dict[str, Any]]]
 

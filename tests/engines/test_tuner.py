@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import install, suite_of
 
 from kdbench import KdbenchError
 from kdbench.engines.tasks import Event
+from kdbench.engines.tuner import Tuner
 from kdbench.errors import KdbenchWarning
-from kdbench.studies import Study, studies
-from kdbench.summary import read_summary, study_path
-from kdbench.tuner import Tuner
+from kdbench.records.study_summary import read_summary, study_path
+from kdbench.tuning.study import Study, studies
+from tests.support.paths import ROOT
+from tests.support.sweeping import install, suite_of
 
 Distribution = Callable[[str, str], Path]
 
@@ -58,7 +59,7 @@ def test_studies_are_conducted_to_their_end_and_never_again(
         raise AssertionError("something was begun")
 
     monkeypatch.setattr("kdbench.engines.choice.Where.made", refuse)
-    monkeypatch.setattr("kdbench.tuner.Storage", refuse)
+    monkeypatch.setattr("kdbench.engines.tuner.Storage", refuse)
     assert tuner_in(tmp_path).carry_out(todo) == found  # the summaries are enough, without the storage
 
 
@@ -101,7 +102,7 @@ def test_workers_that_die_at_once_are_an_error_and_no_loop(tmp_path: Path, monke
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "torch.py").write_text("raise ImportError('torch is broken here')")
-    monkeypatch.setenv("PYTHONPATH", f"{broken}:{Path(__file__).parents[1]}")
+    monkeypatch.setenv("PYTHONPATH", f"{broken}:{ROOT}")
     with pytest.raises(KdbenchError, match=r"died .*before it took up a trial[\s\S]*torch is broken here"):
         tuner_in(tmp_path, jobs=1).carry_out([slow(tmp_path)])
 
@@ -121,7 +122,7 @@ def test_trials_that_others_are_on_are_waited_for(tmp_path: Path, monkeypatch: p
         claim.draw()
         claim.end("complete", [1.0])
 
-    monkeypatch.setattr("kdbench.tuner.time.sleep", wait)
+    monkeypatch.setattr("kdbench.engines.tuner.time.sleep", wait)
     (summary,) = tuner_in(tmp_path).carry_out([study])
     assert len(waits) == 4
     assert [trial.values for trial in summary.trials] == [[1.0]] * 4

@@ -7,12 +7,12 @@ import sys
 from typing import cast
 
 import pytest
-from models import Toy, toy, toy_plugins
 from pydantic import ValidationError
 
 import kdbench
 from kdbench import Offer, PluginError, Student
-from kdbench.nested import build, build_planned, building_with
+from kdbench.plugins.building import build, build_planned, building_with
+from tests.support.toys import Toy, toy, toy_plugins
 
 
 def test_parameters_are_checked_and_defaults_filled_in() -> None:
@@ -64,6 +64,8 @@ def test_after_an_error_the_plugins_are_those_before() -> None:
 def test_what_is_installed_is_found_and_importing_kdbench_stays_cheap() -> None:
     assert kdbench.build is build
     assert build("strategy", {"use": "equal"}) is not build("strategy", {"use": "equal"})
-    heavy = "import kdbench, sys; print([m for m in ('torch', 'numpy', 'pydantic', 'kdbench.plugins') if m in sys.modules])"
+    heavy = (
+        "import kdbench, sys; print([m for m in ('torch', 'numpy', 'pydantic', 'kdbench.plugins.loading') if m in sys.modules])"
+    )
     shown = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"

@@ -8,8 +8,8 @@ import pytest
 from pydantic import Field
 
 from kdbench import Offer, hookimpl
-from kdbench.describe import describe, methods
-from kdbench.plugins import Listed, Plugins, installed
+from kdbench.plugins.describe import describe, methods
+from kdbench.plugins.loading import Listed, Plugins, installed
 
 
 class Sharp:

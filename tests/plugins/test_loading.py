@@ -10,7 +10,7 @@ import pytest
 
 from kdbench import Offer, PluginError, hookimpl
 from kdbench.errors import KdbenchWarning
-from kdbench.plugins import HOOKS, KINDS, Listed, Plugins
+from kdbench.plugins.loading import HOOKS, KINDS, Listed, Plugins
 
 Distribution = Callable[[str, str], Path]
 

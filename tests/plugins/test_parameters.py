@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from kdbench import Offer, PluginError, Uses
-from kdbench.params import checked_params, nested_uses, params_model
+from kdbench.plugins.parameters import checked_params, nested_uses, params_model
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -15,11 +15,12 @@ from typing import Any, cast
 import pytest
 
 from kdbench import KdbenchError
-from kdbench.new import LONGEST, TEMPLATES, kinds, write_package
-from kdbench.params import RESERVED, checked_params
-from kdbench.plugins import KINDS, Kind, Plugins, installed
-from kdbench.suite import SuiteFile
-from kdbench.yamlfile import read
+from kdbench.plugins.loading import KINDS, Kind, Plugins, installed
+from kdbench.plugins.parameters import RESERVED, checked_params
+from kdbench.plugins.scaffold import LONGEST, TEMPLATES, kinds, write_package
+from kdbench.suite.model import SuiteFile
+from kdbench.suite.yaml_file import read
+from tests.support.paths import ROOT
 
 KINDS_WRITTEN = cast(list[Kind], ["dataset", "objective", "strategy", "student", "teacher"])
 LONG = "q" + "-27letters" * 3 + "-and-more"
@@ -118,7 +119,7 @@ def test_packages_are_clean(packages: dict[str, Path], tmp_path: Path) -> None:
     """By their own settings and by kdbench's rules, however long the name."""
     longest = [write_package(kind, LONG, tmp_path / kind)[0].parent for kind in KINDS_WRITTEN]
     folders = [str(folder) for folder in [*packages.values(), *longest]]
-    settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     # Tests of theirs say what they mean with bare assertions and numbers, as these here do.
     rules = ["--select", ",".join(settings["select"]), "--ignore", ",".join(settings["ignore"])]
     ruff = str(Path(sys.executable).with_name("ruff"))

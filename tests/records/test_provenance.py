@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import kdbench
-from kdbench.provenance import device_name, host, source, versions
+from kdbench.records.provenance import device_name, host, source, versions
 
 Git = Callable[..., str]
 
@@ -138,7 +138,7 @@ def test_the_cpu_has_no_other_name() -> None:
 
 def test_provenance_is_cheap() -> None:
     """Versions are read from metadata: nothing is imported for them."""
-    code = "import sys; from kdbench.provenance import versions, host, source; versions(), host(), source();"
+    code = "import sys; from kdbench.records.provenance import versions, host, source; versions(), host(), source();"
     code += "print([name for name in ('torch', 'numpy', 'open_clip') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import DIGEST, edit, made, several
 
-from kdbench.concepts import concepts_path, write_concepts
 from kdbench.errors import RecordError
-from kdbench.publish import submit
-from kdbench.publish.measured import read_measured
-from kdbench.records import ranks_path, read_ranks, read_series, series_path
+from kdbench.records.bundle.submit import submit
+from kdbench.records.reading import read_measured
+from kdbench.records.record import ranks_path, read_ranks, read_series, series_path
+from kdbench.tasks.retrieval.concepts import concepts_path, write_concepts
+from tests.support.made_records import DIGEST, edit, made, several
 
 IMAGES, CAPTIONS = np.arange(20) // 2, np.arange(30) // 3
 

@@ -13,11 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdbench.cache import file_digest
 from kdbench.errors import RecordError
-from kdbench.plan import RunSpec
-from kdbench.ranks import Ranks
-from kdbench.records import (
+from kdbench.records.record import (
     Record,
     find_records,
     ranks_path,
@@ -31,6 +28,9 @@ from kdbench.records import (
     write_record,
     write_series,
 )
+from kdbench.storage.cache import file_digest
+from kdbench.suite.plan import RunSpec
+from kdbench.tasks.retrieval.ranks import Ranks
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kdbench.leaderboard.studies import problem, read_studies
-from kdbench.summary import StudySummary, TrialSummary, write_summary
+from kdbench.records.studies import problem, read_studies
+from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
 
 SPEC = {
     "dataset": {"name": "beads"},

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kdbench.errors import RecordError
-from kdbench.records import find_records
-from kdbench.summary import StudySummary, TrialSummary, read_summary, study_path, summarised, write_summary
+from kdbench.records.record import find_records
+from kdbench.records.study_summary import StudySummary, TrialSummary, read_summary, study_path, summarised, write_summary
 
 SUMMARY = StudySummary(
     study="toy-0123456789ab",

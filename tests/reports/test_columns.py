@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rankings import row
-
-from kdbench.leaderboard import build
-from kdbench.leaderboard.columns import columns, fitting, rank, seeds
+from kdbench.reports import build
+from kdbench.reports.columns import columns, fitting, rank, seeds
+from tests.support.rankings import row
 
 
 def test_columns_are_the_way_they_are_named() -> None:

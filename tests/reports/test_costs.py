@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from rankings import row
 
-from kdbench.leaderboard.costs import cost, shared
+from kdbench.reports.costs import cost, shared
+from tests.support.rankings import row
 
 
 def test_teachers_are_shared_by_the_runs_that_used_them() -> None:

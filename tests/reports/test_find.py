@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from rankings import row
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard import Board, build
-from kdbench.leaderboard.find import find_pair
+from kdbench.reports import Board, build
+from kdbench.reports.find import find_pair
+from tests.support.rankings import row
 
 LONGER = {"train": {"epochs": 4, "batch_size": 8}}
 

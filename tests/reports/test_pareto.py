@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_boards import profile, row, student, table
 
-from kdbench.leaderboard.board import Board, Table
-from kdbench.leaderboard.pareto import Plane, front, planes
-from kdbench.profile.profile import Profile
+from kdbench.records.profile import Profile
+from kdbench.reports.board import Board, Table
+from kdbench.reports.pareto import Plane, front, planes
+from tests.support.made_boards import profile, row, student, table
 
 SMALL, LARGE = student("small", width=8), student("large", width=64)
 FEW = [0.0, 1.0, 1.5, 2.0, 3.0]

@@ -7,9 +7,9 @@ import io
 import json
 
 import pytest
-from rankings import row
 
-from kdbench.leaderboard import FORMATS, Board, build, render
+from kdbench.reports import FORMATS, Board, build, render
+from tests.support.rankings import row
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kdbench.leaderboard.students import StudentsTable, render_students, students_table
-from kdbench.profile import Memory, Profile, Timing, Tower
+from kdbench.deploy.profile import Memory, Profile, Timing, Tower
+from kdbench.reports.students import StudentsTable, render_students, students_table
 
 HEADERS = [
     *("student", "params M (image / text / total)", "GFLOPs (image / text)"),

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rankings import DIGEST, row
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard import Board, Measured, build
-from kdbench.leaderboard.render import plain
-from kdbench.ranks import Ranks
+from kdbench.reports import Board, Measured, build
+from kdbench.reports.render import plain
+from kdbench.tasks.retrieval.ranks import Ranks
+from tests.support.rankings import DIGEST, row
 
 
 def names(board: Board) -> list[list[str]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rankings import row
 
-from kdbench.leaderboard.board import Row, Value
-from kdbench.leaderboard.verdict import verdict
+from kdbench.reports.board import Row, Value
+from kdbench.reports.verdict import verdict
+from tests.support.rankings import row
 
 TEAMS = {"none": (), "alone": ("a",)}
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from models import (
+from tests.support.toys import (
     SEEN,
     Beads,
     Count,
@@ -31,11 +31,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from kdbench import Batch, KdbenchError, Lesson, Offer, Progress, Signal, Skip, Student, StudentModule, Towers
-from kdbench.cache import Entry, file_digest
-from kdbench.concepts import concepts_path, read_concepts
-from kdbench.embed import rank_split
-from kdbench.records import Record, ranks_path, read_ranks, read_record, read_series, record_path, series_path
-from kdbench.run import Bench, execute, prepare
+from kdbench.storage.cache import Entry, file_digest
+from kdbench.tasks.retrieval.concepts import concepts_path, read_concepts
+from kdbench.tasks.retrieval.embeddings import rank_split
+from kdbench.records.record import Record, ranks_path, read_ranks, read_record, read_series, record_path, series_path
+from kdbench.runs.execute import Bench, execute, prepare
 from kdbench_plugins.strategies import rl_select
 
 METRICS = {f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5)} | {"rsum", "mean_recall"}
@@ -406,7 +406,7 @@ def test_whoever_cannot_take_part(
 
 
 def test_teachers_are_encoded_once_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models import Projection
+    from tests.support.toys import Projection
 
     counted = Count(Projection.encode)
     monkeypatch.setattr(Projection, "encode", lambda *arguments: counted(*arguments))

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made import edit, oracle
-from models import bench as toy_bench
-from models import run_spec, toy_plugins
+from tests.support.made_records import edit, oracle
+from tests.support.toys import bench as toy_bench
+from tests.support.toys import run_spec, toy_plugins
 
-from kdbench.cache import Cache
+from kdbench.storage.cache import Cache
 from kdbench.errors import RecordError
-from kdbench.publish import examined
-from kdbench.publish.rerun import Rerun, rerun
-from kdbench.ranks import Ranks
-from kdbench.records import read_ranks, record_path, write_ranks
-from kdbench.run import execute
+from kdbench.records.verify import examined
+from kdbench.runs.rerun import Rerun, rerun
+from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.records.record import read_ranks, record_path, write_ranks
+from kdbench.runs.execute import execute
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_run_that_failed_has_nothing_to_compare(done: Path, tmp_path: Path) ->
 
 
 def test_a_run_that_cannot_be_done_here(done: Path, tmp_path: Path) -> None:
-    from kdbench.plugins import Plugins
+    from kdbench.plugins.loading import Plugins
 
     with examined([done], plugins=toy_plugins()) as found:
         ((item, record),) = found.good

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from models import Beads, Sage, bench, cached, plugged, run_spec, sage, toy_plugins
+from tests.support.toys import Beads, Sage, bench, cached, plugged, run_spec, sage, toy_plugins
 
 from kdbench import Lesson
-from kdbench.leaderboard import build
-from kdbench.nested import building_with
-from kdbench.plan import RunSpec
-from kdbench.publish.measured import read_measured
-from kdbench.ranks import ranks
-from kdbench.records import read_ranks, record_path
-from kdbench.reference import rank_teacher
-from kdbench.run import execute
+from kdbench.reports import build
+from kdbench.plugins.building import building_with
+from kdbench.suite.plan import RunSpec
+from kdbench.records.reading import read_measured
+from kdbench.tasks.retrieval.ranks import ranks
+from kdbench.records.record import read_ranks, record_path
+from kdbench.runs.teacher_itself import rank_teacher
+from kdbench.runs.execute import execute
 
 NO_LESSON: Lesson = None  # type: ignore[assignment]  # a sage learns nothing
 

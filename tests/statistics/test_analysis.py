@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from rankings import row
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard.board import Measured
-from kdbench.leaderboard.statistics.analysis import UNTESTED, Analysis, analyse
-from kdbench.leaderboard.statistics.units import units_of
-from kdbench.ranks import Ranks
+from kdbench.reports.board import Measured
+from kdbench.statistics.analysis import UNTESTED, Analysis, analyse
+from kdbench.statistics.units import units_of
+from kdbench.tasks.retrieval.ranks import Ranks
+from tests.support.rankings import row
 
 UNITS = units_of({"images": 40, "captions": 80})
 

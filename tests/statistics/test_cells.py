@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rankings import row, run
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard.statistics.cells import cell_of, contributions
-from kdbench.leaderboard.statistics.units import units_of
-from kdbench.ranks import retrieval_metrics
+from kdbench.statistics.cells import cell_of, contributions
+from kdbench.statistics.units import units_of
+from kdbench.tasks.retrieval.ranks import retrieval_metrics
+from tests.support.rankings import row, run
 
 SIZES = {"images": 40, "captions": 80}
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from kdbench.leaderboard.statistics.bootstrap import bootstrap_interval, bootstrap_means
-from kdbench.leaderboard.statistics.crossed import (
+from kdbench.statistics.bootstrap import bootstrap_interval, bootstrap_means
+from kdbench.statistics.crossed import (
     ONE_SEED,
     MeanSquares,
     estimate,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rankings import row, run
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.statistics import Measured, explain
+from kdbench.statistics import Measured, explain
+from tests.support.rankings import row, run
 
 
 def known() -> tuple[list[Measured], list[Measured]]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rankings import DIGEST, row
 
-from kdbench.leaderboard.board import Measured
-from kdbench.leaderboard.statistics import families
-from kdbench.leaderboard.statistics.analysis import analyse
-from kdbench.leaderboard.statistics.units import units_of
+from kdbench.reports.board import Measured
+from kdbench.statistics import families
+from kdbench.statistics.analysis import analyse
+from kdbench.statistics.units import units_of
+from tests.support.rankings import DIGEST, row
 
 FEW = (np.arange(40) // 20, np.arange(80) // 40)  # two units
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kdbench.leaderboard.statistics.cells import Row
-from kdbench.leaderboard.statistics.crossed import estimate, mean_squares
-from kdbench.leaderboard.statistics.pairs import _p_of_alike, _p_of_each, corrected_p, difference, holm, pooled_seeds
+from kdbench.statistics.cells import Row
+from kdbench.statistics.crossed import estimate, mean_squares
+from kdbench.statistics.pairs import _p_of_alike, _p_of_each, corrected_p, difference, holm, pooled_seeds
 
 
 def rows(count: int, seeds: int = 3, units: int = 25, draw: int = 0, apart: float = 0.0) -> list[Row]:

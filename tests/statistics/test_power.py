@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from rankings import row, run
 from scipy import stats
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.statistics import power
-from kdbench.leaderboard.statistics.crossed import estimate
-from kdbench.leaderboard.statistics.power import Components
+from kdbench.statistics import power
+from kdbench.statistics.crossed import estimate
+from kdbench.statistics.power import Components
+from tests.support.rankings import row, run
 
 
 def test_one_source_of_chance_is_the_t_tests_power() -> None:

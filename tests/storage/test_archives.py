@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kdbench.archives import whole_numbers
 from kdbench.errors import RecordError
+from kdbench.storage.archives import whole_numbers
 
 Rows = dict[str, "NDArray[np.generic]"]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import Count
 
-from kdbench.cache import MANIFEST, Cache, default_root, digest_of, file_digest
 from kdbench.errors import CacheError, KdbenchWarning
+from kdbench.storage.cache import MANIFEST, Cache, default_root, digest_of, file_digest
+from tests.support.toys import Count
 
 IDENTITY = {"weights": "abc", "size": 3}
 
@@ -155,7 +155,7 @@ def test_a_make_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseExcept
 PROCESS = """
 import sys, time
 from pathlib import Path
-from kdbench.cache import Cache
+from kdbench.storage.cache import Cache
 
 root, told, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 

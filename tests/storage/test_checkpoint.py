@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from models import SharedTowers, TwoTowers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from kdbench import checkpoint
+from kdbench.storage import checkpoint
+from tests.support.toys import SharedTowers, TwoTowers
 
 
 def assert_same(found: Any, expected: Any) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kdbench import rows
-from kdbench.rows import blocks, let_go, take
+from kdbench.storage import memory_map as rows
+from kdbench.storage.memory_map import blocks, let_go, take
 
 SHAPES: list[tuple[int, ...]] = [(50,), (50, 3), (50, 2, 4, 3), (50, 0)]
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from kdbench.check import load_suite
 from kdbench.errors import SuiteError
-from kdbench.params import construct
-from kdbench.plan import plan
-from kdbench.plugins import Plugins, installed
-from kdbench.suite import Suite
+from kdbench.plugins.loading import Plugins, installed
+from kdbench.plugins.parameters import construct
+from kdbench.suite.check import load_suite
+from kdbench.suite.model import Suite
+from kdbench.suite.plan import plan
+from tests.support.paths import ROOT
 
 SuiteFile = Callable[..., Path]
 
@@ -168,7 +169,7 @@ def test_the_tiny_suite_is_fine(suite_file: SuiteFile, plugins: Plugins) -> None
 
 def test_quickstart_is_fine() -> None:
     """With the real plugins; no teachers, one of each, and both under two strategies."""
-    runs = plan(load_suite(Path(__file__).parents[1] / "suites/quickstart.yaml", installed()))
+    runs = plan(load_suite(ROOT / "suites/quickstart.yaml", installed()))
     assert [(len(run.team), run.strategy and run.strategy["use"]) for run in runs] == [
         (0, None),
         (1, None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kdbench.errors import SuiteError
-from kdbench.problems import Problems
+from kdbench.suite.diagnostics import Problems
 
 
 def test_nothing_found_is_nothing_raised() -> None:

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdbench.cache import digest_of
-from kdbench.check import load_suite
-from kdbench.plan import RunSpec, plan
-from kdbench.plugins import Plugins
-from kdbench.suite import Evaluate, Latency, Plugged, Suite, Term, Train
+from kdbench.plugins.loading import Plugins
+from kdbench.storage.cache import digest_of
+from kdbench.suite.check import load_suite
+from kdbench.suite.model import Evaluate, Latency, Plugged, Suite, Term, Train
+from kdbench.suite.plan import RunSpec, plan
 
 Spec = Callable[..., RunSpec]
 

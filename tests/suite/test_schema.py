@@ -11,11 +11,12 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from kdbench import Offer, hookimpl
-from kdbench.plugins import KINDS, Plugins, installed
-from kdbench.schema import json_schema
-from kdbench.yamlfile import read
+from kdbench.plugins.loading import KINDS, Plugins, installed
+from kdbench.suite.schema import json_schema
+from kdbench.suite.yaml_file import read
+from tests.support.paths import ROOT
 
-QUICKSTART = Path(__file__).parents[1] / "suites/quickstart.yaml"
+QUICKSTART = ROOT / "suites/quickstart.yaml"
 
 
 def validator(plugins: Plugins) -> Draft202012Validator:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from kdbench import Offer, Student, Teacher, Uses, hookimpl
-from kdbench.check import load_suite
-from kdbench.plan import RunSpec, plan
-from kdbench.plugins import Plugins
-from kdbench.records import Record
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import RunSpec, plan
 
 Make = Callable[..., Record]
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import toy, toy_plugins
-from sweeping import suite_of, suite_path
 
 from kdbench import KdbenchError, Offer, Student
-from kdbench.check import load_suite
 from kdbench.errors import SuiteError
-from kdbench.schema import json_schema
-from kdbench.space import put
-from kdbench.sweep import Parameter
+from kdbench.suite.check import load_suite
+from kdbench.suite.schema import json_schema
+from kdbench.suite.sweep import Parameter
+from kdbench.suite.sweep_space import put
+from tests.support.sweeping import suite_of, suite_path
+from tests.support.toys import toy, toy_plugins
 
 LR = "train.lr: {low: 1e-3, high: 1e-1, log: true}"
 C = "C: {low: 0.5, high: 1}"

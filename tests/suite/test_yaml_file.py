@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench.errors import SuiteError
-from kdbench.yamlfile import dotted, parse_scalar, read
+from kdbench.suite.yaml_file import dotted, parse_scalar, read
 
 
 def write(folder: Path, text: str) -> Path:

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from kdbench.cli import app
 from kdbench.engines.resources import parse_resources
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 SLURM = ROOT / "suites/cluster/slurm.sh"
 
 

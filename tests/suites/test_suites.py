@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from kdbench.check import load_suite
-from kdbench.plan import plan
-from kdbench.plugins import installed
+from kdbench.plugins.loading import installed
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import plan
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 SUITES = sorted((ROOT / "suites").glob("*.yaml"))
 DATA = ("KDBENCH_FLICKR30K", "KDBENCH_COCO")
 

@@ -8,16 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from models import bench, plugged, run_spec
-
 from kdbench import Student
-from kdbench.dataset import CachedDataset
-from kdbench.embed import EncodedSplit, encode_split
-from kdbench.export.load import trained_student
-from kdbench.ranks import Ranks
-from kdbench.records import Record, read_ranks, record_path
-from kdbench.run import Bench, execute
+from kdbench.data.dataset import CachedDataset
+from kdbench.deploy.export.load import trained_student
+from kdbench.records.record import Record, read_ranks, record_path
+from kdbench.runs.execute import Bench, execute
+from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
+from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench_plugins.students import fusion, openclip
+from tests.support.toys import bench, plugged, run_spec
 
 HELD = tempfile.TemporaryDirectory()  # gone when the process ends
 CONFIG: dict[str, Any] = {

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.leaderboard.board import Measured, Row, Table, Value
-from kdbench.profile.profile import Profile, Timing, Tower
-from kdbench.ranks import Ranks
-from kdbench.records import Record
+from kdbench.records.profile import Profile, Timing, Tower
+from kdbench.records.record import Record
+from kdbench.reports.board import Measured, Row, Table, Value
+from kdbench.tasks.retrieval.ranks import Ranks
 
 DATASET: dict[str, Any] = {"use": "shapes", "params": {"colours": 3}}
 

@@ -11,15 +11,15 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
-from models import run_spec, toy_plugins
 
-from kdbench.publish import Problem, verify
-from kdbench.publish.manifest import Listed, Manifest
-from kdbench.ranks import Ranks
-from kdbench.records import Record, write_ranks, write_record, write_series
-from kdbench.studies import Study
-from kdbench.summary import StudySummary, TrialSummary, write_summary
-from kdbench.sweep import Parameter, Settings
+from kdbench.records.bundle.manifest import Listed, Manifest
+from kdbench.records.record import Record, write_ranks, write_record, write_series
+from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
+from kdbench.records.verify import Problem, verify
+from kdbench.suite.sweep import Parameter, Settings
+from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.tuning.study import Study
+from tests.support.toys import run_spec, toy_plugins
 
 Damage = Callable[[Path, list[Path]], object]  # of a record, beside others
 IMAGES, CAPTIONS, CONCEPTS, STEPS = 20, 30, 10, 12

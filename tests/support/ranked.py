@@ -13,18 +13,17 @@ from typing import Any, cast
 import numpy as np
 import torch
 import torch.distributed as dist
-from models import BEADS, SharedTowers, Toy, TwoTowers, batch_of, module_of, pixels_to_floats, toy, voice
 from torch import Generator, Tensor, nn
 from torch.nn.functional import normalize
 
 from kdbench import Batch, Objective, Signal, Strategy
-from kdbench.distributed import ALONE, Place, Relay, World
-from kdbench.embed import EncodedSplit
-from kdbench.launch import Tell
-from kdbench.step import StepResult, Teaching, backward
-from kdbench.suite import Evaluate, Train
-from kdbench.team import Team, Voice
-from kdbench.train import Trained, train
+from kdbench.suite.model import Evaluate, Train
+from kdbench.tasks.retrieval.embeddings import EncodedSplit
+from kdbench.training.distributed import ALONE, Place, Relay, World
+from kdbench.training.launch import Tell
+from kdbench.training.loop import Trained, train
+from kdbench.training.step import StepResult, Teaching, backward
+from kdbench.training.team import Team, Voice
 from kdbench_plugins.objectives.class_vector_kl import ClassVectorKL
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.interactive import Interactive
@@ -36,6 +35,7 @@ from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.mtkd_rl import MtkdRl
 from kdbench_plugins.strategies.random import Random
 from kdbench_plugins.students.fusion_network import FusionModule, FusionNetwork
+from tests.support.toys import BEADS, SharedTowers, Toy, TwoTowers, batch_of, module_of, pixels_to_floats, toy, voice
 
 WIDTH = 4
 CONCEPTS = torch.tensor([0, 1, 2, 0, 3, 4, 5, 1])

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.leaderboard.statistics import Measured
-from kdbench.plan import RunSpec
-from kdbench.ranks import Ranks
-from kdbench.records import Record, record_path, write_ranks, write_record
+from kdbench.records.record import Record, record_path, write_ranks, write_record
+from kdbench.statistics import Measured
+from kdbench.suite.plan import RunSpec
+from kdbench.tasks.retrieval.ranks import Ranks
 
 IMAGES, CAPTIONS = 40, 80  # two captions an image, in its order
 DIGEST = "e" * 64

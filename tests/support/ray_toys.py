@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import torch
-from models import Sage, Toys
 from torch import Tensor
 
 from kdbench import Lesson, Offer, Signal, Towers
+from tests.support.toys import Sage, Toys
 
 STEPS = 12
 PARKED_SECONDS = 60

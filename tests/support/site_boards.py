@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.leaderboard.board import Board, Cost, Measured, Row, Table, Value
-from kdbench.leaderboard.pareto import Plane, Point
-from kdbench.leaderboard.site import Method
-from kdbench.ranks import Ranks
-from kdbench.records import Record, find_records, read_record, read_series
+from kdbench.records.record import Record, find_records, read_record, read_series
+from kdbench.reports.board import Board, Cost, Measured, Row, Table, Value
+from kdbench.reports.pareto import Plane, Point
+from kdbench.reports.site import Method
+from kdbench.tasks.retrieval.ranks import Ranks
+from tests.support.paths import ROOT
 
-RESULTS = Path(__file__).parents[3] / "results"
+RESULTS = ROOT / "results"
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(2)>'
 BOLD = "<b>bold</b>"  # plotly takes it for markup

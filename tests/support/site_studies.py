@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from site_boards import BOLD, IMAGE, SCRIPT, measured_in
-
-from kdbench.leaderboard.studies import problem
-from kdbench.records import Record
-from kdbench.summary import State, StudySummary, TrialSummary, placed
+from kdbench.records.record import Record
+from kdbench.records.studies import problem
+from kdbench.records.study_summary import State, StudySummary, TrialSummary, placed
+from tests.support.site_boards import BOLD, IMAGE, SCRIPT, measured_in
 
 BEST = {"train.lr": 0.004, "strategy.C": 0.75, "objective[0].coefficient": 2.0}
 BUDGET = {"split": "validation", "trials": 7, "metric": "mean_recall"}

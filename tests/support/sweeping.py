@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from models import toy_plugins
 
-from kdbench.check import load_suite
-from kdbench.suite import Suite
+from kdbench.suite.check import load_suite
+from kdbench.suite.model import Suite
+from tests.support.paths import ROOT
+from tests.support.toys import toy_plugins
 
 SUITE = """\
 name: toys
@@ -47,7 +48,8 @@ import os, signal, time
 from pathlib import Path
 
 import torch
-from models import Toys
+from tests.support.toys import Toys
+from tests.support.paths import ROOT
 
 
 class Slow:
@@ -92,9 +94,8 @@ def suite_of(folder: Path, *edits: tuple[str, str]) -> Suite:
 def install(distribution: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the toys a plugin of every process started from here."""
     site = distribution("toys", PLUGIN)
-    here = Path(__file__).parent
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), str(here), *others])))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), str(ROOT), *others])))
 
 
 def journal_counts(path: Path) -> dict[str, Counter[str]]:

@@ -35,20 +35,21 @@ from kdbench import (
     Towers,
     hookimpl,
 )
-from kdbench.cache import Cache
-from kdbench.dataset import CachedDataset
-from kdbench.embed import EncodedSplit, encode_split
-from kdbench.losses import pair_losses
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.run import Bench
-from kdbench.signal import Graph, StepSignal
-from kdbench.suite import Evaluate, Train
-from kdbench.team import Team, Voice
-from kdbench.train import _Loop
-from kdbench.yamlfile import read
+from kdbench.data.dataset import CachedDataset
+from kdbench.plugins.loading import Plugins
+from kdbench.runs.execute import Bench
+from kdbench.storage.cache import Cache
+from kdbench.suite.model import Evaluate, Train
+from kdbench.suite.plan import RunSpec
+from kdbench.suite.yaml_file import read
+from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
+from kdbench.tasks.retrieval.losses import pair_losses
+from kdbench.training.loop import _Loop
+from kdbench.training.signal import Graph, StepSignal
+from kdbench.training.team import Team, Voice
 from kdbench_plugins.objectives import feature, relational_kl
 from kdbench_plugins.strategies import ammkd, equal, fixed, random
+from tests.support.paths import ROOT
 
 torch.set_num_threads(1)
 
@@ -355,7 +356,7 @@ def emoji_loop(teachers: int, strategy: Strategy | None) -> _Loop:
     """
     from kdbench_plugins.students.openclip import OpenClip
 
-    suite, _ = read(Path(__file__).parents[1] / "suites/emoji.yaml")
+    suite, _ = read(ROOT / "suites/emoji.yaml")
     rng = np.random.default_rng(0)
     pairs = 512
     torch.manual_seed(0)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from kdbench import KdbenchError, Offer, PluginError, Signal
-from kdbench.plugins import KINDS, installed
+from kdbench.plugins.loading import KINDS, installed
 from kdbench.testing import Shapes, check_dataset, conform
 from kdbench.testing.conform import BUILT, FIND, installed_others
 from kdbench.testing.strategies import PROPERTIES

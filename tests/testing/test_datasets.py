@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kdbench import PLACE, Dataset, PlacedImages, Split, SplitName
-from kdbench.plugins import installed
+from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, Shapes, check_dataset, conform
 from kdbench.testing.datasets import LOOKS, PROPERTIES, find
 

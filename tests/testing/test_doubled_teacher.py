@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from models import batch_of, voice
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from kdbench import Strategy
-from kdbench.step import Teaching, backward
-from kdbench.team import Team
+from kdbench.training.step import Teaching, backward
+from kdbench.training.team import Team
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.fixed import Fixed
+from tests.support.toys import batch_of, voice
 
 torch.set_num_threads(1)
 IMAGES, CAPTIONS = np.array([3, 0, 7, 12, 5]), np.array([23, 0, 7, 12, 25])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
 from kdbench import Batch, Objective, Pairs
-from kdbench.plugins import installed
+from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_objective, conform
 from kdbench.testing.objectives import PROPERTIES, find
 from kdbench.testing.scenes import KitBank, identity, losses_of, scene

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,14 @@ import torch
 from torch import Tensor
 
 from kdbench import Signal, Skip, Strategy
-from kdbench.plugins import installed
+from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_strategy, conform
 from kdbench.testing.runs import difference, global_seeds
 from kdbench.testing.strategies import PROPERTIES, find
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.fixed import Fixed
+from tests.support.paths import ROOT
 
 torch.set_num_threads(1)
 
@@ -47,7 +47,7 @@ def test_first_party_strategies_conform(name: str, params: dict[str, Any] | None
 
 
 def test_the_example_conforms() -> None:
-    path = Path(__file__).parents[2] / "plugins/example/kdbench_example.py"
+    path = ROOT / "plugins/example/kdbench_example.py"
     spec = importlib.util.spec_from_file_location("kdbench_example", path)
     assert spec
     assert spec.loader

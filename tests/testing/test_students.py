@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from kdbench import Batch, Encoder, Modality, Student, StudentModule
-from kdbench.plugins import installed
+from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_student, conform
 from kdbench.testing.students import PROPERTIES, find
 

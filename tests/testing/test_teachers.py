@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from kdbench import Encoder, Lesson, Modality, PluginError, Teacher, Towers
-from kdbench.plugins import installed
+from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_teacher, conform
 from kdbench.testing.classroom import modules_in
 from kdbench.testing.teachers import PROPERTIES, find

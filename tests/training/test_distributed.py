@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ranked
 import torch
-from models import bench, encoded, plugged, run_spec, toy, toy_plugins, voice
-from ranked import OBJECTIVES, STRATEGIES, STUDENTS, Case, Course, lonely
 from torch import nn
 
+import tests.support.ranked as ranked
 from kdbench import KdbenchError, Progress
-from kdbench.distributed import ALONE, Place, World, synchronised
-from kdbench.engines.attend import attend
-from kdbench.launch import launch
-from kdbench.run import execute
-from kdbench.team import Voice
+from kdbench.engines.torchrun import attend
+from kdbench.runs.execute import execute
+from kdbench.training.distributed import ALONE, Place, World, synchronised
+from kdbench.training.launch import launch
+from kdbench.training.team import Voice
+from tests.support.ranked import OBJECTIVES, STRATEGIES, STUDENTS, Case, Course, lonely
+from tests.support.toys import bench, encoded, plugged, run_spec, toy, toy_plugins, voice
 
 TOLERANCE = 1e-5
 CASES: list[Case] = [

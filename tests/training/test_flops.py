@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
-from models import emoji_loop
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdbench import Signal, Strategy, StudentModule
-from kdbench.embed import to_device
-from kdbench.params import construct
-from kdbench.plugins import installed
-from kdbench.train import _Loop
+from kdbench.plugins.loading import installed
+from kdbench.plugins.parameters import construct
+from kdbench.tasks.retrieval.embeddings import to_device
+from kdbench.training.loop import _Loop
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
+from tests.support.toys import emoji_loop
 
 TEACHERS = 4
 FIRST_PARTY = {

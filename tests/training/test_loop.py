@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import Toy, TwoTowers, bits, encoded, module_of, pixels_to_floats, towers_of, toy, voice
 from torch import Tensor, nn
 
 from kdbench import Batch, Objective, Pairs, Signal, Strategy, Student
-from kdbench.embed import EncodedSplit, rank_split
 from kdbench.errors import Diverged
-from kdbench.ranks import Ranks
-from kdbench.suite import Evaluate, Train
-from kdbench.team import Team, Voice
-from kdbench.train import MAX_LOGIT_SCALE, Trained, _Loop, schedule, train
+from kdbench.suite.model import Evaluate, Train
+from kdbench.tasks.retrieval.embeddings import EncodedSplit, rank_split
+from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.training.loop import MAX_LOGIT_SCALE, Trained, _Loop, schedule, train
+from kdbench.training.team import Team, Voice
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.random import Random
+from tests.support.toys import Toy, TwoTowers, bits, encoded, module_of, pixels_to_floats, towers_of, toy, voice
 
 STEPS = 12  # 3 epochs of 4
 TERMS: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import Count, TwoTowers, batch_of, random_pairs
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from kdbench import Batch, Objective, Pairs
-from kdbench import signal as signals
-from kdbench.losses import logits, pair_losses
-from kdbench.signal import Graph, StepSignal
+from kdbench.tasks.retrieval.losses import logits, pair_losses
+from kdbench.training import signal as signals
+from kdbench.training.signal import Graph, StepSignal
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
+from tests.support.toys import Count, TwoTowers, batch_of, random_pairs
 
 BATCH, WIDTH, TEACHERS = 5, 4, 3
 CONCEPTS = torch.tensor([0, 1, 0, 2, 3])

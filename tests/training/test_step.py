@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import Count, TwoTowers, batch_of, module_of, pixels_to_floats, toy, voice
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from kdbench import Batch, Objective, PluginError, Signal, Strategy
-from kdbench import signal as signals
-from kdbench import step as steps
-from kdbench.step import StepResult, Teaching, backward, checked
-from kdbench.team import Team
+from kdbench.training import signal as signals
+from kdbench.training import step as steps
+from kdbench.training.step import StepResult, Teaching, backward, checked
+from kdbench.training.team import Team
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
+from tests.support.toys import Count, TwoTowers, batch_of, module_of, pixels_to_floats, toy, voice
 
 BATCH, WIDTH, TEACHERS = 6, 4, 3
 NAMES = "abc"

@@ -8,7 +8,14 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
-from models import (
+
+from kdbench import Lesson, Offer, PluginError, Towers
+from kdbench.plugins.building import building_with
+from kdbench.suite.model import Evaluate, Train
+from kdbench.training import teacher_data as lessons
+from kdbench.training.loop import train
+from kdbench.training.teacher_data import DatasetLesson, hear
+from tests.support.toys import (
     SEEN,
     Beads,
     Count,
@@ -25,13 +32,6 @@ from models import (
     toy,
     toy_plugins,
 )
-
-from kdbench import Lesson, Offer, PluginError, Towers
-from kdbench import lesson as lessons
-from kdbench.lesson import DatasetLesson, hear
-from kdbench.nested import building_with
-from kdbench.suite import Evaluate, Train
-from kdbench.train import train
 
 RECIPE: dict[str, Any] = {"epochs": 2, "batch_size": 8, "lr": 0.02, "precision": "fp32", "seed": 3}
 

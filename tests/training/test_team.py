@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import batch_of, bits, random_pairs, voice
 from torch import Tensor, nn
 
 from kdbench import Batch, Objective, Pairs, Strategy
-from kdbench.step import Teaching, backward
-from kdbench.team import StoredBank, Team, Voice
+from kdbench.training.step import Teaching, backward
+from kdbench.training.team import StoredBank, Team, Voice
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.fixed import Fixed
+from tests.support.toys import batch_of, bits, random_pairs, voice
 
 BATCH, WIDTH = 6, 4
 BATCHED = batch_of(torch.arange(BATCH))

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from kdbench import checkpoint as checkpoints
-from kdbench.series import WINDOWS, Series, digest, published
-from kdbench.step import StepResult
+from kdbench.storage import checkpoint as checkpoints
+from kdbench.training.step import StepResult
+from kdbench.training.trace import WINDOWS, Series, digest, published
 
 BATCH = 4
 TEAMS = ["", "a", "ab", "abc"]

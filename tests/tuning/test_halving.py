@@ -8,8 +8,8 @@ import optuna
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdbench.engines.halving import prunes, rung
-from kdbench.sweep import Pruner
+from kdbench.suite.sweep import Pruner
+from kdbench.tuning.halving import prunes, rung
 
 EPOCHS = 12
 curves = st.lists(st.lists(st.floats(0, 100), min_size=EPOCHS, max_size=EPOCHS), min_size=1, max_size=14)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kdbench.engines.locks import FileLocks
+from kdbench.tuning.locks import FileLocks
 
 HOLDER = """
 import sys
 from pathlib import Path
-from kdbench.engines.locks import FileLocks
+from kdbench.tuning.locks import FileLocks
 locks = FileLocks(Path(sys.argv[1]))
 assert locks.take("a")
 print("taken", flush=True)

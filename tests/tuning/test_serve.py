@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import bench, plugged
-from sweeping import suite_of
 
 from kdbench import KdbenchError, Offer, Signal, Skip
-from kdbench.engines.sweep import Storage, StorageLost
 from kdbench.engines.tasks import Event, Executor
-from kdbench.engines.trials import serve
-from kdbench.run import execute
-from kdbench.studies import Study, studies
-from kdbench.sweep import Pruner
+from kdbench.runs.execute import execute
+from kdbench.suite.sweep import Pruner
+from kdbench.tuning.serve import serve
+from kdbench.tuning.storage import Storage, StorageLost
+from kdbench.tuning.study import Study, studies
+from tests.support.sweeping import suite_of
+from tests.support.toys import bench, plugged
 
 
 @pytest.fixture

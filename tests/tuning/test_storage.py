@@ -12,15 +12,14 @@ import optuna
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sweeping import suite_of
 
 from kdbench import KdbenchError
-from kdbench.engines.locks import FileLocks
-from kdbench.engines.sweep import Claim, Storage
-from kdbench.studies import Study, studies
-from kdbench.sweep import Parameter
-
-ROOT = Path(__file__).parents[2]
+from kdbench.suite.sweep import Parameter
+from kdbench.tuning.locks import FileLocks
+from kdbench.tuning.storage import Claim, Storage
+from kdbench.tuning.study import Study, studies
+from tests.support.paths import ROOT
+from tests.support.sweeping import suite_of
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def test_only_one_file_imports_optuna() -> None:
     """And it does so when it is needed."""
     files = [*(ROOT / "kdbench").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
     found = {path for path in files if re.search(r"^\s*(import|from) optuna", path.read_text(), re.MULTILINE)}
-    assert found == {ROOT / "kdbench/engines/sweep.py"}
+    assert found == {ROOT / "kdbench/tuning/storage.py"}
     (path,) = found
     at_the_top = re.findall(r"^(?:import|from) optuna", path.read_text(), re.MULTILINE)
     assert at_the_top == []

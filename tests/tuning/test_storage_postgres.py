@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
-import postgres
 import pytest
-from sweeping import install, suite_of, suite_path
 
-from kdbench.engines.locks import PostgresLocks
-from kdbench.engines.places import driven
-from kdbench.engines.sweep import Storage
-from kdbench.studies import studies
-from kdbench.summary import read_summary
+import tests.support.postgres as postgres
+from kdbench.records.study_summary import read_summary
+from kdbench.tuning.locks import PostgresLocks
+from kdbench.tuning.storage import Storage
+from kdbench.tuning.storage_url import driven
+from kdbench.tuning.study import studies
+from tests.support.sweeping import install, suite_of, suite_path
 
 SLOW = "".join(f"  - {{use: slow, name: s{i}, notes: NOTES, delay: 0.01}}\n" for i in range(4))
 FOUR = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdbench.engines.places import driven, shown
+from kdbench.tuning.storage_url import driven, shown
 
 
 def test_passwords_are_not_shown() -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sweeping import suite_of
 
-from kdbench.plan import RunSpec, plan
-from kdbench.studies import Study, studies, study_of, tuned, with_values
-from kdbench.suite import Suite
+from kdbench.suite.model import Suite
+from kdbench.suite.plan import RunSpec, plan
+from kdbench.tuning.study import Study, studies, study_of, tuned, with_values
+from tests.support.sweeping import suite_of
 
 TRIALS = ("trials: 4", "trials: 5")
 LR = "train.lr: {low: 1e-3, high: 1e-1, log: true}"

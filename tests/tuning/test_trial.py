@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import Beads, Count, bench, plugged, run_spec
 
 from kdbench import Offer, Split, SplitName
-from kdbench.run import execute
-from kdbench.trial import Attempt, Pruned, attempt
+from kdbench.runs.execute import execute
+from kdbench.tuning.trial import Attempt, Pruned, attempt
+from tests.support.toys import Beads, Count, bench, plugged, run_spec
 
 
 def silent(*_: object) -> None:
@@ -57,7 +57,7 @@ def test_a_trial_never_touches_the_test_split(tmp_path: Path, monkeypatch: pytes
 
 
 def test_whoever_asks_a_trials_dataset_for_the_test_split_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kdbench import trial
+    from kdbench.tuning import trial
 
     def peeking(spec: Any, bench: Any, dataset: Any, id: str) -> Any:  # noqa: ARG001
         dataset.split("train")
@@ -120,7 +120,7 @@ def test_costs_are_those_of_the_profile(tmp_path: Path) -> None:
 
 
 def test_trials_share_what_teachers_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models import Projection
+    from tests.support.toys import Projection
 
     counted = Count(Projection.encode)
     monkeypatch.setattr(Projection, "encode", lambda *arguments: counted(*arguments))

@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from kdbench.cache import Cache
 from kdbench.contracts import Student
-from kdbench.dataset import CachedDataset, Report, silent
-from kdbench.embed import encode_split, student_embeddings
+from kdbench.data.dataset import CachedDataset, Report, silent
+from kdbench.deploy.export.card import write_card
+from kdbench.deploy.export.folder import new_folder, sizes
+from kdbench.deploy.export.load import trained_student
+from kdbench.deploy.export.measure import agreement, both_ways, furthest
+from kdbench.deploy.export.metadata import write_metadata
+from kdbench.deploy.export.onnx import LIMIT, needed, onnx_latency, onnx_ranks, quantize, write_onnx
+from kdbench.deploy.export.open_clip import open_clip_embeddings, write_open_clip
 from kdbench.errors import KdbenchError, nearest
-from kdbench.export.card import write_card
-from kdbench.export.folder import new_folder, sizes
-from kdbench.export.load import trained_student
-from kdbench.export.measure import agreement, both_ways, furthest
-from kdbench.export.metadata import write_metadata
-from kdbench.export.onnx import LIMIT, needed, onnx_latency, onnx_ranks, quantize, write_onnx
-from kdbench.export.open_clip import open_clip_embeddings, write_open_clip
-from kdbench.nested import build_planned, building_with
-from kdbench.plugins import Plugins
-from kdbench.ranks import Ranks
-from kdbench.records import Record
+from kdbench.plugins.building import build_planned, building_with
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.storage.cache import Cache
+from kdbench.tasks.retrieval.embeddings import encode_split, student_embeddings
+from kdbench.tasks.retrieval.ranks import Ranks
 
 __all__ = ["ExportReport", "Target", "export", "onnx_latency", "onnx_ranks", "quantize", "trained_student"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from kdbench.provenance import versions
-from kdbench.records import Record
+from kdbench.records.provenance import versions
+from kdbench.records.record import Record
 
 CARD = "README.md"
 TASK = "image-text-retrieval"
@@ -22,7 +22,7 @@ def write_card(record: Record, folder: Path, difference: float) -> None:
     an embedding of the exported model and the student's."""
     name = f"{record.spec['student']['name']}-{record.run_id}"
     environment = Environment(
-        loader=PackageLoader("kdbench.export", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("kdbench.deploy.export", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     body = environment.get_template("card.md.jinja").render(
         name=name,

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from kdbench.cache import Cache
 from kdbench.contracts import Student
 from kdbench.errors import KdbenchError
-from kdbench.nested import build_planned, building_with
-from kdbench.plugins import Plugins
-from kdbench.records import Record
+from kdbench.plugins.building import build_planned, building_with
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.storage.cache import Cache
 
 KIND = "students"  # of cache entries
 

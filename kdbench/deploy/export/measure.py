@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.embed import EncodedSplit
 from kdbench.errors import KdbenchError
-from kdbench.ranks import Ranks
+from kdbench.tasks.retrieval.embeddings import EncodedSplit
+from kdbench.tasks.retrieval.ranks import Ranks
 
 Floats = NDArray[np.float32]
 

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from kdbench.contracts import Student
+from kdbench.deploy.export.onnx_runtime import TOWERS, session, tower_path
+from kdbench.deploy.export.open_clip import described
 from kdbench.errors import KdbenchError
-from kdbench.export.onnx_runtime import TOWERS, session, tower_path
-from kdbench.export.open_clip import described
-from kdbench.provenance import versions
-from kdbench.records import Record
+from kdbench.records.provenance import versions
+from kdbench.records.record import Record
 
 METADATA = "metadata.json"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")

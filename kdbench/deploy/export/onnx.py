@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from kdbench.contracts import Student
-from kdbench.embed import EncodedSplit, to_device
+from kdbench.deploy.export.onnx_runtime import TOWERS, onnx_latency, onnx_ranks, session
 from kdbench.errors import KdbenchError
-from kdbench.export.onnx_runtime import TOWERS, onnx_latency, onnx_ranks, session
+from kdbench.tasks.retrieval.embeddings import EncodedSplit, to_device
 
 __all__ = ["LIMIT", "needed", "onnx_latency", "onnx_ranks", "quantize", "write_onnx"]
 

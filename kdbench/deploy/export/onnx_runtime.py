@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.benchmark import Timer
 
-from kdbench.embed import EncodedSplit
-from kdbench.export.measure import both_ways
-from kdbench.ranks import Ranks
+from kdbench.deploy.export.measure import both_ways
+from kdbench.tasks.retrieval.embeddings import EncodedSplit
+from kdbench.tasks.retrieval.ranks import Ranks
 
 TOWERS = ("image", "text")
 Precision = Literal["fp32", "int8"]

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kdbench.checkpoint import save_weights
 from kdbench.contracts import Split, Student
 from kdbench.errors import KdbenchError
+from kdbench.storage.checkpoint import save_weights
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"

@@ -1,4 +1,4 @@
-"""`python -m kdbench.profile`: measures one student. A request comes in as JSON on standard input, a profile goes out."""
+"""`python -m kdbench.deploy.profile`: measures one student. A request comes in as JSON on stdin, a profile goes out."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _answer(request: Request) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(request.threads)
-    from kdbench.profile.resident import resident
+    from kdbench.deploy.profile.resident import resident
 
     baseline = resident()
+    from kdbench.deploy.profile.memory import peak_memory
+    from kdbench.deploy.profile.subject import Items, subject_of
     from kdbench.errors import KdbenchError, Skip
-    from kdbench.nested import build_planned
-    from kdbench.profile.memory import peak_memory
-    from kdbench.profile.subject import Items, subject_of
+    from kdbench.plugins.building import build_planned
 
     try:
         torch.manual_seed(0)
@@ -56,7 +56,7 @@ def _answer(request: Request) -> dict[str, Any]:
         memory = peak_memory(subject, request.device, baseline)
 
         # Only now: measuring takes modules of its own, which are no part of inference.
-        from kdbench.profile.measure import examine
+        from kdbench.deploy.profile.measure import examine
 
         profile = examine(
             subject,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from kdbench.cache import digest_of
 from kdbench.errors import KdbenchWarning
-from kdbench.provenance import host
-from kdbench.records import recorded
+from kdbench.records.provenance import host
+from kdbench.records.record import recorded
+from kdbench.storage.cache import digest_of
 
 FORMAT = 1  # raise when the same student is to be measured anew
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kdbench.profile.profile import Profile
+from kdbench.records.profile import Profile
 
 TAIL = 2000
 
@@ -20,10 +20,10 @@ class Unmeasured(Exception):
 
 
 def measured_apart(request: dict[str, Any]) -> Profile:
-    """Runs `python -m kdbench.profile` with the keys of `kdbench.profile.__main__.Request`. Raises Unmeasured."""
+    """Runs `python -m kdbench.deploy.profile` with the keys of `kdbench.deploy.profile.__main__.Request`. Raises Unmeasured."""
     threads = str(request["threads"])
     done = subprocess.run(
-        [sys.executable, "-m", "kdbench.profile"],
+        [sys.executable, "-m", "kdbench.deploy.profile"],
         input=json.dumps(request),
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kdbench.profile.subject import Subject, TowerName, at_inference
+from kdbench.deploy.profile.subject import Subject, TowerName, at_inference
 
 
 def tower_parameters(subject: Subject, tower: TowerName) -> list[nn.Parameter]:

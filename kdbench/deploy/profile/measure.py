@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 
 from kdbench.contracts import Student
-from kdbench.profile.counts import count, exported_bytes, tower_flops, tower_parameters
-from kdbench.profile.profile import Memory, Profile, Timing, Tower
-from kdbench.profile.subject import TOWERS, Items, Subject, TowerName, subject_of
-from kdbench.profile.timing import doubts, load, search_latency, tower_latency
-from kdbench.provenance import device_name, host, source, versions
+from kdbench.deploy.profile.counts import count, exported_bytes, tower_flops, tower_parameters
+from kdbench.deploy.profile.subject import TOWERS, Items, Subject, TowerName, subject_of
+from kdbench.deploy.profile.timing import doubts, load, search_latency, tower_latency
+from kdbench.records.profile import Memory, Profile, Timing, Tower
+from kdbench.records.provenance import device_name, host, source, versions
 
 BATCHES = (1, 32)
 SECONDS = 1.0

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from kdbench.profile.profile import MEGABYTE, Memory
-from kdbench.profile.resident import forget_peak, peak, resident, tidy
-from kdbench.profile.subject import TOWERS, Subject, at_inference
+from kdbench.deploy.profile.resident import forget_peak, peak, resident, tidy
+from kdbench.deploy.profile.subject import TOWERS, Subject, at_inference
+from kdbench.records.profile import MEGABYTE, Memory
 
 
 def peak_memory(subject: Subject, device: str, baseline: float | None) -> Memory | None:

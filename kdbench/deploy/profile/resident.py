@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from kdbench.profile.profile import MEGABYTE
+from kdbench.records.profile import MEGABYTE
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")

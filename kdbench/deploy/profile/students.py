@@ -9,15 +9,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from kdbench.cache import digest_of
+from kdbench.deploy.profile.candidates import Candidate, Run, candidates, plain
+from kdbench.deploy.profile.child import Unmeasured, measured_apart
 from kdbench.errors import KdbenchWarning
-from kdbench.nested import build_planned, building_with
-from kdbench.plugins import Plugins
-from kdbench.profile.candidates import Candidate, Run, candidates, plain
-from kdbench.profile.child import Unmeasured, measured_apart
-from kdbench.profile.profile import Profile
-from kdbench.profile.stored import profiled, write_profile
-from kdbench.provenance import device_name, host, resolved_device
+from kdbench.plugins.building import build_planned, building_with
+from kdbench.plugins.loading import Plugins
+from kdbench.records.profile import Profile
+from kdbench.records.profiles import profiled, write_profile
+from kdbench.records.provenance import device_name, host, resolved_device
+from kdbench.storage.cache import digest_of
 
 CAPTIONS = 32
 

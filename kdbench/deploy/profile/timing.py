@@ -9,8 +9,8 @@ import torch
 from torch.nn.functional import normalize
 from torch.utils.benchmark import Measurement, Timer
 
-from kdbench.profile.profile import Timing
-from kdbench.profile.subject import Subject, TowerName, at_inference
+from kdbench.deploy.profile.subject import Subject, TowerName, at_inference
+from kdbench.records.profile import Timing
 
 TOP = 10
 FEWEST = 10  # blocks; quartiles of fewer say little

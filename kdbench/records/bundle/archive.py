@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from kdbench.archives import UNREADABLE
 from kdbench.errors import RecordError
-from kdbench.publish.manifest import MANIFEST, Manifest, read_manifest
-from kdbench.publish.places import Packed
-from kdbench.publish.problem import Problem
+from kdbench.records.bundle.manifest import MANIFEST, Manifest, read_manifest
+from kdbench.records.sources import Packed
+from kdbench.records.verify.problem import Problem
+from kdbench.storage.archives import UNREADABLE
 
 MAX_BYTES = 2 * 10**9  # unpacked
 MAX_FILES = 200_000

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kdbench.cache import digest_of
 from kdbench.errors import RecordError
+from kdbench.storage.cache import digest_of
 
 MANIFEST = "manifest.json"
 

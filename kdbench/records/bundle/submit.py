@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from kdbench import __version__
+from kdbench.deploy.profile.candidates import plain
 from kdbench.errors import KdbenchWarning, RecordError
-from kdbench.profile.candidates import plain
-from kdbench.profile.stored import profile_path
-from kdbench.publish.bundle import MAX_BYTES, MAX_FILES
-from kdbench.publish.manifest import MANIFEST, Listed, Manifest
-from kdbench.publish.places import Item
-from kdbench.publish.problem import Problem
-from kdbench.publish.shown import name_of
-from kdbench.publish.tuned import told_of
-from kdbench.publish.verify import Examined, examined
-from kdbench.records import DONE, Record, record_path
-from kdbench.summary import study_path
+from kdbench.records.bundle.archive import MAX_BYTES, MAX_FILES
+from kdbench.records.bundle.manifest import MANIFEST, Listed, Manifest
+from kdbench.records.profiles import profile_path
+from kdbench.records.record import DONE, Record, record_path
+from kdbench.records.sources import Item
+from kdbench.records.study_summary import study_path
+from kdbench.records.verify.examine import Examined, examined
+from kdbench.records.verify.problem import Problem
+from kdbench.records.verify.shown import name_of
+from kdbench.records.verify.tuned import told_of
 
 if TYPE_CHECKING:
-    from kdbench.plugins import Plugins
+    from kdbench.plugins.loading import Plugins
 
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can have
 LONGEST_NAME = 200

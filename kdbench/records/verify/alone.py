@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from kdbench.plan import RunSpec
-from kdbench.publish.problem import Problem
-from kdbench.ranks import retrieval_metrics
-from kdbench.records import Record
-from kdbench.suite import Evaluate, Name, Plugged, Term, Train
+from kdbench.records.record import Record
+from kdbench.records.verify.problem import Problem
+from kdbench.suite.model import Evaluate, Name, Plugged, Term, Train
+from kdbench.suite.plan import RunSpec
+from kdbench.tasks.retrieval.ranks import retrieval_metrics
 
 EXACT = 1e-9
 SIZES = {"images", "captions", "concepts"}

@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from kdbench.errors import RecordError
-from kdbench.profile.profile import Profile
-from kdbench.profile.stored import SUFFIX
-from kdbench.publish.alone import problems_of
-from kdbench.publish.bundle import RECORD, opened
-from kdbench.publish.places import Disk, Item, Packed
-from kdbench.publish.problem import Problem
-from kdbench.publish.shown import concepts_of
-from kdbench.publish.stored import checked_ranks, series_problems
-from kdbench.publish.studies import Studies, studies_beside
-from kdbench.publish.together import contradicting, repeated
-from kdbench.publish.tuned import unfounded
-from kdbench.publish.weights import weight_problems
-from kdbench.records import Record, find_records
+from kdbench.records.bundle.archive import RECORD, opened
+from kdbench.records.profile import Profile
+from kdbench.records.profiles import SUFFIX
+from kdbench.records.record import Record, find_records
+from kdbench.records.sources import Disk, Item, Packed
+from kdbench.records.verify.alone import problems_of
+from kdbench.records.verify.problem import Problem
+from kdbench.records.verify.shown import concepts_of
+from kdbench.records.verify.stored import checked_ranks, series_problems
+from kdbench.records.verify.studies import Studies, studies_beside
+from kdbench.records.verify.together import contradicting, repeated
+from kdbench.records.verify.tuned import unfounded
+from kdbench.records.verify.weights import weight_problems
 
 if TYPE_CHECKING:
-    from kdbench.plugins import Plugins
+    from kdbench.plugins.loading import Plugins
 
 
 @dataclass

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kdbench.concepts import Ints, concepts_path, read_concepts
 from kdbench.errors import RecordError
-from kdbench.publish.places import Item
-from kdbench.publish.problem import Problem
-from kdbench.records import Record
+from kdbench.records.record import Record
+from kdbench.records.sources import Item
+from kdbench.records.verify.problem import Problem
+from kdbench.tasks.retrieval.concepts import Ints, concepts_path, read_concepts
 
 Concepts = dict[str, tuple[Ints, Ints]]  # dataset digest → concepts of images [N] and captions [M]
 

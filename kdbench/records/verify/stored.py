@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.archives import whole_numbers
 from kdbench.errors import RecordError
-from kdbench.publish.alone import EXACT
-from kdbench.publish.places import Item
-from kdbench.publish.problem import Problem
-from kdbench.ranks import Ranks
-from kdbench.records import Record
+from kdbench.records.record import Record
+from kdbench.records.sources import Item
+from kdbench.records.verify.alone import EXACT
+from kdbench.records.verify.problem import Problem
+from kdbench.storage.archives import whole_numbers
+from kdbench.tasks.retrieval.ranks import Ranks
 
 ROUNDED = 1e-6  # series are rounded to six digits
 
@@ -117,6 +117,6 @@ def _mean_weights(series: dict[str, Any]) -> dict[str, float]:
 
 
 def _dynamics(series: dict[str, Any]) -> dict[str, float]:
-    from kdbench.series import digest
+    from kdbench.training.trace import digest
 
     return digest({"weights": {}, "entropy": [], "cosines": {}, "conflict": [], **series})

@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard.studies import PARETO, problem
-from kdbench.plan import RunSpec
-from kdbench.publish.places import Item
-from kdbench.publish.problem import Problem
-from kdbench.studies import Study
-from kdbench.summary import FOLDER, StudySummary
+from kdbench.records.sources import Item
+from kdbench.records.studies import PARETO, problem
+from kdbench.records.study_summary import FOLDER, StudySummary
+from kdbench.records.verify.problem import Problem
+from kdbench.suite.plan import RunSpec
+from kdbench.tuning.study import Study
 
 # What a spec raises that is none, or has no place for a parameter; pydantic's are ValueErrors.
 NONE_SUCH = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kdbench.cache import digest_of
-from kdbench.publish.places import Item
-from kdbench.publish.problem import Problem
-from kdbench.records import Record
+from kdbench.records.record import Record
+from kdbench.records.sources import Item
+from kdbench.records.verify.problem import Problem
+from kdbench.storage.cache import digest_of
 
 Pair = tuple[Item, Record]
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from kdbench.plan import RunSpec
-from kdbench.publish.places import Item
-from kdbench.publish.problem import Problem
-from kdbench.publish.studies import NONE_SUCH, Studies, Told
-from kdbench.publish.together import Pair
-from kdbench.records import Record
-from kdbench.studies import Study, with_values
-from kdbench.summary import FOLDER, value_at
+from kdbench.records.record import Record
+from kdbench.records.sources import Item
+from kdbench.records.study_summary import FOLDER, value_at
+from kdbench.records.verify.problem import Problem
+from kdbench.records.verify.studies import NONE_SUCH, Studies, Told
+from kdbench.records.verify.together import Pair
+from kdbench.suite.plan import RunSpec
+from kdbench.tuning.study import Study, with_values
 
 MISSING = (
     "the file that `kdbench sweep` wrote there: copy it, or sweep again (where the suite has nothing to tune of the run, give "

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from kdbench.errors import KdbenchError
-from kdbench.plugins import Plugins, installed
-from kdbench.publish.problem import Problem
-from kdbench.records import Record
+from kdbench.plugins.loading import Plugins, installed
+from kdbench.records.record import Record
+from kdbench.records.verify.problem import Problem
 
 CLOSE = 1e-3  # what training allows a step
 
@@ -31,7 +31,7 @@ def _raw(strategy: dict[str, Any] | None, plugins: Plugins | None) -> bool | str
     """Whether the strategy's weights may be any, or why that cannot be told."""
     if strategy is None:
         return False
-    from kdbench.nested import build_planned, building_with
+    from kdbench.plugins.building import build_planned, building_with
 
     try:
         with building_with(plugins or installed()):

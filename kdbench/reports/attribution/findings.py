@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdbench.coalitions import Game, Teams
 from kdbench.errors import KdbenchError, RecordError
-from kdbench.leaderboard.attribution import attribute, named
-from kdbench.leaderboard.statistics.cells import Cell, cell_of
-from kdbench.leaderboard.statistics.units import units_of
-from kdbench.leaderboard.worth import Attribution
-from kdbench.plan import RunSpec
-from kdbench.publish.measured import read_measured
-from kdbench.records import DONE, Record, record_path, recorded
+from kdbench.records.reading import read_measured
+from kdbench.records.record import DONE, Record, record_path, recorded
+from kdbench.reports.attribution.shapley import attribute, named
+from kdbench.reports.attribution.sub_teams import Game, Teams
+from kdbench.reports.attribution.worth import Attribution
+from kdbench.statistics.cells import Cell, cell_of
+from kdbench.statistics.units import units_of
+from kdbench.suite.plan import RunSpec
 
 FEW = 6  # teams that a line names
 

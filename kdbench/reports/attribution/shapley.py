@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.errors import KdbenchError, nearest
-from kdbench.leaderboard.statistics.cells import Cell, Row
-from kdbench.leaderboard.statistics.crossed import LEVEL, ONE_SEED, Estimate, estimate
-from kdbench.leaderboard.statistics.pairs import holm
-from kdbench.leaderboard.worth import KINDS, Attribution, Kind, Worth
+from kdbench.reports.attribution.worth import KINDS, Attribution, Kind, Worth
+from kdbench.statistics.cells import Cell, Row
+from kdbench.statistics.crossed import LEVEL, ONE_SEED, Estimate, estimate
+from kdbench.statistics.pairs import holm
 
 Floats = NDArray[np.float64]
 Team = frozenset[str]

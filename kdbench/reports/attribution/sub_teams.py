@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import product
 
 from kdbench.errors import KdbenchError, nearest
-from kdbench.leaderboard.attribution import Team, teams_of
-from kdbench.plan import RunSpec, plan
-from kdbench.suite import Suite
+from kdbench.reports.attribution.shapley import Team, teams_of
+from kdbench.suite.model import Suite
+from kdbench.suite.plan import RunSpec, plan
 
 MOST = 10  # teachers
 

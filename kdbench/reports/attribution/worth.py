@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from kdbench.leaderboard.statistics.crossed import LEVEL, ONE_SEED, Estimate
+from kdbench.statistics.crossed import LEVEL, ONE_SEED, Estimate
 
 Kind = Literal["leave-one-out", "Shapley", "alone"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

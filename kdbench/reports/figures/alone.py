@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdbench.leaderboard.pareto import Plane
-from kdbench.leaderboard.pictures.names import clean, labels
-from kdbench.leaderboard.pictures.style import WIDTH, bare, legend
-from kdbench.palette import BLACK, BLUE, LIGHT, SKY
+from kdbench.reports.figures.names import clean, labels
+from kdbench.reports.figures.style import WIDTH, bare, legend
+from kdbench.reports.palette import BLACK, BLUE, LIGHT, SKY
+from kdbench.reports.pareto import Plane
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kdbench.leaderboard.board import Board
-from kdbench.leaderboard.pareto import Plane
-from kdbench.leaderboard.pictures import planes as drawn_planes
-from kdbench.leaderboard.pictures.picture import Picture
-from kdbench.leaderboard.pictures.seeds import seed_picture
-from kdbench.leaderboard.pictures.weights import weight_pictures
+from kdbench.reports.board import Board
+from kdbench.reports.figures import planes as drawn_planes
+from kdbench.reports.figures.picture import Picture
+from kdbench.reports.figures.seeds import seed_picture
+from kdbench.reports.figures.weights import weight_pictures
+from kdbench.reports.pareto import Plane
 
 
 def draw(folder: Path, board: Board, planes: Sequence[Plane]) -> list[Path]:

@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from kdbench.leaderboard.board import Row
+from kdbench.reports.board import Row
 
 UNSEEN = "\N{REPLACEMENT CHARACTER}"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.pictures.style import DPI, settings
+from kdbench.reports.figures.style import DPI, settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

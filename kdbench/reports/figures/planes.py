@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kdbench.leaderboard.board import Row
-from kdbench.leaderboard.pareto import Plane
-from kdbench.leaderboard.pictures import alone, students
-from kdbench.leaderboard.pictures.names import clean, common_team, labels, slug, wrapped
-from kdbench.leaderboard.pictures.picture import Picture, line
-from kdbench.leaderboard.pictures.references import include, name_lines
-from kdbench.leaderboard.pictures.style import headed, laid_out
+from kdbench.reports.board import Row
+from kdbench.reports.figures import alone, students
+from kdbench.reports.figures.names import clean, common_team, labels, slug, wrapped
+from kdbench.reports.figures.picture import Picture, line
+from kdbench.reports.figures.references import include, name_lines
+from kdbench.reports.figures.style import headed, laid_out
+from kdbench.reports.pareto import Plane
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

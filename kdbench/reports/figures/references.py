@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kdbench.leaderboard.board import Row
-from kdbench.leaderboard.pareto import Plane
-from kdbench.leaderboard.pictures.names import wrapped
-from kdbench.leaderboard.pictures.place import apart
-from kdbench.palette import GREY
+from kdbench.reports.board import Row
+from kdbench.reports.figures.names import wrapped
+from kdbench.reports.figures.place import apart
+from kdbench.reports.palette import GREY
+from kdbench.reports.pareto import Plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kdbench.leaderboard.board import Row, Table
-from kdbench.leaderboard.pictures.names import clean, common_team, labels, slug, wrapped
-from kdbench.leaderboard.pictures.picture import Picture, line
-from kdbench.leaderboard.pictures.style import WIDTH, bare, headed, legend
-from kdbench.palette import BLUE, GREY, RED
+from kdbench.reports.board import Row, Table
+from kdbench.reports.figures.names import clean, common_team, labels, slug, wrapped
+from kdbench.reports.figures.picture import Picture, line
+from kdbench.reports.figures.style import WIDTH, bare, headed, legend
+from kdbench.reports.palette import BLUE, GREY, RED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

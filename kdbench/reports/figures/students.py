@@ -6,12 +6,12 @@ from collections import defaultdict
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from kdbench.leaderboard.board import Row
-from kdbench.leaderboard.pareto import Plane, Point
-from kdbench.leaderboard.pictures.names import clean, elided, labels
-from kdbench.leaderboard.pictures.place import apart, label, sideways
-from kdbench.leaderboard.pictures.style import WIDTH, legend, look
-from kdbench.palette import BLACK, GREY, LIGHT
+from kdbench.reports.board import Row
+from kdbench.reports.figures.names import clean, elided, labels
+from kdbench.reports.figures.place import apart, label, sideways
+from kdbench.reports.figures.style import WIDTH, legend, look
+from kdbench.reports.palette import BLACK, GREY, LIGHT
+from kdbench.reports.pareto import Plane, Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

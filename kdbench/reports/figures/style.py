@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kdbench.palette import COLOURS, MARKERS
+from kdbench.reports.palette import COLOURS, MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

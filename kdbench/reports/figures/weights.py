@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.leaderboard.board import Row, Table
-from kdbench.leaderboard.pictures.names import clean, common_team, elided, labels, slug, wrapped
-from kdbench.leaderboard.pictures.picture import Picture, line
-from kdbench.leaderboard.pictures.style import WIDTH, headed, legend
-from kdbench.palette import COLOURS, GREY
+from kdbench.reports.board import Row, Table
+from kdbench.reports.figures.names import clean, common_team, elided, labels, slug, wrapped
+from kdbench.reports.figures.picture import Picture, line
+from kdbench.reports.figures.style import WIDTH, headed, legend
+from kdbench.reports.palette import COLOURS, GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,14 @@ from pathlib import Path
 from statistics import fmean
 
 from kdbench.errors import RecordError
-from kdbench.records import Record, read_record, read_series
+from kdbench.records.record import Record, read_record, read_series
 
 Value = float | None
 
 
 @dataclass(frozen=True)
 class Curves:
-    """The columns that `kdbench.series` describes, one value a window of steps. Those a run does not have are empty."""
+    """The columns that `kdbench.training.trace` describes, one value a window of steps. Those a run does not have are empty."""
 
     record: Record
     step: Sequence[int]

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 from kdbench.errors import RecordError
-from kdbench.records import find_records, read_record
+from kdbench.records.record import find_records, read_record
 
 SHOWN = 8  # runs named in an error
 

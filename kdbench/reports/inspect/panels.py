@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from kdbench.inspection.curves import Curves, Value
-from kdbench.palette import BLACK, COLOURS, GREY, MARKERS, SKY
+from kdbench.reports.inspect.curves import Curves, Value
+from kdbench.reports.palette import BLACK, COLOURS, GREY, MARKERS, SKY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdbench.errors import KdbenchError
-from kdbench.inspection import panels
-from kdbench.inspection.curves import Curves, Value, read_curves
+from kdbench.reports.inspect import panels
+from kdbench.reports.inspect.curves import Curves, Value, read_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

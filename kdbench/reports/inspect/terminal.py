@@ -11,8 +11,8 @@ from statistics import fmean
 
 from tabulate import tabulate
 
-from kdbench.inspection.braille import side_by_side
-from kdbench.inspection.curves import Curves, read_curves
+from kdbench.reports.inspect.braille import side_by_side
+from kdbench.reports.inspect.curves import Curves, read_curves
 
 
 def terminal(record: Path, width: int | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kdbench.leaderboard.board import Row, Table
+from kdbench.reports.board import Row, Table
 
 DAGGER = "†"
 

@@ -8,8 +8,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from kdbench.leaderboard.site import shown
-from kdbench.leaderboard.site.slug import token
+from kdbench.reports.site import shown
+from kdbench.reports.site.slug import token
 
 # A page opened from file:// has an origin of its own: Chromium lets 'self' stand for its folder, for others the scheme says
 # it, and no page of the web can load from file:. Plotly writes style rules into the page, hence 'unsafe-inline' for styles;
@@ -30,7 +30,7 @@ URL = re.compile(r"(https?://[^\s<>\"'`\\]*[^\s<>\"'`\\.,;:!?)\]}])")
 def environment() -> Environment:
     """A new one; templates are compiled on first use and kept."""
     made = Environment(
-        loader=PackageLoader("kdbench.leaderboard.site", "templates"),
+        loader=PackageLoader("kdbench.reports.site", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

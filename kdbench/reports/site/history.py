@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kdbench.leaderboard.site.columns import metric_name
-from kdbench.leaderboard.site.plots import Figure, finite, plain
-from kdbench.leaderboard.site.shown import setting, value
-from kdbench.leaderboard.site.spread import HEAD, LINE
-from kdbench.leaderboard.studies import LARGEST
-from kdbench.summary import StudySummary, TrialSummary
+from kdbench.records.studies import LARGEST
+from kdbench.records.study_summary import StudySummary, TrialSummary
+from kdbench.reports.site.columns import metric_name
+from kdbench.reports.site.plots import Figure, finite, plain
+from kdbench.reports.site.shown import setting, value
+from kdbench.reports.site.spread import HEAD, LINE
 
 # By state: symbol and colour.
 LOOKS = {

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kdbench.leaderboard.board import Value
-from kdbench.leaderboard.site.plots import Figure, bars, finite, plain
-from kdbench.leaderboard.site.shown import interval, number
+from kdbench.reports.board import Value
+from kdbench.reports.site.plots import Figure, bars, finite, plain
+from kdbench.reports.site.shown import interval, number
 
 if TYPE_CHECKING:
-    from kdbench.leaderboard.pareto import Plane, Point
+    from kdbench.reports.pareto import Plane, Point
 
 # By `Point.standing`, in the order they are drawn.
 STANDINGS = {"behind": "surely behind", "open": "not on the line, perhaps by chance", "front": "best for its cost"}

@@ -1,4 +1,4 @@
-"""The curves of a run, from its series (`kdbench.series`): what is no column of figures is left out and named."""
+"""The curves of a run, from its series (`kdbench.training.trace`): what is no column of figures is left out and named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from kdbench.leaderboard.site.plots import Figure, curves
+from kdbench.reports.site.plots import Figure, curves
 
 Column = list[float | None]
 

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from kdbench.leaderboard.board import Value
+from kdbench.reports.board import Value
 
 NONE = "–"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from kdbench.leaderboard.board import Row, Table
-from kdbench.leaderboard.site.plots import Figure, bars, finite, plain
-from kdbench.leaderboard.site.shown import interval, number
+from kdbench.reports.board import Row, Table
+from kdbench.reports.site.plots import Figure, bars, finite, plain
+from kdbench.reports.site.shown import interval, number
 
 HEAD, LINE = 110, 24  # pixels: what a plot of rows needs beside them, and for each
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kdbench.leaderboard.board import Board, Row, Table
-from kdbench.leaderboard.site.columns import use
-from kdbench.leaderboard.site.method import Method
-from kdbench.leaderboard.site.slug import slug
-from kdbench.leaderboard.site.spec import readable
+from kdbench.reports.board import Board, Row, Table
+from kdbench.reports.site.columns import use
+from kdbench.reports.site.method import Method
+from kdbench.reports.site.slug import slug
+from kdbench.reports.site.spec import readable
 
 
 @dataclass

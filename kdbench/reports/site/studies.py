@@ -10,17 +10,17 @@ from functools import cached_property
 from typing import Any, get_args
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.site.columns import metric_name
-from kdbench.leaderboard.site.history import Step, best_so_far
-from kdbench.leaderboard.site.slug import slug
-from kdbench.leaderboard.site.spec import readable
-from kdbench.leaderboard.studies import LARGEST
-from kdbench.records import Record
-from kdbench.summary import State, StudySummary, TrialSummary, placed
+from kdbench.records.record import Record
+from kdbench.records.studies import LARGEST
+from kdbench.records.study_summary import State, StudySummary, TrialSummary, placed
+from kdbench.reports.site.columns import metric_name
+from kdbench.reports.site.history import Step, best_so_far
+from kdbench.reports.site.slug import slug
+from kdbench.reports.site.spec import readable
 
 STATES: tuple[State, ...] = get_args(State)
 ARROWS = {"maximize": "↑", "minimize": "↓"}
-# `kdbench.plan.OPERATIONAL`: what may differ between a study and the runs that follow from it.
+# `kdbench.suite.plan.OPERATIONAL`: what may differ between a study and the runs that follow from it.
 OPERATIONAL = ("checkpoint_every", "devices")
 
 

@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdbench.leaderboard.board import Board, Row, Table
-from kdbench.leaderboard.site import columns
-from kdbench.leaderboard.site.assets import copy_assets
-from kdbench.leaderboard.site.environment import environment
-from kdbench.leaderboard.site.folder import replaced
-from kdbench.leaderboard.site.history import history_figure, importance_figure, trade_figure
-from kdbench.leaderboard.site.method import Method
-from kdbench.leaderboard.site.plane import STANDINGS, plane_figure
-from kdbench.leaderboard.site.provenance import commit, device, provenance, runs_of
-from kdbench.leaderboard.site.series import curves_of
-from kdbench.leaderboard.site.slug import token
-from kdbench.leaderboard.site.spec import readable
-from kdbench.leaderboard.site.spread import short_names, spread_figure
-from kdbench.leaderboard.site.strategies import StrategyPage, strategies
-from kdbench.leaderboard.site.studies import StudyPage, study_pages
-from kdbench.summary import StudySummary
+from kdbench.records.study_summary import StudySummary
+from kdbench.reports.board import Board, Row, Table
+from kdbench.reports.site import columns
+from kdbench.reports.site.assets import copy_assets
+from kdbench.reports.site.environment import environment
+from kdbench.reports.site.folder import replaced
+from kdbench.reports.site.history import history_figure, importance_figure, trade_figure
+from kdbench.reports.site.method import Method
+from kdbench.reports.site.plane import STANDINGS, plane_figure
+from kdbench.reports.site.provenance import commit, device, provenance, runs_of
+from kdbench.reports.site.series import curves_of
+from kdbench.reports.site.slug import token
+from kdbench.reports.site.spec import readable
+from kdbench.reports.site.spread import short_names, spread_figure
+from kdbench.reports.site.strategies import StrategyPage, strategies
+from kdbench.reports.site.studies import StudyPage, study_pages
 
 if TYPE_CHECKING:
-    from kdbench.leaderboard.pareto import Plane
-    from kdbench.leaderboard.students import StudentsTable
+    from kdbench.reports.pareto import Plane
+    from kdbench.reports.students import StudentsTable
 
 ENTRY = "index.html"
 

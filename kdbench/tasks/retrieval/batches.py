@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.rows import blocks, let_go
+from kdbench.storage.memory_map import blocks, let_go
 
 Ints = NDArray[np.int64]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.archives import whole_numbers
-from kdbench.cache import file_digest
 from kdbench.errors import RecordError
+from kdbench.storage.archives import whole_numbers
+from kdbench.storage.cache import file_digest
 
 SUFFIX = ".concepts.npz"
 Ints = NDArray[np.int64]

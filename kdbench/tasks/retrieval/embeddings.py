@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from kdbench.contracts import SplitName, Student
-from kdbench.dataset import CachedDataset
-from kdbench.distributed import ALONE, World
+from kdbench.data.dataset import CachedDataset
 from kdbench.errors import Diverged
-from kdbench.ranks import Ranks
+from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.training.distributed import ALONE, World
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 def title_of(spec: Mapping[str, Any]) -> str:
     """`small · a+b · equal · seed 0`, as `kdbench run` shows it."""
-    from kdbench.plan import RunSpec
+    from kdbench.suite.plan import RunSpec
 
     return RunSpec(**spec).label
 

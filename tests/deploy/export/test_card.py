@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export_runs import Trained, small
 from huggingface_hub import ModelCard
 
-from kdbench.export.card import write_card
+from kdbench.deploy.export.card import write_card
+from tests.support.export_runs import Trained, small
 
 
 @pytest.fixture(scope="module")

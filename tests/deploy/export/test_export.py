@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_runs import Trained, linear, small
 
+from kdbench.deploy.export import ExportReport, export
+from kdbench.deploy.export.measure import agreement
+from kdbench.deploy.export.onnx_runtime import onnx_ranks
 from kdbench.errors import KdbenchError
-from kdbench.export import ExportReport, export
-from kdbench.export.measure import agreement
-from kdbench.export.onnx_runtime import onnx_ranks
-from kdbench.ranks import Ranks
+from kdbench.tasks.retrieval.ranks import Ranks
+from tests.support.export_runs import Trained, linear, small
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kdbench.deploy.export.folder import new_folder, sizes
 from kdbench.errors import KdbenchError
-from kdbench.export.folder import new_folder, sizes
 
 
 def test_it_takes_its_place_when_all_is_written(tmp_path: Path) -> None:

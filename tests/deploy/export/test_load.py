@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from export_runs import Trained, fused, small
-from models import bits, module_of
 from safetensors.torch import load_file
 
-from kdbench.cache import Cache
-from kdbench.embed import rank_split
+from kdbench.deploy.export.load import trained_student
 from kdbench.errors import KdbenchError, KdbenchWarning
-from kdbench.export.load import trained_student
+from kdbench.storage.cache import Cache
+from kdbench.tasks.retrieval.embeddings import rank_split
 from kdbench_plugins.students.clip_module import ClipModule
+from tests.support.export_runs import Trained, fused, small
+from tests.support.toys import bits, module_of
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from export_runs import Trained, small
-from models import TwoTowers, toy
 from torch import Tensor
 
-from kdbench.embed import EncodedSplit, student_embeddings
+from kdbench.deploy.export.onnx import quantize, write_onnx
+from kdbench.deploy.export.onnx_runtime import onnx_latency, onnx_ranks, session
 from kdbench.errors import KdbenchError
-from kdbench.export.onnx import quantize, write_onnx
-from kdbench.export.onnx_runtime import onnx_latency, onnx_ranks, session
+from kdbench.tasks.retrieval.embeddings import EncodedSplit, student_embeddings
+from tests.support.export_runs import Trained, small
+from tests.support.toys import TwoTowers, toy
 
 RUNTIME = pytest.importorskip("onnxruntime")
 ONNX = pytest.importorskip("onnx")

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from export_runs import CONFIG as MODEL
-from export_runs import Trained, fused, linear, small
 from PIL import Image
 from safetensors.torch import load_file
 
-from kdbench.embed import student_embeddings
+from kdbench.deploy.export.measure import furthest
+from kdbench.deploy.export.open_clip import CONFIG, WEIGHTS, open_clip_embeddings, write_open_clip
 from kdbench.errors import KdbenchError
-from kdbench.export.measure import furthest
-from kdbench.export.open_clip import CONFIG, WEIGHTS, open_clip_embeddings, write_open_clip
-from kdbench.ranks import ranks
+from kdbench.tasks.retrieval.embeddings import student_embeddings
+from kdbench.tasks.retrieval.ranks import ranks
 from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.students.openclip import OpenClip
+from tests.support.export_runs import CONFIG as MODEL
+from tests.support.export_runs import Trained, fused, linear, small
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 import torch
-from models import BEADS, Toy, TwoTowers, bits, module_of, shared_toy, toy
 from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from kdbench.profile.counts import count, exported_bytes, tower_flops, tower_parameters
-from kdbench.profile.subject import TOWERS, Items, Subject, TowerName, subject_of
+from kdbench.deploy.profile.counts import count, exported_bytes, tower_flops, tower_parameters
+from kdbench.deploy.profile.subject import TOWERS, Items, Subject, TowerName, subject_of
 from kdbench_plugins.students.clip_config import SMALL
 from kdbench_plugins.students.fusion import Fusion
 from kdbench_plugins.students.openclip import OpenClip
+from tests.support.toys import BEADS, Toy, TwoTowers, bits, module_of, shared_toy, toy
 
 ITEMS = Items(BEADS, ("train string red green blue red green blue",))
 WIDTH = 8

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import BEADS, Toy, TwoTowers, bits, module_of, toy
 from pydantic import ValidationError
 from torch import Tensor
 
 from kdbench import Encoder, KdbenchError, Modality
-from kdbench.profile import Profile, Timing
-from kdbench.profile.measure import measure
-from kdbench.profile.subject import Items, encoded, subject_of
-from kdbench.profile.timing import FEWEST, clock, doubts, search_latency
-from kdbench.provenance import host, versions
+from kdbench.deploy.profile import Profile, Timing
+from kdbench.deploy.profile.measure import measure
+from kdbench.deploy.profile.subject import Items, encoded, subject_of
+from kdbench.deploy.profile.timing import FEWEST, clock, doubts, search_latency
+from kdbench.records.provenance import host, versions
+from tests.support.toys import BEADS, Toy, TwoTowers, bits, module_of, toy
 
 ITEMS = Items(BEADS, ("train string red green blue red green blue", "train chain blue green blue red green red"))
 

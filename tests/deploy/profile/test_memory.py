@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kdbench.profile.memory import Watch
-from kdbench.profile.resident import STATUS, resident, tidy
+from kdbench.deploy.profile.memory import Watch
+from kdbench.deploy.profile.resident import STATUS, resident, tidy
 
 pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell")
 

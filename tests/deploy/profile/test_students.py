@@ -10,18 +10,19 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from models import Count, plugged, run_spec, toy_plugins
 
+from kdbench.deploy.profile import Profile, find_profiles, profile_path, read_profile, students, write_profile
+from kdbench.deploy.profile.__main__ import Request, _answer
+from kdbench.deploy.profile.candidates import candidates
+from kdbench.deploy.profile.child import Unmeasured, measured_apart
+from kdbench.deploy.profile.students import profile_students
 from kdbench.errors import KdbenchWarning, RecordError
-from kdbench.nested import building_with
-from kdbench.plan import RunSpec
-from kdbench.profile import Profile, find_profiles, profile_path, read_profile, students, write_profile
-from kdbench.profile.__main__ import Request, _answer
-from kdbench.profile.candidates import candidates
-from kdbench.profile.child import Unmeasured, measured_apart
-from kdbench.profile.students import profile_students
-from kdbench.provenance import host
-from kdbench.records import Record, find_records, write_record
+from kdbench.plugins.building import building_with
+from kdbench.records.provenance import host
+from kdbench.records.record import Record, find_records, write_record
+from kdbench.suite.plan import RunSpec
+from tests.support.paths import ROOT
+from tests.support.toys import Count, plugged, run_spec, toy_plugins
 
 REQUEST: dict[str, Any] = {
     "student": plugged("toy", width=4096),
@@ -45,8 +46,8 @@ def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[kdbench]\ntoys = installed_toys:TOYS\n")
-    (site / "installed_toys.py").write_text("from models import Toys\nTOYS = Toys()\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (site, Path(__file__).parents[1]))))
+    (site / "installed_toys.py").write_text("from tests.support.toys import Toys\nTOYS = Toys()\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (site, ROOT))))
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from karpathy_forms import picture
 from PIL import Image
 
 from kdbench import KdbenchError
-from kdbench.cache import Cache
-from kdbench.dataset import SPLITS, CachedDataset
-from kdbench.params import check_deeper
+from kdbench.data.dataset import SPLITS, CachedDataset
+from kdbench.plugins.parameters import check_deeper
+from kdbench.storage.cache import Cache
 from kdbench.testing import check_dataset, conform
 from kdbench_plugins.datasets.folder import Folder, kdbench_datasets
+from tests.support.karpathy_forms import picture
 
 SPLIT = ["train", "train", "train", "val", "val", "test", "test"]
 Rows = list[dict[str, Any]]

@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import karpathy_forms as forms
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,12 +20,13 @@ import pytest
 from PIL import Image
 from torchvision.transforms import CenterCrop, InterpolationMode, Resize
 
+import tests.support.karpathy_forms as forms
 from kdbench import KdbenchError, SplitName
-from kdbench.cache import Cache
-from kdbench.data import check
-from kdbench.dataset import SPLITS, CachedDataset
-from kdbench.params import check_deeper, construct
-from kdbench.ranks import ranks
+from kdbench.data.dataset import SPLITS, CachedDataset
+from kdbench.data.prepare import check
+from kdbench.plugins.parameters import check_deeper, construct
+from kdbench.storage.cache import Cache
+from kdbench.tasks.retrieval.ranks import ranks
 from kdbench.testing import check_dataset
 from kdbench_plugins.datasets.coco import Coco
 from kdbench_plugins.datasets.coco import kdbench_datasets as coco_offers

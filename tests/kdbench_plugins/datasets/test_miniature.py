@@ -10,19 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from karpathy_forms import picture
 from PIL import Image
 
 from kdbench import Dataset, KdbenchError, Offer
-from kdbench.cache import Cache
-from kdbench.data import check, prepare
-from kdbench.dataset import SPLITS
-from kdbench.params import check_deeper, checked_params, construct
+from kdbench.data.dataset import SPLITS
+from kdbench.data.prepare import check, prepare
+from kdbench.plugins.parameters import check_deeper, checked_params, construct
+from kdbench.storage.cache import Cache
 from kdbench_plugins.datasets import coco, flickr30k, folder
 from kdbench_plugins.datasets.coco import Coco
 from kdbench_plugins.datasets.flickr30k import Flickr30k
 from kdbench_plugins.datasets.folder import Folder
 from kdbench_plugins.datasets.miniature import COUNTS, miniature_folder, write_miniature
+from tests.support.karpathy_forms import picture
 
 
 def test_what_is_written(tmp_path: Path) -> None:

@@ -7,17 +7,17 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import karpathy_forms as forms
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import tests.support.karpathy_forms as forms
 from kdbench import KdbenchError
-from kdbench.cache import Cache
 from kdbench.cli import app
-from kdbench.data import check, prepare
-from kdbench.dataset import SPLITS
-from kdbench.params import check_deeper, construct
+from kdbench.data.dataset import SPLITS
+from kdbench.data.prepare import check, prepare
+from kdbench.plugins.parameters import check_deeper, construct
+from kdbench.storage.cache import Cache
 from kdbench.testing import check_dataset
 from kdbench_plugins.datasets.flickr30k import Flickr30k
 from kdbench_plugins.datasets.webdataset import WebDataset, kdbench_datasets

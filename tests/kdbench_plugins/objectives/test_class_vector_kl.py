@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from models import random_pairs
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import normalize
 
 from kdbench import Batch, KdbenchError, Pairs
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
 from kdbench_plugins.objectives.class_vector_kl import ClassVectorKL, kdbench_objectives
+from tests.support.toys import random_pairs
 
 BATCH, WIDTH, OTHER = 5, 4, 7
 BANKS = ["batch", "all", 3]

@@ -6,11 +6,11 @@ from math import sqrt
 
 import pytest
 import torch
-from models import batch_of, random_pairs
 from torch import nn
 
 from kdbench import Pairs
 from kdbench_plugins.objectives.feature import Feature, kdbench_objectives
+from tests.support.toys import batch_of, random_pairs
 
 BATCH = 5
 STEP = batch_of(torch.arange(BATCH))

@@ -6,12 +6,12 @@ from math import exp, log
 
 import pytest
 import torch
-from models import batch_of, random_pairs
 from torch import Tensor
 
 from kdbench import Pairs
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
 from kdbench_plugins.objectives.relational_kl import RelationalKL, kdbench_objectives
+from tests.support.toys import batch_of, random_pairs
 
 BATCH = 5
 STEP = batch_of(torch.arange(BATCH))

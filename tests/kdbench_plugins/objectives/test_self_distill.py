@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from models import batch_of, random_pairs
 from torch import Tensor, nn
 
 from kdbench import Pairs
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
 from kdbench_plugins.objectives.self_distill import SelfDistill, kdbench_objectives
+from tests.support.toys import batch_of, random_pairs
 
 BATCH = 6
 STEP = batch_of(torch.tensor([4, 9, 4, 0, 4, 9]))

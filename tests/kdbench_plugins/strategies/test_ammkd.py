@@ -10,15 +10,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from models import Count, batch_of, signal_of
 from torch import Tensor
 
 from kdbench import Pairs, Skip
-from kdbench.losses import pair_losses
-from kdbench.params import params_model
-from kdbench.signal import Graph, StepSignal
+from kdbench.plugins.parameters import params_model
+from kdbench.tasks.retrieval.losses import pair_losses
+from kdbench.training.signal import Graph, StepSignal
 from kdbench_plugins.strategies.ammkd import Ammkd, capped, kdbench_strategies, weights_from_gramian
 from kdbench_plugins.strategies.box_qp import solve
+from tests.support.toys import Count, batch_of, signal_of
 
 
 def drawn(teachers: int, seed: int = 0, size: float = 1.0) -> Tensor:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from models import Count
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from kdbench_plugins.strategies import box_qp
 from kdbench_plugins.strategies.box_qp import solve
+from tests.support.toys import Count
 
 Floats = NDArray[np.float64]
 Kind = Literal["random", "wide", "near-singular", "rank-1", "twins", "opposed", "tiny"]

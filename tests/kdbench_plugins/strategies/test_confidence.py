@@ -8,14 +8,14 @@ from typing import cast
 
 import pytest
 import torch
-from models import batch_of, random_pairs
 from torch import Tensor
 
 from kdbench import Signal
-from kdbench.losses import pair_losses
-from kdbench.params import params_model
-from kdbench.signal import Graph, StepSignal
+from kdbench.plugins.parameters import params_model
+from kdbench.tasks.retrieval.losses import pair_losses
+from kdbench.training.signal import Graph, StepSignal
 from kdbench_plugins.strategies.confidence import Confidence, kdbench_strategies
+from tests.support.toys import batch_of, random_pairs
 
 BATCH = 6
 

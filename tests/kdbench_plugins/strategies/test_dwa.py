@@ -10,14 +10,14 @@ from typing import Any, cast
 
 import pytest
 import torch
-from models import bench, plugged, run_spec
 from torch import Tensor
 
 from kdbench import Signal
-from kdbench.checkpoint import load, save
-from kdbench.params import params_model
-from kdbench.run import execute
+from kdbench.plugins.parameters import params_model
+from kdbench.runs.execute import execute
+from kdbench.storage.checkpoint import load, save
 from kdbench_plugins.strategies.dwa import MOST, Dwa, kdbench_strategies, ratio
+from tests.support.toys import bench, plugged, run_spec
 
 BATCH = 4
 STEPS = 3  # in an epoch

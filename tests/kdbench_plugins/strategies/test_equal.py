@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from models import signal_of
 
 from kdbench_plugins.strategies.equal import Equal, kdbench_strategies
+from tests.support.toys import signal_of
 
 
 @pytest.mark.parametrize("teachers", [2, 3, 7])

@@ -6,11 +6,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from models import signal_of
 
 from kdbench import KdbenchError, Skip
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
 from kdbench_plugins.strategies.fixed import Fixed, kdbench_strategies
+from tests.support.toys import signal_of
 
 NAMES = ("lite0", "lite1", "lite2")
 

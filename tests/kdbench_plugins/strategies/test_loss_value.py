@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from models import signal_of
 from torch import Tensor
 
 from kdbench import Signal
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
 from kdbench_plugins.strategies.loss_value import LossValue, inverse, kdbench_strategies, proportional
+from tests.support.toys import signal_of
 
 Direction = Literal["proportional", "inverse"]
 DIRECTIONS: list[Direction] = ["proportional", "inverse"]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from models import bits
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -21,6 +20,7 @@ from kdbench_plugins.strategies.mtkd_state import (
     rewards_of,
     states_of,
 )
+from tests.support.toys import bits
 
 BATCH, TEACHERS, STATES = 5, 3, 7
 

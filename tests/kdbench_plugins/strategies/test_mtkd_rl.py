@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 import torch
-from models import bits
 from pydantic import ValidationError
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from kdbench import Signal, checkpoint
-from kdbench.params import checked_params
+from kdbench import Signal
+from kdbench.plugins.parameters import checked_params
+from kdbench.storage import checkpoint
 from kdbench.testing import Course, check_strategy
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.mtkd_agent import Agent, Learner
 from kdbench_plugins.strategies.mtkd_rl import MtkdRl, kdbench_strategies
 from kdbench_plugins.strategies.mtkd_state import agent_loss, divergences, rewards_of
+from tests.support.toys import bits
 
 torch.set_num_threads(1)
 [OFFER] = kdbench_strategies()

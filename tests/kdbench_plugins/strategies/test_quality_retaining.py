@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from kdbench import Signal
-from kdbench.checkpoint import load, save
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
+from kdbench.storage.checkpoint import load, save
 from kdbench_plugins.strategies.loss_value import LossValue
 from kdbench_plugins.strategies.quality_retaining import QualityRetaining, kdbench_strategies
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from models import signal_of
 from torch import Tensor
 
-from kdbench.signal import StepSignal
+from kdbench.training.signal import StepSignal
 from kdbench_plugins.strategies.random import Random
+from tests.support.toys import signal_of
 
 
 def draws(seed: int, teachers: int, count: int) -> tuple[Tensor, StepSignal]:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from kdbench import Signal
-from kdbench.checkpoint import load, save
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
+from kdbench.storage.checkpoint import load, save
 from kdbench_plugins.strategies.relative_change import MOST, RelativeChange, change, kdbench_strategies
 
 BATCH = 4

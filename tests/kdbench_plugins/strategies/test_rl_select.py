@@ -12,22 +12,23 @@ from typing import Any
 
 import pytest
 import torch
-from models import bench, plugged, random_pairs, run_spec
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from kdbench import Batch, KdbenchError, Pairs, checkpoint
-from kdbench.cache import Entry
-from kdbench.losses import pair_losses
-from kdbench.params import check_deeper, construct, params_model
-from kdbench.run import execute
-from kdbench.signal import Graph, StepSignal
-from kdbench.step import checked
+from kdbench import Batch, KdbenchError, Pairs
+from kdbench.plugins.parameters import check_deeper, construct, params_model
+from kdbench.runs.execute import execute
+from kdbench.storage import checkpoint
+from kdbench.storage.cache import Entry
+from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.testing import check_strategy
+from kdbench.training.signal import Graph, StepSignal
+from kdbench.training.step import checked
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.rl_policy import selection_probs
 from kdbench_plugins.strategies.rl_select import RlSelect, kdbench_strategies
+from tests.support.toys import bench, plugged, random_pairs, run_spec
 
 (OFFER,) = kdbench_strategies()
 BATCH, WIDTH, STEPS = 64, 24, 250

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from models import Beads, bench, plugged, run_spec
 from torch import Tensor
 
 from kdbench import Offer, Signal
-from kdbench.records import read_series, record_path
-from kdbench.run import execute
+from kdbench.records.record import read_series, record_path
+from kdbench.runs.execute import execute
 from kdbench_plugins.strategies.rl_policy import selection_probs
 from kdbench_plugins.strategies.rl_select import RlSelect
 from kdbench_plugins.teachers import label_shuffled, trained
+from tests.support.toys import Beads, bench, plugged, run_spec
 
 BEADS: dict[str, Any] = {"train": 400, "validation": 40, "test": 40}
 EXPERT: dict[str, Any] = {"use": "trained", "student": {"use": "toy", "width": 16}, "epochs": 40, "batch_size": 16, "lr": 0.02}

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import signal_of
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 from torch import Tensor
 
-from kdbench import KdbenchError, Offer, Skip, Strategy, checkpoint
-from kdbench.params import check_deeper, construct, params_model
-from kdbench.step import checked
+from kdbench import KdbenchError, Offer, Skip, Strategy
+from kdbench.plugins.parameters import check_deeper, construct, params_model
+from kdbench.storage import checkpoint
+from kdbench.training.step import checked
 from kdbench_plugins.strategies.box_qp import solve
 from kdbench_plugins.strategies.remembering_weighting import RememberingWeighting
 from kdbench_plugins.strategies.torchjd import PERMUTING, kdbench_strategies
+from tests.support.toys import signal_of
 
 OFFERS = {offer.name.removeprefix("torchjd:"): offer for offer in kdbench_strategies()}
 ALL = sorted(OFFERS)

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 import torch
-from models import signal_of
 from torch import Tensor
 
 from kdbench import Signal
-from kdbench.checkpoint import load, save
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
+from kdbench.storage.checkpoint import load, save
 from kdbench_plugins.strategies.uncertainty import BOUND, Uncertainty, kdbench_strategies
+from tests.support.toys import signal_of
 
 BATCH = 4
 

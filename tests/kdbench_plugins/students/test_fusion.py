@@ -8,23 +8,23 @@ from typing import Any, cast
 
 import pytest
 import torch
-from models import BEADS, COLOURS, Count, batch_of, bench, bits, module_of, plugged, run_spec, toy_plugins
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from kdbench import Encoder, KdbenchError, Modality, Offer, Pairs, PluginError, Student, StudentModule
-from kdbench.losses import pair_losses
-from kdbench.nested import building_with
-from kdbench.params import check_deeper, checked_params, construct, nested_uses
-from kdbench.run import execute
-from kdbench.step import backward
+from kdbench.plugins.building import building_with
+from kdbench.plugins.parameters import check_deeper, checked_params, construct, nested_uses
+from kdbench.runs.execute import execute
+from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.testing import check_student
+from kdbench.training.step import backward
 from kdbench_plugins.students import openclip
 from kdbench_plugins.students.clip_module import ClipModule
 from kdbench_plugins.students.fusion import Fusion, kdbench_students
 from kdbench_plugins.students.fusion_network import FusionModule
+from tests.support.toys import BEADS, COLOURS, Count, batch_of, bench, bits, module_of, plugged, run_spec, toy_plugins
 
 torch.set_num_threads(1)
 CONFIG: dict[str, Any] = {

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 import torch
-from models import batch_of
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from kdbench_plugins.students.fusion_network import FusionModule, FusionNetwork, hard_negatives
+from tests.support.toys import batch_of
 
 torch.set_num_threads(1)
 PLACES, WORDS, WIDTH, HEADS = 3, 4, 6, 2

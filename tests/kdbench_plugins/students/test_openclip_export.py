@@ -8,15 +8,15 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from models import toy_plugins
 from PIL import Image
 
 from kdbench import KdbenchError, Offer
-from kdbench.nested import building_with
+from kdbench.plugins.building import building_with
 from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.students.clip_module import ClipModule
 from kdbench_plugins.students.fusion import Fusion
 from kdbench_plugins.students.openclip import OpenClip, kdbench_students
+from tests.support.toys import toy_plugins
 
 CONFIG: dict[str, Any] = {
     "embed_dim": 16,

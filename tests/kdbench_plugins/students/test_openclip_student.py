@@ -10,15 +10,15 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from models import Beads
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from kdbench import KdbenchError
-from kdbench.params import params_model
+from kdbench.plugins.parameters import params_model
 from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.students.clip_module import ClipModule
 from kdbench_plugins.students.openclip import OpenClip, kdbench_students
+from tests.support.toys import Beads
 
 torch.set_num_threads(1)
 CONFIG: dict[str, Any] = {

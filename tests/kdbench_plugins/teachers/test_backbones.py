@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import cached
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from kdbench import Split, SplitName, Towers
-from kdbench.dataset import CachedDataset
-from kdbench.lesson import DatasetLesson
-from kdbench.params import params_model
-from kdbench.ranks import ranks, retrieval_metrics
+from kdbench.data.dataset import CachedDataset
+from kdbench.plugins.parameters import params_model
+from kdbench.tasks.retrieval.ranks import ranks, retrieval_metrics
+from kdbench.training.teacher_data import DatasetLesson
 from kdbench_plugins.datasets.emoji import Emoji
 from kdbench_plugins.teachers.backbones import Backbones, kdbench_teachers
+from tests.support.toys import cached
 
 torch.set_num_threads(1)
 [OFFER] = kdbench_teachers()

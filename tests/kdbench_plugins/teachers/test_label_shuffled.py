@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import cached, toy_plugins
 
 from kdbench import KdbenchError, build
-from kdbench.dataset import CachedDataset
-from kdbench.lesson import DatasetLesson
-from kdbench.nested import building_with
+from kdbench.data.dataset import CachedDataset
+from kdbench.plugins.building import building_with
+from kdbench.training.teacher_data import DatasetLesson
 from kdbench_plugins.teachers.label_shuffled import LabelShuffled, exchanged, kdbench_teachers
+from tests.support.toys import cached, toy_plugins
 
 SAGE = {"use": "sage", "width": 8, "seed": 3}
 Name = Literal["train", "validation"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models import Beads, module_of, towers_of, toy
 from torch import Tensor, nn
 
 from kdbench_plugins.teachers.tower import Tower, frozen_towers, state_digest, tensor_of
+from tests.support.toys import Beads, module_of, towers_of, toy
 
 
 def test_towers_wrap_both_sides_of_a_student() -> None:

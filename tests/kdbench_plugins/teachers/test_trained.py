@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import cached, toy_plugins
 from pydantic import ValidationError
 
 from kdbench import Uses, build
-from kdbench.dataset import CachedDataset
-from kdbench.lesson import DatasetLesson
-from kdbench.nested import building_with
-from kdbench.params import nested_uses, params_model
+from kdbench.data.dataset import CachedDataset
+from kdbench.plugins.building import building_with
+from kdbench.plugins.parameters import nested_uses, params_model
+from kdbench.training.teacher_data import DatasetLesson
 from kdbench_plugins.students import openclip
 from kdbench_plugins.teachers.tower import Tower
 from kdbench_plugins.teachers.trained import Trained, files_in, kdbench_teachers
+from tests.support.toys import cached, toy_plugins
 
 torch.set_num_threads(1)
 [OFFER] = kdbench_teachers()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kdbench.plan import RunSpec
-from kdbench.records import Record
+from kdbench.records.record import Record
+from kdbench.suite.plan import RunSpec
 from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, flat, group_of, title_of
 
 

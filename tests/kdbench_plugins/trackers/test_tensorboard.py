@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import bench, run_spec
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from kdbench import KdbenchError
-from kdbench.params import construct
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.records import Record
-from kdbench.run import execute
+from kdbench.plugins.loading import Plugins
+from kdbench.plugins.parameters import construct
+from kdbench.records.record import Record
+from kdbench.runs.execute import execute
+from kdbench.suite.plan import RunSpec
 from kdbench_plugins.trackers import tensorboard
+from tests.support.toys import bench, run_spec
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]

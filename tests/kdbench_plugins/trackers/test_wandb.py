@@ -16,10 +16,10 @@ import wandb as library
 from wandb.proto.wandb_internal_pb2 import Record as Entry  # type: ignore[attr-defined]
 
 from kdbench import KdbenchError
-from kdbench.params import construct
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.records import Record, Status
+from kdbench.plugins.loading import Plugins
+from kdbench.plugins.parameters import construct
+from kdbench.records.record import Record, Status
+from kdbench.suite.plan import RunSpec
 from kdbench_plugins.trackers import wandb
 
 Spec = Callable[..., RunSpec]

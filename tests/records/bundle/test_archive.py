@@ -11,12 +11,14 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import contents, packed, several, whats
 
-from kdbench.publish import bundle, submit, usable, verify
-from kdbench.publish.bundle import RECORD
-from kdbench.publish.manifest import Listed, Manifest
-from kdbench.records import read_record
+from kdbench.records.bundle import archive as bundle
+from kdbench.records.bundle.archive import RECORD
+from kdbench.records.bundle.manifest import Listed, Manifest
+from kdbench.records.bundle.submit import submit
+from kdbench.records.record import read_record
+from kdbench.records.verify import usable, verify
+from tests.support.made_records import contents, packed, several, whats
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench.errors import RecordError
-from kdbench.publish.manifest import Listed, Manifest, read_manifest
+from kdbench.records.bundle.manifest import Listed, Manifest, read_manifest
 
 MANIFEST = Manifest(
     kdbench="0.1.0", by="Ada Ä", dirty=["0" * 12], files={"toys/a.json": Listed(bytes=3, sha256="a" * 64)}

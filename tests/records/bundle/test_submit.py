@@ -12,13 +12,14 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from made import DIGEST, contents, edit, made, packed, several, tuned, whats
 
 import kdbench
 from kdbench.errors import KdbenchWarning, RecordError
-from kdbench.leaderboard.studies import read_studies
-from kdbench.publish import submit, verify
-from kdbench.records import ranks_path, read_record, series_path
+from kdbench.records.bundle.submit import submit
+from kdbench.records.record import ranks_path, read_record, series_path
+from kdbench.records.studies import read_studies
+from kdbench.records.verify import verify
+from tests.support.made_records import DIGEST, contents, edit, made, packed, several, tuned, whats
 
 
 def profile(results: Path, student: dict[str, Any], id: str = "1" * 12) -> Path:

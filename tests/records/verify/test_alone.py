@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import Damage, check_refused, cut, edit, made, reranked, set_in, some_ranks, whats
-from models import run_spec
 
-from kdbench.plan import RunSpec
-from kdbench.publish import verify
-from kdbench.ranks import Ranks
-from kdbench.records import Record, ranks_path, write_record
+from kdbench.records.record import Record, ranks_path, write_record
+from kdbench.records.verify import verify
+from kdbench.suite.plan import RunSpec
+from kdbench.tasks.retrieval.ranks import Ranks
+from tests.support.made_records import Damage, check_refused, cut, edit, made, reranked, set_in, some_ranks, whats
+from tests.support.toys import run_spec
 
 
 def one_more_image(path: Path) -> None:

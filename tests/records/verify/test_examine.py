@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-from made import made, several
-from models import toy_plugins
 
 from kdbench.errors import RecordError
-from kdbench.plan import RunSpec
-from kdbench.publish import usable, verify
-from kdbench.records import ranks_path, read_record, series_path, write_record
+from kdbench.records.record import ranks_path, read_record, series_path, write_record
+from kdbench.records.verify import usable, verify
+from kdbench.suite.plan import RunSpec
+from tests.support.made_records import made, several
+from tests.support.paths import ROOT
+from tests.support.toys import toy_plugins
 
 
 def test_records_that_hold_together_are_all_fine(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_records_that_hold_together_are_all_fine(tmp_path: Path) -> None:
 
 
 def test_the_published_records_are_fine() -> None:
-    records, problems = verify([Path(__file__).parents[2] / "results"])
+    records, problems = verify([ROOT / "results"])
     assert records
     assert [str(problem) for problem in problems] == []
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made import Damage, check_refused, cut, edit, made, oracle, set_in, some_ranks, whats
 
-from kdbench.cache import file_digest
-from kdbench.publish import usable, verify
-from kdbench.records import ranks_path, series_path
+from kdbench.records.record import ranks_path, series_path
+from kdbench.records.verify import usable, verify
+from kdbench.storage.cache import file_digest
+from tests.support.made_records import Damage, check_refused, cut, edit, made, oracle, set_in, some_ranks, whats
 
 
 def one_higher(path: Path) -> None:

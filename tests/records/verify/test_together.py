@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from made import DIGEST, edit, made, oracle, several, some_ranks, whats
-
-from kdbench.publish import usable, verify
-from kdbench.ranks import Ranks
-from kdbench.records import write_ranks
+from kdbench.records.record import write_ranks
+from kdbench.records.verify import usable, verify
+from kdbench.tasks.retrieval.ranks import Ranks
+from tests.support.made_records import DIGEST, edit, made, oracle, several, some_ranks, whats
 
 
 def test_a_run_that_is_there_twice_counts_once(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import edit, made, resealed, set_in, several, tuned, whats
-from models import run_spec, toy_plugins
 
-from kdbench.plan import RunSpec
-from kdbench.publish import Problem, usable, verify
-from kdbench.publish.measured import read_measured
-from kdbench.records import read_record, write_record
-from kdbench.studies import Study
+from kdbench.records.reading import read_measured
+from kdbench.records.record import read_record, write_record
+from kdbench.records.verify import Problem, usable, verify
+from kdbench.suite.plan import RunSpec
+from kdbench.tuning.study import Study
+from tests.support.made_records import edit, made, resealed, set_in, several, tuned, whats
+from tests.support.toys import run_spec, toy_plugins
 
 BUDGET = {"split": "validation", "trials": 3, "metric": "mean_recall"}
 NOT_FINE = "tuned by a study whose summary is not fine"

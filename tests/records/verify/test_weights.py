@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import edit, made
-from models import plugged, toy_plugins
 from torch import Tensor
 
 from kdbench import Offer, Signal
-from kdbench.publish import verify
+from kdbench.records.verify import verify
+from tests.support.made_records import edit, made
+from tests.support.toys import plugged, toy_plugins
 
 RAW = {"series": False, "weights": {"a": 1.5, "b": -0.25}}
 

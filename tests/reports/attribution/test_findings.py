@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rankings import finished
-from rankings import write as write_run
 
-from kdbench.attribute import Finding, findings, records_of, to_do
-from kdbench.check import load_suite
-from kdbench.coalitions import Teams, teams_for
-from kdbench.concepts import write_concepts
 from kdbench.errors import RecordError
-from kdbench.leaderboard.statistics.crossed import estimate
-from kdbench.plan import RunSpec
-from kdbench.plugins import Plugins
-from kdbench.records import Record, read_record, record_path, write_record
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record, read_record, record_path, write_record
+from kdbench.reports.attribution.findings import Finding, findings, records_of, to_do
+from kdbench.reports.attribution.sub_teams import Teams, teams_for
+from kdbench.statistics.crossed import estimate
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import RunSpec
+from kdbench.tasks.retrieval.concepts import write_concepts
+from tests.support.rankings import finished
+from tests.support.rankings import write as write_run
 
 Make = Callable[..., Record]
 IMAGES, CAPTIONS = 24, 48

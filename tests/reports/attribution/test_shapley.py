@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.attribution import WEIGHTS, Team, attribute, attribute_rows, named, teams_of
-from kdbench.leaderboard.board import Measured
-from kdbench.leaderboard.statistics.cells import Row, cell_of
-from kdbench.leaderboard.statistics.crossed import Estimate, estimate
-from kdbench.leaderboard.statistics.pairs import difference
-from kdbench.leaderboard.statistics.units import units_of
-from kdbench.leaderboard.worth import KINDS, Attribution, Worth
-from kdbench.ranks import Ranks
-from kdbench.records import Record
+from kdbench.records.record import Record
+from kdbench.reports.attribution.shapley import WEIGHTS, Team, attribute, attribute_rows, named, teams_of
+from kdbench.reports.attribution.worth import KINDS, Attribution, Worth
+from kdbench.reports.board import Measured
+from kdbench.statistics.cells import Row, cell_of
+from kdbench.statistics.crossed import Estimate, estimate
+from kdbench.statistics.pairs import difference
+from kdbench.statistics.units import units_of
+from kdbench.tasks.retrieval.ranks import Ranks
 
 Floats = NDArray[np.float64]
 SEEDS, UNITS = (3, 5, 8), 30

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdbench import coalitions
-from kdbench.check import load_suite
-from kdbench.coalitions import teams_for
 from kdbench.errors import KdbenchError
-from kdbench.plan import plan
-from kdbench.plugins import Plugins
-from kdbench.suite import Evaluate, Latency, Plugged, Suite, Term, Train
+from kdbench.plugins.loading import Plugins
+from kdbench.reports.attribution import sub_teams as coalitions
+from kdbench.reports.attribution.sub_teams import teams_for
+from kdbench.suite.check import load_suite
+from kdbench.suite.model import Evaluate, Latency, Plugged, Suite, Term, Train
+from kdbench.suite.plan import plan
 
 Write = Callable[..., Path]
 NAMES = ["t0", "t1", "t2", "t3"]

@@ -9,13 +9,13 @@ from typing import Any
 
 import matplotlib
 import pytest
-from made_boards import profile, row, student, table
 from PIL import Image
 
 from kdbench import KdbenchError
-from kdbench.leaderboard.board import Board
-from kdbench.leaderboard.pareto import Plane, planes
-from kdbench.leaderboard.pictures import draw, embedded, pictures, plotted
+from kdbench.reports.board import Board
+from kdbench.reports.figures import draw, embedded, pictures, plotted
+from kdbench.reports.pareto import Plane, planes
+from tests.support.made_boards import profile, row, student, table
 
 HARM = ["$x_{", "_hidden", "a\nb\x00\x1b[31m", "</metadata><script>", "../../up", "\ud800\u202e", "x" * 300, "%s {0} \\frac"]
 
@@ -119,6 +119,6 @@ def test_what_cannot_be_written_or_read(tmp_path: Path) -> None:
 
 
 def test_importing_it_is_cheap() -> None:
-    code = "import sys, kdbench.leaderboard.pictures; print([m for m in ('torch', 'matplotlib', 'PIL') if m in sys.modules])"
+    code = "import sys, kdbench.reports.figures; print([m for m in ('torch', 'matplotlib', 'PIL') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[]\n"

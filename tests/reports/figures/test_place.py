@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from scipy.optimize import isotonic_regression
 
-from kdbench.leaderboard.pictures.place import apart, label, sideways
+from kdbench.reports.figures.place import apart, label, sideways
 
 positions = st.lists(st.floats(-50, 50), max_size=12)
 

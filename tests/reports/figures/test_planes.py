@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_lines import xs, ys
-from made_boards import profile, row, student, table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kdbench.leaderboard.board import Board, Row
-from kdbench.leaderboard.pareto import Plane, planes
-from kdbench.leaderboard.pictures import describe, plotted
-from kdbench.leaderboard.pictures.planes import figure_of
-from kdbench.leaderboard.pictures.style import look, settings
-from kdbench.palette import COLOURS, MARKERS
+from kdbench.reports.board import Board, Row
+from kdbench.reports.figures import describe, plotted
+from kdbench.reports.figures.planes import figure_of
+from kdbench.reports.figures.style import look, settings
+from kdbench.reports.palette import COLOURS, MARKERS
+from kdbench.reports.pareto import Plane, planes
+from tests.support.drawn_lines import xs, ys
+from tests.support.made_boards import profile, row, student, table
 
 
 @pytest.fixture(autouse=True)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_lines import xs, ys
-from made_boards import row, table
 from matplotlib.colors import to_hex
 
-from kdbench.leaderboard.pictures import seeds, weights
-from kdbench.leaderboard.pictures.style import settings
-from kdbench.palette import BLUE, COLOURS, RED
+from kdbench.reports.figures import seeds, weights
+from kdbench.reports.figures.style import settings
+from kdbench.reports.palette import BLUE, COLOURS, RED
+from tests.support.drawn_lines import xs, ys
+from tests.support.made_boards import row, table
 
 
 @pytest.fixture(autouse=True)

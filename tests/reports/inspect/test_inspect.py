@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import bench, plugged, run_spec, sage
 from PIL import Image
 
 from kdbench import KdbenchError, Offer, Signal
 from kdbench.errors import RecordError
-from kdbench.inspection import draw, find_run, terminal
-from kdbench.inspection.braille import panel, side_by_side
-from kdbench.inspection.curves import read_curves
-from kdbench.inspection.picture import figure_of
-from kdbench.palette import COLOURS
-from kdbench.plan import RunSpec
-from kdbench.records import Record, read_record, read_series, record_path, write_record, write_series
-from kdbench.run import execute
+from kdbench.records.record import Record, read_record, read_series, record_path, write_record, write_series
+from kdbench.reports.inspect import draw, find_run, terminal
+from kdbench.reports.inspect.braille import panel, side_by_side
+from kdbench.reports.inspect.curves import read_curves
+from kdbench.reports.inspect.picture import figure_of
+from kdbench.reports.palette import COLOURS
+from kdbench.runs.execute import execute
+from kdbench.suite.plan import RunSpec
+from tests.support.toys import bench, plugged, run_spec, sage
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
@@ -459,6 +459,6 @@ def test_a_picture_that_cannot_be_written(name: str, runs: dict[str, Path], tmp_
 
 
 def test_importing_it_is_cheap() -> None:
-    code = "import sys, kdbench.inspection; print([m for m in ('torch', 'plotext', 'matplotlib') if m in sys.modules])"
+    code = "import sys, kdbench.reports.inspect; print([m for m in ('torch', 'plotext', 'matplotlib') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[]\n"

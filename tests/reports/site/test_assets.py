@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.site import assets
-from kdbench.leaderboard.site.assets import classic, copy_assets
+from kdbench.reports.site import assets
+from kdbench.reports.site.assets import classic, copy_assets
 
 
 def test_an_export_becomes_a_global() -> None:

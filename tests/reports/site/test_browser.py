@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from site_boards import BOLD, IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
-from site_studies import hostile_study, study, traded
 
-from kdbench.leaderboard.board import Board
-from kdbench.leaderboard.site import Written, write_site
-from kdbench.leaderboard.site.slug import slug, token
+from kdbench.reports.board import Board
+from kdbench.reports.site import Written, write_site
+from kdbench.reports.site.slug import slug, token
+from tests.support.site_boards import BOLD, IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
+from tests.support.site_studies import hostile_study, study, traded
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 ARGUMENTS = [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.leaderboard.site.folder import MARKER, replaced
+from kdbench.reports.site.folder import MARKER, replaced
 
 
 def _write(folder: Path, text: str) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from site_studies import study, traded, trial
-
-from kdbench.leaderboard.site.history import best_so_far, history_figure, importance_figure, trade_figure
+from kdbench.reports.site.history import best_so_far, history_figure, importance_figure, trade_figure
+from tests.support.site_studies import study, traded, trial
 
 
 def _best(values: list[float | None], better: Callable[[Iterable[float]], float]) -> list[float | None]:

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import json
 
-from site_boards import IMAGE, SCRIPT, board_of, hostile, measured_in, planes_of
-
-from kdbench.leaderboard.site.plane import plane_figure, side_by_side
-from kdbench.leaderboard.site.plots import plain
-from kdbench.leaderboard.site.series import curves_of
-from kdbench.leaderboard.site.spread import short_names, spread_figure
+from kdbench.reports.site.plane import plane_figure, side_by_side
+from kdbench.reports.site.plots import plain
+from kdbench.reports.site.series import curves_of
+from kdbench.reports.site.spread import short_names, spread_figure
+from tests.support.site_boards import IMAGE, SCRIPT, board_of, hostile, measured_in, planes_of
 
 
 def test_text_for_plotly_holds_no_markup_and_reads_back() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from site_boards import IMAGE, METHODS, SCRIPT, board_of, measured_in, no_ranks
-from site_studies import BEST, cell, hostile_study, study, traded, tuned_spec
-from test_site_pages import Page
 
-from kdbench import plan
-from kdbench.leaderboard.board import Board, Measured
-from kdbench.leaderboard.site import Written, write_site
-from kdbench.leaderboard.site.studies import OPERATIONAL, study_pages
+from kdbench.reports.board import Board, Measured
+from kdbench.reports.site import Written, write_site
+from kdbench.reports.site.studies import OPERATIONAL, study_pages
+from kdbench.suite import plan
+from tests.reports.site.test_write import Page
+from tests.support.site_boards import IMAGE, METHODS, SCRIPT, board_of, measured_in, no_ranks
+from tests.support.site_studies import BEST, cell, hostile_study, study, traded, tuned_spec
 
 
 @pytest.fixture(scope="module")

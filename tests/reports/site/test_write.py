@@ -11,12 +11,12 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 import yaml
-from site_boards import IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
 
 from kdbench.errors import RecordError
-from kdbench.leaderboard.board import Board, Measured
-from kdbench.leaderboard.site import Written, columns, write_site
-from kdbench.leaderboard.site.slug import slug, token
+from kdbench.reports.board import Board, Measured
+from kdbench.reports.site import Written, columns, write_site
+from kdbench.reports.site.slug import slug, token
+from tests.support.site_boards import IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
 
 VOID = {"meta", "link", "input", "br", "img"}
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import ints
 
-from kdbench import rows
-from kdbench.batches import Batches, Ints
+from kdbench.storage import memory_map as rows
+from kdbench.tasks.retrieval.batches import Batches, Ints
+from tests.support.toys import ints
 
 
 @st.composite

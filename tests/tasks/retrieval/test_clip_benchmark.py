@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from kdbench.interchange import clip_benchmark_result
-from kdbench.ranks import Ranks, ranks
+from kdbench.tasks.retrieval.clip_benchmark import clip_benchmark_result
+from kdbench.tasks.retrieval.ranks import Ranks, ranks
 
 
 @pytest.mark.parametrize("seed", range(5))

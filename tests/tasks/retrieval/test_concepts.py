@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kdbench.concepts import concepts_path, read_concepts, write_concepts
 from kdbench.errors import RecordError
+from kdbench.tasks.retrieval.concepts import concepts_path, read_concepts, write_concepts
 
 DIGEST = "d" * 64
 SIZES = {"images": 3, "captions": 4, "concepts": 2}

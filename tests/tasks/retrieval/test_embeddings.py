@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models import SPLITS, Beads, cached, encoded, module_of, towers_of, toy
 
-from kdbench.embed import encode_split, rank_split, to_device
 from kdbench.errors import Diverged
-from kdbench.ranks import ranks
+from kdbench.tasks.retrieval.embeddings import encode_split, rank_split, to_device
+from kdbench.tasks.retrieval.ranks import ranks
+from tests.support.toys import SPLITS, Beads, cached, encoded, module_of, towers_of, toy
 
 
 def test_a_split_is_encoded_as_the_student_reads_it(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from models import batch_of, random_pairs
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from kdbench import Pairs
-from kdbench.losses import image_to_text_probs, logits, pair_losses
+from kdbench.tasks.retrieval.losses import image_to_text_probs, logits, pair_losses
+from tests.support.toys import batch_of, random_pairs
 
 CONCEPTS = st.lists(st.integers(0, 3), min_size=2, max_size=8)
 

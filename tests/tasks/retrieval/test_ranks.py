@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from models import ints
 from numpy.typing import NDArray
 
-from kdbench.ranks import Ranks, ranks, ranks_from_scores, recall, retrieval_metrics
+from kdbench.tasks.retrieval.ranks import Ranks, ranks, ranks_from_scores, recall, retrieval_metrics
+from tests.support.toys import ints
 
 Case = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 

@@ -1,0 +1,1 @@
+"""A dataset as runs see it: decoding, encoding, streaming."""

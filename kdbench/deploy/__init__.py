@@ -1,0 +1,1 @@
+"""What is left of a student after training, and what it costs."""

@@ -1,0 +1,1 @@
+"""Finding, checking, building, describing and scaffolding plugins."""

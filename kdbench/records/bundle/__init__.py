@@ -1,0 +1,1 @@
+"""Records for others, packed with their checksums."""

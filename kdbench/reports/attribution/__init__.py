@@ -1,0 +1,1 @@
+"""What each teacher contributes: Shapley values over sub-teams."""

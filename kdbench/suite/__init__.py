@@ -1,0 +1,1 @@
+"""A suite file, from YAML to checked RunSpecs."""

@@ -1,0 +1,1 @@
+"""What is particular to a task: batches, outputs, losses, metrics."""

@@ -1,0 +1,1 @@
+"""Studies and trials of a sweep; the only place that imports Optuna."""
