@@ -10,10 +10,40 @@ from typing import Any
 
 import pluggy
 
-from kdbench.contracts import Dataset, Objective, Offer, Progress, Strategy, Student, Teacher, Tracker
+from kdbench.contracts import (
+    Attribution,
+    Dataset,
+    Engine,
+    Exporter,
+    Objective,
+    Offer,
+    Progress,
+    Report,
+    Strategy,
+    Student,
+    Task,
+    Teacher,
+    Tracker,
+)
 
 hookspec = pluggy.HookspecMarker("kdbench")
 hookimpl = pluggy.HookimplMarker("kdbench")
+
+
+@hookspec
+def kdbench_tasks() -> Iterable[Offer[Task]]:  # type: ignore[empty-body]
+    """Offer tasks: what a batch, an output, a loss and a metric is. Datasets name theirs in `Offer.task`.
+
+    Example::
+
+        class Regression(kdbench.Task):
+            name = "regression"
+            ...
+
+        @hookimpl
+        def kdbench_tasks():
+            return [Offer("regression", Regression, "vectors to vectors, squared error")]
+    """
 
 
 @hookspec
@@ -109,6 +139,26 @@ def kdbench_trackers() -> Iterable[Offer[Tracker]]:  # type: ignore[empty-body]
         def kdbench_trackers():
             return [Offer("bell", Bell, "rings when a run ends")]
     """
+
+
+@hookspec
+def kdbench_engines() -> Iterable[Offer[Engine]]:  # type: ignore[empty-body]
+    """Offer engines: where runs and studies execute. The builder's parameters are the engine's options."""
+
+
+@hookspec
+def kdbench_exporters() -> Iterable[Offer[Exporter]]:  # type: ignore[empty-body]
+    """Offer exporters: formats in which `kdbench export` writes a trained student."""
+
+
+@hookspec
+def kdbench_reports() -> Iterable[Offer[Report]]:  # type: ignore[empty-body]
+    """Offer reports: what `kdbench leaderboard` can write of records, such as a site, figures or CSV."""
+
+
+@hookspec
+def kdbench_attributions() -> Iterable[Offer[Attribution]]:  # type: ignore[empty-body]
+    """Offer attributions: ways of dividing a team's value among its teachers."""
 
 
 @hookspec

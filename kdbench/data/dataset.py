@@ -15,10 +15,12 @@ from kdbench.contracts import Dataset, Encoder, Split, SplitName
 from kdbench.data.captions import StoredCaptions
 from kdbench.data.decode import DONE, decode_images, hash_images, other_files
 from kdbench.data.encoding import Compute, help_with_rows, write_rows
-from kdbench.data.streaming import PLACE, PlacedImages, StreamedInputs
+from kdbench.data.streaming import StreamedInputs
 from kdbench.errors import PluginError
-from kdbench.storage.cache import Cache, Entry, digest_of
+from kdbench.storage.cache import Cache, Entry
+from kdbench.storage.digest import digest_of
 from kdbench.storage.memory_map import let_go
+from kdbench.storage.placed_images import PLACE, PlacedImages
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 FORMAT = 1
@@ -64,6 +66,15 @@ class CachedDataset:
         if self.streamed:
             files["train.images.npy"] = (self.decoded.folder / HASH).read_text(encoding="ascii")
         return digest_of(files)
+
+    @property
+    def licence(self) -> str:
+        return self.source.licence
+
+    @property
+    def encodings(self) -> dict[str, float]:
+        """Seconds that each entry it has opened took to make, by the start of its cache key."""
+        return {folder.name[:12]: round(seconds, 3) for folder, seconds in self.seconds.items()}
 
     def split(self, name: SplitName) -> Split:
         """The split, its images [N, size, size, 3] and concepts as memory maps, its captions read when asked for.

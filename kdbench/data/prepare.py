@@ -16,7 +16,8 @@ from kdbench.contracts import Dataset, Split, SplitName
 from kdbench.data.dataset import SPLITS, CachedDataset, Report, silent
 from kdbench.data.decode import FEW, image_header, in_order, other_files
 from kdbench.errors import KdbenchError
-from kdbench.storage.cache import Cache, digest_of
+from kdbench.storage.cache import Cache
+from kdbench.storage.digest import digest_of
 
 
 @dataclass(frozen=True)

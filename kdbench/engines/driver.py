@@ -14,7 +14,7 @@ from typing import Any
 
 from kdbench.engines.tasks import Event, Task
 from kdbench.errors import KdbenchError
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 from kdbench.suite.plan import RunSpec
 from kdbench.tuning.study import Study
 

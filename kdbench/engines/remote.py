@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from kdbench.engines.tasks import Event, Executor, Task
 from kdbench.errors import KdbenchError
 from kdbench.records.record import DONE, recorded
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 from kdbench.suite.plan import RunSpec
 
 SHARED_SECONDS = 10.0  # within which a file of the driver's must be seen here: network file systems look up late

@@ -8,12 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kdbench.errors import PluginError
 
 if TYPE_CHECKING:
     from kdbench.plugins.loading import Kind, Plugins
+
+
+class Planned(Protocol):
+    """A `PluginSpec`: the offer's name and its parameters."""
+
+    @property
+    def use(self) -> str: ...
+    @property
+    def params(self) -> dict[str, Any]: ...
+
 
 _current: ContextVar[Plugins | None] = ContextVar("plugins", default=None)
 
@@ -33,9 +43,9 @@ def build(kind: Kind, spec: dict[str, Any]) -> Any:
     return construct((_current.get() or installed()).find(kind, spec["use"]).offer, params)
 
 
-def build_planned(kind: Kind, planned: dict[str, Any]) -> Any:
-    """Builds the plugin of a spec as plans have it, whose parameters are a map of their own."""
-    return build(kind, {**planned["params"], "use": planned["use"]})
+def build_spec(kind: Kind, spec: Planned) -> Any:
+    """Builds the plugin of a run's spec."""
+    return build(kind, {**spec.params, "use": spec.use})
 
 
 @contextmanager

@@ -14,15 +14,22 @@ import pluggy
 from kdbench.contracts import Offer, hookspecs
 from kdbench.errors import KdbenchWarning, PluginError, nearest
 
-Kind = Literal["dataset", "teacher", "student", "objective", "strategy", "tracker"]
+Kind = Literal[
+    "task", "dataset", "teacher", "student", "objective", "strategy", "tracker", "engine", "exporter", "report", "attribution"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 HOOKS: dict[Kind, str] = {
+    "task": "kdbench_tasks",
     "dataset": "kdbench_datasets",
     "teacher": "kdbench_teachers",
     "student": "kdbench_students",
     "objective": "kdbench_objectives",
     "strategy": "kdbench_strategies",
     "tracker": "kdbench_trackers",
+    "engine": "kdbench_engines",
+    "exporter": "kdbench_exporters",
+    "report": "kdbench_reports",
+    "attribution": "kdbench_attributions",
 }
 
 

@@ -54,6 +54,11 @@ def checked_params(offer: Offer[Any], given: dict[str, Any]) -> dict[str, Any]:
     return _validate(offer, given).model_dump(mode="json")
 
 
+def default_params(offer: Offer[Any]) -> dict[str, Any]:
+    """The defaults of its parameters as plain JSON values; those that have none are absent."""
+    return params_model(offer).model_construct().model_dump(mode="json", warnings=False)
+
+
 def construct(offer: Offer[T], params: dict[str, Any]) -> T:
     """Builds what is offered, from plain JSON values: a `Path` or an enumeration is made of its string first."""
     values = _validate(offer, params)

@@ -6,7 +6,6 @@ it is made from, so entries are never updated, only made, and two processes that
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from platformdirs import user_cache_path
 
 from kdbench.errors import CacheError, KdbenchError, KdbenchWarning
+from kdbench.storage.digest import digest_of, file_digest
 
 MANIFEST = "manifest.json"
 TURN = 0.2  # seconds between looks whether there is something to help with
@@ -32,17 +32,6 @@ KEY = re.compile(r"[0-9a-f]{24}")
 def default_root() -> Path:
     """KDBENCH_CACHE, or the user's cache folder."""
     return Path(os.environ.get("KDBENCH_CACHE") or user_cache_path("kdbench"))
-
-
-def digest_of(value: Any) -> str:
-    """sha256 over the canonical JSON of a value: sorted keys, no spaces, no NaN."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

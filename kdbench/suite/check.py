@@ -9,14 +9,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kdbench.contracts import Task
 from kdbench.errors import SuiteError, nearest
 from kdbench.plugins.loading import Kind, Plugins
-from kdbench.plugins.parameters import checked_params, nested_uses, params_model
-from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_teams
+from kdbench.plugins.parameters import checked_params, construct, default_params, nested_uses, params_model
+from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_tasks, check_teams
 from kdbench.suite.diagnostics import NOTHING, Problems
-from kdbench.suite.model import Plugged, Suite, SuiteFile, Term
+from kdbench.suite.model import Suite, SuiteFile
 from kdbench.suite.overrides import apply_override
+from kdbench.suite.settings import Evaluate
 from kdbench.suite.smoke import smoked
+from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import SweepFile
 from kdbench.suite.sweep_space import check_labels, checked_sweep
 from kdbench.suite.yaml_file import Where, read
@@ -60,7 +63,7 @@ def load_suite(
     return suite.model_copy(update={"variants": variants}) if variants else suite
 
 
-def plug(kind: Kind, entry: dict[str, Any], source: str, plugins: Plugins) -> Plugged:
+def plug(kind: Kind, entry: dict[str, Any], source: str, plugins: Plugins) -> PluginSpec:
     """One plugin as a suite would use it, given elsewhere, say on the command line. Raises SuiteError."""
     problems = Problems(source, {})
     found = _plugged(kind, entry, (), plugins, problems)
@@ -88,6 +91,7 @@ def _varied(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Problems, deep: bool, smoke: bool) -> Suite | None:
     """The suite as far as it is right; None where something is wrong, which is then noted."""
     before = len(problems.found)
+    task, data = _task(data, plugins, problems)
     file = _validated(data, problems)
     plugged = {key: _plugged_list(key, data.get(key), plugins, problems) for key in LISTS}
     given = data.get("teachers")
@@ -98,11 +102,12 @@ def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Probl
     }
     if file is not None:
         check_teams(file, problems)
-    if file is None or len(problems.found) > before:
+    if file is None or task is None or len(problems.found) > before:
         return None
     suite = Suite(
         path=path,
         name=file.name,
+        task=task,
         seeds=file.seeds,
         datasets=plugged["datasets"],
         students=plugged["students"],
@@ -110,20 +115,21 @@ def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Probl
         teams=file.teams,
         references=file.references,
         strategies=plugged["strategies"],
-        objective=[term for term in plugged["objective"] if isinstance(term, Term)],
+        objective=[term for term in plugged["objective"] if isinstance(term, TermSpec)],
         train=file.train,
         evaluate=file.evaluate,
         latency=file.latency,
     )
     if file.sweep:
 
-        def again(kind: Kind, entry: dict[str, Any], apart: Problems) -> Plugged | None:
+        def again(kind: Kind, entry: dict[str, Any], apart: Problems) -> PluginSpec | None:
             found = _plugged(kind, entry, (), plugins, apart)
             if found and deep:
                 check_plugin(kind, found.use, found.params, (), plugins, apart)
             return found
 
-        suite = suite.model_copy(update={"sweep": checked_sweep(file.sweep, suite, again, problems)})
+        suite = suite.model_copy(update={"sweep": checked_sweep(file.sweep, suite, _built(task, plugins), again, problems)})
+    check_tasks(suite, plugins, problems)
     if smoke:
         suite = smoked(suite, plugins)
     check_sizes(suite, plugins, problems)
@@ -132,11 +138,47 @@ def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Probl
     return suite
 
 
+def _task(data: dict[str, Any], plugins: Plugins, problems: Problems) -> tuple[PluginSpec | None, dict[str, Any]]:
+    """The task that the datasets pose, with what `evaluate:` says of it, and the data without that. None where it is wrong.
+
+    Datasets that are wrong themselves have no say; with none left the suite is wrong anyway.
+    """
+    entries = data.get("datasets")
+    uses = [entry.get("use") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    offers = plugins.offers("dataset")
+    names = [offers[use].offer.task for use in uses if isinstance(use, str) and use in offers]
+    for place, name in enumerate(names):
+        if name != names[0]:
+            problems.add(("datasets", place), name, f"a dataset of the task {names[0]!r}, as the first; one suite has one task")
+            return None, data
+    if not names:
+        return None, data
+    given = data.get("evaluate")
+    own = {key: value for key, value in given.items() if key not in Evaluate.model_fields} if isinstance(given, dict) else {}
+    offer = plugins.find("task", names[0]).offer
+    known = params_model(offer).model_fields
+    rest = {key: value for key, value in given.items() if key not in known} if isinstance(given, dict) else given
+    data = {**data, "evaluate": rest} if isinstance(given, dict) else data
+    own = {key: value for key, value in own.items() if key in known}
+    try:
+        params = checked_params(offer, own)
+    except ValidationError as error:
+        problems.add_validation(("evaluate",), error, own, known)
+        return None, data
+    defaults = default_params(offer)
+    return PluginSpec(name=names[0], use=names[0], params=params, defaults=defaults, version=offer.version), data
+
+
+def _built(task: PluginSpec, plugins: Plugins) -> Task:
+    built: Task = construct(plugins.find("task", task.use).offer, task.params)
+    return built
+
+
 def _validated(data: dict[str, Any], problems: Problems) -> SuiteFile | None:
     try:
         return SuiteFile.model_validate(data)
     except ValidationError as error:
-        blocks: dict[Where, Any] = {(): SuiteFile.model_fields}
+        blocks: dict[Where, Any] = {(): SuiteFile.model_fields}  # whose keys a message lists
         for name in ("train", "evaluate", "latency"):
             blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
         blocks[("sweep",)] = SweepFile.model_fields
@@ -182,7 +224,7 @@ def _plugged_list(key: str, entries: Any, plugins: Plugins, problems: Problems) 
 
 def _plugged(
     kind: Kind, entry: dict[str, Any], where: Where, plugins: Plugins, problems: Problems, label: str | None = None
-) -> Plugged | None:
+) -> PluginSpec | None:
     """One entry, its parameters checked against the plugin's signature; None where it is wrong, which is then noted."""
     params = dict(entry)
     use = params.pop("use", None)
@@ -205,27 +247,32 @@ def _plugged(
         problems.add((*where, "use"), use, f"{a_kind}: {known}", nearest(use, offers))
         problems.note = plugins.broken_note().strip("\n")
         return None
-    values = _params(kind, use, params, where, plugins, problems)
-    if values is None:
+    found = _params(kind, use, params, where, plugins, problems)
+    if found is None:
         return None
+    values, defaults = found
+    version = plugins.find(kind, use).offer.version
     if coefficient is not None:
-        return Term(name=name, use=use, params=values, coefficient=float(coefficient))
-    return Plugged(name=name, use=use, params=values)
+        weight = float(coefficient)
+        return TermSpec(name=name, use=use, params=values, defaults=defaults, version=version, coefficient=weight)
+    return PluginSpec(name=name, use=use, params=values, defaults=defaults, version=version)
 
 
 def _params(
     kind: Kind, use: str, params: dict[str, Any], where: Where, plugins: Plugins, problems: Problems
-) -> dict[str, Any] | None:
-    """The parameters with defaults filled in, those that hold another plugin's spec checked in turn."""
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """All parameters, and the defaults of those that have one; those that hold another plugin's spec are checked in turn."""
     offer = plugins.find(kind, use).offer
     try:
         values = checked_params(offer, params)
     except ValidationError as error:
         problems.add_validation(where, error, params, params_model(offer).model_fields)
         return None
+    defaults = default_params(offer)
     for name, mark in nested_uses(offer).items():
         inner = _plugged(mark.kind, values[name], (*where, name), plugins, problems)
         if inner is None:
             return None
         values[name] = {"use": inner.use, **inner.params}
-    return values
+        defaults |= {f"{name}.{path}": value for path, value in inner.defaults.items()}
+    return values, defaults

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench.contracts import Dataset
+from kdbench.contracts import Task
 from kdbench.errors import KdbenchError, PluginError, nearest
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import check_deeper, construct, nested_uses
 from kdbench.suite.diagnostics import Problems
-from kdbench.suite.model import Plugged, Suite, SuiteFile
-from kdbench.suite.yaml_file import Where
+from kdbench.suite.model import Suite, SuiteFile
+from kdbench.suite.spec import PluginSpec
+from kdbench.suite.yaml_file import Where, path_steps
 
 
 def check_plugins(suite: Suite, plugins: Plugins, problems: Problems) -> None:
     """Lets every plugin look at its parameters more closely than their types can."""
-    specs: list[tuple[Kind, Where, Plugged]] = [
+    specs: list[tuple[Kind, Where, PluginSpec]] = [
         *(("dataset", ("datasets", i), spec) for i, spec in enumerate(suite.datasets)),
         *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
         *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
@@ -63,23 +64,30 @@ def check_teams(file: SuiteFile, problems: Problems) -> None:
             problems.add(("seeds", index), seed, "each seed once")
 
 
+def check_tasks(suite: Suite, plugins: Plugins, problems: Problems) -> None:
+    """Teachers, students and objectives take part in one task; it must be that of the datasets."""
+    specs: list[tuple[Kind, Where, PluginSpec]] = [
+        *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
+        *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
+        *(("objective", ("objective", i), spec) for i, spec in enumerate(suite.objective)),
+    ]
+    for kind, where, spec in specs:
+        task = plugins.find(kind, spec.use).offer.task
+        if task != suite.task.use:
+            problems.add(where, spec.use, f"a {kind} for the task {suite.task.use!r}; this one is for {task!r}")
+
+
 def check_sizes(suite: Suite, plugins: Plugins, problems: Problems) -> None:
-    """K of R@K and the batch must fit the splits; building a dataset reads its index only."""
+    """The task's settings and the batch must fit the splits; building a dataset reads its index only."""
+    task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
     for index, spec in enumerate(suite.datasets):
         try:
-            dataset: Dataset = construct(plugins.find("dataset", spec.use).offer, spec.params)
-            sizes = {name: dataset.split(name) for name in ("train", "validation", "test")}
+            dataset: object = construct(plugins.find("dataset", spec.use).offer, spec.params)
+            wrong = list(task.misfits(dataset, suite.train.batch_size))
         except PluginError:
             raise
         except KdbenchError as error:
             problems.add_error(("datasets", index), error)
             continue
-        for place, k in enumerate(suite.evaluate.recall_at):
-            for name in ("validation", "test"):
-                limit = min(len(sizes[name].images), len(sizes[name].captions))
-                if k > limit:
-                    where: Where = ("evaluate", "recall_at", place)
-                    problems.add(where, k, f"at most {limit}, the candidates in {spec.name}'s {name} split")
-        if suite.train.batch_size > len(sizes["train"].images):
-            expected = f"at most {len(sizes['train'].images)}, the images in {spec.name}'s train split"
-            problems.add(("train", "batch_size"), suite.train.batch_size, expected)
+        for path, found, expected in wrong:
+            problems.add(path_steps(path), found, expected.format(dataset=spec.name))

@@ -9,7 +9,8 @@ from typing import Any
 
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import checked_params, nested_uses
-from kdbench.suite.model import Plugged, Suite
+from kdbench.suite.model import Suite
+from kdbench.suite.spec import PluginSpec
 
 PAIRS = 64  # in a step, at most
 SUFFIX = "-smoke"
@@ -18,8 +19,8 @@ SUFFIX = "-smoke"
 def smoked(suite: Suite, plugins: Plugins) -> Suite:
     """One seed, one epoch of small batches, and every plugin with the parameters that its offer's `smoke` gives."""
 
-    def small(kind: Kind, spec: Plugged) -> Any:
-        return spec.model_copy(update={"params": _params(kind, spec.use, spec.params, plugins)})
+    def small(kind: Kind, spec: PluginSpec) -> Any:
+        return spec.replace(params=_params(kind, spec.use, spec.params, plugins))
 
     return suite.model_copy(
         update={

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from kdbench.suite.block import EXACT, Count
+from kdbench.suite.spec import Tuning
 
 Number = Annotated[int | float, Field(allow_inf_nan=False)]
 COSTS = ("latency", "flops", "parameters")  # of a student, beside the metrics: the less the better
@@ -45,7 +46,7 @@ class Settings(Part):
     """How a study is conducted, the same for all studies of a suite."""
 
     trials: Count = Field(description="Trials of each study in all, whatever becomes of them.")
-    metric: str = Field(default="mean_recall", description="What is maximised: a metric on the validation split.")
+    metric: str = Field(default="", description="What is optimised on the validation split; by default the task's headline.")
     sampler: Literal["tpe", "random"] = "tpe"
     startup: Count | None = Field(default=None, description="Random trials before TPE's; a third of all, at most 10.")
     pruner: Pruner | None = Field(default=None, description="successive_halving, or none; none with several objectives.")
@@ -53,6 +54,8 @@ class Settings(Part):
     objectives: list[str] = Field(
         default=[], description="Several instead of one: metrics on validation (more is better), latency, flops, parameters."
     )
+
+    minimize: list[str] = Field(default=[], description="Those of the goals, besides costs, that are better lower; filled in.")
 
     @property
     def goals(self) -> list[str]:
@@ -62,12 +65,12 @@ class Settings(Part):
     @property
     def directions(self) -> list[Literal["minimize", "maximize"]]:
         """Of each goal."""
-        return ["minimize" if goal in COSTS else "maximize" for goal in self.goals]
+        return ["minimize" if goal in COSTS or goal in self.minimize else "maximize" for goal in self.goals]
 
     @property
-    def budget(self) -> dict[str, Any]:
+    def budget(self) -> Tuning:
         """What the runs that follow say of their tuning."""
-        return {"split": "validation", "trials": self.trials, "metric": self.metric}
+        return Tuning(split="validation", trials=self.trials, metric=self.metric)
 
 
 class SweepFile(Settings):

@@ -9,22 +9,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kdbench.contracts import Task
 from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind
 from kdbench.suite.diagnostics import Problems
-from kdbench.suite.model import Plugged, Suite, Term, Train
+from kdbench.suite.model import Suite
+from kdbench.suite.settings import Train
+from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import COSTS, Parameter, Range, Settings, Sweep, SweepFile
 from kdbench.suite.yaml_file import Where, path_steps
 
-Plug = Callable[[Kind, dict[str, Any], Problems], Plugged | None]  # checks an entry of a suite, noting what is wrong
+Plug = Callable[[Kind, dict[str, Any], Problems], PluginSpec | None]  # checks an entry of a suite, noting what is wrong
 Try = Callable[[Any, Problems], Any]  # a value in its place: that value as the schema reads it; what is wrong is noted
 # Settings that change no budget. Rows of other epochs or batches would not compare.
 TUNABLE = ("lr", "weight_decay", "warmup", "clip_norm", "distill")
 
 
-def checked_sweep(file: SweepFile, suite: Suite, plug: Plug, problems: Problems) -> Sweep:
+def checked_sweep(file: SweepFile, suite: Suite, task: Task, plug: Plug, problems: Problems) -> Sweep:
     """The sweep of a suite, or of a variant. What is wrong is noted."""
-    _check_settings(file, suite, problems)
+    _check_settings(file, task, problems)
     space = [_common(path, given, suite, plug, problems) for path, given in file.space.items()]
     strategies = {}
     for strategy in suite.strategies:
@@ -39,7 +42,7 @@ def checked_sweep(file: SweepFile, suite: Suite, plug: Plug, problems: Problems)
     ]
     students = {parameter.path: parameter for parameter in of_students if parameter}
     return Sweep(
-        settings=Settings(**{name: getattr(file, name) for name in Settings.model_fields}),
+        settings=_settings(file, task),
         space=[parameter for parameter in space if parameter],
         strategies=strategies,
         student=list(students.values()),
@@ -56,10 +59,17 @@ def check_labels(given: Any, suites: list[Suite], problems: Problems) -> None:
             problems.add(("sweep", "strategies", label), label, expected, nearest(label, labels))
 
 
-def _check_settings(file: SweepFile, suite: Suite, problems: Problems) -> None:
-    names = [f"{of}_retrieval_recall@{k}" for of in ("image", "text") for k in suite.evaluate.recall_at]
-    metrics = ["mean_recall", "rsum", *names]
-    if file.metric not in metrics:
+def _settings(file: SweepFile, task: Task) -> Settings:
+    """With the metric that is optimised by default, and the directions of all goals."""
+    given = {name: getattr(file, name) for name in Settings.model_fields}
+    metric = file.metric or task.headline.name
+    lower = [one.name for one in task.metrics if not one.higher_is_better and one.name in (file.objectives or [metric])]
+    return Settings(**given | {"metric": metric, "minimize": lower})
+
+
+def _check_settings(file: SweepFile, task: Task, problems: Problems) -> None:
+    metrics = [metric.name for metric in task.metrics]
+    if file.metric and file.metric not in metrics:
         problems.add(("sweep", "metric"), file.metric, f"one of {', '.join(metrics)}", nearest(file.metric, metrics))
     for place, goal in enumerate(file.objectives):
         known = [*metrics, *COSTS]
@@ -104,7 +114,7 @@ def _common(path: str, given: Any, suite: Suite, plug: Plug, problems: Problems)
 
 def _of_plugin(
     kind: Kind,
-    plugged: Plugged,
+    plugged: PluginSpec,
     path: str,
     given: Any,
     where: Where,
@@ -117,7 +127,7 @@ def _of_plugin(
 
     def tried(value: Any, apart: Problems) -> Any:
         entry: dict[str, Any] = {"use": plugged.use, **deepcopy(plugged.params)}
-        if isinstance(plugged, Term):
+        if isinstance(plugged, TermSpec):
             entry["coefficient"] = plugged.coefficient
         try:
             put(entry, inside, value)
@@ -127,7 +137,7 @@ def _of_plugin(
         found = plug(kind, entry, apart)
         if found is None:
             return None
-        checked: Any = found.params | ({"coefficient": found.coefficient} if isinstance(found, Term) else {})
+        checked: Any = found.params | ({"coefficient": found.coefficient} if isinstance(found, TermSpec) else {})
         for step in inside:
             checked = checked[step]
         return checked

@@ -1,4 +1,4 @@
-"""A teacher of which properties are asked: it prepares itself in a watched lesson and is handed images and captions."""
+"""A teacher of which properties are asked: it prepares itself in a watched data and is handed images and captions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from kdbench.contracts import Encoder, Modality, Split, Student, Teacher, Towers
 from kdbench.data.dataset import CachedDataset
 from kdbench.storage.cache import Cache
 from kdbench.testing.shapes import Shapes
-from kdbench.training.teacher_data import DatasetLesson
+from kdbench.training.teacher_data import DatasetTeacherData
 
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
 COUNT = 10  # images and captions encoded outside the cache
 
 
 class WatchedLesson:
-    """Implements `Lesson` by another one, and notes the splits that are asked for."""
+    """Implements `TeacherData` by another one, and notes the splits that are asked for."""
 
-    def __init__(self, lesson: DatasetLesson) -> None:
-        self._lesson = lesson
-        self.device, self.size = lesson.device, lesson.size
+    def __init__(self, data: DatasetTeacherData) -> None:
+        self._lesson = data
+        self.device, self.size = data.device, data.size
         self.asked: list[str] = []
 
     def split(self, name: Literal["train", "validation"]) -> Split:
@@ -49,8 +49,8 @@ class Classroom:
 
     def prepare(self, place: str) -> tuple[Towers, WatchedLesson]:
         dataset = CachedDataset(Shapes(), Cache(self._folder / place))
-        lesson = WatchedLesson(DatasetLesson(dataset))
-        return self._build().towers(lesson), lesson
+        data = WatchedLesson(DatasetTeacherData(dataset))
+        return self._build().towers(data), data
 
     @cached_property
     def first(self) -> tuple[Towers, WatchedLesson]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Dataset, SplitName
-from kdbench.data.streaming import PlacedImages
+from kdbench.storage.placed_images import PlacedImages
 from kdbench.testing.findings import Broken, Finding, Property, Waives, examine, insist
 
 Build = Callable[[], Dataset]

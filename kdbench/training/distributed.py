@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from kdbench.errors import KdbenchError, KdbenchWarning
 
-# A rank may wait for another that encodes or reads for hours. Who ends ranks that wait for a dead one is who started them.
+# A rank may wait for another that encodes or reads for hours. The launcher ends ranks that wait for a dead one.
 PATIENCE = timedelta(days=1)
 
 
@@ -113,18 +113,18 @@ ALONE = World()
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a process will take part, once there is something to exchange. `meeting` is torch's `init_method`."""
+class Rank:
+    """A process of a run before it joins the others: its `index` among `size`, and torch's `init_method`."""
 
-    rank: int = 0
+    index: int = 0
     size: int = 1
-    meeting: str = "env://"
+    init_method: str = "env://"
 
     @classmethod
-    def of_environment(cls) -> Place:
-        """As torchrun says it, or whoever has set up torch.distributed already (Ray Train).
+    def of_environment(cls) -> Rank:
+        """As torchrun sets it, or as torch.distributed was initialised already (Ray Train).
 
-        Raises KdbenchError where nobody says.
+        Raises KdbenchError where the environment has neither.
         """
         if dist.is_initialized():
             return cls(dist.get_rank(), dist.get_world_size())
@@ -135,7 +135,7 @@ class Place:
 
     def device(self, device: str) -> str:
         """This rank's: on a machine with GPUs each has its own."""
-        return f"cuda:{os.environ.get('LOCAL_RANK', self.rank)}" if device == "cuda" and self.size > 1 else device
+        return f"cuda:{os.environ.get('LOCAL_RANK', self.index)}" if device == "cuda" and self.size > 1 else device
 
     @contextmanager
     def joined(self, device: str) -> Iterator[World]:
@@ -143,14 +143,14 @@ class Place:
         if self.size == 1:
             yield ALONE
         elif dist.is_initialized():
-            yield World(self.rank, self.size)
+            yield World(self.index, self.size)
         else:
             backend = "nccl" if device.startswith("cuda") else "gloo"
             if backend == "nccl":
                 torch.cuda.set_device(device)
-            dist.init_process_group(backend, self.meeting, PATIENCE, rank=self.rank, world_size=self.size)
-            # Not on the way out of an error: the others may be in mid-exchange, and whoever started them ends them.
-            yield World(self.rank, self.size)
+            dist.init_process_group(backend, self.init_method, PATIENCE, rank=self.index, world_size=self.size)
+            # Not after an error: shutting down during a collective may hang, and the launcher ends the others.
+            yield World(self.index, self.size)
             dist.destroy_process_group()
 
 

@@ -21,14 +21,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kdbench.errors import Diverged, KdbenchError, Skip
-from kdbench.training.distributed import Place
+from kdbench.training.distributed import Rank
 
 GRACE = 0.5  # seconds in which ranks that fail together may all say why
 Tell = Callable[[Any], None]
 
 
 def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], on_message: Callable[[Any], None]) -> Any:
-    """Calls `function(place, tell, *arguments)` in `size` new processes and returns what the first rank's returned.
+    """Calls `function(member, tell, *arguments)` in `size` new processes and returns what the first rank's returned.
 
     Function and arguments are pickled. What ranks `tell` arrives at `on_message` here, where anything raised ends the ranks.
     Raises what a rank raised first: KdbenchError, Skip and Diverged as they are, anything else as a KdbenchError with the
@@ -39,9 +39,9 @@ def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], 
     with TemporaryDirectory(prefix="kdbench-ranks-") as folder:
         try:
             for rank in range(size):
-                place = Place(rank, size, f"file://{Path(folder) / 'meeting'}")
+                member = Rank(rank, size, f"file://{Path(folder) / 'meeting'}")
                 reader, writer = context.Pipe(duplex=False)
-                process: BaseProcess = context.Process(target=_serve, args=(place, writer, function, arguments))
+                process: BaseProcess = context.Process(target=_serve, args=(member, writer, function, arguments))
                 process.start()
                 writer.close()  # the rank's is then the only one: when it has gone, the line ends
                 ranks[reader] = (rank, process)
@@ -88,7 +88,7 @@ def _epitaph(rank: int, size: int, code: int) -> str:
     return f"rank {rank} of {size} died ({how}); the checkpoint is kept, run again to go on"
 
 
-def _serve(place: Place, line: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _serve(member: Rank, line: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """What a rank's process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who launched decides what to do
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -97,7 +97,7 @@ def _serve(place: Place, line: Connection, function: Callable[..., Any], argumen
         line.send(("told", time.monotonic(), message))
 
     try:
-        line.send(("returned", time.monotonic(), function(place, tell, *arguments)))
+        line.send(("returned", time.monotonic(), function(member, tell, *arguments)))
     except (KdbenchError, Skip, Diverged) as error:
         line.send(("raised", time.monotonic(), error))
         os._exit(1)
@@ -105,9 +105,9 @@ def _serve(place: Place, line: Connection, function: Callable[..., Any], argumen
         moment = time.monotonic()
         traceback.print_exc()
         sys.stderr.flush()
-        told = f"rank {place.rank} of {place.size}: {type(error).__name__}: {error}"
+        told = f"rank {member.index} of {member.size}: {type(error).__name__}: {error}"
         line.send(("raised", moment, KdbenchError(told)))
-        os._exit(1)  # taking leave of ranks in mid-exchange could take for ever
+        os._exit(1)  # shutting down during a collective may hang
 
 
 def _end_with_parent() -> None:

@@ -6,29 +6,24 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench.contracts import Batch, Strategy, Student
-from kdbench.data.streaming import Ahead
+from kdbench.contracts import FeedSettings, Strategy, Student, Task
 from kdbench.errors import Diverged
+from kdbench.records.trace import Trace
 from kdbench.storage import checkpoint as checkpoints
-from kdbench.storage.cache import digest_of
-from kdbench.storage.memory_map import take
-from kdbench.suite.model import Evaluate, Train
-from kdbench.tasks.retrieval.batches import Batches
-from kdbench.tasks.retrieval.embeddings import EncodedSplit, evaluated, to_device
-from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.storage.digest import digest_of
+from kdbench.suite.settings import Evaluate, Train
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team
-from kdbench.training.trace import Series
+from kdbench.training.trace import Tracing, trace_of
 
-MAX_LOGIT_SCALE = math.log(100.0)  # as in CLIP (Radford et al. 2021, §2.5)
 OnStep = Callable[[int, int, float, dict[str, float]], None]  # step, steps, loss, weights
 OnEpoch = Callable[[int, dict[str, float]], None]
 
@@ -41,8 +36,8 @@ class Trained:
     best_epoch: int
     validation: dict[str, float]  # metrics of the best epoch
     weights: dict[str, float]  # mean weight by teacher
-    series: dict[str, Any]  # what the strategy did, see kdbench.training.trace
-    seconds: float  # over all sittings
+    trace: Trace  # what losses, weights and gradients did
+    seconds: float  # of training, before and after any stop
     strategy_seconds: float = 0.0  # of these, what the strategy took
 
 
@@ -62,9 +57,10 @@ class _State:
 
 
 def train(
+    task: Task,
     student: Student,
-    data: EncodedSplit,
-    validation: EncodedSplit,
+    data: Any,
+    validation: Any,
     settings: Train,
     evaluate: Evaluate,
     seed: int,
@@ -76,20 +72,21 @@ def train(
     on_epoch: OnEpoch | None = None,
     world: World = ALONE,
 ) -> Trained:
-    """Trains `student` in place and leaves it, in eval mode, at its best epoch by validation mean recall.
+    """Trains `student` in place and leaves it, in eval mode, at its best epoch by the task's headline metric on validation.
 
-    With a `checkpoint` path, training continues from it where there is one. Raises Diverged when the loss is no longer
-    finite. The test split is not among the arguments. In a `world` of several ranks every one calls this with the same
-    arguments; the first alone reads and writes the checkpoint, which another number of ranks may go on with.
+    `data` and `validation` are splits as `task.encode` returns them. With a `checkpoint` path, training resumes from it if it
+    exists. Raises Diverged when the loss is no longer finite. The test split is not among the arguments. In a `world` of
+    several ranks every one calls this with the same arguments; the first alone reads and writes the checkpoint, from which another number of ranks may resume.
     """
-    loop = _Loop(student, data, settings, seed, device, team, strategy, world)
-    silence = [0.0] * len(loop.names)
-    state, best = _State(weight_sums=list(silence), epoch_weights=list(silence)), {}
+    loop = _Loop(task, student, data, settings, seed, device, team, strategy, world)
+    zeros = [0.0] * len(loop.names)
+    state, best = _State(weight_sums=list(zeros), epoch_weights=list(zeros)), {}
     saved = world.told(checkpoints.load(checkpoint) if checkpoint and world.first else None)
     if saved is not None:
         state, best = _State(**saved["state"]), saved["best"]
         loop.load_state_dict(saved["loop"])
-    series = Series(loop.names, loop.steps, state.series)
+    tracing = Tracing(loop.names, loop.steps, state.series)
+    headline = task.headline
 
     def save() -> None:
         if checkpoint is not None and world.first:
@@ -97,33 +94,33 @@ def train(
 
     started = time.perf_counter() - state.seconds
     while state.step < loop.steps:
-        result = loop.step(state.step, compare=series.closes(state.step))
+        result = loop.step(state.step, compare=tracing.closes(state.step))
         loss = float(result.loss)
         if not math.isfinite(loss):
             raise Diverged(f"loss {loss} at step {state.step + 1} of {loop.steps}")
-        weights = series.add(state.step, result, loop.report)
+        weights = tracing.add(state.step, result, loop.report)
         state.strategy_seconds += result.strategy_seconds
         state.weight_sums = [total + w for total, w in zip(state.weight_sums, weights, strict=True)]
         state.epoch_weights = [total + w for total, w in zip(state.epoch_weights, weights, strict=True)]
-        state.epoch_loss += loss / loop.batches.per_epoch
+        state.epoch_loss += loss / loop.feed.per_epoch
         state.step += 1
         if on_step:
             on_step(state.step, loop.steps, loss, dict(zip(loop.names, weights, strict=True)))
 
-        epoch, place = divmod(state.step, loop.batches.per_epoch)
-        if place == 0:
+        epoch, rest = divmod(state.step, loop.feed.per_epoch)
+        if rest == 0:
             metrics: dict[str, float] = {}
             if epoch % evaluate.every == 0 or epoch == settings.epochs:
-                metrics = _validated(student, validation, evaluate, device, world)
-                if not state.validation or metrics["mean_recall"] > state.validation["mean_recall"]:
+                metrics = _validated(task, student, validation, evaluate, device, world)
+                if not state.validation or headline.better(metrics[headline.name], state.validation[headline.name]):
                     state.best_epoch, state.validation, best = epoch, metrics, loop.student_state()
             loop.end_epoch(metrics or None)
             if on_epoch:
-                means = [total / loop.batches.per_epoch for total in state.epoch_weights]
+                means = [total / loop.feed.per_epoch for total in state.epoch_weights]
                 shown = {f"weight/{name}": mean for name, mean in zip(loop.names, means, strict=True)}
                 on_epoch(epoch, {"loss": state.epoch_loss, **shown, **metrics})
-            state.epoch_loss, state.epoch_weights = 0.0, list(silence)
-        if place == 0 or state.step % settings.checkpoint_every == 0:
+            state.epoch_loss, state.epoch_weights = 0.0, list(zeros)
+        if rest == 0 or state.step % settings.checkpoint_every == 0:
             state.seconds = time.perf_counter() - started
             save()
     state.seconds = time.perf_counter() - started
@@ -136,19 +133,16 @@ def train(
         best_epoch=state.best_epoch,
         validation=state.validation,
         weights=dict(zip(loop.names, means, strict=True)),
-        series=series.columns,
+        trace=trace_of(tracing.columns),
         seconds=state.seconds,
         strategy_seconds=state.strategy_seconds,
     )
 
 
-def _validated(student: Student, split: EncodedSplit, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
-    """The metrics of a split, those that the first rank finds."""
-    images, texts = evaluated(student, split, evaluate.batch_size, device, world)
-    found = None
-    if world.first:
-        found = Ranks.of(images, texts, split.image_concepts, split.caption_concepts).metrics(evaluate.recall_at)
-    return cast(dict[str, float], world.told(found))
+def _validated(task: Task, student: Student, split: Any, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
+    """The metrics of a split, as the first rank finds them."""
+    arrays = task.evaluate(student, split, evaluate.batch_size, device, world)
+    return cast(dict[str, float], world.told(task.measure(arrays) if world.first else None))
 
 
 class _Loop:
@@ -156,8 +150,9 @@ class _Loop:
 
     def __init__(
         self,
+        task: Task,
         student: Student,
-        data: EncodedSplit,
+        data: Any,
         settings: Train,
         seed: int,
         device: str,
@@ -165,14 +160,14 @@ class _Loop:
         strategy: Strategy | None,
         world: World = ALONE,
     ) -> None:
-        self.student, self.data, self.settings, self.device = student, data, settings, device
+        self.task, self.student, self.settings, self.device = task, student, settings, device
         self.team, self.strategy, self.world = team, strategy, world
         self.module = synchronised(cast(nn.Module, student.module).to(device).train(), device, world)
         self.heads = team.heads if team else nn.ModuleList()
         self.names = team.names if team else []
-        self.batches = Batches(data.image_concepts, data.caption_concepts, settings.batch_size, seed)
-        self.steps = settings.epochs * self.batches.per_epoch
-        self.read_images = Ahead(data.images, lambda step: self._share(self.batches(step)[0]), self.steps)
+        share = self.world.read
+        self.feed = task.feed(data, FeedSettings(settings.batch_size, settings.epochs, seed, device, share))
+        self.steps = settings.epochs * self.feed.per_epoch
         self.optimizer = torch.optim.AdamW(
             [
                 *_decay_groups(self.module, settings.weight_decay),
@@ -197,28 +192,21 @@ class _Loop:
         # Ranks draw apart in their towers, whose rows are others, and alike above them.
         torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
         self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
-        images, captions = self.batches(step)
-        batch = Batch(
-            images=torch.from_numpy(images).to(self.device),
-            captions=torch.from_numpy(captions).to(self.device),
-            concepts=torch.from_numpy(take(self.data.image_concepts, images)).to(self.device),
-            progress=step / self.steps,
-        )
+        batch = self.feed.batch(step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.lr * schedule(step, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
-            read = self.read_images(step), take(self.data.texts, self._share(captions))
-            views = self._views(*(to_device(values, self.device) for values in read))
+            views = self.task.forward(self.student, self.feed.inputs(step))
         if self.relay is not None:
             torch.manual_seed(drawn)
         teaching = None
         if self.team:
-            heard = self.team.pairs(images, captions)
-            teaching = Teaching(self.team, heard, self.strategy, self.settings.distill, self.generator)
+            teaching = Teaching(self.team, self.team.outputs(batch), self.strategy, self.settings.distill, self.generator)
         result = backward(
+            self.task,
             views,
-            self.student.module.logit_scale.exp(),
+            partial(self.task.outputs, self.student),
             batch,
             teaching,
             [p for p in self.module.parameters() if p.requires_grad],
@@ -229,21 +217,10 @@ class _Loop:
         )
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
         self.optimizer.step()
-        with torch.no_grad():
-            self.student.module.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE)
+        self.task.after_step(self.student)
         started = time.perf_counter()
         self._tell("observe", float(result.task))
         return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
-
-    def _share(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """What this rank reads of a batch."""
-        return rows[self.world.read(len(rows))]
-
-    def _views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
-        if self.auxiliary is not None:
-            views: tuple[Tensor, ...] = tuple(self.module.encode_views(images, texts))  # type: ignore[operator]
-            return views
-        return self.student.module.encode_image(images), self.student.module.encode_text(texts)
 
     def report(self) -> dict[str, float]:
         """The strategy's own figures."""

@@ -1,21 +1,22 @@
-"""One training step: however many teachers speak, one backward goes through the student."""
+"""One training step: one backward goes through the student, however many teachers there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from kdbench.contracts import Batch, Pairs, Strategy
+from kdbench.contracts import Outputs, Strategy, Task
 from kdbench.errors import PluginError
-from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.training.distributed import ALONE, Relay, World
 from kdbench.training.signal import Graph, StepSignal, moment
 from kdbench.training.team import Team
 
-Auxiliary = Callable[[Sequence[Tensor], Batch], Tensor]
+Auxiliary = Callable[[Sequence[Tensor], Any], Tensor]
+Wrap = Callable[[Sequence[Tensor]], Outputs]
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,20 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Teaching:
-    """Who teaches in a step, and how loudly: the team, its embeddings of the batch, the strategy, λ."""
+    """What a step learns from: the team, its outputs of the batch, the strategy, λ."""
 
     team: Team
-    teachers: Sequence[Pairs]
+    teachers: Sequence[Any]
     strategy: Strategy | None  # None where one teacher needs none
     distill: float
     generator: Generator
 
 
 def backward(
+    task: Task,
     views: Sequence[Tensor],
-    scale: Tensor,
-    batch: Batch,
+    wrap: Wrap,
+    batch: Any,
     teaching: Teaching | None = None,
     parameters: Sequence[Tensor] = (),
     auxiliary: Auxiliary | None = None,
@@ -55,31 +57,31 @@ def backward(
 ) -> StepResult:
     """Adds the gradients of L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
 
-    `views` are the student's image and text embeddings [B, d] with their graph, followed by what its `auxiliary` loss
-    wants; `scale` is its exponentiated logit scale and `parameters` are the student's. All losses are built on detached
-    copies of the views, where strategies take their gradients too; what has gathered there is then sent through the student
-    once. With `compare`, the teachers' gradients are compared whether or not the strategy looked at them.
+    `views` are what the task's `forward` returned, with their graph: output tensors [B, …], followed by what the student's
+    `auxiliary` loss wants; `wrap` makes `Outputs` of copies of them, and `parameters` are the student's. All losses are built
+    on detached copies of the views, where strategies take their gradients too; what has gathered there is then sent through
+    the student once. With `compare`, the teachers' gradients are compared whether or not the strategy looked at them.
 
     In a `world` of several ranks the views are this rank's rows, as `World.read` names them; everything else is of the whole
     batch. The gradients left behind are then those of the whole batch, on every rank, for all that the `relay` holds.
     """
-    copies = [world.gather(view.detach().float(), len(batch.concepts)).requires_grad_() for view in views]
-    student = Pairs(copies[0], copies[1], scale)
-    task_losses = pair_losses(student, batch.same)
-    task = task_losses.mean()
-    own = task if auxiliary is None else task + auxiliary(copies, batch)
-    result = StepResult(task.detach(), own.detach())
+    copies = [world.gather(view.detach().float(), len(batch)).requires_grad_() for view in views]
+    student = wrap(copies)
+    task_losses = task.losses(student, batch)
+    truth = task_losses.mean()
+    own = truth if auxiliary is None else truth + auxiliary(copies, batch)
+    result = StepResult(truth.detach(), own.detach())
     if teaching is None:
         _run_backward(own)
     else:
         team = teaching.team
         losses = team.losses(student, teaching.teachers, batch)
         heads = [list(head.parameters()) for head in team.heads]
-        graph = Graph(losses, student, heads, views[:2], parameters, world)
-        signal = StepSignal(graph, teaching.teachers, team.names, batch, task_losses, teaching.generator)
-        started = moment(task)
+        graph = Graph(losses, student, heads, views[: len(student.tensors)], parameters, world)
+        signal = StepSignal(task, graph, teaching.teachers, team.names, batch, task_losses, teaching.generator)
+        started = moment(truth)
         weights = world.agreed(_weigh(teaching.strategy, signal))
-        seconds = moment(task) - started
+        seconds = moment(truth) - started
         reuse = "leaf_gradients" in vars(signal) and weights.dim() == 1  # before comparing, which must not change the step
         spared = signal.leaf_seconds if reuse else 0.0
         gramian = signal.gramian if compare and len(losses) > 1 else None
@@ -87,8 +89,8 @@ def backward(
         loss = own + teaching.distill * (_per_sample(weights) * parts).sum(dim=0).mean()
         _run_backward(loss)
         if reuse:
-            _add_voices(signal, graph, teaching.distill * weights)
-        result = StepResult(task.detach(), loss.detach(), weights, gramian, seconds - spared)
+            _add_teachers(signal, graph, teaching.distill * weights)
+        result = StepResult(truth.detach(), loss.detach(), weights, gramian, seconds - spared)
     if relay is not None:
         relay.backward(views, [copy.grad for copy in copies], world)
         return result
@@ -106,7 +108,7 @@ def _weigh(strategy: Strategy | None, signal: StepSignal) -> Tensor:
     return checked(weights, signal.losses, strategy)
 
 
-def _add_voices(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
+def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
     """Backward of Σ_t weights_t ℓ_t from the gradients the strategy had already taken: it is linear in them."""
     for teacher, grads in enumerate(signal.leaf_gradients):
         leaves = graph.leaves(teacher)

@@ -12,23 +12,21 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
-from kdbench.contracts import Encoder, Split, Student, Teacher
+from kdbench.contracts import Encoder, Split, Student, Task
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import PluginError
-from kdbench.plugins.building import build_planned
 from kdbench.storage.checkpoint import save_weights
-from kdbench.suite.model import Evaluate, Train
-from kdbench.tasks.retrieval.embeddings import encode_split
+from kdbench.suite.settings import Evaluate, Train
 from kdbench.training.loop import train
-from kdbench.training.team import Voice
 
 FIT_FORMAT = 1  # raise when the training loop comes to give other weights for the same recipe
 
 
-class DatasetLesson:
-    """Implements `Lesson`."""
+class DatasetTeacherData:
+    """Implements `TeacherData` for a task."""
 
-    def __init__(self, dataset: CachedDataset) -> None:
+    def __init__(self, task: Task, dataset: CachedDataset) -> None:
+        self._task = task
         self._dataset = dataset
         self.device = dataset.device
         self.size = dataset.source.size
@@ -57,16 +55,14 @@ class DatasetLesson:
             "seed": seed,
         }
         # Encoded outside the entry, so that its time is that of the training.
-        data = encode_split(self._dataset, student, "train")
-        validation = encode_split(self._dataset, student, "validation")
+        data = self._task.encode(self._dataset, student, "train")
+        validation = self._task.encode(self._dataset, student, "validation")
 
         def make(folder: Path) -> None:
-            steps = settings.epochs * max(1, len(data.images) // settings.batch_size)
-
-            def on_step(step: int, *_: object) -> None:
+            def on_step(step: int, steps: int, *_: object) -> None:
                 self._dataset.report("train teacher", step, steps)
 
-            train(student, data, validation, settings, Evaluate(), seed, self.device, on_step=on_step)
+            train(self._task, student, data, validation, settings, Evaluate(), seed, self.device, on_step=on_step)
             save_weights(folder / "weights.safetensors", module)
 
         entry = self._dataset.cache.entry("teachers", identity, make)
@@ -80,18 +76,3 @@ def _visible(split: Any) -> Any:
     if split not in ("train", "validation"):
         raise PluginError(f"a teacher asked for the {split!r} split; it may see 'train' and 'validation'")
     return split
-
-
-def hear(spec: dict[str, Any], dataset: CachedDataset) -> Voice:
-    """A teacher's embeddings of the train split, made or found. `spec` is a plugin as plans have it."""
-    teacher: Teacher = build_planned("teacher", spec)
-    towers = teacher.towers(DatasetLesson(dataset))
-    split = dataset.split("train")
-    return Voice(
-        name=spec["name"],
-        image=dataset.encode(towers.image, "train"),
-        text=dataset.encode(towers.text, "train"),
-        logit_scale=towers.logit_scale,
-        image_concepts=split.image_concepts,
-        caption_concepts=split.caption_concepts,
-    )

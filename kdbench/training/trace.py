@@ -10,23 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kdbench.records.trace import DIGITS, Trace
 from kdbench.training.step import StepResult
 
 WINDOWS = 50  # at most; enough for a curve, small enough for git
-DIGITS = 6
 
 
-class Series:
+class Tracing:
     """Columns by window of steps, as plain lists, so that they go through a checkpoint and into JSON as they are.
 
-    `step` is the last step of a window, counted from 1. `loss`, `task`, `weights` by teacher and `entropy` (of the weights
-    over teachers, in nats; of each sample's where a strategy weighs samples, then averaged) are means over the window's
-    steps. `cosines`, by pair of teachers, and `conflict` (1 where any is negative) are of the gradients at its last step,
-    compared for every strategy at the same steps. `report` has the strategy's own figures at that step.
+    `Trace` says what they hold; gradients are compared at the same steps for every strategy.
     """
 
     def __init__(self, names: Sequence[str], steps: int, columns: dict[str, Any]) -> None:
-        """Goes on with `columns` where they hold something; they are changed in place."""
+        """Continues `columns` if they hold something; changes them in place."""
         self.names = list(names)
         self.steps = steps
         self.window = max(1, math.ceil(steps / WINDOWS))
@@ -73,18 +70,9 @@ class Series:
         sums.update(steps=0, loss=0.0, task=0.0, weights=[0.0] * len(self.names), entropy=0.0)
 
 
-def published(columns: dict[str, Any]) -> dict[str, Any]:
-    """What goes into the file: all but the window that is still open, and no column without values."""
-    return {name: column for name, column in columns.items() if name != "open" and column}
-
-
-def digest(columns: dict[str, Any]) -> dict[str, float]:
-    """The series in three figures for the record: mean entropy of the weights, mean cosine and share of conflicts."""
-    found: dict[str, list[float]] = {"weight_entropy": columns["entropy"]} if len(columns["weights"]) > 1 else {}
-    if columns["conflict"]:
-        found["gradient_cosine"] = [value for pair in columns["cosines"].values() for value in pair]
-        found["conflicting_steps"] = columns["conflict"]
-    return {name: _round(sum(values) / len(values)) for name, values in found.items()}
+def trace_of(columns: dict[str, Any]) -> Trace:
+    """What is recorded: all but the window that is still open."""
+    return Trace(**{name: column for name, column in columns.items() if name != "open"})
 
 
 def _pair(first: str, second: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdbench.errors import KdbenchError
 from kdbench.records.study_summary import State, StudySummary, TrialSummary, value_at
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 from kdbench.suite.sweep import Parameter, Pruner
 from kdbench.tuning.halving import prunes
 from kdbench.tuning.locks import FileLocks, JournalLock, Locks, PostgresLocks

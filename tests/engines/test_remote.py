@@ -19,7 +19,7 @@ from kdbench.engines import remote
 from kdbench.engines.remote import carry_out
 from kdbench.engines.tasks import Event
 from kdbench.records.record import record_path
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 from kdbench.suite.plan import RunSpec
 from tests.support.toys import run_spec, toy_plugins
 

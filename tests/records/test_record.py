@@ -28,7 +28,7 @@ from kdbench.records.record import (
     write_record,
     write_series,
 )
-from kdbench.storage.cache import file_digest
+from kdbench.storage.digest import file_digest
 from kdbench.suite.plan import RunSpec
 from kdbench.tasks.retrieval.ranks import Ranks
 

@@ -31,7 +31,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from kdbench import Batch, KdbenchError, Lesson, Offer, Progress, Signal, Skip, Student, StudentModule, Towers
-from kdbench.storage.cache import Entry, file_digest
+from kdbench.storage.cache import Entry
+from kdbench.storage.digest import file_digest
 from kdbench.tasks.retrieval.concepts import concepts_path, read_concepts
 from kdbench.tasks.retrieval.embeddings import rank_split
 from kdbench.records.record import Record, ranks_path, read_ranks, read_record, read_series, record_path, series_path

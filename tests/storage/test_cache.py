@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench.errors import CacheError, KdbenchWarning
-from kdbench.storage.cache import MANIFEST, Cache, default_root, digest_of, file_digest
+from kdbench.storage.cache import MANIFEST, Cache, default_root
+from kdbench.storage.digest import digest_of, file_digest
 from tests.support.toys import Count
 
 IDENTITY = {"weights": "abc", "size": 3}

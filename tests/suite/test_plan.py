@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench.plugins.loading import Plugins
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 from kdbench.suite.check import load_suite
 from kdbench.suite.model import Evaluate, Latency, Plugged, Suite, Term, Train
 from kdbench.suite.plan import RunSpec, plan

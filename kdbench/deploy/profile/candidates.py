@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from kdbench.errors import KdbenchWarning
 from kdbench.records.provenance import host
 from kdbench.records.record import recorded
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 
 FORMAT = 1  # raise when the same student is to be measured anew
 

@@ -17,7 +17,7 @@ from kdbench.plugins.loading import Plugins
 from kdbench.records.profile import Profile
 from kdbench.records.profiles import profiled, write_profile
 from kdbench.records.provenance import device_name, host, resolved_device
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 
 CAPTIONS = 32
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kdbench.errors import RecordError
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 
 MANIFEST = "manifest.json"
 

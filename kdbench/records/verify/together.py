@@ -9,7 +9,7 @@ from typing import Any
 from kdbench.records.record import Record
 from kdbench.records.sources import Item
 from kdbench.records.verify.problem import Problem
-from kdbench.storage.cache import digest_of
+from kdbench.storage.digest import digest_of
 
 Pair = tuple[Item, Record]
 

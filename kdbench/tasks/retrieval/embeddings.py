@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from kdbench.contracts import SplitName, Student
+from kdbench.contracts import SplitName, Student, World
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import Diverged
-from kdbench.tasks.retrieval.ranks import Ranks
-from kdbench.training.distributed import ALONE, World
+from kdbench.training.distributed import ALONE
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,6 @@ def to_device(values: NDArray[Any], device: str) -> torch.Tensor:
     """A batch of stored values as a tensor; float16 storage becomes float32."""
     tensor = torch.from_numpy(np.array(values)).to(device)  # a copy: memory maps are read-only
     return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def rank_split(student: Student, split: EncodedSplit, batch_size: int, device: str) -> Ranks:
-    """Embeds the split in eval mode and ranks it both ways."""
-    images, texts = evaluated(student, split, batch_size, device)
-    return Ranks.of(images, texts, split.image_concepts, split.caption_concepts)
 
 
 def evaluated(

@@ -86,5 +86,10 @@ class Ranks:
             image=ranks(texts, images, caption_concepts, image_concepts),
         )
 
-    def metrics(self, recall_at: list[int]) -> dict[str, float]:
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As they are stored."""
+        return {"text": self.text, "image": self.image}
+
+    def metrics(self, recall_at: Sequence[int]) -> dict[str, float]:
         return retrieval_metrics(self.text, self.image, recall_at)

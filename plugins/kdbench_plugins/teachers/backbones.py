@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from kdbench import Encoder, Lesson, Offer, Student, StudentModule, Teacher, Towers, hookimpl
+from kdbench import Encoder, TeacherData, Offer, Student, StudentModule, Teacher, Towers, hookimpl
 from kdbench_plugins.teachers.frozen_image import FrozenImage, ImageBackbone
 from kdbench_plugins.teachers.frozen_text import FrozenText, TextBackbone
 from kdbench_plugins.teachers.recipe import BatchSize, Count, NotNegative, Positive, Share
@@ -78,7 +78,7 @@ class Backbones:
             "seed": seed,
         }
 
-    def towers(self, lesson: Lesson) -> Towers:
+    def towers(self, data: TeacherData) -> Towers:
         image, text = FrozenImage(self.image, self.resolution), FrozenText(self.text)
         design = json.dumps(["backbones", FORMAT, self.shape], sort_keys=True)
 
@@ -87,7 +87,7 @@ class Backbones:
 
             return Joined(self.shape["width"], image, text, Projections(**self.shape))
 
-        return frozen_towers(lesson.fit(json.dumps([design, image.key, text.key]), build, self.recipe), design)
+        return frozen_towers(data.fit(json.dumps([design, image.key, text.key]), build, self.recipe), design)
 
 
 def check(*, image: ImageBackbone, text: TextBackbone, resolution: int, **_: object) -> None:

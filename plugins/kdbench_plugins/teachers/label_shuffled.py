@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from kdbench import Encoder, KdbenchError, Lesson, Modality, Offer, Teacher, Towers, Uses, build, hookimpl
+from kdbench import Encoder, KdbenchError, TeacherData, Modality, Offer, Teacher, Towers, Uses, build, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Misread:
-    """A text encoder that reads another caption in place of the one it is given. Knows the captions of the lesson only."""
+    """A text encoder that reads another caption in place of the one it is given. Knows the captions of the data only."""
 
     encoder: Encoder
     instead: dict[str, str]
@@ -51,12 +51,12 @@ class LabelShuffled:
         self.share = share
         self.seed = seed
 
-    def towers(self, lesson: Lesson) -> Towers:
-        towers: Towers = build("teacher", self.teacher).towers(lesson)
+    def towers(self, data: TeacherData) -> Towers:
+        towers: Towers = build("teacher", self.teacher).towers(data)
         splits: tuple[Literal["train", "validation"], ...] = ("train", "validation")
         instead: dict[str, str] = {}
         for name in splits:
-            split = lesson.split(name)
+            split = data.split(name)
             instead = exchanged(split.captions, split.caption_concepts.tolist(), self.share, self.seed) | instead
         content = json.dumps(sorted(instead.items()), ensure_ascii=False)
         key = hashlib.sha256(f"label_shuffled|{towers.text.key}|{content}".encode()).hexdigest()

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kdbench import Encoder, KdbenchError, Lesson, Modality, Offer, Teacher, Towers, hookimpl
+from kdbench import Encoder, KdbenchError, TeacherData, Modality, Offer, Teacher, Towers, hookimpl
 from kdbench_plugins.openclip import SCHEMAS, brief, check_model_name, check_pretrained, hushed, import_open_clip
 from kdbench_plugins.shrink import shrunken_checkpoint
 from kdbench_plugins.teachers.tower import settled, state_digest
@@ -32,7 +32,7 @@ class OpenClip:
         self.pretrained = pretrained
         self.precision = precision
 
-    def towers(self, lesson: Lesson) -> Towers:  # noqa: ARG002 (it learns nothing from the dataset)
+    def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002 (it learns nothing from the dataset)
         clip = self.load()
         tokenizer = own_tokenizer(self.model)
         scale = float(clip.logit_scale.detach().float().exp())

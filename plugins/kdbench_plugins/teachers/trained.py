@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from kdbench import Lesson, Offer, Teacher, Towers, Uses, build, hookimpl
+from kdbench import TeacherData, Offer, Teacher, Towers, Uses, build, hookimpl
 from kdbench_plugins.students.clip_config import SMALL
 from kdbench_plugins.teachers.recipe import BatchSize, Count, NotNegative, Positive, Share
 from kdbench_plugins.teachers.tower import frozen_towers
@@ -40,9 +40,9 @@ class Trained:
             "seed": seed,
         }
 
-    def towers(self, lesson: Lesson) -> Towers:
+    def towers(self, data: TeacherData) -> Towers:
         design = json.dumps(["trained", self.student, files_in(self.student)], sort_keys=True)
-        student = lesson.fit(design, partial(build, "student", self.student), self.recipe)
+        student = data.fit(design, partial(build, "student", self.student), self.recipe)
         return frozen_towers(student, design)
 
 

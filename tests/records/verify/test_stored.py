@@ -12,7 +12,7 @@ import pytest
 
 from kdbench.records.record import ranks_path, series_path
 from kdbench.records.verify import usable, verify
-from kdbench.storage.cache import file_digest
+from kdbench.storage.digest import file_digest
 from tests.support.made_records import Damage, check_refused, cut, edit, made, oracle, set_in, some_ranks, whats
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kdbench.errors import KdbenchError
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,22 @@ def units_of(sizes: Mapping[str, int], given: tuple[NDArray[Any], NDArray[Any]] 
         return Units(np.arange(n), np.arange(m) // each, n, note)
     note = "which captions belong to which image is not known: intervals treat queries as independent, and may be too narrow"
     return Units(np.arange(n), n + np.arange(m), n + m, note)
+
+
+def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_at: Sequence[int]) -> dict[str, Floats]:
+    """Metric → [S, U] in percent, from ranks [S, N] and [S, M]. The mean over units is each seed's metric, exactly.
+
+    R@K is a ratio, hits by queries, where units have unequal numbers of captions; a unit's figure is the linear part of its
+    influence on that ratio, so that units with many captions do not seem to score high or low.
+    """
+    found = {f"image_retrieval_recall@{k}": _of_units(image <= k, units, "captions") for k in recall_at}
+    found |= {f"text_retrieval_recall@{k}": _of_units(text <= k, units, "images") for k in recall_at}
+    total = np.sum(list(found.values()), axis=0)
+    return found | {"rsum": total, "mean_recall": total / len(found)}
+
+
+def _of_units(hits: NDArray[np.bool_], units: Units, of: Literal["images", "captions"]) -> Floats:
+    mean = int(np.count_nonzero(hits)) / hits.size
+    sums = units.sums(hits, of) - mean * units.sizes(of)
+    shares: Floats = mean + sums * (units.count / hits.shape[1])
+    return 100 * shares

@@ -1,0 +1,34 @@
+"""A frozen function of single items, computed once and cached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Modality = Literal["image", "text"]
+
+
+class Encoder(Protocol):
+    """A frozen function of single items, whose outputs are computed once and kept on disk.
+
+    Everything that reads a dataset is one: resizing to a student's pixels, tokenising, a backbone, a teacher's tower.
+    With a `base`, the items are that encoder's outputs, and those are kept as well.
+    """
+
+    modality: Modality
+    base: Encoder | None
+
+    @property
+    def key(self) -> str:
+        """Identifies the weights and the preprocessing: equal keys share a cache entry."""
+        ...
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        """B items (uint8 [B, size, size, 3], a list of captions, or the base's outputs) to [B, ...].
+
+        Floating-point results are stored as float16 and handed on as float32, integers as they are. What a student makes of
+        streamed images is not stored if it is uint8, but made for every batch, so that it should be cheap.
+        """
+        ...

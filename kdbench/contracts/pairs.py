@@ -1,0 +1,78 @@
+"""A batch of matching pairs, and a model's embeddings of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Which pairs a step sees, and when. On the device of the embeddings."""
+
+    images: Tensor  # [B], indices into the train split's images
+    captions: Tensor  # [B], indices into its captions
+    concepts: Tensor  # [B]; pairs of one concept are positives of each other
+    progress: float  # part of the training done, 0 to 1
+    host: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None  # the same indices in numpy, to read stored rows by
+
+    def __len__(self) -> int:
+        return len(self.concepts)
+
+    @property
+    def same(self) -> Tensor:
+        """[B, B]: whether pairs i and j show one concept. The diagonal is true."""
+        return self.concepts[:, None] == self.concepts[None, :]
+
+
+class Bank(Protocol):
+    """A teacher's stored embeddings of the whole train split, read when asked for."""
+
+    @property
+    def image_concepts(self) -> Tensor:
+        """[N]"""
+        ...
+
+    @property
+    def caption_concepts(self) -> Tensor:
+        """[M]"""
+        ...
+
+    def images(self, indices: Tensor | None = None) -> Tensor:
+        """Unit vectors of the images at `indices`, of all of them by default, [N, d]."""
+        ...
+
+    def captions(self, indices: Tensor | None = None) -> Tensor:
+        """Unit vectors of the captions at `indices`, of all of them by default, [M, d]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One model's embeddings of a batch of matching pairs."""
+
+    image: Tensor  # [B, d], unit vectors
+    text: Tensor  # [B, d], unit vectors
+    scale: Tensor | float  # of the logits, exponentiated
+    bank: Bank | None = None  # of a teacher
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Where gradients per teacher are taken: image, then text embeddings."""
+        return self.image, self.text
+
+    @property
+    def learned(self) -> tuple[Tensor, ...]:
+        """The scale, if it is learned."""
+        return () if isinstance(self.scale, float | int) or not self.scale.requires_grad else (self.scale,)
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """Scaled similarities, image i against text j, [B, B]."""
+        return self.scale * self.image @ self.text.T

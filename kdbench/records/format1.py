@@ -1,0 +1,109 @@
+"""Records and studies of format 1, read as those of today.
+
+Format 1 hashed all parameters of a run into its id, defaults included, and knew image-text retrieval alone. Its specs are
+given the defaults that plugins had then (`format1.json`, which is never edited), so that rows of both formats join one
+cell where their content is the same. Parameters of plugins that are not listed count as given.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from kdbench.storage.digest import digest_of
+
+# What its fields are called now.
+RENAMED = {"ranks_sha256": "arrays_sha256", "concepts_sha256": "units_sha256", "series_sha256": "trace_sha256"}
+_OPERATIONAL = ("checkpoint_every", "devices")
+_ABSENT = ("variant", "role", "smoke", "tuning")  # not part of an id where a run has none
+
+
+def record_fields(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record as `Record` has them; `original` is the spec as it was written."""
+    fields = {RENAMED.get(name, name): value for name, value in given.items()}
+    return fields | {"spec": spec_of(given["spec"]), "original": given["spec"]}
+
+
+def spec_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """A spec of format 1 in the fields of `RunSpec`. Raises KeyError or TypeError where it is none."""
+    kind = "teacher" if spec.get("role") == "reference" else "student"
+    evaluate = dict(spec["evaluate"])
+    recall_at = evaluate.pop("recall_at")
+    return {
+        **spec,
+        "version": 2,
+        "task": {
+            "name": "retrieval",
+            "use": "retrieval",
+            "params": {"recall_at": recall_at},
+            "defaults": {"recall_at": [1, 5, 10]},
+        },
+        "dataset": _plugin("dataset", spec["dataset"]),
+        "student": _plugin(kind, spec["student"]),
+        "team": [_plugin("teacher", teacher) for teacher in spec["team"]],
+        "strategy": _plugin("strategy", spec["strategy"]) if spec["strategy"] else None,
+        "objective": [_plugin("objective", term) for term in spec["objective"]],
+        "train": spec["train"] or None,
+        "evaluate": evaluate,
+    }
+
+
+def run_id(spec: dict[str, Any]) -> str:
+    """The id that format 1 gave a run."""
+    return _id(spec)
+
+
+def cell_id(spec: dict[str, Any]) -> str:
+    """The id that format 1 gave a cell."""
+    return _id({key: value for key, value in spec.items() if key != "seed"})
+
+
+def label(spec: dict[str, Any]) -> str:
+    """The label that format 1 gave a run."""
+    if spec.get("role") == "reference":
+        return f"{spec['student']['name']} · as it is"
+    return f"{cell_label(spec)} · seed {spec['seed']}"
+
+
+def cell_label(spec: dict[str, Any]) -> str:
+    """The label that format 1 gave a cell."""
+    team = "+".join(teacher["name"] for teacher in spec["team"]) or "no teacher"
+    strategy = [spec["strategy"]["name"]] if spec["strategy"] else []
+    return " · ".join([*([spec["variant"]] if spec.get("variant") else []), spec["student"]["name"], team, *strategy])
+
+
+def study_digest(study: dict[str, Any]) -> str:
+    """The digest that format 1 gave a study, from its summary's `spec`, `space`, `settings` and `version`."""
+    spec = study["spec"]
+    train = {key: value for key, value in spec["train"].items() if key not in _OPERATIONAL}
+    whole = {"spec": {**spec, "train": train}, "space": study["space"], "settings": study["settings"]}
+    return digest_of({**whole, "version": study["version"]})[:12]
+
+
+def _id(spec: dict[str, Any]) -> str:
+    train = {key: value for key, value in spec["train"].items() if key not in _OPERATIONAL}
+    known = {key: value for key, value in spec.items() if value or key not in _ABSENT}
+    return digest_of({**known, "train": train})[:12]
+
+
+def _plugin(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {**spec, "defaults": _defaults(kind, spec["use"], spec["params"])}
+
+
+def _defaults(kind: str, use: str, params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    pinned = _pinned().get(kind, {}).get(use, {})
+    found = {f"{prefix}{name}": value for name, value in pinned.get("defaults", {}).items()}
+    for name, inner in pinned.get("uses", {}).items():
+        nested = params.get(name)
+        if isinstance(nested, dict) and "use" in nested:
+            found |= _defaults(inner, nested["use"], nested, f"{prefix}{name}.")
+    return found
+
+
+@cache
+def _pinned() -> dict[str, dict[str, dict[str, Any]]]:
+    """Kind → plugin → `defaults` of its parameters, and of those that hold a plugin, by `uses`, its kind."""
+    pinned: dict[str, dict[str, dict[str, Any]]] = json.loads(files("kdbench.records").joinpath("format1.json").read_bytes())
+    return pinned

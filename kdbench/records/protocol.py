@@ -1,0 +1,80 @@
+"""What makes rows comparable: everything but the teachers, how they are weighted, and the seed."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+
+from kdbench.records.record import Record
+from kdbench.storage.digest import digest_of
+from kdbench.suite.spec import Frozen, PluginSpec, Tuning
+
+
+class Budget(Frozen):
+    """The samples a run has seen; none where nothing was trained."""
+
+    epochs: int = 0
+    steps: int = 0
+    batch_size: int = 0
+
+    def __str__(self) -> str:
+        if not self.epochs:
+            return "no training"
+        return f"{self.epochs} epochs, {self.steps} steps of {self.batch_size} pairs"
+
+
+class Protocol(Frozen):
+    """Runs compare where these agree: dataset by content, split, task with its metrics, student, budgets.
+
+    References, which train nothing, have no student and no budget: `evaluation` is what they share with the rows beside them.
+    """
+
+    dataset: str  # its label
+    dataset_digest: str
+    split: str = "test"
+    task: PluginSpec
+    student: PluginSpec | None
+    budget: Budget
+    tuning: Tuning | None
+    smoke: bool
+
+    @classmethod
+    def of(cls, record: Record) -> Protocol:
+        """Of a finished run."""
+        spec = record.spec
+        train = spec.train
+        budget = Budget(epochs=train.epochs, steps=record.steps or 0, batch_size=train.batch_size) if train else Budget()
+        return cls(
+            dataset=spec.dataset.name,
+            dataset_digest=record.dataset_digest or "",
+            task=spec.task,
+            student=None if spec.reference else spec.student,
+            budget=budget,
+            tuning=spec.tuning,
+            smoke=spec.smoke,
+        )
+
+    @cached_property
+    def id(self) -> str:
+        """12 hexadecimal digits, equal for protocols that compare."""
+        student = self.student.canonical if self.student else None
+        budgets = [self.budget.model_dump(), self.tuning.model_dump() if self.tuning else None]
+        return digest_of([self.evaluation, student, *budgets])[:12]
+
+    @cached_property
+    def evaluation(self) -> str:
+        """Equal for protocols that evaluate on the same split by the same task, whatever the student."""
+        return digest_of([self.dataset, self.dataset_digest, self.split, self.task.canonical, self.smoke])[:12]
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """In words, by what differs between protocols."""
+        settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in self.task.params.items())
+        return {
+            "dataset": f"{self.dataset} (digest {self.dataset_digest[:8]})",
+            "task": f"{self.task.use} ({settings})" if settings else self.task.use,
+            "student": self.student.name if self.student else "teachers themselves",
+            "student initialisation": json.dumps(self.student.canonical if self.student else None, sort_keys=True),
+            "sample budget": str(self.budget),
+            "tuning budget": f"{self.tuning.trials} trials on {self.tuning.split}" if self.tuning else "untuned",
+        }

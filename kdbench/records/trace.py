@@ -1,0 +1,46 @@
+"""The trace of a run: what its loss, the teachers' weights and gradients did over windows of steps."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+DIGITS = 6
+
+
+class Trace(BaseModel):
+    """One value per window in every column; columns that a run does not have are empty.
+
+    `step` is the last step of a window, counted from 1. `loss`, `task`, `weights` by teacher and `entropy` (of the weights
+    over teachers, in nats; averaged over samples where a strategy weighs samples) are means over the window's steps.
+    `cosines` by pair of teachers, and `conflict` (1 where any is negative), are of the gradients at the window's last step.
+    `report` holds the strategy's own figures at that step, None where one has no finite value.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    step: list[int] = []
+    loss: list[float] = []
+    task: list[float] = []
+    weights: dict[str, list[float]] = {}
+    entropy: list[float] = []
+    cosines: dict[str, list[float]] = {}
+    conflict: list[int] = []
+    report: dict[str, list[float | None]] = {}
+
+    @property
+    def dynamics(self) -> dict[str, float]:
+        """The trace in three figures: mean entropy of the weights, mean gradient cosine, share of steps with a conflict."""
+        found: dict[str, list[float]] = {"weight_entropy": self.entropy} if len(self.weights) > 1 else {}
+        if self.conflict:
+            found["gradient_cosine"] = [value for pair in self.cosines.values() for value in pair]
+            found["conflicting_steps"] = [float(value) for value in self.conflict]
+        return {name: round(sum(values) / len(values), DIGITS) for name, values in found.items()}
+
+    @property
+    def mean_weights(self) -> dict[str, float]:
+        """Over all steps, by teacher. Raises ValueError where windows do not follow each other."""
+        lengths = np.diff([0, *self.step])
+        if (lengths < 1).any():
+            raise ValueError("its steps do not grow")
+        return {name: float(lengths @ np.array(column) / lengths.sum()) for name, column in self.weights.items()}

@@ -1,0 +1,76 @@
+"""Images that are read where they lie, again and again, in place of a decoded copy of all of them.
+
+For train splits too large to be copied: decoded, three million images of 224 pixels take 450 GB. Batches, pixels and the digest
+of the dataset are those of the copy, so a run ends the same either way; what it costs is decoding, in every epoch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# What is known of an encoded image: the number of its file, where in it the image begins, and its length.
+PLACE = [("file", "<i4"), ("offset", "<i8"), ("bytes", "<i4")]
+
+
+class PlacedImages(Sequence["NDArray[np.uint8]"]):
+    """N images by the places of their bytes; one is decoded when indexed, and nothing is kept.
+
+    `read(file, offset, bytes)` gives the uint8 [size, size, 3] of one of `places`, a structured array [N] of the type `PLACE`
+    whose `file` counts through `files`; it may be called by many threads at once. A slice is an array, decoded by
+    `threads`, one for each core by default: Pillow decodes and resizes outside Python's lock.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str, int, int], NDArray[np.uint8]],
+        files: Sequence[str],
+        places: NDArray[Any],
+        threads: int | None = None,
+    ) -> None:
+        self.read, self.files, self.places = read, files, places
+        self.threads = threads or min(16, os.cpu_count() or 1)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: Any) -> Any:
+        import numpy as np
+
+        if isinstance(index, slice):
+            return self.rows(np.arange(*index.indices(len(self))))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"image {index} of {len(self)}")
+        return self._decoded(np.array([index % len(self)]))[0]
+
+    def rows(self, wanted: NDArray[Any]) -> NDArray[np.uint8]:
+        """The images of some places [B], uint8 [B, size, size, 3]."""
+        return in_threads(self._decoded, wanted, self.threads)
+
+    def _decoded(self, wanted: NDArray[Any]) -> NDArray[np.uint8]:
+        import numpy as np
+
+        from kdbench.storage.memory_map import take
+
+        found = take(self.places, wanted).tolist()
+        return np.stack([self.read(self.files[file], offset, length) for file, offset, length in found])
+
+
+def in_threads(function: Callable[[NDArray[Any]], NDArray[Any]], wanted: NDArray[Any], threads: int) -> NDArray[Any]:
+    """`function` of all that is wanted, each thread with a share of it."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+
+    if len(wanted) == 0:  # of an array without rows the shape is still asked for
+        return function(np.zeros(1, dtype=np.int64))[:0]
+    shares = np.array_split(wanted, min(threads, len(wanted)))
+    if len(shares) == 1:
+        return function(wanted)
+    with ThreadPoolExecutor(len(shares)) as pool:
+        return np.concatenate(list(pool.map(function, shares)))

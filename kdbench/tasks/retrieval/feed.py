@@ -1,0 +1,46 @@
+"""Batches of pairs as a student reads them; streamed images of the next batch are read while this one is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kdbench.contracts import Batch, FeedSettings
+from kdbench.data.streaming import Ahead
+from kdbench.storage.memory_map import take
+from kdbench.tasks.retrieval.batches import Batches
+from kdbench.tasks.retrieval.embeddings import EncodedSplit, to_device
+
+
+class PairFeed:
+    """Implements `Feed` over `Batches`."""
+
+    def __init__(self, data: EncodedSplit, settings: FeedSettings) -> None:
+        self.data, self.settings = data, settings
+        self.batches = Batches(data.image_concepts, data.caption_concepts, settings.batch_size, settings.seed)
+        self.per_epoch = self.batches.per_epoch
+        self.steps = settings.epochs * self.per_epoch
+        self._images = Ahead(data.images, lambda step: self._share(self.batches(step)[0]), self.steps)
+
+    def batch(self, step: int) -> Batch:
+        images, captions = self.batches(step)
+        device = self.settings.device
+        return Batch(
+            images=torch.from_numpy(images).to(device),
+            captions=torch.from_numpy(captions).to(device),
+            concepts=torch.from_numpy(take(self.data.image_concepts, images)).to(device),
+            progress=step / self.steps,
+            host=(images, captions),
+        )
+
+    def inputs(self, step: int) -> Sequence[Tensor]:
+        captions = self.batches(step)[1]
+        read = self._images(step), take(self.data.texts, self._share(captions))
+        return [to_device(values, self.settings.device) for values in read]
+
+    def _share(self, rows: NDArray[Any]) -> NDArray[Any]:
+        return rows[self.settings.share(len(rows))]

@@ -1,0 +1,33 @@
+"""Retrieval metrics: R@K both ways under CLIP_benchmark's names, RSUM and mean recall."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kdbench.contracts import Metric
+
+_PRIORITIES = (8, 6, 7, 5, 4, 3)  # of the columns of each K, in order: in a narrow terminal the first K stays longest
+
+
+def metrics(recall_at: Sequence[int]) -> tuple[Metric, ...]:
+    """`image_retrieval_recall@K` is text to image (t2i), `text_retrieval_recall@K` image to text (i2t); records hold shares."""
+    shares = [
+        Metric(
+            f"{target}_retrieval_recall@{k}",
+            f"{way} R@{k}",
+            "%",
+            scale=100.0,
+            best=1.0,
+            worst=0.0,
+            priority=dict(zip(recall_at, _PRIORITIES, strict=False)).get(k, 2),
+            group=way,
+        )
+        for way, target in (("t2i", "image"), ("i2t", "text"))
+        for k in recall_at
+    ]
+    most = 100.0 * len(shares)
+    return (
+        *shares,
+        Metric("rsum", "RSUM", "points", headline=True, best=most, worst=0.0, priority=9),
+        Metric("mean_recall", "mean recall", "%", best=100.0, worst=0.0, shown=False),
+    )

@@ -1,0 +1,192 @@
+"""The task itself: one method for each thing that the core asks. Heavy imports happen inside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from kdbench.contracts import (
+    Batch,
+    Contributions,
+    Dataset,
+    Feed,
+    FeedSettings,
+    Metric,
+    Pairs,
+    Part,
+    SplitName,
+    Student,
+    Task,
+    Teacher,
+    TeacherOutputs,
+    World,
+)
+from kdbench.contracts.task import Report
+from kdbench.tasks.retrieval.metrics import metrics
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from kdbench.data.dataset import CachedDataset
+    from kdbench.storage.cache import Cache
+    from kdbench.tasks.retrieval.embeddings import EncodedSplit
+
+MAX_LOGIT_SCALE = math.log(100.0)  # as in CLIP (Radford et al. 2021, §2.5)
+K = Annotated[int, Field(ge=1)]
+
+
+class Retrieval(Task):
+    """Image-text retrieval under Karpathy's protocol, generalised to concepts. `recall_at` are the K of R@K."""
+
+    name: ClassVar[str] = "retrieval"
+
+    def __init__(self, *, recall_at: Annotated[list[K], Field(min_length=1, description="The K of R@K.")] = [1, 5, 10]) -> None:  # noqa: B006
+        self.recall_at = tuple(recall_at)
+        self._metrics = metrics(self.recall_at)
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        return self._metrics
+
+    # Data
+
+    def misfits(self, dataset: Dataset, batch_size: int) -> Iterator[tuple[str, object, str]]:
+        sizes = {name: dataset.split(name) for name in ("train", "validation", "test")}
+        for place, k in enumerate(self.recall_at):
+            for name in ("validation", "test"):
+                limit = min(len(sizes[name].images), len(sizes[name].captions))
+                if k > limit:
+                    expected = f"at most {limit}, the candidates in {{dataset}}'s {name} split"
+                    yield f"evaluate.recall_at[{place}]", k, expected
+        if batch_size > len(sizes["train"].images):
+            expected = f"at most {len(sizes['train'].images)}, the images in {{dataset}}'s train split"
+            yield "train.batch_size", batch_size, expected
+
+    def open(self, dataset: Dataset, cache: Cache, device: str, report: Report) -> CachedDataset:
+        from kdbench.data.dataset import CachedDataset
+
+        return CachedDataset(dataset, cache, device, report)
+
+    def without_test(self, data: CachedDataset) -> CachedDataset:
+        from kdbench.tasks.retrieval.without_test import WithoutTest
+
+        return WithoutTest(data.source, data.cache, data.device, data.report)
+
+    def encode(self, data: CachedDataset, student: Student, split: SplitName) -> EncodedSplit:
+        from kdbench.tasks.retrieval.embeddings import encode_split
+
+        return encode_split(data, student, split)
+
+    def teach(self, data: CachedDataset, teacher: Teacher) -> TeacherOutputs:
+        from kdbench.tasks.retrieval.teachers import teach
+
+        return teach(data, teacher, Retrieval())  # a teacher is the same whatever the suite's K
+
+    # Training
+
+    def feed(self, encoded: EncodedSplit, settings: FeedSettings) -> Feed:
+        from kdbench.tasks.retrieval.feed import PairFeed
+
+        return PairFeed(encoded, settings)
+
+    def forward(self, student: Student, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        images, texts = inputs
+        if hasattr(student.module, "auxiliary_loss"):
+            return tuple(student.module.encode_views(images, texts))  # type: ignore[attr-defined]
+        return student.module.encode_image(images), student.module.encode_text(texts)
+
+    def outputs(self, student: Student, tensors: Sequence[Tensor]) -> Pairs:
+        return Pairs(tensors[0], tensors[1], student.module.logit_scale.exp())
+
+    def losses(self, outputs: Pairs, batch: Batch) -> Tensor:
+        from kdbench.tasks.retrieval.losses import losses_of
+
+        return losses_of(_logits(outputs), batch.same)
+
+    def distributions(self, outputs: Pairs) -> Tensor:
+        from kdbench.tasks.retrieval.losses import image_to_text_probs
+
+        return image_to_text_probs(_logits(outputs))
+
+    def after_step(self, student: Student) -> None:
+        import torch
+
+        with torch.no_grad():
+            student.module.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE)
+
+    # Evaluation
+
+    def evaluate(
+        self, student: Student, encoded: EncodedSplit, batch_size: int, device: str, world: World
+    ) -> dict[str, NDArray[Any]]:
+        from kdbench.tasks.retrieval.embeddings import evaluated
+        from kdbench.tasks.retrieval.ranks import Ranks
+
+        images, texts = evaluated(student, encoded, batch_size, device, world)
+        if not world.first:
+            return {}
+        return Ranks.of(images, texts, encoded.image_concepts, encoded.caption_concepts).arrays
+
+    def evaluate_teacher(self, teacher: Teacher, data: CachedDataset, split: SplitName) -> dict[str, NDArray[Any]]:
+        from kdbench.tasks.retrieval.teachers import rank_teacher
+
+        return rank_teacher(data, teacher, split, Retrieval()).arrays
+
+    def measure(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+        from kdbench.tasks.retrieval.ranks import retrieval_metrics
+
+        return retrieval_metrics(arrays["text"], arrays["image"], self.recall_at)
+
+    def sizes(self, data: CachedDataset) -> dict[str, int]:
+        test = data.split("test")
+        concepts = len(set(test.image_concepts.tolist()))
+        return {"images": len(test.images), "captions": len(test.captions), "concepts": concepts}
+
+    def units(self, data: CachedDataset) -> dict[str, NDArray[np.int64]]:
+        test = data.split("test")
+        return {"images": test.image_concepts, "captions": test.caption_concepts}
+
+    def contributions(
+        self,
+        arrays: Mapping[str, NDArray[Any]],
+        sizes: Mapping[str, int],
+        units: Mapping[str, NDArray[np.int64]] | None = None,
+    ) -> Contributions:
+        from kdbench.tasks.retrieval.units import contributions, units_of
+
+        found = units_of(sizes, (units["images"], units["captions"]) if units else None)
+        return Contributions(contributions(arrays["text"], arrays["image"], found, self.recall_at), found.note)
+
+    def problems(self, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+        from kdbench.tasks.retrieval.check_arrays import problems
+
+        return problems(arrays, sizes)
+
+    def record_problems(self, metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+        from kdbench.tasks.retrieval.check_arrays import record_problems
+
+        return record_problems(metrics, sizes)
+
+    # Cost
+
+    searches: ClassVar[bool] = True
+
+    def samples(self, data: CachedDataset) -> dict[str, Any]:
+        return {"size": data.source.size, "captions": list(data.split("train").captions[:32])}
+
+    def parts(self, student: Student, samples: Mapping[str, Any], count: int) -> Sequence[Part]:
+        from kdbench.tasks.retrieval.parts import towers
+
+        return towers(student, samples, count)
+
+
+def _logits(pairs: Pairs) -> Tensor:
+    """Of a teacher computed once; of a student anew, so that every loss has a graph of its own."""
+    from kdbench.tasks.retrieval.losses import logits
+
+    return logits(pairs) if pairs.image.requires_grad else pairs.logits

@@ -1,0 +1,109 @@
+"""A teacher's embeddings: of the train split, where they are stored for training, and of any split, where they are ranked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from kdbench.contracts import Batch, Pairs, SplitName, Task, Teacher
+from kdbench.data.dataset import CachedDataset
+from kdbench.errors import Diverged
+from kdbench.storage.memory_map import take
+from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.training.teacher_data import DatasetTeacherData
+
+
+@dataclass(frozen=True)
+class StoredEmbeddings:
+    """A teacher's embeddings of the train split, float16, and the scale of its logits. Implements `TeacherOutputs`."""
+
+    image: NDArray[Any]  # [N, d_t]
+    text: NDArray[Any]  # [M, d_t]
+    logit_scale: float
+    image_concepts: NDArray[np.int64]  # [N]
+    caption_concepts: NDArray[np.int64]  # [M]
+
+    @property
+    def width(self) -> int:
+        return int(self.image.shape[1])
+
+    def outputs(self, batch: Batch, device: str) -> Pairs:
+        images, captions = batch.host or (batch.images.cpu().numpy(), batch.captions.cpu().numpy())
+        return Pairs(
+            unit_rows(take(self.image, images), device),
+            unit_rows(take(self.text, captions), device),
+            self.logit_scale,
+            self._bank(device),
+        )
+
+    def _bank(self, device: str) -> StoredBank:
+        banks: dict[str, StoredBank] = self.__dict__.setdefault("_banks", {})
+        return banks.setdefault(device, StoredBank(self, device))
+
+
+class StoredBank:
+    """Implements `Bank` over stored embeddings. A whole split moves to the device only when it is asked for."""
+
+    def __init__(self, stored: StoredEmbeddings, device: str) -> None:
+        self._stored = stored
+        self._device = device
+        self._whole: dict[str, Tensor] = {}
+
+    @cached_property
+    def image_concepts(self) -> Tensor:
+        return torch.from_numpy(np.array(self._stored.image_concepts)).to(self._device)
+
+    @cached_property
+    def caption_concepts(self) -> Tensor:
+        return torch.from_numpy(np.array(self._stored.caption_concepts)).to(self._device)
+
+    def images(self, indices: Tensor | None = None) -> Tensor:
+        return self._rows("image", self._stored.image, indices)
+
+    def captions(self, indices: Tensor | None = None) -> Tensor:
+        return self._rows("text", self._stored.text, indices)
+
+    def _rows(self, name: str, values: NDArray[Any], indices: Tensor | None) -> Tensor:
+        if indices is not None:
+            return unit_rows(take(values, indices.cpu().numpy()), self._device)
+        if name not in self._whole:
+            self._whole[name] = unit_rows(np.array(values), self._device)
+        return self._whole[name]
+
+
+def unit_rows(values: NDArray[Any], device: str) -> Tensor:
+    """Stored embeddings as float32 on `device`; float16 on disk, so what comes back is made a unit vector again."""
+    return nn.functional.normalize(torch.from_numpy(values).to(device).float(), dim=1)
+
+
+def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings:
+    """A teacher's embeddings of the train split, computed or found in the cache."""
+    towers = teacher.towers(DatasetTeacherData(task, data))
+    split = data.split("train")
+    return StoredEmbeddings(
+        image=data.encode(towers.image, "train"),
+        text=data.encode(towers.text, "train"),
+        logit_scale=towers.logit_scale,
+        image_concepts=split.image_concepts,
+        caption_concepts=split.caption_concepts,
+    )
+
+
+def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task) -> Ranks:
+    """Retrieval ranks of a teacher's own embeddings.
+
+    The teacher prepares itself on training data as always, where it cannot reach the test split. Raises Diverged if its
+    embeddings are not finite.
+    """
+    towers = teacher.towers(DatasetTeacherData(task, data))
+    image, text = (np.asarray(data.encode(tower, split), dtype=np.float32) for tower in (towers.image, towers.text))
+    if not (np.isfinite(image).all() and np.isfinite(text).all()):
+        raise Diverged("the teacher's embeddings are not finite")
+    seen = data.split(split)
+    return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts)

@@ -1,0 +1,27 @@
+"""A dataset whose test split cannot be reached: what tuning sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from kdbench.contracts import Encoder, Split, SplitName
+from kdbench.data.dataset import CachedDataset
+
+
+class WithoutTest(CachedDataset):
+    """Raises AssertionError where anything asks for the test split."""
+
+    def split(self, name: SplitName) -> Split:
+        _refuse(name)
+        return super().split(name)
+
+    def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
+        _refuse(name)
+        return super().encode(encoder, name)
+
+
+def _refuse(name: str) -> None:
+    if name not in ("train", "validation"):
+        raise AssertionError(f"a trial asked for the {name!r} split; tuning sees train and validation")
