@@ -1,0 +1,36 @@
+"""The task that a record names: what its metrics and stored arrays mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from kdbench.contracts import Task
+from kdbench.errors import KdbenchError, RecordError
+from kdbench.suite.spec import PluginSpec
+
+if TYPE_CHECKING:
+    from kdbench.plugins.loading import Plugins
+
+_built: WeakKeyDictionary[Plugins, dict[str, Task]] = WeakKeyDictionary()
+
+
+def task_of(spec: PluginSpec, plugins: Plugins | None = None) -> Task:
+    """The task with these parameters, built once and shared; `plugins` are those installed by default.
+
+    Raises RecordError if the task is not installed or does not take these parameters.
+    """
+    from kdbench.plugins.loading import installed
+    from kdbench.plugins.parameters import construct
+    from kdbench.storage.digest import digest_of
+
+    plugins = plugins or installed()
+    built = _built.setdefault(plugins, {})
+    try:
+        key = digest_of(spec.plain)
+        if key not in built:
+            built[key] = construct(plugins.find("task", spec.use).offer, spec.params)
+        return built[key]
+    except (KdbenchError, TypeError, ValueError) as error:
+        told = "; ".join(line.strip() for line in str(error).splitlines()[:3])
+        raise RecordError(f"the task {spec.use!r} cannot be built from its record: {told}") from error
