@@ -21,7 +21,6 @@ from kdbench import (
     Batch,
     Dataset,
     Encoder,
-    Lesson,
     Modality,
     Objective,
     Offer,
@@ -32,21 +31,25 @@ from kdbench import (
     Student,
     StudentModule,
     Teacher,
+    TeacherData,
     Towers,
     hookimpl,
 )
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.loading import Plugins
-from kdbench.runs.execute import Bench
+from kdbench.runs.context import RunContext
 from kdbench.storage.cache import Cache
-from kdbench.suite.model import Evaluate, Train
-from kdbench.suite.plan import RunSpec
+from kdbench.suite.settings import Evaluate, Train
+from kdbench.suite.spec import PluginSpec, RunSpec, TermSpec
 from kdbench.suite.yaml_file import read
+from kdbench.tasks import retrieval
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
 from kdbench.tasks.retrieval.losses import pair_losses
+from kdbench.tasks.retrieval.teachers import StoredEmbeddings
 from kdbench.training.loop import _Loop
 from kdbench.training.signal import Graph, StepSignal
-from kdbench.training.team import Team, Voice
+from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives import feature, relational_kl
 from kdbench_plugins.strategies import ammkd, equal, fixed, random
 from tests.support.paths import ROOT
@@ -227,7 +230,7 @@ class Sage:
         self.text = Projection("text", width, seed)
         self.scale = scale
 
-    def towers(self, lesson: Lesson) -> Towers:  # noqa: ARG002
+    def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
         return Towers(self.image, self.text, self.scale)
 
 
@@ -255,43 +258,57 @@ class Toys:
 
 
 def toy_plugins(**extra: Sequence[Offer[Any]]) -> Plugins:
-    """The toys and the first-party strategies and objectives."""
+    """The toys, the task they are of, and the first-party strategies and objectives."""
     found = Plugins()
     found.register(Toys(**extra), "tests:toys")
-    for module in (equal, fixed, random, ammkd, relational_kl, feature):
+    for module in (retrieval, equal, fixed, random, ammkd, relational_kl, feature):
         found.register(module, f"kdbench:{module.__name__.rpartition('.')[2]}")
     return found
 
 
-def bench(folder: Path, **extra: Sequence[Offer[Any]]) -> Bench:
-    return Bench(toy_plugins(**extra), Cache(folder / "cache"), folder / "results")
+def run_context(folder: Path, **extra: Sequence[Offer[Any]]) -> RunContext:
+    return RunContext(toy_plugins(**extra), Cache(folder / "cache"), folder / "results")
 
 
-def plugged(use: str, name: str = "", **params: Any) -> dict[str, Any]:
-    return {"name": name or use, "use": use, "params": params}
+bench = run_context  # until everything has moved to the new name
 
 
-def sage(name: str) -> dict[str, Any]:
+def plugged(use: str, name: str = "", **params: Any) -> PluginSpec:
+    """A plugin of a run; no defaults of its parameters are known."""
+    return PluginSpec(name=name or use, use=use, params=params)
+
+
+def term(use: str, coefficient: float = 1.0, **params: Any) -> TermSpec:
+    """A term of an objective."""
+    return TermSpec(name=use, use=use, params=params, coefficient=coefficient)
+
+
+def sage(name: str) -> PluginSpec:
     """A teacher of a run. Those of different names differ in width and weights."""
     return plugged("sage", name, width=10 + ord(name) % 4, seed=ord(name))
 
 
+def retrieval_spec(*recall_at: int) -> PluginSpec:
+    """The task of a run, with the K of R@K; 1 and 5 by default."""
+    params = {"recall_at": list(recall_at or (1, 5))}
+    return PluginSpec(name="retrieval", use="retrieval", params=params, defaults={"recall_at": [1, 5, 10]})
+
+
 def run_spec(
-    team: Sequence[str | dict[str, Any]] = ("a", "b"), strategy: dict[str, Any] | None = None, seed: int = 0, **changes: Any
+    team: Sequence[str | PluginSpec] = ("a", "b"), strategy: PluginSpec | None = None, seed: int = 0, **changes: Any
 ) -> RunSpec:
-    """A run of the toys, 3 epochs of 4 steps."""
+    """A run of the toys, 3 epochs of 4 steps. `train` changes some of its settings, other changes replace fields."""
     train = {"epochs": 3, "batch_size": 8, "lr": 0.02, "precision": "fp32", "checkpoint_every": 3} | changes.pop("train", {})
     fields = {
         "suite": "toys",
+        "task": retrieval_spec(),
         "dataset": plugged("beads"),
         "student": plugged("toy"),
-        "team": [sage(teacher) if isinstance(teacher, str) else teacher for teacher in team],
+        "team": tuple(sage(teacher) if isinstance(teacher, str) else teacher for teacher in team),
         "strategy": (strategy or plugged("equal")) if len(team) > 1 else None,
-        "objective": [plugged("relational_kl") | {"coefficient": 1.0}, plugged("feature") | {"coefficient": 0.5}]
-        if team
-        else [],
-        "train": Train(**train).model_dump(),
-        "evaluate": Evaluate(recall_at=[1, 5]).model_dump(),
+        "objective": (term("relational_kl"), term("feature", 0.5)) if team else (),
+        "train": Train(**train),
+        "evaluate": Evaluate(),
         "seed": seed,
     }
     return RunSpec(**(fields | changes))
@@ -314,18 +331,22 @@ def random_pairs(
     return Pairs(image.requires_grad_(learn), text.requires_grad_(learn), scale)
 
 
-def voice(name: str, width: int = 8, seed: int = 0, scale: float = 4.0) -> Voice:
-    """A teacher's embeddings of 20 images and 30 captions, drawn at random."""
+def stored(width: int = 8, seed: int = 0, scale: float = 4.0) -> StoredEmbeddings:
+    """Embeddings of 20 images and 30 captions, drawn at random."""
     rng = np.random.default_rng(seed)
     image, text = (rng.normal(size=(count, width)) for count in (20, 30))
-    return Voice(
-        name,
+    return StoredEmbeddings(
         (image / np.linalg.norm(image, axis=1, keepdims=True)).astype(np.float16),
         (text / np.linalg.norm(text, axis=1, keepdims=True)).astype(np.float16),
         scale,
         np.arange(20),
         np.arange(30) % 20,
     )
+
+
+def team_teacher(name: str, width: int = 8, seed: int = 0, scale: float = 4.0) -> TeamTeacher:
+    """A teacher of random embeddings, see `stored`."""
+    return TeamTeacher(name, stored(width, seed, scale))
 
 
 def batch_of(concepts: Tensor, progress: float = 0.5) -> Batch:
@@ -340,6 +361,7 @@ def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> St
     flat = torch.cat([student.image.flatten(), student.text.flatten()])
     batch = batch_of(torch.arange(1))
     return StepSignal(
+        Retrieval(),
         Graph([(row @ flat)[None] for row in gradients], student, [[] for _ in gradients]),
         [random_pairs(1, 4, seed=place + 1) for place in range(teachers)],
         names or [f"teacher {place}" for place in range(teachers)],
@@ -369,11 +391,12 @@ def emoji_loop(teachers: int, strategy: Strategy | None) -> _Loop:
     )
     drawn = [rng.normal(size=(2, pairs, 256)).astype(np.float16) for _ in range(teachers)]
     concepts = np.arange(pairs)
-    voices = [Voice(f"teacher{i}", image, text, 20.0, concepts, concepts) for i, (image, text) in enumerate(drawn)]
+    embeddings = [StoredEmbeddings(image, text, 20.0, concepts, concepts) for image, text in drawn]
+    members = [TeamTeacher(f"teacher{place}", each) for place, each in enumerate(embeddings)]
     terms: list[tuple[float, Objective]] = [(1.0, relational_kl.RelationalKL()), (1.0, feature.Feature())]
-    team = Team(voices, terms, student.width, 0, "cpu") if teachers else None
+    team = Team(members, terms, student.width, 0, "cpu") if teachers else None
     settings = Train(epochs=1000, batch_size=suite["train"]["batch_size"], precision="fp32")
-    return _Loop(student, data, settings, 0, "cpu", team, strategy)
+    return _Loop(Retrieval(), student, data, settings, 0, "cpu", team, strategy)
 
 
 class Count:
