@@ -145,6 +145,22 @@ class Contributions:
 
 
 @dataclass(frozen=True)
+class Queries:
+    """A stored array with one figure for each test query: two models are compared query by query with it.
+
+    `array` is its name among those of `Task.evaluate`, `label` names these queries together, `query` one of them, and
+    `figure` says what the values are. Changes are ratios if `ratio`, as for ranks, otherwise differences.
+    """
+
+    array: str
+    label: str
+    query: str
+    figure: str
+    higher_is_better: bool = False
+    ratio: bool = False
+
+
+@dataclass(frozen=True)
 class Part:
     """One part of a student whose parameters, FLOPs and latency are measured, such as a tower.
 
@@ -249,7 +265,7 @@ class Task(ABC):
         return {metric.name: float(arrays[metric.name].mean()) for metric in self.metrics}
 
     def sizes(self, data: Any) -> dict[str, int]:
-        """How much the test split holds, by what."""
+        """How much the test split holds, by what. The first is what a larger test split would be counted in."""
         return {"samples": len(data.split("test"))}
 
     def units(self, data: Any) -> dict[str, NDArray[np.int64]]:
@@ -264,6 +280,15 @@ class Task(ABC):
     ) -> Contributions:
         """Of arrays stacked over seeds, [S, …] each."""
         return Contributions({metric.name: metric.scale * arrays[metric.name] for metric in self.metrics})
+
+    @property
+    def queries(self) -> Sequence[Queries]:
+        """Arrays to compare query by query. By default those of shown metrics, which `measure` takes the mean of."""
+        return [
+            Queries(metric.name, metric.label, "unit", metric.label, metric.higher_is_better)
+            for metric in self.metrics
+            if metric.shown
+        ]
 
     def problems(self, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         """What is wrong with stored arrays: (what, found, expected)."""

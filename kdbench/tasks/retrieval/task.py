@@ -24,7 +24,7 @@ from kdbench.contracts import (
     TeacherOutputs,
     World,
 )
-from kdbench.contracts.task import Report
+from kdbench.contracts.task import Queries, Report
 from kdbench.tasks.retrieval.metrics import metrics
 
 if TYPE_CHECKING:
@@ -161,6 +161,13 @@ class Retrieval(Task):
 
         found = units_of(sizes, (units["images"], units["captions"]) if units else None)
         return Contributions(contributions(arrays["text"], arrays["image"], found, self.recall_at), found.note)
+
+    @property
+    def queries(self) -> Sequence[Queries]:
+        return (
+            Queries("image", "t2i", "caption", "retrieval rank", ratio=True),
+            Queries("text", "i2t", "image", "retrieval rank", ratio=True),
+        )
 
     def problems(self, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.retrieval.check_arrays import problems
