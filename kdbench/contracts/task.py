@@ -179,6 +179,7 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    values_per_unit: ClassVar[int] = 1  # the most that a stored array holds of one query or unit; larger files are refused
 
     # What is measured
 
@@ -291,13 +292,21 @@ class Task(ABC):
         ]
 
     def problems(self, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-        """What is wrong with stored arrays: (what, found, expected)."""
+        """What is wrong with stored arrays of finite numbers: (what, found, expected)."""
         for metric in self.metrics:
-            if metric.name not in arrays:
+            found = arrays.get(metric.name)
+            if found is None:
                 yield f"array {metric.name}", "nothing", "one value a unit"
+            elif found.ndim != 1 or len(found) not in sizes.values():
+                expected = f"one value a unit, of {dict(sizes)} by the record's sizes"
+                yield f"array {metric.name}", f"shape {list(found.shape)}", expected
+
+    def unit_problems(self, units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+        """What is wrong with stored test units, rows of whole numbers: (what, found, expected)."""
+        return iter(())
 
     def record_problems(self, metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-        """What is wrong with a record's figures beyond names and ranges: (what, found, expected)."""
+        """What is wrong with a record's figures beyond names and ranges: (what, found, expected). Either map may be empty."""
         return iter(())
 
     # Cost

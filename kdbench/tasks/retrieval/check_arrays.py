@@ -1,10 +1,11 @@
-"""What is wrong with stored ranks, or with the figures of a record."""
+"""What is wrong with stored ranks and test units, or with the figures of a record."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 EXACT = 1e-9
@@ -12,16 +13,38 @@ SIZES = {"images", "captions", "concepts"}
 
 
 def problems(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-    """Of ranks `text` [N] and `image` [M]: numbers of queries and ranges."""
+    """Of ranks `text` [N] and `image` [M]: whole numbers, as many as there are queries, within the candidates."""
     images, captions = sizes["images"], sizes["captions"]
+    yield from _others(arrays, ("text", "image"))
     for name, queries, candidates in (("text", images, captions), ("image", captions, images)):
         found = arrays.get(name)
-        if found is None or len(found) != queries:
-            count = "none" if found is None else str(len(found))
-            yield f"{name} ranks", count, f"{queries}, the queries by the record's sizes"
+        if found is None:
+            continue
+        if found.ndim != 1 or found.dtype.kind not in "iu":
+            yield f"{name} ranks", f"{found.dtype} of shape {list(found.shape)}", "whole numbers in a row"
+        elif len(found) != queries:
+            yield f"{name} ranks", str(len(found)), f"{queries}, the queries by the record's sizes"
         elif found.min() < 1 or found.max() > candidates:
             expected = f"1 to {candidates}, the candidates by the record's sizes"
             yield f"{name} ranks out of range", f"{found.min()} to {found.max()}", expected
+
+
+def unit_problems(units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+    """Of the concepts of images [N] and captions [M]: as many as the record's sizes say."""
+    wrong = list(_others(units, ("images", "captions")))
+    if wrong:
+        yield from wrong
+        return
+    found = {name: len(units[name]) for name in ("images", "captions")}
+    found["concepts"] = len(np.union1d(units["images"], units["captions"]))
+    if found != sizes:
+        yield "units of another split", str(found), f"{dict(sizes)}, by the record's sizes"
+
+
+def _others(arrays: Mapping[str, NDArray[Any]], names: tuple[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Arrays missing, or too many."""
+    if arrays.keys() != set(names):
+        yield "arrays", ", ".join(sorted(arrays)) or "none", " and ".join(names)
 
 
 def record_problems(metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:

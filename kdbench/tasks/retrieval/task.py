@@ -174,6 +174,11 @@ class Retrieval(Task):
 
         return problems(arrays, sizes)
 
+    def unit_problems(self, units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+        from kdbench.tasks.retrieval.check_arrays import unit_problems
+
+        return unit_problems(units, sizes)
+
     def record_problems(self, metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.retrieval.check_arrays import record_problems
 
