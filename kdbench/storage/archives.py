@@ -1,11 +1,11 @@
-"""Whole numbers out of an .npz that anybody may have made: nothing is unpickled, and no bomb goes off."""
+"""Numbers out of an .npz that anybody may have made: unpickles nothing and rejects decompression bombs."""
 
 from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
@@ -17,39 +17,63 @@ from kdbench.errors import RecordError
 # What zipfile raises for contents that are damaged, encrypted or packed in a way that it does not know.
 UNREADABLE = (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 HEADER = 4096  # bytes that an array file may have beside its numbers
+MOST = 64  # arrays in an archive
 
 
-def whole_numbers(content: bytes, names: Sequence[str], longest: int) -> list[NDArray[Any]]:
-    """The arrays of an archive that holds these and no others, each a row of at most `longest` integers and not empty.
+def numbers(content: bytes, longest: int) -> dict[str, NDArray[Any]]:
+    """The arrays of an archive: finite numbers in one or more dimensions, at least one and at most `longest` in each array.
 
-    Raises RecordError where it is anything else.
+    Whole numbers come as int32, or int64 where that is too small. Raises RecordError if the archive holds anything else.
     """
     limit = 8 * longest + HEADER
-    files = [f"{name}.npy" for name in names]
     try:
         with ZipFile(io.BytesIO(content)) as members:
             sizes = {member.filename: member.file_size for member in members.infolist()}
-            if sorted(sizes) != sorted(files) or max(sizes.values()) > limit:
-                raise RecordError(f"it holds {sizes} (bytes), expected {' and '.join(sorted(files))} of at most {limit} bytes")
-            return [_row(members.read(file)) for file in files]
+            if len(sizes) < len(members.infolist()) or len(sizes) > MOST or not all(name.endswith(".npy") for name in sizes):
+                raise RecordError(f"it holds {sorted(sizes)[:MOST]}, expected at most {MOST} arrays, NAME.npy each")
+            if max(sizes.values(), default=0) > limit:
+                raise RecordError(f"it holds {sizes} (bytes), expected at most {limit} bytes each")
+            return {name.removesuffix(".npy"): _array(members.read(name), longest) for name in sizes}
     except (*UNREADABLE, ValueError, KeyError, MemoryError) as error:
         raise RecordError(f"cannot be read ({error})") from error
 
 
-def _row(content: bytes) -> NDArray[Any]:
-    """Of an .npy file. Thousands of them have one header, which NumPy reads slowly."""
+def whole_rows(content: bytes, longest: int) -> dict[str, NDArray[np.int64]]:
+    """The same where every array is a row of whole numbers. Raises RecordError if one is not."""
+    found = numbers(content, longest)
+    for name, values in found.items():
+        if values.ndim != 1 or values.dtype.kind != "i":
+            raise RecordError(f"found {values.dtype} of shape {list(values.shape)} in {name!r}, expected whole numbers in a row")
+    return {name: values.astype(np.int64) for name, values in found.items()}
+
+
+def _array(content: bytes, longest: int) -> NDArray[Any]:
+    """Of an .npy file. NumPy reads headers slowly, and thousands of files share one."""
     end = 10 + int.from_bytes(content[8:10], "little")
-    shape, dtype = _layout(content[:end])
-    if len(shape) != 1 or dtype.kind not in "iu" or not shape[0]:
-        raise RecordError(f"found {dtype} of shape {list(shape)}, expected whole numbers in a row")
-    return np.frombuffer(content, dtype, offset=end).reshape(shape)
+    shape, fortran, dtype = _layout(content[:end])
+    if dtype.kind not in "iuf" or not shape or not 0 < prod(shape) <= longest:
+        raise RecordError(f"found {dtype} of shape {list(shape)}, expected 1 to {longest} numbers")
+    values = np.frombuffer(content, dtype, offset=end).reshape(shape, order="F" if fortran else "C")
+    if dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise RecordError("found values that are not finite")
+        return values
+    return _signed(values)
+
+
+def _signed(values: NDArray[Any]) -> NDArray[Any]:
+    """Differences of whole numbers must not wrap around."""
+    for dtype in (np.int32, np.int64):
+        limits = np.iinfo(dtype)
+        if limits.min <= int(values.min()) and int(values.max()) <= limits.max:
+            return values.astype(dtype)
+    raise RecordError(f"found {values.max()}, which is no number of anything")
 
 
 @lru_cache
-def _layout(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _layout(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     stream = io.BytesIO(header)
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
         raise RecordError(f"an .npy file of version {version}, expected 1.0")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    return shape, dtype
+    return np.lib.format.read_array_header_1_0(stream)

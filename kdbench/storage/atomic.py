@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all: temporary file, fsync, rename."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ from typing import BinaryIO
 
 
 @contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content becomes `path` when the block ends, replacing what was there; nothing is left if it raises.
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path whose file becomes `path` when the block ends; nothing is left of it if the block raises.
 
-    The content is on the disk before the name is, so that a power cut leaves the old file or the new one.
+    The content reaches the disk before the name does, so that a power cut leaves the old file or the new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
     try:
-        with partial.open("wb") as stream:
-            yield stream
-            stream.flush()
+        yield partial
+        with partial.open("rb") as stream:
             os.fsync(stream.fileno())
         os.replace(partial, path)
     except BaseException:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content becomes `path` when the block ends."""
+    with replacing(path) as partial, partial.open("wb") as stream:
+        yield stream
 
 
 def write_bytes(path: Path, content: bytes) -> Path:

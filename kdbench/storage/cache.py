@@ -25,7 +25,7 @@ from kdbench.errors import CacheError, KdbenchError, KdbenchWarning
 from kdbench.storage.digest import digest_of, file_digest
 
 MANIFEST = "manifest.json"
-TURN = 0.2  # seconds between looks whether there is something to help with
+POLL_SECONDS = 0.2  # between attempts to acquire a lock whose holder can be helped
 KEY = re.compile(r"[0-9a-f]{24}")
 
 
@@ -87,12 +87,13 @@ class Cache:
     ) -> Entry:
         """Opens the entry made from `identity`, first calling `make(folder)` to write its files if it is not there.
 
-        Whoever comes second waits for the first. A damaged entry is reported and made again. With `resumable`, a `make`
-        that was stopped (killed, interrupted, out of disk) finds its folder next time as it left it; it must be able to
-        tell what in it is whole. After a KdbenchError nothing is left: what the user mends makes another entry.
+        A second process that wants the same entry waits for the first. A damaged entry is reported and made again. With
+        `resumable`, a `make` that was stopped (killed, interrupted, out of disk) finds its folder as it left it and must be
+        able to tell which files are complete. After a KdbenchError nothing is left, since the corrected input makes another
+        entry.
 
-        Of a resumable entry, who comes second is called with the folder that the first is filling, again and again until
-        that one is done. `help_along` must be able to tell what it may take, and leave when the folder is gone.
+        While a second process waits for a resumable entry, its `help_along` is called repeatedly with the folder that the
+        first is filling. It must find work that nobody else does, and return when the folder is gone.
         """
         folder = self.root / kind / digest_of(identity)[:24]
         if folder in self._verified:
@@ -104,7 +105,7 @@ class Cache:
         return entry
 
     def holds(self, kind: str, identity: dict[str, Any]) -> bool:
-        """Whether the entry is there; it may still prove damaged."""
+        """Whether the entry exists; it may still turn out to be damaged."""
         return (self.root / kind / digest_of(identity)[:24] / MANIFEST).is_file()
 
     def _open(self, folder: Path) -> Entry | None:
@@ -120,12 +121,12 @@ class Cache:
             return None
 
     def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:
-        # The lock is held: a resumable entry has one maker at a time, and its folder needs no number to tell it by.
+        # Under the lock a resumable entry has one maker at a time, so its folder needs no process number.
         partial = _partial(folder) if resumable else folder.with_name(f".partial-{folder.name}-{os.getpid()}")
         if not resumable:
             shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(exist_ok=resumable)  # with the user's own permissions, so that a cache can be shared
-        (partial / MANIFEST).unlink(missing_ok=True)  # of one killed on its last step
+        partial.mkdir(exist_ok=resumable)  # with the user's umask, so that a cache can be shared
+        (partial / MANIFEST).unlink(missing_ok=True)  # left by a process killed at its last step
         keep = False
         try:
             started = time.perf_counter()
@@ -181,23 +182,23 @@ class Cache:
         for lock in locks:
             lock.unlink(missing_ok=True)
         for folder in [*self.root.glob("*/*/"), *self.root.glob("*/"), self.root]:
-            with suppress(OSError):  # not empty: somebody else's
+            with suppress(OSError):  # not empty: it holds files of others
                 folder.rmdir()
         self._verified.clear()
         return size
 
 
 def _partial(folder: Path) -> Path:
-    """Where a resumable entry is made."""
+    """The folder in which a resumable entry is made."""
     return folder.with_name(f".partial-{folder.name}")
 
 
 @contextmanager
 def _held(lock: BaseFileLock, partial: Path, help_along: Callable[[Path], None] | None) -> Iterator[None]:
-    """The lock, once it is to be had, with a hand for who has it before."""
+    """Acquires the lock; while waiting, helps its holder."""
     while True:
         try:
-            lock.acquire(timeout=-1 if help_along is None else TURN)
+            lock.acquire(timeout=-1 if help_along is None else POLL_SECONDS)
             break
         except Timeout:
             if help_along is not None and partial.is_dir():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from kdbench.storage.atomic import replacing
+
 TENSOR = "__tensor__"
 
 
 def save(path: Path, state: Any) -> None:
-    """Writes dicts, lists, numbers, strings, None and tensors; atomic, so that a kill leaves the old file whole."""
+    """Writes dicts, lists, numbers, strings, None and tensors, whole or not at all."""
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(_flatten(state, tensors))
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"state": skeleton})
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata={"state": skeleton})
 
 
 def load(path: Path) -> Any | None:
