@@ -18,7 +18,8 @@ from pydantic import Field
 from kdbench import Dataset, KdbenchError, Objective, Offer, Split, SplitName, Student, Teacher, Uses, hookimpl
 from kdbench.plugins.loading import Plugins
 from kdbench.records.record import Record
-from kdbench.suite.plan import RunSpec
+from kdbench.suite.spec import RunSpec
+from kdbench.tasks import retrieval
 from kdbench_plugins.strategies import ammkd, equal, fixed
 
 # The same examples every time, no clock and no database: a test that failed fails again.
@@ -152,7 +153,7 @@ def plugins() -> Plugins:
     """Tiny plugins and the real strategies."""
     found = Plugins()
     found.register(Tiny(), "tests:tiny")
-    for module in (equal, fixed, ammkd):
+    for module in (retrieval, equal, fixed, ammkd):
         found.register(module, f"kdbench:{module.__name__.rpartition('.')[2]}")
     return found
 
@@ -198,19 +199,25 @@ def distribution(tmp_path: Path) -> Callable[[str, str], Path]:
     return write
 
 
+RETRIEVAL = {"name": "retrieval", "use": "retrieval", "defaults": {"recall_at": [1, 5, 10]}}
+SHAPES = {"colours": 3, "folder": "here"}
+PEBBLE = {"width": 8, "shade": "grey"}
+
+
 def literal_spec(**changes: Any) -> RunSpec:
     fields: dict[str, Any] = {
         "suite": "tiny",
-        "dataset": {"name": "shapes", "use": "shapes", "params": {"colours": 3, "folder": "here"}},
-        "student": {"name": "pebble", "use": "pebble", "params": {"width": 8, "shade": "grey"}},
+        "task": RETRIEVAL | {"params": {"recall_at": [1, 5]}},
+        "dataset": {"name": "shapes", "use": "shapes", "params": {"colours": 3, "folder": "here"}, "defaults": SHAPES},
+        "student": {"name": "pebble", "use": "pebble", "params": PEBBLE, "defaults": PEBBLE},
         "team": [
-            {"name": "a", "use": "lens", "params": {"focal": 35.0, "coated": False}},
-            {"name": "b", "use": "lens", "params": {"focal": 50.0, "coated": False}},
+            {"name": "a", "use": "lens", "params": {"focal": 35.0, "coated": False}, "defaults": {"coated": False}},
+            {"name": "b", "use": "lens", "params": {"focal": 50.0, "coated": False}, "defaults": {"coated": False}},
         ],
-        "strategy": {"name": "equal", "use": "equal", "params": {}},
-        "objective": [{"name": "cosine", "use": "cosine", "params": {"power": 1.0}, "coefficient": 1.0}],
+        "strategy": {"name": "equal", "use": "equal"},
+        "objective": [{"name": "cosine", "use": "cosine", "params": {"power": 1.0}, "defaults": {"power": 1.0}}],
         "train": {"epochs": 2, "batch_size": 8, "lr": 1e-3, "distill": 1.0, "checkpoint_every": 100},
-        "evaluate": {"recall_at": [1, 5], "every": 1},
+        "evaluate": {"every": 1},
         "seed": 0,
     }
     return RunSpec(**fields | changes)
@@ -227,10 +234,10 @@ def record() -> Callable[..., Record]:
             "cell_id": spec.cell_id,
             "label": spec.label,
             "status": "ok",
-            "spec": spec.as_dict(),
+            "spec": spec,
             "metrics": metrics | {"rsum": rsum, "mean_recall": rsum / 4},
             "steps": 10,
-            "weights": {teacher["name"]: 1 / len(spec.team) for teacher in spec.team},
+            "weights": {name: 1 / len(spec.team) for name in spec.teachers},
             "sizes": {"images": 10, "captions": 10, "concepts": 10},
             "dataset_digest": "d" * 64,
             "timings": {"teacher": 1.0, "train": 8.0, "evaluate": 2.0},

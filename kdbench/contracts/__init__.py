@@ -13,7 +13,7 @@ from kdbench.contracts.metric import Metric
 from kdbench.contracts.objective import Objective
 from kdbench.contracts.offer import Offer, Status, Uses
 from kdbench.contracts.pairs import Bank, Batch, Pairs
-from kdbench.contracts.report import Report
+from kdbench.contracts.report import Method, Report, Reported, TextReport
 from kdbench.contracts.strategy import Signal, Strategy
 from kdbench.contracts.student import Student, StudentModule
 from kdbench.contracts.task import Contributions, Data, Feed, FeedSettings, Outputs, Part, Task, TeacherOutputs, World
@@ -32,6 +32,7 @@ __all__ = [
     "Exporter",
     "Feed",
     "FeedSettings",
+    "Method",
     "Metric",
     "Modality",
     "Objective",
@@ -41,6 +42,7 @@ __all__ = [
     "Part",
     "Progress",
     "Report",
+    "Reported",
     "Signal",
     "Split",
     "SplitName",
@@ -52,6 +54,7 @@ __all__ = [
     "Teacher",
     "TeacherData",
     "TeacherOutputs",
+    "TextReport",
     "Towers",
     "Tracker",
     "Uses",

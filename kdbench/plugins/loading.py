@@ -56,7 +56,7 @@ class Plugins:
             provider = f"{point.dist.name if point.dist else 'unknown'}:{point.name}"
             try:
                 self.register(point.load(), provider)
-            except Exception as error:  # whatever a stranger's module raises must not take the others down
+            except Exception as error:  # an error in one plugin must not disable the others
                 self.broken[provider] = f"{type(error).__name__}: {error}"
         return self
 

@@ -15,7 +15,7 @@ from kdbench.contracts import Offer, Uses
 from kdbench.errors import PluginError
 
 T = TypeVar("T")
-RESERVED = {"use", "name", "coefficient"}  # what a suite writes beside the parameters
+RESERVED = {"use", "name", "coefficient"}  # keys that a suite writes beside the parameters
 
 
 @cache
@@ -38,13 +38,13 @@ def params_model(offer: Offer[Any]) -> type[BaseModel]:
     config = ConfigDict(
         extra="forbid",
         strict=True,
-        validate_default=True,  # a default of 1 for a float is 1.0, as it is when given: one meaning, one run id
+        validate_default=True,  # a default of 1 for a float becomes 1.0, as a given 1 does: one meaning, one run id
         allow_inf_nan=False,
         arbitrary_types_allowed=True,
         protected_namespaces=(),
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydantic minds fields called `copy` or `schema`; nothing here calls those
+        warnings.simplefilter("ignore")  # pydantic warns about fields named `copy` or `schema`, methods that nothing here calls
         model: type[BaseModel] = create_model(offer.name, __config__=config, **fields)
     return model
 
@@ -83,14 +83,14 @@ def nested_uses(offer: Offer[Any]) -> dict[str, Uses]:
 
 
 def _validate(offer: Offer[Any], given: dict[str, Any]) -> BaseModel:
-    # Through JSON: pydantic's strict mode then takes lists for tuples and strings for paths, which YAML has no others for.
+    # Through JSON: pydantic's strict mode then accepts lists for tuples and strings for paths, which YAML cannot write otherwise.
     return params_model(offer).model_validate_json(json.dumps(given))
 
 
 def _hints(offer: Offer[Any]) -> dict[str, Any]:
     build: Any = offer.build
     function = build.__init__ if inspect.isclass(build) else build
-    # Only parameters: a return type may be imported for type checkers alone, and could not be resolved here.
+    # Parameters only: a return type may be imported for type checkers alone and then cannot be resolved here.
     annotations = {k: v for k, v in getattr(function, "__annotations__", {}).items() if k != "return"}
     try:
         return get_type_hints(

@@ -12,7 +12,7 @@ from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import Kind, installed
 
 TEMPLATES = files("kdbench.plugins") / "templates"
-SUFFIX = ".template"  # keeps tools for Python away from what is not Python yet
+SUFFIX = ".template"  # templates are not valid Python, so tools must not read them as such
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*")
 LONGEST = 40
 
@@ -53,7 +53,7 @@ def _check_name(kind: Kind, name: str) -> None:
             f"{LONGEST} characters at most"
         )
     for other, listed in installed().offers(kind).items():
-        # A hyphen and an underscore, a and A are too easily taken for each other, and pip takes them for the same.
+        # Names that differ only in case or in - and _ are easily confused, and pip treats them as equal.
         if _plain(other) == _plain(name):
             raise KdbenchError(f"{listed.provider} offers the {kind} {other!r} already; choose another name")
 

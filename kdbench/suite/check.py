@@ -10,19 +10,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from kdbench.contracts import Task
-from kdbench.errors import SuiteError, nearest
+from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import checked_params, construct, default_params, nested_uses, params_model
 from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_tasks, check_teams
 from kdbench.suite.diagnostics import NOTHING, Problems
 from kdbench.suite.model import Suite, SuiteFile
-from kdbench.suite.overrides import apply_override
 from kdbench.suite.settings import Evaluate
 from kdbench.suite.smoke import smoked
+from kdbench.suite.source import SuiteSource, read_suite
 from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import SweepFile
 from kdbench.suite.sweep_space import check_labels, checked_sweep
-from kdbench.suite.yaml_file import Where, read
+from kdbench.suite.yaml_file import Where
 
 LISTS: dict[str, Kind] = {
     "datasets": "dataset",
@@ -35,19 +35,19 @@ LISTS: dict[str, Kind] = {
 def load_suite(
     path: Path, plugins: Plugins, overrides: list[str] | None = None, deep: bool = False, smoke: bool = False
 ) -> Suite:
+    """Reads and checks a suite; see `check_suite`."""
+    return check_suite(read_suite(path, overrides), plugins, deep, smoke)
+
+
+def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke: bool = False) -> Suite:
     """Raises SuiteError with every problem found, in the order of the file.
 
     With `deep`, plugins check their parameters themselves as well, which may take seconds (torch may be imported) and
     finds what only their own code can: a model name that does not exist, a package that is missing. With `smoke` the suite is
     made small (see `kdbench.suite.smoke`) before anything looks for data.
     """
-    data, lines = read(path)
-    if not isinstance(data, dict):
-        found = "an empty file" if data is None else f"a {'list' if isinstance(data, list) else 'single value'}"
-        raise SuiteError(f"{path}:1: found {found}, expected a map with the keys of a suite (name, datasets, students, …)")
-    problems = Problems(str(path), lines)
-    for override in overrides or []:
-        apply_override(data, override, problems)
+    path = source.path
+    data, problems = source.parts()
     _expand_shorthand(data)
     suite = _checked(path, data, plugins, problems, deep, smoke)
     if suite is None:
@@ -92,7 +92,7 @@ def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Probl
     """The suite as far as it is right; None where something is wrong, which is then noted."""
     before = len(problems.found)
     task, data = _task(data, plugins, problems)
-    file = _validated(data, problems)
+    file = _validated(data, task, problems)
     plugged = {key: _plugged_list(key, data.get(key), plugins, problems) for key in LISTS}
     given = data.get("teachers")
     teachers = {
@@ -151,15 +151,18 @@ def _task(data: dict[str, Any], plugins: Plugins, problems: Problems) -> tuple[P
         if name != names[0]:
             problems.add(("datasets", place), name, f"a dataset of the task {names[0]!r}, as the first; one suite has one task")
             return None, data
-    if not names:
-        return None, data
     given = data.get("evaluate")
-    own = {key: value for key, value in given.items() if key not in Evaluate.model_fields} if isinstance(given, dict) else {}
+    if not names:  # what `evaluate:` may hold beside the core's keys is then not known
+        core = (
+            {key: value for key, value in given.items() if key in Evaluate.model_fields} if isinstance(given, dict) else given
+        )
+        return None, {**data, "evaluate": core} if isinstance(given, dict) else data
     offer = plugins.find("task", names[0]).offer
     known = params_model(offer).model_fields
-    rest = {key: value for key, value in given.items() if key not in known} if isinstance(given, dict) else given
-    data = {**data, "evaluate": rest} if isinstance(given, dict) else data
-    own = {key: value for key, value in own.items() if key in known}
+    own: dict[str, Any] = {}
+    if isinstance(given, dict):
+        own = {key: value for key, value in given.items() if key in known}
+        data = {**data, "evaluate": {key: value for key, value in given.items() if key not in known}}
     try:
         params = checked_params(offer, own)
     except ValidationError as error:
@@ -174,7 +177,7 @@ def _built(task: PluginSpec, plugins: Plugins) -> Task:
     return built
 
 
-def _validated(data: dict[str, Any], problems: Problems) -> SuiteFile | None:
+def _validated(data: dict[str, Any], task: PluginSpec | None, problems: Problems) -> SuiteFile | None:
     try:
         return SuiteFile.model_validate(data)
     except ValidationError as error:
@@ -185,7 +188,7 @@ def _validated(data: dict[str, Any], problems: Problems) -> SuiteFile | None:
         for item in error.errors():
             parent, key = tuple(item["loc"][:-1]), item["loc"][-1]
             if item["type"] == "extra_forbidden" and parent in blocks:
-                known = sorted(blocks[parent])
+                known = sorted({*blocks[parent], *(task.params if task and parent == ("evaluate",) else ())})
                 problems.add(item["loc"], key, f"one of {', '.join(known)}", nearest(key, known))
             else:
                 line: Any = {name: item.get(name, {}) for name in ("type", "loc", "input", "ctx")}

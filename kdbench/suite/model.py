@@ -43,7 +43,12 @@ class SuiteFile(Block):
     """What a suite file holds. The grid is datasets × students × teams × strategies × seeds."""
 
     name: Name = Field(description="Names the folder of its records under results/.")
-    description: str = ""
+    description: str = Field(default="", description="One line, shown by `kdbench suites`.")
+    extends: str | list[str] = Field(
+        default=[],
+        description="Presets whose parts this suite takes over, such as students/resnet-48px: a file beside the suite or a "
+        "shipped preset. Maps merge, lists are replaced, later presets win, the suite's own keys win over all.",
+    )
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     datasets: Annotated[list[DatasetEntry], Field(min_length=1)]
     students: Annotated[list[StudentEntry], Field(min_length=1)]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench.plugins.loading import KINDS, Kind, Plugins
+from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import nested_uses, params_model
 from kdbench.suite.model import SuiteFile
+
+SUITE_KINDS: tuple[Kind, ...] = ("dataset", "teacher", "student", "objective", "strategy")  # that a suite names by `use:`
 
 
 def json_schema(plugins: Plugins) -> dict[str, Any]:
     """JSON Schema (draft 2020-12). Wherever a suite names a plugin, one alternative for each that is installed."""
     schema = SuiteFile.model_json_schema() | {"title": "kdbench suite"}
+    own = [name for name in schema["required"] if name != "name"]  # which a preset may bring
+    schema |= {"required": ["name"], "anyOf": [{"required": own}, {"required": ["extends"]}]}
     definitions = schema.setdefault("$defs", {})
-    for kind in KINDS:
+    for kind in SUITE_KINDS:
         names = []
         for name in plugins.offers(kind):
             offered = _offer_schema(kind, name, plugins)
@@ -23,6 +27,10 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
             names.append(name)
         alternatives = [{"$ref": _reference(f"{kind}:{name}")} for name in names]
         definitions[kind] = {"anyOf": [{"enum": names}, *alternatives]}
+    for name in plugins.offers("task"):  # a suite gives its task's settings in the block `evaluate`
+        own = params_model(plugins.find("task", name).offer).model_json_schema(ref_template="#/$defs/{model}")
+        definitions["Evaluate"]["properties"] |= own.get("properties", {})
+        definitions |= own.get("$defs", {})
     resolved = _resolve(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **resolved}
 

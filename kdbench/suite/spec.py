@@ -17,8 +17,8 @@ from kdbench.storage.digest import digest_of
 from kdbench.suite.settings import Evaluate, Train
 
 SPEC_VERSION = 2  # raise when the same spec comes to mean another computation
-# Settings that leave the computation what it is. More devices add up in another order, and what towers draw or take of a
-# batch's statistics differs between them; a run may all the same be begun on one and finished on eight.
+# Settings that do not define the computation. More devices sum in another order, and dropout and batch statistics differ
+# between them, but a run may start on one device and finish on eight.
 OPERATIONAL = frozenset({"checkpoint_every", "devices"})
 # Defaults of the core's settings when they were introduced. Never edited: a default that changes leaves its pin behind.
 PINNED: dict[str, dict[str, Any]] = {
@@ -152,7 +152,7 @@ class RunSpec(Frozen):
             "smoke": self.smoke,
             "tuning": self.tuning.model_dump() if self.tuning else None,
         }
-        # What a run does not have is not part of it, so that blocks to come change no id either.
+        # Empty fields are left out, so that blocks added later change no id.
         return {name: value for name, value in form.items() if value not in ("", None, False, [], {})}
 
     @property

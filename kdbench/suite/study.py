@@ -14,7 +14,7 @@ from kdbench.suite.plan import plan
 from kdbench.suite.spec import Frozen, RunSpec
 from kdbench.suite.sweep import Parameter, Settings, Sweep
 
-STUDY_VERSION = 3  # raise when the same study comes to mean another search
+STUDY_VERSION = 3  # raise when the same study comes to describe another search
 
 
 class Study(Frozen):
@@ -72,8 +72,8 @@ def study_of(suite: Suite, spec: RunSpec) -> Study | None:
 def tuned(suite: Suite, best: Mapping[str, Mapping[str, Any]]) -> list[RunSpec]:
     """The runs of the suite with the best parameters, by study name. Cells whose study has none are left out.
 
-    A cell with nothing to tune, such as one without teachers where only losses are, comes as it is: rows are compared within
-    one tuning budget, and its row belongs among the others.
+    A cell with nothing to tune, such as one without teachers in a sweep over loss weights, is returned unchanged: rows compare
+    within one tuning budget, and its row belongs among the others.
     """
     runs = []
     for spec in plan(suite):

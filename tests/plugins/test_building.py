@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 import kdbench
 from kdbench import Offer, PluginError, Student
-from kdbench.plugins.building import build, build_planned, building_with
-from tests.support.toys import Toy, toy, toy_plugins
+from kdbench.plugins.building import build, build_spec, building_with
+from tests.support.toys import Toy, plugged, toy, toy_plugins
 
 
 def test_parameters_are_checked_and_defaults_filled_in() -> None:
@@ -26,7 +26,7 @@ def test_parameters_are_checked_and_defaults_filled_in() -> None:
 
 def test_a_plan_keeps_parameters_apart() -> None:
     with building_with(toy_plugins()):
-        assert cast(Toy, build_planned("student", {"name": "small", "use": "toy", "params": {"width": 5}})).width == 5
+        assert cast(Toy, build_spec("student", plugged("toy", "small", width=5))).width == 5
 
 
 def test_a_name_that_is_not_there() -> None:
@@ -64,8 +64,7 @@ def test_after_an_error_the_plugins_are_those_before() -> None:
 def test_what_is_installed_is_found_and_importing_kdbench_stays_cheap() -> None:
     assert kdbench.build is build
     assert build("strategy", {"use": "equal"}) is not build("strategy", {"use": "equal"})
-    heavy = (
-        "import kdbench, sys; print([m for m in ('torch', 'numpy', 'pydantic', 'kdbench.plugins.loading') if m in sys.modules])"
-    )
+    names = ("torch", "numpy", "pydantic", "kdbench.plugins.loading")
+    heavy = f"import kdbench, sys; print([m for m in {names} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"

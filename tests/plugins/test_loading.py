@@ -11,6 +11,7 @@ import pytest
 from kdbench import Offer, PluginError, hookimpl
 from kdbench.errors import KdbenchWarning
 from kdbench.plugins.loading import HOOKS, KINDS, Listed, Plugins
+from kdbench.suite.schema import SUITE_KINDS
 
 Distribution = Callable[[str, str], Path]
 
@@ -64,7 +65,7 @@ def test_offers_are_listed_by_name_with_their_provider(plugins: Plugins) -> None
     found = plugins.find("dataset", "shapes")
     assert isinstance(found, Listed)
     assert (found.offer.name, found.provider) == ("shapes", "tests:tiny")
-    assert {kind for kind in KINDS if plugins.offers(kind)} == set(KINDS) - {"tracker"}
+    assert {kind for kind in KINDS if plugins.offers(kind)} == {"task", *SUITE_KINDS}
     assert set(KINDS) == set(HOOKS)
 
 

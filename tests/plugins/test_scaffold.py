@@ -15,10 +15,11 @@ from typing import Any, cast
 import pytest
 
 from kdbench import KdbenchError
-from kdbench.plugins.loading import KINDS, Kind, Plugins, installed
+from kdbench.plugins.loading import Kind, Plugins, installed
 from kdbench.plugins.parameters import RESERVED, checked_params
 from kdbench.plugins.scaffold import LONGEST, TEMPLATES, kinds, write_package
 from kdbench.suite.model import SuiteFile
+from kdbench.suite.schema import SUITE_KINDS
 from kdbench.suite.yaml_file import read
 from tests.support.paths import ROOT
 
@@ -26,8 +27,8 @@ KINDS_WRITTEN = cast(list[Kind], ["dataset", "objective", "strategy", "student",
 LONG = "q" + "-27letters" * 3 + "-and-more"
 
 
-def test_there_is_a_template_of_every_kind_but_trackers() -> None:
-    assert kinds() == KINDS_WRITTEN == sorted(set(KINDS) - {"tracker"})
+def test_there_is_a_template_of_every_kind_that_a_suite_names() -> None:
+    assert kinds() == KINDS_WRITTEN == sorted(SUITE_KINDS)
     assert len(LONG) == LONGEST
 
 
@@ -190,7 +191,7 @@ def test_a_kind_without_a_template(tmp_path: Path) -> None:
 
 def test_templates_travel_with_the_package() -> None:
     """Under the package itself, not named as Python: what hatch takes along and other tools leave alone."""
-    assert Path(str(TEMPLATES)).parent == Path(import_module("kdbench").__path__[0])
+    assert Path(str(TEMPLATES)).parent == Path(import_module("kdbench.plugins").__path__[0])
     names = [path.name for path in Path(str(TEMPLATES)).rglob("*") if path.is_file()]
     assert len(names) == 17
     assert all(name.endswith(".template") for name in names)

@@ -15,14 +15,15 @@ from kdbench.plugins.parameters import construct
 from kdbench.suite.check import load_suite
 from kdbench.suite.model import Suite
 from kdbench.suite.plan import plan
+from kdbench.suite.spec import PluginSpec, TermSpec
 from tests.support.paths import ROOT
 
 SuiteFile = Callable[..., Path]
 
 TRAIN_KEYS = "one of batch_size, checkpoint_every, clip_norm, devices, distill, epochs, lr, precision, warmup, weight_decay"
 TOP_KEYS = (
-    "one of datasets, description, evaluate, latency, name, objective, references, seeds, strategies, students, sweep, "
-    "teachers, teams, train, variants"
+    "one of datasets, description, evaluate, extends, latency, name, objective, references, seeds, strategies, students, "
+    "sweep, teachers, teams, train, variants"
 )
 AMMKD, LENS_A, LENS_B = "{use: ammkd, C: 0.6}", "{use: lens, focal: 35.0}", "{use: lens, focal: 50.0}"
 
@@ -153,24 +154,24 @@ def test_what_is_wrong_is_said(wrong: Wrong, suite_file: SuiteFile, plugins: Plu
 def test_the_tiny_suite_is_fine(suite_file: SuiteFile, plugins: Plugins) -> None:
     """Every suite above differs from this one in a single place."""
     suite = load_suite(suite_file(), plugins)
-    assert [spec.model_dump() for spec in suite.strategies] == [
-        {"name": "equal", "use": "equal", "params": {}},
-        {"name": "ammkd", "use": "ammkd", "params": {"C": 0.6, "normalize": "none", "space": "embedding"}},
+    params = {"C": 0.6, "normalize": "none", "space": "embedding"}
+    assert suite.strategies == [
+        PluginSpec(name="equal", use="equal"),
+        PluginSpec(name="ammkd", use="ammkd", params=params, defaults=params),
     ]
-    assert suite.teachers["a"].model_dump() == {"name": "a", "use": "lens", "params": {"focal": 35.0, "coated": False}}
-    assert suite.objective[0].model_dump() == {
-        "name": "cosine",
-        "use": "cosine",
-        "params": {"power": 1.0},
-        "coefficient": 1.0,
-    }
+    lens = {"focal": 35.0, "coated": False}
+    assert suite.teachers["a"] == PluginSpec(name="a", use="lens", params=lens, defaults={"coated": False})
+    power = {"power": 1.0}
+    assert suite.objective == [TermSpec(name="cosine", use="cosine", params=power, defaults=power, coefficient=1.0)]
+    own, default = {"recall_at": [1, 5]}, {"recall_at": [1, 5, 10]}
+    assert suite.task == PluginSpec(name="retrieval", use="retrieval", params=own, defaults=default)
     assert (suite.seeds, suite.teams) == ([0, 1], [[], ["a"], ["a", "b"]])
 
 
 def test_quickstart_is_fine() -> None:
     """With the real plugins; no teachers, one of each, and both under two strategies."""
     runs = plan(load_suite(ROOT / "suites/quickstart.yaml", installed()))
-    assert [(len(run.team), run.strategy and run.strategy["use"]) for run in runs] == [
+    assert [(len(run.team), run.strategy and run.strategy.use) for run in runs] == [
         (0, None),
         (1, None),
         (1, None),
@@ -257,7 +258,7 @@ def test_sizes_of_every_split_are_told(suite_file: SuiteFile, plugins: Plugins) 
 
 def test_the_largest_sizes_that_fit(suite_file: SuiteFile, plugins: Plugins) -> None:
     suite = load_suite(suite_file(("[1, 5]", "[1, 10]"), ("batch_size: 8", "batch_size: 40")), plugins)
-    assert (suite.evaluate.recall_at, suite.train.batch_size) == ([1, 10], 40)
+    assert (suite.task.params["recall_at"], suite.train.batch_size) == ([1, 10], 40)
 
 
 def test_a_dataset_that_cannot_be_built(suite_file: SuiteFile, plugins: Plugins) -> None:

@@ -10,7 +10,8 @@ from kdbench import Offer, Student, Teacher, Uses, hookimpl
 from kdbench.plugins.loading import Plugins
 from kdbench.records.record import Record
 from kdbench.suite.check import load_suite
-from kdbench.suite.plan import RunSpec, plan
+from kdbench.suite.plan import plan
+from kdbench.suite.spec import RunSpec
 
 Make = Callable[..., Record]
 
@@ -44,9 +45,9 @@ def test_plugins_shrink_themselves_and_those_they_wrap(plugins: Plugins, suite_f
         ("a: {use: lens, focal: 35.0}", "a: {use: tutored, student: {use: stone}}"),
     )
     runs = small(plugins, path)
-    students = {run.student["use"]: run.student["params"] for run in runs}
+    students = {run.student.use: run.student.params for run in runs}
     assert students == {"stone": {"width": 10}, "pebble": {"width": 8, "shade": "grey"}}
-    teachers = {teacher["name"]: teacher["params"] for run in runs for teacher in run.team}
+    teachers = {teacher.name: teacher.params for run in runs for teacher in run.team}
     assert teachers["a"] == {"student": {"use": "stone", "width": 8}, "lessons": 1}
     assert teachers["b"] == {"focal": 50.0, "coated": False}  # it has no smaller form
 
@@ -55,15 +56,17 @@ def test_the_grid_stays_and_training_is_short(plugins: Plugins, suite_file: Call
     path = suite_file(("epochs: 2, batch_size: 8", "epochs: 50, batch_size: 8, lr: 0.5"))
     whole, runs = plan(load_suite(path, plugins)), small(plugins, path)
     assert [(run.team, run.strategy) for run in runs] == [(run.team, run.strategy) for run in whole if run.seed == 0]
-    assert {
-        (run.suite, run.smoke, run.seed, run.train["epochs"], run.train["batch_size"], run.train["lr"]) for run in runs
-    } == {("tiny-smoke", True, 0, 1, 8, 0.5)}
+    trained = [(run, run.train) for run in runs if run.train]
+    assert len(trained) == len(runs)
+    assert {(run.suite, run.smoke, run.seed, train.epochs, train.batch_size, train.lr) for run, train in trained} == {
+        ("tiny-smoke", True, 0, 1, 8, 0.5)
+    }
     assert not {run.run_id for run in runs} & {run.run_id for run in whole}
 
 
 def test_variants_shrink_too(plugins: Plugins, suite_file: Callable[..., Path]) -> None:
     path = suite_file(("evaluate:", "variants:\n  big: {students: [{use: stone}]}\n  own: {}\nevaluate:"))
-    assert {(run.variant, run.student["name"], run.train["epochs"]) for run in small(plugins, path)} == {
+    assert {(run.variant, run.student.name, run.train.epochs) for run in small(plugins, path) if run.train} == {
         ("big", "stone", 1),
         ("own", "pebble", 1),
     }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kdbench.suite.model import Suite
-from kdbench.suite.plan import RunSpec, plan
-from kdbench.tuning.study import Study, studies, study_of, tuned, with_values
+from kdbench.suite.paths import with_values
+from kdbench.suite.plan import plan
+from kdbench.suite.spec import Tuning
+from kdbench.suite.study import Study, studies, study_of, tuned
 from tests.support.sweeping import suite_of
 
 TRIALS = ("trials: 4", "trials: 5")
@@ -23,21 +23,21 @@ def names(suite: Suite) -> list[str]:
 
 def test_a_study_a_cell_whatever_the_seeds(tmp_path: Path) -> None:
     found = studies(suite_of(tmp_path))
-    assert [study.label for study in found] == ["toy · no teacher", "toy · a+b · equal", "toy · a+b · ammkd"]
-    assert {study.spec["seed"] for study in found} == {0}
+    assert [study.label for study in found] == ["toy · no distillation", "toy · a+b · equal", "toy · a+b · ammkd"]
+    assert {study.spec.seed for study in found} == {0}
     assert names(suite_of(tmp_path, ("seeds: [0, 1]", "seeds: [3, 4, 5]"))) == [study.name for study in found]
 
 
 def test_budgets_are_equal(tmp_path: Path) -> None:
     found = studies(suite_of(tmp_path))
-    assert {study.how.trials for study in found} == {4}
-    assert len({json.dumps([study.spec["train"][key] for key in ("epochs", "batch_size")]) for study in found}) == 1
-    assert len({json.dumps(study.settings) for study in found}) == 1
+    assert {study.settings.trials for study in found} == {4}
+    assert len({(study.spec.train.epochs, study.spec.train.batch_size) for study in found if study.spec.train}) == 1
+    assert len({study.settings.model_dump_json() for study in found}) == 1
 
 
 def test_each_cell_has_what_it_has_of_the_space(tmp_path: Path) -> None:
     common = ["train.lr", "train.distill", "objective[1].coefficient"]
-    spaces = [[parameter.path for parameter in study.parameters] for study in studies(suite_of(tmp_path))]
+    spaces = [[parameter.path for parameter in study.space] for study in studies(suite_of(tmp_path))]
     assert spaces == [["train.lr"], common, [*common, "strategy.C"]]
 
 
@@ -48,7 +48,7 @@ def test_each_cell_has_what_it_has_of_the_space(tmp_path: Path) -> None:
         (LR, "train.lr: {low: 1e-3, high: 2e-1, log: true}"),
         ("trials: 4", "trials: 4\n  sampler: random"),
         ("trials: 4", "trials: 4\n  seed: 1"),
-        ("trials: 4", "trials: 4\n  metric: rsum"),
+        ("trials: 4", "trials: 4\n  metric: mean_recall"),
         ("trials: 4", "trials: 4\n  pruner: none"),
         ("epochs: 3", "epochs: 4"),
         ("students: [toy]", "students: [{use: toy, width: 9}]"),
@@ -71,8 +71,8 @@ def test_only_the_strategies_own_study_changes_with_its_space(tmp_path: Path) ->
 
 def test_a_study_travels_as_json(tmp_path: Path) -> None:
     for study in studies(suite_of(tmp_path, ("trials: 4", "trials: 4\n  pruner: none"))):
-        again = Study(**json.loads(json.dumps(study.as_dict())))
-        assert (again, again.name, again.how) == (study, study.name, study.how)
+        again = Study.model_validate_json(study.model_dump_json())
+        assert (again, again.name) == (study, study.name)
 
 
 def test_names_are_fit_for_files(tmp_path: Path) -> None:
@@ -85,23 +85,24 @@ def test_parameters_reach_the_run(tmp_path: Path) -> None:
     study = studies(suite_of(tmp_path))[2]
     values = {"train.lr": 0.05, "train.distill": 3.0, "objective[1].coefficient": 1.5, "strategy.C": 0.75}
     run = study.run(values)
-    assert (run.train["lr"], run.train["distill"], run.objective[1]["coefficient"]) == (0.05, 3.0, 1.5)
+    assert run.train is not None
+    assert (run.train.lr, run.train.distill, run.objective[1].coefficient) == (0.05, 3.0, 1.5)
     assert run.strategy is not None
-    assert run.strategy["params"]["C"] == 0.75
-    assert replace(
-        run, train=study.spec["train"], objective=study.spec["objective"], strategy=study.spec["strategy"]
-    ) == RunSpec(**study.spec)
-    assert study.spec["train"]["lr"] == 0.02  # nothing of the study itself has changed
+    assert run.strategy.params["C"] == 0.75
+    own = study.spec
+    assert run.replace(train=own.train, objective=own.objective, strategy=own.strategy) == own
+    assert own.train is not None
+    assert own.train.lr == 0.02  # nothing of the study itself has changed
 
 
 def test_paths_into_terms_and_students(tmp_path: Path) -> None:
-    spec = RunSpec(**studies(suite_of(tmp_path))[1].spec)
-    spec = replace(spec, student={**spec.student, "params": {"config": {"layers": [1, 2]}}})
-    spec = replace(spec, objective=[{**spec.objective[0], "params": {"temperature": 1.0}}])
+    spec = studies(suite_of(tmp_path))[1].spec
+    spec = spec.replace(student=spec.student.replace(params={"config": {"layers": [1, 2]}}))
+    spec = spec.replace(objective=(spec.objective[0].replace(params={"temperature": 1.0}),))
     found = with_values(spec, {"student.config.layers[1]": 3, "objective[0].temperature": 2.0})
-    assert found.student["params"] == {"config": {"layers": [1, 3]}}
-    assert found.objective[0]["params"] == {"temperature": 2.0}
-    assert spec.student["params"] == {"config": {"layers": [1, 2]}}
+    assert found.student.params == {"config": {"layers": [1, 3]}}
+    assert found.objective[0].params == {"temperature": 2.0}
+    assert spec.student.params == {"config": {"layers": [1, 2]}}
 
 
 def test_tuned_runs_are_over_all_seeds_with_the_best_parameters(tmp_path: Path) -> None:
@@ -109,13 +110,13 @@ def test_tuned_runs_are_over_all_seeds_with_the_best_parameters(tmp_path: Path) 
     first, second, third = studies(suite)
     best = {first.name: {"train.lr": 0.01}, third.name: {"train.lr": 0.03, "strategy.C": 0.9}}
     runs = tuned(suite, best)
-    assert [(run.label, run.train["lr"]) for run in runs] == [
-        ("toy · no teacher · seed 0", 0.01),
+    assert [(run.label, run.train.lr) for run in runs if run.train] == [
+        ("toy · no distillation · seed 0", 0.01),
         ("toy · a+b · ammkd · seed 0", 0.03),
-        ("toy · no teacher · seed 1", 0.01),
+        ("toy · no distillation · seed 1", 0.01),
         ("toy · a+b · ammkd · seed 1", 0.03),
     ]
-    assert all(run.tuning == {"split": "validation", "trials": 4, "metric": "mean_recall"} for run in runs)
+    assert all(run.tuning == Tuning(split="validation", trials=4, metric="rsum") for run in runs)
     assert second.name not in best
     default = {run.run_id for run in plan(suite)}
     assert len({run.run_id for run in runs} | default) == len(runs) + len(default)
@@ -137,7 +138,7 @@ def test_a_cell_with_nothing_to_tune_comes_as_it_is(tmp_path: Path) -> None:
     alone = [run for run in plan(suite) if not run.team]
     assert all(study_of(suite, run) is None for run in alone)
     runs = tuned(suite, {})
-    assert [replace(run, tuning=None) for run in runs] == alone
+    assert [run.replace(tuning=None) for run in runs] == alone
     assert all(run.tuning for run in runs)
 
 
@@ -145,5 +146,7 @@ def test_variants_have_studies_of_their_own_and_references_none(tmp_path: Path) 
     variants = "variants:\n  full: {}\n  long: {train: {epochs: 4}}\nreferences: [a]\nsweep:\n  trials: 4"
     suite = suite_of(tmp_path, ("sweep:\n  trials: 4", variants))
     found = studies(suite)
-    assert [(study.spec["variant"], study.spec["train"]["epochs"]) for study in found] == [("full", 3)] * 3 + [("long", 4)] * 3
+    assert [(study.spec.variant, study.spec.train.epochs) for study in found if study.spec.train] == [("full", 3)] * 3 + [
+        ("long", 4)
+    ] * 3
     assert len(tuned(suite, {study.name: {} for study in found})) == 12
