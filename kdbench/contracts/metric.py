@@ -13,6 +13,7 @@ class Metric:
     Exactly one metric of a task is its `headline`: validation selects by it, tables rank by it. `best` is the raw value of a
     flawless model, `worst` that of the worst possible one (None: unbounded). `priority` is higher for columns that stay longer
     in a narrow terminal; `shown` is false for metrics kept in records only. `group` joins metrics that share a chart.
+    `meaning` is one sentence for readers.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Metric:
     priority: int = 0
     shown: bool = True
     group: str = ""
+    meaning: str = ""
 
     def better(self, one: float, other: float) -> bool:
         """Whether the raw or shown value `one` is better than `other`; neither is where they are equal or NaN."""

@@ -9,9 +9,9 @@ that changes a default raises its `Offer.version`, which is part of the form.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from kdbench.storage.digest import digest_of
 from kdbench.suite.settings import Evaluate, Train
@@ -57,7 +57,7 @@ class PluginSpec(Frozen):
     use: str
     params: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
-    version: int = 1
+    version: Annotated[int, Field(strict=True, ge=1)] = 1
 
     @cached_property
     def canonical(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class PluginSpec(Frozen):
 class TermSpec(PluginSpec):
     """A term of the objective."""
 
-    coefficient: float = 1.0
+    coefficient: Annotated[float, Field(strict=True, allow_inf_nan=False)] = 1.0
 
     @cached_property
     def canonical(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Tuning(Frozen):
     """How a run's parameters were found."""
 
     split: str
-    trials: int
+    trials: Annotated[int, Field(strict=True, ge=1)]
     metric: str
 
 
@@ -117,10 +117,10 @@ class RunSpec(Frozen):
     objective: tuple[TermSpec, ...] = ()
     train: Train | None
     evaluate: Evaluate
-    seed: int
+    seed: Annotated[int, Field(strict=True, ge=0)]
     variant: str = ""  # of the suite
     role: Literal["", "reference"] = ""
-    smoke: bool = False  # shows that the machinery works; never published
+    smoke: Annotated[bool, Field(strict=True)] = False  # shows that the machinery works; never published
     tuning: Tuning | None = None  # None: parameters are the suite's own
 
     @cached_property
