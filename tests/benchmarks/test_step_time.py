@@ -11,7 +11,7 @@ import torch
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.box_qp import solve
 from kdbench_plugins.strategies.equal import Equal
-from tests.support.toys import emoji_loop
+from tests.support.toys import emoji_learner
 
 ROUNDS = 12
 
@@ -19,10 +19,14 @@ ROUNDS = 12
 @pytest.mark.parametrize("teachers", [2, 4])
 def test_step_time_relative_to_no_teacher(teachers: int) -> None:
     torch.set_num_threads(1)
-    loops = {"none": emoji_loop(0, None), "equal": emoji_loop(teachers, Equal()), "ammkd": emoji_loop(teachers, Ammkd())}
-    times: dict[str, list[float]] = {name: [] for name in loops}
+    learners = {
+        "none": emoji_learner(0, None),
+        "equal": emoji_learner(teachers, Equal()),
+        "ammkd": emoji_learner(teachers, Ammkd()),
+    }
+    times: dict[str, list[float]] = {name: [] for name in learners}
     for step in range(ROUNDS + 2):
-        for name, one in loops.items():
+        for name, one in learners.items():
             started = time.perf_counter()
             one.step(step)
             if step >= 2:  # the first steps allocate

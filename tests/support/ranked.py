@@ -17,13 +17,14 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import normalize
 
 from kdbench import Batch, Objective, Signal, Strategy
-from kdbench.suite.model import Evaluate, Train
+from kdbench.suite.settings import Evaluate, Train
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
-from kdbench.training.distributed import ALONE, Place, Relay, World
+from kdbench.training.distributed import ALONE, Rank, Relay, World
 from kdbench.training.launch import Tell
 from kdbench.training.loop import Trained, train
 from kdbench.training.step import StepResult, Teaching, backward
-from kdbench.training.team import Team, Voice
+from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.class_vector_kl import ClassVectorKL
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.interactive import Interactive
@@ -35,7 +36,18 @@ from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.mtkd_rl import MtkdRl
 from kdbench_plugins.strategies.random import Random
 from kdbench_plugins.students.fusion_network import FusionModule, FusionNetwork
-from tests.support.toys import BEADS, SharedTowers, Toy, TwoTowers, batch_of, module_of, pixels_to_floats, toy, voice
+from tests.support.toys import (
+    BEADS,
+    SharedTowers,
+    Toy,
+    TwoTowers,
+    batch_of,
+    module_of,
+    pairs_with,
+    pixels_to_floats,
+    team_teacher,
+    toy,
+)
 
 WIDTH = 4
 CONCEPTS = torch.tensor([0, 1, 2, 0, 3, 4, 5, 1])
@@ -151,8 +163,8 @@ def step(student: str, objective: str, strategy: str, batch: int, world: World) 
     """A step on the first pairs of CONCEPTS, shared by the ranks of the world."""
     torch.manual_seed(0)
     module: Any = STUDENTS[student]()
-    voices = [voice(name, width=4 + place, seed=place, scale=3.0 + place) for place, name in enumerate("abc")]
-    team = Team(voices, [(0.8, OBJECTIVES[objective]())], WIDTH, 0, "cpu") if objective else None
+    teachers = [team_teacher(name, width=4 + place, seed=place, scale=3.0 + place) for place, name in enumerate("abc")]
+    team = Team(teachers, [(0.8, OBJECTIVES[objective]())], WIDTH, 0, "cpu") if objective else None
     generator = torch.Generator().manual_seed(5)
     images = torch.randint(0, 256, (batch, BEADS, BEADS, 3), dtype=torch.uint8, generator=generator)
     texts = torch.randint(0, 3, (batch, BEADS), generator=generator)
@@ -164,12 +176,12 @@ def step(student: str, objective: str, strategy: str, batch: int, world: World) 
     torch.manual_seed(1)
     chosen = STRATEGIES[strategy]() if strategy else None
     teaching = None
+    pairs = batch_of(CONCEPTS[:batch])
     if team:
-        heard = team.pairs(np.arange(batch), np.arange(batch))
-        teaching = Teaching(team, heard, chosen, 0.7, Generator().manual_seed(2))
+        teaching = Teaching(team, team.outputs(pairs), chosen, 0.7, Generator().manual_seed(2))
     parameters = [p for p in module.parameters() if p.requires_grad]
-    scale = module.logit_scale.exp()
-    result = backward(views, scale, batch_of(CONCEPTS[:batch]), teaching, parameters, auxiliary, True, world, relay)
+    wrap = pairs_with(module.logit_scale.exp())
+    result = backward(Retrieval(), views, wrap, pairs, teaching, parameters, auxiliary, True, world, relay)
     named = [*module.named_parameters(), *(team.heads.named_parameters("heads") if team else ())]
     return Outcome(result, {name: parameter.grad for name, parameter in named}, chosen)
 
@@ -197,11 +209,11 @@ def furthest(cases: Sequence[Case], world: World) -> dict[str, float]:
 
 
 @dataclass
-class Course:
+class Training:
     """A whole training of the toy, to be shared by any number of ranks."""
 
     splits: tuple[EncodedSplit, EncodedSplit]
-    voices: list[Voice]
+    teachers: list[TeamTeacher]
     strategy: str = "ammkd"
     batch: int = 8
     dropout: float = 0.0
@@ -212,7 +224,7 @@ class Course:
         torch.manual_seed(0)
         student = toy(dropout=self.dropout)
         terms: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]
-        team = Team(self.voices, terms, student.width, 0, "cpu")
+        team = Team(self.teachers, terms, student.width, 0, "cpu")
         settings: dict[str, Any] = {"epochs": 3, "batch_size": self.batch, "lr": 0.005, "checkpoint_every": 2}
         losses: list[float] = []
 
@@ -224,10 +236,11 @@ class Course:
         trained = None
         with suppress(InterruptedError):
             trained = train(
+                Retrieval(recall_at=[1, 5]),
                 student,
                 *self.splits,
                 Train(precision="fp32", **(settings | self.settings)),
-                Evaluate(recall_at=[1, 5]),
+                Evaluate(),
                 0,
                 "cpu",
                 team,
@@ -245,22 +258,22 @@ def gap(first: nn.Module, second: nn.Module) -> float:
     return max(float((value - other[name]).abs().max()) for name, value in first.state_dict().items())
 
 
-def compared(place: Place, tell: Tell, cases: list[Case], courses: list[Course], folder: Path) -> None:
+def compared(rank: Rank, tell: Tell, cases: list[Case], trainings: list[Training], folder: Path) -> None:
     """Tells how far steps and trainings of several ranks are from those of one process."""
     torch.set_num_threads(1)
-    with place.joined("cpu") as world:
+    with rank.joined("cpu") as world:
         tell({"steps": furthest(cases, world)})
         tell({"above": above(world)})
-        for number, course in enumerate(courses):
-            shared, trained, losses = course.train(world)
-            alone, expected, single = course.train(ALONE)
+        for number, training in enumerate(trainings):
+            shared, trained, losses = training.train(world)
+            alone, expected, single = training.train(ALONE)
             assert trained is not None
             assert expected is not None
             assert trained.validation.keys() == expected.validation.keys()
             tell(
                 {
-                    "course": number,
-                    "dropout": course.dropout,
+                    "training": number,
+                    "dropout": training.dropout,
                     "metrics": trained.validation,
                     "best": (trained.best_epoch, expected.best_epoch),
                     "weights": gap(module_of(shared), module_of(alone)),
@@ -268,8 +281,8 @@ def compared(place: Place, tell: Tell, cases: list[Case], courses: list[Course],
                     "ranks": gap_between_ranks(module_of(shared), world),
                 }
             )
-        if courses:
-            resumed(courses[0], world, folder, tell)
+        if trainings:
+            resumed(trainings[0], world, folder, tell)
 
 
 def above(world: World) -> list[float | None]:
@@ -288,29 +301,29 @@ def gap_between_ranks(module: nn.Module, world: World) -> float:
     return max(float((world.agreed(value) - value).abs().max()) for value in module.state_dict().values())
 
 
-def resumed(course: Course, world: World, folder: Path, tell: Tell) -> None:
-    """Stops after step 5 with some ranks and goes on with others; tells how far the end is from one process's."""
-    straight, _, whole = course.train(ALONE)
+def resumed(training: Training, world: World, folder: Path, tell: Tell) -> None:
+    """Stops after step 5 with some ranks and resumes with others; tells how far the end is from one process's."""
+    straight, _, whole = training.train(ALONE)
     left = len(whole) - 4  # from the checkpoint after step 4
-    course.train(world, folder / "many.safetensors", stop_at=5)
+    training.train(world, folder / "many.safetensors", stop_at=5)
     later: list[Toy] = []
     dist.barrier()
     if world.first:
-        student, _, losses = course.train(ALONE, folder / "many.safetensors")
+        student, _, losses = training.train(ALONE, folder / "many.safetensors")
         assert len(losses) == left
         later.append(student)
-        course.train(ALONE, folder / "one.safetensors", stop_at=5)
+        training.train(ALONE, folder / "one.safetensors", stop_at=5)
     dist.barrier()
     # The other ranks look for a checkpoint where there is none, as on a machine of their own.
-    student, _, losses = course.train(world, folder / "one.safetensors" if world.first else folder / "elsewhere.safetensors")
+    student, _, losses = training.train(world, folder / "one.safetensors" if world.first else folder / "elsewhere.safetensors")
     assert len(losses) == left
     later.append(student)
     tell({"resumed": [gap(module_of(straight), module_of(other)) for other in later]})
 
 
-def one_raises(place: Place, tell: Tell) -> None:
+def one_raises(rank: Rank, tell: Tell) -> None:
     """The second rank raises while the first waits for it in an exchange."""
-    with place.joined("cpu") as world:
+    with rank.joined("cpu") as world:
         tell(world.rank)
         if world.rank == 1:
             raise ArithmeticError("the second has had enough")
@@ -318,18 +331,18 @@ def one_raises(place: Place, tell: Tell) -> None:
         tell("never")
 
 
-def one_dies(place: Place, tell: Tell) -> None:
+def one_dies(rank: Rank, tell: Tell) -> None:
     """The same, killed."""
-    with place.joined("cpu") as world:
+    with rank.joined("cpu") as world:
         tell(world.rank)
         if world.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         world.sum(torch.ones(1))
 
 
-def waits(place: Place, tell: Tell) -> None:
+def waits(rank: Rank, tell: Tell) -> None:
     """Tells its process id and sleeps until it is ended."""
-    tell((place.rank, os.getpid()))
+    tell((rank.index, os.getpid()))
     signal.pause()
 
 

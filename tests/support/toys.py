@@ -47,7 +47,7 @@ from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.tasks.retrieval.teachers import StoredEmbeddings
-from kdbench.training.loop import _Loop
+from kdbench.training.learner import Learner
 from kdbench.training.signal import Graph, StepSignal
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives import feature, relational_kl
@@ -371,7 +371,7 @@ def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> St
     )
 
 
-def emoji_loop(teachers: int, strategy: Strategy | None) -> _Loop:
+def emoji_learner(teachers: int, strategy: Strategy | None) -> Learner:
     """Training as suites/emoji.yaml has it, of random pixels and tokens; teachers `teacher0`, `teacher1` … of width 256.
 
     An epoch is two steps, the whole run 1000 epochs.
@@ -396,7 +396,7 @@ def emoji_loop(teachers: int, strategy: Strategy | None) -> _Loop:
     terms: list[tuple[float, Objective]] = [(1.0, relational_kl.RelationalKL()), (1.0, feature.Feature())]
     team = Team(members, terms, student.width, 0, "cpu") if teachers else None
     settings = Train(epochs=1000, batch_size=suite["train"]["batch_size"], precision="fp32")
-    return _Loop(Retrieval(), student, data, settings, 0, "cpu", team, strategy)
+    return Learner(Retrieval(), student, data, settings, 0, "cpu", team, strategy)
 
 
 class Count:
@@ -418,3 +418,8 @@ def bits(state: dict[str, Tensor]) -> dict[str, bytes]:
 
 def ints(*values: int) -> NDArray[np.int64]:
     return np.array(values, dtype=np.int64)
+
+
+def pairs_with(scale: Tensor | float) -> Callable[[Sequence[Tensor]], Pairs]:
+    """Makes `Pairs` of image and text embeddings and whatever follows them, as the retrieval task does."""
+    return lambda tensors: Pairs(tensors[0], tensors[1], scale)

@@ -17,13 +17,14 @@ from torch import nn
 
 import tests.support.ranked as ranked
 from kdbench import KdbenchError, Progress
-from kdbench.engines.torchrun import attend
+from kdbench.engines.torchrun import execute_rank
 from kdbench.runs.execute import execute
-from kdbench.training.distributed import ALONE, Place, World, synchronised
+from kdbench.tasks.retrieval.teachers import StoredEmbeddings
+from kdbench.training.distributed import ALONE, Rank, World, synchronised
 from kdbench.training.launch import launch
-from kdbench.training.team import Voice
-from tests.support.ranked import OBJECTIVES, STRATEGIES, STUDENTS, Case, Course, lonely
-from tests.support.toys import bench, encoded, plugged, run_spec, toy, toy_plugins, voice
+from kdbench.training.team import TeamTeacher
+from tests.support.ranked import OBJECTIVES, STRATEGIES, STUDENTS, Case, Training, lonely
+from tests.support.toys import encoded, plugged, run_context, run_spec, stored, toy, toy_plugins
 
 TOLERANCE = 1e-5
 CASES: list[Case] = [
@@ -63,24 +64,25 @@ def test_a_world_of_one_exchanges_nothing() -> None:
     assert lonely(torch.arange(3.0))
     values = object()
     assert ALONE.told(values) is values
-    with Place().joined("cpu") as world:
+    with Rank().joined("cpu") as world:
         assert world is ALONE
     assert not torch.distributed.is_initialized()
 
 
-def courses(folder: Path) -> list[Course]:
+def trainings(folder: Path) -> list[Training]:
     """A batch that every number of ranks divides but three; one that none divides; one with a rank too many; dropout."""
     splits = (encoded(folder, toy(), "train"), encoded(folder, toy(), "validation"))
-    voices = []
+    teachers = []
     for seed, name in enumerate("abc"):
-        one = voice(name, width=6 + seed, seed=seed)
+        one = stored(width=6 + seed, seed=seed)
         image, text = np.resize(one.image, (32, 6 + seed)), np.resize(one.text, (48, 6 + seed))
-        voices.append(Voice(name, image, text, 4.0, np.repeat(np.arange(16), 2), np.repeat(np.arange(16), 3)))
+        concepts = np.arange(16)
+        teachers.append(TeamTeacher(name, StoredEmbeddings(image, text, 4.0, np.repeat(concepts, 2), np.repeat(concepts, 3))))
     return [
-        Course(splits, voices),
-        Course(splits, voices, "mtkd_rl", batch=7),
-        Course(splits, voices, "equal", batch=2, settings={"epochs": 1}),
-        Course(splits, voices, "random", dropout=0.3),
+        Training(splits, teachers),
+        Training(splits, teachers, "mtkd_rl", batch=7),
+        Training(splits, teachers, "equal", batch=2, settings={"epochs": 1}),
+        Training(splits, teachers, "random", dropout=0.3),
     ]
 
 
@@ -94,7 +96,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     messages: Told = []
     size: int = request.param
     # Three ranks take the batch of 7, and the one of 2, of which one of them has nothing.
-    chosen = (CASES, courses(folder)) if size == 2 else (FEW, courses(folder)[1:3])
+    chosen = (CASES, trainings(folder)) if size == 2 else (FEW, trainings(folder)[1:3])
     launch(size, ranked.compared, (*chosen, folder), messages.append)
     return size, messages
 
@@ -111,7 +113,7 @@ def test_a_step_of_several_ranks_is_that_of_one_process(told: tuple[int, Told]) 
 
 def test_a_training_of_several_ranks_ends_where_that_of_one_does(told: tuple[int, Told]) -> None:
     size, messages = told
-    ends = [message for message in messages if "course" in message]
+    ends = [message for message in messages if "training" in message]
     assert len(ends) == (4 if size == 2 else 2) * size
     for end in ends:
         assert end["ranks"] == 0.0  # to the last bit
@@ -130,7 +132,7 @@ def test_gradients_above_the_embeddings_are_averaged(told: tuple[int, Told]) -> 
     assert [message["above"] for message in messages if "above" in message] == [[(size - 1) / 2, None]] * size
 
 
-def test_a_training_goes_on_with_another_number_of_ranks(told: tuple[int, Told]) -> None:
+def test_a_training_resumes_with_another_number_of_ranks(told: tuple[int, Told]) -> None:
     size, messages = told
     gaps = [message["resumed"] for message in messages if "resumed" in message]
     assert sorted(map(len, gaps)) == [1] * (size - 1) + [2]
@@ -171,27 +173,28 @@ def test_a_run_on_two_devices_has_the_record_of_one(tmp_path: Path) -> None:
     strategy = plugged("ammkd", C=0.7)
     one, two = (run_spec(strategy=strategy, train={"devices": devices, "lr": 0.005}) for devices in (1, 2))
     assert one.run_id == two.run_id
-    heard: list[Progress] = []
+    shown: list[Progress] = []
     epochs: list[tuple[str, int]] = []
-    where = replace(
-        bench(tmp_path / "two"),
+    context = replace(
+        run_context(tmp_path / "two"),
         plugins_elsewhere=toy_plugins,
-        on_progress=heard.append,
+        on_progress=shown.append,
         on_epoch=lambda run, epoch, _: epochs.append((run, epoch)),
     )
-    expected, record = execute(one, bench(tmp_path / "one")), execute(two, where)
+    expected, record = execute(one, run_context(tmp_path / "one")), execute(two, context)
     assert (record.status, record.reason) == ("ok", "")
-    assert record.spec["train"]["devices"] == 2
+    assert record.spec.train is not None
+    assert record.spec.train.devices == 2
     assert record.metrics.keys() == expected.metrics.keys()
     assert record.weights == pytest.approx(expected.weights, abs=1e-3)
     assert record.dynamics == pytest.approx(expected.dynamics, abs=1e-3)
-    assert [progress.done for progress in heard if progress.stage == "train"] == list(range(1, 13))  # of one rank alone
+    assert [progress.done for progress in shown if progress.stage == "train"] == list(range(1, 13))  # of one rank alone
     assert epochs == [(two.run_id, epoch) for epoch in (1, 2, 3)]
 
 
 def test_what_ends_a_run_on_its_ranks_is_recorded_as_on_one(tmp_path: Path) -> None:
     spec = run_spec(strategy=plugged("ammkd", C=0.3), train={"devices": 2})
-    record = execute(spec, replace(bench(tmp_path), plugins_elsewhere=toy_plugins))
+    record = execute(spec, replace(run_context(tmp_path), plugins_elsewhere=toy_plugins))
     assert record.status == "skipped"
     assert "C = 0.3" in record.reason
 
@@ -200,18 +203,18 @@ def test_torchrun_is_told_where_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(KdbenchError, match="torchrun"):
-        Place.of_environment()
+        Rank.of_environment()
     monkeypatch.setenv("RANK", "3")
     monkeypatch.setenv("WORLD_SIZE", "8")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    place = Place.of_environment()
-    assert (place.rank, place.size, place.meeting) == (3, 8, "env://")
-    assert (place.device("cuda"), place.device("cpu")) == ("cuda:1", "cpu")
+    rank = Rank.of_environment()
+    assert (rank.index, rank.size, rank.init_method) == (3, 8, "env://")
+    assert (rank.device("cuda"), rank.device("cpu")) == ("cuda:1", "cpu")
     with pytest.raises(KdbenchError, match=r"8 ranks were started and train\.devices is 2"):
-        attend(run_spec(train={"devices": 2}), bench(tmp_path))
+        execute_rank(run_spec(train={"devices": 2}), run_context(tmp_path))
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "1")
-    record = attend(run_spec(), bench(tmp_path))
+    record = execute_rank(run_spec(), run_context(tmp_path))
     assert record is not None
     assert record.status == "ok"
 

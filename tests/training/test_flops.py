@@ -12,11 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from kdbench import Signal, Strategy, StudentModule
 from kdbench.plugins.loading import installed
 from kdbench.plugins.parameters import construct
-from kdbench.tasks.retrieval.embeddings import to_device
-from kdbench.training.loop import _Loop
+from kdbench.training.learner import Learner
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
-from tests.support.toys import emoji_loop
+from tests.support.toys import emoji_learner
 
 TEACHERS = 4
 FIRST_PARTY = {
@@ -52,27 +51,27 @@ class NoModules:
     def __exit__(self, *_: object) -> None: ...
 
 
-def flops(loop: _Loop, strategy: Strategy, steps: Sequence[int], compare: bool = False) -> float:
+def flops(learner: Learner, strategy: Strategy, steps: Sequence[int], compare: bool = False) -> float:
     """Of the mean step of an epoch, what goes on at the epoch's end included."""
-    loop.strategy = strategy
+    learner.strategy = strategy
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = NoModules()  # type: ignore[assignment]
     with counter:
         for step in steps:
-            loop.step(step, compare)
-        loop.end_epoch(None)
+            learner.step(step, compare)
+        learner.end_epoch(None)
     return counter.get_total_flops() / len(steps)
 
 
 @pytest.fixture(scope="module")
-def loop() -> _Loop:
+def learner() -> Learner:
     torch.set_num_threads(1)
-    return emoji_loop(TEACHERS, Equal())
+    return emoji_learner(TEACHERS, Equal())
 
 
 @pytest.fixture(scope="module")
-def base(loop: _Loop) -> float:
-    return flops(loop, Equal(), [0])
+def base(learner: Learner) -> float:
+    return flops(learner, Equal(), [0])
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +85,11 @@ def table(base: float) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", FIRST_PARTY)
-def test_a_strategy_adds_at_most_a_hundredth_to_a_step(name: str, loop: _Loop, base: float, table: dict[str, str]) -> None:
+def test_a_strategy_adds_at_most_a_hundredth_to_a_step(name: str, learner: Learner, base: float, table: dict[str, str]) -> None:
     """The dearer of two epochs, for those that remember; one step for the others, whose steps are alike."""
     watched = Watched(construct(FIRST_PARTY[name], dict(FIRST_PARTY[name].example)))
     epochs = EPOCHS if hasattr(watched, "state_dict") else EPOCHS[:1]
-    ratio = max(flops(loop, watched, steps) for steps in epochs) / base
+    ratio = max(flops(learner, watched, steps) for steps in epochs) / base
     reads = "leaf_gradients" in watched.read
     table[name] = f"{ratio:.5f}{'  reads gradients' if reads else ''}"
     assert "parameter_gramian" not in watched.read
@@ -98,27 +97,29 @@ def test_a_strategy_adds_at_most_a_hundredth_to_a_step(name: str, loop: _Loop, b
     assert ratio <= (1.01 if reads else DEARER.get(name, 1.01))
 
 
-def test_comparing_the_teachers_costs_those_who_read_gradients_nothing(loop: _Loop, base: float, table: dict[str, str]) -> None:
+def test_comparing_the_teachers_costs_those_who_read_gradients_nothing(
+    learner: Learner, base: float, table: dict[str, str]
+) -> None:
     """And the others their teachers' backwards once more, at the 50 steps of a run where a window ends."""
-    assert flops(loop, Ammkd(), [0], compare=True) == flops(loop, Ammkd(), [0])
-    ratio = flops(loop, Equal(), [0], compare=True) / base
+    assert flops(learner, Ammkd(), [0], compare=True) == flops(learner, Ammkd(), [0])
+    ratio = flops(learner, Equal(), [0], compare=True) / base
     table["equal, at the end of a window"] = f"{ratio:.5f}"
     assert 1 < ratio <= 1.02
 
 
-def test_gradients_at_parameters_cost_a_backward_each(loop: _Loop, base: float, table: dict[str, str]) -> None:
+def test_gradients_at_parameters_cost_a_backward_each(learner: Learner, base: float, table: dict[str, str]) -> None:
     """What the above would cost if it went through the student; and the counter sees it."""
-    ratio = flops(loop, Ammkd(space="parameters"), [0]) / base
+    ratio = flops(learner, Ammkd(space="parameters"), [0]) / base
     table["ammkd, space: parameters"] = f"{ratio:.5f}"
-    forward = flops_of_forward(loop)
+    forward = flops_of_forward(learner)
     assert ratio == pytest.approx(1 + TEACHERS * 2 * forward / base, rel=0.05)
 
 
-def flops_of_forward(loop: _Loop) -> float:
+def flops_of_forward(learner: Learner) -> float:
     """Of the student alone on one batch: a backward costs about twice that."""
     counter = FlopCounterMode(display=False)
-    module: StudentModule = loop.student.module
-    images, texts = (to_device(values[:256], "cpu") for values in (loop.data.images, loop.data.texts))
+    module: StudentModule = learner.student.module
+    images, texts = learner.feed.inputs(0)
     with torch.no_grad(), counter:
         module.encode_image(images)
         module.encode_text(texts)

@@ -11,22 +11,28 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kdbench import Batch, Objective, Pairs, Signal, Strategy, Student
 from kdbench.errors import Diverged
-from kdbench.suite.model import Evaluate, Train
-from kdbench.tasks.retrieval.embeddings import EncodedSplit, rank_split
-from kdbench.tasks.retrieval.ranks import Ranks
-from kdbench.training.loop import MAX_LOGIT_SCALE, Trained, _Loop, schedule, train
-from kdbench.training.team import Team, Voice
+from kdbench.suite.settings import Evaluate, Train
+from kdbench.tasks.retrieval import Retrieval
+from kdbench.tasks.retrieval.embeddings import EncodedSplit
+from kdbench.tasks.retrieval.task import MAX_LOGIT_SCALE
+from kdbench.tasks.retrieval.teachers import StoredEmbeddings
+from kdbench.training.distributed import ALONE
+from kdbench.training.loop import Trained, train
+from kdbench.training.optimizer import restore, schedule
+from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.random import Random
-from tests.support.toys import Toy, TwoTowers, bits, encoded, module_of, pixels_to_floats, towers_of, toy, voice
+from tests.support.toys import Toy, TwoTowers, bits, encoded, module_of, pixels_to_floats, stored, towers_of, toy
 
+TASK = Retrieval(recall_at=[1, 5])
 STEPS = 12  # 3 epochs of 4
 TERMS: list[tuple[float, Objective]] = [(1.0, RelationalKL()), (0.5, Feature())]
 
@@ -38,13 +44,14 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> tuple[EncodedSplit, Enco
 
 
 @pytest.fixture(scope="module")
-def voices() -> list[Voice]:
+def teachers() -> list[TeamTeacher]:
     """Teachers of different widths: 32 images and 48 captions have embeddings."""
     found = []
     for seed, name in enumerate("abc"):
-        one = voice(name, width=6 + seed, seed=seed)
+        one = stored(width=6 + seed, seed=seed)
         image, text = np.resize(one.image, (32, 6 + seed)), np.resize(one.text, (48, 6 + seed))
-        found.append(Voice(name, image, text, 4.0, np.repeat(np.arange(16), 2), np.repeat(np.arange(16), 3)))
+        concepts = np.arange(16)
+        found.append(TeamTeacher(name, StoredEmbeddings(image, text, 4.0, np.repeat(concepts, 2), np.repeat(concepts, 3))))
     return found
 
 
@@ -53,11 +60,11 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Sitting:
+class Training:
     """One call of `train` on the beads, with all it told."""
 
     splits: tuple[EncodedSplit, EncodedSplit]
-    voices: list[Voice]
+    teachers: list[TeamTeacher]
     strategy: Strategy | None = None
     seed: int = 0
     build: Callable[[], Student] = toy
@@ -67,12 +74,12 @@ class Sitting:
     weights: dict[int, dict[str, float]] = field(default_factory=dict)
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    def sit(self, checkpoint: Path | None = None, stop_at: int = 0) -> Trained:
+    def run(self, checkpoint: Path | None = None, stop_at: int = 0) -> Trained:
         """Begins anew or goes on from the checkpoint; is interrupted right after step `stop_at`, before its checkpoint."""
         torch.manual_seed(self.seed)
         self.student = self.build()
         self.initial = bits(module_of(self.student).state_dict())
-        team = Team(self.voices, TERMS, self.student.width, self.seed, "cpu") if self.strategy else None
+        team = Team(self.teachers, TERMS, self.student.width, self.seed, "cpu") if self.strategy else None
         settings: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 0.02, "precision": "fp32", "checkpoint_every": 3}
         settings |= self.settings
 
@@ -84,10 +91,11 @@ class Sitting:
                 raise Interrupted
 
         self.trained = train(
+            TASK,
             self.student,
             *self.splits,
             Train(**settings),
-            Evaluate(recall_at=[1, 5], every=self.every),
+            Evaluate(every=self.every),
             self.seed,
             "cpu",
             team,
@@ -111,7 +119,7 @@ class Sitting:
             return student
 
         self.build = build
-        self.sit()
+        self.run()
         return seen[:STEPS]
 
     def end(self) -> tuple[Any, ...]:
@@ -120,36 +128,36 @@ class Sitting:
         ranks = self.ranks()
         return (
             bits(module_of(self.student).state_dict()),
-            (ranks.text.tolist(), ranks.image.tolist()),
-            (trained.steps, trained.best_epoch, trained.validation, trained.weights, trained.series),
+            (ranks["text"].tolist(), ranks["image"].tolist()),
+            (trained.steps, trained.best_epoch, trained.validation, trained.weights, trained.trace),
             (self.losses, self.weights, self.epochs),
         )
 
-    def ranks(self) -> Ranks:
-        return rank_split(self.student, self.splits[1], 256, "cpu")
+    def ranks(self) -> dict[str, NDArray[Any]]:
+        return TASK.evaluate(self.student, self.splits[1], 256, "cpu", ALONE)
 
 
 Splits = tuple[EncodedSplit, EncodedSplit]
-Voices = list[Voice]
+Teachers = list[TeamTeacher]
 STRATEGIES: list[Callable[[], Strategy | None]] = [lambda: None, Equal, Random, Ammkd]
 
 
-def test_the_seed_fixes_initial_weights_and_batches_whatever_the_strategy(splits: Splits, voices: Voices) -> None:
+def test_the_seed_fixes_initial_weights_and_batches_whatever_the_strategy(splits: Splits, teachers: Teachers) -> None:
     """Batches are seen through what the student's image tower is shown."""
-    alone = Sitting(splits, voices, every=3)
+    alone = Training(splits, teachers, every=3)
     first = alone.shown()
     assert len(set(first)) == STEPS
     for strategy in STRATEGIES[1:]:
-        sitting = Sitting(splits, voices, strategy(), every=3)
-        assert sitting.shown() == first  # with dropout on them, to the last bit
-        assert sitting.initial == alone.initial
-    other = Sitting(splits, voices, every=3, seed=1)
+        training = Training(splits, teachers, strategy(), every=3)
+        assert training.shown() == first  # with dropout on them, to the last bit
+        assert training.initial == alone.initial
+    other = Training(splits, teachers, every=3, seed=1)
     assert not set(other.shown()) & set(first)
     assert other.initial != alone.initial
 
 
-def test_a_strategy_that_draws_does_not_change_what_the_student_draws(splits: Splits, voices: Voices) -> None:
-    sober, thirsty = (Sitting(splits, voices, strategy, every=3) for strategy in (Equal(), Thirsty()))
+def test_a_strategy_that_draws_does_not_change_what_the_student_draws(splits: Splits, teachers: Teachers) -> None:
+    sober, thirsty = (Training(splits, teachers, strategy, every=3) for strategy in (Equal(), Thirsty()))
     assert thirsty.shown() == sober.shown()
 
 
@@ -173,34 +181,34 @@ class Compare:
         return torch.ones(3) / 3
 
 
-def test_what_a_strategy_draws_is_not_what_the_student_draws(splits: Splits, voices: Voices) -> None:
+def test_what_a_strategy_draws_is_not_what_the_student_draws(splits: Splits, teachers: Teachers) -> None:
     """Or the teacher that `random` chooses would go with certain dropout masks."""
     compare = Compare()
-    Sitting(splits, voices, compare).sit()
+    Training(splits, teachers, compare).run()
     own = {str(draw) for draw, _ in compare.draws}
     assert len(own) == STEPS
     assert not own & {str(draw) for _, draw in compare.draws}
 
 
-def test_strategies_end_differently_and_seeds_too(splits: Splits, voices: Voices) -> None:
+def test_strategies_end_differently_and_seeds_too(splits: Splits, teachers: Teachers) -> None:
     ends = []
     for strategy in STRATEGIES:
         for seed in (0, 1):
-            sitting = Sitting(splits, voices, strategy(), seed=seed)
-            sitting.sit()
-            ends.append(str(sitting.end()[0]))
+            training = Training(splits, teachers, strategy(), seed=seed)
+            training.run()
+            ends.append(str(training.end()[0]))
     assert len(set(ends)) == len(ends)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES[1:])
 def test_the_same_run_twice_is_the_same_to_the_last_bit(
-    splits: Splits, voices: Voices, strategy: Callable[[], Strategy]
+    splits: Splits, teachers: Teachers, strategy: Callable[[], Strategy]
 ) -> None:
-    sittings = [Sitting(splits, voices, strategy()) for _ in range(2)]
-    for sitting in sittings:
-        sitting.sit()
+    trainings = [Training(splits, teachers, strategy()) for _ in range(2)]
+    for training in trainings:
+        training.run()
         torch.manual_seed(999)
-    assert sittings[0].end() == sittings[1].end()
+    assert trainings[0].end() == trainings[1].end()
 
 
 class Mindful:
@@ -239,98 +247,98 @@ class Reporter(Mindful):
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 5, 8, 11, 12])
 @pytest.mark.parametrize("strategy", [lambda: None, Random, Ammkd, lambda: Reporter()])
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
-    splits: Splits, voices: Voices, tmp_path: Path, strategy: Callable[[], Strategy | None], stop_at: int
+    splits: Splits, teachers: Teachers, tmp_path: Path, strategy: Callable[[], Strategy | None], stop_at: int
 ) -> None:
     """Dropout, heads and optimiser too. The checkpoint is 0 to 3 steps old, in mid-epoch, at an end, or not there yet."""
 
     def build() -> Student:
         return toy(dropout=0.2)
 
-    calm = Sitting(splits, voices, strategy(), build=build)
-    calm.sit()
-    torn = Sitting(splits, voices, strategy(), build=build)
+    calm = Training(splits, teachers, strategy(), build=build)
+    calm.run()
+    torn = Training(splits, teachers, strategy(), build=build)
     path = tmp_path / "checkpoint"
     with pytest.raises(Interrupted):
-        torn.sit(path, stop_at)
+        torn.run(path, stop_at)
     assert path.exists() == (stop_at > 3)
     torch.manual_seed(4321)  # another process knows nothing of this one's random numbers
     torn.strategy = strategy()
-    torn.sit(path)
+    torn.run(path)
     assert torn.end() == calm.end()
 
 
 @pytest.mark.parametrize("stops", [(1,), (30, 31), (3, 10, 17, 17, 58)])
 @pytest.mark.parametrize("checkpoint_every", [1, 5])
 def test_a_run_interrupted_in_the_middle_of_a_window(
-    splits: Splits, voices: Voices, tmp_path: Path, stops: tuple[int, ...], checkpoint_every: int
+    splits: Splits, teachers: Teachers, tmp_path: Path, stops: tuple[int, ...], checkpoint_every: int
 ) -> None:
     """60 steps are windows of two; checkpoints come after every step, or every fifth and at the end of each epoch of four."""
     settings = {"epochs": 15, "checkpoint_every": checkpoint_every}
-    calm, torn = (Sitting(splits, voices, Reporter(), every=5, settings=settings) for _ in range(2))
-    calm.sit()
-    assert calm.trained.series["step"] == list(range(2, 61, 2))
+    calm, torn = (Training(splits, teachers, Reporter(), every=5, settings=settings) for _ in range(2))
+    calm.run()
+    assert calm.trained.trace.step == list(range(2, 61, 2))
     for stop_at in stops:
         with pytest.raises(Interrupted):
-            torn.sit(tmp_path / "checkpoint", stop_at)
+            torn.run(tmp_path / "checkpoint", stop_at)
         torn.strategy = Reporter()
-    torn.sit(tmp_path / "checkpoint")
+    torn.run(tmp_path / "checkpoint")
     assert torn.end() == calm.end()
 
 
 @pytest.mark.parametrize("stops", [(2, 5, 6, 9, 10, 12), (4, 4, 8, 8)])
-def test_a_run_interrupted_again_and_again(splits: Splits, voices: Voices, tmp_path: Path, stops: tuple[int, ...]) -> None:
+def test_a_run_interrupted_again_and_again(splits: Splits, teachers: Teachers, tmp_path: Path, stops: tuple[int, ...]) -> None:
     """Validated every other epoch only, so that an epoch's end may have no checkpoint of its own."""
-    calm = Sitting(splits, voices, Mindful(), every=2)
-    calm.sit()
-    torn = Sitting(splits, voices, every=2)
+    calm = Training(splits, teachers, Mindful(), every=2)
+    calm.run()
+    torn = Training(splits, teachers, every=2)
     for stop_at in stops:
         torn.strategy = Mindful()
         with pytest.raises(Interrupted):
-            torn.sit(tmp_path / "checkpoint", stop_at)
+            torn.run(tmp_path / "checkpoint", stop_at)
     torn.strategy = Mindful()
-    torn.sit(tmp_path / "checkpoint")
+    torn.run(tmp_path / "checkpoint")
     assert torn.end() == calm.end()
 
 
-def test_a_run_that_had_ended_is_not_trained_again(splits: Splits, voices: Voices, tmp_path: Path) -> None:
-    first = Sitting(splits, voices, Ammkd())
-    first.sit(tmp_path / "checkpoint")
-    again = Sitting(splits, voices, Ammkd())
-    again.sit(tmp_path / "checkpoint")
+def test_a_run_that_had_ended_is_not_trained_again(splits: Splits, teachers: Teachers, tmp_path: Path) -> None:
+    first = Training(splits, teachers, Ammkd())
+    first.run(tmp_path / "checkpoint")
+    again = Training(splits, teachers, Ammkd())
+    again.run(tmp_path / "checkpoint")
     assert again.losses == {}
     assert again.end()[:3] == first.end()[:3]
 
 
-def test_seconds_are_those_of_all_sittings(splits: Splits, voices: Voices, tmp_path: Path) -> None:
-    first = Sitting(splits, voices).sit(tmp_path / "checkpoint")
-    again = Sitting(splits, voices).sit(tmp_path / "checkpoint")
+def test_seconds_are_those_of_all_trainings(splits: Splits, teachers: Teachers, tmp_path: Path) -> None:
+    first = Training(splits, teachers).run(tmp_path / "checkpoint")
+    again = Training(splits, teachers).run(tmp_path / "checkpoint")
     assert again.seconds >= first.seconds * 0.5 > 0
 
 
 @pytest.mark.parametrize("every", [1, 5, 100])
-def test_how_often_it_is_saved_changes_nothing(splits: Splits, voices: Voices, tmp_path: Path, every: int) -> None:
-    plain, saved = (Sitting(splits, voices, Random(), settings={"checkpoint_every": every}) for _ in range(2))
-    plain.sit()
-    saved.sit(tmp_path / "checkpoint")
+def test_how_often_it_is_saved_changes_nothing(splits: Splits, teachers: Teachers, tmp_path: Path, every: int) -> None:
+    plain, saved = (Training(splits, teachers, Random(), settings={"checkpoint_every": every}) for _ in range(2))
+    plain.run()
+    saved.run(tmp_path / "checkpoint")
     assert saved.end() == plain.end()
 
 
-def test_a_damaged_checkpoint_is_a_fresh_start(splits: Splits, voices: Voices, tmp_path: Path) -> None:
-    calm, torn = (Sitting(splits, voices, Random()) for _ in range(2))
-    calm.sit()
+def test_a_damaged_checkpoint_is_a_fresh_start(splits: Splits, teachers: Teachers, tmp_path: Path) -> None:
+    calm, torn = (Training(splits, teachers, Random()) for _ in range(2))
+    calm.run()
     path = tmp_path / "checkpoint"
     with pytest.raises(Interrupted):
-        torn.sit(path, 8)
+        torn.run(path, 8)
     path.write_bytes(path.read_bytes()[:-10])
-    torn.sit(path)
+    torn.run(path)
     assert torn.end() == calm.end()
 
 
-def test_a_student_of_no_number_has_diverged(splits: Splits, voices: Voices, tmp_path: Path) -> None:
-    sitting = Sitting(splits, voices, Ammkd(), build=lambda: toy(poisoned=True))
+def test_a_student_of_no_number_has_diverged(splits: Splits, teachers: Teachers, tmp_path: Path) -> None:
+    training = Training(splits, teachers, Ammkd(), build=lambda: toy(poisoned=True))
     with pytest.raises(Diverged, match="loss nan at step 1 of 12"):
-        sitting.sit(tmp_path / "checkpoint")
-    assert sitting.losses == {}
+        training.run(tmp_path / "checkpoint")
+    assert training.losses == {}
 
 
 class Explosive:
@@ -350,13 +358,13 @@ class Explosive:
 @pytest.mark.parametrize("strategy", [Equal(), Random(), Ammkd(), Ammkd(normalize="l2")])
 @pytest.mark.parametrize("value", [math.inf, math.nan])
 def test_a_loss_that_is_not_finite_has_diverged(
-    splits: Splits, voices: Voices, monkeypatch: pytest.MonkeyPatch, strategy: Strategy, value: float
+    splits: Splits, teachers: Teachers, monkeypatch: pytest.MonkeyPatch, strategy: Strategy, value: float
 ) -> None:
-    monkeypatch.setattr("test_train.TERMS", [(1.0, Explosive(value, 3 * 6 + 1))])
-    sitting = Sitting(splits, voices, strategy)
+    monkeypatch.setattr("tests.training.test_loop.TERMS", [(1.0, Explosive(value, 3 * 6 + 1))])
+    training = Training(splits, teachers, strategy)
     with pytest.raises(Diverged, match="at step 7 of 12"):
-        sitting.sit()
-    assert list(sitting.losses) == [1, 2, 3, 4, 5, 6]
+        training.run()
+    assert list(training.losses) == [1, 2, 3, 4, 5, 6]
 
 
 def measured(metrics: dict[str, float]) -> dict[str, float]:
@@ -366,46 +374,46 @@ def measured(metrics: dict[str, float]) -> dict[str, float]:
 
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("lr", [0.003, 0.3])
-def test_the_student_is_left_at_its_best_epoch(splits: Splits, voices: Voices, every: int, lr: float) -> None:
-    sitting = Sitting(splits, voices, Equal(), settings={"lr": lr, "epochs": 3}, every=every)
-    trained = sitting.sit()
-    validated = {epoch: metrics for epoch, metrics in sitting.epochs.items() if "mean_recall" in metrics}
+def test_the_student_is_left_at_its_best_epoch(splits: Splits, teachers: Teachers, every: int, lr: float) -> None:
+    training = Training(splits, teachers, Equal(), settings={"lr": lr, "epochs": 3}, every=every)
+    trained = training.run()
+    validated = {epoch: metrics for epoch, metrics in training.epochs.items() if "mean_recall" in metrics}
     assert list(validated) == ([1, 2, 3] if every == 1 else [2, 3])
     best = max(metrics["mean_recall"] for metrics in validated.values())
     assert trained.best_epoch == min(epoch for epoch, metrics in validated.items() if metrics["mean_recall"] == best)
-    assert trained.validation == measured(validated[trained.best_epoch]) == sitting.ranks().metrics([1, 5])
-    assert not module_of(sitting.student).training
+    assert trained.validation == measured(validated[trained.best_epoch]) == TASK.measure(training.ranks())
+    assert not module_of(training.student).training
 
 
-def test_the_best_epoch_is_not_always_the_last(splits: Splits, voices: Voices) -> None:
+def test_the_best_epoch_is_not_always_the_last(splits: Splits, teachers: Teachers) -> None:
     """Or the test above would not tell the best from the last."""
-    bests = {Sitting(splits, voices, Equal(), settings={"lr": lr}).sit().best_epoch for lr in (0.003, 0.3, 1.0)}
+    bests = {Training(splits, teachers, Equal(), settings={"lr": lr}).run().best_epoch for lr in (0.003, 0.3, 1.0)}
     assert min(bests) < 3
 
 
-def test_training_learns(splits: Splits, voices: Voices) -> None:
-    sitting = Sitting(splits, voices)
-    sitting.sit()
-    assert sitting.epochs[3]["loss"] < 0.7 * sitting.epochs[1]["loss"]
+def test_training_learns(splits: Splits, teachers: Teachers) -> None:
+    training = Training(splits, teachers)
+    training.run()
+    assert training.epochs[3]["loss"] < 0.7 * training.epochs[1]["loss"]
 
 
-def test_what_is_told_of_steps_and_epochs(splits: Splits, voices: Voices) -> None:
-    sitting = Sitting(splits, voices, Random())
-    trained = sitting.sit()
-    assert list(sitting.losses) == list(range(1, STEPS + 1))
-    assert list(sitting.epochs) == [1, 2, 3]
-    for epoch, metrics in sitting.epochs.items():
+def test_what_is_told_of_steps_and_epochs(splits: Splits, teachers: Teachers) -> None:
+    training = Training(splits, teachers, Random())
+    trained = training.run()
+    assert list(training.losses) == list(range(1, STEPS + 1))
+    assert list(training.epochs) == [1, 2, 3]
+    for epoch, metrics in training.epochs.items():
         steps = [4 * epoch - place for place in range(4)]
-        assert metrics["loss"] == pytest.approx(np.mean([sitting.losses[step] for step in steps]))
+        assert metrics["loss"] == pytest.approx(np.mean([training.losses[step] for step in steps]))
         for name in "abc":
-            assert metrics[f"weight/{name}"] == pytest.approx(np.mean([sitting.weights[step][name] for step in steps]))
-    assert len({str(metrics["weight/a"]) for metrics in sitting.epochs.values()}) > 1
+            assert metrics[f"weight/{name}"] == pytest.approx(np.mean([training.weights[step][name] for step in steps]))
+    assert len({str(metrics["weight/a"]) for metrics in training.epochs.values()}) > 1
     assert trained.steps == STEPS
     for name in "abc":
-        assert trained.weights[name] == pytest.approx(np.mean([weights[name] for weights in sitting.weights.values()]))
-        assert {weights[name] for weights in sitting.weights.values()} <= {0.0, 1.0}
-    alone = Sitting(splits, voices)
-    assert alone.sit().weights == {}
+        assert trained.weights[name] == pytest.approx(np.mean([weights[name] for weights in training.weights.values()]))
+        assert {weights[name] for weights in training.weights.values()} <= {0.0, 1.0}
+    alone = Training(splits, teachers)
+    assert alone.run().weights == {}
     assert set(map(str, alone.weights.values())) == {"{}"}
     assert not any(name.startswith("weight/") for metrics in alone.epochs.values() for name in metrics)
 
@@ -427,27 +435,27 @@ class Diary:
         self.lines.append(("end_epoch", validation))
 
 
-def test_optional_methods_of_a_strategy_are_called_in_their_order(splits: Splits, voices: Voices) -> None:
+def test_optional_methods_of_a_strategy_are_called_in_their_order(splits: Splits, teachers: Teachers) -> None:
     diary = Diary()
-    sitting = Sitting(splits, voices, diary, settings={"distill": 0.0}, every=2)
-    sitting.sit()
+    training = Training(splits, teachers, diary, settings={"distill": 0.0}, every=2)
+    training.run()
     assert [name for name, _ in diary.lines] == [*["weigh", "observe"] * 4, "end_epoch"] * 3
     assert [value for name, value in diary.lines if name == "weigh"] == [step / STEPS for step in range(STEPS)]
     # Without λ the whole loss is the task loss.
-    assert [value for name, value in diary.lines if name == "observe"] == pytest.approx(list(sitting.losses.values()))
+    assert [value for name, value in diary.lines if name == "observe"] == pytest.approx(list(training.losses.values()))
     ends = [value for name, value in diary.lines if name == "end_epoch"]
-    assert ends == [None, *(measured(sitting.epochs[epoch]) for epoch in (2, 3))]
+    assert ends == [None, *(measured(training.epochs[epoch]) for epoch in (2, 3))]
 
 
-def test_observe_is_told_the_task_loss_alone(splits: Splits, voices: Voices) -> None:
+def test_observe_is_told_the_task_loss_alone(splits: Splits, teachers: Teachers) -> None:
     diary = Diary()
-    sitting = Sitting(splits, voices, diary, settings={"distill": 5.0})
-    sitting.sit()
-    bare = Sitting(splits, voices)
-    bare.sit()
+    training = Training(splits, teachers, diary, settings={"distill": 5.0})
+    training.run()
+    bare = Training(splits, teachers)
+    bare.run()
     observed = [value for name, value in diary.lines if name == "observe"]
     assert observed[0] == pytest.approx(bare.losses[1])
-    assert observed[0] < sitting.losses[1] - 0.1
+    assert observed[0] < training.losses[1] - 0.1
 
 
 class Onlooker(Equal):
@@ -461,11 +469,11 @@ class Onlooker(Equal):
         return super().weigh(signal)
 
 
-def test_a_strategy_sees_the_pairs_of_the_batch_that_the_student_reads(splits: Splits, voices: Voices) -> None:
+def test_a_strategy_sees_the_pairs_of_the_batch_that_the_student_reads(splits: Splits, teachers: Teachers) -> None:
     """Images, captions and the teachers' embeddings of both belong together, and every epoch shows each image once."""
     data, onlooker = splits[0], Onlooker()
-    sitting = Sitting(splits, voices, onlooker, every=3)
-    shown = sitting.shown()
+    training = Training(splits, teachers, onlooker, every=3)
+    shown = training.shown()
     assert len(onlooker.seen) == STEPS
     for step, (batch, embeddings) in enumerate(onlooker.seen):
         assert batch.progress == step / STEPS
@@ -477,9 +485,9 @@ def test_a_strategy_sees_the_pairs_of_the_batch_that_the_student_reads(splits: S
         kept = torch.frombuffer(bytearray(shown[step]), dtype=torch.float32).view(8, -1)
         assert ((kept == 0) | torch.isclose(kept, read / 0.7)).all()  # with dropout on them
         assert (kept != 0).float().mean() > 0.5
-        for one, (image, text) in zip(voices, embeddings, strict=True):
-            np.testing.assert_allclose(image, one.image[batch.images], atol=2e-3)
-            np.testing.assert_allclose(text, one.text[batch.captions], atol=2e-3)
+        for one, (image, text) in zip(teachers, embeddings, strict=True):
+            np.testing.assert_allclose(image, one.stored.image[batch.images], atol=2e-3)
+            np.testing.assert_allclose(text, one.stored.text[batch.captions], atol=2e-3)
     for epoch in range(3):
         images = torch.cat([batch.images for batch, _ in onlooker.seen[4 * epoch : 4 * epoch + 4]])
         assert images.sort().values.tolist() == list(range(32))
@@ -497,20 +505,20 @@ class Measurer(Equal):
         return super().weigh(signal)
 
 
-def test_gradients_are_compared_at_the_end_of_each_window(splits: Splits, voices: Voices) -> None:
+def test_gradients_are_compared_at_the_end_of_each_window(splits: Splits, teachers: Teachers) -> None:
     """At the same steps for those who do not look at gradients themselves."""
     measurer, settings = Measurer(), {"epochs": 15}
-    looked = Sitting(splits, voices, measurer, every=15, settings=settings).sit().series
-    assert looked["step"] == list(range(2, 61, 2))
+    looked = Training(splits, teachers, measurer, every=15, settings=settings).run().trace
+    assert looked.step == list(range(2, 61, 2))
     for place, pair in enumerate(("a · b", "a · c", "b · c")):
-        assert looked["cosines"][pair] == pytest.approx([cosines[place] for cosines in measurer.cosines[1::2]], abs=1e-6)
-    other = Sitting(splits, voices, Equal(), every=15, settings=settings).sit().series
-    for pair, column in other["cosines"].items():
+        assert looked.cosines[pair] == pytest.approx([cosines[place] for cosines in measurer.cosines[1::2]], abs=1e-6)
+    other = Training(splits, teachers, Equal(), every=15, settings=settings).run().trace
+    for pair, column in other.cosines.items():
         assert len(column) == 30
-        assert column[0] == pytest.approx(looked["cosines"][pair][0], abs=1e-3)  # before rounding drives the runs apart
-    assert len(other["conflict"]) == 30
-    alone = Sitting(splits, voices, settings=settings).sit().series
-    assert (alone["cosines"], alone["conflict"]) == ({}, [])
+        assert column[0] == pytest.approx(looked.cosines[pair][0], abs=1e-3)  # before rounding drives the runs apart
+    assert len(other.conflict) == 30
+    alone = Training(splits, teachers, settings=settings).run().trace
+    assert (alone.cosines, alone.conflict) == ({}, [])
 
 
 class SelfTaught(TwoTowers):
@@ -538,30 +546,30 @@ def self_taught(share: float) -> Callable[[], Student]:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_loss_of_the_students_own_is_trained_on(
-    splits: Splits, voices: Voices, strategy: Callable[[], Strategy | None]
+    splits: Splits, teachers: Teachers, strategy: Callable[[], Strategy | None]
 ) -> None:
-    with_loss, without = (Sitting(splits, voices, strategy(), build=self_taught(share)) for share in (0.02, 0.0))
+    with_loss, without = (Training(splits, teachers, strategy(), build=self_taught(share)) for share in (0.02, 0.0))
     sizes = []
-    for sitting in (with_loss, without):
-        sitting.sit()
-        module: Any = sitting.student.module
+    for training in (with_loss, without):
+        training.run()
+        module: Any = training.student.module
         assert module.told == [(3, step / STEPS) for step in range(STEPS)]
         sizes.append(float(module.image_tower.weight.detach().abs().sum()))
-        assert (float(module.gate.detach()) > 0.01) == (sitting is with_loss)
+        assert (float(module.gate.detach()) > 0.01) == (training is with_loss)
     assert sizes[0] < sizes[1] - 1
     # It counts in the loss that is shown, and not in the task loss.
-    assert with_loss.trained.series["loss"][0] > without.trained.series["loss"][0] + 0.3
-    assert with_loss.trained.series["task"][0] == without.trained.series["task"][0]
+    assert with_loss.trained.trace.loss[0] > without.trained.trace.loss[0] + 0.3
+    assert with_loss.trained.trace.task[0] == without.trained.trace.task[0]
 
 
-def test_a_strategys_own_figures_are_in_the_series(splits: Splits, voices: Voices) -> None:
+def test_a_strategys_own_figures_are_in_the_series(splits: Splits, teachers: Teachers) -> None:
     """Asked after the step, when `observe` has been told."""
-    report = Sitting(splits, voices, Reporter()).sit().series["report"]
+    report = Training(splits, teachers, Reporter()).run().trace.report
     assert report["seen"] == list(range(1, STEPS + 1))
     assert report["best"][:4] == [None] * 4
     assert None not in report["best"][4:]
     assert len(set(report["first"])) == STEPS
-    assert Sitting(splits, voices, Mindful()).sit().series["report"] == {}
+    assert Training(splits, teachers, Mindful()).run().trace.report == {}
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.1), (12, 0.25), (7, 0.0), (1, 0.0), (1, 1.0), (10, 1.0), (3, 0.1)])
@@ -599,16 +607,16 @@ class Idle(nn.Module):
         return embedded
 
 
-def test_matrices_decay_and_biases_norms_and_scales_do_not(splits: Splits, voices: Voices) -> None:
+def test_matrices_decay_and_biases_norms_and_scales_do_not(splits: Splits, teachers: Teachers) -> None:
     def build() -> Student:
         student = toy()
         student.module = Idle(student)
         return student
 
-    sitting = Sitting(splits, voices, build=build, settings={"weight_decay": 0.5, "lr": 0.1, "epochs": 3})
-    sitting.sit()
-    state = module_of(sitting.student).state_dict()
-    last = sitting.trained.best_epoch * 4
+    training = Training(splits, teachers, build=build, settings={"weight_decay": 0.5, "lr": 0.1, "epochs": 3})
+    training.run()
+    state = module_of(training.student).state_dict()
+    last = training.trained.best_epoch * 4
     shrunk = math.prod(1 - 0.1 * schedule(step, STEPS, 0.1) * 0.5 for step in range(last))
     torch.testing.assert_close(state["matrix"], torch.full((2, 2), shrunk))
     torch.testing.assert_close(state["filter"], torch.full((1, 2, 1, 1), shrunk))
@@ -616,54 +624,54 @@ def test_matrices_decay_and_biases_norms_and_scales_do_not(splits: Splits, voice
         assert (state[name] == 1).all()
 
 
-def test_heads_are_trained_beside_the_student(splits: Splits, voices: Voices) -> None:
+def test_heads_are_trained_beside_the_student(splits: Splits, teachers: Teachers) -> None:
     torch.manual_seed(0)
     student = toy()
-    team = Team(voices, [(1.0, Feature())], student.width, 0, "cpu")
+    team = Team(teachers, [(1.0, Feature())], student.width, 0, "cpu")
     before = bits(team.heads.state_dict())
-    train(student, *splits, Train(epochs=1, batch_size=8, precision="fp32"), Evaluate(), 0, "cpu", team, Equal())
+    train(TASK, student, *splits, Train(epochs=1, batch_size=8, precision="fp32"), Evaluate(), 0, "cpu", team, Equal())
     after = bits(team.heads.state_dict())
     assert all(after[name] != before[name] for name in before)
     assert not any("head" in name for name in module_of(student).state_dict())
 
 
 @pytest.mark.parametrize(("start", "lr"), [(MAX_LOGIT_SCALE + 3, 1e-4), (-1.0, 1e-4)])
-def test_the_logit_scale_is_kept_within_bounds(splits: Splits, voices: Voices, start: float, lr: float) -> None:
+def test_the_logit_scale_is_kept_within_bounds(splits: Splits, teachers: Teachers, start: float, lr: float) -> None:
     def build() -> Student:
         student = toy()
         with torch.no_grad():
             student.module.logit_scale.fill_(start)
         return student
 
-    sitting = Sitting(splits, voices, build=build, settings={"lr": lr})
-    sitting.sit()
-    assert 0 <= float(sitting.student.module.logit_scale.detach()) <= MAX_LOGIT_SCALE
+    training = Training(splits, teachers, build=build, settings={"lr": lr})
+    training.run()
+    assert 0 <= float(training.student.module.logit_scale.detach()) <= MAX_LOGIT_SCALE
 
 
-def test_gradients_of_the_student_are_clipped(splits: Splits, voices: Voices, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients_of_the_student_are_clipped(splits: Splits, teachers: Teachers, monkeypatch: pytest.MonkeyPatch) -> None:
     norms: list[float] = []
     step = torch.optim.AdamW.step
 
     def watched(self: torch.optim.AdamW, *arguments: Any, **keywords: Any) -> Any:
-        gradients = [p.grad.flatten() for p in module_of(sitting.student).parameters() if p.grad is not None]
+        gradients = [p.grad.flatten() for p in module_of(training.student).parameters() if p.grad is not None]
         norms.append(float(torch.cat(gradients).norm()))
         return step(self, *arguments, **keywords)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", watched)
-    sitting = Sitting(splits, voices, settings={"clip_norm": 0.05})
-    sitting.sit()
+    training = Training(splits, teachers, settings={"clip_norm": 0.05})
+    training.run()
     assert len(norms) == STEPS
     assert max(norms) <= 0.05 * (1 + 1e-4)
     norms.clear()
-    sitting = Sitting(splits, voices, settings={"clip_norm": 1e6})
-    sitting.sit()
+    training = Training(splits, teachers, settings={"clip_norm": 1e6})
+    training.run()
     assert max(norms) > 0.06
 
 
-def test_bf16_changes_the_arithmetic_and_not_the_parameters(splits: Splits, voices: Voices) -> None:
-    plain, half = (Sitting(splits, voices, Ammkd(), settings={"precision": precision}) for precision in ("fp32", "bf16"))
-    plain.sit()
-    half.sit()
+def test_bf16_changes_the_arithmetic_and_not_the_parameters(splits: Splits, teachers: Teachers) -> None:
+    plain, half = (Training(splits, teachers, Ammkd(), settings={"precision": precision}) for precision in ("fp32", "bf16"))
+    plain.run()
+    half.run()
     assert half.losses != plain.losses
     assert half.losses[1] == pytest.approx(plain.losses[1], rel=0.05)
     assert all(value.dtype == torch.float32 for value in module_of(half.student).state_dict().values())
@@ -676,21 +684,21 @@ def test_a_batch_larger_than_the_data_is_one_step_an_epoch(splits: Splits) -> No
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:  # noqa: ARG001
         told.append((step, steps))
 
-    train(toy(), *splits, Train(epochs=2, batch_size=256, precision="fp32"), Evaluate(), 0, "cpu", on_step=on_step)
+    train(TASK, toy(), *splits, Train(epochs=2, batch_size=256, precision="fp32"), Evaluate(), 0, "cpu", on_step=on_step)
     assert told == [(1, 2), (2, 2)]
 
 
-def test_a_student_with_one_tower_frozen_trains_the_other(splits: Splits, voices: Voices) -> None:
+def test_a_student_with_one_tower_frozen_trains_the_other(splits: Splits, teachers: Teachers) -> None:
     def build() -> Student:
         student = toy()
         towers_of(student).text_tower.requires_grad_(False)
         return student
 
-    sitting = Sitting(splits, voices, Equal(), build=build)
-    sitting.sit()
-    after = bits(module_of(sitting.student).state_dict())
-    assert after["text_tower.weight"] == sitting.initial["text_tower.weight"]
-    assert after["image_tower.weight"] != sitting.initial["image_tower.weight"]
+    training = Training(splits, teachers, Equal(), build=build)
+    training.run()
+    after = bits(module_of(training.student).state_dict())
+    assert after["text_tower.weight"] == training.initial["text_tower.weight"]
+    assert after["image_tower.weight"] != training.initial["image_tower.weight"]
 
 
 def test_moments_come_back_in_the_order_of_their_parameters() -> None:
@@ -704,9 +712,7 @@ def test_moments_come_back_in_the_order_of_their_parameters() -> None:
         for name, value in moments.items():
             moments[name] = value.contiguous()
     expected = saved["state"][0]["exp_avg"].clone()
-    loop = object.__new__(_Loop)
-    loop.module, loop.heads, loop.optimizer, loop.strategy = module, nn.ModuleList(), optimizer, None
-    loop.load_state_dict({"student": module.state_dict(), "heads": {}, "optimizer": saved, "strategy": None})
+    restore(optimizer, saved)
     for name in ("exp_avg", "exp_avg_sq"):
         assert optimizer.state[module.weight][name].stride() == module.weight.stride() != expected.stride()
     assert optimizer.state[module.weight]["exp_avg"].equal(expected)

@@ -8,13 +8,13 @@ from copy import deepcopy
 from itertools import count
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from kdbench import Batch, Objective, PluginError, Signal, Strategy
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.training import signal as signals
 from kdbench.training import step as steps
 from kdbench.training.step import StepResult, Teaching, backward, checked
@@ -23,7 +23,7 @@ from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
-from tests.support.toys import Count, TwoTowers, batch_of, module_of, pixels_to_floats, toy, voice
+from tests.support.toys import Count, TwoTowers, batch_of, module_of, pairs_with, pixels_to_floats, team_teacher, toy
 
 BATCH, WIDTH, TEACHERS = 6, 4, 3
 NAMES = "abc"
@@ -110,8 +110,10 @@ class Case:
         self.images = torch.randint(0, 256, (BATCH, 6, 6, 3), dtype=torch.uint8)
         self.texts = torch.randint(0, 3, (BATCH, 6))
         self.batch = batch_of(CONCEPTS)
-        self.team = Team([voice(n, width=4 + p, seed=p, scale=3.0 + p) for p, n in enumerate(NAMES)], TERMS, WIDTH, 0, "cpu")
-        self.teachers = self.team.pairs(np.arange(BATCH), np.arange(BATCH))
+        self.team = Team(
+            [team_teacher(n, width=4 + p, seed=p, scale=3.0 + p) for p, n in enumerate(NAMES)], TERMS, WIDTH, 0, "cpu"
+        )
+        self.teachers = self.team.outputs(self.batch)
 
     def watch(self, name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def forward(_: nn.Module, __: Any, output: Tensor) -> None:
@@ -137,8 +139,9 @@ class Case:
         compare: bool = False,
     ) -> StepResult:
         return backward(
+            Retrieval(),
             views,
-            self.module.logit_scale.exp(),
+            pairs_with(self.module.logit_scale.exp()),
             self.batch,
             Teaching(team, self.teachers, strategy, distill, torch.Generator()) if team else None,
             [parameter for parameter in self.module.parameters() if parameter.requires_grad],
@@ -236,8 +239,8 @@ def test_weights_read_from_gradients_are_constants(strategy: Strategy) -> None:
 @pytest.fixture
 def reused(monkeypatch: pytest.MonkeyPatch) -> Count:
     """Counts the steps that use a strategy's gradients again."""
-    counted = Count(steps._add_voices)
-    monkeypatch.setattr(steps, "_add_voices", counted)
+    counted = Count(steps._add_teachers)
+    monkeypatch.setattr(steps, "_add_teachers", counted)
     return counted
 
 
@@ -387,8 +390,8 @@ def test_there_is_nothing_to_compare_with_less_than_two_teachers(monkeypatch: py
     monkeypatch.setattr(torch.autograd, "grad", counted)
     case = Case()
     assert case.step(None, None, compare=True).gramian is None
-    case.team = Team([voice("a")], TERMS, WIDTH, 0, "cpu")
-    case.teachers = case.team.pairs(np.arange(BATCH), np.arange(BATCH))
+    case.team = Team([team_teacher("a")], TERMS, WIDTH, 0, "cpu")
+    case.teachers = case.team.outputs(case.batch)
     assert case.step(case.team, None, compare=True).gramian is None
     assert counted.calls == 0
 
@@ -456,8 +459,8 @@ def test_a_team_that_counts_nothing_leaves_the_task_loss() -> None:
 def test_one_teacher_needs_no_strategy() -> None:
     case, other = Case(), Case()
     for one in (case, other):
-        one.team = Team([voice("a")], TERMS, WIDTH, 0, "cpu")
-        one.teachers = one.team.pairs(np.arange(BATCH), np.arange(BATCH))
+        one.team = Team([team_teacher("a")], TERMS, WIDTH, 0, "cpu")
+        one.teachers = one.team.outputs(one.batch)
     result = case.step(case.team, None)
     other.step(other.team, Equal())
     assert result.weights is not None

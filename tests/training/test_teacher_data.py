@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from kdbench import Lesson, Offer, PluginError, Towers
-from kdbench.plugins.building import building_with
-from kdbench.suite.model import Evaluate, Train
-from kdbench.training import teacher_data as lessons
+from kdbench import PluginError, TeacherData, Towers
+from kdbench.suite.settings import Evaluate, Train
+from kdbench.tasks.retrieval import Retrieval
+from kdbench.tasks.retrieval.teachers import teach
+from kdbench.training import teacher_data
 from kdbench.training.loop import train
-from kdbench.training.teacher_data import DatasetLesson, hear
+from kdbench.training.teacher_data import DatasetTeacherData
 from tests.support.toys import (
     SEEN,
     Beads,
@@ -27,35 +28,34 @@ from tests.support.toys import (
     cached,
     encoded,
     module_of,
-    plugged,
     shared_toy,
     toy,
-    toy_plugins,
 )
 
+RETRIEVAL = Retrieval()
 RECIPE: dict[str, Any] = {"epochs": 2, "batch_size": 8, "lr": 0.02, "precision": "fp32", "seed": 3}
 
 
 @pytest.fixture
-def lesson(tmp_path: Path) -> DatasetLesson:
-    return DatasetLesson(cached(tmp_path))
+def data(tmp_path: Path) -> DatasetTeacherData:
+    return DatasetTeacherData(RETRIEVAL, cached(tmp_path))
 
 
 @pytest.fixture
 def trainings(monkeypatch: pytest.MonkeyPatch) -> Count:
     """Counts trainings."""
     counted = Count(train)
-    monkeypatch.setattr(lessons, "train", counted)
+    monkeypatch.setattr(teacher_data, "train", counted)
     return counted
 
 
-def test_a_teacher_sees_train_and_validation(lesson: DatasetLesson) -> None:
-    assert (lesson.device, lesson.size) == ("cpu", 6)
+def test_a_teacher_sees_train_and_validation(data: DatasetTeacherData) -> None:
+    assert (data.device, data.size) == ("cpu", 6)
     splits: list[Literal["train", "validation"]] = ["train", "validation"]
     for name in splits:
         expected = Beads().split(name)
-        np.testing.assert_array_equal(lesson.encode(Pixels(), name), np.stack(list(expected.images)))
-        found = lesson.split(name)
+        np.testing.assert_array_equal(data.encode(Pixels(), name), np.stack(list(expected.images)))
+        found = data.split(name)
         assert list(found.captions) == list(expected.captions)
         np.testing.assert_array_equal(found.image_concepts, expected.image_concepts)
         np.testing.assert_array_equal(found.caption_concepts, expected.caption_concepts)
@@ -63,35 +63,35 @@ def test_a_teacher_sees_train_and_validation(lesson: DatasetLesson) -> None:
 
 
 @pytest.mark.parametrize("split", ["test", "Test", "", None])
-def test_a_teacher_is_refused_any_other_split(lesson: DatasetLesson, split: Any) -> None:
-    for ask in (lambda: lesson.encode(Pixels(), split), lambda: lesson.split(split)):
+def test_a_teacher_is_refused_any_other_split(data: DatasetTeacherData, split: Any) -> None:
+    for ask in (lambda: data.encode(Pixels(), split), lambda: data.split(split)):
         with pytest.raises(PluginError, match=f"a teacher asked for the {split!r} split"):
             ask()
 
 
-def test_a_lesson_shows_nothing_but_the_contract(lesson: DatasetLesson) -> None:
+def test_it_shows_nothing_but_the_contract(data: DatasetTeacherData) -> None:
     """In particular not the dataset, which has a test split."""
-    public = {name for name in dir(lesson) if not name.startswith("_")}
+    public = {name for name in dir(data) if not name.startswith("_")}
     assert public == {"device", "size", "split", "encode", "fit"}
 
 
-def test_fit_is_the_one_training_loop(lesson: DatasetLesson, tmp_path: Path) -> None:
+def test_fit_is_the_one_training_loop(data: DatasetTeacherData, tmp_path: Path) -> None:
     """Without teachers, at the best validation epoch, then frozen."""
-    fitted = module_of(lesson.fit("toy", toy, RECIPE))
+    fitted = module_of(data.fit("toy", toy, RECIPE))
     torch.manual_seed(3)
     student = toy()
     settings = Train(**{name: value for name, value in RECIPE.items() if name != "seed"})
-    data, validation = encoded(tmp_path, student, "train"), encoded(tmp_path, student, "validation")
-    train(student, data, validation, settings, Evaluate(), 3, "cpu")
+    train_split, validation = encoded(tmp_path, student, "train"), encoded(tmp_path, student, "validation")
+    train(RETRIEVAL, student, train_split, validation, settings, Evaluate(), 3, "cpu")
     assert bits(fitted.state_dict()) == bits(module_of(student).state_dict())
     assert not fitted.training
     assert not any(parameter.requires_grad for parameter in fitted.parameters())
 
 
-def test_a_teacher_is_trained_once(lesson: DatasetLesson, trainings: Count, tmp_path: Path) -> None:
-    first = bits(module_of(lesson.fit("toy", toy, RECIPE)).state_dict())
+def test_a_teacher_is_trained_once(data: DatasetTeacherData, trainings: Count, tmp_path: Path) -> None:
+    first = bits(module_of(data.fit("toy", toy, RECIPE)).state_dict())
     torch.manual_seed(12)
-    for other in (lesson, DatasetLesson(cached(tmp_path))):
+    for other in (data, DatasetTeacherData(RETRIEVAL, cached(tmp_path))):
         fitted = module_of(other.fit("toy", toy, {**RECIPE, "checkpoint_every": 7}))
         assert bits(fitted.state_dict()) == first
         assert not fitted.training
@@ -104,28 +104,28 @@ def test_a_teacher_is_trained_once(lesson: DatasetLesson, trainings: Count, tmp_
     [("other", {}, 16), ("toy", {"lr": 0.03}, 16), ("toy", {"seed": 4}, 16), ("toy", {}, 15)],
 )
 def test_another_key_recipe_seed_or_dataset_is_trained_anew(
-    lesson: DatasetLesson, trainings: Count, tmp_path: Path, key: str, recipe: dict[str, Any], train_size: int
+    data: DatasetTeacherData, trainings: Count, tmp_path: Path, key: str, recipe: dict[str, Any], train_size: int
 ) -> None:
-    lesson.fit("toy", toy, RECIPE)
-    DatasetLesson(cached(tmp_path, Beads(train=train_size))).fit(key, toy, RECIPE | recipe)
+    data.fit("toy", toy, RECIPE)
+    DatasetTeacherData(RETRIEVAL, cached(tmp_path, Beads(train=train_size))).fit(key, toy, RECIPE | recipe)
     assert trainings.calls == 2
 
 
-def test_a_seed_that_is_not_given_is_zero(lesson: DatasetLesson, trainings: Count) -> None:
+def test_a_seed_that_is_not_given_is_zero(data: DatasetTeacherData, trainings: Count) -> None:
     recipe = {name: value for name, value in RECIPE.items() if name != "seed"}
-    lesson.fit("toy", toy, recipe)
-    lesson.fit("toy", toy, recipe | {"seed": 0})
+    data.fit("toy", toy, recipe)
+    data.fit("toy", toy, recipe | {"seed": 0})
     assert trainings.calls == 1
 
 
 @pytest.mark.parametrize("recipe", [{"epoch": 3}, {"epochs": 0}, {"lr": "fast"}])
-def test_a_recipe_that_is_none_is_refused(lesson: DatasetLesson, recipe: dict[str, Any]) -> None:
+def test_a_recipe_that_is_none_is_refused(data: DatasetTeacherData, recipe: dict[str, Any]) -> None:
     with pytest.raises(PluginError, match=f"(?s)a teacher's recipe is not one of training.*{next(iter(recipe))}"):
-        lesson.fit("toy", toy, recipe)
+        data.fit("toy", toy, recipe)
 
 
-def test_towers_may_share_a_layer(lesson: DatasetLesson) -> None:
-    first, again = (module_of(lesson.fit("shared", shared_toy, RECIPE)) for _ in range(2))
+def test_towers_may_share_a_layer(data: DatasetTeacherData) -> None:
+    first, again = (module_of(data.fit("shared", shared_toy, RECIPE)) for _ in range(2))
     assert bits(first.state_dict()) == bits(again.state_dict())
     assert first.tower.weight is first.other_tower.weight  # type: ignore[union-attr]
 
@@ -133,21 +133,19 @@ def test_towers_may_share_a_layer(lesson: DatasetLesson) -> None:
 class Peeking:
     """A teacher that wants the test split."""
 
-    def towers(self, lesson: Lesson) -> Towers:
+    def towers(self, data: TeacherData) -> Towers:
         name: Any = "test"
-        lesson.encode(Pixels(), name)
+        data.encode(Pixels(), name)
         raise AssertionError("the test split was handed out")
 
 
-def test_a_teacher_is_heard_on_the_train_split(tmp_path: Path) -> None:
-    dataset = cached(tmp_path)
-    with building_with(toy_plugins()):
-        found = hear(plugged("sage", "wise", width=7, seed=2, scale=12.5), dataset)
+def test_a_teachers_embeddings_are_those_of_the_train_split(tmp_path: Path) -> None:
+    found = teach(cached(tmp_path), Sage(width=7, seed=2, scale=12.5), RETRIEVAL)
     split = Beads().split("train")
     image, text = Projection("image", 7, 2), Projection("text", 7, 2)
     np.testing.assert_array_equal(found.image, image.encode(np.stack(list(split.images)), "cpu").numpy().astype(np.float16))
     np.testing.assert_array_equal(found.text, text.encode(split.captions, "cpu").numpy().astype(np.float16))
-    assert (found.name, found.logit_scale) == ("wise", 12.5)
+    assert (found.width, found.logit_scale) == (7, 12.5)
     np.testing.assert_array_equal(found.image_concepts, split.image_concepts)
     np.testing.assert_array_equal(found.caption_concepts, split.caption_concepts)
 
@@ -155,18 +153,16 @@ def test_a_teacher_is_heard_on_the_train_split(tmp_path: Path) -> None:
 class Watched(Sage):
     """Its towers note which split they read."""
 
-    def towers(self, lesson: Lesson) -> Towers:  # noqa: ARG002
+    def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
         return Towers(Pixels(watch=True), Tokens(watch=True), 1.0)
 
 
-def test_hearing_a_teacher_reads_no_other_split(tmp_path: Path) -> None:
+def test_teaching_reads_no_other_split(tmp_path: Path) -> None:
     SEEN.clear()
-    with building_with(toy_plugins(teachers=[Offer("watched", Watched)])):
-        hear(plugged("watched"), cached(tmp_path))
+    teach(cached(tmp_path), Watched(), RETRIEVAL)
     assert sorted(set(SEEN)) == ["image train", "text train"]
 
 
-def test_a_teacher_that_peeks_is_told_off(tmp_path: Path) -> None:
-    watched = building_with(toy_plugins(teachers=[Offer("peeking", Peeking)]))
-    with watched, pytest.raises(PluginError, match="asked for the 'test' split"):
-        hear(plugged("peeking"), cached(tmp_path))
+def test_a_teacher_that_reads_the_test_split_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="asked for the 'test' split"):
+        teach(cached(tmp_path), Peeking(), RETRIEVAL)

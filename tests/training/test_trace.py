@@ -1,4 +1,4 @@
-"""The series beside a record: windows and their means against plain loops, and the way through a checkpoint."""
+"""The trace beside a record: windows and their means against plain loops, and the way through a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.nn.functional import cosine_similarity
 
 from kdbench.storage import checkpoint as checkpoints
 from kdbench.training.step import StepResult
-from kdbench.training.trace import WINDOWS, Series, digest, published
+from kdbench.training.trace import WINDOWS, Tracing, trace_of
 
 BATCH = 4
 TEAMS = ["", "a", "ab", "abc"]
@@ -28,7 +28,7 @@ def tensor(*shape: int, generator: torch.Generator) -> Tensor:
 
 
 class Told:
-    """Steps drawn at random: what a series is told of them."""
+    """Steps drawn at random: what a trace is told of them."""
 
     def __init__(self, names: str, steps: int, per_sample: bool = False, seed: int = 0) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -51,23 +51,23 @@ class Told:
 
     def columns(self) -> dict[str, Any]:
         columns: dict[str, Any] = {}
-        self.tell(Series(self.names, self.steps, columns), range(self.steps))
+        self.tell(Tracing(self.names, self.steps, columns), range(self.steps))
         return columns
 
-    def tell(self, series: Series, steps: Sequence[int]) -> None:
+    def tell(self, tracing: Tracing, steps: Sequence[int]) -> None:
         for step in steps:
-            series.add(step, self.results[step], lambda step=step: {"own": step / 7})  # type: ignore[misc]
+            tracing.add(step, self.results[step], lambda step=step: {"own": step / 7})  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 12, 49, 50, 51, 99, 100, 101, 149, 1000, 12_345])
 def test_windows_are_at_most_fifty_and_cover_all_steps(steps: int) -> None:
-    series = Series([], steps, {})
-    ends = [step for step in range(steps) if series.closes(step)]
+    tracing = Tracing([], steps, {})
+    ends = [step for step in range(steps) if tracing.closes(step)]
     assert len(ends) <= WINDOWS == 50
     assert ends[-1] == steps - 1
     lengths = [end - start for start, end in zip([-1, *ends], ends, strict=False)]
-    assert set(lengths[:-1]) <= {series.window}
-    assert 1 <= lengths[-1] <= series.window
+    assert set(lengths[:-1]) <= {tracing.window}
+    assert 1 <= lengths[-1] <= tracing.window
     assert steps > 50 or lengths == [1] * steps
     assert len(ends) > 25 or steps < 25  # as fine as may be
 
@@ -116,18 +116,18 @@ def test_columns_equal_plain_loops(names: str, steps: int, per_sample: bool) -> 
 
 def test_adding_returns_the_mean_weights_of_the_step() -> None:
     told = Told("abc", 2, per_sample=True)
-    series = Series(told.names, 2, {})
+    tracing = Tracing(told.names, 2, {})
     for step, result in enumerate(told.results):
         assert result.weights is not None
-        assert series.add(step, result, dict) == pytest.approx(result.weights.mean(dim=1).tolist())
-    assert Series([], 1, {}).add(0, Told("", 1).results[0], dict) == []
+        assert tracing.add(step, result, dict) == pytest.approx(result.weights.mean(dim=1).tolist())
+    assert Tracing([], 1, {}).add(0, Told("", 1).results[0], dict) == []
 
 
 @pytest.mark.parametrize(("weights", "entropy"), [([0.5, 0.5], math.log(2)), ([1.0, 0.0], 0.0), ([0.25, 0.75], 0.562335)])
 def test_entropy_is_in_nats(weights: list[float], entropy: float) -> None:
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.tensor(weights), torch.eye(2))
-    Series("ab", 1, columns).add(0, result, dict)
+    Tracing("ab", 1, columns).add(0, result, dict)
     assert columns["entropy"] == [pytest.approx(entropy, abs=1e-6)]
 
 
@@ -135,7 +135,7 @@ def test_entropy_of_weights_by_sample_is_not_that_of_their_mean() -> None:
     """Teachers that share the samples between them speak one at a time."""
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.eye(2), torch.eye(2))
-    Series("ab", 1, columns).add(0, result, dict)
+    Tracing("ab", 1, columns).add(0, result, dict)
     assert columns["entropy"] == [0.0]
     assert columns["weights"] == {"a": [0.5], "b": [0.5]}
 
@@ -146,7 +146,7 @@ def compared(*rows: list[float]) -> dict[str, Any]:
     weights = torch.full((len(rows),), 1 / len(rows))
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), weights, gradients @ gradients.T)
-    Series("abc"[: len(rows)], 1, columns).add(0, result, dict)
+    Tracing("abc"[: len(rows)], 1, columns).add(0, result, dict)
     return columns
 
 
@@ -172,47 +172,47 @@ def test_the_size_of_gradients_does_not_matter(size: float) -> None:
 def test_figures_that_begin_late_or_end_early_have_no_value_there() -> None:
     reports: list[dict[str, float]] = [{}, {"early": 1.0}, {"early": 2.0, "late": 3.0}, {"late": 4.1234567}, {}]
     columns: dict[str, Any] = {}
-    series = Series([], 5, columns)
+    tracing = Tracing([], 5, columns)
     for step, report in enumerate(reports):
-        series.add(step, Told("", 5).results[step], lambda report=report: report)  # type: ignore[misc]
+        tracing.add(step, Told("", 5).results[step], lambda report=report: report)  # type: ignore[misc]
     assert columns["report"] == {"early": [None, 1.0, 2.0, None, None], "late": [None, None, 3.0, 4.123457, None]}
 
 
 def test_figures_are_asked_for_at_the_end_of_a_window_alone() -> None:
     asked: list[int] = []
-    series = Series([], 101, {})
+    tracing = Tracing([], 101, {})
     for step in range(101):
-        series.add(step, Told("", 1).results[0], lambda step=step: asked.append(step) or {})  # type: ignore[misc, func-returns-value]
+        tracing.add(step, Told("", 1).results[0], lambda step=step: asked.append(step) or {})  # type: ignore[misc, func-returns-value]
     assert asked == [*range(2, 100, 3), 100]
 
 
 @pytest.mark.parametrize("names", TEAMS)
 @pytest.mark.parametrize("stops", [[1], [50], [2, 3, 77], list(range(1, 107))])
-def test_a_series_goes_on_from_a_checkpoint_to_the_last_bit(names: str, stops: list[int], tmp_path: Path) -> None:
+def test_a_trace_resumes_from_a_checkpoint_to_the_last_bit(names: str, stops: list[int], tmp_path: Path) -> None:
     """In the middle of a window of three, at its end, and after each step."""
     told = Told(names, 107)
     calm = told.columns()
     columns: dict[str, Any] = {}
     for start, end in zip([0, *stops], [*stops, 107], strict=True):
-        told.tell(Series(told.names, 107, columns), range(start, end))
-        checkpoints.save(tmp_path / "checkpoint", {"series": columns})
+        told.tell(Tracing(told.names, 107, columns), range(start, end))
+        checkpoints.save(tmp_path / "checkpoint", {"trace": columns})
         saved = checkpoints.load(tmp_path / "checkpoint")
         assert saved is not None
-        columns = saved["series"]
+        columns = saved["trace"]
     assert columns == calm
-    assert json.dumps(published(columns)) == json.dumps(published(calm))  # 0.0 is not -0.0, nor 1 1.0
+    assert trace_of(columns).model_dump_json() == trace_of(calm).model_dump_json()  # 0.0 is not -0.0, nor 1 1.0
 
 
-def test_a_series_with_late_figures_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+def test_a_trace_with_late_figures_resumes_from_a_checkpoint(tmp_path: Path) -> None:
     told = Told("ab", 4)
     columns: dict[str, Any] = {}
     for step in range(4):
-        series = Series(told.names, 4, columns)
-        series.add(step, told.results[step], lambda step=step: {"late": 1.0} if step == 2 else {})  # type: ignore[misc]
-        checkpoints.save(tmp_path / "checkpoint", {"series": columns})
+        tracing = Tracing(told.names, 4, columns)
+        tracing.add(step, told.results[step], lambda step=step: {"late": 1.0} if step == 2 else {})  # type: ignore[misc]
+        checkpoints.save(tmp_path / "checkpoint", {"trace": columns})
         saved = checkpoints.load(tmp_path / "checkpoint")
         assert saved is not None
-        columns = saved["series"]
+        columns = saved["trace"]
     assert columns["report"] == {"late": [None, None, 1.0, None]}
 
 
@@ -226,19 +226,20 @@ def test_a_series_with_late_figures_goes_on_from_a_checkpoint(tmp_path: Path) ->
 )
 def test_what_is_published_has_values_and_no_open_window(names: str, keys: set[str]) -> None:
     told = Told(names, 107)
-    found = published(told.columns())
+    trace = trace_of(told.columns())
+    found = trace.model_dump(exclude_defaults=True)
     assert set(found) == keys
     assert len(found["step"]) == 36
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     halfway: dict[str, Any] = {}
-    told.tell(Series(told.names, 107, halfway), range(7))  # two windows and a step
-    assert published(halfway)["step"] == [3, 6]
+    told.tell(Tracing(told.names, 107, halfway), range(7))  # two windows and a step
+    assert trace_of(halfway).step == [3, 6]
 
 
 @pytest.mark.parametrize("names", TEAMS)
-def test_the_digest_is_three_means_of_those_who_have_company(names: str) -> None:
+def test_dynamics_are_three_means_of_teams_of_two_and_more(names: str) -> None:
     columns = Told(names, 107).columns()
-    found = digest(columns)
+    found = trace_of(columns).dynamics
     if len(names) < 2:
         assert found == {}
         return
@@ -260,7 +261,7 @@ def test_numbers_that_are_none_do_not_get_into_the_file(value: float) -> None:
     columns: dict[str, Any] = {}
     gramian = torch.tensor([[abs(value), value], [value, 1.0]], dtype=torch.float64)
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.tensor([0.5, 0.5]), gramian)
-    Series("ab", 1, columns).add(0, result, lambda: {"own": value})
+    Tracing("ab", 1, columns).add(0, result, lambda: {"own": value})
     assert columns["report"] == {"own": [None]}
     assert columns["conflict"] == [0]
-    json.dumps(published(columns), allow_nan=False)
+    json.dumps(trace_of(columns).model_dump(), allow_nan=False)

@@ -1,0 +1,121 @@
+"""Student, heads, optimizer and strategy of a run, moved on one step at a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from kdbench.contracts import FeedSettings, Strategy, Student, Task
+from kdbench.storage.digest import digest_of
+from kdbench.suite.settings import Train
+from kdbench.training.distributed import ALONE, Relay, World, synchronised
+from kdbench.training.optimizer import adamw, restore, schedule
+from kdbench.training.step import StepResult, Teaching, backward
+from kdbench.training.team import Team
+
+
+class Learner:
+    """Everything that a step changes. What a step draws follows from the seed and the step alone."""
+
+    def __init__(
+        self,
+        task: Task,
+        student: Student,
+        data: Any,
+        settings: Train,
+        seed: int,
+        device: str,
+        team: Team | None,
+        strategy: Strategy | None,
+        world: World = ALONE,
+    ) -> None:
+        self.task, self.student, self.settings, self.device = task, student, settings, device
+        self.team, self.strategy, self.world = team, strategy, world
+        self.module = synchronised(cast(nn.Module, student.module).to(device).train(), device, world)
+        self.heads = team.heads if team else nn.ModuleList()
+        self.names = team.names if team else []
+        self.feed = task.feed(data, FeedSettings(settings.batch_size, settings.epochs, seed, device, world.read))
+        self.steps = settings.epochs * self.feed.per_epoch
+        self.optimizer = adamw([self.module, self.heads], settings)
+        self.autocast = settings.precision == "bf16" or (
+            settings.precision == "auto" and device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        )
+        self.seed = seed
+        self.generator = torch.Generator()
+        self.auxiliary = getattr(self.module, "auxiliary_loss", None)
+        self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
+
+    def step(self, step: int, compare: bool = False) -> StepResult:
+        """Runs step `step`, counted from 0; with `compare` the result holds the teachers' Gramian."""
+        # Seeded at every step: what a strategy or a head draws cannot change what the student draws, say for dropout, and
+        # a resumed run needs no generator's state.
+        drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, for torch's CPU generator reads 32 bits of a seed
+        # Ranks draw apart inside the student, which sees other rows on each, and alike above its outputs.
+        torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
+        self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
+        batch = self.feed.batch(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.lr * schedule(step, self.steps, self.settings.warmup)
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
+            views = self.task.forward(self.student, self.feed.inputs(step))
+        if self.relay is not None:
+            torch.manual_seed(drawn)
+        teaching = None
+        if self.team:
+            teaching = Teaching(self.team, self.team.outputs(batch), self.strategy, self.settings.distill, self.generator)
+        result = backward(
+            self.task,
+            views,
+            partial(self.task.outputs, self.student),
+            batch,
+            teaching,
+            [p for p in self.module.parameters() if p.requires_grad],
+            self.auxiliary,
+            compare,
+            self.world,
+            self.relay,
+        )
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
+        self.optimizer.step()
+        self.task.after_step(self.student)
+        started = time.perf_counter()
+        self._tell("observe", float(result.task))
+        return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
+
+    def report(self) -> dict[str, float]:
+        """The strategy's own figures."""
+        return self._tell("report") or {}
+
+    def end_epoch(self, validation: dict[str, float] | None) -> None:
+        """Tells the strategy that an epoch has ended, with the validation metrics if they were measured."""
+        self._tell("end_epoch", validation)
+
+    def _tell(self, method: str, *arguments: object) -> Any:
+        """Calls one of a strategy's optional methods."""
+        return getattr(self.strategy, method)(*arguments) if hasattr(self.strategy, method) else None
+
+    def student_state(self) -> dict[str, Tensor]:
+        """A copy of the student's weights, on the CPU."""
+        return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint holds of it."""
+        return {
+            "student": self.module.state_dict(),
+            "heads": self.heads.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "strategy": self._tell("state_dict"),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from what `state_dict` gave."""
+        self.module.load_state_dict(state["student"])
+        self.heads.load_state_dict(state["heads"])
+        restore(self.optimizer, state["optimizer"])
+        self._tell("load_state_dict", state["strategy"])
