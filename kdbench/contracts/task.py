@@ -313,6 +313,13 @@ class Task(ABC):
 
     searches: ClassVar[bool] = False  # whether a query is compared with a gallery of embeddings, which then is timed as well
 
+    def gallery(self, sizes: Mapping[str, int]) -> int:
+        """How many embeddings a query of a task that searches is compared with, of a test split's `sizes`.
+
+        Raises KeyError where they do not say.
+        """
+        raise PluginError(f"the task {self.name!r} searches; it must implement gallery()")
+
     def samples(self, data: Any) -> dict[str, Any]:
         """What `parts` needs to draw inputs like those of a dataset, as JSON values; training data only."""
         return {}

@@ -40,8 +40,8 @@ from kdbench.plugins.loading import Plugins
 from kdbench.runs.context import RunContext
 from kdbench.storage.cache import Cache
 from kdbench.suite.settings import Evaluate, Train
+from kdbench.suite.source import read_suite
 from kdbench.suite.spec import PluginSpec, RunSpec, TermSpec
-from kdbench.suite.yaml_file import read
 from kdbench.tasks import retrieval
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
@@ -378,7 +378,7 @@ def emoji_learner(teachers: int, strategy: Strategy | None) -> Learner:
     """
     from kdbench_plugins.students.openclip import OpenClip
 
-    suite, _ = read(ROOT / "suites/emoji.yaml")
+    suite = read_suite(ROOT / "suites/emoji.yaml").data
     rng = np.random.default_rng(0)
     pairs = 512
     torch.manual_seed(0)

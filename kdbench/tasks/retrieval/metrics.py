@@ -21,13 +21,26 @@ def metrics(recall_at: Sequence[int]) -> tuple[Metric, ...]:
             worst=0.0,
             priority=dict(zip(recall_at, _PRIORITIES, strict=False)).get(k, 2),
             group=way,
+            meaning=f"Share of {queries}, in percent, with a match among the first {k}: {way_in_words}.",
         )
-        for way, target in (("t2i", "image"), ("i2t", "text"))
+        for way, target, queries, way_in_words in (
+            ("t2i", "image", "texts", "texts retrieve images"),
+            ("i2t", "text", "images", "images retrieve texts"),
+        )
         for k in recall_at
     ]
     most = 100.0 * len(shares)
     return (
         *shares,
-        Metric("rsum", "RSUM", "points", headline=True, best=most, worst=0.0, priority=9),
-        Metric("mean_recall", "mean recall", "%", best=100.0, worst=0.0, shown=False),
+        Metric(
+            "rsum",
+            "RSUM",
+            "points",
+            headline=True,
+            best=most,
+            worst=0.0,
+            priority=9,
+            meaning="Sum of all R@K in percent.",
+        ),
+        Metric("mean_recall", "mean recall", "%", best=100.0, worst=0.0, shown=False, meaning="Mean of all R@K in percent."),
     )

@@ -188,6 +188,9 @@ class Retrieval(Task):
 
     searches: ClassVar[bool] = True
 
+    def gallery(self, sizes: Mapping[str, int]) -> int:
+        return sizes["images"]
+
     def samples(self, data: CachedDataset) -> dict[str, Any]:
         return {"size": data.source.size, "captions": list(data.split("train").captions[:32])}
 
