@@ -2,12 +2,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: quickstart test lint bench readme clean
+.PHONY: quickstart test lint bench faults docs docs-graph readme clean
 
 quickstart: .venv/quickstart
-	$(BIN)/kdbench run suites/quickstart.yaml
+	$(BIN)/kdbench run quickstart
 
-test: .venv/dev
+test: .venv/dev docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -18,11 +18,23 @@ lint: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-readme: .venv/dev
-	$(BIN)/python tests/docs/test_readme.py --write
-
 bench: .venv/dev
 	$(BIN)/python -m pytest tests/benchmarks -s --override-ini testpaths=tests/benchmarks
+
+# Kills processes, loses nodes, fills disks: everything that resume and atomic writing promise.
+faults: .venv/dev
+	$(BIN)/pytest tests/faults tests/benchmarks/test_sweep_kills.py
+
+docs: .venv/docs
+	$(BIN)/mkdocs build --strict --quiet
+
+# The picture of packages in docs/architecture.md. Fails where packages import each other in a circle.
+docs-graph: .venv/dev
+	$(BIN)/python -m docs.tools.generate --write docs/images/packages.svg
+
+# Everything generated: parts of README.md and docs/, pictures, results/README.md.
+readme: .venv/dev
+	$(BIN)/python -m docs.tools.generate --write
 
 .venv/quickstart: pyproject.toml
 	@echo "Installing into .venv: about two minutes and 6 GB, most of it PyTorch."
@@ -30,11 +42,16 @@ bench: .venv/dev
 	$(BIN)/pip install --quiet --editable '.[quickstart]'
 	touch $@
 
+.venv/docs: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	touch $@
+
 .venv/dev: pyproject.toml
 	@echo "Installing into .venv: about two minutes and 6 GB, most of it PyTorch."
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[quickstart,dev]'
-	touch $@ .venv/quickstart
+	$(BIN)/pip install --quiet --editable '.[quickstart,dev,docs]'
+	touch $@ .venv/quickstart .venv/docs
 
 clean:
-	rm -rf .venv
+	rm -rf .venv site

@@ -1,0 +1,108 @@
+"""Writes, or checks, everything in the documentation that is generated.
+
+    python -m docs.tools.generate --write [PATH…]
+    python -m docs.tools.generate --check
+
+With paths only those files. Exits with 1 and names the files that are not current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from docs.tools import flow_picture, package_graph, result_blocks
+from docs.tools.blocks import filled
+from docs.tools.method_pages import methods, overview
+from docs.tools.result_blocks import ROOT
+from docs.tools.suite_reference import suite_reference
+from kdbench.plugins.loading import Kind, installed
+
+
+def _of_kind(make: Callable[..., str], kind: str) -> str:
+    assert kind in get_args(Kind)
+    return make(kind, installed())
+
+
+MAKERS: dict[str, Callable[[str], str]] = {
+    "leaderboard": result_blocks.full_leaderboard,
+    "short_leaderboard": result_blocks.short_leaderboard,
+    "verdicts": result_blocks.verdicts,
+    "picture": result_blocks.picture,
+    "results_index": lambda _: result_blocks.index(),
+    "overview": partial(_of_kind, overview),
+    "methods": partial(_of_kind, methods),
+    "suite_reference": lambda _: suite_reference(installed()),
+}
+PAGES = (
+    "README.md",
+    "results/README.md",
+    "docs/results.md",
+    "docs/reference/suite.md",
+    "docs/methods/strategies.md",
+    "docs/methods/objectives.md",
+    "docs/methods/others.md",
+)
+
+
+def page(path: str) -> str:
+    """A page with its generated blocks made again."""
+    return filled((ROOT / path).read_text(encoding="utf-8"), MAKERS)
+
+
+def packages() -> str:
+    """The picture of packages, from the code as it is. Raises ValueError where they import each other in a circle."""
+    ignored = ("__main__",)
+    imports = {name: found for name, found in package_graph.packages().items() if name not in ignored}
+    return package_graph.svg(imports, package_graph.layers(ROOT / "pyproject.toml"))
+
+
+FILES: dict[str, Callable[[], str]] = {
+    **{path: partial(page, path) for path in PAGES},
+    "docs/images/flow.svg": flow_picture.svg,
+    "docs/images/packages.svg": packages,
+}
+
+
+def stale(paths: list[str] | None = None) -> list[str]:
+    """Files that are not what they would be if they were generated now."""
+    wanted = paths or list(FILES)
+    return [path for path in wanted if not _exists(path) or (ROOT / path).read_text(encoding="utf-8") != FILES[path]()]
+
+
+def _exists(path: str) -> bool:
+    return (ROOT / path).is_file()
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code."""
+    mode, *paths = arguments or ["--check"]
+    if mode == "--check":
+        found = stale(paths)
+        for path in found:
+            print(f"{path} is not current; run `make readme`", file=sys.stderr)
+        return 1 if found else 0
+    if mode != "--write":
+        print(__doc__, file=sys.stderr)
+        return 2
+    for path in paths or FILES:
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(FILES[path](), encoding="utf-8")
+    if not paths:
+        write_pictures()
+    return 0
+
+
+def write_pictures() -> None:
+    """Draws the pictures that pages show; drawing depends on matplotlib's version, so their data is what a test compares."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        result_blocks.write_picture("results/students", Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,113 @@
+"""Tables and pictures made from published records, for the README, the results page and results/README.md."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+
+from docs.tools.blocks import cell, table
+from kdbench.plugins.loading import installed
+from kdbench.records.reading import Reading, read_measured
+from kdbench.reports import Board, Row, build, leaderboard
+from kdbench.reports.pareto import planes
+from kdbench_plugins.reports.figures import Picture, pictures
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = ("t2i R@1", "i2t R@1")  # labels of the metrics that the README shows beside the headline
+
+
+@cache
+def _read(folder: str) -> tuple[Reading, Board]:
+    found = read_measured([ROOT / folder], installed())
+    assert not found.problems, found.problems[0]
+    return found, build(found.runs, found.unfinished, found.units)
+
+
+def full_leaderboard(folder: str) -> str:
+    """What `kdbench leaderboard FOLDER --format markdown` prints."""
+    found, board = _read(folder)
+    return leaderboard(board, found.profiles, "markdown")
+
+
+def short_leaderboard(folder: str) -> str:
+    """The first table in eight columns, its sentence above it."""
+    _, board = _read(folder)
+    shown = board.tables[0]
+    headline = shown.headline
+    beside = [metric for metric in shown.metrics if metric.label in SHORT]
+    heads = ["rank", "teachers", "strategy", "seeds", *(metric.label for metric in beside), headline.label, "train (s)"]
+    rows = []
+    for row in [*shown.references, *shown.rows]:
+        figures = [headline.text(row.values[metric.name].mean) for metric in beside]
+        mean = _with_half(row, headline.name)
+        seconds = row.cost.student_s
+        rows.append(
+            [
+                _rank(row),
+                cell(row.teachers),
+                cell(row.strategy + ("†" if row.reconstructions else "")) or "–",
+                str(len(row.seeds)),
+                *figures,
+                f"**{mean}**" if row.bold else mean,
+                f"{seconds:.0f}" if seconds else "–",
+            ]
+        )
+    return f"{shown.sentence}\n\n{table(heads, rows)}"
+
+
+def verdicts(folder: str) -> str:
+    """The sentence of each table, by student."""
+    _, board = _read(folder)
+    return "\n".join(f"- {one.student}: {one.sentence}" for one in board.tables)
+
+
+def picture(folder: str) -> str:
+    """Quality against latency, as an image of the documentation."""
+    one = plane(folder)
+    return f"![{one.alt}](images/{picture_path(folder).name})"
+
+
+def plane(folder: str) -> Picture:
+    """The plane of headline metric against latency of a folder's records."""
+    found, board = _read(folder)
+    (one,) = [one for one in pictures(board, planes(board, found.profiles)) if one.stem.startswith("plane-latency-")]
+    return one
+
+
+def picture_path(folder: str) -> Path:
+    """Where the picture of a folder is written."""
+    return ROOT / "docs/images" / f"{Path(folder).name}-latency.svg"
+
+
+def write_picture(folder: str, scratch: Path) -> None:
+    """Draws it as SVG."""
+    for path in plane(folder).save(scratch):
+        if path.suffix == ".svg":
+            shutil.copyfile(path, picture_path(folder))
+
+
+def index() -> str:
+    """Every folder of records: its runs, students, datasets and what to read of it."""
+    rows = []
+    for folder in sorted(path for path in (ROOT / "results").iterdir() if path.is_dir()):
+        found, _ = _read(f"results/{folder.name}")
+        records = [run.record for run in found.runs]
+        students = sorted({one.spec.student.name for one in records if not one.spec.reference})
+        datasets = sorted({one.spec.dataset.name for one in records})
+        cells = len({one.spec.cell_id for one in records})
+        studies = len(found.studies) or len(list(folder.glob("sweep/*.json")))
+        rows.append([f"[{folder.name}]({folder.name})", str(len(records)), str(cells), cell(", ".join(students)),
+                     cell(", ".join(datasets)), str(studies or "–")])  # fmt: skip
+    return table(["folder", "runs", "cells", "students", "datasets", "studies"], rows)
+
+
+def _rank(row: Row) -> str:
+    if not row.first:
+        return ""
+    return str(row.first) if row.first == row.last else f"{row.first}–{row.last}"
+
+
+def _with_half(row: Row, metric: str) -> str:
+    value = row.values[metric]
+    return f"{value.mean:.1f} ± {(value.high - value.low) / 2:.1f}"
