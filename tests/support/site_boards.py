@@ -11,11 +11,11 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from kdbench.reports.site import Method
 
 from kdbench.records.record import Record, find_records, read_record, read_series
 from kdbench.reports.board import Board, Cost, Measured, Row, Table, Value
 from kdbench.reports.pareto import Plane, Point
-from kdbench.reports.site import Method
 from kdbench.tasks.retrieval.ranks import Ranks
 from tests.support.paths import ROOT
 

@@ -1,77 +1,211 @@
-"""A plane of costs and recall as a picture: what the next point of RSUM costs, and what is not worth its cost."""
+"""The headline metric against what students cost, and which rows are not worth their cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import accumulate, groupby, pairwise
+from math import isfinite, log10
 
+from kdbench.contracts import Metric
 from kdbench.reports.board import Row
-from kdbench.reports.figures import alone, students
-from kdbench.reports.figures.names import clean, common_team, labels, slug, wrapped
-from kdbench.reports.figures.picture import Picture, line
-from kdbench.reports.figures.references import include, name_lines
-from kdbench.reports.figures.style import headed, laid_out
-from kdbench.reports.pareto import Plane
+from kdbench.reports.palette import Role
+from kdbench.reports.pareto import Plane, Point
+from kdbench.reports.plots.labels import clean, common_team, file_part, interval_text, metric_label, row_labels
+from kdbench.reports.plots.model import Axis, Level, Line, Mark, Panel, Plot, Points, line_of
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+SEVERAL = "What does a better student cost?"
+ALONE = "At one cost, which row is best?"
+STANDINGS: dict[Role, str] = {  # by Point.standing, in the order they are drawn
+    "behind": "significantly worse",
+    "open": "not significantly worse",
+    "front": "best for its cost",
+}
+WIDE = 10  # costs that span a larger factor get a logarithmic axis
+STEP = 0.013  # of the axis, between points of one cost
 
 
-def plane_picture(plane: Plane) -> Picture:
-    """Rows of several students against what these cost; rows of one student, which all cost the same, side by side."""
-    dataset = str(plane.points[0].row.spec["dataset"]["name"])
-    stem = "-".join(filter(None, ["plane", slug(plane.cost.split()[0]), slug(dataset), plane.id]))
-    return Picture(stem, clean(plane.title), describe(plane), plotted(plane), partial(figure_of, plane))
+def cost_plane(plane: Plane) -> Plot:
+    """Rows of several students against their costs; rows that all cost the same are shown side by side."""
+    same = len({point.cost for point in plane.points}) == 1
+    rows = [point.row for point in plane.points]
+    team = common_team(rows)
+    dataset = plane.points[0].row.spec.dataset.name
+    return Plot(
+        stem="-".join(filter(None, ["plane", file_part(plane.cost.split()[0]), file_part(dataset), plane.id])),
+        title=plane.title,
+        question=ALONE if same else SEVERAL,
+        alt=describe(plane),
+        panels=(_side_by_side(plane) if same else _several(plane),),
+        data=plotted(plane),
+        about=(plane.title + (f" · strategies of {team}" if team else ""), *plane.notes),
+        intervals="bars: 95 % intervals" if same else "bars and band: 95 % intervals",
+    )
 
 
 def plotted(plane: Plane) -> str:
     """What is drawn, as text."""
     lines = [f"plane {plane.id}", clean(plane.title), clean(plane.cost)]
     for point in plane.points:
-        about = line(f"{point.row.id} {_name(point.row)}", cost=float(point.cost), **_value(point.row))
+        about = line_of(f"{point.row.id} {_name(point.row)}", cost=float(point.cost), **_ends(plane, point.row))
         lines.append(f"{about} {point.standing}")
-    lines += [line(f"{row.id} {_name(row)}", **_value(row)) for row in plane.references]
+    lines += [line_of(f"{row.id} {_name(row)}", **_ends(plane, row)) for row in plane.references]
     return "\n".join([*lines, *map(clean, plane.notes)])
 
 
 def describe(plane: Plane) -> str:
-    """Alt text: what is shown, the front, and how many rows may be as good."""
-    names = labels([point.row for point in plane.points], 60, student=True)
+    """Alt text: the axes, the front, and how many other rows are not significantly worse."""
+    names = row_labels([point.row for point in plane.points], 60, student=True)
     ends = [point for point in plane.points if point.best]
-    shown = [f"{names[point.row.id]} with {point.value.mean:.1f} at {point.cost:.3g}" for point in ends]
-    others, may = len(plane.points) - len(ends), sum(point.standing == "open" for point in plane.points)
+    shown = [f"{names[point.row.id]} with {plane.metric.text(point.value.mean)} at {point.cost:.3g}" for point in ends]
+    others, tied = len(plane.points) - len(ends), sum(point.standing == "open" for point in plane.points)
     front = ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
-    rest = f"; of {others} other rows {may or 'none'} may be as good at the cost" if others else ""
-    return f"RSUM against {clean(plane.cost)}. On the front: {front}{rest}."
+    rest = f"; of {others} other rows {tied or 'none'} {'is' if tied == 1 else 'are'} not significantly worse" if others else ""
+    way = "" if plane.metric.higher_is_better else " (lower is better)"
+    return f"{plane.metric.label}{way} against {clean(plane.cost)}. On the front: {front}{rest}."
 
 
-def figure_of(plane: Plane) -> Figure:
-    """RSUM upwards, with the teachers' own as dashed lines."""
-    same = len({point.cost for point in plane.points}) == 1
-    paint: Callable[[Plane], Figure] = alone.figure_of if same else students.figure_of
-    figure = paint(plane)
-    axes = figure.axes[0]
-    at = ", ".join(map(str, plane.points[0].row.runs[0].recall_at))
-    axes.set_ylabel(f"RSUM, sum of R@{at} both ways, in percent")
-    team = common_team([point.row for point in plane.points])
-    about = wrapped(plane.title + (f" · strategies of {team}" if team else ""), 125)
-    question = alone.QUESTION if same else students.QUESTION
-    headed(figure, [question, *about, *(text for note in plane.notes for text in wrapped(note, 125, 2))])
-    shown = include(axes, plane)
-    laid_out(figure)  # labels are placed in pixels
-    name_lines(axes, shown)
-    if not same:
-        students.name_students(axes, plane)
-        laid_out(figure)  # those outside the axes have made these smaller
-        students.name_points(axes, plane)
-    return figure
+def spread_sideways(costs: Sequence[float], step: float) -> list[float]:
+    """Offsets for points (costs ascending) that would hide each other: 0 for the first of a cost, then right and left of it.
+
+    A step apart, or less if the next cost is near: no point crosses the middle between two costs.
+    """
+    distinct = sorted(set(costs))
+    gap = min((after - before for before, after in pairwise(distinct)), default=float("inf"))
+    offsets: list[float] = []
+    for _, group in groupby(costs):
+        count = len(list(group))
+        width = min(step, 0.45 * gap / max(1, count // 2))
+        offsets += [width * ((rank + 1) // 2) * (1 if rank % 2 else -1) if rank else 0.0 for rank in range(count)]
+    return offsets
+
+
+def _several(plane: Plane) -> Panel:
+    costs = [point.cost for point in plane.points]
+    log = costs[0] > 0 and costs[-1] / costs[0] > WIDE
+    places = _places(costs, log)
+    names = row_labels([point.row for point in plane.points], 40)
+    points = tuple(
+        Points(
+            label,
+            role,
+            tuple(
+                _mark(plane, point, place, label, kind=_kind(point.row), name=names[point.row.id] if point.best else "")
+                for place, point in zip(places, plane.points, strict=True)
+                if point.standing == role
+            ),
+        )
+        for role, label in STANDINGS.items()
+    )
+    spread = "; rows of equal cost are spread sideways around it" if len(set(costs)) < len(costs) else ""
+    students: dict[float, list[str]] = defaultdict(list)
+    for point in plane.points:
+        if point.row.student not in students[point.cost]:
+            students[point.cost].append(point.row.student)
+    return Panel(
+        x=Axis(plane.cost + spread, log=log),
+        y=Axis(metric_label(plane.metric)),
+        points=points,
+        lines=(_front(plane),),
+        levels=_levels(plane),
+        above=tuple((cost, ", ".join(names)) for cost, names in students.items()),
+        kinds=tuple(_kinds(plane)),
+    )
+
+
+def _side_by_side(plane: Plane) -> Panel:
+    rows = [point.row for point in plane.points]
+    several = len({row.student for row in rows}) > 1
+    names = row_labels(rows, 34, student=several)
+    words = STANDINGS | {
+        "front": "best mean",
+        "behind": STANDINGS["behind"] + ("" if several else " (tested in pairs, so bars may overlap)"),
+    }
+    points = tuple(
+        Points(
+            label,
+            role,
+            tuple(
+                _mark(plane, point, float(place), STANDINGS[role])
+                for place, point in enumerate(plane.points)
+                if point.standing == role
+            ),
+        )
+        for role, label in reversed(words.items())
+    )
+    cost = f"all at the same cost, {plane.points[0].cost:.3g} ({plane.cost}): side by side, best first"
+    x = Axis(cost, names=tuple(names[row.id] for row in rows))
+    return Panel(x=x, y=Axis(metric_label(plane.metric)), points=points, levels=_levels(plane))
+
+
+def _places(costs: Sequence[float], log: bool) -> list[float]:
+    """Where points stand on the axis."""
+    at = [log10(cost) if log else cost for cost in costs]
+    moved = spread_sideways(at, STEP * (at[-1] - at[0]))
+    # An untouched cost stays exactly as it is.
+    return [
+        cost if not offset else 10 ** (one + offset) if log else one + offset
+        for cost, one, offset in zip(costs, at, moved, strict=True)
+    ]
+
+
+def _mark(plane: Plane, point: Point, x: float, standing: str, kind: str = "", name: str = "") -> Mark:
+    metric, value = plane.metric, point.value
+    hover = (
+        point.row.name,
+        f"student {point.row.student}",
+        f"{metric.label} {metric.text(value.mean)}, {interval_text(metric, value)}",
+        f"{plane.cost}: {point.cost:,.3f}",
+        standing,
+    )
+    return Mark(x, value.mean, value.low, value.high, hover, kind, name)
+
+
+def _front(plane: Plane) -> Line:
+    """A step from each point of the front to the next, and a band of their intervals that never gets worse with the cost."""
+    best = [point for point in plane.points if point.best]
+    better: Callable[[float, float], float] = max if plane.metric.higher_is_better else min
+    means, lows, highs = (
+        tuple(accumulate(values, better))
+        for values in (
+            [point.value.mean for point in best],
+            [point.value.low for point in best],
+            [point.value.high for point in best],
+        )
+    )
+    x = tuple(point.cost for point in best)
+    return Line("front", x, means, lows, highs, role="front", step=True, to_edge=True)
+
+
+def _levels(plane: Plane) -> tuple[Level, ...]:
+    """What the teachers themselves score, at costs that are not compared."""
+    metric, found = plane.metric, []
+    for row in plane.references:
+        value = row.values[metric.name]
+        if isfinite(value.mean):
+            hover = (row.name, f"{metric.label} {metric.text(value.mean)}, {interval_text(metric, value)}")
+            found.append(Level(value.mean, row.name, metric.text(value.mean), hover))
+    return tuple(found)
+
+
+def _kind(row: Row) -> str:
+    """What tells a row apart from others of its student."""
+    return row.strategy or ("one teacher" if row.team else "no distillation")
+
+
+def _kinds(plane: Plane) -> list[str]:
+    """Best first, by the best mean of any row."""
+    means: dict[str, list[float]] = defaultdict(list)
+    for point in plane.points:
+        means[_kind(point.row)].append(point.value.mean)
+    sign = -1 if plane.metric.higher_is_better else 1
+    return sorted(means, key=lambda kind: (min(sign * mean for mean in means[kind]), kind))
 
 
 def _name(row: Row) -> str:
     return clean(row.name if row.reference else f"{row.student}: {row.name}")
 
 
-def _value(row: Row) -> dict[str, float]:
-    value = row.values["rsum"]
+def _ends(plane: Plane, row: Row) -> dict[str, float]:
+    value = row.values[plane.metric.name]
     return {"mean": value.mean, "low": value.low, "high": value.high}

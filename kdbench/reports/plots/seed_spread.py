@@ -2,79 +2,66 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from kdbench.reports.board import Table
+from kdbench.reports.plots.labels import clean, common_team, file_part, interval_text, metric_label, row_labels
+from kdbench.reports.plots.model import Axis, Mark, Panel, Plot, Points, line_of
 
-from kdbench.reports.board import Row, Table
-from kdbench.reports.figures.names import clean, common_team, labels, slug, wrapped
-from kdbench.reports.figures.picture import Picture, line
-from kdbench.reports.figures.style import WIDTH, bare, headed, legend
-from kdbench.reports.palette import BLUE, GREY, RED
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-QUESTION = "How far do the seeds spread, and which rows differ by more than chance?"
+QUESTION = "How far do the seeds spread, and which rows differ significantly?"
 
 
-def seed_picture(table: Table) -> Picture:
-    """A row of dots for each row of the table."""
-    stem = "-".join(filter(None, ["seeds", slug(table.dataset), table.id]))
-    return Picture(stem, clean(table.title), describe(table), plotted(table), partial(figure_of, table))
+def seed_spread(table: Table, width: int = 40) -> Plot:
+    """A line of dots for each row, the best at the top; stripes behind rows of odd tie groups.
+
+    Labels have at most `width` characters.
+    """
+    metric, rows = table.headline, table.rows
+    means, dots = [], []
+    for place, row in enumerate(rows):
+        value = row.values[metric.name]
+        hover = (row.name, f"mean {metric.text(value.mean)}, {interval_text(metric, value)}", f"tie group {row.group}")
+        means.append(Mark(value.mean, float(place), value.low, value.high, hover))
+        dots += [
+            Mark(one, float(place), hover=(row.name, f"seed {seed}: {metric.text(one)}")) for seed, one in row.by_seed.items()
+        ]
+    names = row_labels(rows, width)
+    panel = Panel(
+        x=Axis(f"{metric_label(metric)} (not from 0)"),
+        y=Axis(
+            names=tuple(names[row.id] for row in rows),
+            beside=tuple(str(row.group) for row in rows),
+            heading="tie group",
+            flipped=True,
+        ),
+        values="x",
+        points=(Points("mean with its 95 % interval", "mean", tuple(means)), Points("one run", "seed", tuple(dots))),
+        stripes=tuple(place for place, row in enumerate(rows) if row.group % 2),
+    )
+    team = common_team(rows)
+    return Plot(
+        stem="-".join(filter(None, ["seeds", file_part(table.dataset), table.id])),
+        title=table.title,
+        question=QUESTION,
+        alt=_describe(table),
+        panels=(panel,),
+        data=_plotted(table),
+        about=(table.title + (f" · strategies of {team}" if team else ""),),
+        striped="rows of a group are tied with its first row",
+    )
 
 
-def plotted(table: Table) -> str:
-    """What is drawn, as text."""
+def _plotted(table: Table) -> str:
     lines = [f"seeds {table.id}", clean(table.title)]
     for row in table.rows:
-        value = row.values["rsum"]
-        seeds = {f"seed{seed}": rsum for seed, rsum in row.by_seed.items()}
-        lines.append(
-            line(f"{row.id} {clean(row.name)}", group=row.group, mean=value.mean, low=value.low, high=value.high, **seeds)
-        )
+        value = row.values[table.headline.name]
+        seeds = {f"seed{seed}": one for seed, one in row.by_seed.items()}
+        name = f"{row.id} {clean(row.name)}"
+        lines.append(line_of(name, group=row.group, mean=value.mean, low=value.low, high=value.high, **seeds))
     return "\n".join(lines)
 
 
-def describe(table: Table) -> str:
-    """Alt text."""
-    best, groups = table.rows[0], len({row.group for row in table.rows})
+def _describe(table: Table) -> str:
+    metric, best, groups = table.headline, table.rows[0], len({row.group for row in table.rows})
     count = f"{len(table.rows)} row{'s' if len(table.rows) != 1 else ''} in {groups} tie group{'s' if groups != 1 else ''}"
-    mean = best.values["rsum"].mean
-    return f"RSUM of each seed on {clean(table.title)}: {count}, {clean(best.name)} has the highest mean, {mean:.1f}."
-
-
-def figure_of(table: Table) -> Figure:
-    """Rows in the table's order, the best at the top; bands behind rows of odd groups."""
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    rows = table.rows
-    figure = Figure(figsize=(WIDTH, 1.9 + 0.235 * len(rows)), layout="constrained")
-    axes = figure.subplots()
-    for place, row in enumerate(rows):
-        _paint(axes, place, row)
-    names = labels(rows, 40)
-    axes.set_yticks(range(len(rows)), [f"{names[row.id]}   {row.group}" for row in rows], parse_math=False)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    bare(axes, "y")
-    axes.set_title("tie group  ", loc="left", x=0, ha="right", fontsize=8, color=GREY)
-    axes.set_xlabel(f"RSUM, sum of R@{', '.join(map(str, table.recall_at))} both ways, in percent (not from 0)")
-    team = common_team(rows)
-    headed(figure, [QUESTION, *wrapped(table.title + (f" · strategies of {team}" if team else ""), 125)])
-    seed = Line2D([], [], linestyle="", marker="o", markersize=5, markerfacecolor="none", color=RED)
-    mean = Line2D([], [], marker="D", markersize=4, color=BLUE, linewidth=1.5)
-    band = Patch(facecolor=GREY, alpha=0.13)
-    meaning = "mean, 95 % interval over seeds and test images"
-    legend(figure, [(seed, "one seed"), (mean, meaning), (band, "rows of a group tie with its first row")], 3)
-    return figure
-
-
-def _paint(axes: Axes, place: int, row: Row) -> None:
-    if row.group % 2:
-        axes.axhspan(place - 0.5, place + 0.5, color=GREY, alpha=0.13, linewidth=0, zorder=0)
-    value, seeds = row.values["rsum"], list(row.by_seed.values())
-    axes.plot([value.low, value.high], [place, place], color=BLUE, linewidth=1.5, zorder=2)
-    axes.plot([value.mean], [place], marker="D", markersize=4, color=BLUE, zorder=3)
-    axes.plot(seeds, [place] * len(seeds), linestyle="", marker="o", markersize=5, markerfacecolor="none", color=RED, zorder=4)
+    mean = metric.text(best.values[metric.name].mean)
+    way = "" if metric.higher_is_better else " (lower is better)"
+    return f"{metric.label}{way} of each seed on {clean(table.title)}: {count}, {clean(best.name)} has the best mean, {mean}."

@@ -1,7 +1,19 @@
-"""A leaderboard in pictures: what retrieval costs, how much teachers counted, how far seeds spread."""
+"""A leaderboard in pictures: the headline metric against cost, teacher weights over training, the spread of seeds."""
 
-from kdbench.reports.figures.draw import draw, pictures
-from kdbench.reports.figures.picture import Picture, embedded
-from kdbench.reports.figures.planes import describe, plotted
+from __future__ import annotations
 
-__all__ = ["Picture", "describe", "draw", "embedded", "pictures", "plotted"]
+from kdbench.contracts import Offer
+from kdbench.contracts.hookspecs import hookimpl
+from kdbench.contracts.report import Report
+
+
+def figures() -> Report:
+    """PNG and SVG files, each with its figures inside as text."""
+    from kdbench_plugins.reports.figures.drawing import Figures
+
+    return Figures()
+
+
+@hookimpl
+def kdbench_reports() -> list[Offer[Report]]:
+    return [Offer("figures", figures, "figures as PNG and SVG: metric against cost, teacher weights, spread of seeds")]

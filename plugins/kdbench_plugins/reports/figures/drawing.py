@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from kdbench.contracts.report import Reported
 from kdbench.reports.board import Board
-from kdbench.reports.figures import planes as drawn_planes
-from kdbench.reports.figures.picture import Picture
-from kdbench.reports.figures.seeds import seed_picture
-from kdbench.reports.figures.weights import weight_pictures
-from kdbench.reports.pareto import Plane
+from kdbench.reports.pareto import Plane, planes
+from kdbench.reports.plots import cost_plane, seed_spread, teacher_weights
+from kdbench_plugins.reports.figures.picture_files import Picture
+
+
+class Figures:
+    """Plots as PNG and SVG files in a folder, which is created; other files in it are kept."""
+
+    def write(self, material: Reported, target: Path) -> list[Path]:
+        """See `draw`."""
+        return draw(target, material.board, planes(material.board, material.profiles))
 
 
 def draw(folder: Path, board: Board, planes: Sequence[Plane]) -> list[Path]:
-    """Writes each picture as PNG and SVG and returns the paths. The folder is made; what else lies in it stays.
+    """Writes each picture as PNG and SVG and returns the paths.
 
-    Raises KdbenchError where a file cannot be written, RecordError where a run's series cannot be read.
+    Raises KdbenchError if a file cannot be written, RecordError if a run's trace cannot be read.
     """
     return [path for picture in pictures(board, planes) for path in picture.save(folder)]
 
 
 def pictures(board: Board, planes: Sequence[Plane]) -> list[Picture]:
-    """Each plane; of each table its seeds, and its weights where runs have series. Nothing is drawn yet."""
-    found = [drawn_planes.plane_picture(plane) for plane in planes]
+    """Each plane; of each table its seeds, and its weights if runs have traces. Nothing is drawn yet."""
+    plots = [cost_plane(plane) for plane in planes]
     for table in board.tables:
         if table.rows:
-            found += [seed_picture(table), *weight_pictures(table)]
-    return found
+            plots += [seed_spread(table), *teacher_weights(table)]
+    return [Picture.of(plot) for plot in plots]

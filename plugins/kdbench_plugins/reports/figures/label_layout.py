@@ -1,9 +1,8 @@
-"""Where marks and labels go so that they do not hide each other."""
+"""Where labels go so that they do not hide each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def apart(positions: Sequence[float], gap: float) -> list[float]:
-    """Positions near those given, in their order, of which no two are nearer than `gap`: the least squares of moves."""
+    """Positions near those given, in their order, no two nearer than `gap`: the least squares of moves."""
     order = sorted(range(len(positions)), key=lambda place: positions[place])
     blocks: list[tuple[float, int]] = []  # of labels that touch: where the first would start, and how many
     for rank, place in enumerate(order):
@@ -29,22 +28,7 @@ def apart(positions: Sequence[float], gap: float) -> list[float]:
     return found
 
 
-def sideways(costs: Sequence[float], step: float) -> list[float]:
-    """Offsets for points (costs ascending) that would hide each other: 0 for the first of a cost, then right and left of it.
-
-    A step apart, or less where the next cost is near: no point crosses the middle between two costs.
-    """
-    distinct = sorted(set(costs))
-    gap = min((after - before for before, after in pairwise(distinct)), default=float("inf"))
-    offsets: list[float] = []
-    for _, group in groupby(costs):
-        count = len(list(group))
-        width = min(step, 0.45 * gap / max(1, count // 2))
-        offsets += [width * ((rank + 1) // 2) * (1 if rank % 2 else -1) if rank else 0.0 for rank in range(count)]
-    return offsets
-
-
-PLACES = [(x, y) for y in (9, -9, 20, -20, 31, -31) for x in (-7, 7)]  # points from the mark, the nearest first
+OFFSETS = [(x, y) for y in (9, -9, 20, -20, 31, -31) for x in (-7, 7)]  # points from the mark, the nearest first
 
 
 def label(axes: Axes, marks: Sequence[tuple[float, float, str]], taken: Sequence[tuple[Bbox, float]]) -> list[Annotation]:
@@ -60,12 +44,12 @@ def label(axes: Axes, marks: Sequence[tuple[float, float, str]], taken: Sequence
         note.set(fontsize=8, fontweight="bold")
         note.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8})
         costs = []
-        for rank, (right, up) in enumerate(PLACES):
+        for nth, (right, up) in enumerate(OFFSETS):
             note.set(position=(right, up), ha="left" if right > 0 else "right")
             box = note.get_window_extent(renderer)
             outside = box.width * box.height - _shared(box, inside)
-            costs.append((sum(weight * _shared(box, other) for other, weight in boxes) + 3 * outside, rank))
-        right, up = PLACES[min(costs)[1]]
+            costs.append((sum(weight * _shared(box, other) for other, weight in boxes) + 3 * outside, nth))
+        right, up = OFFSETS[min(costs)[1]]
         note.set(position=(right, up), ha="left" if right > 0 else "right")
         boxes.append((note.get_window_extent(renderer), 3.0))
         written.append(note)

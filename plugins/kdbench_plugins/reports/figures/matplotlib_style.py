@@ -1,10 +1,10 @@
-"""How all pictures look, and what makes their bytes depend on what they show alone."""
+"""How all figures look, and what makes their bytes depend on nothing but what they show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kdbench.reports.palette import COLOURS, MARKERS
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Dashes = Literal["-", "--", "-."]
 WIDTH = 9.0  # inches: at 150 dpi half as wide again as a README, where 9 points are still legible
 DPI = 150
 
 _SETTINGS = {
     "svg.hashsalt": "kdbench",
     # Letters as outlines: a label that was placed with this font's widths stays clear of its neighbours wherever it is
-    # looked at, for a README's pictures are shown without fonts of their own. What is written is in the description as text.
+    # shown, as a README's pictures bring no fonts of their own. The text itself is in the description.
     "svg.fonttype": "path",
     "font.family": ["DejaVu Sans"],
     "figure.dpi": DPI,
@@ -40,7 +41,7 @@ _SETTINGS = {
 
 @contextmanager
 def settings() -> Iterator[None]:
-    """matplotlib's own settings with these, whatever a user's matplotlibrc says; figures are both made and saved in it."""
+    """matplotlib's defaults with these settings, whatever a user's matplotlibrc says; figures are made and saved in it."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -50,12 +51,18 @@ def settings() -> Iterator[None]:
 
 
 def look(place: int) -> tuple[str, str]:
-    """Colour and marker of the so-manieth of many: the first 56 all differ."""
+    """Colour and marker of the n-th of many: the first 56 all differ."""
     return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
 
 
+def stroke(place: int) -> tuple[str, Dashes]:
+    """Colour and dashes of the n-th curve, so that neighbours differ without colour too."""
+    dashes: tuple[Dashes, ...] = ("-", "--", "-.")
+    return COLOURS[place % len(COLOURS)], dashes[place % len(dashes)]
+
+
 def headed(figure: Figure, lines: Sequence[str]) -> None:
-    """A title on the left, its first line, in bold, the question that the picture answers; the axes stay below it."""
+    """A title at the top left, its first line in bold; the axes stay below it."""
     height = figure.get_figheight()
     figure.text(0.01, 1 - 0.08 / height, lines[0], fontsize=10.5, fontweight="bold", va="top", in_layout=False)
     rest = "\n".join(lines[1:])
@@ -65,7 +72,7 @@ def headed(figure: Figure, lines: Sequence[str]) -> None:
 
 
 def laid_out(figure: Figure) -> None:
-    """Gives everything its place in pixels, which is known only once all but the labels has been drawn."""
+    """Gives everything its place in pixels, which is known only after all but the labels has been drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
@@ -73,7 +80,7 @@ def laid_out(figure: Figure) -> None:
 
 
 def legend(figure: Figure, entries: Sequence[tuple[Artist, str]], columns: int) -> None:
-    """Below the axes. Names are written after matplotlib has taken them in: it leaves out those that begin with `_`."""
+    """Below the axes. Names are set after matplotlib has made the legend, which leaves out those that begin with `_`."""
     box = figure.legend(
         [artist for artist, _ in entries],
         [f"entry {place}" for place in range(len(entries))],

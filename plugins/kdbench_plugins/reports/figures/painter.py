@@ -1,82 +1,80 @@
-"""A plane of several students: rows against what their student costs, with the front that none of the others passes."""
+"""Paints a plot with matplotlib: the size, the heading, the legend, and labels where they can be read."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kdbench.reports.board import Row
-from kdbench.reports.figures.names import clean, elided, labels
-from kdbench.reports.figures.place import apart, label, sideways
-from kdbench.reports.figures.style import WIDTH, legend, look
-from kdbench.reports.palette import BLACK, GREY, LIGHT
-from kdbench.reports.pareto import Plane, Point
+from kdbench.reports.palette import GREY, LIGHT
+from kdbench.reports.plots.labels import elided, wrapped
+from kdbench.reports.plots.model import Panel, Plot
+from kdbench_plugins.reports.figures.label_layout import apart, label
+from kdbench_plugins.reports.figures.legend_entries import legend_entries
+from kdbench_plugins.reports.figures.matplotlib_style import WIDTH, headed, laid_out, legend
+from kdbench_plugins.reports.figures.panel_painter import ABOVE, BAR, MARK, paint_panel
+from kdbench_plugins.reports.figures.reference_lines import include, name_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-QUESTION = "What does better retrieval cost?"
-BAR, MARK, ABOVE = 2, 4, 6  # what is drawn over what
-WIDE = 10  # costs that span a larger factor are shown by their logarithm
+COLUMNS = 3  # of panels
+TEXT = 125  # characters of a line of the heading
 
 
-def figure_of(plane: Plane) -> Figure:
-    """A colour and a marker a strategy, the same for every plane with the same strategies."""
+def paint(plot: Plot) -> Figure:
+    """The figure, laid out. Call it, and save what it returns, within `matplotlib_style.settings`."""
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-    from matplotlib.ticker import LogLocator, NullFormatter
 
-    kinds = {name: look(place) for place, name in enumerate(sorted({kind(point.row) for point in plane.points}))}
-    figure = Figure(figsize=(WIDTH, 5.6 + 0.09 * len(kinds)), layout="constrained")
-    axes = figure.subplots()
-    costs = [point.cost for point in plane.points]
-    if costs[0] > 0 and costs[-1] / costs[0] > WIDE:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    for point, x in zip(plane.points, positions(axes, costs), strict=True):
-        (colour, marker), faint = kinds[kind(point.row)], 0.45 if point.behind else 1.0
-        edge, size, level = (BLACK, 9, ABOVE) if point.best else ("white", 7, MARK)
-        axes.plot([x, x], [point.value.low, point.value.high], color=colour, alpha=0.5 * faint, linewidth=1.3, zorder=BAR)
-        (mark,) = axes.plot([x], [point.value.mean], color=colour, marker=marker, markersize=size, alpha=faint, zorder=level)
-        mark.set_markeredgecolor(edge)
-    _front(axes, [point for point in plane.points if point.best])
-    spread = "; rows of equal cost are spread sideways around it" if len(set(costs)) < len(costs) else ""
-    axes.set_xlabel(clean(plane.cost) + spread, parse_math=False)
-    entries = [
-        (Line2D([], [], linestyle="", markersize=7, color=colour, marker=marker), elided(name, 26))
-        for name, (colour, marker) in _ranked(plane, kinds)
-    ]
-    front = [(Line2D([], [], color=BLACK, linewidth=1.3), "front")]
-    bars = [(Patch(facecolor=GREY, alpha=0.18), "bars and band: 95 % intervals")]
-    pale = [(Line2D([], [], linestyle="", marker="o", color=LIGHT), "pale: surely behind")]
-    legend(figure, [*entries, *front, *bars, *(pale if any(point.behind for point in plane.points) else [])], 4)
+    columns = min(COLUMNS, len(plot.panels))
+    rows = -(-len(plot.panels) // columns)
+    figure = Figure(figsize=_size(plot, rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=len(plot.panels) > 1).ravel()
+    for axes, panel in zip(grid, plot.panels, strict=False):
+        paint_panel(axes, panel)
+    for place, axes in enumerate(grid):
+        axes.set_visible(place < len(plot.panels))
+        if place % columns:
+            axes.set_ylabel("")
+            axes.tick_params(labelleft=place < len(plot.panels) and plot.panels[place].y.low is None)
+        if place + columns < len(plot.panels):
+            axes.set_xlabel("")
+        else:
+            axes.tick_params(labelbottom=True)
+    headed(figure, [plot.question, *(line for text in plot.about for line in wrapped(text, TEXT))])
+    legend(figure, legend_entries(plot), 4)
+    for axes, panel in zip(grid, plot.panels, strict=False):
+        _name(figure, axes, panel)
     return figure
 
 
-def kind(row: Row) -> str:
-    """What a row is told apart by within its student."""
-    return row.strategy or ("one teacher" if row.team else "no teacher")
+def _size(plot: Plot, rows: int) -> tuple[float, float]:
+    """In inches."""
+    first = plot.panels[0]
+    if first.kinds:
+        return WIDTH, 5.6 + 0.09 * len(first.kinds)
+    if first.x.names:
+        return max(WIDTH, 2 + 0.25 * len(first.x.names)), 5.2
+    if first.y.names:
+        return WIDTH, 1.9 + 0.235 * len(first.y.names)
+    return WIDTH, 1.6 + 1.35 * rows
 
 
-def positions(axes: Axes, costs: list[float]) -> list[float]:
-    """Where the points stand on the axis. Sets its limits."""
-    forward, back = axes.xaxis.get_transform(), axes.xaxis.get_transform().inverted()
-    known = {cost: float(forward.transform([cost])[0]) for cost in costs}
-    at = [known[cost] for cost in costs]
-    width = at[-1] - at[0]
-    moved = [one + offset for one, offset in zip(at, sideways(at, 0.013 * width), strict=True)]
-    limits = [min(moved) - 0.06 * width, max(moved) + 0.1 * width]
-    axes.set_xlim(*(float(one) for one in back.transform(limits)))
-    return [float(one) for one in back.transform(moved)]
+def _name(figure: Figure, axes: Axes, panel: Panel) -> None:
+    """Levels, marks and places with names. Labels are placed in pixels, so the figure is laid out before each."""
+    if panel.values == "y" and any(mark.low is not None for mark in panel.marks):
+        shown = include(axes, panel)
+        laid_out(figure)
+        name_lines(axes, shown)
+    if panel.above:
+        name_above(axes, panel)
+        laid_out(figure)  # labels outside the axes have made these smaller
+    if any(mark.name for mark in panel.marks):
+        name_marks(axes, panel)
 
 
-def name_points(axes: Axes, plane: Plane) -> None:
-    """Names the points of the front, beside marks and bars. The figure is laid out."""
+def name_marks(axes: Axes, panel: Panel) -> None:
+    """Names beside marks, clear of marks, bars and the front."""
     from matplotlib.transforms import Bbox
 
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
@@ -86,27 +84,25 @@ def name_points(axes: Axes, plane: Plane) -> None:
         for artist in axes.lines
         if artist.get_zorder() in worst
     ]
-    best = [point for point in plane.points if point.best]
-    places = [axes.transData.transform((point.cost, point.value.mean)) for point in best]
-    for (x, y), (after, above) in pairwise(places):
-        taken += [(Bbox([[x, y], [after, y]]).padded(2), 2.0), (Bbox([[after, y], [after, above]]).padded(2), 2.0)]
-    names = labels([point.row for point in plane.points], 40)
-    label(axes, [(point.cost, point.value.mean, names[point.row.id]) for point in best], taken)
+    for line in panel.lines:
+        places = [axes.transData.transform((x, y)) for x, y in zip(line.x, line.y, strict=True) if y is not None]
+        for (x, y), (after, above) in pairwise(places):
+            taken += [(Bbox([[x, y], [after, y]]).padded(2), 2.0), (Bbox([[after, y], [after, above]]).padded(2), 2.0)]
+    named = [
+        (mark.x, mark.y, mark.name) for mark in panel.marks if mark.name and mark.x is not None and mark.y is not None
+    ]
+    label(axes, named, taken)
 
 
-def name_students(axes: Axes, plane: Plane) -> None:
-    """Names of the students above the axes, at their costs. The figure is laid out."""
-    students: dict[float, list[str]] = defaultdict(list)
-    for point in plane.points:
-        if point.row.student not in students[point.cost]:
-            students[point.cost].append(point.row.student)
+def name_above(axes: Axes, panel: Panel) -> None:
+    """Names above the axes, at their places, moved where they would touch. The figure is laid out."""
     size = axes.figure.dpi / 72
-    at = [float(axes.transData.transform((cost, 0))[0]) for cost in students]
-    for (cost, who), here, there in zip(students.items(), at, apart(at, 24 * size), strict=True):
-        axes.axvline(cost, color=LIGHT, linewidth=0.8, zorder=0)
+    at = [float(axes.transData.transform((place, 0))[0]) for place, _ in panel.above]
+    for (place, name), here, there in zip(panel.above, at, apart(at, 24 * size), strict=True):
+        axes.axvline(place, color=LIGHT, linewidth=0.8, zorder=0)
         axes.annotate(
-            elided(", ".join(who), 22),
-            (cost, 1),
+            elided(name, 22),
+            (place, 1),
             ((there - here) / size, 4),
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
@@ -116,27 +112,3 @@ def name_students(axes: Axes, plane: Plane) -> None:
             color=GREY,
             parse_math=False,
         )
-
-
-def _front(axes: Axes, best: list[Point]) -> None:
-    """A step from each point of the front to the next, and a band of their intervals; it does not fall with the cost."""
-    right = axes.get_xlim()[1]
-    x = [*(point.cost for point in best), right]
-    means, lows, highs = (
-        [*accumulate(values, max)]
-        for values in (
-            [point.value.mean for point in best],
-            [point.value.low for point in best],
-            [point.value.high for point in best],
-        )
-    )
-    axes.step(x, [*means, means[-1]], where="post", color=BLACK, linewidth=1.3, zorder=3)
-    axes.fill_between(x, [*lows, lows[-1]], [*highs, highs[-1]], step="post", color=GREY, alpha=0.18, linewidth=0, zorder=1)
-
-
-def _ranked(plane: Plane, kinds: dict[str, tuple[str, str]]) -> list[tuple[str, tuple[str, str]]]:
-    """Strategies by the best mean any row of theirs has, as they appear from the top."""
-    best: dict[str, float] = {}
-    for point in plane.points:
-        best[kind(point.row)] = max(point.value.mean, best.get(kind(point.row), point.value.mean))
-    return sorted(kinds.items(), key=lambda item: (-best[item[0]], item[0]))

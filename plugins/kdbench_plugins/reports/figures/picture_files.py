@@ -1,4 +1,4 @@
-"""A picture before it is drawn, and how it is written: as PNG and SVG, with the figures it shows inside as text."""
+"""A plot as files: PNG and SVG, with the figures it shows inside as text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from kdbench.errors import KdbenchError
-from kdbench.reports.figures.style import DPI, settings
+from kdbench.reports.plots.labels import clean
+from kdbench.reports.plots.model import Plot
+from kdbench.storage.atomic import write_bytes
+from kdbench_plugins.reports.figures.matplotlib_style import DPI, settings
+from kdbench_plugins.reports.figures.painter import paint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,10 +26,10 @@ _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
 @dataclass(frozen=True)
 class Picture:
-    """`stem` is its file's name without suffix: letters, digits, hyphens. `alt` is what it shows in one sentence, plain text.
+    """`stem` is its files' name without suffix: letters, digits, hyphens. `alt` says what it shows in one sentence.
 
-    `data` are the figures it is drawn from, as lines of text. Both files hold it, so whether they are drawn from today's
-    records can be told without comparing outlines and pixels, which differ with the version of matplotlib (`embedded`).
+    `data` are the figures it is drawn from, as lines of text. Both files hold it, so it can be told whether they show today's
+    records without comparing outlines and pixels, which differ with the version of matplotlib (`embedded`).
     """
 
     stem: str
@@ -33,12 +38,17 @@ class Picture:
     data: str
     figure: Callable[[], Figure]
 
+    @classmethod
+    def of(cls, plot: Plot) -> Picture:
+        """Nothing is drawn yet."""
+        return cls(plot.stem, clean(plot.title), plot.alt, plot.data, partial(paint, plot))
+
     def save(self, folder: Path) -> list[Path]:
-        """Writes PNG and SVG. The same picture gives the same bytes. Raises KdbenchError where they cannot be written."""
-        written = []
+        """Writes PNG and SVG. The same picture gives the same bytes. Raises KdbenchError if they cannot be written."""
+        paths = []
         about = {"Title": self.title, "Description": self.data}
         with settings(), warnings.catch_warnings():
-            # Names in scripts that the font lacks are drawn as boxes; the description has them in letters.
+            # Characters that the font lacks are drawn as boxes; the description has them as text.
             warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
             figure = self.figure()
             for suffix, left_out in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
@@ -46,16 +56,14 @@ class Picture:
                 figure.savefig(stream, format=suffix, dpi=DPI, metadata={**about, **left_out})
                 path = folder / f"{self.stem}.{suffix}"
                 try:
-                    folder.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(stream.getvalue())
+                    paths.append(write_bytes(path, stream.getvalue()))
                 except OSError as error:
-                    raise KdbenchError(f"{path}: the picture cannot be written ({error})") from error
-                written.append(path)
-        return written
+                    raise KdbenchError(f"{path}: cannot write the picture ({error})") from error
+        return paths
 
 
 def embedded(picture: Path) -> str:
-    """The data that an SVG or PNG was drawn from. Raises KdbenchError where it cannot be read, or has none."""
+    """The data that an SVG or PNG was drawn from. Raises KdbenchError if it cannot be read, or holds none."""
     try:
         if picture.suffix == ".png":
             from PIL import Image
@@ -65,13 +73,7 @@ def embedded(picture: Path) -> str:
         else:
             found = ElementTree.parse(picture).getroot().findtext(f".//{_DESCRIPTION}")
     except (OSError, ElementTree.ParseError) as error:
-        raise KdbenchError(f"{picture}: the picture cannot be read ({error})") from error
+        raise KdbenchError(f"{picture}: cannot read the picture ({error})") from error
     if not found:
         raise KdbenchError(f"{picture}: it does not say what it was drawn from; draw it again")
     return str(found)
-
-
-def line(name: str, **values: object) -> str:
-    """One line of data: `name key=value`, numbers to 6 digits."""
-    shown = (f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items())
-    return " ".join([name, *shown])

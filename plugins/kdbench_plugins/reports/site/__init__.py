@@ -1,6 +1,19 @@
 """A leaderboard as a folder of web pages that needs neither a server nor a network."""
 
-from kdbench.reports.site.method import Method
-from kdbench.reports.site.write import Written, write_site
+from __future__ import annotations
 
-__all__ = ["Method", "Written", "write_site"]
+from kdbench.contracts import Offer
+from kdbench.contracts.hookspecs import hookimpl
+from kdbench.contracts.report import Report
+
+
+def site() -> Report:
+    """A folder of HTML pages: open `index.html`."""
+    from kdbench_plugins.reports.site.site_pages import Site
+
+    return Site()
+
+
+@hookimpl
+def kdbench_reports() -> list[Offer[Report]]:
+    return [Offer("site", site, "a web site that needs no server: tables, plots, a page for each run, strategy and study")]

@@ -1,4 +1,4 @@
-"""Jinja as all pages use it: everything is escaped, and nothing may be missing."""
+"""Jinja as all pages use it: everything is escaped, and an undefined name is an error."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from kdbench.reports.site import shown
-from kdbench.reports.site.slug import token
+from kdbench.reports.plots.trial_history import setting_text, value_text
+from kdbench_plugins.reports.site import formatting
+from kdbench_plugins.reports.site.page_names import token
 
-# A page opened from file:// has an origin of its own: Chromium lets 'self' stand for its folder, for others the scheme says
-# it, and no page of the web can load from file:. Plotly writes style rules into the page, hence 'unsafe-inline' for styles;
+# A page opened from file:// has an origin of its own: Chromium lets 'self' stand for its folder, for others the scheme does,
+# and no page of the web can load from file:. Plotly writes style rules into the page, hence 'unsafe-inline' for styles;
 # scripts stay those of the folder.
 POLICY = "; ".join(
     [
@@ -30,19 +31,18 @@ URL = re.compile(r"(https?://[^\s<>\"'`\\]*[^\s<>\"'`\\.,;:!?)\]}])")
 def environment() -> Environment:
     """A new one; templates are compiled on first use and kept."""
     made = Environment(
-        loader=PackageLoader("kdbench.reports.site", "templates"),
+        loader=PackageLoader("kdbench_plugins.reports.site", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Jinja's tojson escapes <, >, & and ' for a script element; it must not write NaN, which JSON has not.
+    # Jinja's tojson escapes <, >, & and ' for a script element; it must not write NaN, which JSON does not have.
     made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    made.filters.update(
-        token=token, linked=linked, order=shown.order, number=shown.number, percent=shown.percent, seconds=shown.seconds
-    )
-    made.filters.update(value=shown.value, setting=shown.setting)
-    made.globals.update(policy=POLICY, value_title=shown.interval)
+    made.filters.update(token=token, linked=linked, value=value_text, setting=setting_text)
+    for filter in (formatting.order, formatting.number, formatting.percent, formatting.seconds, formatting.measure):
+        made.filters[filter.__name__] = filter
+    made.globals.update(policy=POLICY, value_title=formatting.interval)
     return made
 
 

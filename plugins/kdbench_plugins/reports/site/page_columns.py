@@ -1,71 +1,84 @@
-"""Which columns a table has, and what they mean."""
+"""Which columns a table has, what they are called, and what they mean."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kdbench.reports.board import Row, Table
+from kdbench.contracts import Metric
+from kdbench.reports.board import Board, Row, Table
+from kdbench.reports.verdict import lead as verdict_lead
 
 DAGGER = "†"
-
-WAYS = {"Text → image": "image_retrieval_recall", "Image → text": "text_retrieval_recall"}
 MEANINGS = {
-    "Rank": "The ranks a row may have, 1 the best. 2–5: one row is surely better, and up to four may be.",
-    "Group": "Rows of one tie group cannot be told apart by these runs.",
+    "Rank": "The ranks a row may have, 1 the best. 2–5: one row is significantly better, and up to four may be.",
+    "Group": "Rows of one tie group are indistinguishable by these runs (all pairs tested, Holm, 5 %).",
     "Variant": "What else a suite varied.",
     "Strategy": f"How the teachers' signals are combined; fewer than two teachers need no strategy. {DAGGER} marks a "
     "reconstruction: the source leaves something open.",
-    "Teachers": "Who taught the student; “as it is” marks a teacher that was ranked itself, which is no contestant.",
-    "RSUM": "The sum of all R@K, in percent.",
+    "Teachers": "The student's teachers; “teacher itself” marks a teacher that was evaluated without training and is not ranked.",
     "Seeds": "How many runs, with different random seeds, the row is a mean of.",
-    "R@K": "The share of queries, in percent, with a right answer among the first K: texts finding images (text → image) and "
-    "images finding texts (image → text).",
-    "± and bold": "Half the 95 % interval that seeds and test images leave. Bold: this row and those it ties with are surely "
-    "better than all of the next group.",
+    "± and bold": "Half the 95 % interval over seeds and test units. Bold: this row and those it is tied with are "
+    "significantly better than all of the next group.",
     "Student, s": "Seconds to train the student, the mean of its runs.",
     "Teachers, s": "Seconds to train and encode the teachers, shared among the runs that used them.",
     "Strategy, %": "The part of a training step spent in the strategy.",
     "Peak, MB": "The most memory (10⁶ bytes) that a run held.",
-    "Tuning": "How its hyperparameters were found; the same for all rows of a table.",
+    "Tuning": "How the hyperparameters were found; the same for all rows of a table.",
     "Mean weights": "The weight of each teacher, the mean over all steps and runs.",
     "Runs": "The page of each run, by its seed.",
 }
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A column of R@K."""
+class MetricColumn:
+    """A column of a metric. `header` is short, as its group stands above it."""
 
+    metric: Metric
     header: str
-    metric: str
-    way: str
+
+    @property
+    def first(self) -> str:
+        """The order that puts the best on top."""
+        return "desc" if self.metric.higher_is_better else "asc"
 
 
-def metrics(table: Table) -> dict[str, list[Metric]]:
-    """By way of retrieval."""
-    return {
-        way: [Metric(f"R@{k}", f"{name}@{k}", way) for k in table.recall_at] for way, name in WAYS.items() if table.recall_at
-    }
+def meanings(board: Board) -> dict[str, str]:
+    """What each column means, the metrics' before the costs'."""
+    metrics = {metric.label: _meaning(metric) for table in board.tables for metric in table.shown}
+    before = ("Rank", "Group", "Variant", "Strategy", "Teachers", "Seeds")
+    rest = {name: text for name, text in MEANINGS.items() if name not in before}
+    return {name: MEANINGS[name] for name in before} | metrics | rest
 
 
-def metric_name(name: str) -> str:
-    """For a person; names of CLIP_benchmark that are none of retrieval stay."""
-    for way, prefix in WAYS.items():
-        if name.startswith(f"{prefix}@"):
-            return f"{way}, R@{name.removeprefix(prefix + '@')}"
-    return {"rsum": "RSUM", "mean_recall": "mean of all R@K"}.get(name, name)
+def metric_groups(table: Table) -> dict[str, list[MetricColumn]]:
+    """By group, without the headline, which has a column of its own."""
+    found: dict[str, list[MetricColumn]] = {}
+    for metric in table.shown:
+        if not metric.headline:
+            header = metric.label.removeprefix(metric.group).strip() or metric.label
+            found.setdefault(metric.group, []).append(MetricColumn(metric, header + _arrow(metric)))
+    return found
+
+
+def headline(table: Table) -> MetricColumn:
+    """The column that ranks."""
+    return MetricColumn(table.headline, table.headline.label + _arrow(table.headline))
+
+
+def way(metric: Metric) -> str:
+    """For a sentence: `higher is better`."""
+    return "higher is better" if metric.higher_is_better else "lower is better"
+
+
+def lead(table: Table) -> tuple[str, str]:
+    """The verdict in two parts: which row to use, and why; the first is empty if there is no choice."""
+    head = verdict_lead(table.verdict, table.rows)
+    return head, table.sentence.removeprefix(head)
 
 
 def label(row: Row) -> str:
     """What a row is called in its table, where teachers and variant have columns of their own."""
-    return row.strategy or (row.student if row.reference else f"{row.teachers} alone" if row.team else "no teacher")
-
-
-def lead(table: Table) -> tuple[str, str]:
-    """Its verdict: the row to use, where that is how it begins, and the rest."""
-    found = [row.name for row in table.rows if table.verdict.startswith(f"Use {row.name}")]
-    head = f"Use {max(found, key=len)}" if found else ""
-    return head, table.verdict.removeprefix(head)
+    return row.strategy or (row.student if row.reference else f"{row.teachers} alone" if row.team else "no distillation")
 
 
 def varied(table: Table) -> bool:
@@ -92,5 +105,14 @@ def rank(row: Row) -> str:
 
 def use(row: Row) -> str:
     """What the suite wrote after `use:` for its strategy; empty without one."""
-    strategy = row.spec["strategy"]
-    return str(strategy.get("use", strategy["name"])) if strategy else ""
+    return row.spec.strategy.use if row.spec.strategy else ""
+
+
+def _arrow(metric: Metric) -> str:
+    """Marks a column whose least figure is the best; in most the greatest is."""
+    return "" if metric.higher_is_better else " ↓"
+
+
+def _meaning(metric: Metric) -> str:
+    unit = f"in {metric.unit}, " if metric.unit and metric.unit not in metric.meaning else ""
+    return " ".join(filter(None, [metric.meaning, f"{unit}{way(metric)}.".capitalize()]))

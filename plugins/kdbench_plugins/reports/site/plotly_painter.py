@@ -1,12 +1,40 @@
-"""Plots as plotly reads them. Colours are names of CSS variables, which the page looks up for the reader's scheme."""
+"""Paints a panel for plotly, as JSON values. Colours are names of CSS variables, which the page looks up in its scheme."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from kdbench.reports.palette import LOOKS
+from kdbench.reports.plots.model import Axis, Level, Line, Mark, Number, Panel, Points
+
 Figure = dict[str, Any]
+HEAD, LINE = 110, 24  # pixels: what a plot of named rows needs beside them, and for each
+TALL, LOW = 420, 300  # pixels, of plots of marks and of curves
+SIZES = {"front": 10, "pareto": 10, "mean": 9, "seed": 7}
+
+
+def paint(panel: Panel) -> Figure:
+    """`traces` and `layout` as plotly reads them; `levels` are named by the page's script.
+
+    Points without marks are invisible, so that a role has the same trace in every plot.
+    """
+    traces = [trace for line in panel.lines for trace in _line(line, panel)]
+    traces += [_points(points, panel) for points in panel.points]
+    if panel.bars:
+        traces.append(_bars(panel))
+    named = [level for level in panel.levels if level.named]
+    if named:
+        traces.append(_levels(named, panel))
+    rows = max(len(panel.y.names), len(panel.bars.values) if panel.bars else 0)
+    height = HEAD + LINE * max(2, rows) if rows else TALL if panel.points else LOW
+    layout = {"xaxis": _axis(panel.x), "yaxis": _axis(panel.y), "height": height, "shapes": list(map(_stripe, panel.stripes))}
+    return {
+        "traces": traces,
+        "layout": layout,
+        "levels": [{"y": finite(level.value), "text": plain(level.name)} for level in named],
+    }
 
 
 def plain(text: object) -> str:
@@ -14,29 +42,137 @@ def plain(text: object) -> str:
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def finite(value: float) -> float | None:
+def finite(value: Number) -> Number:
     """A gap for what is no number, which JSON cannot write."""
-    return value if math.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) else None
 
 
-def bars(halves: Sequence[float], colour: str) -> Figure:
-    """Intervals, by half their widths."""
-    return {"type": "data", "array": [finite(half) for half in halves], "color": colour, "thickness": 1, "width": 3}
+def _points(points: Points, panel: Panel) -> Figure:
+    look = LOOKS[points.role]
+    edge = "--dot-edge" if points.role == "seed" else look.variable
+    found: Figure = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": plain(points.label),
+        "x": [finite(mark.x) for mark in points.marks],
+        "y": [finite(mark.y) for mark in points.marks],
+        "marker": {
+            "color": look.variable,
+            "size": SIZES.get(points.role, 8),
+            "symbol": look.symbol,
+            "line": {"color": edge, "width": 1 if points.role == "seed" else 1.5},
+        },
+        "hoverinfo": "text",
+        "hovertext": [_hover(mark.hover) for mark in points.marks],
+        "visible": bool(points.marks),
+    }
+    if any(mark.low is not None for mark in points.marks):
+        found[f"error_{panel.values}"] = _intervals(points.marks, panel, look.variable)
+    return found
 
 
-def curves(steps: Sequence[object], columns: Mapping[str, Sequence[object]]) -> Figure:
-    """Lines over the steps of a run."""
-    traces = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": plain(name),
-            "x": list(steps),
-            "y": list(column),
-            "line": {"color": f"--line-{1 + place % 6}", "width": 2, "dash": ("solid", "dash", "dot")[place // 6 % 3]},
-            "hoverinfo": "x+y+name",
-        }
-        for place, (name, column) in enumerate(columns.items())
-    ]
-    layout = {"xaxis": {"title": "step"}, "yaxis": {}, "height": 300}
-    return {"traces": traces, "layout": layout, "levels": []}
+def _intervals(marks: Sequence[Mark], panel: Panel, colour: str) -> Figure:
+    """How far the intervals reach beyond their values."""
+    above, below = [], []
+    for mark in marks:
+        value = mark.y if panel.values == "y" else mark.x
+        known = value is not None and mark.low is not None and mark.high is not None
+        above.append(finite(mark.high - value) if known else None)  # type: ignore[operator]
+        below.append(finite(value - mark.low) if known else None)  # type: ignore[operator]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": above,
+        "arrayminus": below,
+        "color": colour,
+        "thickness": 1,
+        "width": 3,
+    }
+
+
+def _line(line: Line, panel: Panel) -> Iterator[Figure]:
+    """The curve, before it its band as an invisible curve and one that fills down to it."""
+    if line.role is None:
+        colour, dash = f"--line-{1 + line.place % 6}", ("solid", "dash", "dot")[line.place // 6 % 3]
+    else:
+        colour, dash = LOOKS[line.role].variable, "solid"
+    shape = {"shape": "hv"} if line.step else {}
+    x, edge = list(line.x), max((mark.x for mark in panel.marks if mark.x is not None and math.isfinite(mark.x)), default=None)
+    further = line.to_edge and edge is not None and bool(x) and edge > x[-1]
+    if further:
+        x.append(edge)  # type: ignore[arg-type]
+
+    def column(values: Iterable[Number]) -> list[Number]:
+        found = [finite(value) for value in values]
+        return found + found[-1:] if further else found
+
+    base = {"type": "scatter", "mode": "lines", "name": plain(line.label), "x": x}
+    if line.low:
+        unseen = base | {"line": {"width": 0, **shape}, "hoverinfo": "skip", "showlegend": False}
+        yield unseen | {"y": column(line.low)}
+        yield unseen | {"y": column(line.high), "fill": "tonexty", "fillcolor": "--shade"}
+    yield base | {
+        "y": column(line.y),
+        "line": {"color": colour, "width": 2, "dash": dash, **shape},
+        "hoverinfo": "skip" if line.role else "x+y+name",
+        "visible": bool(x),
+    }
+
+
+def _levels(levels: Sequence[Level], panel: Panel) -> Figure:
+    """Each a line across the plot, at costs that are not compared."""
+    known = [mark.x for mark in panel.marks if mark.x is not None and math.isfinite(mark.x)]
+    first, last = (min(known), max(known)) if known else (0.0, 1.0)
+    return {
+        "type": "scatter",
+        "name": "a teacher itself",
+        "mode": "lines",
+        "x": [x for _ in levels for x in (first, last, None)],
+        "y": [y for level in levels for y in (finite(level.value), finite(level.value), None)],
+        "line": {"color": "--other", "width": 1, "dash": "dash"},
+        "hoverinfo": "text",
+        "hovertext": [_hover(level.hover) for level in levels for _ in range(3)],
+    }
+
+
+def _bars(panel: Panel) -> Figure:
+    bars = panel.bars
+    assert bars is not None
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "x": [finite(value) for value in bars.values],
+        "y": list(range(len(bars.values))),
+        "width": 0.6,
+        "marker": {"color": LOOKS[bars.role].variable},
+        "hoverinfo": "text",
+        "hovertext": [_hover(lines) for lines in bars.hover],
+    }
+
+
+def _axis(axis: Axis) -> Figure:
+    found: Figure = {"title": plain(axis.label)} if axis.label else {}
+    if axis.log:
+        found["type"] = "log"
+    if axis.whole:
+        found["dtick"] = 1
+    if axis.from_zero:
+        found["rangemode"] = "tozero"
+    if axis.names:
+        ends = [-0.5, len(axis.names) - 0.5]
+        found |= {"tickvals": list(range(len(axis.names))), "ticktext": [plain(name) for name in axis.names], "ticks": ""}
+        found["range"] = ends[::-1] if axis.flipped else ends
+    elif axis.low is not None and axis.high is not None:
+        found["range"] = [axis.low, axis.high]
+    if axis.ticks:
+        found["tickvals"] = list(axis.ticks)
+    return found
+
+
+def _stripe(place: int) -> Figure:
+    ends = {"x0": 0, "x1": 1, "y0": place - 0.5, "y1": place + 0.5}
+    return {"type": "rect", "xref": "paper", **ends, "layer": "below", "line": {"width": 0}, "fillcolor": "--band"}
+
+
+def _hover(lines: Sequence[str]) -> str:
+    return "<br>".join(f"<b>{plain(line)}</b>" if not place else plain(line) for place, line in enumerate(lines))

@@ -1,4 +1,4 @@
-"""Where the figures of a board come from, summed up over its runs."""
+"""Where the figures of a board come from: counts over its runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kdbench.records.record import Record
-from kdbench.reports.board import Board, Measured
+from kdbench.records.measured import Measured
+from kdbench.reports.board import Board
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def provenance(runs: Iterable[Measured]) -> Provenance:
 
 
 def commit(record: Record) -> str:
-    """Short, with a word on what it does not tell."""
+    """Short, with a note on what is not known."""
     if not record.commit:
         return "unknown commit"
     return record.commit[:10] + (" with changes" if record.dirty else "" if record.dirty is False else ", perhaps with changes")

@@ -8,28 +8,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdbench.contracts.report import Method, Reported
 from kdbench.records.study_summary import StudySummary
 from kdbench.reports.board import Board, Row, Table
-from kdbench.reports.site import columns
-from kdbench.reports.site.assets import copy_assets
-from kdbench.reports.site.environment import environment
-from kdbench.reports.site.folder import replaced
-from kdbench.reports.site.history import history_figure, importance_figure, trade_figure
-from kdbench.reports.site.method import Method
-from kdbench.reports.site.plane import STANDINGS, plane_figure
-from kdbench.reports.site.provenance import commit, device, provenance, runs_of
-from kdbench.reports.site.series import curves_of
-from kdbench.reports.site.slug import token
-from kdbench.reports.site.spec import readable
-from kdbench.reports.site.spread import short_names, spread_figure
-from kdbench.reports.site.strategies import StrategyPage, strategies
-from kdbench.reports.site.studies import StudyPage, study_pages
+from kdbench.reports.plots import cost_plane, seed_spread
+from kdbench.reports.plots.cost_plane import STANDINGS
+from kdbench.reports.plots.labels import row_labels
+from kdbench.reports.plots.trace_curves import trace_curves
+from kdbench.reports.plots.trial_history import goals_against, parameter_importance, trial_history
+from kdbench_plugins.reports.site import page_columns
+from kdbench_plugins.reports.site.assets import copy_assets
+from kdbench_plugins.reports.site.environment import environment
+from kdbench_plugins.reports.site.page_names import token
+from kdbench_plugins.reports.site.plotly_painter import paint
+from kdbench_plugins.reports.site.run_origins import commit, device, provenance, runs_of
+from kdbench_plugins.reports.site.site_folder import replaced
+from kdbench_plugins.reports.site.spec_yaml import readable, recorded_spec
+from kdbench_plugins.reports.site.strategy_pages import StrategyPage, strategy_pages
+from kdbench_plugins.reports.site.study_pages import StudyPage, study_pages
 
 if TYPE_CHECKING:
     from kdbench.reports.pareto import Plane
-    from kdbench.reports.students import StudentsTable
+    from kdbench.reports.student_table import StudentsTable
 
 ENTRY = "index.html"
+LONG = 120  # characters of a row's label; the page's script shortens it to fit the screen
+
+
+class Site:
+    """A folder of pages; a site of kdbench's that was in it is replaced."""
+
+    def write(self, material: Reported, target: Path) -> list[Path]:
+        """The page to open. See `write_site`."""
+        from kdbench.reports.pareto import planes
+        from kdbench.reports.student_table import students_table
+
+        found = planes(material.board, material.profiles)
+        students = students_table(material.profiles)
+        return [write_site(target, material.board, found, students, material.methods, material.studies).entry]
 
 
 @dataclass(frozen=True)
@@ -48,33 +64,33 @@ def write_site(
     methods: Sequence[Method],
     studies: Sequence[StudySummary] = (),
 ) -> Written:
-    """An index with all tables and plots, a page a run, a page a strategy in use, which `methods` tell of, and a page a study.
+    """An index with all tables and plots, a page for each run, each strategy in use, and each study.
 
-    `studies` are without a problem and each there once, as `read_studies` gives them.
+    `methods` describe strategies; `studies` have been checked and each is there once, as `read_studies` gives them.
 
-    Written whole or not at all. A site that was in `folder` goes; raises KdbenchError where anything else is there, where
-    it cannot be written, and where itables or plotly, which carry the scripts, are missing.
+    Written whole or not at all; replaces a site that was in `folder`. Raises KdbenchError if anything else is there, if it
+    cannot be written, and if itables or plotly, which carry the scripts, are missing.
     """
     with replaced(folder) as partial:
         copy_assets(partial / "assets")
         found = study_pages(studies, [run.record for run in runs_of(board)])
-        site = _Site(partial, board, strategies(board, methods), found)
+        site = _Pages(partial, board, strategy_pages(board, methods), found)
         site.index(planes, students)
         site.methods()
         site.tuning()
         site.runs()
-    return Written(site.pages, folder / ENTRY)
+    return Written(site.count, folder / ENTRY)
 
 
-class _Site:
+class _Pages:
     def __init__(
         self, folder: Path, board: Board, strategies: Mapping[str, StrategyPage], studies: Sequence[StudyPage]
     ) -> None:
-        self.folder, self.board, self.strategies, self.studies, self.pages = folder, board, strategies, studies, 0
+        self.folder, self.board, self.strategies, self.studies, self.count = folder, board, strategies, studies, 0
         self.environment = environment()
         names = anchors(board.tables)
         self.environment.filters["anchor"] = lambda table: names[id(table)]
-        self.environment.globals.update(columns=columns, short_names=short_names, standings=STANDINGS)
+        self.environment.globals.update(columns=page_columns, standings=STANDINGS)
 
     def page(self, path: str, template: str, **values: Any) -> None:
         """Never written twice: two pages of one name would be a loss."""
@@ -83,19 +99,23 @@ class _Site:
         text = self.environment.get_template(template).render(root="../" if "/" in path else "", **values)
         with target.open("x", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
-        self.pages += 1
+        self.count += 1
 
     def index(self, planes: Sequence[Plane], students: Sequence[StudentsTable]) -> None:
+        plots = [cost_plane(plane) for plane in planes]
+        spreads = [seed_spread(table, LONG) if table.rows else None for table in self.board.tables]
         self.page(
             ENTRY,
             "index.html",
             board=self.board,
-            planes=[(plane, plane_figure(plane)) for plane in planes],
-            spreads=[spread_figure(table) for table in self.board.tables],
+            planes=[(plane, plot, paint(plot.panels[0])) for plane, plot in zip(planes, plots, strict=True)],
+            spreads=[(plot, paint(plot.panels[0])) if plot else None for plot in spreads],
             students=students,
             strategies=self.strategies,
             studies=self.studies,
             provenance=provenance(runs_of(self.board)),
+            meanings=page_columns.meanings(self.board),
+            row_labels=row_labels,
         )
 
     def methods(self) -> None:
@@ -104,14 +124,14 @@ class _Site:
 
     def tuning(self) -> None:
         for page in self.studies:
-            summary = page.summary
+            summary, labels = page.summary, page.labels
             self.page(
                 page.file,
                 "study.html",
                 page=page,
-                histories=[history_figure(summary, goal) for goal in range(len(summary.goals))],
-                trades=[trade_figure(summary, goal) for goal in range(1, len(summary.goals))],
-                importance=importance_figure(page.importance),
+                histories=[paint(trial_history(summary, goal, labels)) for goal in range(len(summary.goals))],
+                trades=[paint(goals_against(summary, goal, labels)) for goal in range(1, len(summary.goals))],
+                importance=paint(parameter_importance(page.importance)),
             )
 
     def runs(self) -> None:
@@ -124,17 +144,20 @@ class _Site:
         for run in runs_of(self.board):
             record = run.record
             (_, row), *_ = found = places[record.run_id]
+            curves = trace_curves(run.trace())
             self.page(
                 f"runs/{token(record.run_id)}.html",
                 "run.html",
                 record=record,
+                metrics=run.task.metrics,
                 row=row,
                 places=found,
-                curves=curves_of(run.series()),
-                spec=readable(record.spec),
+                curves=curves,
+                plots=[(panel.title, paint(panel)) for panel in curves.panels] if curves else [],
+                spec=readable(recorded_spec(record)),
                 commit=commit(record),
                 device=device(record),
-                strategy=self.strategies.get(columns.use(row)),
+                strategy=self.strategies.get(page_columns.use(row)),
                 study=studies.get(record.run_id),
             )
 

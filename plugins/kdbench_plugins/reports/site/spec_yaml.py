@@ -8,13 +8,30 @@ from typing import Any
 
 import yaml
 
-# libyaml's, where PyYAML was built with it: a tenth of the time.
+from kdbench.records.record import Record
+from kdbench.suite.spec import RunSpec
+
+# libyaml's, if PyYAML was built with it: a tenth of the time.
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_DEFAULTS = {"defaults"}  # of parameters: not part of what was run
+_HIDDEN: Any = dict.fromkeys(("task", "dataset", "student", "strategy"), _DEFAULTS) | dict.fromkeys(
+    ("team", "objective"), {"__all__": _DEFAULTS}
+)
 
 
-def readable(spec: dict[str, Any]) -> str:
+def recorded_spec(record: Record) -> dict[str, Any]:
+    """The spec of a record as it was written, less what only serves to compute its id."""
+    return record.original if record.original is not None else spec_values(record.spec)
+
+
+def spec_values(spec: RunSpec) -> dict[str, Any]:
+    """The same of any spec."""
+    return spec.model_dump(mode="json", exclude=_HIDDEN)
+
+
+def readable(values: dict[str, Any]) -> str:
     """YAML that reads back equal."""
-    return "".join(_part(json.dumps({name: value})) for name, value in spec.items())
+    return "".join(_part(json.dumps({name: value})) for name, value in values.items())
 
 
 @lru_cache(maxsize=1024)

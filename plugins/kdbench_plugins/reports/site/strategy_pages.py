@@ -6,16 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from kdbench.contracts.report import Method
 from kdbench.reports.board import Board, Row, Table
-from kdbench.reports.site.columns import use
-from kdbench.reports.site.method import Method
-from kdbench.reports.site.slug import slug
-from kdbench.reports.site.spec import readable
+from kdbench_plugins.reports.site.page_columns import use
+from kdbench_plugins.reports.site.page_names import slug
+from kdbench_plugins.reports.site.spec_yaml import readable
 
 
 @dataclass
 class StrategyPage:
-    """`method` is None where no plugin tells of it. `parameters` are YAML by label, each way they were set once."""
+    """`method` is None if no installed plugin describes it. `parameters` are YAML by label, each way they were set once."""
 
     name: str
     method: Method | None
@@ -24,10 +24,11 @@ class StrategyPage:
 
     @property
     def file(self) -> str:
+        """Its path within the site."""
         return f"strategies/{slug(self.name)}.html"
 
 
-def strategies(board: Board, methods: Sequence[Method]) -> dict[str, StrategyPage]:
+def strategy_pages(board: Board, methods: Sequence[Method]) -> dict[str, StrategyPage]:
     """By what suites write after `use:`, in the order of the tables."""
     known = {method.name: method for method in methods}
     pages: dict[str, StrategyPage] = {}
@@ -38,6 +39,6 @@ def strategies(board: Board, methods: Sequence[Method]) -> dict[str, StrategyPag
                 page = pages.setdefault(name, StrategyPage(name, known.get(name)))
                 page.rows.append((table, row))
     for page in pages.values():
-        found = {json.dumps([row.strategy, row.spec["strategy"].get("params", {})]) for _, row in page.rows}
+        found = {json.dumps([row.strategy, row.spec.strategy.params]) for _, row in page.rows if row.spec.strategy}
         page.parameters = [(label, readable(params) if params else "none") for label, params in map(json.loads, sorted(found))]
     return pages

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, get_args
 
 from kdbench.errors import KdbenchError
 from kdbench.records.record import Record
-from kdbench.records.studies import LARGEST
-from kdbench.records.study_summary import State, StudySummary, TrialSummary, placed
-from kdbench.reports.site.columns import metric_name
-from kdbench.reports.site.history import Step, best_so_far
-from kdbench.reports.site.slug import slug
-from kdbench.reports.site.spec import readable
+from kdbench.records.study_summary import LARGEST, State, StudySummary, TrialSummary
+from kdbench.records.tasks import task_of
+from kdbench.reports.plots.trial_history import Step, best_so_far
+from kdbench.suite.paths import with_values
+from kdbench_plugins.reports.site.page_names import slug
+from kdbench_plugins.reports.site.spec_yaml import readable, spec_values
 
 STATES: tuple[State, ...] = get_args(State)
 ARROWS = {"maximize": "↑", "minimize": "↓"}
-# `kdbench.suite.plan.OPERATIONAL`: what may differ between a study and the runs that follow from it.
-OPERATIONAL = ("checkpoint_every", "devices")
 
 
 @dataclass
@@ -33,26 +30,30 @@ class StudyPage:
 
     @property
     def file(self) -> str:
+        """Its path within the site."""
         return f"tuning/{slug(f'{self.summary.suite}/{self.summary.study}')}.html"
 
     @property
     def dataset(self) -> str:
-        return str(self.summary.spec["dataset"]["name"])
+        """Its label."""
+        return self.summary.spec.dataset.name
 
     @property
     def student(self) -> str:
-        return str(self.summary.spec["student"]["name"])
+        """Its label."""
+        return self.summary.spec.student.name
 
     @property
     def teachers(self) -> str:
-        return " + ".join(str(teacher["name"]) for teacher in self.summary.spec["team"])
+        """Their labels."""
+        return " + ".join(self.summary.spec.teachers)
 
     @property
     def name(self) -> str:
         """What its row is called beside columns for dataset, student and teachers."""
         spec = self.summary.spec
-        found = spec["strategy"]["name"] if spec["strategy"] else "one teacher" if spec["team"] else "no teacher"
-        return f"{spec['variant']}: {found}" if spec.get("variant") else str(found)
+        found = spec.strategy.name if spec.strategy else "one teacher" if spec.team else "no distillation"
+        return f"{spec.variant}: {found}" if spec.variant else found
 
     @cached_property
     def states(self) -> dict[str, int]:
@@ -62,7 +63,8 @@ class StudyPage:
 
     @property
     def planned(self) -> int:
-        return int(self.summary.settings["trials"])
+        """Trials that were asked for."""
+        return self.summary.settings.trials
 
     @property
     def several(self) -> bool:
@@ -71,15 +73,26 @@ class StudyPage:
 
     @property
     def best(self) -> TrialSummary | None:
+        """The best trial of a study with one goal."""
         return self.summary.best_trial
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Of its task's metrics, by name; empty if the task is not installed here."""
+        try:
+            return {metric.name: metric.label for metric in task_of(self.summary.spec.task).metrics}
+        except KdbenchError:
+            return {}
 
     @property
     def goals(self) -> list[tuple[str, str]]:
-        """Their names for a person, each with the way that is better: ↑ or ↓."""
-        return [(metric_name(goal), ARROWS[way]) for goal, way in zip(self.summary.goals, self.summary.directions, strict=True)]
+        """Their names for a person, each with the direction that is better: ↑ or ↓."""
+        ways = zip(self.summary.goals, self.summary.directions, strict=True)
+        return [(self.labels.get(goal, goal), ARROWS[way]) for goal, way in ways]
 
     @property
     def trials(self) -> list[TrialSummary]:
+        """By number."""
         return sorted(self.summary.trials, key=lambda trial: trial.number)
 
     @property
@@ -103,12 +116,17 @@ class StudyPage:
         return sorted(self.summary.importance.items(), key=lambda pair: -pair[1])
 
     def history(self, goal: int) -> list[Step]:
+        """Every trial by number, with the best so far."""
         return best_so_far(self.summary, goal)
 
     @property
     def yaml(self) -> str:
+        """Its settings, space and spec."""
         summary = self.summary
-        return readable({"settings": summary.settings, "space": summary.space, "spec": summary.spec})
+        if summary.original is not None:
+            return readable({name: summary.original[name] for name in ("settings", "space", "spec")})
+        space = [parameter.model_dump(mode="json", exclude_defaults=True) for parameter in summary.space]
+        return readable({"settings": summary.settings.model_dump(mode="json"), "space": space, "spec": spec_values(summary.spec)})
 
 
 def study_pages(summaries: Sequence[StudySummary], records: Iterable[Record]) -> list[StudyPage]:
@@ -116,33 +134,27 @@ def study_pages(summaries: Sequence[StudySummary], records: Iterable[Record]) ->
     pages = [StudyPage(summary) for summary in summaries]
     known: dict[str, list[StudyPage]] = defaultdict(list)
     for page in pages:
-        if key := _found_by(page.summary):
-            known[key].append(page)
+        if cell := _tuned_cell(page.summary):
+            known[cell].append(page)
     for record in records:
-        if record.spec.get("tuning") and len(same := known[_key(record.spec, record.spec["tuning"])]) == 1:
+        if record.spec.tuning and len(same := known[record.spec.cell_id]) == 1:
             same[0].runs.append(record)
     return sorted(pages, key=lambda page: (page.summary.suite, page.dataset, page.student, _rank(page), page.summary.study))
 
 
 def _rank(page: StudyPage) -> float:
-    return -page.best.values[0] if page.best else 0.0
+    sign = -1 if page.summary.directions[0] == "maximize" else 1
+    return sign * page.best.values[0] if page.best else 0.0
 
 
-def _found_by(summary: StudySummary) -> str:
-    """The key of the runs that follow from a study; empty where none does."""
+def _tuned_cell(summary: StudySummary) -> str:
+    """The cell of the runs that follow from a study; empty if none does."""
     if not (best := summary.best_trial):
         return ""
     try:
-        return _key(placed(summary.spec, best.params), summary.settings)
+        return with_values(summary.spec, best.params).replace(tuning=summary.settings.budget).cell_id
     except (KdbenchError, KeyError, IndexError, TypeError, ValueError):
         return ""  # parameters that its spec has no place for
-
-
-def _key(spec: dict[str, Any], budget: dict[str, Any]) -> str:
-    """The same for the spec that a study's best trial makes and for the runs that it tuned, whatever their seeds."""
-    train = {name: value for name, value in spec["train"].items() if name not in OPERATIONAL}
-    kept = {name: value for name, value in spec.items() if value and name not in ("seed", "tuning", "train")}
-    return json.dumps([kept, train, budget.get("trials"), budget.get("metric")], sort_keys=True)
 
 
 def _number(value: Any) -> bool:

@@ -64,7 +64,7 @@
   function coloured(value, key) {
     if (Array.isArray(value)) return value.map((one) => coloured(one, key));
     if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v, k)]));
-    return key === "color" && typeof value === "string" && value.startsWith("--") ? css(value) : value;
+    return (key === "color" || key === "fillcolor") && typeof value === "string" && value.startsWith("--") ? css(value) : value;
   }
 
   function draw(place) {
@@ -73,15 +73,18 @@
     const axis = { gridcolor: css("--grid"), linecolor: css("--line"), zeroline: false, automargin: true, ticks: "outside", tickcolor: css("--line") };
     const title = (given) => (given.title ? { ...given, title: { text: given.title, standoff: 12 } } : given);
     const ys = { ...figure.layout.yaxis };
+    const xs = { ...figure.layout.xaxis };
     if (ys.ticktext) ys.ticktext = ys.ticktext.map((label) => cut(label, narrow ? 20 : 48));
+    if (xs.ticktext) xs.ticktext = xs.ticktext.map((label) => cut(label, narrow ? 14 : 24));
     const layout = {
       ...figure.layout,
-      xaxis: { ...axis, ...title(figure.layout.xaxis) },
+      shapes: coloured(figure.layout.shapes),
+      xaxis: { ...axis, ...title(xs) },
       yaxis: { ...axis, ...title(ys) },
       paper_bgcolor: css("--back"), plot_bgcolor: css("--back"),
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow ? 11 : 13, color: css("--text") },
       margin: { l: 16, r: 16, t: 40, b: 16, autoexpand: true },
-      showlegend: figure.traces.length > 1 ,
+      showlegend: figure.traces.length > 1,
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yanchor: "bottom" },
       hovermode: "closest",
       hoverlabel: { align: "left", bgcolor: css("--band"), bordercolor: css("--line"), font: { color: css("--text") } },
@@ -105,7 +108,7 @@
     once(entry.target);
   }), { rootMargin: "600px" });
 
-  /* Fades the edge behind which a table goes on. */
+  /* Fades the edge of a table that is wider than the screen. */
   function edge(scroller) {
     const more = () => scroller.classList.toggle("goes-on", scroller.scrollLeft + scroller.clientWidth < scroller.scrollWidth - 2);
     scroller.addEventListener("scroll", more, { passive: true });

@@ -1,0 +1,1 @@
+"""Reports: what `kdbench leaderboard` can make of records."""

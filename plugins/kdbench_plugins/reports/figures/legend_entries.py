@@ -1,0 +1,68 @@
+"""What the legend of a plot holds: kinds or roles, lines, unnamed levels, then what bars, bands and stripes are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kdbench.reports.palette import BLACK, GREY, LIGHT, LOOKS
+from kdbench.reports.plots.labels import clean, elided
+from kdbench.reports.plots.model import Panel, Plot, Points
+from kdbench_plugins.reports.figures.panel_painter import BAND, STRIPE, kind_looks, line_look
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.lines import Line2D
+
+Entry = tuple["Artist", str]
+
+
+def legend_entries(plot: Plot) -> list[Entry]:
+    """In their order. Panels share their kinds, lines and levels."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    entries: list[Entry] = []
+    for panel in plot.panels[:1]:
+        entries += _kinds(panel) if panel.kinds else _roles(panel)
+    lines = {line.label: line for panel in plot.panels for line in panel.lines}
+    for line in sorted(lines.values(), key=lambda line: line.place):
+        colour, dashes = line_look(line)
+        entries.append((Line2D([], [], color=colour, linestyle=dashes, linewidth=1.5), clean(line.label)))
+    for name in dict.fromkeys(level.name for panel in plot.panels for level in panel.levels if not level.named):
+        entries.append((Line2D([], [], color=GREY, linestyle=":", linewidth=1), name))
+    if plot.intervals:
+        shade = Patch(facecolor=GREY, alpha=BAND)
+        bar = Line2D([], [], color=BLACK, marker="|", markersize=9, linestyle="")
+        entries.append((shade if lines else bar, plot.intervals))
+    if plot.striped:
+        entries.append((Patch(facecolor=GREY, alpha=STRIPE), plot.striped))
+    if any(panel.kinds and points.role == "behind" and points.marks for panel in plot.panels for points in panel.points):
+        entries.append((Line2D([], [], linestyle="", marker="o", color=LIGHT), "pale: significantly worse"))
+    return entries
+
+
+def _kinds(panel: Panel) -> Iterator[Entry]:
+    from matplotlib.lines import Line2D
+
+    looks = kind_looks(panel)
+    for kind in panel.kinds:
+        colour, marker = looks[kind]
+        yield Line2D([], [], linestyle="", markersize=7, color=colour, marker=marker), elided(kind, 26)
+
+
+def _roles(panel: Panel) -> Iterator[Entry]:
+    for points in panel.points:
+        if points.label and points.marks:
+            yield _sample(points), points.label
+
+
+def _sample(points: Points) -> Line2D:
+    from matplotlib.lines import Line2D
+
+    role = LOOKS[points.role]
+    bar = "-" if any(mark.low is not None for mark in points.marks) else ""
+    drawn = Line2D([], [], linestyle=bar, linewidth=1.5, color=role.colour, marker=role.marker or "None", markersize=5)
+    if role.hollow:
+        drawn.set_markerfacecolor("none")
+    return drawn
