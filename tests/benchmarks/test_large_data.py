@@ -83,10 +83,11 @@ class Numbers:
 def child(pairs: int, streamed: bool, folder: Path, task: str) -> None:
     """Prepares the cache, or trains; tells the peak of its memory in MB and the seconds it took."""
     import torch
+    from kdbench.deploy.profile.resident import peak
 
     from kdbench import Offer, Progress
-    from kdbench.deploy.profile.resident import peak
-    from kdbench.runs.execute import Bench, execute, prepare
+    from kdbench.runs.context import RunContext
+    from kdbench.runs.execute import execute, prepare
     from kdbench.storage.cache import Cache
     from tests.support.toys import plugged, run_spec, toy_plugins
 
@@ -104,7 +105,7 @@ def child(pairs: int, streamed: bool, folder: Path, task: str) -> None:
         "teachers": [Offer("guess", Guess)],
         "students": [Offer("small", small)],
     }
-    bench = Bench(toy_plugins(**offers), Cache(folder / "cache"), folder / "results", on_progress=watch)
+    context = RunContext(toy_plugins(**offers), Cache(folder / "cache"), folder / "results", on_progress=watch)
     team = [plugged("guess", name, width=width) for name, width in (("a", 64), ("b", 96))]
     train = {"epochs": 3, "batch_size": BATCH, "checkpoint_every": 100}
     dataset = plugged("numbers", pairs=pairs, streamed=streamed)
@@ -114,12 +115,12 @@ def child(pairs: int, streamed: bool, folder: Path, task: str) -> None:
         from kdbench.tasks.retrieval.embeddings import encode_split
 
         for teacher in team:
-            prepare(dataset, teacher, bench, "")
+            prepare(spec.task, dataset, teacher, context, "")
         for name in ("train", "validation", "test"):
-            encode_split(bench.open(dataset, ""), small(), name)
+            encode_split(context.open(context.task(spec.task), dataset, ""), small(), name)
     else:
         try:
-            found = execute(spec, bench)
+            found = execute(spec, context)
             raise AssertionError(f"the run ended early: {found.status} {found.reason}")
         except Enough:
             pass

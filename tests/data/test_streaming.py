@@ -20,10 +20,10 @@ from kdbench.data.prepare import check, prepare
 from kdbench.data.streaming import Ahead, StreamedInputs
 from kdbench.errors import PluginError
 from kdbench.plugins.loading import Plugins
-from kdbench.records.record import read_ranks, record_path
+from kdbench.records.files import record_path
 from kdbench.runs.execute import execute
 from kdbench.storage.cache import Cache
-from tests.support.toys import BEADS, SPLITS, Beads, Projection, bench, plugged, run_spec, toy_plugins
+from tests.support.toys import BEADS, SPLITS, Beads, Projection, plugged, read_ranks, run_context, run_spec, toy_plugins
 
 WIDTH = 3 * BEADS**2
 READS = "KDBENCH_TEST_READS"  # names a file in which processes note each image that they read
@@ -146,7 +146,7 @@ def test_the_next_rows_are_read_while_these_are_used(tmp_path: Path, streams: bo
         return np.arange(step, step + 4)
 
     ahead = Ahead(values, wanted, steps=6)
-    for step in (2, 3, 4, 5):  # as a run that is gone on with begins
+    for step in (2, 3, 4, 5):  # as a run that resumes
         np.testing.assert_array_equal(ahead(step), expected[step : step + 4])
     assert asked == [2, 3, 4, 5]
     np.testing.assert_array_equal(Ahead(values, wanted, 6)(0), expected[:4])
@@ -157,12 +157,12 @@ def test_the_next_rows_are_read_while_these_are_used(tmp_path: Path, streams: bo
 def test_a_run_ends_the_same_streamed_or_not(tmp_path: Path, strategy: str) -> None:
     found = []
     for streamed in (True, False):
-        where = bench(tmp_path / f"{streamed}", datasets=[Offer("placed", Placed)])
+        where = run_context(tmp_path / f"{streamed}", datasets=[Offer("placed", Placed)])
         dataset = plugged("placed", folder=str(tmp_path / "images"), streamed=streamed)
         record = execute(run_spec(dataset=dataset, strategy=plugged(strategy)), where)
         assert (record.status, record.reason) == ("ok", "")
         ranks = read_ranks(record_path(where.results, "toys", record.run_id))
-        found.append((record.metrics, record.validation, record.weights, record.dataset_digest, record.ranks_sha256, ranks))
+        found.append((record.metrics, record.validation, record.weights, record.dataset_digest, record.arrays_sha256, ranks))
     assert str(found[0]) == str(found[1])
     stored = [path.name for path in (tmp_path / "True/cache").rglob("*.npy")]
     assert "train.places.npy" in stored
@@ -170,7 +170,7 @@ def test_a_run_ends_the_same_streamed_or_not(tmp_path: Path, strategy: str) -> N
 
 
 def test_each_rank_reads_its_share_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    where = replace(bench(tmp_path, datasets=[Offer("placed", Placed)]), plugins_elsewhere=placed_plugins)
+    where = replace(run_context(tmp_path, datasets=[Offer("placed", Placed)]), plugins_elsewhere=placed_plugins)
     dataset = plugged("placed", folder=str(tmp_path / "images"))
     alone = execute(run_spec(dataset=dataset), where)
     two = run_spec(dataset=dataset, train={"devices": 2})
@@ -185,7 +185,7 @@ def test_each_rank_reads_its_share_alone(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_an_image_that_is_gone_fails_the_run_by_its_name(tmp_path: Path) -> None:
-    where = bench(tmp_path, datasets=[Offer("placed", Placed)])
+    where = run_context(tmp_path, datasets=[Offer("placed", Placed)])
     dataset = plugged("placed", folder=str(tmp_path / "images"))
     assert execute(run_spec(dataset=dataset, seed=1), where).status == "ok"
     (tmp_path / "images/train3").write_bytes(b"head ")

@@ -11,6 +11,18 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from kdbench import Batch, KdbenchError, Offer, Progress, Signal, Skip, Student, StudentModule, TeacherData, Towers
+from kdbench.records.files import NOW, read_record, read_trace, record_path, units_path
+from kdbench.records.record import Record
+from kdbench.runs.context import RunContext
+from kdbench.runs.execute import execute, prepare
+from kdbench.storage.cache import Entry
+from kdbench.storage.digest import file_digest
+from kdbench.suite.spec import PluginSpec
+from kdbench_plugins.strategies import rl_select
 from tests.support.toys import (
     SEEN,
     Beads,
@@ -18,36 +30,28 @@ from tests.support.toys import (
     Sage,
     Toy,
     TwoTowers,
-    bench,
     bits,
     encoded,
     module_of,
     plugged,
+    rank_split,
+    read_ranks,
+    retrieval_spec,
+    run_context,
     run_spec,
     shared_toy,
     toy,
 )
-from safetensors.torch import load_file
-from torch import Tensor, nn
-
-from kdbench import Batch, KdbenchError, Lesson, Offer, Progress, Signal, Skip, Student, StudentModule, Towers
-from kdbench.storage.cache import Entry
-from kdbench.storage.digest import file_digest
-from kdbench.tasks.retrieval.concepts import concepts_path, read_concepts
-from kdbench.tasks.retrieval.embeddings import rank_split
-from kdbench.records.record import Record, ranks_path, read_ranks, read_record, read_series, record_path, series_path
-from kdbench.runs.execute import Bench, execute, prepare
-from kdbench_plugins.strategies import rl_select
 
 METRICS = {f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5)} | {"rsum", "mean_recall"}
 
 
 def test_a_run_ends_with_a_record_of_what_it_did(tmp_path: Path) -> None:
-    spec, where = run_spec(strategy=plugged("ammkd", C=0.7)), bench(tmp_path)
+    spec, where = run_spec(strategy=plugged("ammkd", C=0.7)), run_context(tmp_path)
     record = execute(spec, where)
     assert (record.status, record.reason) == ("ok", "")
     assert record == read_record(record_path(where.results, "toys", spec.run_id))
-    assert (record.run_id, record.cell_id, record.label, record.spec) == (spec.run_id, spec.cell_id, spec.label, spec.as_dict())
+    assert (record.run_id, record.cell_id, record.label, record.spec) == (spec.run_id, spec.cell_id, spec.label, spec)
     assert set(record.metrics) == set(record.validation) == METRICS
     assert record.best_epoch in (1, 2, 3)
     assert record.steps == 12
@@ -55,7 +59,7 @@ def test_a_run_ends_with_a_record_of_what_it_did(tmp_path: Path) -> None:
     assert sum(record.weights.values()) == pytest.approx(1)
     assert all(0.3 - 1e-6 <= weight <= 0.7 + 1e-6 for weight in record.weights.values())
     assert record.sizes == {"images": 20, "captions": 30, "concepts": 10}
-    assert record.dataset_digest == where.open(spec.dataset, "").digest
+    assert record.dataset_digest == where.open(where.task(spec.task), spec.dataset, "").digest
     assert record.licence == "CC0"
     assert set(record.timings) == {"teacher", "train", "strategy", "evaluate"}
     assert 0 < record.timings["strategy"] < record.timings["train"]
@@ -70,7 +74,7 @@ def test_a_run_ends_with_a_record_of_what_it_did(tmp_path: Path) -> None:
 
 
 def test_the_ranks_beside_a_record_give_its_figures(tmp_path: Path) -> None:
-    spec, where = run_spec(), bench(tmp_path)
+    spec, where = run_spec(), run_context(tmp_path)
     record = execute(spec, where)
     ranks = read_ranks(record_path(where.results, "toys", spec.run_id))
     assert (len(ranks.text), len(ranks.image)) == (20, 30)
@@ -78,64 +82,66 @@ def test_the_ranks_beside_a_record_give_its_figures(tmp_path: Path) -> None:
 
 
 def test_what_the_test_split_shows_is_kept_beside_the_record(tmp_path: Path) -> None:
-    spec, where = run_spec(), bench(tmp_path)
+    spec, where = run_spec(), run_context(tmp_path)
     record = execute(spec, where)
-    path = concepts_path(record_path(where.results, "toys", spec.run_id), str(record.dataset_digest))
-    assert file_digest(path) == record.concepts_sha256
-    images, captions = read_concepts(path.read_bytes(), record.sizes)
-    split = where.open(spec.dataset, "").split("test")
+    path = units_path(record_path(where.results, "toys", spec.run_id), str(record.dataset_digest))
+    assert file_digest(path) == record.units_sha256
+    with np.load(path) as found:
+        images, captions = found["images"], found["captions"]
+    split = where.open(where.task(spec.task), spec.dataset, "").split("test")
     expected = split.image_concepts[:, None] == split.caption_concepts
     np.testing.assert_array_equal(images[:, None] == captions, expected)
 
 
 def test_the_weights_kept_give_the_ranks_of_the_record(tmp_path: Path) -> None:
-    spec, where = run_spec(), bench(tmp_path)
+    spec, where = run_spec(), run_context(tmp_path)
     record = execute(spec, where)
     student = toy()
     (kept,) = [entry for entry in where.cache.entries() if isinstance(entry, Entry) and entry.kind == "students"]
-    assert kept.identity == {"run_id": spec.run_id, "ranks": record.ranks_sha256}
+    assert kept.identity == {"run_id": spec.run_id, "ranks": record.arrays_sha256}
     module_of(student).load_state_dict(load_file(kept.folder / "weights.safetensors"))
     expected = read_ranks(record_path(where.results, "toys", spec.run_id))
-    found = rank_split(student, encoded(tmp_path, student, "test"), 256, "cpu")
+    found = rank_split(student, encoded(tmp_path, student, "test"))
     np.testing.assert_array_equal(found.text, expected.text)
     np.testing.assert_array_equal(found.image, expected.image)
-    validation = rank_split(student, encoded(tmp_path, student, "validation"), 256, "cpu")
+    validation = rank_split(student, encoded(tmp_path, student, "validation"))
     assert validation.metrics([1, 5]) == record.validation
 
 
 @pytest.mark.parametrize("team", [(), ("a",), ("a", "b", "c")])
 def test_teams_of_any_size(tmp_path: Path, team: tuple[str, ...]) -> None:
-    spec, where = run_spec(team), bench(tmp_path)
+    spec, where = run_spec(team), run_context(tmp_path)
     record = execute(spec, where)
     assert (record.status, record.reason) == ("ok", "")
     assert record.weights == pytest.approx({name: 1 / len(team) for name in team})
-    series = read_series(record_path(where.results, "toys", spec.run_id))
-    assert set(series) == {"step", "loss", "task", "entropy", *(["weights"] if team else []), *(COMPARED if team[1:] else [])}
+    trace = read_trace(record_path(where.results, "toys", spec.run_id))
+    columns = trace.model_dump(exclude_defaults=True)
+    assert set(columns) == {"step", "loss", "task", "entropy", *(["weights"] if team else []), *(COMPARED if team[1:] else [])}
     assert set(record.dynamics) == ({"weight_entropy", "gradient_cosine", "conflicting_steps"} if team[1:] else set())
 
 
 COMPARED = ("cosines", "conflict")
 
 
-def test_the_series_beside_a_record_tells_what_went_on(tmp_path: Path) -> None:
-    spec, where = run_spec(("a", "b", "c"), plugged("ammkd", C=0.5)), bench(tmp_path)
+def test_the_trace_beside_a_record_tells_what_went_on(tmp_path: Path) -> None:
+    spec, where = run_spec(("a", "b", "c"), plugged("ammkd", C=0.5)), run_context(tmp_path)
     told: list[Progress] = []
     record = execute(spec, replace(where, on_progress=told.append))
-    series = read_series(record_path(where.results, "toys", spec.run_id))
+    trace = read_trace(record_path(where.results, "toys", spec.run_id))
     steps = [progress for progress in told if progress.stage == "train"]
-    assert series["step"] == list(range(1, 13))
-    assert series["loss"] == pytest.approx([progress.loss for progress in steps], abs=1e-6)
-    assert all(task < loss for task, loss in zip(series["task"], series["loss"], strict=True))
+    assert trace.step == list(range(1, 13))
+    assert trace.loss == pytest.approx([progress.loss for progress in steps], abs=1e-6)
+    assert all(task < loss for task, loss in zip(trace.task, trace.loss, strict=True))
     for name in "abc":
-        assert series["weights"][name] == pytest.approx([progress.weights[name] for progress in steps], abs=1e-6)
-        assert record.weights[name] == pytest.approx(np.mean(series["weights"][name]), abs=1e-6)
-    assert len(set(series["entropy"])) > 1
-    assert set(series["cosines"]) == {"a · b", "a · c", "b · c"}
+        assert trace.weights[name] == pytest.approx([progress.weights[name] for progress in steps], abs=1e-6)
+        assert record.weights[name] == pytest.approx(np.mean(trace.weights[name]), abs=1e-6)
+    assert len(set(trace.entropy)) > 1
+    assert set(trace.cosines) == {"a · b", "a · c", "b · c"}
     assert record.dynamics == pytest.approx(
         {
-            "weight_entropy": np.mean(series["entropy"]),
-            "gradient_cosine": np.mean(list(series["cosines"].values())),
-            "conflicting_steps": np.mean(series["conflict"]),
+            "weight_entropy": np.mean(trace.entropy),
+            "gradient_cosine": np.mean(list(trace.cosines.values())),
+            "conflicting_steps": np.mean(trace.conflict),
         },
         abs=1e-6,
     )
@@ -143,12 +149,12 @@ def test_the_series_beside_a_record_tells_what_went_on(tmp_path: Path) -> None:
 
 def test_a_record_names_its_reconstructions_by_their_labels(tmp_path: Path) -> None:
     spec = run_spec(strategy=plugged("ammkd", "flagship", C=0.7))
-    assert execute(spec, bench(tmp_path)).reconstructions == ["flagship"]
-    assert execute(run_spec(), bench(tmp_path)).reconstructions == []
+    assert execute(spec, run_context(tmp_path)).reconstructions == ["flagship"]
+    assert execute(run_spec(), run_context(tmp_path)).reconstructions == []
     diverging = run_spec(strategy=plugged("ammkd"), student=plugged("toy", poisoned=True))
-    assert execute(diverging, bench(tmp_path)).reconstructions == ["ammkd"]
+    assert execute(diverging, run_context(tmp_path)).reconstructions == ["ammkd"]
     students = [Offer("rebuilt", toy, status="reconstruction"), Offer("library", toy, status="library")]
-    where = bench(tmp_path, students=students)
+    where = run_context(tmp_path, students=students)
     assert execute(run_spec((), student=plugged("rebuilt")), where).reconstructions == ["rebuilt"]
     assert execute(run_spec((), student=plugged("library")), where).reconstructions == []
 
@@ -181,7 +187,7 @@ class Finalized(Toy):
         return cast(StudentModule, plain)
 
 
-def kept_weights(where: Bench, record: Record) -> dict[str, Tensor]:
+def kept_weights(where: RunContext, record: Record) -> dict[str, Tensor]:
     """The trained student of a record, from the cache."""
     entries = [entry for entry in where.cache.entries() if isinstance(entry, Entry) and entry.kind == "students"]
     (kept,) = [entry for entry in entries if entry.identity["run_id"] == record.run_id]
@@ -189,25 +195,25 @@ def kept_weights(where: Bench, record: Record) -> dict[str, Tensor]:
 
 
 def test_what_served_the_training_alone_is_not_kept(tmp_path: Path) -> None:
-    spec, where = run_spec(student=plugged("scaffolded")), bench(tmp_path, students=[Offer("scaffolded", Finalized)])
+    spec, where = run_spec(student=plugged("scaffolded")), run_context(tmp_path, students=[Offer("scaffolded", Finalized)])
     record = execute(spec, where)
     assert (record.status, record.reason) == ("ok", "")
     student = toy()
     module_of(student).load_state_dict(kept_weights(where, record))  # strict: nothing more, nothing less
     expected = read_ranks(record_path(where.results, "toys", spec.run_id))
-    found = rank_split(student, encoded(tmp_path, student, "test"), 256, "cpu")
+    found = rank_split(student, encoded(tmp_path, student, "test"))
     np.testing.assert_array_equal(found.text, expected.text)
     np.testing.assert_array_equal(found.image, expected.image)
     raw = Finalized()
     assert set(module_of(raw).state_dict()) > set(kept_weights(where, record))
 
 
-def outcome(strategy: dict[str, Any], team: str, seed: int, where: Bench) -> tuple[Any, ...]:
+def outcome(strategy: PluginSpec, team: str, seed: int, where: RunContext) -> tuple[Any, ...]:
     """What a run comes to, to the last bit: the rank file, the student's weights, the figures on both splits."""
     spec = run_spec(tuple(team), strategy, seed)
     record = execute(spec, where)
     assert (record.status, record.reason) == ("ok", "")
-    ranks = ranks_path(record_path(where.results, "toys", spec.run_id)).read_bytes()
+    ranks = record_path(where.results, "toys", spec.run_id).with_suffix(NOW.arrays).read_bytes()
     return ranks, bits(kept_weights(where, record)), record.validation, record.best_epoch, record.metrics
 
 
@@ -225,7 +231,7 @@ def outcome(strategy: dict[str, Any], team: str, seed: int, where: Bench) -> tup
 )
 def test_strategies_that_come_down_to_equal_weights_reproduce_equal(tmp_path: Path, team: str, seed: int, other: Any) -> None:
     """A whole run, bit for bit; and one that does not is told from it."""
-    where = bench(tmp_path, strategies=rl_select.kdbench_strategies())
+    where = run_context(tmp_path, strategies=rl_select.kdbench_strategies())
     equal = outcome(plugged("equal"), team, seed, where)
     assert outcome(other(len(team)), team, seed, where) == equal
     assert outcome(plugged("ammkd", C=1.0), team, seed, where)[1] != equal[1]
@@ -234,14 +240,14 @@ def test_strategies_that_come_down_to_equal_weights_reproduce_equal(tmp_path: Pa
 
 def test_a_run_is_the_same_anywhere_and_after_anything(tmp_path: Path) -> None:
     spec = run_spec(strategy=plugged("random"))
-    first = execute(spec, bench(tmp_path / "one"))
+    first = execute(spec, run_context(tmp_path / "one"))
     torch.manual_seed(77)
-    execute(run_spec(("c",), seed=4), bench(tmp_path / "two"))
-    second = execute(spec, bench(tmp_path / "two"))
-    assert first.ranks_sha256 == second.ranks_sha256
+    execute(run_spec(("c",), seed=4), run_context(tmp_path / "two"))
+    second = execute(spec, run_context(tmp_path / "two"))
+    assert first.arrays_sha256 == second.arrays_sha256
     assert (first.metrics, first.validation, first.weights) == (second.metrics, second.validation, second.weights)
     assert first.dataset_digest == second.dataset_digest
-    other = execute(run_spec(strategy=plugged("random"), seed=1), bench(tmp_path / "two"))
+    other = execute(run_spec(strategy=plugged("random"), seed=1), run_context(tmp_path / "two"))
     assert other.weights != first.weights
 
 
@@ -251,7 +257,7 @@ def test_the_test_split_is_read_after_training_has_ended(tmp_path: Path) -> None
             SEEN.append("step")
 
     SEEN.clear()
-    where = replace(bench(tmp_path), on_progress=on_progress)
+    where = replace(run_context(tmp_path), on_progress=on_progress)
     record = execute(run_spec(student=plugged("toy", watch=True)), where)
     assert record.status == "ok"
     steps = [place for place, what in enumerate(SEEN) if what == "step"]
@@ -293,15 +299,15 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_what_goes_wrong_is_recorded_and_tried_again(
     tmp_path: Path, breaking: Any, capsys: pytest.CaptureFixture[str], error: Exception, status: str, reason: str
 ) -> None:
-    spec, where = run_spec(strategy=plugged("broken")), bench(tmp_path, **BROKEN)
+    spec, where = run_spec(strategy=plugged("broken")), run_context(tmp_path, **BROKEN)
     breaking(error)
     record = execute(spec, where)
     assert (record.status, record.reason) == (status, reason)
     assert record == read_record(record_path(where.results, "toys", spec.run_id))
-    assert (record.metrics, record.ranks_sha256, record.steps) == ({}, None, None)
-    assert (record.dynamics, record.series_sha256) == ({}, None)
-    assert not ranks_path(record_path(where.results, "toys", spec.run_id)).exists()
-    assert not series_path(record_path(where.results, "toys", spec.run_id)).exists()
+    assert (record.metrics, record.arrays_sha256, record.steps) == ({}, None, None)
+    assert (record.dynamics, record.trace_sha256) == ({}, None)
+    assert not record_path(where.results, "toys", spec.run_id).with_suffix(NOW.arrays).exists()
+    assert not record_path(where.results, "toys", spec.run_id).with_suffix(NOW.trace).exists()
     # Bugs keep their traceback; what a user can mend needs none.
     assert ("Traceback" in capsys.readouterr().err) == isinstance(error, ZeroDivisionError)
 
@@ -312,16 +318,16 @@ def test_what_goes_wrong_is_recorded_and_tried_again(
     assert read_record(record_path(where.results, "toys", spec.run_id)) == again
     assert {path.name for path in (where.results / "toys").iterdir()} == {
         f"{spec.run_id}.json",
-        f"{spec.run_id}.ranks.npz",
-        f"{spec.run_id}.series.json",
-        f"{str(again.dataset_digest)[:12]}.concepts.npz",
+        f"{spec.run_id}.test.npz",
+        f"{spec.run_id}.trace.json",
+        f"{str(again.dataset_digest)[:12]}.units.npz",
     }
-    calm = execute(spec, bench(tmp_path / "calm", **BROKEN))
-    assert again.ranks_sha256 == calm.ranks_sha256
+    calm = execute(spec, run_context(tmp_path / "calm", **BROKEN))
+    assert again.arrays_sha256 == calm.arrays_sha256
 
 
-def test_an_interrupt_leaves_no_record_and_is_gone_on_from(tmp_path: Path, breaking: Any) -> None:
-    spec, where = run_spec(strategy=plugged("broken")), bench(tmp_path, **BROKEN)
+def test_an_interrupt_leaves_no_record_and_the_run_resumes(tmp_path: Path, breaking: Any) -> None:
+    spec, where = run_spec(strategy=plugged("broken")), run_context(tmp_path, **BROKEN)
     breaking(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         execute(spec, where)
@@ -331,17 +337,17 @@ def test_an_interrupt_leaves_no_record_and_is_gone_on_from(tmp_path: Path, break
     told: list[Progress] = []
     again = execute(spec, replace(where, on_progress=told.append))
     assert [progress.done for progress in told if progress.stage == "train"] == list(range(7, 13))
-    calm = execute(spec, bench(tmp_path / "calm", **BROKEN))
-    assert again.ranks_sha256 == calm.ranks_sha256
+    calm = execute(spec, run_context(tmp_path / "calm", **BROKEN))
+    assert again.arrays_sha256 == calm.arrays_sha256
     assert again.weights == calm.weights
 
 
-def scratch(where: Bench) -> list[str]:
+def scratch(where: RunContext) -> list[str]:
     return sorted(path.name for path in where.cache.root.glob("scratch/*") if path.is_dir())
 
 
 def test_scratch_is_removed_once_a_run_is_done_and_not_before(tmp_path: Path, breaking: Any) -> None:
-    where = bench(tmp_path, **BROKEN)
+    where = run_context(tmp_path, **BROKEN)
     spec, diverging = run_spec(strategy=plugged("broken")), run_spec(student=plugged("toy", poisoned=True))
     breaking(KdbenchError("not today"))
     execute(spec, where)
@@ -354,18 +360,18 @@ def test_scratch_is_removed_once_a_run_is_done_and_not_before(tmp_path: Path, br
 
 
 def test_a_run_that_diverges(tmp_path: Path) -> None:
-    spec, where = run_spec(student=plugged("toy", poisoned=True)), bench(tmp_path)
+    spec, where = run_spec(student=plugged("toy", poisoned=True)), run_context(tmp_path)
     record = execute(spec, where)
     assert record.status == "diverged"
     assert record.reason == "loss nan at step 1 of 12"
     assert record.metrics == {}
-    assert not ranks_path(record_path(where.results, "toys", spec.run_id)).exists()
+    assert not record_path(where.results, "toys", spec.run_id).with_suffix(NOW.arrays).exists()
 
 
 class Absent:
     """A teacher that cannot take part."""
 
-    def towers(self, lesson: Lesson) -> Towers:  # noqa: ARG002
+    def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
         raise Skip("needs 80 GiB")
 
 
@@ -376,9 +382,9 @@ def clumsy() -> Student:
 class Peeking:
     """A teacher that wants the test split."""
 
-    def towers(self, lesson: Lesson) -> Towers:
+    def towers(self, data: TeacherData) -> Towers:
         name: Any = "test"
-        lesson.encode(Sage().image, name)
+        data.encode(Sage().image, name)
         raise AssertionError("the test split was handed out")
 
 
@@ -395,11 +401,11 @@ class Peeking:
         ({"student": plugged("clumsy")}, "failed", "TypeError: no such layer"),
     ],
 )
-def test_whoever_cannot_take_part(
+def test_parts_that_cannot_take_part(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], status: str, reason: str
 ) -> None:
     teachers = [Offer("absent", Absent), Offer("peeking", Peeking)]
-    where = bench(tmp_path, teachers=teachers, students=[Offer("clumsy", clumsy)])
+    where = run_context(tmp_path, teachers=teachers, students=[Offer("clumsy", clumsy)])
     record = execute(run_spec(**changes), where)
     assert record.status == status
     assert reason in record.reason
@@ -411,9 +417,9 @@ def test_teachers_are_encoded_once_for_all_runs(tmp_path: Path, monkeypatch: pyt
 
     counted = Count(Projection.encode)
     monkeypatch.setattr(Projection, "encode", lambda *arguments: counted(*arguments))
-    where = bench(tmp_path)
+    where = run_context(tmp_path)
     for name in ("a", "b"):
-        prepare(plugged("beads"), run_spec((name,)).team[0], where, name)
+        prepare(retrieval_spec(), plugged("beads"), run_spec((name,)).team[0], where, name)
     assert counted.calls == 4  # two towers each, on the train split alone
     records = [execute(run_spec(strategy=plugged(use), seed=seed), where) for use in ("equal", "random") for seed in (0, 1)]
     assert counted.calls == 4
@@ -425,7 +431,7 @@ def test_progress_and_epochs_are_told(tmp_path: Path) -> None:
     told: list[Progress] = []
     epochs: list[tuple[str, int, dict[str, float]]] = []
     spec = run_spec()
-    where = replace(bench(tmp_path), on_progress=told.append, on_epoch=lambda *epoch: epochs.append(epoch))
+    where = replace(run_context(tmp_path), on_progress=told.append, on_epoch=lambda *epoch: epochs.append(epoch))
     record = execute(spec, where)
     assert {progress.run_id for progress in told} == {spec.run_id}
     trained = [progress for progress in told if progress.stage == "train"]
@@ -440,13 +446,13 @@ def test_progress_and_epochs_are_told(tmp_path: Path) -> None:
 
 
 def test_a_student_whose_towers_share_a_layer(tmp_path: Path) -> None:
-    where = bench(tmp_path, students=[Offer("shared", shared_toy)])
+    where = run_context(tmp_path, students=[Offer("shared", shared_toy)])
     record = execute(run_spec(student=plugged("shared")), where)
     assert (record.status, record.reason) == ("ok", "")
 
 
 def test_a_record_is_plain_json(tmp_path: Path) -> None:
-    spec, where = run_spec(), bench(tmp_path)
+    spec, where = run_spec(), run_context(tmp_path)
     record = execute(spec, where)
     stored = json.loads(record_path(where.results, "toys", spec.run_id).read_text())
     assert Record(**stored) == record

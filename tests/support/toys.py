@@ -37,6 +37,7 @@ from kdbench import (
 )
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.loading import Plugins
+from kdbench.records.files import read_arrays
 from kdbench.runs.context import RunContext
 from kdbench.storage.cache import Cache
 from kdbench.suite.settings import Evaluate, Train
@@ -46,7 +47,9 @@ from kdbench.tasks import retrieval
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
 from kdbench.tasks.retrieval.losses import pair_losses
+from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench.tasks.retrieval.teachers import StoredEmbeddings
+from kdbench.training.distributed import ALONE
 from kdbench.training.learner import Learner
 from kdbench.training.signal import Graph, StepSignal
 from kdbench.training.team import Team, TeamTeacher
@@ -423,3 +426,13 @@ def ints(*values: int) -> NDArray[np.int64]:
 def pairs_with(scale: Tensor | float) -> Callable[[Sequence[Tensor]], Pairs]:
     """Makes `Pairs` of image and text embeddings and whatever follows them, as the retrieval task does."""
     return lambda tensors: Pairs(tensors[0], tensors[1], scale)
+
+
+def rank_split(student: Student, split: EncodedSplit, batch_size: int = 256) -> Ranks:
+    """A student's retrieval ranks on an encoded split."""
+    return Ranks(**Retrieval().evaluate(student, split, batch_size, "cpu", ALONE))
+
+
+def read_ranks(record: Path) -> Ranks:
+    """The retrieval ranks beside a record."""
+    return Ranks(**read_arrays(record))

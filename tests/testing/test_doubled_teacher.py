@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from kdbench import Strategy
+from kdbench import Batch, Strategy
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.training.step import Teaching, backward
 from kdbench.training.team import Team
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.fixed import Fixed
-from tests.support.toys import batch_of, voice
+from tests.support.toys import batch_of, pairs_with, team_teacher
 
 torch.set_num_threads(1)
 IMAGES, CAPTIONS = np.array([3, 0, 7, 12, 5]), np.array([23, 0, 7, 12, 25])
@@ -29,10 +30,14 @@ def gradients(names: Sequence[str], strategy: Strategy | None) -> tuple[float, l
     features = [torch.randn(5, 6, generator=draw, dtype=torch.float64) for _ in range(2)]
     towers = [torch.randn(6, 4, generator=draw, dtype=torch.float64, requires_grad=True) for _ in range(2)]
     logit_scale = torch.tensor(math.log(8.0), requires_grad=True)
-    team = Team([voice(name, seed=1) for name in names], [(1.0, RelationalKL())], 4, 0, "cpu")
+    team = Team([team_teacher(name, seed=1) for name in names], [(1.0, RelationalKL())], 4, 0, "cpu")
     views = [normalize(seen @ tower, dim=1) for seen, tower in zip(features, towers, strict=True)]
-    teaching = Teaching(team, team.pairs(IMAGES, CAPTIONS), strategy, 2.0, torch.Generator())
-    result = backward(views, logit_scale.exp(), batch_of(torch.arange(5)), teaching, [*towers, logit_scale])
+    indices = torch.arange(5)
+    rows = Batch(torch.from_numpy(IMAGES), torch.from_numpy(CAPTIONS), indices, 0.5)
+    teaching = Teaching(team, team.outputs(rows), strategy, 2.0, torch.Generator())
+    result = backward(
+        Retrieval(), views, pairs_with(logit_scale.exp()), batch_of(torch.arange(5)), teaching, [*towers, logit_scale]
+    )
     leaves = [leaf.grad for leaf in (*towers, logit_scale)]
     return float(result.loss), [grad for grad in leaves if grad is not None]
 
@@ -61,6 +66,6 @@ def test_its_gradient_is_not_that_of_the_task_alone() -> None:
     features = [torch.randn(5, 6, generator=draw, dtype=torch.float64) for _ in range(2)]
     towers = [torch.randn(6, 4, generator=draw, dtype=torch.float64, requires_grad=True) for _ in range(2)]
     views = [normalize(seen @ tower, dim=1) for seen, tower in zip(features, towers, strict=True)]
-    backward(views, torch.tensor(8.0), batch_of(torch.arange(5)))
+    backward(Retrieval(), views, pairs_with(torch.tensor(8.0)), batch_of(torch.arange(5)))
     assert towers[0].grad is not None
     assert not torch.allclose(towers[0].grad, gradients(["a"], None)[1][0], rtol=1e-2)

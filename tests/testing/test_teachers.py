@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from kdbench import Encoder, Lesson, Modality, PluginError, Teacher, Towers
+from kdbench import Encoder, Modality, PluginError, Teacher, TeacherData, Towers
 from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_teacher, conform
 from kdbench.testing.classroom import modules_in
@@ -121,13 +121,13 @@ class Base:
         self.image, self.text = Projected("image", image), Projected("text", text, width)
         self.scale = scale
 
-    def towers(self, lesson: Lesson) -> Towers:  # noqa: ARG002
+    def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
         return Towers(self.image, self.text, self.scale)
 
 
 class Upside(Base):
-    def towers(self, lesson: Lesson) -> Towers:
-        towers = super().towers(lesson)
+    def towers(self, data: TeacherData) -> Towers:
+        towers = super().towers(data)
         towers.text.modality = "image"
         return towers
 
@@ -137,19 +137,19 @@ class Renamed(Base):
 
     builds = 0
 
-    def towers(self, lesson: Lesson) -> Towers:
+    def towers(self, data: TeacherData) -> Towers:
         Renamed.builds += 1
         self.text.key += f" {Renamed.builds}"
-        return super().towers(lesson)
+        return super().towers(data)
 
 
 class Reborn(Base):
     """Other weights each time, under one key."""
 
-    def towers(self, lesson: Lesson) -> Towers:
+    def towers(self, data: TeacherData) -> Towers:
         with torch.no_grad():
             cast(Any, self.image.parts["network"])[0].bias += torch.rand(8)
-        return super().towers(lesson)
+        return super().towers(data)
 
 
 class Learning(Base):
@@ -164,17 +164,17 @@ class Learning(Base):
 class Curious(Base):
     """Asks for the test split and takes no for an answer."""
 
-    def towers(self, lesson: Lesson) -> Towers:
+    def towers(self, data: TeacherData) -> Towers:
         wanted = cast(Literal["train"], "test")
         with suppress(PluginError):
-            lesson.split(wanted)
-        return super().towers(lesson)
+            data.split(wanted)
+        return super().towers(data)
 
 
 class Insisting(Base):
-    def towers(self, lesson: Lesson) -> Towers:
-        lesson.encode(self.image, cast(Literal["train"], "test"))
-        return super().towers(lesson)
+    def towers(self, data: TeacherData) -> Towers:
+        data.encode(self.image, cast(Literal["train"], "test"))
+        return super().towers(data)
 
 
 WRONG: dict[str, tuple[Callable[[], Teacher], str, str]] = {

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kdbench import Pairs, Skip
 from kdbench.plugins.parameters import params_model
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.training.signal import Graph, StepSignal
 from kdbench_plugins.strategies.ammkd import Ammkd, capped, kdbench_strategies, weights_from_gramian
@@ -130,6 +131,7 @@ def signal_of_parameters(rows: Tensor, jacobian: Tensor) -> StepSignal:
     flat = torch.cat([image.flatten(), text.flatten()])
     batch = batch_of(torch.arange(1))
     return StepSignal(
+        Retrieval(),
         Graph([(row @ flat)[None] for row in rows], student, [[] for _ in rows], roots, [parameters]),
         [],
         [f"teacher {place}" for place in range(len(rows))],

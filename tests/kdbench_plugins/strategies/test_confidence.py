@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kdbench import Signal
 from kdbench.plugins.parameters import params_model
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.training.signal import Graph, StepSignal
 from kdbench_plugins.strategies.confidence import Confidence, kdbench_strategies
@@ -48,7 +49,7 @@ def test_cross_entropies_are_against_the_true_pairs_both_ways() -> None:
     student, teachers = random_pairs(BATCH, 4, learn=True), [random_pairs(BATCH, 4, 5.0, t) for t in range(3)]
     batch = batch_of(torch.tensor(concepts))
     graph = Graph([student.image.sum(dim=1)] * 3, student, [[]] * 3)
-    signal = StepSignal(graph, teachers, "abc", batch, pair_losses(student, batch.same), torch.Generator())
+    signal = StepSignal(Retrieval(), graph, teachers, "abc", batch, pair_losses(student, batch.same), torch.Generator())
     found = Confidence().weigh(signal)
     assert not {"losses", "gradients", "gramian"} & set(vars(signal))
     for pair in range(BATCH):

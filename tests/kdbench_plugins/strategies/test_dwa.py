@@ -17,7 +17,7 @@ from kdbench.plugins.parameters import params_model
 from kdbench.runs.execute import execute
 from kdbench.storage.checkpoint import load, save
 from kdbench_plugins.strategies.dwa import MOST, Dwa, kdbench_strategies, ratio
-from tests.support.toys import bench, plugged, run_spec
+from tests.support.toys import plugged, run_context, run_spec
 
 BATCH = 4
 STEPS = 3  # in an epoch
@@ -164,7 +164,7 @@ def test_a_state_saved_and_loaded_goes_on_to_the_last_bit(tmp_path: Path, at: in
 def test_a_training_tells_it_when_epochs_end(tmp_path: Path) -> None:
     epochs: dict[int, dict[str, float]] = {}
     place = replace(
-        bench(tmp_path, strategies=kdbench_strategies()),
+        run_context(tmp_path, strategies=kdbench_strategies()),
         on_epoch=lambda _, epoch, metrics: epochs.update({epoch: metrics}),
     )
     record = execute(run_spec(strategy=plugged("dwa", temperature=0.1), train={"epochs": 4}), place)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kdbench import Signal
 from kdbench.plugins.parameters import params_model
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.training.signal import Graph, StepSignal
 from kdbench_plugins.strategies.entropy import Entropy, kdbench_strategies
@@ -47,7 +48,7 @@ def test_the_distributions_are_those_of_texts_for_each_image() -> None:
     student, teachers = random_pairs(BATCH, 4, learn=True), [random_pairs(BATCH, 4, 20.0 - 5 * t, t) for t in range(3)]
     batch = batch_of(torch.arange(BATCH))
     graph = Graph([student.image.sum(dim=1)] * 3, student, [[]] * 3)
-    signal = StepSignal(graph, teachers, "abc", batch, pair_losses(student, batch.same), torch.Generator())
+    signal = StepSignal(Retrieval(), graph, teachers, "abc", batch, pair_losses(student, batch.same), torch.Generator())
     found = Entropy().weigh(signal)
     assert not {"losses", "gradients", "gramian"} & set(vars(signal))
     for image in range(BATCH):

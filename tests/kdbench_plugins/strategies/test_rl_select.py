@@ -20,6 +20,7 @@ from kdbench.plugins.parameters import check_deeper, construct, params_model
 from kdbench.runs.execute import execute
 from kdbench.storage import checkpoint
 from kdbench.storage.cache import Entry
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.testing import check_strategy
 from kdbench.training.signal import Graph, StepSignal
@@ -28,7 +29,7 @@ from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.rl_policy import selection_probs
 from kdbench_plugins.strategies.rl_select import RlSelect, kdbench_strategies
-from tests.support.toys import bench, plugged, random_pairs, run_spec
+from tests.support.toys import plugged, random_pairs, run_context, run_spec
 
 (OFFER,) = kdbench_strategies()
 BATCH, WIDTH, STEPS = 64, 24, 250
@@ -41,7 +42,9 @@ def made(student: Pairs, teachers: list[Pairs], progress: float, seed: int, scal
     losses = [scale * RelationalKL().losses(student, teacher, None, batch) for teacher in teachers]
     graph = Graph(losses, student, [[] for _ in teachers])
     names = [f"t{place}" for place in range(len(teachers))]
-    return StepSignal(graph, teachers, names, batch, pair_losses(student, batch.same), torch.Generator().manual_seed(seed))
+    return StepSignal(
+        Retrieval(), graph, teachers, names, batch, pair_losses(student, batch.same), torch.Generator().manual_seed(seed)
+    )
 
 
 def small(step: int, progress: float, teachers: int = 3, batch: int = 4, scale: float = 1.0) -> StepSignal:
@@ -218,7 +221,7 @@ def test_all_on_is_equal_weights_to_the_last_bit_for_good() -> None:
 
 def test_a_run_with_all_on_is_a_run_with_equal(tmp_path: Path) -> None:
     always = plugged("rl_select", warmup=0.0, pretrain=0.0, initial=1.0)
-    where = bench(tmp_path, strategies=[OFFER])
+    where = run_context(tmp_path, strategies=[OFFER])
     first, second, other = (
         execute(run_spec(strategy=strategy), where) for strategy in (plugged("equal"), always, plugged("rl_select"))
     )

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from kdbench import Offer, Signal
-from kdbench.records.record import read_series, record_path
+from kdbench.records.files import read_trace, record_path
 from kdbench.runs.execute import execute
 from kdbench_plugins.strategies.rl_policy import selection_probs
 from kdbench_plugins.strategies.rl_select import RlSelect
 from kdbench_plugins.teachers import label_shuffled, trained
-from tests.support.toys import Beads, bench, plugged, run_spec
+from tests.support.toys import Beads, plugged, run_context, run_spec
 
 BEADS: dict[str, Any] = {"train": 400, "validation": 40, "test": 40}
 EXPERT: dict[str, Any] = {"use": "trained", "student": {"use": "toy", "width": 16}, "epochs": 40, "batch_size": 16, "lr": 0.02}
@@ -25,7 +25,7 @@ TEACHERS = [*label_shuffled.kdbench_teachers(), *trained.kdbench_teachers()]
 class Watched(RlSelect):
     """Remembers which captions the policy saw in each of the last steps, and with what probabilities it selected, [T, B]."""
 
-    seen: list[tuple[list[int], Tensor]] = []  # noqa: RUF012  # of the class, as the run builds its own instance
+    seen: list[tuple[list[int], Tensor]] = []  # of the class, as the run builds its own instance
 
     def weigh(self, signal: Signal) -> Tensor:
         weights = super().weigh(signal)
@@ -38,7 +38,7 @@ class Watched(RlSelect):
 def trained_with(team: list[dict[str, Any]], folder: Path, seed: int) -> dict[str, Any]:
     """The series of a run with `relational_kl` alone."""
     Watched.seen.clear()
-    where = bench(folder, teachers=TEACHERS, strategies=[Offer("watched", Watched)])
+    where = run_context(folder, teachers=TEACHERS, strategies=[Offer("watched", Watched)])
     spec = run_spec(
         team,
         plugged("watched"),
@@ -49,7 +49,7 @@ def trained_with(team: list[dict[str, Any]], folder: Path, seed: int) -> dict[st
     )
     record = execute(spec, where)
     assert (record.status, record.reason) == ("ok", "")
-    return read_series(record_path(where.results, spec.suite, spec.run_id))
+    return read_trace(record_path(where.results, spec.suite, spec.run_id))
 
 
 def expert(name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from kdbench import Encoder, KdbenchError, Modality, Offer, Pairs, PluginError, 
 from kdbench.plugins.building import building_with
 from kdbench.plugins.parameters import check_deeper, checked_params, construct, nested_uses
 from kdbench.runs.execute import execute
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.testing import check_student
 from kdbench.training.step import backward
@@ -24,7 +25,19 @@ from kdbench_plugins.students import openclip
 from kdbench_plugins.students.clip_module import ClipModule
 from kdbench_plugins.students.fusion import Fusion, kdbench_students
 from kdbench_plugins.students.fusion_network import FusionModule
-from tests.support.toys import BEADS, COLOURS, Count, batch_of, bench, bits, module_of, plugged, run_spec, toy_plugins
+from tests.support.toys import (
+    BEADS,
+    COLOURS,
+    Count,
+    batch_of,
+    bits,
+    module_of,
+    pairs_with,
+    plugged,
+    run_context,
+    run_spec,
+    toy_plugins,
+)
 
 torch.set_num_threads(1)
 CONFIG: dict[str, Any] = {
@@ -198,7 +211,9 @@ def test_one_step_is_the_gradient_of_the_summed_loss_and_goes_through_the_towers
 
     torch.manual_seed(1)
     auxiliary = Count(module.auxiliary_loss)
-    result = backward(module.encode_views(images, texts), module.logit_scale.exp(), batch, None, (), auxiliary)
+    result = backward(
+        Retrieval(), module.encode_views(images, texts), pairs_with(module.logit_scale.exp()), batch, None, (), auxiliary
+    )
     assert passes == {"look": 1, "name": 1}
     assert auxiliary.calls == 1
 
@@ -226,7 +241,7 @@ def test_matching_moves_both_towers_and_not_the_embeddings() -> None:
 
 
 def test_a_run_from_the_suite_to_the_weights_that_are_kept(tmp_path: Path) -> None:
-    place = bench(tmp_path, students=OFFERS)
+    place = run_context(tmp_path, students=OFFERS)
     params = checked_params(place.plugins.find("student", "fusion").offer, {"student": {"use": "stringed"}, "heads": 2})
     with building_with(place.plugins):
         record = execute(run_spec(student=plugged("fusion", **params)), place)
@@ -245,7 +260,7 @@ def test_around_open_clip(custom: bool) -> None:
     batch = batch_of(torch.arange(4))
     views = module.encode_views(images, texts)
     assert [tuple(view.shape) for view in views] == [(4, 16), (4, 16), (4, 4, 96), (4, 8, 24), (4, 8)]
-    backward(views, module.logit_scale.exp(), batch, None, (), module.auxiliary_loss)
+    backward(Retrieval(), views, pairs_with(module.logit_scale.exp()), batch, None, (), module.auxiliary_loss)
     assert [name for name, p in module.named_parameters() if p.grad is None] == []
     for name in ("student.clip.visual.trunk.conv1.0.weight", "fusion.image.0.weight", "fusion.text.0.weight"):
         assert module.get_parameter(name).grad.abs().sum() > 0, name  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The teacher `backbones` in a real lesson: real weights, a few emoji, one training."""
+"""The teacher `backbones` with real training data: real weights, a few emoji, one training."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from kdbench import Split, SplitName, Towers
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.parameters import params_model
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.ranks import ranks, retrieval_metrics
-from kdbench.training.teacher_data import DatasetLesson
+from kdbench.training.teacher_data import DatasetTeacherData
 from kdbench_plugins.datasets.emoji import Emoji
 from kdbench_plugins.teachers.backbones import Backbones, kdbench_teachers
 from tests.support.toys import cached
@@ -50,7 +51,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> CachedDataset:
 
 
 def teach(dataset: CachedDataset, **params: Any) -> Towers:
-    return Backbones(image="efficientnet_lite0", **SHORT | params).towers(DatasetLesson(dataset))
+    return Backbones(image="efficientnet_lite0", **SHORT | params).towers(DatasetTeacherData(Retrieval(), dataset))
 
 
 @pytest.fixture(scope="module")

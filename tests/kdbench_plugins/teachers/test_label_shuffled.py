@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from kdbench import KdbenchError, build
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.building import building_with
-from kdbench.training.teacher_data import DatasetLesson
+from kdbench.tasks.retrieval import Retrieval
+from kdbench.training.teacher_data import DatasetTeacherData
 from kdbench_plugins.teachers.label_shuffled import LabelShuffled, exchanged, kdbench_teachers
 from tests.support.toys import cached, toy_plugins
 
@@ -34,14 +35,14 @@ def plugins() -> Iterator[None]:
 
 
 def texts(dataset: CachedDataset, name: Name = "train", **params: Any) -> Any:
-    lesson = DatasetLesson(dataset)
-    towers = LabelShuffled(teacher=SAGE, **params).towers(lesson)
-    return np.array(lesson.encode(towers.text, name))
+    data = DatasetTeacherData(Retrieval(), dataset)
+    towers = LabelShuffled(teacher=SAGE, **params).towers(data)
+    return np.array(data.encode(towers.text, name))
 
 
 def own(dataset: CachedDataset, name: Name = "train") -> Any:
-    lesson = DatasetLesson(dataset)
-    return np.array(lesson.encode(build("teacher", SAGE).towers(lesson).text, name))
+    data = DatasetTeacherData(Retrieval(), dataset)
+    return np.array(data.encode(build("teacher", SAGE).towers(data).text, name))
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=9), st.floats(0.01, 1), st.integers(0, 9))
@@ -69,8 +70,8 @@ def test_every_caption_is_embedded_as_one_of_another_concept(name: Name, dataset
 
 
 def test_images_and_scale_are_the_other_teachers(dataset: CachedDataset) -> None:
-    lesson = DatasetLesson(dataset)
-    towers, clean = LabelShuffled(teacher=SAGE).towers(lesson), build("teacher", SAGE).towers(lesson)
+    data = DatasetTeacherData(Retrieval(), dataset)
+    towers, clean = LabelShuffled(teacher=SAGE).towers(data), build("teacher", SAGE).towers(data)
     assert towers.image.key == clean.image.key
     assert towers.text.key != clean.text.key
     assert towers.logit_scale == clean.logit_scale
@@ -88,7 +89,7 @@ def test_the_seed_draws_the_circle(dataset: CachedDataset) -> None:
 
 
 def test_captions_it_has_not_seen_are_refused(dataset: CachedDataset) -> None:
-    lesson = DatasetLesson(dataset)
-    towers = LabelShuffled(teacher=SAGE).towers(lesson)
+    data = DatasetTeacherData(Retrieval(), dataset)
+    towers = LabelShuffled(teacher=SAGE).towers(data)
     with pytest.raises(KdbenchError, match="'a stranger' is neither in the train nor in the validation split"):
         towers.text.encode(["a stranger"], "cpu")

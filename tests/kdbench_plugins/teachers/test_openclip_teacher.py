@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from kdbench import KdbenchError, Lesson, Towers
+from kdbench import KdbenchError, TeacherData, Towers
 from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.teachers.openclip import OpenClip
 
@@ -24,7 +24,7 @@ CONFIG: dict[str, Any] = {
     "text_cfg": {"context_length": 10, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
 }
 CAPTIONS = ["a cat", "two dogs and a very long story about them that no context of ten can hold", ""]
-NO_LESSON = cast(Lesson, None)  # it learns nothing
+NO_LESSON = cast(TeacherData, None)  # it learns nothing
 
 
 @pytest.fixture(scope="module")

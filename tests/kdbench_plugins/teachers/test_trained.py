@@ -1,4 +1,4 @@
-"""The teacher `trained`, in a real lesson with the toys and with a small open_clip student."""
+"""The teacher `trained`, with real training data with the toys and with a small open_clip student."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from kdbench import Uses, build
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.building import building_with
 from kdbench.plugins.parameters import nested_uses, params_model
-from kdbench.training.teacher_data import DatasetLesson
+from kdbench.tasks.retrieval import Retrieval
+from kdbench.training.teacher_data import DatasetTeacherData
 from kdbench_plugins.students import openclip
 from kdbench_plugins.teachers.tower import Tower
 from kdbench_plugins.teachers.trained import Trained, files_in, kdbench_teachers
@@ -37,25 +38,25 @@ def plugins() -> Iterator[None]:
         yield
 
 
-def lesson(dataset: CachedDataset) -> DatasetLesson:
-    return DatasetLesson(dataset)
+def teacher_data(dataset: CachedDataset) -> DatasetTeacherData:
+    return DatasetTeacherData(Retrieval(), dataset)
 
 
 def test_the_student_is_trained_and_kept(dataset: CachedDataset) -> None:
     spec = {"use": "toy", "width": 6}
-    towers = Trained(student=spec, **SHORT).towers(lesson(dataset))
+    towers = Trained(student=spec, **SHORT).towers(teacher_data(dataset))
     fresh = build("student", spec)
     assert towers.image.base is not None
     assert towers.image.base.key == fresh.images.key
     assert dataset.encode(towers.image, "train").shape == (32, 6)
-    same = Trained(student=dict(spec), **SHORT).towers(lesson(dataset))
+    same = Trained(student=dict(spec), **SHORT).towers(teacher_data(dataset))
     assert (same.image.key, same.text.key) == (towers.image.key, towers.text.key)
 
 
 def test_key_follows_student_recipe_and_seed(dataset: CachedDataset) -> None:
     def key(width: int = 6, **recipe: Any) -> str:
         student = {"use": "toy", "width": width}
-        return Trained(student=student, **SHORT | recipe).towers(lesson(dataset)).image.key
+        return Trained(student=student, **SHORT | recipe).towers(teacher_data(dataset)).image.key
 
     keys = [key(), key(width=5), key(epochs=2), key(seed=1)]
     assert len(set(keys)) == len(keys)
@@ -68,7 +69,7 @@ def test_an_openclip_student_teaches(dataset: CachedDataset) -> None:
         "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
     }
     teacher = Trained(student={"use": "openclip", "config": config}, epochs=1, batch_size=8)
-    towers = teacher.towers(lesson(dataset))
+    towers = teacher.towers(teacher_data(dataset))
     for tower in (towers.image, towers.text):
         assert isinstance(tower, Tower)
         assert not tower.module.training

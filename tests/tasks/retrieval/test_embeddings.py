@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from kdbench.errors import Diverged
-from kdbench.tasks.retrieval.embeddings import encode_split, rank_split, to_device
+from kdbench.tasks.retrieval.embeddings import encode_split, to_device
 from kdbench.tasks.retrieval.ranks import ranks
-from tests.support.toys import SPLITS, Beads, cached, encoded, module_of, towers_of, toy
+from tests.support.toys import SPLITS, Beads, cached, encoded, module_of, rank_split, towers_of, toy
 
 
 def test_a_split_is_encoded_as_the_student_reads_it(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_ranks_are_those_of_the_embeddings(tmp_path: Path, batch: int) -> None:
     torch.manual_seed(0)
     student = toy()
     split = encoded(tmp_path, student, "train")
-    found = rank_split(student, split, batch, "cpu")
+    found = rank_split(student, split, batch)
     with torch.no_grad():
         images = student.module.encode_image(torch.from_numpy(np.array(split.images))).numpy()
         texts = student.module.encode_text(torch.from_numpy(np.array(split.texts))).numpy()
@@ -57,7 +57,7 @@ def test_a_student_that_knows_the_truth_ranks_first(tmp_path: Path) -> None:
                 module.image_tower.weight[feature, row * 18 + feature] = 1
         module.image_tower.bias.fill_(1.0)
         module.text_tower.weight.copy_(torch.eye(18))
-    found = rank_split(student, encoded(tmp_path, student, "test"), 256, "cpu")
+    found = rank_split(student, encoded(tmp_path, student, "test"))
     assert found.text.tolist() == [1] * 20
     assert found.image.tolist() == [1] * 30
 
@@ -69,7 +69,7 @@ def test_dropout_is_off_and_the_mode_is_kept(tmp_path: Path, training: bool) -> 
     module = module_of(student).train(training)
     split = encoded(tmp_path, student, "train")
     before = torch.get_rng_state()
-    first, second = (rank_split(student, split, 16, "cpu") for _ in range(2))
+    first, second = (rank_split(student, split, 16) for _ in range(2))
     np.testing.assert_array_equal(first.text, second.text)
     np.testing.assert_array_equal(first.image, second.image)
     assert torch.get_rng_state().equal(before)
@@ -80,4 +80,4 @@ def test_dropout_is_off_and_the_mode_is_kept(tmp_path: Path, training: bool) -> 
 def test_a_student_that_is_no_longer_finite_has_diverged(tmp_path: Path) -> None:
     student = toy(poisoned=True)
     with pytest.raises(Diverged, match="not finite"):
-        rank_split(student, encoded(tmp_path, student, "test"), 256, "cpu")
+        rank_split(student, encoded(tmp_path, student, "test"))

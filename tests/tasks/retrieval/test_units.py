@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.statistics.units import units_of
+from kdbench.tasks.retrieval.units import units_of
 
 
 def test_concepts_given_hold_images_and_captions_together() -> None:

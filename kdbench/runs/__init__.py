@@ -1,0 +1,1 @@
+"""RunSpec to Record: `execute` is the spine, read it first."""

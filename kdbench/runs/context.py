@@ -1,0 +1,55 @@
+"""What a run is executed with: plugins, folders, a device, and who is told about progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kdbench.contracts import Progress, Task
+from kdbench.plugins.building import build_spec, building_with
+from kdbench.plugins.loading import Kind, Plugins, installed
+from kdbench.storage.cache import Cache
+from kdbench.suite.spec import PluginSpec, RunSpec
+
+
+def _ignore(*_: object) -> None:
+    """Ignores all events."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Shared by all runs of a process. `plugins_elsewhere` finds the plugins in another process of the same run; it is pickled."""
+
+    plugins: Plugins
+    cache: Cache
+    results: Path
+    device: str = "cpu"
+    on_progress: Callable[[Progress], None] = field(default=_ignore)
+    on_epoch: Callable[[str, int, dict[str, float]], None] = field(default=_ignore)
+    plugins_elsewhere: Callable[[], Plugins] = installed
+
+    def reconstructions(self, spec: RunSpec) -> list[str]:
+        """Labels of the parts of a run whose sources leave something open, as their plugins say."""
+        parts: list[tuple[Kind, PluginSpec]] = [("teacher" if spec.reference else "student", spec.student)]
+        parts += [("objective", term) for term in spec.objective]
+        parts += [("teacher", teacher) for teacher in spec.team]
+        parts += [("strategy", spec.strategy)] if spec.strategy else []
+        offers = [(part.name, self.plugins.offers(kind).get(part.use)) for kind, part in parts]
+        return [name for name, listed in offers if listed and listed.offer.status == "reconstruction"]
+
+    def task(self, spec: PluginSpec) -> Task:
+        """The task of a run."""
+        with building_with(self.plugins):
+            task: Task = build_spec("task", spec)
+        return task
+
+    def open(self, task: Task, dataset: PluginSpec, run_id: str) -> Any:
+        """The dataset of a run as its task opens it, reporting its work as that run's."""
+
+        def report(stage: str, done: int, total: int) -> None:
+            self.on_progress(Progress(run_id, stage, done, total))
+
+        with building_with(self.plugins):
+            return task.open(build_spec("dataset", dataset), self.cache, self.device, report)

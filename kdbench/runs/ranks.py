@@ -1,0 +1,71 @@
+"""A run on several devices of this machine: one process per rank, whose progress is told by the first."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kdbench.contracts import Progress
+from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.plugins.building import building_with
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Outcome
+from kdbench.runs.context import RunContext
+from kdbench.runs.execute import outcome_of
+from kdbench.storage.cache import Cache
+from kdbench.suite.spec import RunSpec
+from kdbench.training.distributed import Rank
+from kdbench.training.launch import Tell, launch
+
+
+def outcome_of_ranks(spec: RunSpec, context: RunContext, devices: int) -> Outcome:
+    """What the first of `devices` ranks finds. Raises KdbenchError where there are not as many devices."""
+    if context.device.startswith("cuda") and (context.device != "cuda" or torch.cuda.device_count() < devices):
+        raise KdbenchError(
+            f"train.devices is {devices}; found {torch.cuda.device_count()} GPUs and --device {context.device}, expected as "
+            "many GPUs and --device cuda"
+        )
+    if context.device == "mps":
+        raise KdbenchError(f"train.devices is {devices}; expected 1 on mps, or --device cpu")
+
+    def on_message(message: Progress | tuple[str, int, dict[str, float]] | str) -> None:
+        if isinstance(message, Progress):
+            context.on_progress(message)
+        elif isinstance(message, str):
+            warnings.warn(message, KdbenchWarning, stacklevel=2)
+        else:
+            context.on_epoch(*message)
+
+    settings = (context.plugins_elsewhere, context.cache, context.results, context.device, torch.get_num_threads())
+    found: Outcome = launch(devices, _as_rank, (spec, *settings), on_message)
+    return found
+
+
+def _as_rank(
+    rank: Rank,
+    tell: Tell,
+    spec: RunSpec,
+    plugins: Callable[[], Plugins],
+    cache: Cache,
+    results: Path,
+    device: str,
+    threads: int,
+) -> Outcome:
+    """A rank's part of a run, in a process of its own."""
+    torch.set_num_threads(threads)
+    listeners: dict[str, Any] = {}
+    if rank.index == 0:
+
+        def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+            if issubclass(category, KdbenchWarning):
+                tell(str(message))
+
+        warnings.showwarning = show
+        listeners = {"on_progress": tell, "on_epoch": lambda *epoch: tell(epoch)}
+    context = RunContext(plugins(), cache, results, rank.device(device), **listeners)
+    with building_with(context.plugins):
+        return outcome_of(spec, context, rank)
