@@ -26,7 +26,7 @@ faults: .venv/dev
 	$(BIN)/pytest tests/faults tests/benchmarks/test_sweep_kills.py
 
 docs: .venv/docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # The picture of packages in docs/architecture.md. Fails where packages import each other in a circle.
 docs-graph: .venv/dev

@@ -52,7 +52,8 @@ def svg() -> str:
         "<style>text{font:12px system-ui,sans-serif;text-anchor:middle;fill:#263238}.t{font-weight:600;font-size:15px}"
         ".file{fill:#fff8e1;stroke:#ff8f00}.step{fill:#e8eaf6;stroke:#3f51b5}path{fill:none;stroke:#546e7a;stroke-width:1.4}"
         ".k{text-anchor:start}</style>"
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">'
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto-start-reverse">'
         '<polygon points="0,0 8,4 0,8" fill="#546e7a"/></marker></defs><rect width="100%" height="100%" fill="#fff"/>'
     )
     parts = [head, style]
@@ -69,8 +70,10 @@ def svg() -> str:
         )
     y = HEIGHT - 40
     parts.append(
-        f'<rect class="file" x="25" y="{y - 12}" width="20" height="16" rx="3"/><text class="k" x="52" y="{y}">kept on disk</text>'
-        f'<rect class="step" x="160" y="{y - 12}" width="20" height="16" rx="3"/><text class="k" x="187" y="{y}">computed</text>'
+        f'<rect class="file" x="25" y="{y - 12}" width="20" height="16" rx="3"/>'
+        f'<text class="k" x="52" y="{y}">kept on disk</text>'
+        f'<rect class="step" x="160" y="{y - 12}" width="20" height="16" rx="3"/>'
+        f'<text class="k" x="187" y="{y}">computed</text>'
     )
     return "\n".join([*parts, "</svg>"]) + "\n"
 

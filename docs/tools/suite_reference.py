@@ -16,10 +16,8 @@ OTHERS = "../methods/others.md"
 def suite_reference(plugins: Plugins) -> str:
     """Markdown: the top level first, then every block it refers to, in the order in which they are met."""
     schema = json_schema(plugins)
-    parts = [_section("The file", schema)]
-    for name in _blocks(schema, schema["$defs"]):
-        parts.append(_section(f"`{name}`", schema["$defs"][name]))
-    return "\n\n".join(parts)
+    blocks = [_section(f"`{name}`", schema["$defs"][name]) for name in _blocks(schema, schema["$defs"])]
+    return "\n\n".join([_section("The file", schema), *blocks])
 
 
 def _section(title: str, block: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The README's plan for large data: its figures follow from the assumptions beside them."""
+"""The plan for large data in docs/clusters.md: its figures follow from the assumptions beside them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from kdbench import PLACE
 from tests.support.paths import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/clusters.md").read_text(encoding="utf-8")
 UNITS = {"MB": 1e6, "GB": 1e9, "TB": 1e12}
 
 
@@ -27,14 +27,14 @@ def agrees(shown: str, value: float) -> bool:
 
 
 def test_the_figures_follow_from_the_assumptions() -> None:
-    speed, price = re.findall(r"([\d,.]+) (?:pairs a second through|USD a GB and month)", README)
+    speed, price = re.findall(r"([\d,.]+) (?:pairs a second through|USD a GB and month)", PAGE)
     embeddings = 2 * 2 * (768 + 512)
     pair = embeddings + 4 * 77 + 16 + 60
     places, pixels = 16, 2 * 3 * 224**2
     assert places == np.dtype(PLACE).itemsize
     for text in ("2·2·(768 + 512)", "2·3·224²", "4·77 of tokens", "16 of concepts", "60 of caption", "16 to say where"):
-        assert text in README
-    rows = re.findall(r"^\| ([\d,]+)\s+\|(.+)\|$", README, re.MULTILINE)
+        assert text in PAGE
+    rows = re.findall(r"^\| ([\d,]+)\s+\|(.+)\|$", PAGE, re.MULTILINE)
     rows = [row for row in rows if "USD" in row[1]]
     assert [row[0] for row in rows] == ["30,000", "3,000,000", "1,000,000,000"]
     for first, rest in rows:

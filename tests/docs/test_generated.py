@@ -1,0 +1,50 @@
+"""Generated parts of the documentation are what they would be if they were generated now; `make readme` writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs.tools import package_graph, result_blocks
+from docs.tools.blocks import names
+from docs.tools.generate import FILES, MAKERS, PAGES, stale
+from kdbench.plugins.loading import KINDS
+from kdbench_plugins.reports.figures import embedded
+from tests.support.pages import pages
+from tests.support.paths import ROOT
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_it_is_current(path: str) -> None:
+    assert stale([path]) == [], "run `make readme`"
+
+
+def test_pages_with_blocks_are_known() -> None:
+    with_blocks = {str(page.relative_to(ROOT)) for page in pages() if names(page.read_text(encoding="utf-8"))}
+    assert with_blocks <= set(PAGES)
+    used = {name for page in PAGES for name, _ in names((ROOT / page).read_text(encoding="utf-8"))}
+    assert used == set(MAKERS)
+
+
+def test_every_kind_of_plugin_has_a_method_page() -> None:
+    shown = {argument for page in PAGES for name, argument in names((ROOT / page).read_text("utf-8")) if name == "methods"}
+    assert shown == set(KINDS)
+
+
+def test_pictures_show_what_the_records_give() -> None:
+    """What is drawn is written into a picture, so that another version of matplotlib does not count as a change."""
+    folder = "results/students"
+    assert embedded(result_blocks.picture_path(folder)) == result_blocks.plane(folder).data, "run `make readme`"
+
+
+def test_a_circle_of_packages_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a → b → a|b → a → b"):
+        package_graph.check_no_circle({"a": {"b"}, "b": {"a"}})
+
+
+def test_only_needed_arrows_are_strong() -> None:
+    assert package_graph.reduced({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == {"a": {"b"}, "b": {"c"}, "c": set()}
+
+
+def test_a_package_without_a_layer_is_named() -> None:
+    with pytest.raises(ValueError, match="no layer holds attic"):
+        package_graph.svg({"attic": set(), "cli": set()}, [["cli"]])
