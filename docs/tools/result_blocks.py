@@ -11,7 +11,8 @@ from kdbench.plugins.loading import installed
 from kdbench.records.reading import Reading, read_measured
 from kdbench.reports import Board, Row, build, leaderboard
 from kdbench.reports.pareto import planes
-from kdbench_plugins.reports.figures import Picture, pictures
+from kdbench_plugins.reports.figures.drawing import pictures
+from kdbench_plugins.reports.figures.picture_files import Picture
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ("t2i R@1", "i2t R@1")  # labels of the metrics that the README shows beside the headline
@@ -41,7 +42,7 @@ def short_leaderboard(folder: str) -> str:
     for row in [*shown.references, *shown.rows]:
         figures = [headline.text(row.values[metric.name].mean) for metric in beside]
         mean = _with_half(row, headline.name)
-        seconds = row.cost.student_s
+        seconds = row.cost.train_seconds
         rows.append(
             [
                 _rank(row),

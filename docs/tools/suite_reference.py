@@ -3,53 +3,79 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from docs.tools.blocks import cell, table
 from kdbench.plugins.loading import KINDS, Plugins
 from kdbench.suite.schema import json_schema
 
-LINKS = {"strategy": "../methods/strategies.md", "objective": "../methods/objectives.md"}
-OTHERS = "../methods/others.md"
+LINKS = {
+    "strategy": "../methods/strategies.md",
+    "objective": "../methods/objectives.md",
+    "dataset": "../methods/others.md#datasets",
+    "student": "../methods/others.md#students",
+    "teacher": "../methods/others.md#teachers",
+}
+SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
 def suite_reference(plugins: Plugins) -> str:
-    """Markdown: the top level first, then every block it refers to, in the order in which they are met."""
+    """Markdown: the top level first, then every block by the path of its key, in the order in which they are met."""
     schema = json_schema(plugins)
-    blocks = [_section(f"`{name}`", schema["$defs"][name]) for name in _blocks(schema, schema["$defs"])]
-    return "\n\n".join([_section("The file", schema), *blocks])
+    paths = {name: path for path, name in _blocks(schema, schema["$defs"], "")}
+    whole = _section("The file { #file }", schema, paths)
+    blocks = [_section(f"{path} {{ #{_anchor(path)} }}", schema["$defs"][name], paths) for name, path in paths.items()]
+    return "\n\n".join([whole, *blocks])
 
 
-def _section(title: str, block: dict[str, Any]) -> str:
+def undescribed(plugins: Plugins) -> list[str]:
+    """Keys of suite files without a description."""
+    schema = json_schema(plugins)
+    blocks = {"": schema} | {path: schema["$defs"][name] for path, name in _blocks(schema, schema["$defs"], "")}
+    return [
+        f"{path}.{name}".removeprefix(".")
+        for path, block in blocks.items()
+        for name, field in block["properties"].items()
+        if not field.get("description")
+    ]
+
+
+def _anchor(path: str) -> str:
+    return path.replace(".", "-")
+
+
+def _section(title: str, block: dict[str, Any], paths: dict[str, str]) -> str:
     required = set(block.get("required", ()))
     rows = []
-    for name, field in block.get("properties", {}).items():
+    for name, field in block["properties"].items():
         default = "required" if name in required else _default(field)
-        rows.append([f"`{name}`", _type(field), default, cell(field.get("description", ""))])
-    text = [f"## {title}"]
-    if block.get("description"):
-        text.append(" ".join(block["description"].split()))
-    return "\n\n".join([*text, table(["key", "type", "default", "meaning"], rows)])
+        rows.append([f"`{name}`", _type(field, paths), default, cell(field.get("description", ""))])
+    told = [" ".join(block["description"].split())] if block.get("description") else []
+    return "\n\n".join([f"## {title}", *told, table(["key", "type", "default", "meaning"], rows)])
 
 
-def _blocks(node: Any, definitions: dict[str, Any], seen: dict[str, None] | None = None) -> list[str]:
-    """Names of the blocks, other than plugins, that a schema refers to."""
-    seen = {} if seen is None else seen
-    fields = node.get("properties", {}).values() if isinstance(node, dict) else ()
-    for name in [name for field in fields for name in _references(field)]:
-        if name in definitions and name not in seen and name not in KINDS and ":" not in name:
-            seen[name] = None
-            _blocks(definitions[name], definitions, seen)
-    return [name for name in seen if definitions[name].get("properties")]
+def _blocks(node: dict[str, Any], definitions: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """Path and name of every block, other than plugins, below one."""
+    for key, field in node.get("properties", {}).items():
+        for name in dict.fromkeys(_references(field)):
+            block = definitions.get(name, {})
+            if name not in KINDS and ":" not in name and block.get("properties"):
+                own = f"{path}.{key}".removeprefix(".")
+                yield own, name
+                yield from _blocks(block, definitions, own)
 
 
-def _references(node: Any) -> list[str]:
+def _references(node: Any) -> Iterator[str]:
     if isinstance(node, list):
-        return [name for item in node for name in _references(item)]
-    if not isinstance(node, dict):
-        return []
-    own = [node["$ref"].rpartition("/")[2]] if "$ref" in node else []
-    return own + [name for key, value in node.items() if key not in ("$defs", "default") for name in _references(value)]
+        for item in node:
+            yield from _references(item)
+    elif isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"].rpartition("/")[2]
+        for key, value in node.items():
+            if key not in ("$defs", "default"):
+                yield from _references(value)
 
 
 def _default(field: dict[str, Any]) -> str:
@@ -58,25 +84,23 @@ def _default(field: dict[str, Any]) -> str:
     return f"`{json.dumps(field['default'], ensure_ascii=False)}`"
 
 
-def _type(node: dict[str, Any]) -> str:
-    """A schema's type in words: `integer ≥ 1`, `list of team`, `strategy`."""
+def _type(node: dict[str, Any], paths: dict[str, str]) -> str:
+    """A schema's type in words: `integer ≥ 1`, `list of strategy`, `map to teacher`."""
     if "$ref" in node:
         name = node["$ref"].rpartition("/")[2]
-        if name in KINDS:
-            return f"[{name}]({LINKS.get(name, OTHERS)})"
-        return f"[`{name}`](#{name.lower()})"
+        return f"[{name}]({LINKS[name]})" if name in LINKS else f"[block](#{_anchor(paths[name])})"
     if "anyOf" in node:
-        return cell(" or ".join(dict.fromkeys(_type(one) for one in node["anyOf"])))
+        return " or ".join(dict.fromkeys(_type(one, paths) for one in node["anyOf"]))
     if "enum" in node:
-        return cell(" or ".join(f"`{json.dumps(one)}`" for one in node["enum"]))
-    if "const" in node:
-        return f"`{json.dumps(node['const'])}`"
+        return " or ".join(f"`{json.dumps(one)}`" for one in node["enum"])
     kind = node.get("type", "any value")
     if kind == "array":
-        return f"list of {_type(node.get('items', {}))}"
+        inner = _type(node.get("items", {}), paths)
+        return "list" if inner == "any value" else f"list of {inner}"
     if kind == "object":
-        inner = node.get("additionalProperties")
-        return f"map to {_type(inner)}" if isinstance(inner, dict) and inner else "map"
-    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {node[name]}" for name, sign in signs.items() if name in node]
+        values = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), None)
+        if {"low", "high"} <= set(node.get("properties", {})):
+            return "range (`low`, `high`, `log`, `step`)"
+        return f"map to {_type(values, paths)}" if isinstance(values, dict) and values else "map"
+    limits = [f"{sign} {node[name]}" for name, sign in SIGNS.items() if name in node]
     return " ".join([str(kind), ", ".join(limits)]).strip()

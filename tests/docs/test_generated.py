@@ -7,8 +7,9 @@ import pytest
 from docs.tools import package_graph, result_blocks
 from docs.tools.blocks import names
 from docs.tools.generate import FILES, MAKERS, PAGES, stale
-from kdbench.plugins.loading import KINDS
-from kdbench_plugins.reports.figures import embedded
+from docs.tools.suite_reference import undescribed
+from kdbench.plugins.loading import KINDS, installed
+from kdbench_plugins.reports.figures.picture_files import embedded
 from tests.support.pages import pages
 from tests.support.paths import ROOT
 
@@ -16,6 +17,10 @@ from tests.support.paths import ROOT
 @pytest.mark.parametrize("path", FILES)
 def test_it_is_current(path: str) -> None:
     assert stale([path]) == [], "run `make readme`"
+
+
+def test_every_key_of_a_suite_file_is_described() -> None:
+    assert undescribed(installed()) == []
 
 
 def test_pages_with_blocks_are_known() -> None:
