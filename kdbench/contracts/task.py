@@ -179,6 +179,9 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    # The module that `kdbench conform` tries plugins of this task by: `FIND` maps kinds to functions (build, waives) that
+    # return findings, and `EXAMPLES` holds builders of a small `dataset` and `student` that the task itself is tried with.
+    conformance: ClassVar[str] = ""
     values_per_unit: ClassVar[int] = 1  # the most that a stored array holds of one query or unit; larger files are refused
 
     # What is measured

@@ -7,20 +7,23 @@
 
 A check tries every property of its kind and raises AssertionError that lists those which fail, each with the input, what
 was found and what was expected. Properties that do not apply are waived by name. `conform` does the same with an offer and
-returns findings.
+returns findings. Strategies and tasks are tried here; datasets, teachers, students and objectives have the properties that
+their task asks for, those of image-text retrieval in `kdbench.testing.retrieval`.
 """
 
 from kdbench.testing.conform import conform
-from kdbench.testing.datasets import check_dataset
-from kdbench.testing.findings import Finding
-from kdbench.testing.objectives import check_objective
-from kdbench.testing.shapes import Shapes
-from kdbench.testing.signals import Course, drive, generic_batch, generic_signal
+from kdbench.testing.findings import Broken, Finding, examine
+from kdbench.testing.retrieval.datasets import check_dataset
+from kdbench.testing.retrieval.objectives import check_objective
+from kdbench.testing.retrieval.shapes_dataset import Shapes
+from kdbench.testing.retrieval.signals import Course, drive, generic_batch, generic_signal
+from kdbench.testing.retrieval.students import check_student
+from kdbench.testing.retrieval.teachers import check_teacher
 from kdbench.testing.strategies import check_strategy
-from kdbench.testing.students import check_student
-from kdbench.testing.teachers import check_teacher
+from kdbench.testing.tasks import check_task
 
 __all__ = [
+    "Broken",
     "Course",
     "Finding",
     "Shapes",
@@ -28,9 +31,11 @@ __all__ = [
     "check_objective",
     "check_strategy",
     "check_student",
+    "check_task",
     "check_teacher",
     "conform",
     "drive",
+    "examine",
     "generic_batch",
     "generic_signal",
 ]

@@ -1,27 +1,22 @@
-"""All that the kit can say of an offer, of whatever kind."""
+"""All properties that a plugin should have, whatever its kind and its task."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from kdbench.contracts import Offer
 from kdbench.errors import PluginError
 from kdbench.plugins.loading import Kind, installed
 from kdbench.plugins.parameters import construct
-from kdbench.testing import datasets, objectives, strategies, students, teachers
-from kdbench.testing.findings import Finding, quoted
+from kdbench.testing import strategies, tasks
+from kdbench.testing.findings import Finding, Waives, quoted
 
 Others = Mapping[str, Callable[[], Any]]
 BUILT = "can be built"
-FIND: dict[Kind, Callable[..., list[Finding]]] = {
-    "strategy": strategies.find,
-    "objective": objectives.find,
-    "dataset": datasets.find,
-    "teacher": teachers.find,
-    "student": students.find,
-}
+KINDS: tuple[Kind, ...] = ("task", "dataset", "teacher", "student", "objective", "strategy")
 
 
 def conform(
@@ -29,22 +24,38 @@ def conform(
 ) -> list[Finding]:
     """Tries every property of the kind on what is offered, built from `params` or else from the offer's example.
 
-    A strategy is compared with `others`, by name what builds them, by default every other that is installed. Where nothing
-    can be built, that is the only finding. Raises PluginError for a kind without properties.
+    A strategy is compared with `others`, by name what builds them, by default every other that is installed. Plugins of a
+    task are tried by the module that it names in `Task.conformance`. Where nothing can be built, that is the only finding.
+    Raises PluginError for a kind without properties.
     """
-    if kind not in FIND:
-        raise PluginError(f"there are no properties of a {kind}; there are of {', '.join(FIND)}")
+    if kind not in KINDS:
+        raise PluginError(f"there are no properties of a {kind}; there are of {', '.join(KINDS)}")
     build = partial(construct, offer, dict(offer.example if params is None else params))
     try:
-        build()
+        built = build()
     except Exception as error:  # whatever the plugin raises
         hint = "; an offer whose parameters have no defaults needs an `example`" if params is None and not offer.example else ""
         return [Finding(BUILT, "fails", quoted(error) + hint)]
     if kind == "strategy":
         found = strategies.find(build, offer.waives, installed_others(offer.name) if others is None else others)
+    elif kind == "task":
+        examples = _checks(built.conformance, "EXAMPLES")
+        found = tasks.find(build, examples["dataset"], examples["student"], offer.waives) if examples else []
     else:
-        found = FIND[kind](build, offer.waives)
+        found = _find(offer, kind, build, offer.waives)
     return [Finding(BUILT, "holds"), *found]
+
+
+def _find(offer: Offer[Any], kind: Kind, build: Callable[[], Any], waives: Waives) -> list[Finding]:
+    """By the checks of the task that the offer names."""
+    task = construct(installed().find("task", offer.task).offer, {})
+    find = _checks(task.conformance, "FIND").get(kind)
+    return find(build, waives) if find else []
+
+
+def _checks(module: str, name: str) -> dict[str, Any]:
+    """What a task's module of checks holds under a name; nothing where it has no such module."""
+    return dict(getattr(import_module(module), name, {})) if module else {}
 
 
 def installed_others(name: str) -> Others:

@@ -11,8 +11,8 @@ import torch
 
 from kdbench.errors import PluginError, Skip
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist, one_thread, quoted
-from kdbench.testing.runs import Build, compare, global_seeds, resume, twins
-from kdbench.testing.signals import Course, contents, drive, walk
+from kdbench.testing.retrieval.signals import Course, contents, drive, walk
+from kdbench.testing.strategy_runs import Build, compare, global_seeds, resume, twins
 from kdbench.training.step import checked
 
 # Epochs are short, but enough of them for what looks back upon two.

@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from kdbench import KdbenchError, Offer, PluginError, Signal
-from kdbench.plugins.loading import KINDS, installed
+from kdbench.plugins.loading import installed
 from kdbench.testing import Shapes, check_dataset, conform
-from kdbench.testing.conform import BUILT, FIND, installed_others
+from kdbench.testing.conform import BUILT, KINDS, installed_others
 from kdbench.testing.strategies import PROPERTIES
 from kdbench_plugins.strategies.equal import Equal
 
@@ -91,8 +91,8 @@ def test_what_cannot_be_built_is_the_only_finding() -> None:
 
 
 def test_kinds() -> None:
-    assert set(FIND) == set(KINDS) - {"tracker"}
-    with pytest.raises(PluginError, match="there are no properties of a tracker; there are of strategy, objective"):
+    assert set(KINDS) == {"task", "dataset", "teacher", "student", "objective", "strategy"}
+    with pytest.raises(PluginError, match="there are no properties of a tracker; there are of task, dataset"):
         conform(Offer("bell", Equal), "tracker")
     assert all(finding.outcome == "holds" for finding in conform(Offer("shapes", Shapes), "dataset"))
     check_dataset(Shapes)

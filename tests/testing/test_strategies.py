@@ -15,8 +15,8 @@ from torch import Tensor
 from kdbench import Signal, Skip, Strategy
 from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_strategy, conform
-from kdbench.testing.runs import difference, global_seeds
 from kdbench.testing.strategies import PROPERTIES, find
+from kdbench.testing.strategy_runs import difference, global_seeds
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.fixed import Fixed

@@ -44,6 +44,7 @@ class Retrieval(Task):
     """Image-text retrieval under Karpathy's protocol, generalised to concepts. `recall_at` are the K of R@K."""
 
     name: ClassVar[str] = "retrieval"
+    conformance: ClassVar[str] = "kdbench.testing.retrieval"
 
     def __init__(self, *, recall_at: Annotated[list[K], Field(min_length=1, description="The K of R@K.")] = [1, 5, 10]) -> None:  # noqa: B006
         self.recall_at = tuple(recall_at)

@@ -1,4 +1,4 @@
-"""A student of which properties are asked: built a few times, watched, and shown a few images and captions."""
+"""A student under examination: built a few times, watched, and shown a few images and captions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbench.contracts import Student, StudentModule
-from kdbench.testing.classroom import MODALITIES, encoded, items_of
+from kdbench.testing.retrieval.examined_teacher import MODALITIES, encoded, items_of
 
 cudnn: Any = torch.backends.cudnn
 # Torch's global settings: how each is read and how it is put back.
@@ -31,7 +31,7 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 }
 
 
-class Bench:
+class ExaminedStudent:
     """Builds a student three times, twice from one seed, and reads a few images and captions as it does."""
 
     def __init__(self, build: Callable[[], Student]) -> None:

@@ -12,18 +12,18 @@ from torch.func import functional_call
 
 from kdbench.contracts import Objective, Pairs
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist, one_thread
-from kdbench.testing.scenes import (
+from kdbench.testing.retrieval.objective_inputs import (
     OTHER,
     WIDTH,
     KitBank,
-    Scene,
+    ObjectiveInputs,
+    drawn_inputs,
     gradients,
     identity,
     in_state,
     inputs,
     learning,
     losses_of,
-    scene,
 )
 
 Build = Callable[[], Objective]
@@ -34,7 +34,7 @@ def per_sample(build: Build) -> None:
     for width in (WIDTH, OTHER):
         for batch_size in (2, 6):
             objective = build()
-            losses = losses_of(objective, scene(objective, width, batch_size, dtype=torch.float32))
+            losses = losses_of(objective, drawn_inputs(objective, width, batch_size, dtype=torch.float32))
             if losses.shape != (batch_size,) or not losses.is_floating_point():
                 where = f"batch {batch_size}, teacher of width {width}, student of width {WIDTH}"
                 raise Broken(f"{where}: found {losses.dtype} of shape {list(losses.shape)}, expected floats [{batch_size}]")
@@ -46,7 +46,7 @@ def finite(build: Build) -> None:
         for scale in (1.0, 100.0):
             for state in ("random", "collapsed", "perfect"):
                 objective = build()
-                found = scene(objective, width, scale=scale, dtype=torch.float32)
+                found = drawn_inputs(objective, width, scale=scale, dtype=torch.float32)
                 teacher = replace(found.teacher, scale=scale)
                 student = learning(found._replace(student=in_state(state, found.student, teacher))).student
                 losses = losses_of(objective, found._replace(student=student, teacher=teacher))
@@ -62,7 +62,7 @@ def moves_student(build: Build) -> None:
     """Losses have a gradient at the student's embeddings."""
     for width in (WIDTH, OTHER):
         objective = build()
-        found = learning(scene(objective, width))
+        found = learning(drawn_inputs(objective, width))
         grads = gradients(losses_of(objective, found), found.student, found.head)
         if not any(grads[name].abs().sum() > 0 for name in ("image embeddings", "text embeddings")):
             raise Broken(f"teacher of width {width}: found no gradient at the embeddings, expected one at either")
@@ -72,7 +72,7 @@ def gradient(build: Build) -> None:
     """Backward gives the derivative that differences give: at the embeddings, the scale and the head's parameters."""
     for width in (WIDTH, OTHER):
         objective = build()
-        found = learning(scene(objective, width, batch_size=3, scale=5.0))
+        found = learning(drawn_inputs(objective, width, batch_size=3, scale=5.0))
         seen = _Seen(objective, found)
         names = [name for name, value in seen.named_parameters() if value.requires_grad]
         values = [value.detach().clone().requires_grad_() for value in seen.parameters() if value.requires_grad]
@@ -87,7 +87,7 @@ def gradient(build: Build) -> None:
 def agreement(build: Build) -> None:
     """A student that equals its teacher, through heads that change nothing, has no loss."""
     objective = build()
-    found = scene(objective)
+    found = drawn_inputs(objective)
     teacher = found.teacher
     found = found._replace(student=Pairs(teacher.image, teacher.text, torch.tensor(20.0).double()), head=identity(found.head))
     losses = losses_of(objective, found)
@@ -98,11 +98,11 @@ def agreement(build: Build) -> None:
 def swapping(build: Build) -> None:
     """Images for texts and texts for images, of student, teacher and bank alike, leave each sample's loss as it is."""
     objective = build()
-    found = scene(objective)
+    found = drawn_inputs(objective)
     found = found._replace(head=identity(found.head))
     student, teacher, batch = found.student, found.teacher, found.batch
     bank = teacher.bank.swapped() if isinstance(teacher.bank, KitBank) else None
-    swapped = Scene(
+    swapped = ObjectiveInputs(
         Pairs(student.text, student.image, student.scale),
         Pairs(teacher.text, teacher.image, teacher.scale, bank),
         found.head,
@@ -116,7 +116,7 @@ def swapping(build: Build) -> None:
 def inputs_untouched(build: Build) -> None:
     """What an objective is given is left as it was."""
     objective = build()
-    found = scene(objective, OTHER)
+    found = drawn_inputs(objective, OTHER)
     before = {name: value.clone() for name, value in inputs(found).items()}
     losses_of(objective, found)
     for name, now in inputs(found).items():
@@ -149,7 +149,7 @@ def check_objective(build: Build, waives: Waives = ()) -> None:
 class _Seen(nn.Module):
     """An objective as a function of tensors, for functional_call to replace the head's parameters."""
 
-    def __init__(self, objective: Objective, of: Scene) -> None:
+    def __init__(self, objective: Objective, of: ObjectiveInputs) -> None:
         super().__init__()
         self.head = of.head
         self.objective = objective

@@ -13,8 +13,8 @@ from torch.nn.functional import linear, normalize
 from kdbench import Batch, Objective, Pairs
 from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_objective, conform
-from kdbench.testing.objectives import PROPERTIES, find
-from kdbench.testing.scenes import KitBank, identity, losses_of, scene
+from kdbench.testing.retrieval.objective_inputs import KitBank, drawn_inputs, identity, losses_of
+from kdbench.testing.retrieval.objectives import PROPERTIES, find
 
 torch.set_num_threads(1)
 
@@ -208,7 +208,7 @@ def test_the_identity_is_one() -> None:
 
 def test_a_scene_has_a_bank_whose_rows_are_the_pairs() -> None:
     objective = Base()
-    found = scene(objective, teacher_width=6, batch_size=5)
+    found = drawn_inputs(objective, teacher_width=6, batch_size=5)
     bank, batch = found.teacher.bank, found.batch
     assert isinstance(bank, KitBank)
     assert torch.equal(bank.images(batch.images), found.teacher.image)
@@ -234,7 +234,7 @@ def test_what_an_objective_draws_is_the_same_each_time_and_leaves_no_trace() -> 
     expected = torch.rand(2)
     torch.manual_seed(7)
     assert failing(find(Draws)) == {}
-    found = scene(Draws())
+    found = drawn_inputs(Draws())
     assert torch.equal(losses_of(Draws(), found), losses_of(Draws(), found))
     assert torch.equal(torch.rand(2), expected)
 

@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import kl_div, normalize
 
 from kdbench.contracts import Batch, Pairs, Strategy
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.losses import logits, pair_losses
 from kdbench.tasks.retrieval.ranks import retrieval_metrics
 from kdbench.training.signal import Graph, StepSignal
@@ -63,21 +64,22 @@ class Course:
         shuffled = torch.randperm(count, generator=_generator(self.seed, epoch))
         rows = shuffled[place * self.batch_size : (place + 1) * self.batch_size]
         progress = step / self.total
-        world = _world(self.width, count, self.seed)
+        pairs = _pairs(self.width, count, self.seed)
         # Learning: from random towers towards those that tell concepts apart without an error.
-        towers = [((1 - progress) * start + progress * torch.eye(self.width)).requires_grad_() for start in world.start]
+        towers = [((1 - progress) * start + progress * torch.eye(self.width)).requires_grad_() for start in pairs.start]
         logit_scale = torch.tensor(math.log(10.0), requires_grad=True)
-        views = [normalize(seen[rows] @ tower, dim=1) for seen, tower in zip(world.seen, towers, strict=True)]
+        views = [normalize(seen[rows] @ tower, dim=1) for seen, tower in zip(pairs.seen, towers, strict=True)]
         image, text = (view.detach().requires_grad_() for view in views)
         student = Pairs(image, text, logit_scale.exp())
         order = self.order or range(self.teachers)
-        voices = [_voice(world, 0 if self.alike else teacher, rows, self.seed) for teacher in order]
+        outputs = [_teacher(pairs, 0 if self.alike else teacher, rows, self.seed) for teacher in order]
         scales = [self._scale(epoch) * (self.first if teacher == 0 else 1.0) for teacher in order]
-        losses = [scale * _distance(student, *voice) for scale, voice in zip(scales, voices, strict=True)]
-        batch = Batch(rows, rows.clone(), world.concepts[rows], progress)
+        losses = [scale * _distance(student, *one) for scale, one in zip(scales, outputs, strict=True)]
+        batch = Batch(rows, rows.clone(), pairs.concepts[rows], progress)
         return StepSignal(
-            Graph(losses, student, [[head] for _, head in voices], views, [*towers, logit_scale]),
-            [teacher for teacher, _ in voices],
+            Retrieval(),
+            Graph(losses, student, [[head] for _, head in outputs], views, [*towers, logit_scale]),
+            [teacher for teacher, _ in outputs],
             [f"teacher{teacher}" for teacher in order],
             batch,
             pair_losses(student, batch.same),
@@ -97,7 +99,7 @@ class Course:
 
 
 class Moment(NamedTuple):
-    """A step of a course: what the strategy saw and what it said."""
+    """A step of a course: what the strategy saw and the weights it gave."""
 
     step: int
     signal: StepSignal
@@ -105,7 +107,7 @@ class Moment(NamedTuple):
 
 
 def walk(strategy: Strategy, course: Course, first: int = 0) -> Iterator[Moment]:
-    """Calls a strategy as the training loop does, step after step from `first`; yields when a step is done with."""
+    """Calls a strategy as the training loop does, step after step from `first`; yields after each step."""
     for step in range(first, course.total):
         signal = course.signal(step)
         weights = strategy.weigh(signal)
@@ -148,7 +150,7 @@ def contents(signal: StepSignal) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in found.items()}
 
 
-class _World(NamedTuple):
+class _Pairs(NamedTuple):
     concepts: Tensor  # [P], two pairs a concept
     meaning: Tensor  # [P, d], a unit vector for each concept
     seen: tuple[Tensor, Tensor]  # what image and text tower read, [P, d]
@@ -156,26 +158,26 @@ class _World(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _world(width: int, count: int, seed: int) -> _World:
+def _pairs(width: int, count: int, seed: int) -> _Pairs:
     draw = _generator(seed, -1)
     concepts = torch.arange(count) // 2
     meaning = normalize(torch.randn(count, width, generator=draw), dim=1)[concepts]
     # Every concept looks a little like the next one, which is what the second teacher takes it for.
     seen = [meaning + 0.5 * meaning.roll(2, dims=0) + 0.1 * torch.randn(count, width, generator=draw) for _ in range(2)]
     start = [torch.eye(width) + 0.5 * torch.randn(width, width, generator=draw) for _ in range(2)]
-    return _World(concepts, meaning, (seen[0], seen[1]), (start[0], start[1]))
+    return _Pairs(concepts, meaning, (seen[0], seen[1]), (start[0], start[1]))
 
 
-def _voice(world: _World, teacher: int, rows: Tensor, seed: int) -> tuple[Pairs, Tensor]:
+def _teacher(pairs: _Pairs, teacher: int, rows: Tensor, seed: int) -> tuple[Pairs, Tensor]:
     """A teacher's embeddings of some pairs, and the head through which the student's are compared with them."""
     draw = _generator(seed, 100 + teacher)
-    count, width = world.meaning.shape
+    count, width = pairs.meaning.shape
     own = width + teacher % 3
     mapping = torch.randn(width, own, generator=draw)
     doubt = 0.2 * (teacher + 1)
     # The first is never quite wrong; each of the others takes half of the concepts for others, so that they contradict it.
-    wrong = (world.concepts + teacher) % 2 == 0 if teacher else torch.zeros(count, dtype=torch.bool)
-    believed = torch.where(wrong[:, None], world.meaning.roll(2 * teacher, dims=0), world.meaning)
+    wrong = (pairs.concepts + teacher) % 2 == 0 if teacher else torch.zeros(count, dtype=torch.bool)
+    believed = torch.where(wrong[:, None], pairs.meaning.roll(2 * teacher, dims=0), pairs.meaning)
     image, text = (
         normalize((believed + doubt * torch.randn(count, width, generator=draw)) @ mapping, dim=1)[rows] for _ in range(2)
     )

@@ -1,4 +1,4 @@
-"""A teacher of which properties are asked: it prepares itself in a watched data and is handed images and captions."""
+"""A teacher under examination: it prepares itself with watched training data and is handed images and captions."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ from torch import Tensor, nn
 from kdbench.contracts import Encoder, Modality, Split, Student, Teacher, Towers
 from kdbench.data.dataset import CachedDataset
 from kdbench.storage.cache import Cache
-from kdbench.testing.shapes import Shapes
+from kdbench.tasks.retrieval import Retrieval
+from kdbench.testing.retrieval.shapes_dataset import Shapes
 from kdbench.training.teacher_data import DatasetTeacherData
 
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
 COUNT = 10  # images and captions encoded outside the cache
 
 
-class WatchedLesson:
-    """Implements `TeacherData` by another one, and notes the splits that are asked for."""
+class WatchedData:
+    """Implements `TeacherData` by delegating to another, and notes the splits that are asked for."""
 
     def __init__(self, data: DatasetTeacherData) -> None:
-        self._lesson = data
+        self._data = data
         self.device, self.size = data.device, data.size
         self.asked: list[str] = []
 
     def split(self, name: Literal["train", "validation"]) -> Split:
         self.asked.append(name)
-        return self._lesson.split(name)
+        return self._data.split(name)
 
     def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
         self.asked.append(split)
-        return self._lesson.encode(encoder, split)
+        return self._data.encode(encoder, split)
 
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
-        return self._lesson.fit(key, build, recipe)
+        return self._data.fit(key, build, recipe)
 
 
-class Classroom:
-    """Has a teacher prepare itself, once for most properties and a second time, in an empty cache, for one of them."""
+class ExaminedTeacher:
+    """Has a teacher prepare itself once for most properties, and a second time, in an empty cache, for one of them."""
 
     def __init__(self, build: Callable[[], Teacher], folder: Path) -> None:
         self._build, self._folder = build, folder
 
-    def prepare(self, place: str) -> tuple[Towers, WatchedLesson]:
+    def prepare(self, place: str) -> tuple[Towers, WatchedData]:
         dataset = CachedDataset(Shapes(), Cache(self._folder / place))
-        data = WatchedLesson(DatasetTeacherData(dataset))
+        data = WatchedData(DatasetTeacherData(Retrieval(), dataset))
         return self._build().towers(data), data
 
     @cached_property
-    def first(self) -> tuple[Towers, WatchedLesson]:
+    def first(self) -> tuple[Towers, WatchedData]:
         return self.prepare("first")
 
     @property

@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from kdbench import Batch, Encoder, Modality, Student, StudentModule
 from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_student, conform
-from kdbench.testing.students import PROPERTIES, find
+from kdbench.testing.retrieval.students import PROPERTIES, find
 
 torch.set_num_threads(1)
 

@@ -34,7 +34,7 @@ class KitBank:
         return KitBank(self.caption_rows, self.image_rows, self.caption_concepts, self.image_concepts)
 
 
-class Scene(NamedTuple):
+class ObjectiveInputs(NamedTuple):
     """A batch as an objective is given it."""
 
     student: Pairs
@@ -43,14 +43,14 @@ class Scene(NamedTuple):
     batch: Batch
 
 
-def scene(
+def drawn_inputs(
     objective: Objective,
     teacher_width: int = WIDTH,
     batch_size: int = 6,
     scale: float = 10.0,
     dtype: torch.dtype = torch.float64,
     seed: int = 0,
-) -> Scene:
+) -> ObjectiveInputs:
     """Random unit vectors, two pairs of one concept among them, and a bank that holds further images and captions."""
     draw = torch.Generator().manual_seed(seed)
 
@@ -72,17 +72,17 @@ def scene(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = objective.head(WIDTH, teacher_width)
-    return Scene(student, teacher, head.to(dtype) if isinstance(head, nn.Module) else head, batch)
+    return ObjectiveInputs(student, teacher, head.to(dtype) if isinstance(head, nn.Module) else head, batch)
 
 
-def learning(of: Scene) -> Scene:
+def learning(of: ObjectiveInputs) -> ObjectiveInputs:
     """The same with a student that collects gradients."""
     student = of.student
     image, text = (embedding.clone().requires_grad_() for embedding in (student.image, student.text))
     return of._replace(student=Pairs(image, text, torch.as_tensor(student.scale).clone().requires_grad_()))
 
 
-def losses_of(objective: Objective, of: Scene) -> Tensor:
+def losses_of(objective: Objective, of: ObjectiveInputs) -> Tensor:
     """The losses; what an objective draws at random is the same each time, as the core's seed of a step makes it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -126,7 +126,7 @@ def gradients(losses: Tensor, student: Pairs, head: Any) -> dict[str, Tensor]:
     return dict(zip(places, found, strict=True))
 
 
-def inputs(of: Scene) -> dict[str, Tensor]:
+def inputs(of: ObjectiveInputs) -> dict[str, Tensor]:
     batch, bank = of.batch, of.teacher.bank
     assert isinstance(bank, KitBank)
     found = {f"bank.{name}": value for name, value in vars(bank).items()}

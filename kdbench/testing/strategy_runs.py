@@ -16,7 +16,7 @@ from kdbench.contracts import Strategy
 from kdbench.errors import Skip
 from kdbench.storage import checkpoint
 from kdbench.testing.findings import Broken, furthest
-from kdbench.testing.signals import Course, drive, walk
+from kdbench.testing.retrieval.signals import Course, drive, walk
 
 Build = Callable[[], Strategy]
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import torch
 
 from kdbench.contracts import Teacher
-from kdbench.testing.classroom import COUNT, MODALITIES, Classroom, encoded, items_of, modules_in, sealed
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
+from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES, ExaminedTeacher, encoded, items_of, modules_in, sealed
 
 Build = Callable[[], Teacher]
 CLOSE = 1e-4
 
 
-def unit_vectors(room: Classroom) -> None:
+def unit_vectors(examined: ExaminedTeacher) -> None:
     """Both towers return finite unit vectors [B, d], of one width for both."""
-    towers = room.towers
+    towers = examined.towers
     widths = []
     for modality in MODALITIES:
         tower = getattr(towers, modality)
@@ -36,10 +36,10 @@ def unit_vectors(room: Classroom) -> None:
         raise Broken(f"found images of width {widths[0]} and captions of width {widths[1]}, expected one width")
 
 
-def batch_independent(room: Classroom) -> None:
+def batch_independent(examined: ExaminedTeacher) -> None:
     """An item is embedded the same alone, in company, and in another order."""
     for modality in MODALITIES:
-        tower, items = getattr(room.towers, modality), items_of(modality)
+        tower, items = getattr(examined.towers, modality), items_of(modality)
         together = encoded(tower, items)
         alone = torch.cat([encoded(tower, items[place : place + 1]) for place in range(COUNT)])
         backwards = encoded(tower, items[::-1] if modality == "text" else sealed(items[::-1].copy())).flip(0)
@@ -48,13 +48,13 @@ def batch_independent(room: Classroom) -> None:
                 raise Broken(f"{COUNT} {modality}s {how}, against together: {furthest(found, together)}")
 
 
-def equal_builds(room: Classroom) -> None:
+def equal_builds(examined: ExaminedTeacher) -> None:
     """Prepared anew, with nothing kept from before, a teacher has the same keys and gives the same embeddings."""
-    again, _ = room.prepare("second")
-    if not math.isclose(again.logit_scale, room.towers.logit_scale, rel_tol=CLOSE):
-        raise Broken(f"logit scale: found {again.logit_scale}, expected {room.towers.logit_scale}")
+    again, _ = examined.prepare("second")
+    if not math.isclose(again.logit_scale, examined.towers.logit_scale, rel_tol=CLOSE):
+        raise Broken(f"logit scale: found {again.logit_scale}, expected {examined.towers.logit_scale}")
     for modality in MODALITIES:
-        tower, other = getattr(room.towers, modality), getattr(again, modality)
+        tower, other = getattr(examined.towers, modality), getattr(again, modality)
         if not isinstance(tower.key, str) or not tower.key or tower.key != other.key:
             raise Broken(f"keys of the {modality} tower: found {other.key!r}, expected {tower.key!r} and not empty")
         found, expected = (encoded(each, items_of(modality)) for each in (other, tower))
@@ -62,10 +62,10 @@ def equal_builds(room: Classroom) -> None:
             raise Broken(f"{modality}s, prepared twice: {furthest(found, expected)}")
 
 
-def frozen(room: Classroom) -> None:
+def frozen(examined: ExaminedTeacher) -> None:
     """A teacher neither learns nor changes, although `train()` is called on every module that it holds."""
     for modality in MODALITIES:
-        tower, items = getattr(room.towers, modality), items_of(modality)
+        tower, items = getattr(examined.towers, modality), items_of(modality)
         expected = encoded(tower, items)  # now whatever is made on first use is there
         seen = list(modules_in(tower))
         for module in seen:
@@ -79,21 +79,21 @@ def frozen(room: Classroom) -> None:
                     raise Broken(f"{modality} tower: {name} of {type(module).__name__} requires a gradient, expected none to")
 
 
-def scaled(room: Classroom) -> None:
+def scaled(examined: ExaminedTeacher) -> None:
     """The logit scale is a finite number above 0, and 100 at most."""
-    scale = room.towers.logit_scale
+    scale = examined.towers.logit_scale
     if not isinstance(scale, float | int) or not 0 < scale <= 100 * (1 + 1e-6):
         raise Broken(f"logit scale: found {scale!r}, expected a number above 0, 100 at most")
 
 
-def no_test_split(room: Classroom) -> None:
+def no_test_split(examined: ExaminedTeacher) -> None:
     """A teacher asks for the train and the validation split alone."""
-    strange = [name for name in room.first[1].asked if name not in ("train", "validation")]
+    strange = [name for name in examined.first[1].asked if name not in ("train", "validation")]
     if strange:
         raise Broken(f"the teacher asked for the split {strange[0]!r}, expected 'train' and 'validation' alone")
 
 
-PROPERTIES: dict[str, Property[Classroom]] = {
+PROPERTIES: dict[str, Property[ExaminedTeacher]] = {
     "towers give unit vectors of one width": unit_vectors,
     "an embedding does not depend on its batch": batch_independent,
     "two builds are equal": equal_builds,
@@ -106,7 +106,7 @@ PROPERTIES: dict[str, Property[Classroom]] = {
 def find(build: Build, waives: Waives = ()) -> list[Finding]:
     """What holds of a teacher."""
     with tempfile.TemporaryDirectory() as folder:
-        return examine(PROPERTIES, Classroom(build, Path(folder)), waives)
+        return examine(PROPERTIES, ExaminedTeacher(build, Path(folder)), waives)
 
 
 def check_teacher(build: Build, waives: Waives = ()) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kdbench import Signal
 from kdbench.testing import Course, drive, generic_batch, generic_signal
-from kdbench.testing.signals import contents, walk
+from kdbench.testing.retrieval.signals import contents, walk
 
 torch.set_num_threads(1)
 

@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from kdbench.contracts import Batch, Pairs, Student
 from kdbench.storage.checkpoint import save_weights
 from kdbench.tasks.retrieval.losses import pair_losses
-from kdbench.testing.bench import Bench
-from kdbench.testing.classroom import COUNT, MODALITIES
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
+from kdbench.testing.retrieval.examined_student import ExaminedStudent
+from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES
 
 Build = Callable[[], Student]
 CLOSE = 1e-4
 
 
-def shaped(bench: Bench) -> None:
+def shaped(examined: ExaminedStudent) -> None:
     """The module is torch's, and its logit scale a number that learns."""
-    student = bench.first
+    student = examined.first
     if not isinstance(student.module, nn.Module):
         raise Broken(f"module: found {type(student.module).__name__}, expected a torch.nn.Module")
     scale = student.module.logit_scale
@@ -34,11 +34,11 @@ def shaped(bench: Bench) -> None:
         raise Broken("logit_scale: found a tensor that is no parameter of the module, or one that does not learn")
 
 
-def unit_vectors(bench: Bench) -> None:
+def unit_vectors(examined: ExaminedStudent) -> None:
     """Both towers give unit vectors [B, width], in training and after it."""
-    student = bench.first
+    student = examined.first
     for evaluate in (False, True):
-        for modality, found in zip(MODALITIES, bench.embed(student.module, evaluate=evaluate), strict=True):
+        for modality, found in zip(MODALITIES, examined.embed(student.module, evaluate=evaluate), strict=True):
             where = f"{COUNT} {modality}s in {'eval' if evaluate else 'training'} mode"
             if tuple(found.shape) != (COUNT, student.width):
                 raise Broken(f"{where}: found shape {list(found.shape)}, expected [{COUNT}, {student.width}] by its width")
@@ -47,23 +47,23 @@ def unit_vectors(bench: Bench) -> None:
                 raise Broken(f"{where}: found norms {brief(norms)}, expected 1")
 
 
-def seeded(bench: Bench) -> None:
+def seeded(examined: ExaminedStudent) -> None:
     """The same seed of torch's global generator gives the same initial weights."""
-    _compare_states(bench.initial(bench.first), bench.initial(bench.again), "built twice from one seed")
+    _compare_states(examined.initial(examined.first), examined.initial(examined.again), "built twice from one seed")
 
 
-def drawn(bench: Bench) -> None:
+def drawn(examined: ExaminedStudent) -> None:
     """Another seed gives other initial weights: they are drawn from torch's global generator and from nowhere else."""
-    one, other = bench.initial(bench.first), bench.initial(bench.other)
+    one, other = examined.initial(examined.first), examined.initial(examined.other)
     if all(torch.equal(one[name], other[name]) for name in one):
         raise Broken(f"built from the seeds 3 and 4: all {len(one)} tensors are equal, expected other weights")
 
 
-def teachable(bench: Bench) -> None:
+def teachable(examined: ExaminedStudent) -> None:
     """Gradients reach both towers and the logit scale."""
-    student = bench.first
+    student = examined.first
     module = cast(nn.Module, student.module)
-    images, texts = bench.embed(student.module, evaluate=False)
+    images, texts = examined.embed(student.module, evaluate=False)
     learns = {name: value for name, value in module.named_parameters() if value.requires_grad}
     for modality, embedding in (("image", images), ("text", texts)):
         found: Any = [None]
@@ -81,12 +81,12 @@ def teachable(bench: Bench) -> None:
         raise Broken(f"from the logit scale: found a gradient at none of {len(learns)} parameters")
 
 
-def steady(bench: Bench) -> None:
+def steady(examined: ExaminedStudent) -> None:
     """In eval mode an item is embedded the same again, alone and in company."""
-    module = bench.first.module
-    expected = bench.embed(module)
-    again = bench.embed(module)
-    parts = [bench.embed(module, slice(place, place + 1)) for place in range(COUNT)]
+    module = examined.first.module
+    expected = examined.embed(module)
+    again = examined.embed(module)
+    parts = [examined.embed(module, slice(place, place + 1)) for place in range(COUNT)]
     alone = [torch.cat([part[side] for part in parts]) for side in range(2)]
     for side, modality in enumerate(MODALITIES):
         if not torch.equal(again[side], expected[side]):
@@ -95,67 +95,67 @@ def steady(bench: Bench) -> None:
             raise Broken(f"{COUNT} {modality}s one by one, against together: {furthest(alone[side], expected[side])}")
 
 
-def restored(bench: Bench) -> None:
+def restored(examined: ExaminedStudent) -> None:
     """The weights, saved and loaded into a student of another seed, give the embeddings they gave."""
-    student, other = bench.first, bench.other
+    student, other = examined.first, examined.other
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"
         save_weights(path, cast(nn.Module, student.module))
         cast(nn.Module, other.module).load_state_dict(load_file(path))
-    for modality, found, expected in zip(MODALITIES, bench.embed(other.module), bench.embed(student.module), strict=True):
+    for modality, found, expected in zip(MODALITIES, examined.embed(other.module), examined.embed(student.module), strict=True):
         if not torch.allclose(found, expected, rtol=0, atol=1e-6):
             raise Broken(f"{modality}s after saving and loading: {furthest(found, expected)}")
 
 
-def keyed(bench: Bench) -> None:
+def keyed(examined: ExaminedStudent) -> None:
     """What the towers read has the same keys in two builds, whatever their seeds."""
-    one, other = bench.first, bench.other
+    one, other = examined.first, examined.other
     for name in ("images", "texts"):
         keys = [getattr(student, name).key for student in (one, other)]
         if not isinstance(keys[0], str) or not keys[0] or keys[0] != keys[1]:
             raise Broken(f"{name}: found the keys {keys[0]!r} and {keys[1]!r}, expected the same words twice")
 
 
-def modest(bench: Bench) -> None:
+def modest(examined: ExaminedStudent) -> None:
     """Building a student and encoding with it leave torch's global settings as they were."""
-    bench.embed(bench.first.module)
-    if bench.changed:
-        raise Broken("; ".join(dict.fromkeys(bench.changed)))
+    examined.embed(examined.first.module)
+    if examined.changed:
+        raise Broken("; ".join(dict.fromkeys(examined.changed)))
 
 
-def auxiliary(bench: Bench) -> str:
+def auxiliary(examined: ExaminedStudent) -> str:
     """Views begin with the embeddings, and the loss of the module's own is a scalar."""
-    student = bench.first
+    student = examined.first
     module: Any = student.module
     if not hasattr(module, "auxiliary_loss"):
         return "it has no loss of its own"
-    expected = bench.embed(student.module)
-    views = module.encode_views(*bench.inputs)
+    expected = examined.embed(student.module)
+    views = module.encode_views(*examined.inputs)
     for modality, found, embedding in zip(MODALITIES, views, expected, strict=False):
         if found.shape != embedding.shape or not torch.allclose(found, embedding, rtol=0, atol=CLOSE):
             raise Broken(f"the view of the {modality}s, in eval mode: {furthest(found, embedding)}")
     module.train()
     indices = torch.arange(COUNT)
-    copies = [view.detach().float().requires_grad_() for view in module.encode_views(*bench.inputs)]
+    copies = [view.detach().float().requires_grad_() for view in module.encode_views(*examined.inputs)]
     loss = module.auxiliary_loss(copies, Batch(indices, indices, indices // 2, 0.5))
     if loss.numel() != 1 or loss.dim() or not torch.isfinite(loss) or not loss.requires_grad:
         raise Broken(f"auxiliary_loss: found {loss!r}, expected a finite scalar with a gradient")
     return ""
 
 
-def finalized(bench: Bench) -> str:
+def finalized(examined: ExaminedStudent) -> str:
     """What is left after the training gives the embeddings that the whole gave."""
-    student: Any = bench.first
+    student: Any = examined.first
     if not hasattr(student, "finalize"):
         return "all of it is kept"
-    expected = bench.embed(student.module)
-    for modality, found, embedding in zip(MODALITIES, bench.embed(student.finalize()), expected, strict=True):
+    expected = examined.embed(student.module)
+    for modality, found, embedding in zip(MODALITIES, examined.embed(student.finalize()), expected, strict=True):
         if found.shape != embedding.shape or not torch.allclose(found, embedding, rtol=0, atol=CLOSE):
             raise Broken(f"{modality}s after finalize(): {furthest(found, embedding)}")
     return ""
 
 
-PROPERTIES: dict[str, Property[Bench]] = {
+PROPERTIES: dict[str, Property[ExaminedStudent]] = {
     "a torch module with a logit scale that learns": shaped,
     "towers give unit vectors of its width": unit_vectors,
     "same seed, same initial weights": seeded,
@@ -173,7 +173,7 @@ PROPERTIES: dict[str, Property[Bench]] = {
 def find(build: Build, waives: Waives = ()) -> list[Finding]:
     """What holds of a student."""
     with torch.random.fork_rng(devices=[]):
-        return examine(PROPERTIES, Bench(build), waives)
+        return examine(PROPERTIES, ExaminedStudent(build), waives)
 
 
 def check_student(build: Build, waives: Waives = ()) -> None:

@@ -18,8 +18,8 @@ from torch.nn.functional import normalize
 from kdbench import Encoder, Modality, PluginError, Teacher, TeacherData, Towers
 from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_teacher, conform
-from kdbench.testing.classroom import modules_in
-from kdbench.testing.teachers import PROPERTIES, find
+from kdbench.testing.retrieval.examined_teacher import modules_in
+from kdbench.testing.retrieval.teachers import PROPERTIES, find
 from kdbench_plugins.openclip import import_open_clip
 
 torch.set_num_threads(1)

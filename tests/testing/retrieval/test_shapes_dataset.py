@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kdbench.testing import Shapes, check_dataset
-from kdbench.testing.shapes import COLOURS, CONCEPTS, GROUNDS, SPLITS
+from kdbench.testing.retrieval.shapes_dataset import COLOURS, CONCEPTS, GROUNDS, SPLITS
 
 
 def test_it_holds_every_property_of_a_dataset() -> None:

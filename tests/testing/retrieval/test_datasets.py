@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kdbench import PLACE, Dataset, PlacedImages, Split, SplitName
 from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, Shapes, check_dataset, conform
-from kdbench.testing.datasets import LOOKS, PROPERTIES, find
+from kdbench.testing.retrieval.datasets import LOOKS, PROPERTIES, find
 
 # Beside the example that the offer has.
 MORE: dict[str, list[dict[str, Any]]] = {"emoji": [{"size": 32}]}
