@@ -35,6 +35,7 @@ class Problems:
     source: str
     lines: dict[Where, int]
     overrides: dict[Where, str] = field(default_factory=dict)  # path → the override that set it
+    files: dict[Where, str] = field(default_factory=dict)  # path → the preset that it comes from
     found: list[tuple[int, str]] = field(default_factory=list)
     note: str = ""  # closes the report
     _inside: tuple[Where, frozenset[str]] = ((), frozenset())
@@ -102,7 +103,7 @@ class Problems:
             if path in self.overrides:
                 return f"override {self.overrides[path]}", 0
             if path in self.lines:
-                return f"{self.source}:{self.lines[path]}", self.lines[path]
+                return f"{self.files.get(path, self.source)}:{self.lines[path]}", self.lines[path]
             inner = [override for key, override in self.overrides.items() if key[:length] == path]
             if inner:
                 return f"override {inner[0]}", 0

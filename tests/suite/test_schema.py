@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from kdbench import Offer, hookimpl
 from kdbench.plugins.loading import Plugins, installed
+from kdbench.suite.extends import read_extended
 from kdbench.suite.schema import SUITE_KINDS, json_schema
 from kdbench.suite.yaml_file import read
 from tests.support.paths import ROOT
@@ -95,14 +96,14 @@ def test_references_can_be_followed(name: str) -> None:
     plugins = Plugins()
     plugins.register(Others(), "tests:others")
     schema = json_schema(plugins)
-    check = Draft202012Validator({**schema, "required": []})
+    check = Draft202012Validator({**schema, "required": [], "anyOf": [{}]})
     assert check.is_valid({"strategies": [{"use": name, "mixture": {"share": 0.5}}]})
     assert not check.is_valid({"strategies": [{"use": name, "mixture": {"share": "half"}}]})
 
 
 @pytest.fixture(scope="module")
 def quickstart() -> tuple[Draft202012Validator, dict[str, Any]]:
-    return validator(installed()), read(QUICKSTART)[0]
+    return validator(installed()), read_extended(QUICKSTART).data
 
 
 def test_quickstart_is_valid(quickstart: tuple[Draft202012Validator, dict[str, Any]]) -> None:
@@ -110,12 +111,20 @@ def test_quickstart_is_valid(quickstart: tuple[Draft202012Validator, dict[str, A
     assert [error.message for error in check.iter_errors(suite)] == []
 
 
+def test_presets_may_bring_what_is_required(quickstart: tuple[Draft202012Validator, dict[str, Any]]) -> None:
+    check, _ = quickstart
+    written, _ = read(QUICKSTART)
+    assert check.is_valid(written)
+    assert not check.is_valid({key: value for key, value in written.items() if key != "extends"})
+    assert not check.is_valid(written | {"extends": 5})
+
+
 @pytest.mark.parametrize("place", [("train",), ("evaluate",), ("students", 0), ("teachers", "lite0"), ("strategies", 1)])
 def test_a_misspelt_key_in_quickstart_is_refused(
     place: tuple[str | int, ...], quickstart: tuple[Draft202012Validator, dict[str, Any]]
 ) -> None:
     check, _ = quickstart
-    suite, _ = read(QUICKSTART)
+    suite = read_extended(QUICKSTART).data
     assert check.is_valid(suite)
     part = suite
     for step in place:

@@ -1,0 +1,52 @@
+"""Suites and presets that ship with the package: `suites/` of a checkout, a copy inside the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kdbench.errors import SuiteError, nearest
+from kdbench.suite.yaml_file import read
+
+SUFFIX = ".yaml"
+PRESETS = "presets"
+
+
+def folder() -> Path:
+    """The folder of shipped suites."""
+    packed = Path(__file__).parent / "shipped"
+    return packed if packed.is_dir() else Path(__file__).parents[2] / "suites"
+
+
+def suites() -> dict[str, Path]:
+    """The shipped suites by name."""
+    return {path.stem: path for path in sorted(folder().glob(f"*{SUFFIX}"))}
+
+
+def presets() -> dict[str, Path]:
+    """The shipped presets by name, such as `students/resnet-48px`."""
+    return presets_in(folder() / PRESETS)
+
+
+def presets_in(root: Path) -> dict[str, Path]:
+    """The presets under a folder by name."""
+    return {path.relative_to(root).with_suffix("").as_posix(): path for path in sorted(root.rglob(f"*{SUFFIX}"))}
+
+
+def find_suite(given: str | Path) -> Path:
+    """The file of that path or, if there is none, the shipped suite of that name.
+
+    Raises SuiteError with the nearest shipped name.
+    """
+    path = Path(given)
+    if path.exists():
+        return path
+    known = suites()
+    if str(given) in known:
+        return known[str(given)]
+    raise SuiteError(f"{given}: no such file, and no such shipped suite; {nearest(path.stem, known)}")
+
+
+def description(path: Path) -> str:
+    """What a suite or a preset says of itself in one line, empty if nothing."""
+    data, _ = read(path)
+    return str(data.get("description", "")) if isinstance(data, dict) else ""
