@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from kdbench.errors import KdbenchError, RecordError
+from kdbench.records.names import NOW, RUN_FILE, SUFFIXES, record_path, units_path
 from kdbench.records.record import Record
+from kdbench.records.sources import Disk, RecordFile
+from kdbench.records.stored import stored_arrays, stored_trace
+from kdbench.records.tasks import task_of
 from kdbench.records.trace import Trace
 from kdbench.storage.atomic import write_text, written
 from kdbench.storage.digest import file_digest
 from kdbench.suite.spec import RunSpec
 
-RUN_FILE = re.compile(r"[0-9a-f]{12}\.json")
+if TYPE_CHECKING:
+    from kdbench.plugins.loading import Plugins
+
+__all__ = [
+    "NOW",
+    "SUFFIXES",
+    "find_records",
+    "read_arrays",
+    "read_model",
+    "read_record",
+    "read_trace",
+    "record_path",
+    "recorded",
+    "units_path",
+    "write_arrays",
+    "write_model",
+    "write_record",
+    "write_trace",
+    "write_units",
+]
 Model = TypeVar("Model", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Suffixes:
-    """Of the files beside a record, in place of its `.json`; that of units follows the dataset's digest."""
-
-    arrays: str
-    trace: str
-    units: str
-
-
-SUFFIXES = {1: Suffixes(".ranks.npz", ".series.json", ".concepts.npz"), 2: Suffixes(".test.npz", ".trace.json", ".units.npz")}
-NOW = SUFFIXES[2]
-
-
-def record_path(results: Path, suite: str, run_id: str) -> Path:
-    """Where a run's record is written."""
-    return results / suite / f"{run_id}.json"
 
 
 def write_record(results: Path, record: Record) -> Path:
@@ -92,11 +96,6 @@ def write_units(record: Path, dataset_digest: str, units: Mapping[str, NDArray[n
     return _write_npz(path, dict(zip(units, numbered, strict=True)))
 
 
-def units_path(record: Path, dataset_digest: str, format: int = 2) -> Path:
-    """The file of a dataset's test units beside a record."""
-    return record.with_name(f"{dataset_digest[:12]}{SUFFIXES[format].units}")
-
-
 def write_trace(record: Path, trace: Trace) -> str:
     """Writes the trace of a run beside its record and returns the file's sha256."""
     path = record.with_suffix(NOW.trace)
@@ -105,18 +104,37 @@ def write_trace(record: Path, trace: Trace) -> str:
     return file_digest(path)
 
 
+def read_arrays(path: Path, plugins: Plugins | None = None) -> dict[str, NDArray[Any]]:
+    """What each test query scored, of the record at `path`. Whole numbers come as int32, or int64 where that is too small.
+
+    Raises RecordError if the file is missing, damaged, another run's, or does not hold what the task stores.
+    """
+    record, file = read_record(path), RecordFile(Disk(), path.as_posix())
+    with _named(file.arrays(record)):
+        if record.arrays_sha256 is None:
+            raise RecordError("its record was written without arrays")
+        task = task_of(record.spec.task, plugins)
+        arrays = stored_arrays(record, file, task)
+        for what, found, expected in task.problems(arrays, record.sizes):
+            raise RecordError(f"{what}: found {found}, expected {expected}")
+    return arrays
+
+
 def read_trace(path: Path) -> Trace:
-    """The trace of the record at `path`. Raises RecordError where it is missing, damaged, or another run's."""
-    record = read_record(path)
-    file = path.with_suffix(SUFFIXES[record.format].trace)
-    if record.trace_sha256 is None:
-        raise RecordError(f"{file}: its record was written without a trace")
+    """The trace of the record at `path`. Raises RecordError if it is missing, damaged, or another run's."""
+    record, file = read_record(path), RecordFile(Disk(), path.as_posix())
+    with _named(file.trace(record)):
+        if record.trace_sha256 is None:
+            raise RecordError("its record was written without a trace")
+        return stored_trace(record, file)
+
+
+@contextmanager
+def _named(file: str) -> Iterator[None]:
     try:
-        if file_digest(file) != record.trace_sha256:
-            raise RecordError(f"{file}: its sha256 is not the one its record holds")
-        return Trace.model_validate_json(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{file}: cannot be read ({error})") from error
+        yield
+    except RecordError as error:
+        raise RecordError(f"{file}: {error}") from error
 
 
 def find_records(paths: Iterable[Path]) -> list[Path]:

@@ -8,6 +8,7 @@ cell where their content is the same. Parameters of plugins that are not listed 
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,6 +17,7 @@ from kdbench.storage.digest import digest_of
 
 # What its fields are called now.
 RENAMED = {"ranks_sha256": "arrays_sha256", "concepts_sha256": "units_sha256", "series_sha256": "trace_sha256"}
+UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, RecursionError)  # of what is no spec of format 1
 _OPERATIONAL = ("checkpoint_every", "devices")
 _ABSENT = ("variant", "role", "smoke", "tuning")  # not part of an id where a run has none
 
@@ -26,8 +28,16 @@ def record_fields(given: dict[str, Any]) -> dict[str, Any]:
     return fields | {"spec": spec_of(given["spec"]), "original": given["spec"]}
 
 
+def written_fields(fields: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    """The reverse of `record_fields`: a record with its `spec` as it was written."""
+    old = {now: name for name, now in RENAMED.items()}
+    return {old.get(name, name): value for name, value in (fields | {"spec": spec}).items()}
+
+
 def spec_of(spec: dict[str, Any]) -> dict[str, Any]:
-    """A spec of format 1 in the fields of `RunSpec`. Raises KeyError or TypeError where it is none."""
+    """A spec of format 1 in the fields of `RunSpec`. Raises one of `UNREADABLE` where it is none."""
+    if spec.get("version", 1) != 1:
+        raise ValueError(f"version {spec['version']!r} of a spec, expected 1")
     kind = "teacher" if spec.get("role") == "reference" else "student"
     evaluate = dict(spec["evaluate"])
     recall_at = evaluate.pop("recall_at")
@@ -74,12 +84,20 @@ def cell_label(spec: dict[str, Any]) -> str:
     return " · ".join([*([spec["variant"]] if spec.get("variant") else []), spec["student"]["name"], team, *strategy])
 
 
-def study_digest(study: dict[str, Any]) -> str:
-    """The digest that format 1 gave a study, from its summary's `spec`, `space`, `settings` and `version`."""
+def summary_fields(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a study's summary as `StudySummary` has them; `original` is what of it was hashed, as it was written."""
+    known = {"version": 1} | given  # the first searches did not say
+    return known | {"spec": spec_of(given["spec"]), "original": {name: given[name] for name in ("spec", "space", "settings")}}
+
+
+def study_ids(study: dict[str, Any]) -> dict[str, str]:
+    """The digest, name and label that format 1 gave a study, from its summary's `spec`, `space`, `settings`, `version`."""
     spec = study["spec"]
     train = {key: value for key, value in spec["train"].items() if key not in _OPERATIONAL}
     whole = {"spec": {**spec, "train": train}, "space": study["space"], "settings": study["settings"]}
-    return digest_of({**whole, "version": study["version"]})[:12]
+    digest = digest_of({**whole, "version": study["version"]})[:12]
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", f"{cell_label(spec)}-{digest}")
+    return {"digest": digest, "study": name, "label": cell_label(spec)}
 
 
 def _id(spec: dict[str, Any]) -> str:

@@ -1,25 +1,28 @@
-"""All that a leaderboard is made from: usable records with their ranks and series, and what their test splits show."""
+"""Everything a leaderboard is made from: usable records with what their runs stored, test units, profiles, studies."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.contracts import Task
 from kdbench.errors import RecordError
+from kdbench.records.measured import Measured
 from kdbench.records.profile import Profile
 from kdbench.records.record import Record
-from kdbench.records.sources import Disk, Held, Item
+from kdbench.records.sources import Disk, InMemory, RecordFile
+from kdbench.records.stored import stored_trace
 from kdbench.records.study_summary import StudySummary
+from kdbench.records.tasks import task_of
+from kdbench.records.trace import Trace
 from kdbench.records.verify.examine import examined
 from kdbench.records.verify.problem import Problem
-from kdbench.records.verify.shown import Concepts, concepts_of
-from kdbench.records.verify.stored import checked_ranks
-from kdbench.reports.board import Measured
-from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.records.verify.stored_arrays import checked_arrays
 
 if TYPE_CHECKING:
     from kdbench.plugins.loading import Plugins
@@ -27,74 +30,70 @@ if TYPE_CHECKING:
 
 @dataclass
 class Reading:
-    """What was found: finished runs, the records of others, concepts by dataset digest, profiles, studies, what is wrong."""
+    """What was found, and the problems of what was left out."""
 
-    runs: list[Measured] = field(default_factory=list)
-    unfinished: list[Record] = field(default_factory=list)
-    concepts: Concepts = field(default_factory=dict)
+    runs: list[Measured] = field(default_factory=list)  # that are ok
+    unfinished: list[Record] = field(default_factory=list)  # all others
+    units: dict[str, Mapping[str, NDArray[np.int64]]] = field(default_factory=dict)  # by dataset digest, see `Task.units`
     profiles: list[Profile] = field(default_factory=list)
     studies: list[StudySummary] = field(default_factory=list)  # beside tuned runs
     problems: list[Problem] = field(default_factory=list)
 
 
 def read_measured(paths: Iterable[Path], plugins: Plugins | None = None) -> Reading:
-    """From folders, records and bundles. What cannot be relied on is left out and told; the rest is there.
+    """From folders, records and bundles. Leaves out what cannot be relied on and says why.
 
-    Ranks and series are read when a run is asked for them. A path that does not exist raises RecordError.
+    `plugins` offer the tasks; those installed do by default. Arrays and traces are read when a run is asked for them. Raises
+    RecordError if a path does not exist.
     """
     found = Reading()
-    with examined(paths, deep=False, plugins=plugins, profiles=True) as seen:
+    with examined(paths, deep=False, plugins=plugins, beside=True) as seen:
         found.problems += seen.problems
         found.profiles += [profile for listed in seen.profiles.values() for _, profile in listed]
-        found.studies += [told.summary for listed in seen.studies.values() for told in listed if told.fine]
-        for item, record in seen.good:
+        found.studies += [study.summary for listed in seen.studies.values() for study in listed if study.fine]
+        found.units = seen.units
+        for file, record in seen.good:
             if record.status != "ok":
                 found.unfinished.append(record)
                 continue
-            lasting = item if isinstance(item.place, Disk) else _held(item)  # a bundle is closed when this is done
-            found.runs.append(Measured(record, _Ranks(lasting, record), _Series(lasting, record)))
-        found.concepts, problems = concepts_of(seen.good)
-        found.problems += problems
+            task = task_of(record.spec.task, plugins)
+            lasting = file if isinstance(file.source, Disk) else _in_memory(file, record)  # a bundle is closed after this
+            found.runs.append(Measured(record, task, _Arrays(lasting, record, task), _Trace(lasting, record)))
     return found
 
 
 @dataclass(frozen=True)
-class _Ranks:
-    item: Item
+class _Arrays:
+    file: RecordFile
     record: Record
+    task: Task
 
-    def __call__(self) -> Ranks:
-        ranks, problems = checked_ranks(self.record, self.item)
-        if ranks is None or problems:
+    def __call__(self) -> dict[str, NDArray[Any]]:
+        arrays, problems = checked_arrays(self.record, self.file, self.task)
+        if problems:
             raise RecordError(problems[0].line)
-        return ranks
+        return arrays
 
 
 @dataclass(frozen=True)
-class _Series:
-    """{} where there is none, or it is damaged, which `kdbench verify` tells."""
+class _Trace:
+    """Empty where there is none, or it is damaged, which `kdbench verify` reports."""
 
-    item: Item
+    file: RecordFile
     record: Record
 
-    def __call__(self) -> dict[str, Any]:
-        if self.record.series_sha256 is None:
-            return {}
+    def __call__(self) -> Trace:
         try:
-            content = self.item.read(self.item.series)
+            return stored_trace(self.record, self.file) if self.record.trace_sha256 else Trace()
         except RecordError:
-            return {}
-        if content is None or hashlib.sha256(content).hexdigest() != self.record.series_sha256:
-            return {}
-        series: dict[str, Any] = json.loads(content)
-        return series
+            return Trace()
 
 
-def _held(item: Item) -> Item:
-    held = Held({}, item.where)
-    for name in (item.ranks, item.series):
+def _in_memory(file: RecordFile, record: Record) -> RecordFile:
+    kept = InMemory({}, file.where)
+    for name in (file.arrays(record), file.trace(record)):
         try:
-            held.files[name] = item.read(name)
+            kept.files[name] = file.read(name)
         except RecordError as error:
-            held.files[name] = error
-    return Item(held, item.name)
+            kept.files[name] = error
+    return RecordFile(kept, file.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from kdbench.records import format1
 from kdbench.suite.spec import Frozen, RunSpec
@@ -63,9 +63,14 @@ class Record(Outcome):
         if isinstance(given, dict) and given.get("format") == 1 and "original" not in given:
             try:
                 return format1.record_fields(given)
-            except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            except format1.UNREADABLE as error:
                 raise ValueError(f"its spec is none of format 1: {type(error).__name__}: {error}") from error
         return given
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        return format1.written_fields(fields, self.original) if self.original is not None else fields
 
     @cached_property
     def ids(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where records lie: in folders, or in a bundle. Both hand out the same things, as bytes."""
+"""Where records lie: in folders, in a bundle, or in memory. All of them give a file's bytes by its name."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import Protocol
 from zipfile import ZipFile
 
 from kdbench.errors import RecordError
-from kdbench.records.record import RANKS, SERIES
+from kdbench.records.names import SUFFIXES, units_path
+from kdbench.records.record import Record
 from kdbench.storage.archives import UNREADABLE
 
 
-class Place(Protocol):
-    """Files by name, the parts of a name parted by slashes."""
+class Source(Protocol):
+    """Files by name; slashes separate folders."""
 
     def shown(self, name: str) -> str:
-        """How a person is told of a file."""
+        """A file as messages name it."""
         ...
 
     def read(self, name: str) -> bytes | None:
-        """None where there is no such file. Raises RecordError where it cannot be read."""
+        """None if there is no such file. Raises RecordError if it cannot be read."""
         ...
 
     def beside(self, record: str, folder: str, suffix: str) -> list[str]:
-        """The files of a kind in a folder that lies beside a record."""
+        """The files with that suffix in a folder beside a record."""
         ...
 
 
@@ -48,8 +49,8 @@ class Disk:
 
 
 @dataclass(frozen=True)
-class Packed:
-    """A bundle whose names have been looked at."""
+class OpenBundle:
+    """A bundle whose names have been checked."""
 
     path: Path
     archive: ZipFile
@@ -71,11 +72,11 @@ class Packed:
 
 
 @dataclass(frozen=True)
-class Held:
-    """Files in memory, taken from a bundle that is closed by now; an error stands for one that could not be read."""
+class InMemory:
+    """Files of a bundle that has been closed since; an error stands for a file that could not be read."""
 
     files: dict[str, bytes | RecordError | None]
-    where: str  # as people find the record they belong to
+    where: str  # the record they belong to, as messages name it
 
     def shown(self, name: str) -> str:
         return f"{self.where.rpartition(':')[0]}:{name}"
@@ -91,33 +92,39 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Item:
-    """A record file, unread, and how to come by what belongs to it."""
+class RecordFile:
+    """The file of a record, unread, and the names of the files that belong to it."""
 
-    place: Place
+    source: Source
     name: str
 
     @property
     def where(self) -> str:
-        return self.place.shown(self.name)
+        """As messages name it."""
+        return self.source.shown(self.name)
 
     @property
     def folder(self) -> str:
-        """Where it lies, as shown."""
+        """Its folder, as messages name it."""
         return posixpath.dirname(self.where) or "."
 
     @property
     def stem(self) -> str:
-        """The run id, if the file is called as it should be."""
+        """The run id, if the file has the right name."""
         return posixpath.splitext(posixpath.basename(self.name))[0]
 
-    @property
-    def ranks(self) -> str:
-        return f"{posixpath.splitext(self.name)[0]}{RANKS}"
+    def arrays(self, record: Record) -> str:
+        """The name of the file with what each test query scored."""
+        return f"{posixpath.splitext(self.name)[0]}{SUFFIXES[record.format].arrays}"
 
-    @property
-    def series(self) -> str:
-        return f"{posixpath.splitext(self.name)[0]}{SERIES}"
+    def trace(self, record: Record) -> str:
+        """The name of the file with its trace."""
+        return f"{posixpath.splitext(self.name)[0]}{SUFFIXES[record.format].trace}"
+
+    def units(self, record: Record) -> str:
+        """The name of the file with its dataset's test units."""
+        return units_path(Path(self.name), record.dataset_digest or "", record.format).as_posix()
 
     def read(self, name: str) -> bytes | None:
-        return self.place.read(name)
+        """A file of the same source, see `Source.read`."""
+        return self.source.read(name)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from kdbench.errors import RecordError
-from kdbench.records.record import read_model, write_model
-from kdbench.suite.yaml_file import path_steps
+from kdbench.records import format1
+from kdbench.records.files import read_model, write_model
+from kdbench.suite.spec import Frozen, RunSpec
+from kdbench.suite.study import STUDY_VERSION, Study
+from kdbench.suite.sweep import Parameter, Settings
 
 FOLDER = "sweep"  # within a suite's records
+LARGEST = 1e15  # of a value that a page draws, and of a trial's number
 State = Literal["complete", "pruned", "diverged", "failed"]
+Direction = Literal["minimize", "maximize"]
 
 
-class TrialSummary(BaseModel):
+class TrialSummary(Frozen):
     """One trial, as it ended."""
-
-    model_config = ConfigDict(extra="forbid")
 
     number: int
     state: State
@@ -28,48 +30,96 @@ class TrialSummary(BaseModel):
     values: list[float] = []  # by goal, of the best epoch; none where the trial is not complete
     epochs: dict[int, float] = {}  # the metric on validation after each epoch that was validated
     best_epoch: int | None = None
-    seconds: float | None = None  # of training; where it is not complete, of its last sitting
+    seconds: float | None = None  # of training; where it is not complete, since it last started or resumed
     started: str | None = None  # in UTC
     finished: str | None = None
 
 
-class StudySummary(BaseModel):
+class StudySummary(Frozen):
     """All trials of a study. Nothing in it comes from the test split."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
     study: str
     digest: str
     suite: str
     label: str
     split: Literal["validation"] = "validation"
-    spec: dict[str, Any]  # of the cell, with the suite's own parameters
-    space: list[dict[str, Any]]
-    settings: dict[str, Any]
-    version: int = 1  # of the search that these mean
+    spec: RunSpec  # of the cell, with the suite's own parameters
+    space: tuple[Parameter, ...]
+    settings: Settings
+    version: int = STUDY_VERSION  # of the search that these mean
     goals: list[str]
-    directions: list[Literal["minimize", "maximize"]]
+    directions: list[Direction]
     best: int | None = None  # the trial with the best value, the first of equals; None where none is complete, or of many goals
     pareto: list[int] = []  # trials that no other beats in every goal; with several goals only
     importance: dict[str, float] = {}  # of the parameters: shares of the variance, by PED-ANOVA; empty where none can be told
     trials: list[TrialSummary]
+    original: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)  # as format 1 wrote it
+
+    @classmethod
+    def of(cls, study: Study, **found: Any) -> StudySummary:
+        """Of a study whose trials ended so: `trials`, `best`, `pareto`, `importance`."""
+        return cls(
+            study=study.name,
+            digest=study.digest,
+            suite=study.spec.suite,
+            label=study.label,
+            spec=study.spec,
+            space=study.space,
+            settings=study.settings,
+            version=study.version,
+            goals=study.settings.goals,
+            directions=study.settings.directions,
+            **found,
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("format") == 1 and "original" not in given:
+            try:
+                return format1.summary_fields(given)
+            except format1.UNREADABLE as error:
+                raise ValueError(f"its spec is none of format 1: {type(error).__name__}: {error}") from error
+        return given
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        return fields | self.original if self.original is not None else fields
+
+    @property
+    def as_study(self) -> Study:
+        """The study that its spec, space and settings mean. Raises ValueError if its search is none of today's."""
+        version = STUDY_VERSION if self.format == 1 else self.version  # what a search of format 1 found still stands
+        return Study.model_validate({"version": version, "spec": self.spec, "space": self.space, "settings": self.settings})
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """What `digest`, `study` and `label` must be by its spec, space and settings, in its own format."""
+        if self.original is not None:
+            return format1.study_ids(self.original | {"version": self.version})
+        study = self.as_study
+        return {"digest": study.digest, "study": study.name, "label": study.label}
 
     @property
     def best_trial(self) -> TrialSummary | None:
+        """None where no trial is complete, or there are several goals."""
         return next((trial for trial in self.trials if trial.number == self.best), None)
 
     @property
     def pareto_trials(self) -> list[TrialSummary]:
+        """Of a study with several goals."""
         return [trial for trial in self.trials if trial.number in self.pareto]
 
 
 def study_path(results: Path, suite: str, study: str) -> Path:
+    """Where a study's summary is written."""
     return results / suite / FOLDER / f"{study}.json"
 
 
 def write_summary(results: Path, summary: StudySummary) -> Path:
-    """Written whole or not at all."""
+    """Writes a summary whole or not at all."""
     return write_model(study_path(results, summary.suite, summary.study), summary)
 
 
@@ -85,34 +135,3 @@ def summarised(results: Path, suite: str, study: str) -> StudySummary | None:
         return read_summary(path) if path.exists() else None
     except RecordError:
         return None
-
-
-def placed(spec: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A run's spec with the parameters at some paths set, such as `train.lr`, `objective[0].coefficient`, `strategy.C`.
-
-    Raises KeyError, IndexError or TypeError where the way to one does not exist.
-    """
-    fields = deepcopy(spec)
-    for path, value in values.items():
-        holder, last = _holder(fields, path)
-        holder[last] = value
-    return fields
-
-
-def value_at(spec: dict[str, Any], path: str) -> Any:
-    """What a run's spec has at such a path. Raises as `placed` does."""
-    holder, last = _holder(spec, path)
-    return holder[last]
-
-
-def _holder(spec: dict[str, Any], path: str) -> tuple[Any, Any]:
-    """What holds the parameter at a path, and its key there."""
-    head, *rest = path_steps(path)
-    holder = spec[str(head)]
-    if head == "objective":
-        holder = holder[rest.pop(0)]
-    if head != "train" and not (head == "objective" and rest == ["coefficient"]):
-        holder = holder["params"]
-    for step in rest[:-1]:
-        holder = holder[step]
-    return holder, rest[-1]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, Self
+
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 DIGITS = 6
 
@@ -14,7 +17,8 @@ class Trace(BaseModel):
     `step` is the last step of a window, counted from 1. `loss`, `task`, `weights` by teacher and `entropy` (of the weights
     over teachers, in nats; averaged over samples where a strategy weighs samples) are means over the window's steps.
     `cosines` by pair of teachers, and `conflict` (1 where any is negative), are of the gradients at the window's last step.
-    `report` holds the strategy's own figures at that step, None where one has no finite value.
+    `report` holds the strategy's own figures at that step, None where one has no finite value. Raises ValueError if windows
+    do not follow each other or a column has another length than `step`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +32,21 @@ class Trace(BaseModel):
     conflict: list[int] = []
     report: dict[str, list[float | None]] = {}
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (np.diff([0, *self.step]) < 1).any():
+            raise ValueError("its steps do not grow")
+        for name, column in self._columns():
+            if column and len(column) != len(self.step):
+                raise ValueError(f"{name}: found {len(column)} values for {len(self.step)} windows")
+        return self
+
+    def _columns(self) -> Iterator[tuple[str, list[Any]]]:
+        for name in ("loss", "task", "entropy", "conflict"):
+            yield name, getattr(self, name)
+        for name in ("weights", "cosines", "report"):
+            yield from ((f"{name}.{key}", column) for key, column in getattr(self, name).items())
+
     @property
     def dynamics(self) -> dict[str, float]:
         """The trace in three figures: mean entropy of the weights, mean gradient cosine, share of steps with a conflict."""
@@ -39,8 +58,6 @@ class Trace(BaseModel):
 
     @property
     def mean_weights(self) -> dict[str, float]:
-        """Over all steps, by teacher. Raises ValueError where windows do not follow each other."""
+        """Over all steps, by teacher."""
         lengths = np.diff([0, *self.step])
-        if (lengths < 1).any():
-            raise ValueError("its steps do not grow")
-        return {name: float(lengths @ np.array(column) / lengths.sum()) for name, column in self.weights.items()}
+        return {name: float(lengths @ np.array(column) / lengths.sum()) for name, column in self.weights.items() if column}

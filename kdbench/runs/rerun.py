@@ -1,24 +1,30 @@
-"""Trains a recorded run again from its spec and compares the ranks, bit for bit."""
+"""Trains a recorded run again from its spec and compares what the test split scored, bit for bit."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from kdbench.storage.cache import Cache
+from kdbench.contracts import Metric
 from kdbench.errors import RecordError
-from kdbench.suite.plan import RunSpec
 from kdbench.plugins.loading import Plugins
-from kdbench.records.sources import Item
-from kdbench.records.verify.stored import read_ranks
-from kdbench.tasks.retrieval.ranks import Ranks
-from kdbench.records.record import DONE, Record, record_path
-from kdbench.records.record import read_ranks as read_own_ranks
-from kdbench.runs.execute import Bench, execute
+from kdbench.records.files import read_arrays, record_path
+from kdbench.records.record import DONE, Record
+from kdbench.records.sources import RecordFile
+from kdbench.records.stored import stored_arrays
+from kdbench.records.tasks import task_of
+from kdbench.runs.context import RunContext
+from kdbench.runs.execute import execute
+from kdbench.storage.cache import Cache
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -27,25 +33,27 @@ class Rerun:
 
     record: Record  # as recorded
     again: Record
-    queries: int  # images and captions of the test split; 0 where a run diverged
-    differing: int  # those whose rank is another
+    headline: Metric
+    queries: int  # test queries over all stored arrays; 0 where a run diverged
+    differing: int  # those that score otherwise
     differences: list[str]  # in device, threads, host or versions: with any, identical bits are not promised
 
     @property
     def same(self) -> bool:
-        """Every rank is the same, or both diverged."""
+        """Every query scores the same, or both diverged."""
         digests = self.record.dataset_digest, self.again.dataset_digest
         return self.record.status == self.again.status and digests[0] == digests[1] and not self.differing
 
     @property
-    def rsum_gap(self) -> float:
-        """RSUM of the run trained again less the recorded one, in points; 0 where one of them diverged."""
-        if "rsum" not in self.record.metrics or "rsum" not in self.again.metrics:
+    def gap(self) -> float:
+        """The headline metric of the run trained again less the recorded one, as shown; 0 where one of them diverged."""
+        name, runs = self.headline.name, (self.record, self.again)
+        if any(name not in run.metrics for run in runs):
             return 0.0
-        return self.again.metrics["rsum"] - self.record.metrics["rsum"]
+        return self.headline.scale * (self.again.metrics[name] - self.record.metrics[name])
 
     def lines(self) -> list[str]:
-        """What a person is told."""
+        """For a person: the outcome, then what differs."""
         found = [f"{self.record.run_id} ({self.record.label}): {'same' if self.same else 'different'}"]
         if self.record.status != self.again.status:
             found.append(
@@ -55,15 +63,16 @@ class Rerun:
             found.append(f"  the dataset has digest {self.again.dataset_digest}, expected {self.record.dataset_digest}")
         if self.differing:
             share = f"{self.differing} of {self.queries} queries ({self.differing / self.queries:.2%})"
-            found.append(f"  {share} have another rank; RSUM {self.rsum_gap:+.2f}")
+            gap = f"{self.gap:+.{self.headline.decimals + 1}f}"
+            found.append(f"  {share} score differently; {self.headline.label} {gap}")
         found += [f"  {difference}" for difference in self.differences]
         if self.differences:
-            found.append("  identical ranks are promised only where device, threads, host and versions agree")
+            found.append("  identical results are promised only where device, threads, host and versions agree")
         return found
 
 
 class _OwnScratch(Cache):
-    """Shares what is made once for all; a checkpoint of the run itself, finished or not, is neither used nor removed."""
+    """Shares all entries; neither uses nor removes a checkpoint of the run itself."""
 
     def __init__(self, root: Path, scratch: Path) -> None:
         super().__init__(root)
@@ -75,38 +84,46 @@ class _OwnScratch(Cache):
         return folder
 
 
-def rerun(item: Item, record: Record, plugins: Plugins, cache: Path, device: str = "cpu") -> Rerun:
-    """Trains the run of `record`, a file that `examined` found good, with as many threads as it had.
+def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, device: str = "cpu") -> Rerun:
+    """Trains the run of `record` again, with as many threads as it had; `file` is one that `examined` found good.
 
-    Datasets and teachers are taken from the cache where it has them. Nothing is written but there and to a temporary
-    folder. `device` as torch names it. Raises RecordError where the run cannot be done here.
+    Takes datasets and teachers from the cache where it has them, and writes only there and to a temporary folder. `device`
+    as torch names it. Raises RecordError if the run cannot be done here.
     """
     if record.status not in DONE:
-        raise RecordError(f"{item.where}: {record.status}: {record.reason}; there is nothing to compare with")
-    spec = RunSpec(**record.spec)
+        raise RecordError(f"{file.where}: {record.status}: {record.reason}; there is nothing to compare with")
+    spec = record.spec
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, record.threads))  # sums are taken in another order by more threads
+    torch.set_num_threads(max(1, record.threads))  # more threads add up in another order
     try:
         with TemporaryDirectory() as folder:
             results = Path(folder) / "results"
-            again = execute(spec, Bench(plugins, _OwnScratch(cache, Path(folder)), results, device))
+            again = execute(spec, RunContext(plugins, _OwnScratch(cache, Path(folder)), results, device))
             if again.status not in DONE:
-                raise RecordError(f"{item.where}: cannot be run here: {again.status}: {again.reason}")
-            ranks = read_own_ranks(record_path(results, spec.suite, spec.run_id)) if again.ranks_sha256 else None
+                raise RecordError(f"{file.where}: cannot be run here: {again.status}: {again.reason}")
+            path = record_path(results, spec.suite, spec.run_id)
+            arrays = read_arrays(path, plugins) if again.arrays_sha256 else {}
     finally:
         torch.set_num_threads(threads)
-    recorded = read_ranks(record, item) if record.ranks_sha256 else None
-    return Rerun(record, again, *_compared(recorded, ranks), differences=_differences(record, again))
+    task = task_of(spec.task, plugins)
+    recorded = stored_arrays(record, file, task) if record.arrays_sha256 else {}
+    queries, differing = _compared(recorded, arrays)
+    return Rerun(record, again, task.headline, queries, differing, _differences(record, again))
 
 
-def _compared(recorded: Ranks | None, ranks: Ranks | None) -> tuple[int, int]:
+def _compared(recorded: Arrays, arrays: Arrays) -> tuple[int, int]:
     """Queries, and how many of them differ; all do where one side has others."""
-    if recorded is None or ranks is None:
+    if not recorded or not arrays:
         return 0, 0
-    queries = len(recorded.text) + len(recorded.image)
-    if (len(ranks.text), len(ranks.image)) != (len(recorded.text), len(recorded.image)):
+    queries = sum(len(values) for values in recorded.values())
+    if {name: values.shape for name, values in recorded.items()} != {name: values.shape for name, values in arrays.items()}:
         return queries, queries
-    return queries, int(np.sum(ranks.text != recorded.text) + np.sum(ranks.image != recorded.image))
+    return queries, sum(_changed(values, arrays[name]) for name, values in recorded.items())
+
+
+def _changed(one: NDArray[Any], other: NDArray[Any]) -> int:
+    """Queries, along the first axis, with another value."""
+    return int(np.count_nonzero((one != other).reshape(len(one), -1).any(axis=1)))
 
 
 def _differences(record: Record, again: Record) -> list[str]:

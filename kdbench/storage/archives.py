@@ -43,7 +43,9 @@ def whole_rows(content: bytes, longest: int) -> dict[str, NDArray[np.int64]]:
     found = numbers(content, longest)
     for name, values in found.items():
         if values.ndim != 1 or values.dtype.kind != "i":
-            raise RecordError(f"found {values.dtype} of shape {list(values.shape)} in {name!r}, expected whole numbers in a row")
+            raise RecordError(
+                f"found {values.dtype} of shape {list(values.shape)} in {name!r}, expected whole numbers in a row"
+            )
     return {name: values.astype(np.int64) for name, values in found.items()}
 
 

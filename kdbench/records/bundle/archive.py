@@ -1,4 +1,4 @@
-"""Opens a bundle that somebody sent: nothing is unpacked to disk, no name leads outside, and no bomb goes off."""
+"""Opens a bundle that somebody sent: unpacks nothing to disk, rejects decompression bombs and names that lead outside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from kdbench.errors import RecordError
 from kdbench.records.bundle.manifest import MANIFEST, Manifest, read_manifest
-from kdbench.records.sources import Packed
+from kdbench.records.names import SUFFIXES
+from kdbench.records.sources import OpenBundle
 from kdbench.records.verify.problem import Problem
 from kdbench.storage.archives import UNREADABLE
 
@@ -21,15 +22,17 @@ MAX_FILES = 200_000
 # Parts that begin with a letter or digit: none is `..`, a drive or empty, and there is no backslash.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9][A-Za-z0-9_.+-]*)*")
 RECORD = re.compile(r"([^/]+/[0-9a-f]{12})\.json")
+_OF_RECORD = "|".join(re.escape(suffix) for one in SUFFIXES.values() for suffix in (one.arrays, one.trace))
+_OF_DATASET = "|".join(re.escape(one.units) for one in SUFFIXES.values())
 OTHER = re.compile(
-    r"([^/]+/[0-9a-f]{12})(\.ranks\.npz|\.series\.json)"
-    r"|[^/]+/(profiles/[0-9a-f]{12}\.profile\.json|[0-9a-f]{12}\.concepts\.npz|sweep/[^/]+-[0-9a-f]{12}\.json)"
+    rf"([^/]+/[0-9a-f]{{12}})({_OF_RECORD})"
+    rf"|[^/]+/(profiles/[0-9a-f]{{12}}\.profile\.json|[0-9a-f]{{12}}({_OF_DATASET})|sweep/[^/]+-[0-9a-f]{{12}}\.json)"
 )
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Packed | None, list[Problem]]]:
-    """The bundle's files, and what is wrong with them by its manifest. None in their place where nothing in it can be used."""
+def opened(path: Path) -> Iterator[tuple[OpenBundle | None, list[Problem]]]:
+    """The bundle's files, None where nothing in it can be used, and what is wrong with them by its manifest."""
     try:
         archive = ZipFile(path)
     except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -37,26 +40,24 @@ def opened(path: Path) -> Iterator[tuple[Packed | None, list[Problem]]]:
         return
     with archive:
         danger = _danger(path, archive.infolist())
-        packed = Packed(path, archive)
+        bundle = OpenBundle(path, archive)
         try:
-            content = None if danger else packed.read(MANIFEST)
+            content = None if danger else bundle.read(MANIFEST)
             manifest = None if content is None else read_manifest(content)
         except RecordError as error:
-            yield (
-                None,
-                [Problem(packed.shown(MANIFEST), "not a bundle's manifest", str(error), "as kdbench submit wrote it")],
-            )
+            wrong = Problem(bundle.shown(MANIFEST), "not a bundle's manifest", str(error), "as kdbench submit wrote it")
+            yield None, [wrong]
             return
         if danger:
             yield None, [danger]
         elif manifest is None:
             yield None, [Problem(str(path), "not a bundle", "no manifest.json", "one, with the sha256 of every file")]
         else:
-            yield packed, list(_differing(packed, manifest))
+            yield bundle, list(_differing(bundle, manifest))
 
 
 def _danger(path: Path, members: list[ZipInfo]) -> Problem | None:
-    """Why a zip file is not to be read at all, told by its directory alone."""
+    """Why a zip file must not be read at all, by its directory alone."""
     if len(members) > MAX_FILES:
         return Problem(str(path), "too many files", f"{len(members)}", f"at most {MAX_FILES}")
     size = sum(member.file_size for member in members)
@@ -77,35 +78,31 @@ def _danger(path: Path, members: list[ZipInfo]) -> Problem | None:
     return None
 
 
-def _differing(packed: Packed, manifest: Manifest) -> Iterator[Problem]:
-    there = {info.filename: info for info in packed.archive.infolist() if not info.is_dir()}
+def _differing(bundle: OpenBundle, manifest: Manifest) -> Iterator[Problem]:
+    there = {info.filename: info for info in bundle.archive.infolist() if not info.is_dir()}
     for name, listed in manifest.files.items():
         info = there.get(name)
         if info is None:
-            yield Problem(packed.shown(name), "missing", "no such file", f"sha256 {listed.sha256}, by the manifest")
+            yield Problem(bundle.shown(name), "missing", "no such file", f"sha256 {listed.sha256}, by the manifest")
             continue
         try:
-            with packed.archive.open(info) as stream:
+            with bundle.archive.open(info) as stream:
                 found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # a raw stream, as it asks
         except UNREADABLE as error:
-            yield Problem(packed.shown(name), "cannot be read", str(error), f"sha256 {listed.sha256}, by the manifest")
+            yield Problem(bundle.shown(name), "cannot be read", str(error), f"sha256 {listed.sha256}, by the manifest")
             continue
         if (found, info.file_size) != (listed.sha256, listed.bytes):
             expected = f"sha256 {listed.sha256}, {listed.bytes} bytes, by the manifest"
-            yield Problem(packed.shown(name), "altered", f"sha256 {found}, {info.file_size} bytes", expected)
+            yield Problem(bundle.shown(name), "altered", f"sha256 {found}, {info.file_size} bytes", expected)
     for name in there:
         if name == MANIFEST:
             continue
         if name not in manifest.files:
-            yield Problem(packed.shown(name), "not in the manifest", "a file that nobody vouches for", "only files it lists")
+            yield Problem(bundle.shown(name), "not in the manifest", "a file that nobody vouches for", "only files it lists")
         elif not RECORD.fullmatch(name):
             kind = OTHER.fullmatch(name)
             if kind is None:
-                yield Problem(
-                    packed.shown(name),
-                    "of no known kind",
-                    name,
-                    "SUITE/RUN.json, .ranks.npz, .series.json, concepts, a profile or a study",
-                )
+                expected = "a record, its arrays or its trace, test units, a profile or a study"
+                yield Problem(bundle.shown(name), "of no known kind", name, expected)
             elif kind[1] and f"{kind[1]}.json" not in there:
-                yield Problem(packed.shown(name), "without its record", "a file that belongs to nothing", f"{kind[1]}.json")
+                yield Problem(bundle.shown(name), "without its record", "a file that belongs to nothing", f"{kind[1]}.json")

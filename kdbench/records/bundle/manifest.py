@@ -28,7 +28,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     format: Literal[1] = 1
-    record_format: Literal[1] = 1  # the schema of the records
+    record_format: Literal[1, 2] = 2  # the newest format of its records
     kdbench: str  # the version that wrote the bundle
     by: str  # who hands it in, as they call themselves
     dirty: list[str]  # run ids of records whose code differed from its commit
@@ -45,7 +45,7 @@ class Manifest(BaseModel):
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """Raises RecordError where it is none, or is no longer the one that was written, to the byte."""
+    """Raises RecordError where it is none, or differs from the one that was written in any byte."""
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:

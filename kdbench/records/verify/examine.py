@@ -14,17 +14,20 @@ from pydantic import ValidationError
 
 from kdbench.errors import RecordError
 from kdbench.records.bundle.archive import RECORD, opened
+from kdbench.records.files import find_records
 from kdbench.records.profile import Profile
 from kdbench.records.profiles import SUFFIX
-from kdbench.records.record import Record, find_records
-from kdbench.records.sources import Disk, Item, Packed
-from kdbench.records.verify.alone import problems_of
+from kdbench.records.record import Record
+from kdbench.records.sources import Disk, OpenBundle, RecordFile
+from kdbench.records.tasks import task_of
+from kdbench.records.verify.across_records import contradicting, repeated
 from kdbench.records.verify.problem import Problem
-from kdbench.records.verify.shown import concepts_of
-from kdbench.records.verify.stored import checked_ranks, series_problems
-from kdbench.records.verify.studies import Studies, studies_beside
-from kdbench.records.verify.together import contradicting, repeated
-from kdbench.records.verify.tuned import unfounded
+from kdbench.records.verify.record_fields import problems_of
+from kdbench.records.verify.stored_arrays import checked_arrays
+from kdbench.records.verify.stored_trace import trace_problems
+from kdbench.records.verify.study_summaries import StudyFiles, studies_beside
+from kdbench.records.verify.tuned_runs import unexplained
+from kdbench.records.verify.units import Units, units_of
 from kdbench.records.verify.weights import weight_problems
 
 if TYPE_CHECKING:
@@ -35,81 +38,87 @@ if TYPE_CHECKING:
 class Examined:
     """Records without a problem, each with its file, in the order given; problems of all others, of profiles and studies."""
 
-    good: list[tuple[Item, Record]] = field(default_factory=list)
+    good: list[tuple[RecordFile, Record]] = field(default_factory=list)
     profiles: dict[str, list[tuple[str, Profile]]] = field(default_factory=dict)  # by folder, if asked to look deep
-    studies: Studies = field(default_factory=dict)  # of the folders with tuned records; of all, if asked to look deep
+    studies: StudyFiles = field(default_factory=dict)  # of the folders with tuned records; of all, if asked to look deep
+    units: Units = field(default_factory=dict)  # if asked for, or to look deep
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def records(self) -> list[Record]:
+        """Those without a problem."""
         return [record for _, record in self.good]
 
 
 def usable(paths: Iterable[Path], *, deep: bool = False, plugins: Plugins | None = None) -> tuple[list[Record], list[Problem]]:
     """The records in folders, files and bundles that can be relied on, and what is wrong with the others.
 
-    Looks at schema, ids, figures, times, tuned runs and their studies, repeated runs and contradicting datasets; with `deep`,
-    also recomputes all that follows from ranks and series, which takes a few milliseconds a record. A path that does not exist
-    raises RecordError.
+    Checks schema, ids, figures, times, tuned runs and their studies, repeated runs and contradicting datasets; with `deep`,
+    also recomputes all that follows from stored arrays and traces, which takes a few milliseconds a record. Raises
+    RecordError if a path does not exist.
     """
     with examined(paths, deep=deep, plugins=plugins) as found:
         return found.records, found.problems
 
 
 def verify(paths: Iterable[Path], plugins: Plugins | None = None) -> tuple[list[Record], list[Problem]]:
-    """The same, with everything recomputed. `plugins` tell whether a strategy's weights may have a sum other than one."""
+    """The same, with everything recomputed. `plugins` offer the tasks, and tell which strategies have weights of any sum."""
     return usable(paths, deep=True, plugins=plugins)
 
 
 @contextmanager
 def examined(
-    paths: Iterable[Path], *, deep: bool = True, plugins: Plugins | None = None, profiles: bool = False
+    paths: Iterable[Path], *, deep: bool = True, plugins: Plugins | None = None, beside: bool = False
 ) -> Iterator[Examined]:
-    """The same with the files at hand: bundles stay open within the context. Profiles are read where asked for, or `deep`."""
+    """The same with the files at hand: bundles stay open within the context.
+
+    Profiles and test units are read with `beside`, or with `deep`.
+    """
     with ExitStack() as stack:
         found = Examined()
         pairs = []
-        for item in _items(paths, found.problems, stack):
-            record = _read(item, found.problems)
+        for file in _files(paths, found.problems, stack):
+            record = _read(file, found.problems)
             if record is not None:
-                pairs.append((item, record, _alone(item, record, deep, plugins)))
-        if deep or profiles:
-            _read_profiles([item for item, _, _ in pairs], found)
-        found.studies = studies_beside([item for item, record, _ in pairs if deep or record.spec.get("tuning")], found.problems)
-        refused = {id(item): problems for item, _, problems in pairs if problems}
-        for look in (partial(unfounded, studies=found.studies), repeated, contradicting):
+                pairs.append((file, record, _problems(file, record, deep, plugins)))
+        if deep or beside:
+            _read_profiles([file for file, _, _ in pairs], found)
+        found.studies = studies_beside([file for file, record, _ in pairs if deep or record.spec.tuning], found.problems)
+        refused = {id(file): problems for file, _, problems in pairs if problems}
+        for look in (partial(unexplained, studies=found.studies), partial(repeated, plugins=plugins), contradicting):
             # What is wrong already has no say in what is right.
-            for item, problem in look([(item, record) for item, record, _ in pairs if id(item) not in refused]):
-                refused.setdefault(id(item), []).append(problem)
+            for file, problem in look([(file, record) for file, record, _ in pairs if id(file) not in refused]):
+                refused.setdefault(id(file), []).append(problem)
         found.problems += [problem for problems in refused.values() for problem in problems]
-        found.good = [(item, record) for item, record, _ in pairs if id(item) not in refused]
-        if deep:
-            found.problems += concepts_of(found.good)[1]
+        found.good = [(file, record) for file, record, _ in pairs if id(file) not in refused]
+        if deep or beside:
+            found.units, wrong = units_of(found.good, plugins)
+            found.problems += wrong
         yield found
 
 
-def _items(paths: Iterable[Path], problems: list[Problem], stack: ExitStack) -> Iterator[Item]:
+def _files(paths: Iterable[Path], problems: list[Problem], stack: ExitStack) -> Iterator[RecordFile]:
     plain: list[Path] = []
     count = 0
     for is_bundle, group in groupby(paths, lambda path: path.suffix == ".zip" and path.is_file()):
         if is_bundle:
             for path in group:
-                yield from _packed(*stack.enter_context(opened(path)), problems)
+                yield from _in_bundle(*stack.enter_context(opened(path)), problems)
         else:
             plain += group
             files = find_records(plain)  # all so far, so that none is found twice
-            yield from (Item(Disk(), path.as_posix()) for path in files[count:])
+            yield from (RecordFile(Disk(), path.as_posix()) for path in files[count:])
             count = len(files)
 
 
-def _packed(packed: Packed | None, wrong: list[Problem], problems: list[Problem]) -> Iterator[Item]:
+def _in_bundle(bundle: OpenBundle | None, wrong: list[Problem], problems: list[Problem]) -> Iterator[RecordFile]:
     problems += wrong
-    if packed is not None:
+    if bundle is not None:
         # Of a record with an altered file nothing is used, whichever file it is.
         spoilt = {_owner(problem.path) for problem in wrong}
-        for name in sorted(packed.archive.namelist()):
-            if RECORD.fullmatch(name) and _owner(packed.shown(name)) not in spoilt:
-                yield Item(packed, name)
+        for name in sorted(bundle.archive.namelist()):
+            if RECORD.fullmatch(name) and _owner(bundle.shown(name)) not in spoilt:
+                yield RecordFile(bundle, name)
 
 
 def _owner(shown: str) -> str:
@@ -118,43 +127,43 @@ def _owner(shown: str) -> str:
     return f"{folder}/{name.partition('.')[0]}"
 
 
-def _read(item: Item, problems: list[Problem]) -> Record | None:
+def _read(file: RecordFile, problems: list[Problem]) -> Record | None:
     try:
-        content = item.read(item.name)
+        content = file.read(file.name)
         if content is None:
             raise RecordError("no such file")
         return Record.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "the file"
-        problems.append(Problem(item.where, f"not a record: {name}", repr(first["input"]), first["msg"]))
+        problems.append(Problem(file.where, f"not a record: {name}", repr(first["input"]), first["msg"]))
     except RecordError as error:
-        problems.append(Problem(item.where, "not a record", str(error), "a file that can be read"))
+        problems.append(Problem(file.where, "not a record", str(error), "a file that can be read"))
     return None
 
 
-def _alone(item: Item, record: Record, deep: bool, plugins: Plugins | None) -> list[Problem]:
-    problems = list(problems_of(record, item.where, item.stem))
+def _problems(file: RecordFile, record: Record, deep: bool, plugins: Plugins | None) -> list[Problem]:
+    """What is wrong with one record by itself."""
+    problems = list(problems_of(record, file.where, file.stem, plugins))
     if deep and not problems and record.status == "ok":
         problems += [
-            *checked_ranks(record, item)[1],
-            *series_problems(record, item),
-            *weight_problems(record, item.where, plugins),
+            *checked_arrays(record, file, task_of(record.spec.task, plugins))[1],
+            *trace_problems(record, file),
+            *weight_problems(record, file.where, plugins),
         ]
     return problems
 
 
-def _read_profiles(items: list[Item], found: Examined) -> None:
-    for item in {item.folder: item for item in items}.values():
-        fine = found.profiles[item.folder] = []
-        for name in item.place.beside(item.name, "profiles", SUFFIX):
-            shown, called = item.place.shown(name), PurePosixPath(name).name
+def _read_profiles(files: list[RecordFile], found: Examined) -> None:
+    for file in {file.folder: file for file in files}.values():
+        fine = found.profiles[file.folder] = []
+        for name in file.source.beside(file.name, "profiles", SUFFIX):
+            shown, called = file.source.shown(name), PurePosixPath(name).name
             try:
-                profile = Profile.model_validate_json(item.read(name) or b"")
+                profile = Profile.model_validate_json(file.read(name) or b"")
             except (ValidationError, RecordError) as error:
-                found.problems.append(
-                    Problem(shown, "not a profile", str(error).splitlines()[0], "as `kdbench profile` writes it")
-                )
+                told = str(error).splitlines()[0]
+                found.problems.append(Problem(shown, "not a profile", told, "as `kdbench profile` writes it"))
                 continue
             if called != f"{profile.id}{SUFFIX}":
                 found.problems.append(Problem(shown, "a file name other than its id", called, f"{profile.id}{SUFFIX}"))

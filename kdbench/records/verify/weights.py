@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import Plugins, installed
 from kdbench.records.record import Record
 from kdbench.records.verify.problem import Problem
+from kdbench.suite.spec import PluginSpec
 
 CLOSE = 1e-3  # what training allows a step
 
 
 def weight_problems(record: Record, where: str, plugins: Plugins | None) -> Iterator[Problem]:
-    """`plugins` are asked of strategies whose weights have another sum; those installed by default."""
+    """`plugins` tell which strategies may have weights with another sum; those installed do by default."""
     weights = record.weights
     total = sum(weights.values())
     if not weights or (abs(total - 1) <= CLOSE and min(weights.values()) >= -CLOSE):
         return
-    raw = _raw(record.spec["strategy"], plugins)
-    if raw is True and abs(total) < float("inf"):  # finite ones will do
+    raw = _raw(record.spec.strategy, plugins)
+    if raw is True and abs(total) < float("inf"):  # any finite weights will do
         return
     reason = f", for {raw}" if isinstance(raw, str) else ""
     shown = ", ".join(f"{name} {weight!r}" for name, weight in weights.items())
     yield Problem(where, "weights", f"{shown}: a sum of {total:.6g}", f"none negative and a sum of 1{reason}")
 
 
-def _raw(strategy: dict[str, Any] | None, plugins: Plugins | None) -> bool | str:
-    """Whether the strategy's weights may be any, or why that cannot be told."""
+def _raw(strategy: PluginSpec | None, plugins: Plugins | None) -> bool | str:
+    """Whether the strategy's weights may be any, or why nothing here can tell."""
     if strategy is None:
         return False
-    from kdbench.plugins.building import build_planned, building_with
+    from kdbench.plugins.building import build_spec, building_with
 
     try:
         with building_with(plugins or installed()):
-            return bool(getattr(build_planned("strategy", strategy), "raw", False))
-    except (KdbenchError, KeyError, TypeError, ImportError) as error:
-        return f"whether {strategy.get('name')!r} may have others cannot be told: {error}"
+            return bool(getattr(build_spec("strategy", strategy), "raw", False))
+    except (KdbenchError, KeyError, TypeError, ValueError, ImportError) as error:
+        return f"whether {strategy.name!r} may have others is not known: {error}"

@@ -1,0 +1,32 @@
+"""What files under results/ are called."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+RUN_FILE = re.compile(r"[0-9a-f]{12}\.json")
+
+
+@dataclass(frozen=True)
+class Suffixes:
+    """Of the files beside a record, in place of its `.json`; that of units follows the dataset's digest."""
+
+    arrays: str
+    trace: str
+    units: str
+
+
+SUFFIXES = {1: Suffixes(".ranks.npz", ".series.json", ".concepts.npz"), 2: Suffixes(".test.npz", ".trace.json", ".units.npz")}
+NOW = SUFFIXES[2]
+
+
+def record_path(results: Path, suite: str, run_id: str) -> Path:
+    """Where a run's record is written."""
+    return results / suite / f"{run_id}.json"
+
+
+def units_path(record: Path, dataset_digest: str, format: int = 2) -> Path:
+    """The file of a dataset's test units beside a record. Records of one dataset share it."""
+    return record.with_name(f"{dataset_digest[:12]}{SUFFIXES[format].units}")

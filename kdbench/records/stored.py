@@ -1,0 +1,59 @@
+"""What a run stored beside its record, as anybody may have written it: arrays, trace, test units."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.contracts import Task
+from kdbench.errors import RecordError
+from kdbench.records.record import Record
+from kdbench.records.sources import RecordFile
+from kdbench.records.trace import Trace
+from kdbench.storage.archives import numbers, whole_rows
+
+
+def stored_arrays(record: Record, file: RecordFile, task: Task) -> dict[str, NDArray[Any]]:
+    """What each test query scored. Raises RecordError if the file is missing, damaged, too large or another run's.
+
+    Whether the arrays fit the record is for `Task.problems` to say.
+    """
+    content = _belonging(file, file.arrays(record), record.arrays_sha256)
+    return numbers(content, max(record.sizes.values(), default=0) * task.values_per_unit)
+
+
+def stored_trace(record: Record, file: RecordFile) -> Trace:
+    """Raises RecordError if the file is missing, damaged or another run's."""
+    content = _belonging(file, file.trace(record), record.trace_sha256)
+    try:
+        return Trace.model_validate_json(content)
+    except (ValueError, RecursionError) as error:
+        told = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise RecordError(f"cannot be read ({told})") from error
+
+
+def stored_units(record: Record, file: RecordFile) -> dict[str, NDArray[np.int64]] | None:
+    """Which test unit each query belongs to, by array; None if there is no file and the record knows of none.
+
+    Raises RecordError if the file is missing, damaged, too large or not the record's.
+    """
+    if record.units_sha256 is None:
+        content = file.read(file.units(record))  # the oldest records do not know of the file beside them
+        if content is None:
+            return None
+    else:
+        content = _belonging(file, file.units(record), record.units_sha256)
+    return whole_rows(content, max(record.sizes.values(), default=0))
+
+
+def _belonging(file: RecordFile, name: str, sha256: str | None) -> bytes:
+    content = file.read(name)
+    if content is None:
+        raise RecordError("no such file")
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise RecordError(f"its sha256 is {found}, not the one its record holds")
+    return content

@@ -1,0 +1,75 @@
+"""What only several records together show to be wrong: a run twice, one dataset with two contents."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.records.sources import RecordFile
+from kdbench.records.tasks import task_of
+from kdbench.records.verify.problem import Problem
+from kdbench.storage.digest import digest_of
+
+Pair = tuple[RecordFile, Record]
+
+
+def repeated(pairs: list[Pair], plugins: Plugins | None) -> Iterator[tuple[RecordFile, Problem]]:
+    """Every record whose run came before, whichever format they have. The first stays: what is given first is trusted most."""
+    first: dict[str, Pair] = {}
+    for file, record in pairs:
+        known = first.setdefault(record.spec.run_id, (file, record))
+        if known[0] is not file:
+            same = "the same record" if known[1] == record else f"another record of it{_gap(known[1], record, plugins)}"
+            yield file, Problem(file.where, f"run {record.run_id} is there twice", same, f"one, as at {known[0].where}")
+
+
+def contradicting(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
+    """Records that disagree with the others about a dataset.
+
+    Two digests of one dataset with the same parameters, in one suite, cannot both be right, and the records alone do not
+    tell which one is. A digest that more than half of the records have stands, so that they stay usable; without such a
+    majority none does. The sizes of one digest are treated alike.
+    """
+    yield from _outvoted(pairs, _dataset, lambda record: record.dataset_digest, "dataset_digest")
+    yield from _outvoted(pairs, lambda record: record.dataset_digest, lambda record: str(sorted(record.sizes.items())), "sizes")
+
+
+def _outvoted(
+    pairs: list[Pair], key: Callable[[Record], Any], value: Callable[[Record], str | None], what: str
+) -> Iterator[tuple[RecordFile, Problem]]:
+    groups: dict[Any, list[Pair]] = defaultdict(list)
+    for file, record in pairs:
+        if record.status == "ok":
+            groups[key(record)].append((file, record))
+    for group in groups.values():
+        votes = Counter(value(record) for _, record in group)
+        if len(votes) == 1:
+            continue
+        (most, count), *_ = votes.most_common()
+        decided = 2 * count > len(group)
+        for file, record in group:
+            found = value(record)
+            if found == most and decided:
+                continue
+            others = "; ".join(
+                f"{other} ({times} of {len(group)} records)" for other, times in votes.most_common() if other != found
+            )
+            expected = others if decided else f"one for all, but others have {others}, and no more than half agree"
+            name = record.spec.dataset.name
+            yield file, Problem(file.where, f"{what} of {name} differs from that of the others", str(found), expected)
+
+
+def _dataset(record: Record) -> str:
+    return digest_of([record.spec.suite, record.spec.dataset.canonical])
+
+
+def _gap(one: Record, other: Record, plugins: Plugins | None) -> str:
+    """By how much their headline metrics differ."""
+    if not one.metrics or not other.metrics or one.metrics == other.metrics:
+        return ""
+    metric = task_of(one.spec.task, plugins).headline
+    first, second = (f"{metric.scale * record.metrics[metric.name]:.{metric.decimals + 1}f}" for record in (one, other))
+    return f", with {metric.label} {second} instead of {first}"

@@ -1,0 +1,106 @@
+"""What a record shows to be wrong by itself, without other files: ids, figures, outcome, times. Fast: leaderboards ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
+
+from kdbench.contracts import Metric, Task
+from kdbench.errors import RecordError
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.records.tasks import task_of
+from kdbench.records.verify.problem import Problem
+from kdbench.suite.model import Name
+
+EXACT = 1e-9
+_name = TypeAdapter(Name)
+
+
+def problems_of(record: Record, where: str, stem: str, plugins: Plugins | None) -> Iterator[Problem]:
+    """What is wrong with a record. `stem` is its file's name without `.json`, `where` the file as messages name it.
+
+    `plugins` offer its task; those installed do by default.
+    """
+    try:
+        _name.validate_python(record.spec.suite, strict=True)
+    except ValidationError as error:
+        yield Problem(where, "spec: suite", f"{record.spec.suite!r}: {error.errors()[0]['msg']}", "a suite's name")
+        return
+    for name, expected in record.ids.items():
+        stated = getattr(record, name)
+        if stated != expected:
+            yield Problem(where, f"{name} does not follow from the spec", stated, expected)
+    if stem != record.run_id:
+        yield Problem(where, "a file name other than its run_id", stem, record.run_id)
+    yield from _times(record, where)
+    if record.status == "ok":
+        try:
+            task = task_of(record.spec.task, plugins)
+        except RecordError as error:
+            yield Problem(where, "a task that cannot be used here", str(error), "a task that a plugin offers")
+            return
+        yield from _outcome(record, where, task)
+    elif record.metrics or record.arrays_sha256 or record.trace_sha256:
+        yield Problem(where, f"a {record.status} run with results", ", ".join(record.metrics) or "arrays or a trace", "none")
+
+
+def _times(record: Record, where: str) -> Iterator[Problem]:
+    try:
+        started, finished = (datetime.fromisoformat(time) for time in (record.started, record.finished))
+        ordered = started <= finished
+    except (ValueError, TypeError) as error:  # no time; or one with a zone and one without
+        times = f"{record.started!r}, {record.finished!r} ({error})"
+        yield Problem(where, "started or finished is no time", times, "such as 2025-01-31T08:00:00Z")
+        return
+    if not ordered:
+        yield Problem(where, "finished before it was started", record.finished, f"{record.started} or later")
+    for name, seconds in record.timings.items():
+        if not 0 <= seconds < float("inf"):
+            yield Problem(where, f"timings.{name}", repr(seconds), "seconds, not negative")
+
+
+def _outcome(record: Record, where: str, task: Task) -> Iterator[Problem]:
+    spec, sizes = record.spec, record.sizes
+    if not sizes or min(sizes.values()) < 1:
+        yield Problem(where, "sizes of the test split", repr(sizes), "one or more of everything that the task counts")
+        return
+    yield from (Problem(where, *told) for told in task.record_problems({}, sizes))
+    for name in ("dataset_digest", "arrays_sha256"):
+        if not getattr(record, name):
+            yield Problem(where, name, repr(getattr(record, name)), "a sha256, in a record of a run that is ok")
+    yield from _figures(record.metrics, task, where, "metrics")
+    if spec.train is None:  # a reference: nothing was trained
+        return
+    yield from _figures(record.validation, task, where, "validation")
+    epochs = spec.train.epochs
+    if record.best_epoch is None or not 1 <= record.best_epoch <= epochs:
+        yield Problem(where, "best_epoch", repr(record.best_epoch), f"1 to {epochs}, the epochs of the spec")
+    if record.steps is None or record.steps < epochs:
+        yield Problem(where, "steps", repr(record.steps), f"at least {epochs}, one an epoch")
+    if sorted(record.weights) != sorted(spec.teachers):
+        found, expected = ", ".join(record.weights) or "none", ", ".join(spec.teachers) or "none: the team is empty"
+        yield Problem(where, "weights of another team", found, expected)
+
+
+def _figures(metrics: Mapping[str, float], task: Task, where: str, of: str) -> Iterator[Problem]:
+    """Names, ranges, and what the task knows of its metrics."""
+    if metrics.keys() != {metric.name for metric in task.metrics}:
+        yield Problem(where, of, ", ".join(metrics) or "none", ", ".join(metric.name for metric in task.metrics))
+        return
+    for metric in task.metrics:
+        low, high = _range(metric)
+        # A metric without bounds must be finite, and NaN is within no bounds.
+        if not low - EXACT <= metrics[metric.name] <= high + EXACT or abs(metrics[metric.name]) == float("inf"):
+            found = repr(metrics[metric.name])
+            yield Problem(where, f"{of}.{metric.name} is outside its range", found, f"{low:g} to {high:g}")
+    for what, found, expected in task.record_problems(metrics, {}):
+        yield Problem(where, f"{of}.{what}", found, expected)
+
+
+def _range(metric: Metric) -> tuple[float, float]:
+    """Of raw values, infinite where a metric is unbounded."""
+    low, high = (metric.worst, metric.best) if metric.higher_is_better else (metric.best, metric.worst)
+    return -float("inf") if low is None else low, float("inf") if high is None else high

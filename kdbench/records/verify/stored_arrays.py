@@ -1,0 +1,33 @@
+"""Recomputes a record's metrics from the arrays that its run stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from kdbench.contracts import Task
+from kdbench.errors import RecordError
+from kdbench.records.record import Record
+from kdbench.records.sources import RecordFile
+from kdbench.records.stored import stored_arrays
+from kdbench.records.verify.problem import Problem
+from kdbench.records.verify.record_fields import EXACT
+
+
+def checked_arrays(record: Record, file: RecordFile, task: Task) -> tuple[dict[str, NDArray[Any]], list[Problem]]:
+    """The arrays of a record that is ok and has no problem of its own, empty where unusable, and what is wrong with them."""
+    where = file.source.shown(file.arrays(record))
+    try:
+        arrays = stored_arrays(record, file, task)
+    except RecordError as error:
+        return {}, [Problem(where, "arrays unusable", str(error), f"those of sha256 {record.arrays_sha256}")]
+    wrong = [Problem(where, *told) for told in task.problems(arrays, record.sizes)]
+    return arrays, wrong or list(_metric_problems(record, file.where, task.measure(arrays)))
+
+
+def _metric_problems(record: Record, where: str, measured: dict[str, float]) -> Iterator[Problem]:
+    for name, value in measured.items():
+        if not abs(record.metrics[name] - value) <= EXACT:
+            yield Problem(where, f"metrics.{name} does not follow from the arrays", repr(record.metrics[name]), repr(value))

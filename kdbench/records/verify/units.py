@@ -1,0 +1,51 @@
+"""The test units of datasets, from the files beside their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.contracts import Task
+from kdbench.errors import RecordError
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.records.sources import RecordFile
+from kdbench.records.stored import stored_units
+from kdbench.records.tasks import task_of
+from kdbench.records.verify.problem import Problem
+
+Units = dict[str, Mapping[str, NDArray[np.int64]]]  # by dataset digest: the unit of each query, by array
+
+
+def units_of(pairs: Iterable[tuple[RecordFile, Record]], plugins: Plugins | None) -> tuple[Units, list[Problem]]:
+    """Of all datasets that have such a file, and what is wrong with files. The oldest records know of no file and need none."""
+    found: Units = {}
+    seen = set()
+    problems: list[Problem] = []
+    for file, record in pairs:
+        key = file.folder, record.dataset_digest, record.units_sha256, record.format
+        if record.status == "ok" and key not in seen:
+            seen.add(key)
+            problems += _take(found, file, record, task_of(record.spec.task, plugins))
+    return found, problems
+
+
+def _take(found: Units, file: RecordFile, record: Record, task: Task) -> Iterator[Problem]:
+    where = file.source.shown(file.units(record))
+    expected = f"that of sha256 {record.units_sha256}" if record.units_sha256 else "the test unit of each query"
+    try:
+        units = stored_units(record, file)
+    except RecordError as error:
+        yield Problem(where, "test units unusable", str(error), expected)
+        return
+    if units is None:
+        return
+    wrong = list(task.unit_problems(units, record.sizes))
+    if wrong:
+        yield from (Problem(where, what, told, fits) for what, told, fits in wrong)
+        return
+    known = found.setdefault(record.dataset_digest or "", units)
+    if known.keys() != units.keys() or not all(np.array_equal(known[name], units[name]) for name in units):
+        yield Problem(where, "test units other than in another folder", "other numbers", "one content for a dataset")
