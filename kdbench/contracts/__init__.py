@@ -7,8 +7,8 @@ Nothing here imports torch, so that offering a plugin stays cheap.
 from kdbench.contracts.attribution import Attribution
 from kdbench.contracts.dataset import Dataset, Split, SplitName
 from kdbench.contracts.encoder import Encoder, Modality
-from kdbench.contracts.engine import Engine
-from kdbench.contracts.exporter import Exporter
+from kdbench.contracts.engine import Engine, Event, Site, Work
+from kdbench.contracts.exporter import ExportContext, Exported, ExportedModel, Exporter, ModelCard
 from kdbench.contracts.metric import Metric
 from kdbench.contracts.objective import Objective
 from kdbench.contracts.offer import Offer, Status, Uses
@@ -16,7 +16,19 @@ from kdbench.contracts.pairs import Bank, Batch, Pairs
 from kdbench.contracts.report import Method, Report, Reported, TextReport
 from kdbench.contracts.strategy import Signal, Strategy
 from kdbench.contracts.student import Student, StudentModule
-from kdbench.contracts.task import Contributions, Data, Feed, FeedSettings, Outputs, Part, Task, TeacherOutputs, World
+from kdbench.contracts.task import (
+    Contributions,
+    Data,
+    Feed,
+    FeedSettings,
+    Outputs,
+    Part,
+    Queries,
+    Task,
+    TeacherOutputs,
+    TensorOutputs,
+    World,
+)
 from kdbench.contracts.teacher import Teacher, TeacherData, Towers
 from kdbench.contracts.tracker import Progress, Tracker
 
@@ -29,21 +41,28 @@ __all__ = [
     "Dataset",
     "Encoder",
     "Engine",
+    "Event",
+    "ExportContext",
+    "Exported",
+    "ExportedModel",
     "Exporter",
     "Feed",
     "FeedSettings",
     "Method",
     "Metric",
     "Modality",
+    "ModelCard",
     "Objective",
     "Offer",
     "Outputs",
     "Pairs",
     "Part",
     "Progress",
+    "Queries",
     "Report",
     "Reported",
     "Signal",
+    "Site",
     "Split",
     "SplitName",
     "Status",
@@ -54,9 +73,11 @@ __all__ = [
     "Teacher",
     "TeacherData",
     "TeacherOutputs",
+    "TensorOutputs",
     "TextReport",
     "Towers",
     "Tracker",
     "Uses",
+    "Work",
     "World",
 ]

@@ -6,7 +6,6 @@ A hook that offers returns values and changes nothing; keep the module cheap to 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import pluggy
 
@@ -143,7 +142,21 @@ def kdbench_trackers() -> Iterable[Offer[Tracker]]:  # type: ignore[empty-body]
 
 @hookspec
 def kdbench_engines() -> Iterable[Offer[Engine]]:  # type: ignore[empty-body]
-    """Offer engines: where runs and studies execute. The builder's parameters are the engine's options."""
+    """Offer engines: where runs and studies execute. The builder's parameters are the engine's options.
+
+    Example::
+
+        class Here:
+            def execute(self, work, site, on_event):
+                executor = Executor(site, lambda event: on_event(current, event))
+                for current in work:
+                    on_event(current, Started())
+                    executor.execute(current)
+
+        @hookimpl
+        def kdbench_engines():
+            return [Offer("here", Here, "in this process, one run after the other")]
+    """
 
 
 @hookspec
@@ -162,14 +175,14 @@ def kdbench_attributions() -> Iterable[Offer[Attribution]]:  # type: ignore[empt
 
 
 @hookspec
-def kdbench_run_started(run_id: str, spec: dict[str, Any]) -> None:
-    """A run begins. For trackers.
+def kdbench_run_started(run_id: str, spec: object) -> None:
+    """A run begins; `spec` is its `kdbench.suite.spec.RunSpec`. For trackers.
 
     Example::
 
         @hookimpl
         def kdbench_run_started(run_id, spec):
-            wandb.init(project=spec["suite"], name=run_id, config=spec)
+            wandb.init(project=spec.suite, name=run_id, config=spec.model_dump(mode="json"))
     """
 
 
@@ -198,12 +211,12 @@ def kdbench_epoch_finished(run_id: str, epoch: int, metrics: dict[str, float]) -
 
 
 @hookspec
-def kdbench_run_finished(run_id: str, record: dict[str, Any]) -> None:
-    """A run ended, whatever its status; `record` is what was written.
+def kdbench_run_finished(run_id: str, record: object) -> None:
+    """A run ended, whatever its status; `record` is the `kdbench.records.record.Record` that was written.
 
     Example::
 
         @hookimpl
         def kdbench_run_finished(run_id, record):
-            wandb.summary.update(record["metrics"])
+            wandb.summary.update(record.metrics)
     """

@@ -1,109 +1,128 @@
-"""What a process does that executes tasks, of whichever engine. A task is a map of JSON values, and so are its events."""
+"""Executes pieces of work in this process, one after the other: what a worker of any engine does."""
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from kdbench.contracts import Progress
+from kdbench.contracts import Progress, Site, Work
+from kdbench.engines.messages import (
+    AnyEvent,
+    Done,
+    EpochFinished,
+    ExecuteRun,
+    Finished,
+    PrepareTeacher,
+    ProgressMade,
+    ServeStudy,
+    TrialEnded,
+    TrialStarted,
+    Warned,
+)
 from kdbench.errors import KdbenchError, KdbenchWarning, Skip
-from kdbench.suite.plan import RunSpec
+
+if TYPE_CHECKING:
+    from kdbench.plugins.loading import Plugins
+    from kdbench.tuning.claimed_trial import ClaimedTrial
+    from kdbench.tuning.ending import Ending
+    from kdbench.tuning.storage import Storage
 
 PROGRESS_SECONDS = 0.5
-# For every process that executes: one thread, and waiting threads that sleep, as those that share cores must not spin.
+# For every worker process: one thread, and waiting threads that sleep, as those that share cores must not spin.
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
-
-Task = dict[str, Any]
-Event = dict[str, Any]
 
 
 class Executor:
-    """Executes tasks one after the other and tells `send` of progress, epochs and warnings, at the end `done`.
+    """Executes work at a site and sends the events of it, the last being Done.
 
-    `settings` are `results`, `cache` (folders) and `device`.
+    It takes over this process: one torch thread, and `warnings.showwarning`. `plugins` are those of this environment
+    unless given.
     """
 
-    def __init__(self, settings: dict[str, Any], send: Callable[[Event], None]) -> None:
+    def __init__(self, site: Site, send: Callable[[AnyEvent], None], plugins: Plugins | None = None) -> None:
         import torch
 
         from kdbench.plugins.loading import installed
         from kdbench.records.provenance import resolved_device
-        from kdbench.runs.execute import Bench
+        from kdbench.runs.context import RunContext
         from kdbench.storage.cache import Cache
 
         torch.set_num_threads(1)
         self.send = send
-        self._last = 0.0
-        self.storages: dict[str, Any] = {}
+        self._last_progress = 0.0
+        self._storages: dict[str, Storage] = {}
         warnings.showwarning = self._warn
-        device = resolved_device(settings["device"])
-        self.bench = Bench(
-            plugins=installed(),
-            cache=Cache(Path(settings["cache"])),
-            results=Path(settings["results"]),
-            device=device,
+        self.context = RunContext(
+            plugins=plugins or installed(),
+            cache=Cache(site.cache),
+            results=site.results,
+            device=resolved_device(site.device),
             on_progress=self._progress,
             on_epoch=self._epoch,
         )
 
-    def serve(self, task: Task) -> None:
-        from kdbench.runs.execute import execute, prepare
+    def execute(self, work: Work) -> None:
+        """Executes one piece. A run that fails still has a record; only a lost storage raises (StorageLost)."""
+        if isinstance(work, PrepareTeacher):
+            self._prepare(work)
+        elif isinstance(work, ExecuteRun):
+            from kdbench.runs.execute import execute
 
-        if task["task"] == "prepare":
-            try:
-                prepare(task["dataset"], task["teacher"], self.bench, task["id"])
-            except Exception as error:  # every run that needs this teacher will meet it again, and record it
-                what = str(error) if isinstance(error, KdbenchError | Skip) else f"{type(error).__name__}: {error}"
-                warnings.warn(f"teacher {task['teacher']['name']}: {what}", KdbenchWarning, stacklevel=1)
-            self.send({"event": "done"})
-            return
-        if task["task"] == "study":
-            self._serve_study(task)
-            self.send({"event": "done"})
-            return
-        record = execute(RunSpec(**task["spec"]), self.bench)
-        self.send({"event": "done", "record": record.model_dump(mode="json")})
+            self.send(Finished(record=execute(work.spec, self.context)))
+        elif isinstance(work, ServeStudy):
+            self._serve(work)
+        else:
+            raise TypeError(f"{work!r} is no message of kdbench.engines.messages")
+        self.send(Done())
 
-    def _serve_study(self, task: Task) -> None:
-        from kdbench.tuning.serve import serve
+    def _prepare(self, work: PrepareTeacher) -> None:
+        from kdbench.runs.execute import prepare
+
+        try:
+            prepare(work.task, work.dataset, work.teacher, self.context, work.teacher.name)
+        except Exception as error:  # every run that needs this teacher meets the same error and records it
+            text = str(error) if isinstance(error, KdbenchError | Skip) else f"{type(error).__name__}: {error}"
+            warnings.warn(f"{work.label}: {text}", KdbenchWarning, stacklevel=1)
+
+    def _serve(self, work: ServeStudy) -> None:
         from kdbench.tuning.storage import Storage
-        from kdbench.tuning.study import Study
+        from kdbench.tuning.trials import execute_trials
 
-        if task["storage"] not in self.storages:
-            self.storages[task["storage"]] = Storage(task["storage"], self.bench.cache.root)
-        serve(Study(**task["study"]), self.storages[task["storage"]], self.bench, self.send)
+        if work.storage not in self._storages:
+            self._storages[work.storage] = Storage(work.storage, self.context.cache.root)
+
+        def on_start(trial: ClaimedTrial) -> None:
+            self.send(TrialStarted(number=trial.number, id=trial.id, params=trial.params))
+
+        def on_end(trial: ClaimedTrial, ending: Ending) -> None:
+            self.send(
+                TrialEnded(
+                    number=trial.number,
+                    id=trial.id,
+                    params=trial.params,
+                    state=ending.state,
+                    values=ending.values,
+                    reason=ending.reason,
+                    seconds=ending.seconds,
+                )
+            )
+
+        execute_trials(work.study, self._storages[work.storage], self.context, on_start, on_end)
 
     def _progress(self, progress: Progress) -> None:
         moment = time.monotonic()
-        if moment - self._last >= PROGRESS_SECONDS or progress.done == progress.total:
-            self._last = moment
-            self.send({"event": "progress", "progress": asdict(progress)})
+        if moment - self._last_progress >= PROGRESS_SECONDS or progress.done == progress.total:
+            self._last_progress = moment
+            self.send(ProgressMade(progress=progress))
 
-    def _epoch(self, run_id: str, epoch: int, metrics: dict[str, float]) -> None:
-        self.send({"event": "epoch", "run_id": run_id, "epoch": epoch, "metrics": metrics})
+    def _epoch(self, run_id: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        self.send(EpochFinished(run_id=run_id, epoch=epoch, metrics=dict(metrics)))
 
     def _warn(self, message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, KdbenchWarning):
-            self.send({"event": "warning", "message": str(message)})
+            self.send(Warned(message=str(message)))
         else:
             sys.stderr.write(f"{category.__name__}: {message}\n")
-
-
-def preparations(specs: Iterable[RunSpec]) -> dict[str, Task]:
-    """One task for each teacher on each dataset, ahead of the runs, so that none waits for another's encoding; by `need`."""
-    return {
-        need(spec, teacher): {"task": "prepare", "dataset": spec.dataset, "teacher": teacher, "id": teacher["name"]}
-        for spec in specs
-        for teacher in spec.team
-    }
-
-
-def need(spec: RunSpec, teacher: dict[str, Any]) -> str:
-    """The same for all runs that share a teacher on a dataset."""
-    return json.dumps([spec.dataset, teacher], sort_keys=True)

@@ -1,29 +1,38 @@
-"""Where tasks execute."""
+"""Engines by name, and how an option of a command names a plugin."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
 
-from kdbench.engines.local import LocalEngine, default_jobs
-from kdbench.engines.ray import RayEngine
-from kdbench.engines.resources import Resources
+from kdbench.contracts import Engine
+from kdbench.errors import KdbenchError
+from kdbench.plugins.loading import Plugins
+from kdbench.plugins.parameters import construct
+from kdbench.suite.check import plug
+from kdbench.suite.yaml_file import parse_scalar
+
+LOCAL = "local"  # the engine where none is named
 
 
-@dataclass(frozen=True)
-class Where:
-    """An engine, and of Ray's the cluster and what each task asks of it."""
+def make_engine(
+    plugins: Plugins, name: str = LOCAL, options: Mapping[str, object] | None = None, source: str = "engine"
+) -> Engine:
+    """The engine of that name with its options.
 
-    engine: Literal["local", "ray"] = "local"
-    address: str | None = None
-    resources: Resources = field(default_factory=Resources)
+    Raises KdbenchError, naming `source`, if there is no such engine or an option does not fit.
+    """
+    spec = plug("engine", {**(options or {}), "use": name}, source, plugins)
+    engine: Engine = construct(plugins.find("engine", spec.use).offer, spec.params)
+    return engine
 
-    def made(
-        self, results: Path, cache: Path, device: str, jobs: int | None, on_event: Callable[[Any, dict[str, Any]], None]
-    ) -> LocalEngine | RayEngine:
-        """The engine; `jobs` None is as many as it has room for."""
-        if self.engine == "ray":
-            return RayEngine(results, cache, device, jobs, on_event, self.address, self.resources)
-        return LocalEngine(results, cache, device, jobs or default_jobs(device), on_event)
+
+def named(text: str, option: str, what: str) -> tuple[str, dict[str, object]]:
+    """A plugin's name and parameters from `wandb` or, in YAML, `{use: wandb, project: mine}`.
+
+    `what` says what is named, such as "a tracker". Raises KdbenchError, naming the option.
+    """
+    given = parse_scalar(text, option)
+    params = {"use": given} if isinstance(given, str) else given
+    if not isinstance(params, dict) or not isinstance(params.get("use"), str):
+        raise KdbenchError(f"{option}: found {text!r}, expected {what}'s name or a map such as {{use: NAME, …}}")
+    return params["use"], {name: value for name, value in params.items() if name != "use"}

@@ -2,9 +2,9 @@
 
     torchrun --nproc-per-node 8 -m kdbench.engines.torchrun suites/mine.yaml RUN_ID train.devices=8
 
-Under Ray Train, or whatever sets up torch.distributed itself, call `attend` in each worker. The machines share the results
-folder of the first rank only; each may have a cache of its own, but then each makes the teachers' embeddings too. Should a
-rank fail, the launcher ends the others; the checkpoint stays.
+Under Ray Train, or whatever sets up torch.distributed itself, call `execute_rank` in each worker. The machines share the
+results folder of rank 0 only. Each may have a cache of its own, but then computes the teachers' embeddings itself. If a
+rank fails, the launcher ends the others; the checkpoint stays.
 """
 
 from __future__ import annotations
@@ -19,29 +19,30 @@ from kdbench.plugins.building import building_with
 from kdbench.plugins.loading import installed
 from kdbench.records.provenance import resolved_device
 from kdbench.records.record import Record
-from kdbench.runs.execute import Bench, execute, outcome_at
+from kdbench.runs.context import RunContext
+from kdbench.runs.execute import execute, outcome_of
 from kdbench.storage.cache import Cache, default_root
 from kdbench.suite.check import load_suite
-from kdbench.suite.model import Train
-from kdbench.suite.plan import RunSpec, plan
-from kdbench.training.distributed import Place
+from kdbench.suite.plan import plan
+from kdbench.suite.spec import RunSpec
+from kdbench.training.distributed import Rank
 
 
-def attend(spec: RunSpec, bench: Bench, place: Place | None = None) -> Record | None:
-    """This process's share of a run. The first rank writes and returns the record, the others return None.
+def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None) -> Record | None:
+    """Executes this process's part of a run. Rank 0 writes and returns the record, the others return None.
 
-    Raises KdbenchError where there are not as many ranks as `train.devices` says, and, but for the first rank, whatever
-    ended the training.
+    `rank` is read from the environment unless given. Raises KdbenchError if the number of ranks is not `train.devices`
+    and, on ranks other than 0, whatever ended the training.
     """
-    place = place or Place.of_environment()
-    devices = Train(**spec.train).devices
-    if place.size != devices:
-        raise KdbenchError(f"{place.size} ranks were started and train.devices is {devices}; expected the same")
-    bench = replace(bench, device=place.device(bench.device))
-    if place.rank == 0:
-        return execute(spec, bench, place)
-    with building_with(bench.plugins):
-        outcome_at(place, spec, bench)
+    rank = rank or Rank.of_environment()
+    devices = spec.train.devices if spec.train else 1
+    if rank.size != devices:
+        raise KdbenchError(f"{rank.size} ranks were started and train.devices is {devices}; expected the same")
+    context = replace(context, device=rank.device(context.device))
+    if rank.index == 0:
+        return execute(spec, context, rank)
+    with building_with(context.plugins):
+        outcome_of(spec, context, rank)
     return None
 
 
@@ -59,8 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         specs = {spec.run_id: spec for spec in plan(load_suite(given.suite, plugins, given.overrides))}
         if given.run not in specs:
             raise KdbenchError(f"{given.suite} has no run {given.run!r}; kdbench plan {given.suite} lists them")
-        bench = Bench(plugins, Cache(given.cache or default_root()), given.results, resolved_device(given.device))
-        record = attend(specs[given.run], bench)
+        context = RunContext(plugins, Cache(given.cache or default_root()), given.results, resolved_device(given.device))
+        record = execute_rank(specs[given.run], context)
     except KdbenchError as error:
         print(error, file=sys.stderr)
         return 2

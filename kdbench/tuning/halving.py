@@ -1,7 +1,7 @@
-"""Asynchronous successive halving (Li et al., MLSys 2020), as a function of what trials have reported and of nothing else.
+"""Asynchronous successive halving (Li et al., MLSys 2020), as a function of nothing but what trials have reported.
 
-Optuna's pruner notes in a trial that it has been asked at a rung, and does not decide there again: a trial killed between that
-and its end would go on where it had been pruned. This one answers the same however often it is asked.
+Optuna's pruner stores in a trial that it has decided at a rung and does not decide there again: a trial killed between
+that and its end would resume although it was pruned. This one gives the same answer however often it is asked.
 """
 
 from __future__ import annotations
@@ -19,15 +19,23 @@ def rung(epoch: int, pruner: Pruner, every: int) -> bool:
     return -(-step // every) * every == epoch
 
 
-def prunes(epoch: int, value: float, others: Iterable[Mapping[int, float]], pruner: Pruner, every: int) -> bool:
-    """Whether a trial ends that has `value`, the more the better, after `epoch`.
+def prunes(
+    epoch: int,
+    value: float,
+    others: Iterable[Mapping[int, float]],
+    pruner: Pruner,
+    every: int,
+    lower_is_better: bool = False,
+) -> bool:
+    """Whether to prune a trial that has `value` after `epoch`.
 
-    It goes on if it is among the best 1/η of those that came so far, or the best as long as they are fewer than η. `others`
-    are the values of the other trials by epoch; `every` is how many epochs lie between validations.
+    It continues if it is among the best 1/η of the trials that reached this rung, or the best while they are fewer than
+    η. `others` are the values of the other trials by epoch; `every` is the number of epochs between validations.
     """
     if pruner.use == "none" or not rung(epoch, pruner, every):
         return False
-    values = sorted([value, *(other[epoch] for other in others if epoch in other)], reverse=True)
-    if len(values) <= pruner.bootstrap_count:
+    sign = -1 if lower_is_better else 1
+    scores = sorted((sign * one for one in (value, *(other[epoch] for other in others if epoch in other))), reverse=True)
+    if len(scores) <= pruner.bootstrap_count:
         return True
-    return value < values[max(len(values) // pruner.reduction_factor, 1) - 1]
+    return sign * value < scores[max(len(scores) // pruner.reduction_factor, 1) - 1]

@@ -1,4 +1,4 @@
-"""Locks that end with the process that holds them, so that what a killed worker was on can be told from what is worked on."""
+"""Locks that end with the process that holds them: they tell a killed worker's trials from those that are executed."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-IDLE_SECONDS = 60  # after which a server begins to ask whether a silent client is still there
+IDLE_SECONDS = 60  # after which a server begins to probe a silent client
 
 
 class Locks(Protocol):
-    """Named locks, shared by all who use one storage."""
+    """Named locks, shared by all processes that use one storage."""
 
     @contextmanager
     def held(self, name: str) -> Iterator[None]:
         """Waits for the lock and holds it within the block."""
         ...
 
-    def take(self, name: str) -> bool:
-        """Takes the lock if nobody holds it, and says whether."""
+    def acquire(self, name: str) -> bool:
+        """Acquires the lock if it is free; returns whether it was."""
         ...
 
-    def give_back(self, name: str) -> None:
-        """Ends what `take` began."""
+    def release(self, name: str) -> None:
+        """Releases what `acquire` acquired."""
         ...
 
 
@@ -35,24 +35,24 @@ class FileLocks:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.taken: dict[str, FileLock] = {}
+        self._acquired: dict[str, FileLock] = {}
 
     @contextmanager
     def held(self, name: str) -> Iterator[None]:
         with self._lock(name):
             yield
 
-    def take(self, name: str) -> bool:
+    def acquire(self, name: str) -> bool:
         lock = self._lock(name)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             return False
-        self.taken[name] = lock
+        self._acquired[name] = lock
         return True
 
-    def give_back(self, name: str) -> None:
-        self.taken.pop(name).release()
+    def release(self, name: str) -> None:
+        self._acquired.pop(name).release()
 
     def _lock(self, name: str) -> FileLock:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -60,15 +60,15 @@ class FileLocks:
 
 
 class PostgresLocks:
-    """PostgreSQL's advisory locks, for all machines: the server gives them back when a connection ends."""
+    """PostgreSQL's advisory locks, for all machines: the server releases them when a connection ends."""
 
     def __init__(self, url: str) -> None:
         from sqlalchemy import create_engine, text
 
         self._text = text
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        self.connection = engine.connect()  # the locks are this session's
-        # A machine that lost its power says no farewell. Unix sockets need no such thing, and refuse other values than 0.
+        self.connection = engine.connect()  # locks belong to a server session
+        # A machine that loses power does not close its connection. Unix sockets refuse values other than 0.
         self._ask("SELECT set_config('tcp_keepalives_idle', :seconds, false)", seconds=str(IDLE_SECONDS))
 
     @contextmanager
@@ -79,10 +79,10 @@ class PostgresLocks:
         finally:
             self._ask("SELECT pg_advisory_unlock(:key)", key=_key(name))
 
-    def take(self, name: str) -> bool:
+    def acquire(self, name: str) -> bool:
         return bool(self._ask("SELECT pg_try_advisory_lock(:key)", key=_key(name)))
 
-    def give_back(self, name: str) -> None:
+    def release(self, name: str) -> None:
         self._ask("SELECT pg_advisory_unlock(:key)", key=_key(name))
 
     def _ask(self, question: str, **values: Any) -> Any:
@@ -90,10 +90,10 @@ class PostgresLocks:
 
 
 class JournalLock:
-    """The lock of a journal file, which ends with its process, where Optuna's own waits half a minute for the dead.
+    """The lock of a journal file. It ends with its process, where Optuna's own waits half a minute for a dead one.
 
-    Its file is not that of Optuna's own, which a dashboard takes when it writes, and breaks when it finds it for too long.
-    What somebody left half written (no space, no power) is cut off, or the line after it could never be read.
+    Its file is not that of Optuna's own lock, which a dashboard acquires when it writes, and breaks when it is old. A line
+    that was left half written (no space, no power) is cut off; otherwise the next line could not be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,5 +115,5 @@ class JournalLock:
 
 
 def _key(name: str) -> int:
-    """A signed 64-bit number, which advisory locks are named by."""
+    """A signed 64-bit number: advisory locks have no names."""
     return int.from_bytes(hashlib.sha256(f"kdbench {name}".encode()).digest()[:8], "big", signed=True)

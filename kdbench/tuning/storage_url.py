@@ -1,4 +1,4 @@
-"""Where studies are kept, as people write it and as others may see it."""
+"""URLs of storages: with their driver, and without their password."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from urllib.parse import urlsplit
 
 
-def shown(place: str) -> str:
-    """A storage's place without its password."""
-    return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", place)
+def shown(url: str) -> str:
+    """A storage's URL, or path, without its password."""
+    return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", url)
 
 
 def driven(url: str) -> str:
-    """`postgres://` and `postgresql://` with psycopg, which is the extra's driver."""
+    """`postgres://` and `postgresql://` with psycopg, the driver that the extra installs."""
     scheme = urlsplit(url).scheme
     return f"postgresql+psycopg{url[len(scheme) :]}" if scheme in ("postgres", "postgresql") else url

@@ -1,100 +1,48 @@
-"""A trial of a sweep: a run that is trained and validated, and never ranked on the test split."""
+"""One trial of a sweep: a run that is trained and validated, and never evaluated on the test split."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from filelock import FileLock
-from numpy.typing import NDArray
-
-from kdbench.contracts import Encoder, Split, SplitName, Student
-from kdbench.data.dataset import CachedDataset
-from kdbench.deploy.profile.counts import count, tower_flops
-from kdbench.deploy.profile.subject import TOWERS, Items, subject_of
-from kdbench.deploy.profile.timing import tower_latency
 from kdbench.plugins.building import building_with
-from kdbench.records.provenance import host
-from kdbench.runs.execute import Bench, learn
-from kdbench.suite.plan import RunSpec
-from kdbench.suite.sweep import COSTS
+from kdbench.runs.context import RunContext
+from kdbench.runs.learn import learn
+from kdbench.suite.spec import RunSpec
+from kdbench.tuning.costs import costs_of
 
-LATENCY_SECONDS = 0.5  # of each tower's timing
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What a trial came to."""
+class TrialOutcome:
+    """What a trial's training came to."""
 
-    validation: dict[str, float]  # metrics of the best epoch
+    validation: dict[str, float]  # metrics of the best epoch, raw
     best_epoch: int
-    seconds: float  # of training, over all sittings
-    costs: dict[str, float]  # of those asked for: latency in ms, flops, parameters
+    seconds: float  # of training, in total over interruptions
+    costs: dict[str, float]  # those asked for: latency in ms, flops, parameters
 
 
 class Pruned(Exception):
-    """Raised by whoever hears of a trial's epochs, to end it."""
+    """Raised by `on_epoch` to end a trial early."""
 
 
-class Untested(CachedDataset):
-    """A dataset whose test split cannot be reached."""
-
-    def split(self, name: SplitName) -> Split:
-        _refuse(name)
-        return super().split(name)
-
-    def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
-        _refuse(name)
-        return super().encode(encoder, name)
-
-
-def attempt(spec: RunSpec, bench: Bench, id: str, on_epoch: OnEpoch, costs: Sequence[str] = ()) -> Attempt:
+def train_trial(spec: RunSpec, context: RunContext, id: str, on_epoch: OnEpoch, costs: Sequence[str] = ()) -> TrialOutcome:
     """Trains `spec` as a run is trained, with the checkpoint of that `id`; writes no record.
 
-    `on_epoch` hears the metrics of every epoch and may raise Pruned. Raises what training raises: Skip, Diverged, KdbenchError
-    and whatever plugins do.
+    `on_epoch` receives the metrics of every epoch and may raise Pruned. Raises what training raises: Skip, Diverged,
+    KdbenchError and whatever plugins do; AssertionError if anything asks for the test split.
     """
 
-    def heard(who: str, epoch: int, metrics: dict[str, float]) -> None:
-        bench.on_epoch(who, epoch, metrics)
+    def heard(run_id: str, epoch: int, metrics: dict[str, float]) -> None:
+        context.on_epoch(run_id, epoch, metrics)
         on_epoch(epoch, metrics)
 
-    with building_with(bench.plugins):
-        given = bench.open(spec.dataset, id)
-        dataset = Untested(given.source, given.cache, given.device, given.report)
-        learned = learn(spec, replace(bench, on_epoch=heard), dataset, id)
+    with building_with(context.plugins):
+        task = context.task(spec.task)
+        data = task.without_test(context.open(task, spec.dataset, id))
+        learned = learn(spec, replace(context, on_epoch=heard), task, data, id)
         trained = learned.trained
-        found = _costs(learned.student, dataset, bench, costs) if costs else {}
-    return Attempt(trained.validation, trained.best_epoch, round(trained.seconds, 3), found)
-
-
-def _refuse(name: str) -> None:
-    if name not in ("train", "validation"):
-        raise AssertionError(f"a trial asked for the {name!r} split; tuning sees train and validation")
-
-
-def _costs(student: Student, dataset: CachedDataset, bench: Bench, names: Sequence[str]) -> dict[str, float]:
-    """As `kdbench profile` has them. Latency: of both towers for one item on one thread, the medians added.
-
-    It is measured by one process of this machine at a time, but beside the trainings of the others: with more than one job it
-    is noisy, and `flops` is the objective that says the same every time.
-    """
-    items = Items(dataset.source.size, tuple(dataset.split("train").captions[:32]))
-    subject = subject_of(student, items, 1)
-    found: dict[str, float] = {}
-    for name in names:
-        if name == "parameters":
-            found[name] = count(list(subject.module.parameters()))
-        elif name == "flops":
-            subject.module.to("cpu")
-            found[name] = sum(tower_flops(subject, tower) for tower in TOWERS)
-        elif name == "latency":
-            with FileLock(bench.cache.root / f"profile-{host()['id']}.lock"):
-                moved = subject.to(bench.device)
-                timings = [tower_latency(moved, tower, 1, 1, LATENCY_SECONDS) for tower in TOWERS]
-            found[name] = sum(timing.median_ms for timing in timings)
-        else:
-            raise ValueError(f"cost {name!r}; expected one of {', '.join(COSTS)}")
-    return found
+        found = costs_of(learned.student, task, data, context, costs)
+    return TrialOutcome(trained.validation, trained.best_epoch, round(trained.seconds, 3), found)

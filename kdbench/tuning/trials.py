@@ -1,4 +1,4 @@
-"""Carries out the trials of a study, one after the other, until none is left to be taken up."""
+"""Executes the trials of a study, one after the other, until none is left to claim."""
 
 from __future__ import annotations
 
@@ -6,52 +6,61 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
 
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.records.study_summary import State
-from kdbench.runs.execute import Bench
+from kdbench.runs.context import RunContext
+from kdbench.suite.study import Study
 from kdbench.suite.sweep import COSTS
-from kdbench.tuning.storage import Claim, Storage
-from kdbench.tuning.study import Study
-from kdbench.tuning.trial import Attempt, Pruned, attempt
-
-Tell = Callable[[dict[str, Any]], None]
-
-
-def serve(study: Study, storage: Storage, bench: Bench, tell: Tell) -> None:
-    """Tells the events `trial` (with its number, parameters and id) and `trial_ended` (with state, values, reason, seconds)."""
-    while (claim := storage.claim(study)) is not None:
-        params = claim.draw()
-        about = {"number": claim.number, "id": claim.id, "params": params}
-        tell({"event": "trial", **about})
-        started = time.perf_counter()
-        state, reason, done = _carried_out(claim, params, bench)
-        seconds = done.seconds if done else round(time.perf_counter() - started, 3)
-        values = [(done.costs if goal in COSTS else done.validation)[goal] for goal in study.how.goals] if done else None
-        told = {"seconds": seconds} | ({"best_epoch": done.best_epoch} if done else {})
-        claim.end(state, values, reason, **told)
-        shutil.rmtree(bench.cache.scratch(claim.id), ignore_errors=True)
-        tell({"event": "trial_ended", **about, "state": state, "values": values or [], "reason": reason, "seconds": seconds})
+from kdbench.tuning.claimed_trial import ClaimedTrial
+from kdbench.tuning.ending import Ending
+from kdbench.tuning.storage import Storage
+from kdbench.tuning.trial import Pruned, TrialOutcome, train_trial
 
 
-def _carried_out(claim: Claim, params: dict[str, Any], bench: Bench) -> tuple[State, str, Attempt | None]:
-    """How a trial ended. Only an interrupt, or the end of the process, leaves it as it is."""
-    metric = claim.study.how.metric
+def execute_trials(
+    study: Study,
+    storage: Storage,
+    context: RunContext,
+    on_start: Callable[[ClaimedTrial], None],
+    on_end: Callable[[ClaimedTrial, Ending], None],
+) -> None:
+    """Calls `on_start` once a trial's parameters are drawn, `on_end` once its ending is stored. Raises StorageLost."""
+    while (trial := storage.claim(study)) is not None:
+        trial.draw()
+        on_start(trial)
+        ending = _ending(trial, context)
+        trial.end(ending)
+        shutil.rmtree(context.cache.scratch(trial.id), ignore_errors=True)
+        on_end(trial, ending)
+
+
+def _ending(trial: ClaimedTrial, context: RunContext) -> Ending:
+    """Trains a claimed trial. Only an interrupt, a lost storage, or the end of the process, leaves it unended."""
+    settings, started = trial.study.settings, time.perf_counter()
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-        if metric in metrics and claim.report(epoch, metrics[metric]):
+        if settings.metric in metrics and trial.report(epoch, metrics[settings.metric]):
             raise Pruned(f"after epoch {epoch}")
 
-    costs = [goal for goal in claim.study.how.goals if goal in COSTS]
+    def ended(state: State, reason: str) -> Ending:
+        return Ending(state, (), reason, round(time.perf_counter() - started, 3))
+
+    costs = [goal for goal in settings.goals if goal in COSTS]
     try:
-        return "complete", "", attempt(claim.study.run(params), bench, claim.id, on_epoch, costs)
+        outcome = train_trial(trial.study.run(trial.params), context, trial.id, on_epoch, costs)
     except Pruned as end:
-        return "pruned", str(end), None
+        return ended("pruned", str(end))
     except Diverged as error:
-        return "diverged", str(error), None
+        return ended("diverged", str(error))
     except (KdbenchError, Skip) as error:
-        return "failed", str(error), None
+        return ended("failed", str(error))
     except Exception as error:
         traceback.print_exc()
-        return "failed", f"{type(error).__name__}: {error}", None
+        return ended("failed", f"{type(error).__name__}: {error}")
+    return Ending("complete", _values(settings.goals, outcome), "", outcome.seconds, outcome.best_epoch)
+
+
+def _values(goals: list[str], outcome: TrialOutcome) -> tuple[float, ...]:
+    """By goal: costs of the student, metrics of the best epoch."""
+    return tuple((outcome.costs if goal in COSTS else outcome.validation)[goal] for goal in goals)

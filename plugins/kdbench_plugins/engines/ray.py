@@ -1,7 +1,7 @@
-"""Runs tasks on a Ray cluster, one that is there or one started here. The only file that imports Ray.
+"""`ray`: a Ray cluster (Moritz et al., OSDI 2018), an existing one or one started here. The only file that imports Ray.
 
 Events reach the driver through a mailbox, an actor beside it, and not as a stream that each task yields: a stream wants the
-same items again from a task that is tried again, and one that goes on from its checkpoint has fewer to tell.
+same items again from a task that is tried again, and one that resumes from its checkpoint has fewer to yield.
 """
 
 from __future__ import annotations
@@ -9,117 +9,104 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kdbench.engines.driver import Driver, Job, first_line
-from kdbench.engines.remote import carry_out
-from kdbench.engines.resources import Resources
-from kdbench.engines.tasks import THREADS, Event, Task, need, preparations
-from kdbench.errors import KdbenchError
-from kdbench.suite.plan import RunSpec
-from kdbench.tuning.study import Study
+from kdbench import KdbenchError, Offer, hookimpl
+from kdbench.contracts import Engine, Event, Site, Work
+from kdbench.errors import KdbenchWarning
+from kdbench_plugins.engines.resources import Cpus, Gpus, Memory
 
-KNOCK_SECONDS = 10.0
-STORE_BYTES = 10**8  # tasks exchange small maps; everything large is in the cache
+if TYPE_CHECKING:
+    from kdbench_plugins.engines.driver import Driver
+
+CONNECT_SECONDS = 10.0
+STORE_BYTES = 10**8  # tasks exchange small messages; everything large is in the cache
 
 
-@dataclass
-class RayEngine:
-    """Executes run specs as Ray tasks and tells `on_event(spec or None, event)` what happens, in LocalEngine's words.
+class Ray:
+    """Executes work as Ray tasks: a study is one task, which executes its trials one after the other.
 
-    `results` and `cache` must be the same folders on every node. `address`: `auto`, `host:port` or `ray://host:port`; None is
-    what RAY_ADDRESS says, else a cluster on this machine for as long as the runs take. `jobs`: how many tasks are handed over
-    at a time; None: all, or on a cluster started here as many as cores. What each asks for is in `resources`.
+    `site.results` and `site.cache` must be the same folders on every node. `address`: `auto`, `host:port` or
+    `ray://host:port`; by default what RAY_ADDRESS says, else a cluster on this machine for the duration of the runs.
+    Each task reserves `cpus`, `gpus` (by default 1 on CUDA; with 0.5 two share one) and `memory` (bytes, or `4GB`).
+    `site.jobs` is how many tasks are submitted at a time; by default all, or on a cluster started here one a core.
+
+    A task whose process or node is lost is tried again and resumes from its checkpoint. Raises KdbenchError if Ray is not
+    installed, no cluster answers, it cannot provide what tasks reserve, or a node does not share the folders.
     """
 
-    results: Path
-    cache: Path
-    device: str
-    jobs: int | None
-    on_event: Callable[[Any, Event], None]
-    address: str | None = None
-    resources: Resources = field(default_factory=Resources)
+    def __init__(
+        self, *, address: str | None = None, cpus: Cpus = 1.0, gpus: Gpus | None = None, memory: Memory | None = None
+    ) -> None:
+        self.address, self.cpus, self.gpus, self.memory = address, cpus, gpus, memory
 
-    def run(self, specs: list[RunSpec]) -> None:
-        """Returns when every spec has ended. An interrupt cancels the tasks; their checkpoints stay.
+    def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:
+        from kdbench_plugins.engines.driver import first_line
 
-        A task whose process or node is lost is tried again and goes on from its checkpoint. Raises KdbenchError where Ray
-        is missing, no cluster answers, it cannot give what tasks ask for, or a node does not share the folders.
-        """
-        self._carry_out([Job(spec, {"task": "run", "spec": spec.as_dict()}, _needs(spec)) for spec in specs], specs)
-
-    def serve(self, studies: list[Study], storage: str) -> None:
-        """Returns when no trial of the studies is left that a worker could take up: LocalEngine's `serve` on a cluster.
-
-        A study is one task, which tries one trial after the other; lost, it is handed over again and goes on with the trial
-        that it was at. `storage` must be the same for every node.
-        """
-        cells = [RunSpec(**study.spec) for study in studies]
-        self._carry_out(
-            [
-                Job(study, {"task": "study", "study": study.as_dict(), "storage": storage}, _needs(cell))
-                for study, cell in zip(studies, cells, strict=True)
-            ],
-            cells,
-        )
-
-    def _carry_out(self, jobs: list[Job], specs: list[RunSpec]) -> None:
-        made = [Job(None, task, key=key) for key, task in preparations(specs).items()]
         ray = _imported()
-        with self._connected(ray), self._sealed() as seal:
-            driver = self._driver(ray, seal, made + jobs)
+        with self._connected(ray, site), _sealed(site) as seal:
+            driver = self._driver(ray, work, site, seal, on_event)
             try:
                 driver.follow()
             except ray.exceptions.RayError as error:
                 raise KdbenchError(
                     f"the connection to the cluster is lost ({first_line(error)}); finished runs are recorded, the others have "
-                    "checkpoints: the same command goes on from there"
+                    "checkpoints: the same command resumes from there"
                 ) from error
             finally:
                 driver.cancel()
 
-    def _driver(self, ray: Any, seal: str, jobs: list[Job]) -> Driver:
+    def gpus_on(self, device: str) -> float:
+        """GPUs that a task reserves."""
+        return (1.0 if device == "cuda" else 0.0) if self.gpus is None else self.gpus
+
+    def _driver(self, ray: Any, work: Sequence[Work], site: Site, seal: str, on_event: Callable[[Work, Event], None]) -> Driver:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        device = self._device(ray)
+        from kdbench.engines.executor import THREADS
+        from kdbench_plugins.engines.driver import Driver
+        from kdbench_plugins.engines.remote import Errand
+
+        device = self._device(ray, site.device)
         self._check(ray, device)
-        settings = {"results": str(self.results), "cache": str(self.cache), "device": device}
-        settings |= {"folder": str(Path.cwd()), "seal": seal}
+        there = Site(site.results, site.cache, device)
+        folder = Path.cwd()
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         mailbox = ray.remote(_Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
         own = {name: value for name, value in os.environ.items() if name.startswith("KDBENCH_")}
-        gpus = self.resources.gpus_on(device)
+        gpus = self.gpus_on(device)
         execute = ray.remote(
-            num_cpus=self.resources.cpus,
+            num_cpus=self.cpus,
             num_gpus=gpus,
-            memory=self.resources.memory,
+            memory=self.memory,
             max_retries=0,  # the driver counts
-            max_calls=1 if gpus else 0,  # only a process that ends gives its GPU back; others keep their imports for the next
+            max_calls=1 if gpus else 0,  # only a process that ends releases its GPU; others keep their imports for the next
             runtime_env={"env_vars": THREADS | own},
         )(_execute)
 
-        def submit(task: Task, name: str, number: int, waits: list[Any]) -> Any:
-            return execute.options(name=name).remote(settings, task, mailbox, number, *waits)
+        def submit(one: Work, log: Path, number: int, waits: list[Any]) -> Any:
+            errand = Errand.model_validate({"site": there, "folder": folder, "seal": seal, "work": one, "log": log})
+            return execute.options(name=one.label).remote(errand.model_dump_json(), mailbox, number, *waits)
 
-        return Driver(ray, submit, mailbox, jobs, self.jobs, self.cache / "logs", self.on_event)
+        return Driver(ray, submit, mailbox, work, site.jobs, site.cache / "logs", on_event)
 
     @contextmanager
-    def _connected(self, ray: Any) -> Iterator[None]:
-        if ray.is_initialized():  # by whoever called: theirs to end as well
+    def _connected(self, ray: Any, site: Site) -> Iterator[None]:
+        if ray.is_initialized():  # by the caller, who also ends it
             yield
             return
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
         options: dict[str, Any] = {}
         if address == "local":
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about the user's runs leaves the machine unasked
-            cpus = max(1, -(-(self.jobs or os.cpu_count() or 1) * self.resources.cpus // 1))
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics leave the machine unasked
+            cpus = max(1, -(-(site.jobs or os.cpu_count() or 1) * self.cpus // 1))
             options = {"num_cpus": int(cpus), "include_dashboard": False, "object_store_memory": STORE_BYTES}
         try:
-            _knock(address)
+            _check_answers(address)
             ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
         except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise KdbenchError(
@@ -132,79 +119,83 @@ class RayEngine:
         finally:
             ray.shutdown()
 
-    @contextmanager
-    def _sealed(self) -> Iterator[str]:
-        """Puts into both folders a file by which nodes know them."""
-        seal = f".driver-{uuid.uuid4().hex[:12]}"
-        files = [folder / seal for folder in (self.results, self.cache)]
-        for file in files:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
-        try:
-            yield seal
-        finally:
-            for file in files:
-                file.unlink(missing_ok=True)
-
-    def _device(self, ray: Any) -> str:
+    def _device(self, ray: Any, device: str) -> str:
         """`auto` is what the cluster has: this machine may be one without a GPU."""
-        if self.device == "auto":
-            return "cuda" if ray.cluster_resources().get("GPU") and self.resources.gpus != 0 else "cpu"
-        if self.device.startswith("cuda:"):
-            raise KdbenchError(f"--device: found {self.device!r}, expected cuda: Ray chooses the GPU of each task")
-        return self.device
+        if device == "auto":
+            return "cuda" if ray.cluster_resources().get("GPU") and self.gpus != 0 else "cpu"
+        if device.startswith("cuda:"):
+            raise KdbenchError(f"--device: found {device!r}, expected cuda: Ray chooses the GPU of each task")
+        return device
 
     def _check(self, ray: Any, device: str) -> None:
-        """Says so where no node can take a task. A cluster may grow; one that was started here does not."""
-        asked = {"CPU": self.resources.cpus, "GPU": self.resources.gpus_on(device), "memory": self.resources.memory or 0}
+        """Raises KdbenchError if no node can execute a task. A cluster may grow, and warns; one started here does not."""
+        asked = {"CPU": self.cpus, "GPU": self.gpus_on(device), "memory": self.memory or 0}
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if any(all(node.get(name, 0) >= amount for name, amount in asked.items()) for node in nodes):
             return
         wanted = ", ".join(f"{name} {amount:g}" for name, amount in asked.items() if amount)
         there = "; ".join(", ".join(f"{name} {node.get(name, 0):g}" for name in asked) for node in nodes)
-        text = f"--resources: a task asks for {wanted}, and no node has that; found {there}"
+        text = f"--resources: a task reserves {wanted}, and no node has that; found {there}"
         if not self.address and not os.environ.get("RAY_ADDRESS"):
             raise KdbenchError(text)
-        self.on_event(None, {"event": "warning", "message": f"{text}; waiting for one to join"})
+        warnings.warn(f"{text}; waiting for one to join", KdbenchWarning, stacklevel=2)
 
 
 class _Mailbox:
-    """What tasks tell and the driver has not heard yet."""
+    """Events that the driver has not received yet, as JSON, each with the number of its job."""
 
     def __init__(self) -> None:
-        self.letters: list[tuple[int, Event]] = []
+        self.letters: list[tuple[int, str]] = []
 
-    def put(self, number: int, event: Event) -> None:
+    def put(self, number: int, event: str) -> None:
         self.letters.append((number, event))
 
-    def take(self) -> list[tuple[int, Event]]:
+    def take(self) -> list[tuple[int, str]]:
         letters, self.letters = self.letters, []
         return letters
 
+    def sync(self) -> None:
+        """Calls of one sender keep their order: when this returns, all events that it has put are here."""
 
-def _execute(settings: dict[str, Any], task: Task, mailbox: Any, number: int, *_waited_for: Any) -> Event:
-    """In a worker of the cluster."""
+
+def _execute(errand: str, mailbox: Any, number: int, *_waited_for: Any) -> str:
+    """In a worker of the cluster. Returns the JSON of a run's Finished, else nothing."""
     import ray
 
-    def send(event: Event) -> None:
-        mailbox.put.remote(number, event)
+    from kdbench.engines.messages import AnyEvent, Started
+    from kdbench_plugins.engines.remote import Errand, execute_errand
 
-    send({"event": "started"})
+    def send(event: AnyEvent) -> None:
+        mailbox.put.remote(number, event.model_dump_json())
+
+    send(Started())
     try:
-        return carry_out(settings, task, send)
+        finished = execute_errand(Errand.model_validate_json(errand), send)
+        return finished.model_dump_json() if finished else ""
     finally:
-        ray.get(mailbox.put.remote(number, {"event": "heard"}))  # letters of one sender stay in order: all are there now
+        ray.get(mailbox.sync.remote())
 
 
-def _needs(spec: RunSpec) -> list[str]:
-    return [need(spec, teacher) for teacher in spec.team]
+@contextmanager
+def _sealed(site: Site) -> Iterator[str]:
+    """Puts into both folders a file by which nodes recognise them."""
+    seal = f".driver-{uuid.uuid4().hex[:12]}"
+    files = [folder / seal for folder in (site.results, site.cache)]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    try:
+        yield seal
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
-def _knock(address: str) -> None:
-    """Ray itself tries for minutes. Raises OSError where nobody answers."""
+def _check_answers(address: str) -> None:
+    """Raises OSError if nothing listens there: Ray itself tries for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
 
 
 def _imported() -> Any:
@@ -213,3 +204,8 @@ def _imported() -> Any:
     except ImportError as error:
         raise KdbenchError(f"--engine ray needs Ray ({error}); pip install 'kdbench[ray]'") from error
     return ray
+
+
+@hookimpl
+def kdbench_engines() -> list[Offer[Engine]]:
+    return [Offer("ray", Ray, "tasks of a Ray cluster, whose nodes share --results and --cache under the same paths")]

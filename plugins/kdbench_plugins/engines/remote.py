@@ -1,4 +1,4 @@
-"""A task in a process that an engine on another machine has asked for: on shared folders, alone on its run, at most once."""
+"""One piece of work in a process of another machine: on shared folders, one process a run, each run at most once."""
 
 from __future__ import annotations
 
@@ -9,83 +9,99 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 from filelock import FileLock, Timeout
+from pydantic import Field
 
-from kdbench.engines.tasks import Event, Executor, Task
+from kdbench.contracts import Site
+from kdbench.engines.executor import Executor
+from kdbench.engines.messages import AnyEvent, AnyWork, Done, ExecuteRun, Finished, Message, Warned
 from kdbench.errors import KdbenchError
-from kdbench.records.record import DONE, recorded
+from kdbench.records.files import recorded
+from kdbench.records.record import DONE
 from kdbench.storage.digest import digest_of
-from kdbench.suite.plan import RunSpec
+from kdbench.suite.spec import RunSpec
 
-SHARED_SECONDS = 10.0  # within which a file of the driver's must be seen here: network file systems look up late
-WAIT_SECONDS = 5.0  # for a run's lock, before somebody is told
-_executors: dict[str, Executor] = {}  # one a process: plugins and what the cache has verified serve all its tasks
+SHARED_SECONDS = 10.0  # within which a file of the driver must be visible here: network file systems look up late
+WAIT_SECONDS = 5.0  # for a run's lock, before a warning
+_executors: dict[tuple[Site, str], Executor] = {}  # one a process: its plugins and verified cache serve all work
 
 
-def carry_out(settings: dict[str, Any], task: Task, send: Callable[[Event], None]) -> Event:
-    """Executes `task`, telling `send` what happens, and returns the last event: `done`, with the record of a run.
+class Errand(Message):
+    """A piece of work with what another machine needs for it.
 
-    A run that is recorded already is not done again, its record is returned. `settings` are those of `Executor`, with
-    `folder`, the driver's own, and `seal`, the name of a file that it has put into `results` and `cache`. A task's `log` is
-    the file that takes what it prints. Raises KdbenchError where a folder is not the driver's.
+    `folder` is the driver's current folder, `seal` the name of a file that it wrote into `site.results` and `site.cache`.
+    `log` is the file that receives what the work prints.
     """
-    _enter(settings)
-    ended: list[Event] = []
 
-    def sort(event: Event) -> None:
-        if event["event"] == "done":
+    site: Site
+    folder: Path
+    seal: str
+    work: Annotated[AnyWork, Field(discriminator="kind")]
+    log: Path
+
+
+def execute_errand(errand: Errand, send: Callable[[AnyEvent], None]) -> Finished | None:
+    """Executes the work, sends its events but the last, and returns that of a run.
+
+    A recorded run is not executed again; its record is returned. Raises KdbenchError if a folder is not the driver's.
+    """
+    _enter(errand)
+    ended: list[Finished] = []
+
+    def sort(event: AnyEvent) -> None:
+        if isinstance(event, Finished):
             ended.append(event)
-        else:
+        elif not isinstance(event, Done):
             send(event)
 
-    with _printing(Path(task["log"])):
-        if task["task"] == "run":
-            spec = RunSpec(**task["spec"])
-            with _alone(Path(settings["cache"]), spec, send):
-                record = recorded(Path(settings["results"]), spec.suite, spec.run_id)
+    with _printing_to(errand.log):
+        if isinstance(errand.work, ExecuteRun):
+            spec = errand.work.spec
+            with _locked(errand.site.cache, spec, send):
+                record = recorded(errand.site.results, spec)
                 if record and record.status in DONE:
-                    return {"event": "done", "record": record.model_dump(mode="json")}
-                _executor(settings, sort).serve(task)
+                    return Finished(record=record)
+                _executor(errand, sort).execute(errand.work)
         else:
-            _executor(settings, sort).serve(task)
-    return ended[0]
+            _executor(errand, sort).execute(errand.work)
+    return ended[0] if ended else None
 
 
-def _executor(settings: dict[str, Any], send: Callable[[Event], None]) -> Executor:
-    key = digest_of(settings)
+def _executor(errand: Errand, send: Callable[[AnyEvent], None]) -> Executor:
+    key = errand.site, errand.seal
     if key not in _executors:
-        _executors[key] = Executor(settings, send)
+        _executors[key] = Executor(errand.site, send)
     _executors[key].send = send
     return _executors[key]
 
 
-def _enter(settings: dict[str, Any]) -> None:
-    """A node with folders of its own would compute into the void, and start every run from nothing."""
+def _enter(errand: Errand) -> None:
+    """A node with folders of its own would write where the driver never looks, and start every run from the beginning."""
     until = time.monotonic() + SHARED_SECONDS
-    for name in ("results", "cache"):
-        while not (Path(settings[name]) / settings["seal"]).exists():
+    for name, folder in (("results", errand.site.results), ("cache", errand.site.cache)):
+        while not (folder / errand.seal).exists():
             if time.monotonic() > until:
                 raise KdbenchError(
-                    f"--{name}: node {platform.node()} does not see what was written into {settings[name]}; expected a folder "
-                    "that all nodes share, under the same path, such as an NFS mount"
+                    f"--{name}: node {platform.node()} does not see what was written into {folder}; expected a folder that "
+                    "all nodes share, under the same path, such as an NFS mount"
                 )
             time.sleep(0.2)
     try:
-        os.chdir(settings["folder"])
+        os.chdir(errand.folder)
     except OSError as error:
         raise KdbenchError(
-            f"node {platform.node()} cannot enter {settings['folder']} ({error}), which paths in a suite are relative to; start"
-            " kdbench in a folder that all nodes have"
+            f"node {platform.node()} cannot enter {errand.folder} ({error}), which paths in a suite are relative to; start "
+            "kdbench in a folder that all nodes have"
         ) from error
 
 
 @contextmanager
-def _alone(cache: Path, spec: RunSpec, send: Callable[[Event], None]) -> Iterator[None]:
-    """One process at a time does a run. A node that is lost to the cluster may still be at it for a while.
+def _locked(cache: Path, spec: RunSpec, send: Callable[[AnyEvent], None]) -> Iterator[None]:
+    """One process at a time executes a run: a node that the cluster has lost may still execute it for a while.
 
-    The system takes the lock from a process that dies; on NFS the server does when the lease of a lost machine ends.
+    The system releases the lock of a process that dies; on NFS the server does when the lease of a lost machine ends.
     """
     folder = cache / "scratch"
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,8 +109,7 @@ def _alone(cache: Path, spec: RunSpec, send: Callable[[Event], None]) -> Iterato
     try:
         lock.acquire(timeout=WAIT_SECONDS)
     except Timeout:
-        text = f"{spec.label}: another process is at this run, or was on a node that is lost; waiting until its lock is free"
-        send({"event": "warning", "message": text})
+        send(Warned(message=f"{spec.label}: another process, perhaps on a lost node, executes this run; waiting for its lock"))
         lock.acquire()
     try:
         yield
@@ -103,8 +118,8 @@ def _alone(cache: Path, spec: RunSpec, send: Callable[[Event], None]) -> Iterato
 
 
 @contextmanager
-def _printing(path: Path) -> Iterator[None]:
-    """What this process prints goes to `path`, what C libraries print too; it can be read even if the process dies."""
+def _printing_to(path: Path) -> Iterator[None]:
+    """What this process prints, C libraries included, goes to `path`, where it can be read even if the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     _flush()

@@ -1,0 +1,37 @@
+"""What sessions of runs and of studies have in common: a site, an engine, and what they do with general events."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kdbench.contracts import Engine, Event, Site, Work
+from kdbench.engines.messages import Crashed, PrepareTeacher, Warned, preparations
+from kdbench.errors import KdbenchWarning
+from kdbench.suite.spec import RunSpec
+
+
+@dataclass
+class Dispatcher(ABC):
+    """Hands work to an engine, teachers first, and turns warnings of workers into warnings here."""
+
+    site: Site
+    engine: Engine
+
+    @abstractmethod
+    def on_event(self, work: Work, event: Event) -> None:
+        """What a listener hears beside warnings and the preparation of teachers."""
+
+    def dispatch(self, work: Sequence[Work], specs: Sequence[RunSpec]) -> None:
+        """Returns when all work, whose runs are of these specs, has ended. Raises what `Engine.execute` raises."""
+        self.engine.execute([*preparations(specs), *work], self.site, self._on_event)
+
+    def _on_event(self, work: Work, event: Event) -> None:
+        if isinstance(event, Warned):
+            warnings.warn(event.message, KdbenchWarning, stacklevel=2)
+        elif isinstance(event, Crashed) and isinstance(work, PrepareTeacher):
+            warnings.warn(f"preparing {work.label} ended early: {event.reason}", KdbenchWarning, stacklevel=2)
+        else:
+            self.on_event(work, event)

@@ -1,0 +1,232 @@
+"""Every message between processes: work that engines hand to workers, and events that come back. JSON in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from kdbench.contracts import Progress
+from kdbench.records.record import Record
+from kdbench.records.study_summary import State
+from kdbench.storage.digest import digest_of
+from kdbench.suite.spec import PluginSpec, RunSpec
+from kdbench.suite.study import Study
+
+
+class Message(BaseModel):
+    """Immutable. A loss that is not finite survives the way."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+
+# Work
+
+
+class PrepareTeacher(Message):
+    """Compute a teacher's outputs on a dataset, ahead of the runs that share them."""
+
+    kind: Literal["prepare_teacher"] = "prepare_teacher"
+    task: PluginSpec
+    dataset: PluginSpec
+    teacher: PluginSpec
+
+    @cached_property
+    def key(self) -> str:
+        """The same for all runs that share a teacher on a dataset."""
+        return digest_of([self.task.plain, self.dataset.plain, self.teacher.plain])[:12]
+
+    @property
+    def label(self) -> str:
+        return f"teacher {self.teacher.name}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def workers(self) -> int:
+        return 1
+
+
+class ExecuteRun(Message):
+    """Execute a run and write its record."""
+
+    kind: Literal["execute_run"] = "execute_run"
+    spec: RunSpec
+
+    @property
+    def key(self) -> str:
+        return self.spec.run_id
+
+    @property
+    def label(self) -> str:
+        return self.spec.label
+
+    @cached_property
+    def needs(self) -> tuple[str, ...]:
+        return tuple(work.key for work in preparations([self.spec]))
+
+    @property
+    def workers(self) -> int:
+        return 1
+
+
+class ServeStudy(Message):
+    """Carry out trials of a study until none is left to be claimed."""
+
+    kind: Literal["serve_study"] = "serve_study"
+    study: Study
+    storage: str  # a journal file or a database URL, valid wherever a worker runs
+
+    @property
+    def key(self) -> str:
+        return self.study.digest
+
+    @property
+    def label(self) -> str:
+        return self.study.label
+
+    @cached_property
+    def needs(self) -> tuple[str, ...]:
+        return tuple(work.key for work in preparations([self.study.spec]))
+
+    @property
+    def workers(self) -> int:
+        """One for each trial."""
+        return self.study.settings.trials
+
+
+AnyWork = PrepareTeacher | ExecuteRun | ServeStudy
+WORK: TypeAdapter[AnyWork] = TypeAdapter(Annotated[AnyWork, Field(discriminator="kind")])
+
+
+def preparations(specs: Iterable[RunSpec]) -> list[PrepareTeacher]:
+    """One for each teacher on each dataset, so that no run waits for another's encoding."""
+    found = (PrepareTeacher(task=spec.task, dataset=spec.dataset, teacher=teacher) for spec in specs for teacher in spec.team)
+    return list({work.key: work for work in found}.values())
+
+
+# Events
+
+
+class Started(Message):
+    """A worker has begun."""
+
+    kind: Literal["started"] = "started"
+
+
+class ProgressMade(Message):
+    """Where a stage of the work is."""
+
+    kind: Literal["progress_made"] = "progress_made"
+    progress: Progress
+
+
+class EpochFinished(Message):
+    """The metrics of an epoch, of a run or of a trial by its id."""
+
+    kind: Literal["epoch_finished"] = "epoch_finished"
+    run_id: str
+    epoch: int
+    metrics: dict[str, float]
+
+
+class Warned(Message):
+    """Something a user should see although work goes on."""
+
+    kind: Literal["warned"] = "warned"
+    message: str
+
+
+class TrialStarted(Message):
+    """A worker has claimed a trial of a study. `id` names the trial in progress and epochs."""
+
+    kind: Literal["trial_started"] = "trial_started"
+    number: int
+    id: str
+    params: dict[str, Any]
+
+
+class TrialEnded(Message):
+    """How a trial ended, by goal its values if it is complete. Engines add the log of one that failed."""
+
+    kind: Literal["trial_ended"] = "trial_ended"
+    number: int
+    id: str
+    params: dict[str, Any]
+    state: State
+    values: tuple[float, ...] = ()
+    reason: str = ""
+    seconds: float
+    log: str = ""
+
+
+class Finished(Message):
+    """A run has ended with this record. Engines add the log of one that failed."""
+
+    kind: Literal["finished"] = "finished"
+    record: Record
+    log: str = ""
+
+
+class Done(Message):
+    """The worker is ready for the next piece of work. For engines; no listener hears of it."""
+
+    kind: Literal["done"] = "done"
+
+
+class Signalled(Message):
+    """A signal ended the worker process."""
+
+    why: Literal["signalled"] = "signalled"
+    signal: str  # its name
+
+    def __str__(self) -> str:
+        return f"the worker process died (signal {self.signal})"
+
+
+class Exited(Message):
+    """The worker process ended by itself."""
+
+    why: Literal["exited"] = "exited"
+    code: int
+
+    def __str__(self) -> str:
+        return f"the worker process died (exit code {self.code})"
+
+
+class Lost(Message):
+    """The worker's process or machine was lost, as often as an engine tries it without any progress in between."""
+
+    why: Literal["lost"] = "lost"
+    times: int
+    error: str
+
+    def __str__(self) -> str:
+        return f"its process was lost {self.times} times at the same step ({self.error})"
+
+
+class WorkerFailed(Message):
+    """The worker raised what no run raises."""
+
+    why: Literal["worker_failed"] = "worker_failed"
+    error: str
+
+    def __str__(self) -> str:
+        return f"the worker failed: {self.error}"
+
+
+class Crashed(Message):
+    """The worker died. `trial` is the number of the trial that it was executing, `log` the end of what it printed."""
+
+    kind: Literal["crashed"] = "crashed"
+    reason: Annotated[Signalled | Exited | Lost | WorkerFailed, Field(discriminator="why")]
+    trial: int | None = None
+    log: str = ""
+
+
+AnyEvent = Started | ProgressMade | EpochFinished | Warned | TrialStarted | TrialEnded | Finished | Done | Crashed
+EVENT: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="kind")])

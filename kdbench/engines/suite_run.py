@@ -1,0 +1,147 @@
+"""`kdbench.run`: a suite from its file to results. The commands `run`, `sweep` and `attribute` are made of the same parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kdbench.contracts import Engine, Site
+from kdbench.engines.make import LOCAL, make_engine
+from kdbench.engines.session import Session
+from kdbench.plugins.loading import Plugins, installed
+from kdbench.records.files import record_path
+from kdbench.records.profile import Profile
+from kdbench.reports.results import Results, load
+from kdbench.storage.cache import default_root
+from kdbench.suite.check import check_suite
+from kdbench.suite.model import Suite
+from kdbench.suite.plan import plan
+from kdbench.suite.shipped import find_suite
+from kdbench.suite.source import SuiteSource, read_suite
+from kdbench.suite.spec import RunSpec
+
+
+def run(
+    suite: str | Path,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    *,
+    results: str | Path = "results",
+    cache: str | Path | None = None,
+    engine: str = LOCAL,
+    engine_options: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    device: str = "auto",
+    trackers: Iterable[str | object] = (),
+    profile: bool = True,
+    smoke: bool = False,
+    plugins: Plugins | None = None,
+) -> Results:
+    """Executes the runs of a suite that are not recorded yet, and returns the results of all.
+
+    `suite` is a file or the name of a shipped suite. `overrides` change it by path: `{"train.epochs": 5, "seeds": [0, 1]}`, or
+    texts such as `"train.epochs=5"`. Records go to `results`, data shared by all runs to `cache`. `jobs` is the number of
+    runs at a time, by default as many as `engine` finds room for. `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+    `trackers` are names, specs in YAML, or objects with tracker hooks. With `profile`, students that this device has not
+    measured yet are measured at the end; with `smoke`, models and data are shrunk to see that everything works.
+
+    A run that fails is recorded and does not stop the others: see `Results.failed`. Interrupted, the same call resumes. Raises
+    KdbenchError if the suite, a plugin or an option is wrong, before anything is executed.
+    """
+    plugins = plugins or installed()
+    source = read_suite(find_suite(suite), override_texts(overrides))
+    site = Site(Path(results).resolve(), (Path(cache) if cache else default_root()).resolve(), device, jobs)
+    run = SuiteRun.of(source, site, make_engine(plugins, engine, engine_options), plugins, smoke)
+    for tracker in trackers:
+        run.track(tracker)
+    run.execute()
+    return run.results(run.profile() if profile and not smoke else None)
+
+
+def override_texts(overrides: Mapping[str, Any] | Iterable[str]) -> list[str]:
+    """Overrides as the command line has them. JSON is YAML, so values keep their types."""
+    if isinstance(overrides, Mapping):
+        return [f"{path}={json.dumps(value)}" for path, value in overrides.items()]
+    return list(overrides)
+
+
+@dataclass
+class SuiteRun:
+    """A suite laid out as runs at a site; `todo` are those that are not recorded. Nothing is executed before `execute`."""
+
+    source: SuiteSource
+    suite: Suite
+    session: Session
+    specs: list[RunSpec]
+    todo: list[RunSpec]
+    smoke: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        source: SuiteSource,
+        site: Site,
+        engine: Engine,
+        plugins: Plugins,
+        smoke: bool = False,
+        lay_out: Callable[[Suite], list[RunSpec]] = plan,
+    ) -> SuiteRun:
+        """Checks the suite; `lay_out` makes its runs. Raises SuiteError."""
+        suite = check_suite(source, plugins, smoke=smoke)
+        session = Session(site=site, engine=engine, plugins=plugins)
+        specs = lay_out(suite)
+        return cls(source, suite, session, specs, session.pending(specs), smoke)
+
+    def track(self, tracker: str | object) -> None:
+        """Adds a tracker: a name, a spec in YAML, or an object with tracker hooks."""
+        if isinstance(tracker, str):
+            self.session.track(tracker)
+        else:
+            self.session.plugins.register(tracker, f"tracker {len(self.session.plugins.manager.list_name_plugin())}")
+
+    def execute(self) -> None:
+        """Lets plugins check their parameters, then executes what is to do. Raises SuiteError before anything has begun."""
+        if self.todo:
+            self.check()
+            self.session.run(self.todo)
+
+    def check(self) -> None:
+        """Lets every plugin check its parameters itself, which may import torch: better than to fail after an hour."""
+        check_suite(self.source, self.session.plugins, deep=True, smoke=self.smoke)
+
+    def profile(self, on_student: Callable[[str], None] = lambda _: None) -> list[Profile]:
+        """Profiles of all students; measures those that this device has not measured. Call it when nothing trains."""
+        from kdbench.deploy.profile.profile_students import profile_students
+
+        site, latency = self.session.site, self.suite.latency
+        return profile_students(
+            self.specs,
+            site.results,
+            site.cache,
+            self.session.plugins,
+            site.device,
+            batch_sizes=latency.batch_sizes,
+            threads=latency.threads,
+            on_student=on_student,
+        )
+
+    def results(self, profiles: Sequence[Profile] | None = None) -> Results:
+        """Of the runs that are recorded, with these profiles or those beside the records."""
+        found = load(self.records, plugins=self.session.plugins, smoke=self.smoke)
+        found.measured = profiles
+        return found
+
+    @property
+    def records(self) -> list[Path]:
+        """The record files of its runs."""
+        known = self.session.records
+        done = [known[spec.run_id] for spec in self.specs if spec.run_id in known]
+        return [record_path(self.session.site.results, record.spec.suite, record.run_id) for record in done]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a run failed, diverged or has no record."""
+        records = self.session.records
+        return any(spec.run_id not in records or records[spec.run_id].status in ("failed", "diverged") for spec in self.specs)

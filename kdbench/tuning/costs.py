@@ -1,0 +1,43 @@
+"""What a trial's student costs, as `kdbench profile` measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from filelock import FileLock
+
+from kdbench.contracts import Task
+from kdbench.deploy.profile.counts import count, part_flops
+from kdbench.deploy.profile.inference import at_inference
+from kdbench.deploy.profile.timing import part_latency
+from kdbench.records.provenance import host
+from kdbench.runs.context import RunContext
+from kdbench.suite.sweep import COSTS
+
+LATENCY_SECONDS = 0.5  # of timing each part
+
+
+def costs_of(student: Any, task: Task, data: Any, context: RunContext, names: Sequence[str]) -> dict[str, float]:
+    """`parameters`, `flops` and `latency` of a student, those of `names`. Raises ValueError for another name.
+
+    Latency is in milliseconds: for one sample on one thread, the medians of all parts added. One process of this machine
+    at a time measures it, but while the trainings of others go on: with more than one job it is noisy. `flops` is the
+    objective that is the same every time.
+    """
+    if unknown := set(names) - set(COSTS):
+        raise ValueError(f"cost {min(unknown)!r}; expected one of {', '.join(COSTS)}")
+    if not names:
+        return {}
+    inference = at_inference(student, task, task.samples(data), 1)
+    found: dict[str, float] = {}
+    if "parameters" in names:
+        found["parameters"] = count(list(inference.module.parameters()))
+    if "flops" in names:
+        on_cpu = inference.to("cpu")
+        found["flops"] = sum(part_flops(on_cpu, part) for part in on_cpu.parts)
+    if "latency" in names:
+        with FileLock(context.cache.root / f"profile-{host()['id']}.lock"):
+            moved = inference.to(context.device)
+            found["latency"] = sum(part_latency(moved, part, 1, 1, LATENCY_SECONDS).median_ms for part in moved.parts)
+    return found
