@@ -62,6 +62,14 @@ class Outputs(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TensorOutputs:
+    """Implements `Outputs` for tasks that need no names for their tensors."""
+
+    tensors: tuple[Tensor, ...]
+    learned: tuple[Tensor, ...] = ()
+
+
 class Batch(Protocol):
     """Which samples a step sees, and when."""
 
@@ -172,6 +180,21 @@ class Part:
     call: Callable[[Module, Tensor], Tensor]
 
 
+class WithoutTest:
+    """Data whose test split cannot be reached: `split("test")` raises AssertionError."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def split(self, name: SplitName) -> Any:
+        if name not in ("train", "validation"):
+            raise AssertionError(f"a trial asked for the {name!r} split; tuning sees train and validation")
+        return self._data.split(name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+
 class Task(ABC):
     """Subclass this for a task. Constructor arguments are settings that a suite gives in its `evaluate:` block.
 
@@ -209,13 +232,13 @@ class Task(ABC):
         """
         return iter(())
 
-    @abstractmethod
     def open(self, dataset: Any, cache: Any, device: str, report: Report) -> Any:
-        """The dataset as runs see it (`Data`): decoded, encoded, cached."""
+        """The dataset as runs see it (`Data`): decoded, encoded, cached. By default it is `Data` itself."""
+        return dataset
 
     def without_test(self, data: Any) -> Any:
-        """The same data with a test split that cannot be reached: what tuning sees."""
-        return data
+        """The same data with a test split that cannot be reached: what tuning sees. Data have a method `split`."""
+        return WithoutTest(data)
 
     @abstractmethod
     def encode(self, data: Any, student: Any, split: SplitName) -> Any:
@@ -235,13 +258,16 @@ class Task(ABC):
         """What `Objective.head` is told of the student."""
         return int(student.width)
 
-    @abstractmethod
     def forward(self, student: Any, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """The student's output tensors with their graph, then whatever its auxiliary loss reads."""
+        """The student's output tensors with their graph, then whatever its auxiliary loss reads.
 
-    @abstractmethod
+        By default its module is called with the inputs and returns one tensor.
+        """
+        return [student.module(*inputs)]
+
     def outputs(self, student: Any, tensors: Sequence[Tensor]) -> Any:
-        """`Outputs` of (copies of) what `forward` returned."""
+        """`Outputs` of (copies of) what `forward` returned; by default all of it are output tensors."""
+        return TensorOutputs(tuple(tensors))
 
     @abstractmethod
     def losses(self, outputs: Any, batch: Any) -> Tensor:
@@ -258,7 +284,11 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, student: Any, encoded: Any, batch_size: int, device: str, world: World) -> dict[str, NDArray[Any]]:
-        """Arrays to store, of a student in eval mode. Raises Diverged if its outputs are not finite."""
+        """Arrays to store, of a student in eval mode, without gradients. Raises Diverged if its outputs are not finite.
+
+        In a `world` of several ranks each may compute a share of the outputs, but must `gather` in the same order; the
+        first rank's arrays are used.
+        """
 
     def evaluate_teacher(self, teacher: Any, data: Any, split: SplitName) -> dict[str, NDArray[Any]]:
         """The same of a teacher itself. Raises PluginError if the task cannot."""

@@ -20,7 +20,10 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True)
 class RunContext:
-    """Shared by all runs of a process. `plugins_elsewhere` finds the plugins in another process of the same run; it is pickled."""
+    """Shared by all runs of a process.
+
+    `plugins_elsewhere` finds the plugins in another process of the same run; it is pickled.
+    """
 
     plugins: Plugins
     cache: Cache

@@ -22,7 +22,8 @@ from kdbench.runs.context import RunContext
 from kdbench.runs.learn import learn, teach
 from kdbench.storage.checkpoint import save_weights
 from kdbench.suite.spec import PluginSpec, RunSpec
-from kdbench.training.distributed import ALONE, Rank
+from kdbench.training.distributed import Rank
+from kdbench.training.evaluation import evaluated
 
 
 def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None) -> Record:
@@ -70,7 +71,7 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
 
     started = time.perf_counter()
     test = task.encode(data, student, "test")
-    arrays = task.evaluate(student, test, spec.evaluate.batch_size, context.device, ALONE)
+    arrays = evaluated(task, student, test, spec.evaluate.batch_size, context.device)
     seconds = time.perf_counter() - started
     found = _evaluated(spec, context, task, data, arrays)
     _keep_weights(student, spec, str(found["arrays_sha256"]), context)

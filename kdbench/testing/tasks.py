@@ -19,6 +19,7 @@ from kdbench.contracts import FeedSettings, Student, Task
 from kdbench.storage.cache import Cache
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, insist, one_thread
 from kdbench.training.distributed import ALONE
+from kdbench.training.evaluation import evaluated
 
 BATCH, EPOCHS = 8, 2
 EXACT = 1e-9  # of a metric, relative to its size or to 1
@@ -48,8 +49,7 @@ class Tried:
     def arrays(self, seed: int = 0) -> dict[str, NDArray[Any]]:
         """What is stored of an untrained student on the test split."""
         student = self.built(seed)
-        cast(nn.Module, student.module).eval()
-        return self.task.evaluate(student, self.task.encode(self.data, student, "test"), BATCH, "cpu", ALONE)
+        return evaluated(self.task, student, self.task.encode(self.data, student, "test"), BATCH, "cpu")
 
     def feed(self, seed: int = 0) -> tuple[Student, Any]:
         student = self.built()

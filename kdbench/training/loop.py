@@ -17,6 +17,7 @@ from kdbench.records.trace import Trace
 from kdbench.storage import checkpoint as checkpoints
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.training.distributed import ALONE, World
+from kdbench.training.evaluation import evaluated
 from kdbench.training.learner import Learner
 from kdbench.training.team import Team
 from kdbench.training.trace import Tracing, trace_of
@@ -140,7 +141,7 @@ def train(
 
 def _validated(task: Task, student: Student, split: Any, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
     """The metrics of a split, as the first rank finds them."""
-    arrays = task.evaluate(student, split, evaluate.batch_size, device, world)
+    arrays = evaluated(task, student, split, evaluate.batch_size, device, world)
     return cast(dict[str, float], world.told(task.measure(arrays) if world.first else None))
 
 

@@ -49,7 +49,7 @@ from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench.tasks.retrieval.teachers import StoredEmbeddings
-from kdbench.training.distributed import ALONE
+from kdbench.training.evaluation import evaluated
 from kdbench.training.learner import Learner
 from kdbench.training.signal import Graph, StepSignal
 from kdbench.training.team import Team, TeamTeacher
@@ -430,7 +430,7 @@ def pairs_with(scale: Tensor | float) -> Callable[[Sequence[Tensor]], Pairs]:
 
 def rank_split(student: Student, split: EncodedSplit, batch_size: int = 256) -> Ranks:
     """A student's retrieval ranks on an encoded split."""
-    return Ranks(**Retrieval().evaluate(student, split, batch_size, "cpu", ALONE))
+    return Ranks(**evaluated(Retrieval(), student, split, batch_size, "cpu"))
 
 
 def read_ranks(record: Path) -> Ranks:

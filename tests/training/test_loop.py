@@ -21,7 +21,7 @@ from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
 from kdbench.tasks.retrieval.task import MAX_LOGIT_SCALE
 from kdbench.tasks.retrieval.teachers import StoredEmbeddings
-from kdbench.training.distributed import ALONE
+from kdbench.training.evaluation import evaluated
 from kdbench.training.loop import Trained, train
 from kdbench.training.optimizer import restore, schedule
 from kdbench.training.team import Team, TeamTeacher
@@ -134,7 +134,7 @@ class Training:
         )
 
     def ranks(self) -> dict[str, NDArray[Any]]:
-        return TASK.evaluate(self.student, self.splits[1], 256, "cpu", ALONE)
+        return evaluated(TASK, self.student, self.splits[1], 256, "cpu")
 
 
 Splits = tuple[EncodedSplit, EncodedSplit]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from kdbench.contracts import SplitName, Student, World
 from kdbench.data.dataset import CachedDataset
@@ -42,28 +41,13 @@ def to_device(values: NDArray[Any], device: str) -> torch.Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def evaluated(
-    student: Student, split: EncodedSplit, batch_size: int, device: str, world: World = ALONE
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """`student_embeddings` in eval mode. Raises Diverged where they are not finite."""
-    module = cast(nn.Module, student.module)
-    was_training = module.training
-    module.eval()
-    world.agree_on_buffers(module)
-    images, texts = student_embeddings(student, split, batch_size, device, world)
-    module.train(was_training)
-    if not (np.isfinite(images).all() and np.isfinite(texts).all()):
-        raise Diverged("the student's embeddings are not finite")
-    return images, texts
-
-
 @torch.no_grad()
 def student_embeddings(
     student: Student, split: EncodedSplit, batch_size: int, device: str, world: World = ALONE
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Unit vectors of images [N, d] and captions [M, d], by the module in the mode that it is in.
 
-    In a `world` of several ranks each encodes its share, and all get the whole.
+    In a `world` of several ranks each encodes its share, and all get the whole. Raises Diverged if they are not finite.
     """
     images, texts = (
         world.gather(
@@ -82,4 +66,6 @@ def student_embeddings(
             (student.module.encode_text, split.texts, world.read(len(split.texts))),
         )
     )
+    if not (np.isfinite(images).all() and np.isfinite(texts).all()):
+        raise Diverged("the student's embeddings are not finite")
     return images, texts

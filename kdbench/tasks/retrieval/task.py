@@ -125,10 +125,10 @@ class Retrieval(Task):
     def evaluate(
         self, student: Student, encoded: EncodedSplit, batch_size: int, device: str, world: World
     ) -> dict[str, NDArray[Any]]:
-        from kdbench.tasks.retrieval.embeddings import evaluated
+        from kdbench.tasks.retrieval.embeddings import student_embeddings
         from kdbench.tasks.retrieval.ranks import Ranks
 
-        images, texts = evaluated(student, encoded, batch_size, device, world)
+        images, texts = student_embeddings(student, encoded, batch_size, device, world)
         if not world.first:
             return {}
         return Ranks.of(images, texts, encoded.image_concepts, encoded.caption_concepts).arrays

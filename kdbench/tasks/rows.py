@@ -1,0 +1,77 @@
+"""Batches of rows of arrays: a feed and stored teacher outputs for tasks whose samples are numbered rows, such as fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kdbench.contracts import FeedSettings, TensorOutputs
+from kdbench.storage.memory_map import take
+
+
+@dataclass(frozen=True)
+class RowBatch:
+    """Implements `Batch`: the `rows` [B] of a step and their `targets` [B, …]."""
+
+    rows: Tensor
+    targets: Tensor
+    progress: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class RowFeed:
+    """Implements `Feed` over `inputs` [N, …] and `targets` [N, …], arrays or memory maps.
+
+    Every epoch shuffles all rows; an incomplete last batch is left out. Floating-point values are read as float32.
+    """
+
+    def __init__(self, inputs: NDArray[Any], targets: NDArray[Any], settings: FeedSettings) -> None:
+        self.read, self.targets, self.settings = inputs, targets, settings
+        self.batch_size = min(settings.batch_size, len(inputs))
+        self.per_epoch = len(inputs) // self.batch_size
+        self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
+
+    def rows(self, step: int) -> NDArray[np.int64]:
+        """The rows of a step counted from 0 over all epochs, [B]."""
+        epoch, place = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._order = np.random.default_rng((self.settings.seed, epoch)).permutation(len(self.read))
+            self._epoch = epoch
+        return self._order[place * self.batch_size : (place + 1) * self.batch_size]
+
+    def batch(self, step: int) -> RowBatch:
+        rows, device = self.rows(step), self.settings.device
+        progress = step / (self.per_epoch * self.settings.epochs)
+        return RowBatch(torch.from_numpy(rows).to(device), on_device(take(self.targets, rows), device), progress)
+
+    def inputs(self, step: int) -> Sequence[Tensor]:
+        rows = self.rows(step)
+        return [on_device(take(self.read, rows[self.settings.share(len(rows))]), self.settings.device)]
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Implements `TeacherOutputs` over a teacher's outputs [N, …] of the train split."""
+
+    values: NDArray[Any]
+
+    @property
+    def width(self) -> int:
+        return int(self.values.shape[1])
+
+    def outputs(self, batch: RowBatch, device: str) -> TensorOutputs:
+        return TensorOutputs((on_device(take(self.values, batch.rows.cpu().numpy()), device),))
+
+
+def on_device(values: NDArray[Any], device: str) -> Tensor:
+    """A copy of `values` as a tensor; floating-point values become float32."""
+    tensor = torch.from_numpy(np.array(values)).to(device)
+    return tensor.float() if tensor.is_floating_point() else tensor

@@ -1,0 +1,181 @@
+"""A third party's task, `tests/support/regression_task.py`, from a suite to the ranked table: nothing in the core knows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kdbench import Progress
+from kdbench.errors import SuiteError
+from kdbench.plugins.loading import Plugins
+from kdbench.records.files import read_arrays, read_record, read_trace, record_path
+from kdbench.records.reading import read_measured
+from kdbench.records.record import Record
+from kdbench.records.verify import verify
+from kdbench.runs.context import RunContext
+from kdbench.runs.execute import execute
+from kdbench.storage.cache import Cache
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import plan
+from kdbench.suite.spec import RunSpec
+from kdbench.testing import check_task
+from kdbench_plugins.strategies import ammkd, equal
+from tests.support import regression_task
+from tests.support.regression_task import Perceptron, Regression, Vectors
+
+SUITE = """\
+name: vectors
+seeds: [0, 1]
+datasets: [vectors]
+students: [perceptron]
+teachers:
+  good: {use: linear}
+  poor: {use: linear, error: 1.0, curve: 0.0}
+  flat: {use: linear, curve: 0.2}
+references: [good, poor]
+teams:
+  - []
+  - [poor]
+  - [good, flat]
+strategies: [equal, ammkd]
+objective: [distance]
+train: {epochs: 6, batch_size: 16, lr: 0.02, precision: fp32, checkpoint_every: 5}
+"""
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    torch.set_num_threads(1)
+    found = Plugins()
+    for module in (regression_task, equal, ammkd):
+        found.register(module, f"acme:{module.__name__.rpartition('.')[2]}")
+    return found
+
+
+def specs(folder: Path, plugins: Plugins, text: str = SUITE) -> list[RunSpec]:
+    path = folder / "vectors.yaml"
+    path.write_text(text)
+    return plan(load_suite(path, plugins))
+
+
+def context_in(folder: Path, plugins: Plugins) -> RunContext:
+    return RunContext(plugins, Cache(folder / "cache"), folder / "results")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, plugins: Plugins) -> tuple[RunContext, list[Record]]:
+    """All runs of the suite."""
+    folder = tmp_path_factory.mktemp("vectors")
+    context = context_in(folder, plugins)
+    return context, [execute(spec, context) for spec in specs(folder, plugins)]
+
+
+def test_it_is_one_short_file() -> None:
+    lines = Path(regression_task.__file__).read_text().splitlines()
+    assert len(lines) < 150
+    imports = [line.split()[1] for line in lines if line.startswith("from kdbench")]
+    assert imports == ["kdbench", "kdbench.tasks.rows"]
+
+
+def test_its_task_conforms() -> None:
+    check_task(Regression, Vectors, Perceptron)
+
+
+def test_its_suite_is_checked_like_any_other(tmp_path: Path, plugins: Plugins) -> None:
+    found = specs(tmp_path, plugins)
+    assert {spec.task.use for spec in found} == {"regression"}
+    assert [spec.cell_label for spec in found[:6]] == [
+        "good · teacher itself",
+        "poor · teacher itself",
+        "perceptron · no distillation",
+        "perceptron · poor",
+        "perceptron · good+flat · equal",
+        "perceptron · good+flat · ammkd",
+    ]
+    with pytest.raises(SuiteError, match="recall_at"):
+        specs(tmp_path, plugins, SUITE + "evaluate: {recall_at: [1]}\n")
+    with pytest.raises(SuiteError, match="did you mean 'linear'"):
+        specs(tmp_path, plugins, SUITE.replace("{use: linear}", "{use: linea}"))
+
+
+def test_a_plugin_of_another_task_does_not_fit(tmp_path: Path, plugins: Plugins) -> None:
+    from kdbench.tasks import retrieval
+    from kdbench_plugins.objectives import feature
+
+    both = Plugins()
+    for name, module in plugins.manager.list_name_plugin():
+        both.register(module, name)
+    both.register(retrieval, "kdbench:retrieval")
+    both.register(feature, "kdbench:feature")
+    with pytest.raises(SuiteError, match="objective for the task 'regression'; this one is for 'retrieval'"):
+        specs(tmp_path, both, SUITE.replace("objective: [distance]", "objective: [feature]"))
+
+
+def test_it_trains_and_is_recorded_and_verified(done: tuple[RunContext, list[Record]]) -> None:
+    context, records = done
+    assert [(record.status, record.reason) for record in records] == [("ok", "")] * len(records)
+    for record in records:
+        path = record_path(context.results, "vectors", record.run_id)
+        assert read_record(path) == record
+        assert (record.format, record.sizes, record.units_sha256) == (2, {"vectors": 50}, None)
+        arrays = read_arrays(path, context.plugins)
+        assert record.metrics == {name: pytest.approx(values.mean()) for name, values in arrays.items()}
+        assert set(record.metrics) == {"mse", "mae"}
+        if record.spec.train is not None:
+            assert set(record.validation) == {"mse", "mae"}
+            assert read_trace(path).step == list(range(1, 37))
+    distilled = next(record for record in records if record.spec.strategy and record.spec.strategy.use == "ammkd")
+    assert set(distilled.dynamics) == {"weight_entropy", "gradient_cosine", "conflicting_steps"}
+    assert list(distilled.weights) == ["good", "flat"]
+    verified, problems = verify([context.results], context.plugins)
+    assert (len(verified), problems) == (len(records), [])
+
+
+def test_the_epoch_kept_is_the_one_with_the_lowest_error(tmp_path: Path, plugins: Plugins) -> None:
+    spec = next(spec for spec in specs(tmp_path, plugins) if not spec.reference)
+    epochs: list[float] = []
+    context = replace(context_in(tmp_path, plugins), on_epoch=lambda _, __, metrics: epochs.append(metrics["mse"]))
+    record = execute(spec, context)
+    assert len(epochs) == 6
+    assert record.best_epoch == 1 + int(np.argmin(epochs))
+    assert record.validation["mse"] == min(epochs)
+
+
+@pytest.mark.parametrize("strategy", ["equal", "ammkd"])
+@pytest.mark.parametrize("stop_at", [4, 17])
+def test_a_run_stopped_at_a_step_resumes_bit_identically(
+    tmp_path: Path, plugins: Plugins, done: tuple[RunContext, list[Record]], strategy: str, stop_at: int
+) -> None:
+    class Stopped(BaseException):
+        """As a kill: nothing between a step and its checkpoint is saved."""
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "train" and progress.done == stop_at:
+            raise Stopped
+
+    spec = next(spec for spec in specs(tmp_path, plugins) if spec.strategy and spec.strategy.use == strategy)
+    context = context_in(tmp_path, plugins)
+    with pytest.raises(Stopped):
+        execute(spec, replace(context, on_progress=stop))
+    assert not context.results.exists()
+    steps: list[int] = []
+    again = execute(spec, replace(context, on_progress=lambda progress: steps.append(progress.done)))
+    assert steps[0] == stop_at // 5 * 5 + 1
+    calm = read_record(record_path(done[0].results, "vectors", spec.run_id))
+    assert (again.arrays_sha256, again.trace_sha256) == (calm.arrays_sha256, calm.trace_sha256)
+    assert (again.metrics, again.validation, again.weights) == (calm.metrics, calm.validation, calm.weights)
+
+
+def test_everything_read_back_is_of_its_task(done: tuple[RunContext, list[Record]]) -> None:
+    context, records = done
+    reading = read_measured([context.results], context.plugins)
+    assert reading.problems == []
+    assert len(reading.runs) == len(records)
+    for run in reading.runs:
+        assert isinstance(run.task, Regression)
+        assert run.task.headline.name == "mse"
+        assert run.task.measure(run.arrays()) == run.record.metrics
