@@ -1,4 +1,4 @@
-"""What all commands share: the application, common arguments, how they speak and fail."""
+"""What all commands share: the application, common arguments, messages and exit codes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ import sys
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kdbench.cli.completion import suite_names
 from kdbench.errors import KdbenchError, KdbenchWarning
+
+if TYPE_CHECKING:
+    from kdbench.plugins.loading import Plugins
 
 # Before torch is ever imported, here or in a worker: threads that wait must not spin on shared cores.
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="kdbench",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Compare ways of weighting several teachers that distil into one small vision-language student.\n\n"
-    "Start with [bold]kdbench run suites/quickstart.yaml[/bold]. Exit codes: 0 done, 1 some run failed, "
-    "2 the suite or a plugin is wrong.",
+    context_settings=HELP,
+    help="Compare ways of weighting several teachers that distil into one small student.\n\n"
+    "Start with [bold]kdbench run quickstart[/bold]; [bold]kdbench suites[/bold] lists what else there is. "
+    "Exit codes: 0 done, 1 a run failed, 2 the suite or a plugin is wrong.",
 )
 
 
@@ -49,27 +56,12 @@ class Format(StrEnum):
     json = "json"
 
 
-def suite_files(incomplete: str) -> list[str]:
-    return [str(path) for path in Path("suites").glob("*.yaml") if str(path).startswith(incomplete)]
-
-
-def kinds_and_names(incomplete: str) -> list[str]:
-    from kdbench.plugins.loading import KINDS
-
-    loaded = plugins_here()
-    known = [*KINDS, *(name for kind in KINDS for name in loaded.offers(kind))]
-    return [name for name in dict.fromkeys(known) if name.startswith(incomplete)]
-
-
-def dataset_names(incomplete: str) -> list[str]:
-    return [name for name in plugins_here().offers("dataset") if name.startswith(incomplete)]
-
-
-def tracker_names(incomplete: str) -> list[str]:
-    return [name for name in plugins_here().offers("tracker") if name.startswith(incomplete)]
-
-
-Suite = Annotated[Path, typer.Argument(help="A suite file, such as suites/quickstart.yaml.", autocompletion=suite_files)]
+Suite = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUITE", help="A suite file, or the name of a shipped suite such as quickstart.", autocompletion=suite_names
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PATH=VALUE]...", help="Changes to the suite, such as train.lr=1e-3 or 'seeds=[0, 1]'."),
@@ -83,43 +75,53 @@ CacheRoot = Annotated[
 
 def given_params(params: list[str] | None, source: str) -> dict[str, Any]:
     """`PARAMETER=VALUE` as a plugin's parameters; `source` names them in errors."""
-    from kdbench.suite.diagnostics import Problems
+    from kdbench.suite.diagnostics import Diagnostics
     from kdbench.suite.overrides import apply_override
 
     given: dict[str, Any] = {}
     for param in params or []:
-        apply_override(given, param, Problems(source, {}))
+        apply_override(given, param, Diagnostics(source, {}))
     return given
 
 
-def plugins_here() -> Any:
+def plugins_here() -> Plugins:
+    """The plugins of this environment."""
     from kdbench.plugins.loading import installed
 
     return installed()
 
 
 def cache_root(cache: Path | None) -> Path:
+    """The folder of derived data, as an absolute path."""
     from kdbench.storage.cache import default_root
 
     return (cache or default_root()).resolve()
 
 
 def checked_device(device: str) -> str:
+    """The device as given. Raises KdbenchError if there is no device of such a name."""
     if device in ("auto", "cpu", "cuda", "mps") or (device.startswith("cuda:") and device[5:].isdecimal()):
         return device
     raise KdbenchError(f"--device: found {device!r}, expected auto, cpu, cuda, cuda:N or mps")
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def complain(text: str) -> None:
+    """Prints an error."""
     typer.secho(text, fg="red", err=True)
 
 
 def say(text: str) -> None:
+    """Prints to standard error what is no result."""
     typer.echo(text, err=True)
 
 
 def main() -> None:
-    """The `kdbench` command. Errors that are the user's to mend come without a traceback and exit with 2."""
+    """The `kdbench` command. Errors for the user to fix are shown without a traceback, exit code 2."""
     warnings.showwarning = _show_warning
     try:
         app()

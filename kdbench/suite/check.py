@@ -14,7 +14,7 @@ from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import checked_params, construct, default_params, nested_uses, params_model
 from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_tasks, check_teams
-from kdbench.suite.diagnostics import NOTHING, Problems
+from kdbench.suite.diagnostics import NOTHING, Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
 from kdbench.suite.settings import Evaluate
 from kdbench.suite.smoke import smoked
@@ -22,7 +22,7 @@ from kdbench.suite.source import SuiteSource, read_suite
 from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import SweepFile
 from kdbench.suite.sweep_space import check_labels, checked_sweep
-from kdbench.suite.yaml_file import Where
+from kdbench.suite.yaml_file import YamlPath
 
 LISTS: dict[str, Kind] = {
     "datasets": "dataset",
@@ -47,27 +47,27 @@ def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke
     made small (see `kdbench.suite.smoke`) before anything looks for data.
     """
     path = source.path
-    data, problems = source.parts()
+    data, diagnostics = source.parts()
     _expand_shorthand(data)
-    suite = _checked(path, data, plugins, problems, deep, smoke)
+    suite = _checked(path, data, plugins, diagnostics, deep, smoke)
     if suite is None:
-        problems.raise_if_any()
+        diagnostics.raise_if_any()
     assert suite is not None
     variants: dict[str, Suite] = {}
     for name, changes in _variants(data).items():
-        with problems.within(("variants", name), changes):
-            variant = _checked(path, _varied(data, changes), plugins, problems, deep, smoke)
+        with diagnostics.within(("variants", name), changes):
+            variant = _checked(path, _varied(data, changes), plugins, diagnostics, deep, smoke)
         variants |= {name: variant} if variant else {}
-    check_labels(data.get("sweep"), [suite, *variants.values()], problems)
-    problems.raise_if_any()
+    check_labels(data.get("sweep"), [suite, *variants.values()], diagnostics)
+    diagnostics.raise_if_any()
     return suite.model_copy(update={"variants": variants}) if variants else suite
 
 
 def plug(kind: Kind, entry: dict[str, Any], source: str, plugins: Plugins) -> PluginSpec:
     """One plugin as a suite would use it, given elsewhere, say on the command line. Raises SuiteError."""
-    problems = Problems(source, {})
-    found = _plugged(kind, entry, (), plugins, problems)
-    problems.raise_if_any()
+    diagnostics = Diagnostics(source, {})
+    found = _plugged(kind, entry, (), plugins, diagnostics)
+    diagnostics.raise_if_any()
     assert found is not None
     return found
 
@@ -88,21 +88,23 @@ def _varied(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return own | merged
 
 
-def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Problems, deep: bool, smoke: bool) -> Suite | None:
+def _checked(
+    path: Path, data: dict[str, Any], plugins: Plugins, diagnostics: Diagnostics, deep: bool, smoke: bool
+) -> Suite | None:
     """The suite as far as it is right; None where something is wrong, which is then noted."""
-    before = len(problems.found)
-    task, data = _task(data, plugins, problems)
-    file = _validated(data, task, problems)
-    plugged = {key: _plugged_list(key, data.get(key), plugins, problems) for key in LISTS}
+    before = len(diagnostics.found)
+    task, data = _task(data, plugins, diagnostics)
+    file = _validated(data, task, diagnostics)
+    plugged = {key: _plugged_list(key, data.get(key), plugins, diagnostics) for key in LISTS}
     given = data.get("teachers")
     teachers = {
-        name: _plugged("teacher", entry, ("teachers", name), plugins, problems, label=name)
+        name: _plugged("teacher", entry, ("teachers", name), plugins, diagnostics, label=name)
         for name, entry in (given.items() if isinstance(given, dict) else ())
         if isinstance(entry, dict)
     }
     if file is not None:
-        check_teams(file, problems)
-    if file is None or task is None or len(problems.found) > before:
+        check_teams(file, diagnostics)
+    if file is None or task is None or len(diagnostics.found) > before:
         return None
     suite = Suite(
         path=path,
@@ -122,23 +124,23 @@ def _checked(path: Path, data: dict[str, Any], plugins: Plugins, problems: Probl
     )
     if file.sweep:
 
-        def again(kind: Kind, entry: dict[str, Any], apart: Problems) -> PluginSpec | None:
+        def again(kind: Kind, entry: dict[str, Any], apart: Diagnostics) -> PluginSpec | None:
             found = _plugged(kind, entry, (), plugins, apart)
             if found and deep:
                 check_plugin(kind, found.use, found.params, (), plugins, apart)
             return found
 
-        suite = suite.model_copy(update={"sweep": checked_sweep(file.sweep, suite, _built(task, plugins), again, problems)})
-    check_tasks(suite, plugins, problems)
+        suite = suite.model_copy(update={"sweep": checked_sweep(file.sweep, suite, _built(task, plugins), again, diagnostics)})
+    check_tasks(suite, plugins, diagnostics)
     if smoke:
         suite = smoked(suite, plugins)
-    check_sizes(suite, plugins, problems)
+    check_sizes(suite, plugins, diagnostics)
     if deep:
-        check_plugins(suite, plugins, problems)
+        check_plugins(suite, plugins, diagnostics)
     return suite
 
 
-def _task(data: dict[str, Any], plugins: Plugins, problems: Problems) -> tuple[PluginSpec | None, dict[str, Any]]:
+def _task(data: dict[str, Any], plugins: Plugins, diagnostics: Diagnostics) -> tuple[PluginSpec | None, dict[str, Any]]:
     """The task that the datasets pose, with what `evaluate:` says of it, and the data without that. None where it is wrong.
 
     Datasets that are wrong themselves have no say; with none left the suite is wrong anyway.
@@ -149,7 +151,9 @@ def _task(data: dict[str, Any], plugins: Plugins, problems: Problems) -> tuple[P
     names = [offers[use].offer.task for use in uses if isinstance(use, str) and use in offers]
     for place, name in enumerate(names):
         if name != names[0]:
-            problems.add(("datasets", place), name, f"a dataset of the task {names[0]!r}, as the first; one suite has one task")
+            diagnostics.add(
+                ("datasets", place), name, f"a dataset of the task {names[0]!r}, as the first; one suite has one task"
+            )
             return None, data
     given = data.get("evaluate")
     if not names:  # what `evaluate:` may hold beside the core's keys is then not known
@@ -166,7 +170,7 @@ def _task(data: dict[str, Any], plugins: Plugins, problems: Problems) -> tuple[P
     try:
         params = checked_params(offer, own)
     except ValidationError as error:
-        problems.add_validation(("evaluate",), error, own, known)
+        diagnostics.add_validation(("evaluate",), error, own, known)
         return None, data
     defaults = default_params(offer)
     return PluginSpec(name=names[0], use=names[0], params=params, defaults=defaults, version=offer.version), data
@@ -177,11 +181,11 @@ def _built(task: PluginSpec, plugins: Plugins) -> Task:
     return built
 
 
-def _validated(data: dict[str, Any], task: PluginSpec | None, problems: Problems) -> SuiteFile | None:
+def _validated(data: dict[str, Any], task: PluginSpec | None, diagnostics: Diagnostics) -> SuiteFile | None:
     try:
         return SuiteFile.model_validate(data)
     except ValidationError as error:
-        blocks: dict[Where, Any] = {(): SuiteFile.model_fields}  # whose keys a message lists
+        blocks: dict[YamlPath, Any] = {(): SuiteFile.model_fields}  # whose keys a message lists
         for name in ("train", "evaluate", "latency"):
             blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
         blocks[("sweep",)] = SweepFile.model_fields
@@ -189,10 +193,10 @@ def _validated(data: dict[str, Any], task: PluginSpec | None, problems: Problems
             parent, key = tuple(item["loc"][:-1]), item["loc"][-1]
             if item["type"] == "extra_forbidden" and parent in blocks:
                 known = sorted({*blocks[parent], *(task.params if task and parent == ("evaluate",) else ())})
-                problems.add(item["loc"], key, f"one of {', '.join(known)}", nearest(key, known))
+                diagnostics.add(item["loc"], key, f"one of {', '.join(known)}", nearest(key, known))
             else:
                 line: Any = {name: item.get(name, {}) for name in ("type", "loc", "input", "ctx")}
-                problems.add_validation((), ValidationError.from_exception_data(error.title, [line]), data)
+                diagnostics.add_validation((), ValidationError.from_exception_data(error.title, [line]), data)
         return None
 
 
@@ -211,22 +215,22 @@ def _expand_shorthand(data: dict[str, Any]) -> None:
         data["teachers"] = {k: {"use": v} if isinstance(v, str) else v for k, v in teachers.items()}
 
 
-def _plugged_list(key: str, entries: Any, plugins: Plugins, problems: Problems) -> list[Any]:
+def _plugged_list(key: str, entries: Any, plugins: Plugins, diagnostics: Diagnostics) -> list[Any]:
     """The entries of a list that are maps, checked; that the others are none has been noted."""
     places = [i for i, entry in enumerate(entries if isinstance(entries, list) else []) if isinstance(entry, dict)]
-    found = {i: _plugged(LISTS[key], entries[i], (key, i), plugins, problems) for i in places}
+    found = {i: _plugged(LISTS[key], entries[i], (key, i), plugins, diagnostics) for i in places}
     seen: Counter[str] = Counter()
     for index, entry in found.items():
         if entry is None or key == "objective":
             continue
         if seen[entry.name]:
-            problems.add((key, index), entry.name, "a label used once", "give each a `name:` of its own")
+            diagnostics.add((key, index), entry.name, "a label used once", "give each a `name:` of its own")
         seen[entry.name] += 1
     return [entry for entry in found.values() if entry]
 
 
 def _plugged(
-    kind: Kind, entry: dict[str, Any], where: Where, plugins: Plugins, problems: Problems, label: str | None = None
+    kind: Kind, entry: dict[str, Any], where: YamlPath, plugins: Plugins, diagnostics: Diagnostics, label: str | None = None
 ) -> PluginSpec | None:
     """One entry, its parameters checked against the plugin's signature; None where it is wrong, which is then noted."""
     params = dict(entry)
@@ -235,22 +239,22 @@ def _plugged(
     offers = plugins.offers(kind)
     known = ", ".join(offers) or "none is installed"
     if not isinstance(use, str):
-        problems.add((*where, "use"), NOTHING if use is None else use, f"`use:` with {a_kind}: {known}")
+        diagnostics.add((*where, "use"), NOTHING if use is None else use, f"`use:` with {a_kind}: {known}")
         return None
     name = label or params.pop("name", use)
     if not isinstance(name, str):
-        problems.add((*where, "name"), name, "a string")
+        diagnostics.add((*where, "name"), name, "a string")
         return None
     coefficient = params.pop("coefficient", 1.0) if kind == "objective" else None
     number = isinstance(coefficient, int | float) and not isinstance(coefficient, bool) and math.isfinite(coefficient)
     if kind == "objective" and not number:
-        problems.add((*where, "coefficient"), coefficient, "a finite number")
+        diagnostics.add((*where, "coefficient"), coefficient, "a finite number")
         return None
     if use not in offers:
-        problems.add((*where, "use"), use, f"{a_kind}: {known}", nearest(use, offers))
-        problems.note = plugins.broken_note().strip("\n")
+        diagnostics.add((*where, "use"), use, f"{a_kind}: {known}", nearest(use, offers))
+        diagnostics.note = plugins.broken_note().strip("\n")
         return None
-    found = _params(kind, use, params, where, plugins, problems)
+    found = _params(kind, use, params, where, plugins, diagnostics)
     if found is None:
         return None
     values, defaults = found
@@ -262,18 +266,18 @@ def _plugged(
 
 
 def _params(
-    kind: Kind, use: str, params: dict[str, Any], where: Where, plugins: Plugins, problems: Problems
+    kind: Kind, use: str, params: dict[str, Any], where: YamlPath, plugins: Plugins, diagnostics: Diagnostics
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """All parameters, and the defaults of those that have one; those that hold another plugin's spec are checked in turn."""
     offer = plugins.find(kind, use).offer
     try:
         values = checked_params(offer, params)
     except ValidationError as error:
-        problems.add_validation(where, error, params, params_model(offer).model_fields)
+        diagnostics.add_validation(where, error, params, params_model(offer).model_fields)
         return None
     defaults = default_params(offer)
     for name, mark in nested_uses(offer).items():
-        inner = _plugged(mark.kind, values[name], (*where, name), plugins, problems)
+        inner = _plugged(mark.kind, values[name], (*where, name), plugins, diagnostics)
         if inner is None:
             return None
         values[name] = {"use": inner.use, **inner.params}

@@ -8,15 +8,15 @@ from kdbench.contracts import Task
 from kdbench.errors import KdbenchError, PluginError, nearest
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import check_deeper, construct, nested_uses
-from kdbench.suite.diagnostics import Problems
+from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
 from kdbench.suite.spec import PluginSpec
-from kdbench.suite.yaml_file import Where, path_steps
+from kdbench.suite.yaml_file import YamlPath, path_steps
 
 
-def check_plugins(suite: Suite, plugins: Plugins, problems: Problems) -> None:
+def check_plugins(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
     """Lets every plugin look at its parameters more closely than their types can."""
-    specs: list[tuple[Kind, Where, PluginSpec]] = [
+    specs: list[tuple[Kind, YamlPath, PluginSpec]] = [
         *(("dataset", ("datasets", i), spec) for i, spec in enumerate(suite.datasets)),
         *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
         *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
@@ -24,49 +24,51 @@ def check_plugins(suite: Suite, plugins: Plugins, problems: Problems) -> None:
         *(("strategy", ("strategies", i), spec) for i, spec in enumerate(suite.strategies)),
     ]
     for kind, where, spec in specs:
-        check_plugin(kind, spec.use, spec.params, where, plugins, problems)
+        check_plugin(kind, spec.use, spec.params, where, plugins, diagnostics)
 
 
-def check_plugin(kind: Kind, use: str, params: dict[str, Any], where: Where, plugins: Plugins, problems: Problems) -> None:
+def check_plugin(
+    kind: Kind, use: str, params: dict[str, Any], where: YamlPath, plugins: Plugins, diagnostics: Diagnostics
+) -> None:
     """Lets one plugin, and those nested in it, look at its parameters."""
     offer = plugins.find(kind, use).offer
     try:
         check_deeper(offer, params)
     except KdbenchError as error:
-        problems.add_error(where, error)
+        diagnostics.add_error(where, error)
     for name, mark in nested_uses(offer).items():
         inner = {key: value for key, value in params[name].items() if key != "use"}
-        check_plugin(mark.kind, params[name]["use"], inner, (*where, name), plugins, problems)
+        check_plugin(mark.kind, params[name]["use"], inner, (*where, name), plugins, diagnostics)
 
 
-def check_teams(file: SuiteFile, problems: Problems) -> None:
+def check_teams(file: SuiteFile, diagnostics: Diagnostics) -> None:
     for index, team in enumerate(file.teams):
         for place, name in enumerate(team):
             if name not in file.teachers:
                 known = ", ".join(file.teachers) or "none is defined"
-                problems.add(("teams", index, place), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
+                diagnostics.add(("teams", index, place), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
         if len(set(team)) < len(team):
-            problems.add(("teams", index), team, "each teacher once")
+            diagnostics.add(("teams", index), team, "each teacher once")
         if file.teams.index(team) < index:
-            problems.add(("teams", index), team, f"a team not listed yet; it is teams[{file.teams.index(team)}] as well")
+            diagnostics.add(("teams", index), team, f"a team not listed yet; it is teams[{file.teams.index(team)}] as well")
         if team and not file.objective:
-            problems.add(("teams", index), team, "an `objective:` with at least one term, for a team that teaches")
+            diagnostics.add(("teams", index), team, "an `objective:` with at least one term, for a team that teaches")
         if len(team) > 1 and not file.strategies:
-            problems.add(("teams", index), team, "at least one entry in `strategies:`, for a team of two or more")
+            diagnostics.add(("teams", index), team, "at least one entry in `strategies:`, for a team of two or more")
     for index, name in enumerate(file.references):
         if name not in file.teachers:
             known = ", ".join(file.teachers) or "none is defined"
-            problems.add(("references", index), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
+            diagnostics.add(("references", index), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
         if file.references.index(name) < index:
-            problems.add(("references", index), name, "each teacher once")
+            diagnostics.add(("references", index), name, "each teacher once")
     for index, seed in enumerate(file.seeds):
         if file.seeds.index(seed) < index:
-            problems.add(("seeds", index), seed, "each seed once")
+            diagnostics.add(("seeds", index), seed, "each seed once")
 
 
-def check_tasks(suite: Suite, plugins: Plugins, problems: Problems) -> None:
+def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
     """Teachers, students and objectives take part in one task; it must be that of the datasets."""
-    specs: list[tuple[Kind, Where, PluginSpec]] = [
+    specs: list[tuple[Kind, YamlPath, PluginSpec]] = [
         *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
         *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
         *(("objective", ("objective", i), spec) for i, spec in enumerate(suite.objective)),
@@ -74,10 +76,10 @@ def check_tasks(suite: Suite, plugins: Plugins, problems: Problems) -> None:
     for kind, where, spec in specs:
         task = plugins.find(kind, spec.use).offer.task
         if task != suite.task.use:
-            problems.add(where, spec.use, f"a {kind} for the task {suite.task.use!r}; this one is for {task!r}")
+            diagnostics.add(where, spec.use, f"a {kind} for the task {suite.task.use!r}; this one is for {task!r}")
 
 
-def check_sizes(suite: Suite, plugins: Plugins, problems: Problems) -> None:
+def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
     """The task's settings and the batch must fit the splits; building a dataset reads its index only."""
     task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
     for index, spec in enumerate(suite.datasets):
@@ -87,7 +89,7 @@ def check_sizes(suite: Suite, plugins: Plugins, problems: Problems) -> None:
         except PluginError:
             raise
         except KdbenchError as error:
-            problems.add_error(("datasets", index), error)
+            diagnostics.add_error(("datasets", index), error)
             continue
         for path, found, expected in wrong:
-            problems.add(path_steps(path), found, expected.format(dataset=spec.name))
+            diagnostics.add(path_steps(path), found, expected.format(dataset=spec.name))

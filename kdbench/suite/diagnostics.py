@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kdbench.errors import SuiteError, nearest
-from kdbench.suite.yaml_file import Where, dotted
+from kdbench.suite.yaml_file import YamlPath, dotted
 
 # pydantic's words for a type, in the words of a suite file
 _EXPECTED = {
@@ -29,29 +29,29 @@ _EXPECTED = {
 
 
 @dataclass
-class Problems:
-    """Collects problems of one file; `raise_if_any` reports them together, in the order of the file."""
+class Diagnostics:
+    """Collects diagnostics of one file; `raise_if_any` reports them together, in the order of the file."""
 
     source: str
-    lines: dict[Where, int]
-    overrides: dict[Where, str] = field(default_factory=dict)  # path → the override that set it
-    files: dict[Where, str] = field(default_factory=dict)  # path → the preset that it comes from
+    lines: dict[YamlPath, int]
+    overrides: dict[YamlPath, str] = field(default_factory=dict)  # path → the override that set it
+    files: dict[YamlPath, str] = field(default_factory=dict)  # path → the preset that it comes from
     found: list[tuple[int, str]] = field(default_factory=list)
     note: str = ""  # closes the report
-    _inside: tuple[Where, frozenset[str]] = ((), frozenset())
+    _inside: tuple[YamlPath, frozenset[str]] = ((), frozenset())
 
-    def add(self, where: Where, found: object, expected: str, hint: str = "") -> None:
+    def add(self, where: YamlPath, found: object, expected: str, hint: str = "") -> None:
         """`hint` names the nearest valid name; one that only repeats what was expected is left out."""
         parts = [f"  found     {_show(found)}", f"  expected  {expected}"]
         if hint and not hint.startswith("known:"):
             parts.append(f"  {hint}")
         self._note(where, "\n".join(parts))
 
-    def add_error(self, where: Where, error: Exception) -> None:
+    def add_error(self, where: YamlPath, error: Exception) -> None:
         """What a plugin said when it was built."""
         self._note(where, f"  {error}")
 
-    def add_validation(self, where: Where, error: ValidationError, value: object, known: Iterable[str] = ()) -> None:
+    def add_validation(self, where: YamlPath, error: ValidationError, value: object, known: Iterable[str] = ()) -> None:
         """Adds every error that pydantic found in `value`, which stands at `where` and may have the keys `known`."""
         names = sorted(known)
         for item in error.errors():
@@ -65,20 +65,20 @@ class Problems:
                 found = NOTHING if item["type"] == "missing" else item["input"]
                 self.add(here, found, _EXPECTED.get(item["type"], _sentence(item["msg"])))
 
-    def add_apart(self, where: Where, apart: Problems) -> None:
+    def add_apart(self, where: YamlPath, apart: Diagnostics) -> None:
         """What was found in a value that stands in no file but follows from what stands at `where`."""
         for _, text in apart.found:
             self._note(where, text.partition("\n")[2])
         self.note = self.note or apart.note
 
     @contextmanager
-    def within(self, where: Where, keys: Iterable[str]) -> Iterator[None]:
+    def within(self, where: YamlPath, keys: Iterable[str]) -> Iterator[None]:
         """For the while, what is said of one of these keys is meant of the same key at `where`: a variant's own."""
         self._inside = where, frozenset(keys)
         yield
         self._inside = (), frozenset()
 
-    def set_by(self, where: Where, override: str) -> None:
+    def set_by(self, where: YamlPath, override: str) -> None:
         """From now on the value at `where`, and all below it, is that of an override and stands on no line."""
         self.lines = {path: line for path, line in self.lines.items() if path[: len(where)] != where}
         self.overrides[where] = override
@@ -88,14 +88,14 @@ class Problems:
             texts = dict.fromkeys(text for _, text in sorted(self.found, key=lambda item: item[0]))
             raise SuiteError("\n".join([*texts, *([self.note] if self.note else [])]))
 
-    def _note(self, where: Where, text: str) -> None:
+    def _note(self, where: YamlPath, text: str) -> None:
         prefix, keys = self._inside
         if where and where[0] in keys:
             where = (*prefix, *where)
         place, line = self._place(where)
         self.found.append((line, f"{place}: {dotted(where)}\n{text}"))
 
-    def _place(self, where: Where) -> tuple[str, int]:
+    def _place(self, where: YamlPath) -> tuple[str, int]:
         """The override or the line of the longest part of the path that has one. An entry that holds nothing but what
         overrides brought is theirs."""
         for length in range(len(where), 0, -1):
@@ -118,7 +118,7 @@ class _Nothing:
 NOTHING = _Nothing()
 
 
-def _path(loc: tuple[int | str, ...], value: Any, kind: str) -> Where:
+def _path(loc: tuple[int | str, ...], value: Any, kind: str) -> YamlPath:
     """pydantic's location less the steps it adds for keys and unions, which are not in the file."""
     path: list[int | str] = []
     for place, step in enumerate(loc):

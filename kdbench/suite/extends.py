@@ -12,7 +12,7 @@ from typing import Any
 
 from kdbench.errors import SuiteError, nearest
 from kdbench.suite import shipped
-from kdbench.suite.yaml_file import Where, read
+from kdbench.suite.yaml_file import YamlPath, read
 
 KEY = "extends"
 ABOUT = ("name", "description")  # of a preset itself; a suite has its own
@@ -23,8 +23,8 @@ class Extended:
     """A suite file merged with its presets: the line of every path, and the file of those that come from a preset."""
 
     data: Any
-    lines: dict[Where, int]
-    files: dict[Where, str] = field(default_factory=dict)
+    lines: dict[YamlPath, int]
+    files: dict[YamlPath, str] = field(default_factory=dict)
 
 
 def read_extended(path: Path, above: tuple[Path, ...] = ()) -> Extended:
@@ -79,14 +79,14 @@ def _preset(path: Path, above: tuple[Path, ...]) -> Extended:
 
 
 def _merged(base: Extended, own: Extended) -> Extended:
-    replaced: list[Where] = []
+    replaced: list[YamlPath] = []
     data = _merged_maps(base.data, own.data, (), replaced)
     kept = {where: line for where, line in base.lines.items() if not any(where[: len(gone)] == gone for gone in replaced)}
     files = {where: base.files[where] for where in kept if where in base.files and where not in own.lines} | own.files
     return Extended(data, kept | own.lines, files)
 
 
-def _merged_maps(base: dict[str, Any], own: dict[str, Any], where: Where, replaced: list[Where]) -> dict[str, Any]:
+def _merged_maps(base: dict[str, Any], own: dict[str, Any], where: YamlPath, replaced: list[YamlPath]) -> dict[str, Any]:
     """`own` over `base`; notes in `replaced` the paths at which nothing of `base` is left."""
     merged = dict(base)
     for key, value in own.items():

@@ -31,12 +31,14 @@ VariantName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,=/_.+-]*$")
 class Variant(Block):
     """What a variant may change of its suite."""
 
-    students: list[StudentEntry] = []
-    teachers: dict[Name, TeacherEntry] = {}
-    teams: list[list[str]] = []
-    strategies: list[StrategyEntry] = []
-    objective: list[TermEntry] = []
-    train: dict[str, Any] = {}
+    students: list[StudentEntry] = Field(default=[], description="In place of the suite's students.")
+    teachers: dict[Name, TeacherEntry] = Field(
+        default={}, description="Teachers beside the suite's or, by name, in their place."
+    )
+    teams: list[list[str]] = Field(default=[], description="In place of the suite's teams.")
+    strategies: list[StrategyEntry] = Field(default=[], description="In place of the suite's strategies.")
+    objective: list[TermEntry] = Field(default=[], description="In place of the suite's objective.")
+    train: dict[str, Any] = Field(default={}, description="Training settings that differ from the suite's.")
 
 
 class SuiteFile(Block):
@@ -49,24 +51,26 @@ class SuiteFile(Block):
         description="Presets whose parts this suite takes over, such as students/resnet-48px: a file beside the suite or a "
         "shipped preset. Maps merge, lists are replaced, later presets win, the suite's own keys win over all.",
     )
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
-    datasets: Annotated[list[DatasetEntry], Field(min_length=1)]
-    students: Annotated[list[StudentEntry], Field(min_length=1)]
-    teachers: dict[Name, TeacherEntry] = {}
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(
+        default=[0], description="One run per cell and seed; at least three for intervals, five for a verdict."
+    )
+    datasets: Annotated[list[DatasetEntry], Field(min_length=1)] = Field(description="Datasets of one task, a table each.")
+    students: Annotated[list[StudentEntry], Field(min_length=1)] = Field(description="Students, a table each.")
+    teachers: dict[Name, TeacherEntry] = Field(default={}, description="Teachers by the name that teams use.")
     teams: Annotated[list[list[str]], Field(min_length=1)] = Field(
         default=[[]], description="Lists of teacher names; [] is no distillation. Fewer than two take no strategy."
     )
     references: list[str] = Field(default=[], description="Teachers evaluated themselves, without training: rows of their own.")
-    strategies: list[StrategyEntry] = []
-    objective: list[TermEntry] = []
-    train: Train = Train()
-    evaluate: Evaluate = Evaluate()
-    latency: Latency = Latency()
+    strategies: list[StrategyEntry] = Field(default=[], description="How teams of two or more are weighted, a row each.")
+    objective: list[TermEntry] = Field(default=[], description="Distillation losses of one teacher, summed.")
+    train: Train = Field(default=Train(), description="How every run is trained.")
+    evaluate: Evaluate = Field(default=Evaluate(), description="How runs are evaluated; settings of the task stand here too.")
+    latency: Latency = Field(default=Latency(), description="How students' latency is measured.")
     sweep: SweepFile | None = Field(default=None, description="What `kdbench sweep` tunes; nothing else reads it.")
     variants: dict[VariantName, Variant] = Field(
         default={},
         description="Ablations by name: each is the suite with some blocks changed, and all of them are run in its place. "
-        "Lists are replaced, maps merged; `full: {}` is the suite as it stands.",
+        "Lists are replaced, maps merged; `full: {}` is the suite unchanged.",
     )
 
 

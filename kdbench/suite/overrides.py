@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kdbench.errors import SuiteError
-from kdbench.suite.diagnostics import Problems
+from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.yaml_file import parse_scalar, path_steps
 
 
-def apply_override(data: dict[str, Any], override: str, problems: Problems) -> None:
+def apply_override(data: dict[str, Any], override: str, diagnostics: Diagnostics) -> None:
     """Sets `a.b[0].c=value` in place; the value is read as YAML would read it."""
     key, separator, text = override.partition("=")
     steps = path_steps(key)
@@ -33,4 +33,4 @@ def apply_override(data: dict[str, Any], override: str, problems: Problems) -> N
         raise SuiteError(
             f"override {override!r}: found {steps[-1]!r}, expected an index below {len(target)} of the list"
         ) from None
-    problems.set_by(steps, override)
+    diagnostics.set_by(steps, override)

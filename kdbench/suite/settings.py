@@ -44,5 +44,5 @@ class Evaluate(Block):
 class Latency(Block):
     """How a student's latency is measured."""
 
-    batch_sizes: Annotated[list[Count], Field(min_length=1)] = [1, 32]
-    threads: Count = 1
+    batch_sizes: Annotated[list[Count], Field(min_length=1)] = Field(default=[1, 32], description="Samples per call.")
+    threads: Count = Field(default=1, description="CPU threads.")

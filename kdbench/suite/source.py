@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kdbench.suite.diagnostics import Problems
+from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.extends import ABOUT, KEY, read_extended
 from kdbench.suite.overrides import apply_override
-from kdbench.suite.yaml_file import Where, dump
+from kdbench.suite.yaml_file import YamlPath, dump
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class SuiteSource:
 
     path: Path
     data: dict[str, Any]
-    lines: dict[Where, int]
-    files: dict[Where, str]
-    overrides: dict[Where, str]
+    lines: dict[YamlPath, int]
+    files: dict[YamlPath, str]
+    overrides: dict[YamlPath, str]
 
-    def parts(self) -> tuple[dict[str, Any], Problems]:
+    def parts(self) -> tuple[dict[str, Any], Diagnostics]:
         """A copy of the data to work on, and where its diagnostics are gathered."""
-        return deepcopy(self.data), Problems(str(self.path), dict(self.lines), dict(self.overrides), self.files)
+        return deepcopy(self.data), Diagnostics(str(self.path), dict(self.lines), dict(self.overrides), self.files)
 
     @property
     def resolved(self) -> str:
@@ -36,12 +36,12 @@ class SuiteSource:
 def read_suite(path: Path, overrides: list[str] | None = None) -> SuiteSource:
     """Raises SuiteError where a file cannot be read or an override does not fit."""
     found = read_extended(path)
-    problems = Problems(str(path), found.lines, files=found.files)
+    diagnostics = Diagnostics(str(path), found.lines, files=found.files)
     for override in overrides or []:
-        apply_override(found.data, override, problems)
+        apply_override(found.data, override, diagnostics)
     if KEY in found.data:
-        problems.add(
+        diagnostics.add(
             (KEY,), found.data[KEY], "`extends:` in the suite file itself, which presets are read for before overrides"
         )
-        problems.raise_if_any()
-    return SuiteSource(path, found.data, problems.lines, found.files, problems.overrides)
+        diagnostics.raise_if_any()
+    return SuiteSource(path, found.data, diagnostics.lines, found.files, diagnostics.overrides)

@@ -10,7 +10,7 @@ from kdbench.suite.block import EXACT, Count
 from kdbench.suite.spec import Tuning
 
 Number = Annotated[int | float, Field(allow_inf_nan=False)]
-COSTS = ("latency", "flops", "parameters")  # of a student, beside the metrics: the less the better
+COSTS = ("latency", "flops", "parameters")  # of a student, goals besides the metrics; less is better
 
 
 class Part(BaseModel):
@@ -22,8 +22,8 @@ class Part(BaseModel):
 class Range(Part):
     """Values from `low` to `high`, both included; whole numbers where the parameter is one."""
 
-    low: Number
-    high: Number
+    low: Number = Field(description="Smallest value.")
+    high: Number = Field(description="Largest value.")
     log: bool = Field(default=False, description="Drawn on a logarithmic scale.")
     step: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="Only low, low + step, low + 2 step …")
 
@@ -35,32 +35,38 @@ Space = dict[str, Annotated[Any, WithJsonSchema(_SPACE)]]  # a range or a list o
 class Pruner(Part):
     """Asynchronous successive halving after the epochs r·ηˢ, r·ηˢ⁺¹, …; see `kdbench.tuning.halving`. Optuna's names."""
 
-    use: Literal["successive_halving", "none"] = "successive_halving"
+    use: Literal["successive_halving", "none"] = Field(default="successive_halving", description="none: every trial finishes.")
     min_resource: Count | None = Field(default=None, description="r: epochs before the first rung; at least evaluate.every.")
-    reduction_factor: Annotated[int, Field(ge=2)] = Field(default=3, description="η: one of so many goes on at a rung.")
-    min_early_stopping_rate: Annotated[int, Field(ge=0)] = Field(default=0, description="s: rungs that are left out.")
-    bootstrap_count: Annotated[int, Field(ge=0)] = Field(default=0, description="Trials a rung has seen before it lets one on.")
-
-
-class Settings(Part):
-    """How a study is conducted, the same for all studies of a suite."""
-
-    trials: Count = Field(description="Trials of each study in all, whatever becomes of them.")
-    metric: str = Field(default="", description="What is optimised on the validation split; by default the task's headline.")
-    sampler: Literal["tpe", "random"] = "tpe"
-    startup: Count | None = Field(default=None, description="Random trials before TPE's; a third of all, at most 10.")
-    pruner: Pruner | None = Field(default=None, description="successive_halving, or none; none with several objectives.")
-    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Of the sampler, and of every trial's run.")
-    objectives: list[str] = Field(
-        default=[], description="Several instead of one: metrics on validation (more is better), latency, flops, parameters."
+    reduction_factor: Annotated[int, Field(ge=2)] = Field(default=3, description="η: one in η trials continues after a rung.")
+    min_early_stopping_rate: Annotated[int, Field(ge=0)] = Field(default=0, description="s: the first s rungs are skipped.")
+    bootstrap_count: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Trials that must reach a rung before one continues."
     )
 
-    minimize: list[str] = Field(default=[], description="Those of the goals, besides costs, that are better lower; filled in.")
+
+class SweepOptions(Part):
+    """How studies are conducted, the same for all studies of a suite."""
+
+    trials: Count = Field(description="Trials of each study, including failed and pruned ones.")
+    metric: str = Field(default="", description="What is optimised on the validation split; by default the task's headline.")
+    sampler: Literal["tpe", "random"] = Field(default="tpe", description="Optuna's TPE, or random draws.")
+    startup: Count | None = Field(default=None, description="Random trials before TPE's; a third of all, at most 10.")
+    pruner: Pruner | None = Field(default=None, description="successive_halving, or none; none with several objectives.")
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Seed of the sampler and of every trial's run.")
+    objectives: list[str] = Field(
+        default=[], description="Several goals instead of one metric: metrics on validation, latency, flops, parameters."
+    )
 
     @property
     def goals(self) -> list[str]:
         """What is optimised."""
         return self.objectives or [self.metric]
+
+
+class Settings(SweepOptions):
+    """The options of a checked sweep: `metric` is filled in, `minimize` lists the goals besides costs that are better lower."""
+
+    minimize: list[str] = []
 
     @property
     def directions(self) -> list[Literal["minimize", "maximize"]]:
@@ -73,12 +79,12 @@ class Settings(Part):
         return Tuning(split="validation", trials=self.trials, metric=self.metric)
 
 
-class SweepFile(Settings):
-    """Tuning with equal budgets: one study a cell of the grid, tuned on validation."""
+class SweepFile(SweepOptions):
+    """Tuning with equal budgets: one study per cell of the grid, tuned on validation."""
 
-    space: Space = Field(default={}, description="Of every cell: train.lr, objective[0].coefficient …")
-    strategies: dict[str, Space] = Field(default={}, description="By strategy's label, on top: its parameters.")
-    student: Space = Field(default={}, description="With `objectives`: parameters of the students.")
+    space: Space = Field(default={}, description="Parameters of every cell, by path: train.lr, objective[0].coefficient …")
+    strategies: dict[str, Space] = Field(default={}, description="Parameters of single strategies, by label, in addition.")
+    student: Space = Field(default={}, description="Parameters of the students; needs `objectives`.")
 
 
 class Parameter(Part):
@@ -93,7 +99,7 @@ class Parameter(Part):
     choices: list[Any] = []
 
     def admits(self, value: Any) -> bool:
-        """Whether a value is one of those that are drawn. True is no number."""
+        """Whether a value can be drawn. True is not a number."""
         if self.kind == "choice":
             return any(choice == value and isinstance(choice, bool) == isinstance(value, bool) for choice in self.choices)
         if isinstance(value, bool) or not isinstance(value, int if self.kind == "int" else int | float):

@@ -12,31 +12,31 @@ from pydantic import ValidationError
 from kdbench.contracts import Task
 from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind
-from kdbench.suite.diagnostics import Problems
+from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite
 from kdbench.suite.settings import Train
 from kdbench.suite.spec import PluginSpec, TermSpec
-from kdbench.suite.sweep import COSTS, Parameter, Range, Settings, Sweep, SweepFile
-from kdbench.suite.yaml_file import Where, path_steps
+from kdbench.suite.sweep import COSTS, Parameter, Range, Settings, Sweep, SweepFile, SweepOptions
+from kdbench.suite.yaml_file import YamlPath, path_steps
 
-Plug = Callable[[Kind, dict[str, Any], Problems], PluginSpec | None]  # checks an entry of a suite, noting what is wrong
-Try = Callable[[Any, Problems], Any]  # a value in its place: that value as the schema reads it; what is wrong is noted
+Plug = Callable[[Kind, dict[str, Any], Diagnostics], PluginSpec | None]  # checks an entry of a suite, noting what is wrong
+Try = Callable[[Any, Diagnostics], Any]  # a value in its place: that value as the schema reads it; what is wrong is noted
 # Settings that change no budget. Rows of other epochs or batches would not compare.
 TUNABLE = ("lr", "weight_decay", "warmup", "clip_norm", "distill")
 
 
-def checked_sweep(file: SweepFile, suite: Suite, task: Task, plug: Plug, problems: Problems) -> Sweep:
+def checked_sweep(file: SweepFile, suite: Suite, task: Task, plug: Plug, diagnostics: Diagnostics) -> Sweep:
     """The sweep of a suite, or of a variant. What is wrong is noted."""
-    _check_settings(file, task, problems)
-    space = [_common(path, given, suite, plug, problems) for path, given in file.space.items()]
+    _check_settings(file, task, diagnostics)
+    space = [_common(path, given, suite, plug, diagnostics) for path, given in file.space.items()]
     strategies = {}
     for strategy in suite.strategies:
-        here: Where = ("sweep", "strategies", strategy.name)
+        here: YamlPath = ("sweep", "strategies", strategy.name)
         given = file.strategies.get(strategy.name, {})
-        found = [_of_plugin("strategy", strategy, path, one, (*here, path), plug, problems) for path, one in given.items()]
+        found = [_of_plugin("strategy", strategy, path, one, (*here, path), plug, diagnostics) for path, one in given.items()]
         strategies[strategy.name] = [parameter for parameter in found if parameter]
     of_students = [
-        _of_plugin("student", student, path, given, ("sweep", "student", path), plug, problems)
+        _of_plugin("student", student, path, given, ("sweep", "student", path), plug, diagnostics)
         for student in suite.students
         for path, given in file.student.items()
     ]
@@ -49,66 +49,66 @@ def checked_sweep(file: SweepFile, suite: Suite, task: Task, plug: Plug, problem
     )
 
 
-def check_labels(given: Any, suites: list[Suite], problems: Problems) -> None:
+def check_labels(given: Any, suites: list[Suite], diagnostics: Diagnostics) -> None:
     """Spaces are of strategies that the suite, or one of its variants, has."""
     labels = sorted({strategy.name for suite in suites for strategy in suite.strategies})
     own = given.get("strategies") if isinstance(given, dict) else None
     for label in own if isinstance(own, dict) else ():
         if label not in labels:
             expected = f"the label of a strategy: {', '.join(labels) or 'there is none'}"
-            problems.add(("sweep", "strategies", label), label, expected, nearest(label, labels))
+            diagnostics.add(("sweep", "strategies", label), label, expected, nearest(label, labels))
 
 
 def _settings(file: SweepFile, task: Task) -> Settings:
     """With the metric that is optimised by default, and the directions of all goals."""
-    given = {name: getattr(file, name) for name in Settings.model_fields}
+    given = {name: getattr(file, name) for name in SweepOptions.model_fields}
     metric = file.metric or task.headline.name
     lower = [one.name for one in task.metrics if not one.higher_is_better and one.name in (file.objectives or [metric])]
     return Settings(**given | {"metric": metric, "minimize": lower})
 
 
-def _check_settings(file: SweepFile, task: Task, problems: Problems) -> None:
+def _check_settings(file: SweepFile, task: Task, diagnostics: Diagnostics) -> None:
     metrics = [metric.name for metric in task.metrics]
     if file.metric and file.metric not in metrics:
-        problems.add(("sweep", "metric"), file.metric, f"one of {', '.join(metrics)}", nearest(file.metric, metrics))
+        diagnostics.add(("sweep", "metric"), file.metric, f"one of {', '.join(metrics)}", nearest(file.metric, metrics))
     for place, goal in enumerate(file.objectives):
         known = [*metrics, *COSTS]
         if goal not in known:
-            problems.add(("sweep", "objectives", place), goal, f"one of {', '.join(known)}", nearest(goal, known))
+            diagnostics.add(("sweep", "objectives", place), goal, f"one of {', '.join(known)}", nearest(goal, known))
         if file.objectives.index(goal) < place:
-            problems.add(("sweep", "objectives", place), goal, "each objective once")
+            diagnostics.add(("sweep", "objectives", place), goal, "each objective once")
     if len(file.objectives) == 1:
-        problems.add(("sweep", "objectives"), file.objectives, "two or more; a single one is the `metric`")
+        diagnostics.add(("sweep", "objectives"), file.objectives, "two or more; a single one is the `metric`")
     if file.objectives and file.pruner and file.pruner.use != "none":
-        problems.add(("sweep", "pruner"), file.pruner.use, "none: Optuna does not prune studies of several objectives")
+        diagnostics.add(("sweep", "pruner"), file.pruner.use, "none: Optuna does not prune studies of several objectives")
     if file.student and not file.objectives:
         # Rows are compared with rows of the same student: one tuned for each strategy would leave nothing to compare.
-        problems.add(("sweep", "student"), dict(file.student), "`objectives:` beside it: students are traded off, not tuned")
+        diagnostics.add(("sweep", "student"), dict(file.student), "`objectives:` beside it: students are traded off, not tuned")
     if not file.space and not file.student and not any(file.strategies.values()):
-        problems.add(("sweep",), file.space, "something to tune: `space:`, or `strategies:` with a space of one of them")
+        diagnostics.add(("sweep",), file.space, "something to tune: `space:`, or `strategies:` with a space of one of them")
 
 
-def _common(path: str, given: Any, suite: Suite, plug: Plug, problems: Problems) -> Parameter | None:
+def _common(path: str, given: Any, suite: Suite, plug: Plug, diagnostics: Diagnostics) -> Parameter | None:
     """A parameter of every cell's space."""
-    where: Where = ("sweep", "space", path)
+    where: YamlPath = ("sweep", "space", path)
     head, *rest = path_steps(path)
     places = [f"train.{name}" for name in TUNABLE] + [f"objective[{i}].coefficient" for i in range(len(suite.objective))]
     expected = f"one of {', '.join(places)}, or a parameter of a term: objective[0].NAME"
     if head == "train" and len(rest) == 1 and rest[0] in TUNABLE:
         name = str(rest[0])
 
-        def tried(value: Any, apart: Problems) -> Any:
+        def tried(value: Any, apart: Diagnostics) -> Any:
             try:
                 return getattr(Train.model_validate(suite.train.model_dump() | {name: value}), name)
             except ValidationError as error:
                 apart.add_validation((), error, {name: value})
                 return None
 
-        return _parameter(f"train.{name}", given, where, tried, problems)
+        return _parameter(f"train.{name}", given, where, tried, diagnostics)
     if head == "objective" and len(rest) > 1 and isinstance(rest[0], int) and rest[0] < len(suite.objective):
         term = suite.objective[rest[0]]
-        return _of_plugin("objective", term, path, given, where, plug, problems, tuple(rest[1:]))
-    problems.add(where, path, expected, nearest(path, places))
+        return _of_plugin("objective", term, path, given, where, plug, diagnostics, tuple(rest[1:]))
+    diagnostics.add(where, path, expected, nearest(path, places))
     return None
 
 
@@ -117,15 +117,15 @@ def _of_plugin(
     plugged: PluginSpec,
     path: str,
     given: Any,
-    where: Where,
+    where: YamlPath,
     plug: Plug,
-    problems: Problems,
-    steps: Where | None = None,
+    diagnostics: Diagnostics,
+    steps: YamlPath | None = None,
 ) -> Parameter | None:
     """A parameter of a plugin as the suite has it."""
     inside = steps or path_steps(path)
 
-    def tried(value: Any, apart: Problems) -> Any:
+    def tried(value: Any, apart: Diagnostics) -> Any:
         entry: dict[str, Any] = {"use": plugged.use, **deepcopy(plugged.params)}
         if isinstance(plugged, TermSpec):
             entry["coefficient"] = plugged.coefficient
@@ -143,52 +143,52 @@ def _of_plugin(
         return checked
 
     own = path if steps else f"{kind}.{path}"
-    return _parameter(own, given, where, tried, problems)
+    return _parameter(own, given, where, tried, diagnostics)
 
 
-def put(target: Any, steps: Where, value: Any) -> None:
+def put(target: Any, steps: YamlPath, value: Any) -> None:
     """Sets what lies at the end of a path. Raises KeyError, IndexError or TypeError where the way to it does not exist."""
     for step in steps[:-1]:
         target = target[step]
     target[steps[-1]] = value
 
 
-def _parameter(path: str, given: Any, where: Where, tried: Try, problems: Problems) -> Parameter | None:
+def _parameter(path: str, given: Any, where: YamlPath, tried: Try, diagnostics: Diagnostics) -> Parameter | None:
     """A range or choices, each value tried in its place."""
-    apart = Problems("", {})
+    apart = Diagnostics("", {})
     if isinstance(given, list):
         if len(given) < 2 or any(given.index(one) < place for place, one in enumerate(given)):
-            problems.add(where, given, "two or more different choices, or a map with low and high")
+            diagnostics.add(where, given, "two or more different choices, or a map with low and high")
             return None
         choices = [tried(value, apart) for value in given]
-        problems.add_apart(where, apart)
+        diagnostics.add_apart(where, apart)
         return None if apart.found else Parameter(path=path, kind="choice", choices=choices)
     if not isinstance(given, dict):
-        problems.add(where, given, "a list of choices, or a map with low and high")
+        diagnostics.add(where, given, "a list of choices, or a map with low and high")
         return None
     try:
         span = Range.model_validate(given)
     except ValidationError as error:
-        problems.add_validation(where, error, given, Range.model_fields)
+        diagnostics.add_validation(where, error, given, Range.model_fields)
         return None
     if not span.low < span.high:
-        problems.add((*where, "high"), span.high, f"more than low, {span.low}")
+        diagnostics.add((*where, "high"), span.high, f"more than low, {span.low}")
     elif span.log and span.low <= 0:
-        problems.add((*where, "low"), span.low, "more than 0, for a logarithmic scale")
+        diagnostics.add((*where, "low"), span.low, "more than 0, for a logarithmic scale")
     elif span.log and span.step is not None:
-        problems.add((*where, "step"), span.step, "no step on a logarithmic scale")
+        diagnostics.add((*where, "step"), span.step, "no step on a logarithmic scale")
     else:
         # As the parameter's own type has them: 0 to 1 of a float is not a choice of two.
         ends = [tried(end, apart) for end in (span.low, span.high)]
-        problems.add_apart(where, apart)
+        diagnostics.add_apart(where, apart)
         if apart.found:
             return None
         if any(isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end) for end in ends):
-            problems.add(where, given, f"a list of choices: {path} is no number")
+            diagnostics.add(where, given, f"a list of choices: {path} is no number")
             return None
         whole = all(isinstance(end, int) for end in ends)
         if whole and span.step is not None and not float(span.step).is_integer():
-            problems.add((*where, "step"), span.step, f"a whole number, as {path} is one")
+            diagnostics.add((*where, "step"), span.step, f"a whole number, as {path} is one")
             return None
         as_own: Callable[[Any], Any] = int if whole else float
         step = None if span.step is None else as_own(span.step)

@@ -10,7 +10,7 @@ import yaml
 
 from kdbench.errors import SuiteError
 
-Where = tuple[str | int, ...]  # a path in the file, such as ("students", 0, "model")
+YamlPath = tuple[str | int, ...]  # a path in the file, such as ("students", 0, "model")
 
 
 class _Loader(yaml.SafeLoader):
@@ -67,7 +67,7 @@ def parse_scalar(text: str, source: str) -> Any:
     return _load(text, lambda _: source)[0]
 
 
-def read(path: Path) -> tuple[Any, dict[Where, int]]:
+def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
     """The file's data, and for each path in it the line it stands on (from 1)."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -78,9 +78,9 @@ def read(path: Path) -> tuple[Any, dict[Where, int]]:
     return _load(text, lambda line: f"{path}:{line}")
 
 
-def _load(text: str, place: Any) -> tuple[Any, dict[Where, int]]:
+def _load(text: str, place: Any) -> tuple[Any, dict[YamlPath, int]]:
     """Data and lines; `place(line)` begins an error's message."""
-    lines: dict[Where, int] = {(): 1}
+    lines: dict[YamlPath, int] = {(): 1}
     try:
         loader = _Loader(text)
         try:
@@ -101,11 +101,11 @@ def _load(text: str, place: Any) -> tuple[Any, dict[Where, int]]:
 
 
 class _Twice(Exception):
-    def __init__(self, where: Where, line: int, first: int) -> None:
+    def __init__(self, where: YamlPath, line: int, first: int) -> None:
         self.where, self.line, self.first = where, line, first
 
 
-def _walk(node: yaml.Node, where: Where, lines: dict[Where, int], above: list[yaml.Node]) -> None:
+def _walk(node: yaml.Node, where: YamlPath, lines: dict[YamlPath, int], above: list[yaml.Node]) -> None:
     """Notes the line of every path; refuses keys given twice, keys that are no scalars, and values inside themselves."""
     if any(node is parent for parent in above):
         raise yaml.MarkedYAMLError(problem="an alias inside the value it stands for", problem_mark=node.start_mark)
@@ -124,12 +124,12 @@ def _walk(node: yaml.Node, where: Where, lines: dict[Where, int], above: list[ya
             _walk(value, (*where, index), lines, [*above, node])
 
 
-def dotted(where: Where) -> str:
+def dotted(where: YamlPath) -> str:
     """`("students", 0, "model")` → `students[0].model`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
     return text.removeprefix(".") or "(the whole file)"
 
 
-def path_steps(path: str) -> Where:
+def path_steps(path: str) -> YamlPath:
     """The inverse of `dotted`; `a.0` is `a[0]` too. A step that is empty is one of something mistyped."""
     return tuple(int(step) if step.isdecimal() else step for step in re.split(r"\]?\[|\]?\.", path.strip().rstrip("]")))

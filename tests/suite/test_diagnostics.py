@@ -1,19 +1,19 @@
-"""Problems are gathered and told in the order of the file."""
+"""Diagnostics are gathered and told in the order of the file."""
 
 from __future__ import annotations
 
 import pytest
 
 from kdbench.errors import SuiteError
-from kdbench.suite.diagnostics import Problems
+from kdbench.suite.diagnostics import Diagnostics
 
 
 def test_nothing_found_is_nothing_raised() -> None:
-    Problems("s.yaml", {(): 1}).raise_if_any()
+    Diagnostics("s.yaml", {(): 1}).raise_if_any()
 
 
 def test_order_and_shape() -> None:
-    problems = Problems("s.yaml", {(): 1, ("train",): 4, ("seeds",): 2}, {("name",): "name=3"})
+    problems = Diagnostics("s.yaml", {(): 1, ("train",): 4, ("seeds",): 2}, {("name",): "name=3"})
     problems.add(("train", "lr"), "fast", "a number", "such as 1e-3")
     problems.add(("seeds",), [], "a seed")
     problems.add(("name",), 3, "a string")
@@ -27,7 +27,7 @@ def test_order_and_shape() -> None:
 
 
 def test_a_long_value_is_cut() -> None:
-    problems = Problems("s.yaml", {(): 1})
+    problems = Diagnostics("s.yaml", {(): 1})
     problems.add(("seeds",), list(range(1000)), "fewer")
     with pytest.raises(SuiteError) as raised:
         problems.raise_if_any()
