@@ -20,7 +20,16 @@ def overview(kind: Kind, plugins: Plugins) -> str:
     for name, listed in _own(kind, plugins).items():
         offer = listed.offer
         link = f"[`{name}`](#{anchor(kind, name)})"
-        rows.append([link, *([cell(offer.formula), cell(offer.source), offer.status] if formulas else [cell(offer.summary)])])
+        rows.append(
+            [
+                link,
+                *(
+                    [cell(_escaped(offer.formula)), cell(_escaped(offer.source)), offer.status]
+                    if formulas
+                    else [cell(offer.summary)]
+                ),
+            ]
+        )
     heads = [kind, *(["weights" if kind == "strategy" else "definition", "source", "status"] if formulas else ["summary"])]
     return table(heads, rows)
 

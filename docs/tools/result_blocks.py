@@ -46,7 +46,7 @@ def short_leaderboard(folder: str) -> str:
         rows.append(
             [
                 _rank(row),
-                cell(row.teachers),
+                cell(row.name if not row.first else row.teachers),
                 cell(row.strategy + ("†" if row.reconstructions else "")) or "–",
                 str(len(row.seeds)),
                 *figures,
