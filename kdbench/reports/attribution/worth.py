@@ -1,31 +1,34 @@
-"""What teachers are worth, as figures, and as words and tables of them. `attribution.py` finds them and says what they mean."""
+"""What teachers are worth: plain values, and the words and tables made of them. `attribute.py` computes them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
+from kdbench.contracts import Metric
 from kdbench.statistics.crossed import LEVEL, ONE_SEED, Estimate
+from kdbench.suite.sub_teams import named
 
-Kind = Literal["leave-one-out", "Shapley", "alone"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-SHOWN = 16  # teams that a terminal still shows, one a line
+LEAVE_ONE_OUT, ALONE = "leave-one-out", "alone"
+SHOWN = 16  # sub-teams that a terminal still shows, one a line
 
 
 @dataclass(frozen=True)
 class Worth:
-    """Of one teacher, by kind, in percent; `corrected` are the p-values after Holm's correction over the teachers."""
+    """Of one teacher, by kind, in shown units; `corrected` are the p-values after Holm's correction over the teachers."""
 
     teacher: str
-    estimates: dict[Kind, Estimate]
-    corrected: dict[Kind, float]
+    estimates: dict[str, Estimate]
+    corrected: dict[str, float]
 
 
 @dataclass(frozen=True)
-class Attribution:
-    """`worths` are in the order of `teachers`; `total` is v(N) − v(∅); `teams` have their means over `seeds`, in percent."""
+class TeamAttribution:
+    """`worths` are in the order of `teachers`, each of the three kinds leave-one-out, `method`, alone; `total` is v(all) − v(none);
+    `teams` have their means over `seeds`, in shown units."""
 
-    metric: str
+    metric: Metric
+    method: str  # `Attribution.label`
     teachers: tuple[str, ...]
     seeds: tuple[int, ...]
     worths: tuple[Worth, ...]
@@ -34,50 +37,55 @@ class Attribution:
     notes: tuple[str, ...]
 
     @property
+    def kinds(self) -> tuple[str, str, str]:
+        """In the order of the table."""
+        return LEAVE_ONE_OUT, self.method, ALONE
+
+    @property
     def verdict(self) -> str:
-        """One sentence, on what the team would lose with each."""
-        clauses = [self._clause(worth) for worth in sorted(self.worths, key=lambda one: -one.estimates["leave-one-out"].mean)]
+        """One sentence, on what the team would lose without each teacher."""
+        ordered = sorted(self.worths, key=lambda one: self.metric.gain(0, one.estimates[LEAVE_ONE_OUT].mean))
         caution = f"; {ONE_SEED}" if len(self.seeds) == 1 else ""
-        return f"To the team {' + '.join(self.teachers)}, {'; '.join(clauses)}{caution}"
+        return f"In the team {' + '.join(self.teachers)}, {'; '.join(map(self._clause, ordered))}{caution}"
 
     def _clause(self, worth: Worth) -> str:
-        one, p = worth.estimates["leave-one-out"], worth.corrected["leave-one-out"]
-        known = f"({_mean(one)}, 95 % interval {_interval(one)}, corrected p {_p(p)})"
+        one, p = worth.estimates[LEAVE_ONE_OUT], worth.corrected[LEAVE_ONE_OUT]
+        known = f"({self._mean(one)}, 95 % interval {self._interval(one)}, corrected p {_p(p)})"
         if p >= LEVEL:
-            return f"`{worth.teacher}` adds nothing that can be told from chance {known}"
-        if one.mean > 0:
-            return f"`{worth.teacher}` adds {one.mean:.2f} {_shown(self.metric)} {known}"
-        return f"`{worth.teacher}` does harm, without it the team has {-one.mean:.2f} {_shown(self.metric)} more {known}"
+            return f"`{worth.teacher}` makes no significant difference {known}"
+        effect = "improves" if self.metric.better(one.mean, 0) else "worsens"
+        return f"`{worth.teacher}` {effect} {self.metric.label} by {abs(one.mean):{self._style}} {known}"
 
     def rows(self) -> list[list[str]]:
-        """Teacher, kind, figure, interval and p-value of each worth, teachers with the largest Shapley value first."""
-        ordered = sorted(self.worths, key=lambda one: -one.estimates["Shapley"].mean)
+        """Teacher, kind, value, interval and p-value of each worth; teachers of the largest worth by the method first."""
+        ordered = sorted(self.worths, key=lambda one: self.metric.gain(0, one.estimates[self.method].mean))
         rows = [
-            [worth.teacher if kind == KINDS[0] else "", kind, _mean(one), _interval(one), _p(worth.corrected[kind])]
+            [worth.teacher if kind == LEAVE_ONE_OUT else "", kind, self._mean(one), self._interval(one), _p(worth.corrected[kind])]
             for worth in ordered
             for kind, one in worth.estimates.items()
         ]
-        return [*rows, ["the team", "all together", _mean(self.total), _interval(self.total), _p(self.total.p)]]
+        return [*rows, ["the team", "all together", self._mean(self.total), self._interval(self.total), _p(self.total.p)]]
 
     def lines(self) -> list[str]:
         """For a terminal."""
         from tabulate import tabulate
 
-        headers = ["teacher", "worth", _shown(self.metric), "95 % interval", "p, corrected"]
+        headers = ["teacher", "worth", self._head, "95 % interval", "p, corrected"]
         worths = tabulate(self.rows(), headers, disable_numparse=True, colalign=["left", "left", "right", "right", "right"])
         lines = [self.verdict, "", *worths.splitlines()]
         if len(self.teams) <= SHOWN:
-            teams = [[" + ".join(team) or "no teacher", f"{mean:.2f}"] for team, mean in self.teams.items()]
-            shown = tabulate(teams, ["team", _shown(self.metric)], disable_numparse=True, colalign=["left", "right"])
+            teams = [[named(team), f"{mean:{self._style}}"] for team, mean in self.teams.items()]
+            shown = tabulate(teams, ["team", self._head], disable_numparse=True, colalign=["left", "right"])
             lines += ["", *shown.splitlines()]
         seeds = f"{len(self.seeds)} seed{'s' if len(self.seeds) > 1 else ''} ({', '.join(map(str, self.seeds))})"
-        told = f"{len(self.teams)} teams over {seeds}; p-values corrected for {len(self.teachers)} teachers a kind of worth"
+        told = f"{len(self.teams)} sub-teams over {seeds}; p-values corrected for {len(self.teachers)} teachers a kind of worth"
         return [*lines, "", f"note: {told}", *(f"note: {note}" for note in self.notes)]
 
     def plain(self) -> dict[str, Any]:
-        """For JSON. Figures are in percent."""
+        """For JSON, in shown units."""
         return {
-            "metric": self.metric,
+            "metric": self.metric.name,
+            "method": self.method,
             "seeds": list(self.seeds),
             "comparisons": len(self.teachers),  # of each kind, which p_corrected is corrected for
             "verdict": self.verdict,
@@ -91,17 +99,19 @@ class Attribution:
             "notes": list(self.notes),
         }
 
+    @property
+    def _head(self) -> str:
+        return f"{self.metric.label} ({self.metric.unit})" if self.metric.unit else self.metric.label
 
-def _shown(metric: str) -> str:
-    return "RSUM" if metric == "rsum" else metric
+    @property
+    def _style(self) -> str:
+        return f".{self.metric.decimals + 1}f"
 
+    def _mean(self, one: Estimate) -> str:
+        return f"{one.mean:+{self._style}}"
 
-def _mean(one: Estimate) -> str:
-    return f"{one.mean:+.2f}"
-
-
-def _interval(one: Estimate) -> str:
-    return f"{one.low:+.2f} to {one.high:+.2f}"
+    def _interval(self, one: Estimate) -> str:
+        return f"{one.low:+{self._style}} to {one.high:+{self._style}}"
 
 
 def _p(p: float) -> str:

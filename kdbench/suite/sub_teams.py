@@ -1,25 +1,26 @@
-"""A suite's teachers in all teams that they can make, laid out as runs: what attribution to teachers needs."""
+"""All sub-teams of a suite's teachers laid out as runs: what attribution to teachers needs."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 from kdbench.errors import KdbenchError, nearest
-from kdbench.reports.attribution.shapley import Team, teams_of
 from kdbench.suite.model import Suite
-from kdbench.suite.plan import RunSpec, plan
+from kdbench.suite.plan import plan
+from kdbench.suite.spec import RunSpec
 
 MOST = 10  # teachers
+Team = frozenset[str]
 
 
 @dataclass(frozen=True)
 class Game:
-    """One attribution that is wanted, and the runs that it takes: for every team one a seed.
+    """One attribution and the runs that it takes: for every sub-team one for each seed.
 
-    `strategy` is the label of the one that teams of two and more have; empty where a single teacher is asked about.
+    `strategy` is the label of the one that sub-teams of two and more have; empty if there is a single teacher.
     """
 
     dataset: str
@@ -38,7 +39,7 @@ class Game:
 
 @dataclass(frozen=True)
 class Teams:
-    """All that is wanted of a suite; `specs` are the runs of all games, each once, seeds outermost."""
+    """All attributions of a suite; `specs` are the runs of all games, each once, seeds outermost."""
 
     games: list[Game]
     specs: list[RunSpec]
@@ -46,11 +47,11 @@ class Teams:
 
 
 def teams_for(suite: Suite, strategy: str | None = None, teachers: Sequence[str] | None = None) -> Teams:
-    """All 2^T teams of the `teachers`, by default those of each variant's largest team (of several, the first).
+    """All 2^T sub-teams of the `teachers`, by default those of each variant's largest team (of several, the first).
 
-    The grid is the suite's: its datasets, students, seeds, variants and strategies (or the one named), so that a team that
-    the suite lists has the runs that `kdbench run` gives it. Teams of fewer than two take no strategy; strategies share them.
-    Raises KdbenchError where there is no such strategy or teacher, nobody teaches, or there are more than 10 teachers.
+    The grid is the suite's: its datasets, students, seeds, variants and strategies (or the one named), so a team that the
+    suite lists has the runs that `kdbench run` gives it. Sub-teams of fewer than two take no strategy; strategies share them.
+    Raises KdbenchError if there is no such strategy or teacher, no team has a teacher, or there are more than 10 teachers.
     """
     variants = suite.variants or {"": suite}
     known = {one.name for variant in variants.values() for one in variant.strategies}
@@ -80,8 +81,18 @@ def teams_for(suite: Suite, strategy: str | None = None, teachers: Sequence[str]
     return Teams(_games(chosen, wholes, specs), specs, notes)
 
 
+def teams_of(teachers: Sequence[str]) -> list[Team]:
+    """All 2^T sub-teams, small ones first: none, each teacher, …, all."""
+    return [frozenset(team) for size in range(len(teachers) + 1) for team in combinations(teachers, size)]
+
+
+def named(team: Iterable[str]) -> str:
+    """For a person."""
+    return " + ".join(sorted(team)) or "no distillation"
+
+
 def _whole(suite: Suite, teachers: Sequence[str], where: str) -> list[str]:
-    """The teachers asked about, checked."""
+    """The teachers of the whole team, checked."""
     for name in teachers:
         if name not in suite.teachers:
             raise KdbenchError(f"{where}no teacher {name!r}; {nearest(name, suite.teachers) or 'it has none'}")
@@ -90,7 +101,7 @@ def _whole(suite: Suite, teachers: Sequence[str], where: str) -> list[str]:
     if not teachers:
         raise KdbenchError(f"{where}no team has a teacher: there is nothing to attribute; list one in `teams:`")
     if not suite.objective:
-        raise KdbenchError(f"{where}no `objective:`, expected at least one term, for teams that teach")
+        raise KdbenchError(f"{where}no `objective:`, expected at least one term, for teams with teachers")
     if len(teachers) > 1 and not suite.strategies:
         raise KdbenchError(f"{where}no `strategies:`, expected at least one, for teams of two or more")
     return list(teachers)
@@ -99,7 +110,7 @@ def _whole(suite: Suite, teachers: Sequence[str], where: str) -> list[str]:
 def _in_order(team: Team, suite: Suite) -> list[str]:
     """The teachers of a team as the suite lists them, else as in the largest listed team that holds them all.
 
-    A run's id holds this order, so it must not depend on who asks.
+    A run's id depends on this order, so it must not depend on the order of `--teachers`.
     """
     holding = sorted((listed for listed in suite.teams if team <= set(listed)), key=len, reverse=True)
     listed = [one for one in holding if len(one) == len(team)]
@@ -124,9 +135,9 @@ def _check_number(suite: Suite, variants: Mapping[str, Suite], wholes: Mapping[s
 def _games(variants: Mapping[str, Suite], wholes: Mapping[str, list[str]], specs: Sequence[RunSpec]) -> list[Game]:
     runs: dict[tuple[str, str, str, str, Team], list[RunSpec]] = defaultdict(list)
     for spec in specs:
-        team = frozenset(teacher["name"] for teacher in spec.team)
-        strategy = spec.strategy["name"] if spec.strategy else ""
-        runs[spec.dataset["name"], spec.student["name"], spec.variant, strategy, team].append(spec)
+        team = frozenset(spec.teachers)
+        strategy = spec.strategy.name if spec.strategy else ""
+        runs[spec.dataset.name, spec.student.name, spec.variant, strategy, team].append(spec)
     games = []
     for variant, suite in variants.items():
         whole = wholes[variant]

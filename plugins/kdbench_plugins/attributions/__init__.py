@@ -1,0 +1,1 @@
+"""Attributions: how the gain of a team is divided among its teachers."""

@@ -1,0 +1,57 @@
+"""Shapley values: what a teacher adds to a sub-team, averaged over the orders in which teachers can join."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import combinations
+from math import factorial
+from typing import TYPE_CHECKING
+
+from kdbench import Offer, hookimpl
+from kdbench.contracts import Attribution
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kdbench.contracts.attribution import Values
+
+
+def coefficient(size: int, count: int) -> Fraction:
+    """Of what a teacher adds to one sub-team of `size` others, out of `count` teachers in all: each size counts alike."""
+    return Fraction(factorial(size) * factorial(count - size - 1), factorial(count))
+
+
+class Shapley:
+    """Shapley, A value for n-person games, 1953. The values of all teachers sum to v(all) − v(none)."""
+
+    label = "Shapley"
+
+    def divide(self, values: Values, teachers: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
+        return {teacher: self._value(values, teachers, teacher) for teacher in teachers}
+
+    def _value(self, values: Values, teachers: Sequence[str], teacher: str) -> NDArray[np.float64]:
+        """Summed over marginal contributions, so that a teacher that changes nothing has 0 exactly, not rounding errors."""
+        others = [other for other in teachers if other != teacher]
+        total = 0.0 * values[frozenset()]
+        for size in range(len(teachers)):
+            factor = float(coefficient(size, len(teachers)))
+            for members in combinations(others, size):
+                team = frozenset(members)
+                total += factor * (values[team | {teacher}] - values[team])
+        return total
+
+
+@hookimpl
+def kdbench_attributions() -> list[Offer[Attribution]]:
+    return [
+        Offer(
+            "shapley",
+            Shapley,
+            "the mean of what a teacher adds, over all orders in which the teachers can join",
+            formula="φ(t) = Σ over S without t of |S|! (T − |S| − 1)! / T! · (v(S ∪ {t}) − v(S))",
+            source="Shapley, A value for n-person games, 1953",
+            status="published",
+        )
+    ]
