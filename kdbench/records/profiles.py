@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from kdbench.errors import RecordError
+from kdbench.records.files import read_model, write_model
 from kdbench.records.profile import Profile
-from kdbench.records.record import read_model, write_model
+from kdbench.suite.spec import PluginSpec
 
 # Not `.json` alone: twelve hexadecimal digits before that are how records are told from other files.
 SUFFIX = ".profile.json"
 
 
 def profile_path(results: Path, suite: str, id: str) -> Path:
+    """Where a profile is written."""
     return results / suite / "profiles" / f"{id}{SUFFIX}"
 
 
 def write_profile(results: Path, suite: str, profile: Profile) -> Path:
-    """Written whole or not at all."""
+    """Writes a profile whole or not at all."""
     return write_model(profile_path(results, suite, profile.id), profile)
 
 
@@ -29,7 +30,7 @@ def read_profile(path: Path) -> Profile:
 
 
 def profiled(results: Path, suite: str, id: str) -> Profile | None:
-    """The profile of that id, None where there is none or it cannot be read (the student is then measured again)."""
+    """The profile of that id; None if there is none or it cannot be read (the student is then measured again)."""
     path = profile_path(results, suite, id)
     try:
         return read_profile(path) if path.exists() else None
@@ -37,22 +38,28 @@ def profiled(results: Path, suite: str, id: str) -> Profile | None:
         return None
 
 
-def add_figures(results: Path, suite: str, student: dict[str, Any], here: tuple[str, str], figures: dict[str, float]) -> bool:
-    """Adds further figures of a student to its profiles of a suite on one device, `here` its name and its host's id.
+def profiles_of(results: Path, suite: str) -> Iterator[Profile]:
+    """All profiles of a suite that can be read."""
+    for path in find_profiles([results / suite / "profiles"]):
+        if (profile := profiled(results, suite, path.name.removesuffix(SUFFIX))) is not None:
+            yield profile
 
-    `student` is a plugin as plans have it. False where it has not been measured there.
+
+def add_figures(results: Path, suite: str, student: PluginSpec, device: str, host: str, figures: dict[str, float]) -> bool:
+    """Adds further figures of a student to its profiles of a suite on one device, by its name, of the host with this id.
+
+    Returns whether the student has been measured there. Raises RecordError if a profile of the suite cannot be read.
     """
-    plain = {"use": student["use"], "params": student["params"]}
     found = False
     for path in find_profiles([results / suite / "profiles"]):
         profile = read_profile(path)
-        if profile.student == plain and (profile.device, profile.host.get("id")) == here:
-            write_profile(results, suite, profile.model_copy(update={"extra": profile.extra | figures}))
+        if student.same_as(profile.student) and (profile.device, profile.host.get("id")) == (device, host):
+            write_profile(results, suite, profile.replace(extra=profile.extra | figures))
             found = True
     return found
 
 
 def find_profiles(paths: Iterable[Path]) -> list[Path]:
-    """The profiles in the folders given, each once. Paths that are no folders are passed over: records may be among them."""
+    """The profiles in the folders given, each once. Files are ignored, as records may be among the paths."""
     found = {file.resolve(): file for path in paths if path.is_dir() for file in sorted(path.rglob(f"*{SUFFIX}"))}
     return list(found.values())

@@ -8,15 +8,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kdbench import Student
+from numpy.typing import NDArray
+
+from kdbench.contracts import Task
 from kdbench.data.dataset import CachedDataset
 from kdbench.deploy.export.load import trained_student
-from kdbench.records.record import Record, read_ranks, record_path
-from kdbench.runs.execute import Bench, execute
+from kdbench.records.files import read_arrays, record_path
+from kdbench.records.record import Record
+from kdbench.runs.context import RunContext
+from kdbench.runs.execute import execute
+from kdbench.suite.spec import PluginSpec
 from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
 from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench_plugins.exporters import onnx, open_clip
 from kdbench_plugins.students import fusion, openclip
-from tests.support.toys import bench, plugged, run_spec
+from tests.support.toys import plugged, run_context, run_spec
 
 HELD = tempfile.TemporaryDirectory()  # gone when the process ends
 CONFIG: dict[str, Any] = {
@@ -28,37 +34,49 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Trained:
-    """A run that is done, and where."""
+    """A run that has finished, and what it was executed with."""
 
-    bench: Bench
+    context: RunContext
     record: Record
-    ranks: Ranks
+    arrays: dict[str, NDArray[Any]]
 
     @property
-    def student(self) -> Student:
-        return trained_student(self.record, self.bench.plugins, self.bench.cache)
+    def student(self) -> Any:
+        return trained_student(self.record, self.context.plugins, self.context.cache)
+
+    @property
+    def task(self) -> Task:
+        return self.context.task(self.record.spec.task)
 
     @property
     def dataset(self) -> CachedDataset:
-        return self.bench.open(self.record.spec["dataset"], self.record.run_id)
+        data: CachedDataset = self.context.open(self.task, self.record.spec.dataset, self.record.run_id)
+        return data
 
     @property
     def split(self) -> EncodedSplit:
         return encode_split(self.dataset, self.student, "test")
 
+    @property
+    def ranks(self) -> Ranks:
+        return Ranks(**self.arrays)
 
-def _run(student: dict[str, Any], epochs: int = 2) -> Trained:
-    own = bench(Path(HELD.name) / student["name"], students=[*openclip.kdbench_students(), *fusion.kdbench_students()])
+
+def _run(student: PluginSpec, epochs: int = 2) -> Trained:
+    context = run_context(Path(HELD.name) / student.name, students=[*openclip.kdbench_students(), *fusion.kdbench_students()])
+    for module in (open_clip, onnx):
+        context.plugins.register(module, f"kdbench:{module.__name__}")
     train = {"epochs": epochs, "lr": 0.004}
     spec = run_spec(student=student, dataset=plugged("beads", train=48, test=24), train=train)
-    record = execute(spec, own)
+    record = execute(spec, context)
     assert record.status == "ok", record.reason
-    return Trained(own, record, read_ranks(record_path(own.results, spec.suite, spec.run_id)))
+    arrays = read_arrays(record_path(context.results, spec.suite, spec.run_id), context.plugins)
+    return Trained(context, record, arrays)
 
 
 @cache
 def small() -> Trained:
-    """The student `openclip`, its ranks far from those of chance. Its pictures are not square: how they are resized tells."""
+    """The student `openclip`, its ranks far from those of chance. Its images are not square: how they are resized shows."""
     return _run(plugged("openclip", "small", model=None, config=CONFIG, pretrained=None), epochs=15)
 
 

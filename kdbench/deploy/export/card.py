@@ -9,69 +9,71 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from kdbench.records.provenance import versions
+from kdbench.contracts import Metric, Offer, Task
+from kdbench.contracts.exporter import Exported, ModelCard
+from kdbench.deploy.export.metadata import exported_with
 from kdbench.records.record import Record
+from kdbench.storage.atomic import write_text
 
 CARD = "README.md"
-TASK = "image-text-retrieval"
-DIRECTIONS = {"image": "text → image", "text": "image → text"}
 
 
-def write_card(record: Record, folder: Path, difference: float) -> None:
-    """Writes what the student of `record` is, how it was trained and what it scored. `difference` is the largest between
-    an embedding of the exported model and the student's."""
-    name = f"{record.spec['student']['name']}-{record.run_id}"
+def write_card(record: Record, folder: Path, exported: Exported, task: Task, offer: Offer[Task]) -> None:
+    """Writes what the student of `record` is, how it was trained and what it scored; `offer` is its task's."""
+    assert exported.card is not None
+    name = f"{record.spec.student.name}-{record.run_id}"
     environment = Environment(
         loader=PackageLoader("kdbench.deploy.export", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    difference = exported.models[0].difference
     body = environment.get_template("card.md.jinja").render(
         name=name,
         record=record,
         spec=record.spec,
-        metrics=[(_title(key), shown(key, value)) for key, value in record.metrics.items()],
-        difference=f"{difference:.1e}",
-        written_with=versions(),
+        settings=record.spec.train.model_dump(mode="json") if record.spec.train else {},
+        task=offer,
+        usage=exported.card.usage,
+        sizes=", ".join(f"{count} {what}" for what, count in record.sizes.items()),
+        metrics=[(metric.label, shown(metric, record.metrics[metric.name]), metric.unit) for metric in _metrics(record, task)],
+        difference=None if difference is None else f"{difference:.1e}",
+        written_with=exported_with(exported),
     )
-    text = f"---\n{front_matter(record, name).to_yaml()}\n---\n\n{body}"
-    (folder / CARD).write_text(text, encoding="utf-8")
+    write_text(folder / CARD, f"---\n{front_matter(record, name, exported.card, task).to_yaml()}\n---\n\n{body}")
 
 
-def front_matter(record: Record, name: str) -> ModelCardData:
-    """License, pipeline tag, and a `model-index` with the metrics of the test split, recalls as shares."""
-    dataset = record.spec["dataset"]
+def front_matter(record: Record, name: str, card: ModelCard, task: Task) -> ModelCardData:
+    """Licence, pipeline tag, and a `model-index` with the metrics of the test split as records hold them."""
+    dataset = record.spec.dataset
     return ModelCardData(
-        license="other",  # nobody has chosen one for these weights; what the data asks for is named
+        license="other",  # nobody has chosen one for these weights; that of the data is named
         license_name=_slug(record.licence) if record.licence else "unknown",
-        library_name="open_clip",
-        pipeline_tag="zero-shot-image-classification",
-        tags=["clip", TASK, "knowledge-distillation", "kdbench"],
+        library_name=card.library,
+        pipeline_tag=card.pipeline,
+        tags=[*card.tags, "knowledge-distillation", "kdbench"],
         model_name=name,
         eval_results=[
             EvalResult(
-                task_type=TASK,
-                task_name="Image-text retrieval",
-                dataset_type=dataset["use"],
-                dataset_name=dataset["name"],
+                task_type=card.task_type or task.name,
+                task_name=task.name.replace("_", " ").capitalize(),
+                dataset_type=dataset.use,
+                dataset_name=dataset.name,
                 dataset_split="test",
-                metric_type=key,
-                metric_name=_title(key),
-                metric_value=round(value, 6),
+                metric_type=metric.name,
+                metric_name=metric.label,
+                metric_value=round(record.metrics[metric.name], 6),
             )
-            for key, value in record.metrics.items()
+            for metric in _metrics(record, task)
         ],
     )
 
 
-def shown(key: str, value: float) -> str:
-    """A metric in percent; `rsum` and `mean_recall` are already."""
-    return f"{100 * value if '@' in key else value:.2f}"
+def shown(metric: Metric, value: float) -> str:
+    """A raw value in the metric's unit, with one decimal more than tables have."""
+    return f"{metric.scale * value:.{metric.decimals + 1}f}"
 
 
-def _title(key: str) -> str:
-    found = re.fullmatch(r"(image|text)_retrieval_recall@(\d+)", key)
-    if found:
-        return f"R@{found[2]}, {DIRECTIONS[found[1]]}"
-    return {"rsum": "RSUM", "mean_recall": "mean recall"}.get(key, key)
+def _metrics(record: Record, task: Task) -> list[Metric]:
+    return [metric for metric in task.metrics if metric.name in record.metrics]
 
 
 def _slug(text: Any) -> str:

@@ -1,45 +1,38 @@
-"""What goes with ONNX towers: how to feed them, where they come from, and what they were measured at."""
+"""metadata.json of an exported model: how to feed it, which run it is of, and what was measured."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from kdbench.contracts import Student
-from kdbench.deploy.export.onnx_runtime import TOWERS, session, tower_path
-from kdbench.deploy.export.open_clip import described
-from kdbench.errors import KdbenchError
+from kdbench.contracts.exporter import Exported
 from kdbench.records.provenance import versions
 from kdbench.records.record import Record
+from kdbench.storage.atomic import write_text
 
 METADATA = "metadata.json"
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
-def write_metadata(record: Record, student: Student, folder: Path, measured: dict[str, Any]) -> None:
-    """Writes metadata.json: by tower its file's own metadata (type and shape of input and output), the scale of the logits,
-    the run, what was `measured`, and for a model of open_clip its config, which names tokenizer and preprocessing."""
+def write_metadata(record: Record, folder: Path, exported: Exported, measured: Mapping[str, Any]) -> None:
+    """Writes what the exporter says of its files beside the run, what was `measured`, and versions."""
     contents = {
         "run_id": record.run_id,
         "label": record.label,
-        "towers": {tower: dict(session(tower_path(folder, tower)).get_modelmeta().custom_metadata_map) for tower in TOWERS},
-        "logit_scale": student.module.logit_scale.exp().item(),
-        "open_clip": _config(student),
-        "measured": measured | {"threads": torch.get_num_threads(), "split": "test"},
+        **(exported.metadata or {}),
+        "measured": {**measured, "threads": torch.get_num_threads(), "split": "test"},
         "licence_of_the_data": record.licence,
-        "spec": record.spec,
+        "spec": record.spec.model_dump(mode="json"),
         "trained_with": record.versions,
-        "exported_with": versions() | {package: version(package) for package in PACKAGES},
+        "exported_with": exported_with(exported),
     }
-    (folder / METADATA).write_text(json.dumps(contents, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(folder / METADATA, json.dumps(contents, indent=1, ensure_ascii=False) + "\n")
 
 
-def _config(student: Student) -> dict[str, Any] | None:
-    try:
-        return described(student, "")[0]
-    except KdbenchError:  # no model of open_clip
-        return None
+def exported_with(exported: Exported) -> dict[str, str]:
+    """Versions of kdbench, what it computes with, and the exporter's packages."""
+    return versions() | {package: version(package) for package in exported.packages}

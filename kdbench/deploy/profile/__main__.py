@@ -1,75 +1,60 @@
-"""`python -m kdbench.deploy.profile`: measures one student. A request comes in as JSON on stdin, a profile goes out."""
+"""`python -m kdbench.deploy.profile`: measures one student. Reads a `Request` as JSON from stdin, writes an `Answer`."""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import sys
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-
-class Request(BaseModel):
-    """What is to be measured, where and how."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    student: dict[str, Any]  # `use` and `params`
-    gallery: int
-    size: int  # pixels of the dataset's images
-    captions: list[str]
-    device: str
-    batches: list[int]
-    threads: int
-    seconds: float
+from kdbench.deploy.profile.own_process import Answer, Request
 
 
 def main() -> None:
-    """Answers with `{"profile": …}`, or with `{"reason": …}` where the student or the request is wrong."""
+    """Keeps stdout for the answer: what libraries print goes to stderr."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not get into the answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     request = Request.model_validate_json(sys.stdin.read())
     with out:
-        json.dump(_answer(request), out)
+        out.write(answer(request).model_dump_json())
 
 
-def _answer(request: Request) -> dict[str, Any]:
+def answer(request: Request) -> Answer:
+    """The profile of the student, its memory included if nothing else has run in this process."""
     import torch
 
     torch.set_num_threads(request.threads)
-    from kdbench.deploy.profile.resident import resident
+    from kdbench.deploy.profile.process_memory import resident
 
     baseline = resident()
+    from kdbench.deploy.profile.inference import at_inference
     from kdbench.deploy.profile.memory import peak_memory
-    from kdbench.deploy.profile.subject import Items, subject_of
     from kdbench.errors import KdbenchError, Skip
-    from kdbench.plugins.building import build_planned
+    from kdbench.plugins.building import build_spec
 
     try:
         torch.manual_seed(0)
-        items = Items(request.size, tuple(request.captions))
-        # The student itself is let go: what served the training alone must not be counted as held at inference.
-        subject = subject_of(build_planned("student", request.student), items, max(1, *request.batches))
+        task = build_spec("task", request.task)
+        count = max(1, *request.batch_sizes)
+        # The student itself is let go: what served training alone must not count as held at inference.
+        inference = at_inference(build_spec("student", request.student), task, request.samples, count)
         gc.collect()
-        memory = peak_memory(subject, request.device, baseline)
+        memory = peak_memory(inference, request.device, baseline)
 
-        # Only now: measuring takes modules of its own, which are no part of inference.
-        from kdbench.deploy.profile.measure import examine
+        # Only now: measuring imports modules that inference does not need.
+        from kdbench.deploy.profile.measure import profile_of
 
-        profile = examine(
-            subject,
+        profile = profile_of(
+            inference,
             request.gallery,
             request.device,
-            batches=request.batches,
+            batch_sizes=request.batch_sizes,
             threads=request.threads,
             seconds=request.seconds,
             memory=memory,
         )
     except (KdbenchError, Skip) as error:
-        return {"reason": str(error)}
-    return {"profile": profile.model_dump(mode="json")}
+        return Answer(reason=str(error))
+    return Answer(profile=profile)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures of a student that no clock is needed for: parameters and operations of its towers, bytes of its weights."""
+"""Figures of a student that need no clock: parameters and operations of its parts, bytes of its weights."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kdbench.deploy.profile.subject import Subject, TowerName, at_inference
+from kdbench.deploy.profile.inference import Inference, in_eval_mode
 
 
-def tower_parameters(subject: Subject, tower: TowerName) -> list[nn.Parameter]:
-    """Those that a tower's embeddings depend on, each once: a gradient finds its way to them, frozen ones included.
+def part_parameters(inference: Inference, part: str) -> list[nn.Parameter]:
+    """The parameters that a part's output depends on, each once, frozen ones included: those that a gradient reaches.
 
-    Nothing of the module is changed. A layer that a module runs without gradients is not found.
+    The module is left as it was. A layer that a module runs without gradients is not found.
     """
-    parameters = list(subject.module.parameters())
+    parameters = list(inference.module.parameters())
     frozen = [parameter for parameter in parameters if not parameter.requires_grad]
-    with at_inference(subject.module), torch.enable_grad():
+    with in_eval_mode(inference.module), torch.enable_grad():
         try:
             for parameter in frozen:
                 parameter.requires_grad_(True)
-            embeddings = subject.encode(tower, subject.batch(tower, 1))
+            output = inference.run(part, inference.inputs(part, 1))
             # autograd.grad leaves the parameters' own `.grad` alone. A zero is a gradient, None is not.
-            found = torch.autograd.grad(embeddings.sum(), parameters, allow_unused=True) if parameters else ()
+            found = torch.autograd.grad(output.sum(), parameters, allow_unused=True) if parameters else ()
         finally:
             for parameter in frozen:
                 parameter.requires_grad_(False)
@@ -36,28 +36,28 @@ def count(parameters: list[nn.Parameter]) -> int:
     return sum(size for size in {id(parameter): parameter.numel() for parameter in parameters}.values())
 
 
-def tower_flops(subject: Subject, tower: TowerName) -> int:
-    """Of one item, a multiplication and an addition being two."""
+def part_flops(inference: Inference, part: str) -> int:
+    """FLOPs of one input; a multiplication and an addition are two."""
     fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # a kernel of its own, of which the counter knows nothing
+    torch.backends.mha.set_fastpath_enabled(False)  # the counter does not know that kernel
     counter = FlopCounterMode(display=False)
     try:
         # Attention as plain products: older versions of torch count no other on a CPU.
-        with at_inference(subject.module), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-            subject.encode(tower, subject.batch(tower, 1))
+        with in_eval_mode(inference.module), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+            inference.run(part, inference.inputs(part, 1))
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
     return int(counter.get_total_flops())
 
 
 def exported_bytes(module: nn.Module) -> int:
-    """Of the module's state as a safetensors file, floating-point numbers in float32, a shared tensor written once."""
+    """Size of the module's state as a safetensors file, floating-point numbers in float32, a shared tensor written once."""
     seen: set[tuple[object, ...]] = set()
     state: dict[str, Tensor] = {}
     for name, value in module.state_dict().items():
-        place = (value.device, value.data_ptr(), value.dtype, value.shape, value.stride())
-        if value.numel() and place in seen:
+        memory = (value.device, value.data_ptr(), value.dtype, value.shape, value.stride())
+        if value.numel() and memory in seen:
             continue
-        seen.add(place)
+        seen.add(memory)
         state[name] = (value.detach().cpu().float() if value.is_floating_point() else value.detach().cpu()).clone().contiguous()
     return len(save(state))

@@ -1,71 +1,77 @@
-"""Measures a student: what its towers hold, compute and take on one device."""
+"""Measures a student: what its parts hold, compute and take on one device."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from kdbench.contracts import Student
-from kdbench.deploy.profile.counts import count, exported_bytes, tower_flops, tower_parameters
-from kdbench.deploy.profile.subject import TOWERS, Items, Subject, TowerName, subject_of
-from kdbench.deploy.profile.timing import doubts, load, search_latency, tower_latency
-from kdbench.records.profile import Memory, Profile, Timing, Tower
+from kdbench.contracts import Task
+from kdbench.deploy.profile.counts import count, exported_bytes, part_flops, part_parameters
+from kdbench.deploy.profile.inference import Inference, at_inference
+from kdbench.deploy.profile.timing import doubts, load, part_latency, search_latency
+from kdbench.records.profile import Memory, PartProfile, Profile, Timing
 from kdbench.records.provenance import device_name, host, source, versions
 
-BATCHES = (1, 32)
+BATCH_SIZES = (1, 32)
 SECONDS = 1.0
 
 
 def measure(
-    student: Student,
-    gallery: int,
+    student: Any,
+    task: Task,
     device: str,
     *,
-    items: Items | None = None,
-    batches: Sequence[int] = BATCHES,
+    gallery: int | None = None,
+    samples: Mapping[str, Any] | None = None,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
     threads: int = 1,
     seconds: float = SECONDS,
 ) -> Profile:
-    """The profile of a student on a device, without its memory, which only a process of its own can tell.
+    """The profile of a student of a task on a device, without its memory, which only a process of its own can measure.
 
-    `gallery` is how many images a query is compared with, `seconds` how long each timing takes at least, `items` what the
-    student's encoders read. A student's `finalize` is called; the module is left in its modes, on its device, without
-    gradients and as trainable as before.
+    `gallery` is how many embeddings a query is compared with, `samples` what `Task.samples` returned for a dataset, `seconds`
+    the least time spent on each timing. The student's `finalize` is called; the module is left in its modes, on its device,
+    without gradients and as trainable as before.
     """
-    subject = subject_of(student, items or Items(), max(1, *batches))
-    return examine(subject, gallery, device, batches=batches, threads=threads, seconds=seconds)
+    inference = at_inference(student, task, samples or {}, max(1, *batch_sizes))
+    return profile_of(inference, gallery, device, batch_sizes=batch_sizes, threads=threads, seconds=seconds)
 
 
-def examine(
-    subject: Subject,
-    gallery: int,
+def profile_of(
+    inference: Inference,
+    gallery: int | None,
     device: str,
     *,
-    batches: Sequence[int] = BATCHES,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
     threads: int = 1,
     seconds: float = SECONDS,
     memory: Memory | None = None,
 ) -> Profile:
-    """The same of a subject, whose memory has been measured or has not."""
+    """The same of a student that is finalized already; `memory` if it has been measured."""
     before = load()
-    home = str(next((parameter.device for parameter in subject.module.parameters()), "cpu"))
-    # First: what a module keeps of a pass in inference mode, such as a mask, could have no gradient pass through it.
-    towers = {tower: _counts(subject, tower) for tower in TOWERS}
+    home = str(next((parameter.device for parameter in inference.module.parameters()), "cpu"))
+    # First: what a module keeps of a pass in inference mode, such as a mask, would block the gradients that counting needs.
+    counts = {
+        part: {"parameters": count(part_parameters(inference, part)), "flops": part_flops(inference, part)}
+        for part in inference.parts
+    }
     try:
-        moved = subject.to(device)
+        moved = inference.to(device)
         latency = {
-            tower: {batch: tower_latency(moved, tower, batch, threads, seconds) for batch in sorted(set(batches))}
-            for tower in TOWERS
+            part: {size: part_latency(moved, part, size, threads, seconds) for size in sorted(set(batch_sizes))}
+            for part in inference.parts
         }
-        search = search_latency(gallery, subject.width, device, threads, seconds)
+        search = None
+        if gallery is not None and inference.width is not None:
+            search = search_latency(gallery, inference.width, device, threads, seconds)
     finally:
-        subject.module.to(home)
+        inference.module.to(home)
     reasons = doubts(_named(latency, search), before, threads)
     return Profile(
-        image=Tower(**towers["image"], latency=latency["image"]),
-        text=Tower(**towers["text"], latency=latency["text"]),
-        parameters=count(list(subject.module.parameters())),
-        size_bytes=exported_bytes(subject.module),
+        parts={part: PartProfile(**counts[part], latency=latency[part]) for part in inference.parts},
+        parameters=count(list(inference.module.parameters())),
+        size_bytes=exported_bytes(inference.module),
         memory=memory,
         gallery=gallery,
         search=search,
@@ -81,11 +87,7 @@ def examine(
     )
 
 
-def _counts(subject: Subject, tower: TowerName) -> dict[str, int]:
-    return {"parameters": count(tower_parameters(subject, tower)), "flops": tower_flops(subject, tower)}
-
-
-def _named(latency: dict[TowerName, dict[int, Timing]], search: Timing) -> dict[str, Timing]:
-    """What tables call each timing."""
-    towers = {f"{tower} ms @{batch}": timing for tower, found in latency.items() for batch, timing in found.items()}
-    return towers | {"search ms": search}
+def _named(latency: dict[str, dict[int, Timing]], search: Timing | None) -> dict[str, Timing]:
+    """The timings by their names in tables."""
+    parts = {f"{part} ms @{size}": timing for part, found in latency.items() for size, timing in found.items()}
+    return parts | ({"search ms": search} if search else {})

@@ -1,4 +1,4 @@
-"""The memory a student needs at inference. Means something only in a process that has done nothing else before."""
+"""The memory that a student needs at inference, and that a run holds."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 import torch
 
-from kdbench.deploy.profile.resident import forget_peak, peak, resident, tidy
-from kdbench.deploy.profile.subject import TOWERS, Subject, at_inference
+from kdbench.deploy.profile.inference import Inference, run_once
+from kdbench.deploy.profile.process_memory import forget_peak, peak, resident, tidy
 from kdbench.records.profile import MEGABYTE, Memory
 
 
-def peak_memory(subject: Subject, device: str, baseline: float | None) -> Memory | None:
-    """Runs both towers on one item. `baseline` is what `resident()` said when Python and torch alone were loaded.
+def peak_memory(inference: Inference, device: str, baseline: float | None) -> Memory | None:
+    """Runs every part on one input. Meaningful only in a process that has done nothing else before.
 
-    None where the system does not tell. The subject's module is moved to the device.
+    `baseline` is what `resident()` returned when only Python and torch were loaded. None if the system reports no memory.
+    The module is moved to the device.
     """
-    single = {tower: subject.batch(tower, 1) for tower in TOWERS}
-    subject = Subject(subject.module, single, subject.width).to(device)
+    single = inference.first(1).to(device)
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device) / MEGABYTE
-        _run(subject)
+        run_once(single)
         most = torch.cuda.max_memory_allocated(device) / MEGABYTE
         return Memory(kind="cuda", peak_mb=most, before_mb=before, baseline_mb=0.0)
     forgotten, held = forget_peak(), resident()
-    _run(subject)
+    run_once(single)
     found = peak()
     if found is None or held is None or baseline is None:
         return None
@@ -34,9 +34,9 @@ def peak_memory(subject: Subject, device: str, baseline: float | None) -> Memory
 
 @dataclass(frozen=True)
 class Watch:
-    """Begins with it, and later says the most MB that the device, or without one this process, has held since.
+    """Measures the peak memory of the device, or on a CPU of this process, since it began.
 
-    A worker carries out one run after the other: what the last one left is given back first.
+    A worker executes one run after the other, so `begin` first returns what the last one left.
     """
 
     device: str
@@ -44,6 +44,7 @@ class Watch:
 
     @classmethod
     def begin(cls, device: str) -> Watch:
+        """Starts to watch."""
         tidy()
         if device.startswith("cuda"):
             torch.cuda.reset_peak_memory_stats(device)
@@ -51,13 +52,7 @@ class Watch:
         return cls(device, forget_peak())
 
     def peak_mb(self) -> float | None:
-        """None where the system does not tell, or tells of what was before."""
+        """The peak in MB; None if the system does not report it, or only for the whole process."""
         if self.device.startswith("cuda"):
             return torch.cuda.max_memory_allocated(self.device) / MEGABYTE
         return peak() if self.sure else None
-
-
-def _run(subject: Subject) -> None:
-    with at_inference(subject.module), torch.no_grad():
-        for tower in TOWERS:
-            subject.encode(tower, subject.batch(tower, 1))

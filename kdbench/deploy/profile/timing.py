@@ -9,16 +9,16 @@ import torch
 from torch.nn.functional import normalize
 from torch.utils.benchmark import Measurement, Timer
 
-from kdbench.deploy.profile.subject import Subject, TowerName, at_inference
+from kdbench.deploy.profile.inference import Inference, in_eval_mode
 from kdbench.records.profile import Timing
 
 TOP = 10
 FEWEST = 10  # blocks; quartiles of fewer say little
-SPREAD = 0.1  # of IQR to median; beyond it a timing is unstable
+SPREAD = 0.1  # IQR over median; beyond it a timing is unstable
 
 
 def clock(call: Callable[[], object], threads: int, seconds: float) -> Timing:
-    """Times `call` in blocks for at least so many seconds, longer where ten blocks take longer. Waits for a GPU to end."""
+    """Times `call` in blocks for at least `seconds`, longer if ten blocks take longer. Waits for a GPU to finish."""
     timer = Timer("call()", globals={"call": call}, num_threads=threads)
     runs = [timer.blocked_autorange(min_run_time=seconds)]
     while sum(len(run.times) for run in runs) < FEWEST:
@@ -27,24 +27,24 @@ def clock(call: Callable[[], object], threads: int, seconds: float) -> Timing:
     return Timing(median_ms=1e3 * found.median, iqr_ms=1e3 * found.iqr, blocks=len(found.times))
 
 
-def tower_latency(subject: Subject, tower: TowerName, batch: int, threads: int, seconds: float) -> Timing:
-    """Of a batch that lies on the device already."""
-    inputs = subject.batch(tower, batch)
-    with at_inference(subject.module), torch.inference_mode():
-        return clock(lambda: subject.encode(tower, inputs), threads, seconds)
+def part_latency(inference: Inference, part: str, batch_size: int, threads: int, seconds: float) -> Timing:
+    """Latency of a part for a batch that is on the device already."""
+    inputs = inference.inputs(part, batch_size)
+    with in_eval_mode(inference.module), torch.inference_mode():
+        return clock(lambda: inference.run(part, inputs), threads, seconds)
 
 
 def search_latency(gallery: int, width: int, device: str, threads: int, seconds: float) -> Timing:
-    """Of one query, [width], for the ten best of [gallery, width] unit vectors, all in float32."""
+    """Latency of finding the ten best of [gallery, width] unit vectors for one query [width], all in float32."""
     generator = torch.Generator().manual_seed(0)
     vectors = normalize(torch.randn(gallery + 1, width, generator=generator), dim=1).to(device)
-    query, candidates = vectors[0], vectors[1:]
+    query, stored = vectors[0], vectors[1:]
     with torch.inference_mode():
-        return clock(lambda: (candidates @ query).topk(min(TOP, gallery)), threads, seconds)
+        return clock(lambda: (stored @ query).topk(min(TOP, gallery)), threads, seconds)
 
 
 def load() -> float | None:
-    """Processes that wanted a core, the mean of the last minute; None where the system does not tell."""
+    """Processes that wanted a core, averaged over the last minute; None if the system does not report it."""
     try:
         return round(os.getloadavg()[0], 2)
     except (AttributeError, OSError):
@@ -52,7 +52,7 @@ def load() -> float | None:
 
 
 def doubts(timings: dict[str, Timing], before: float | None, threads: int) -> list[str]:
-    """Why timings may not be repeatable: those that vary, and others who compute. `before` is the load before the first."""
+    """Why timings may not be repeatable: they vary, or other processes compute. `before` is the load before the first."""
     found = [
         f"{name}: IQR {timing.iqr_ms / timing.median_ms:.0%} of the median"
         for name, timing in timings.items()

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kdcontext.deploy.export.load import trained_student
+from kdcontext.errors import KdbenchError, KdbenchWarning
+from kdcontext.storage.cache import Cache
 from safetensors.torch import load_file
 
-from kdbench.deploy.export.load import trained_student
-from kdbench.errors import KdbenchError, KdbenchWarning
-from kdbench.storage.cache import Cache
-from kdbench.tasks.retrieval.embeddings import rank_split
 from kdbench_plugins.students.clip_module import ClipModule
 from tests.support.export_runs import Trained, fused, small
-from tests.support.toys import bits, module_of
+from tests.support.toys import bits, module_of, rank_split
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +30,16 @@ def weights_of(cache: Path) -> Path:
 
 
 def copied(trained: Any, folder: Path) -> Cache:
-    shutil.copytree(trained.bench.cache.root / "students", folder / "students")
+    shutil.copytree(trained.context.cache.root / "students", folder / "students")
     return Cache(folder)
 
 
 def test_the_weights_are_those_kept_and_give_the_ranks_of_the_record(trained: Trained) -> None:
     student = trained.student
     module = module_of(student)
-    assert bits(module.state_dict()) == bits(load_file(weights_of(trained.bench.cache.root)))
+    assert bits(module.state_dict()) == bits(load_file(weights_of(trained.context.cache.root)))
     assert not module.training
-    ranks = rank_split(student, trained.split, 256, "cpu")
+    ranks = rank_split(student, trained.split)
     np.testing.assert_array_equal(ranks.text, trained.ranks.text)
     np.testing.assert_array_equal(ranks.image, trained.ranks.image)
 
@@ -57,46 +56,46 @@ def test_what_served_the_training_alone_is_gone() -> None:
     run = fused()
     student = run.student
     assert isinstance(student.module, ClipModule)
-    ranks = rank_split(student, run.split, 256, "cpu")
+    ranks = rank_split(student, run.split)
     np.testing.assert_array_equal(ranks.image, run.ranks.image)
 
 
 def test_weights_that_are_not_in_the_cache(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(KdbenchError, match=r"are not in the cache .* in the cache where a run was trained, not in results"):
-        trained_student(trained.record, trained.bench.plugins, Cache(tmp_path))
+        trained_student(trained.record, trained.context.plugins, Cache(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_weights_of_other_ranks_are_not_taken(trained: Trained) -> None:
-    other = trained.record.model_copy(update={"ranks_sha256": "0" * 64})
+    other = trained.record.replace(arrays_sha256="0" * 64)
     with pytest.raises(KdbenchError, match="are not in the cache"):
-        trained_student(other, trained.bench.plugins, trained.bench.cache)
+        trained_student(other, trained.context.plugins, trained.context.cache)
 
 
 def test_weights_that_are_damaged(trained: Trained, tmp_path: Path) -> None:
     cache = copied(trained, tmp_path)
     path = weights_of(tmp_path)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    with pytest.warns(KdbenchWarning, match="damaged"), pytest.raises(KdbenchError, match="or not whole"):
-        trained_student(trained.record, trained.bench.plugins, cache)
+    with pytest.warns(KdbenchWarning, match="damaged"), pytest.raises(KdbenchError, match="or damaged"):
+        trained_student(trained.record, trained.context.plugins, cache)
 
 
 def test_weights_that_no_longer_fit(trained: Trained) -> None:
     spec = trained.record.spec
-    config = spec["student"]["params"]["config"]
-    wider = {**spec["student"], "params": {"config": {**config, "embed_dim": 24}}}
-    changed = trained.record.model_copy(update={"spec": {**spec, "student": wider}})
+    config = spec.student.params["config"]
+    wider = spec.student.replace(params={"config": {**config, "embed_dim": 24}})
+    changed = trained.record.replace(spec=spec.replace(student=wider))
     with pytest.raises(KdbenchError, match=r"do not fit the student 'small' .*size mismatch.* torch \d"):
-        trained_student(changed, trained.bench.plugins, trained.bench.cache)
+        trained_student(changed, trained.context.plugins, trained.context.cache)
 
 
 def test_a_run_that_failed(trained: Trained) -> None:
-    failed = trained.record.model_copy(update={"status": "failed", "ranks_sha256": None})
+    failed = trained.record.replace(status="failed", arrays_sha256=None)
     with pytest.raises(KdbenchError, match="has the status 'failed'"):
-        trained_student(failed, trained.bench.plugins, trained.bench.cache)
+        trained_student(failed, trained.context.plugins, trained.context.cache)
 
 
 def test_a_reference_trained_no_student(trained: Trained) -> None:
-    reference = trained.record.model_copy(update={"spec": {**trained.record.spec, "role": "reference"}})
-    with pytest.raises(KdbenchError, match="is a reference, a teacher that was ranked as it is"):
-        trained_student(reference, trained.bench.plugins, trained.bench.cache)
+    reference = trained.record.replace(spec=trained.record.spec.replace(role="reference"))
+    with pytest.raises(KdbenchError, match="is a reference, a teacher itself"):
+        trained_student(reference, trained.context.plugins, trained.context.cache)

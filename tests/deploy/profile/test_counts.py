@@ -12,53 +12,56 @@ from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from kdbench.deploy.profile.counts import count, exported_bytes, tower_flops, tower_parameters
-from kdbench.deploy.profile.subject import TOWERS, Items, Subject, TowerName, subject_of
+from kdbench.contracts import Part
+from kdbench.deploy.profile.counts import count, exported_bytes, part_flops, part_parameters
+from kdbench.deploy.profile.inference import Inference, at_inference
+from kdbench.tasks.retrieval import Retrieval
 from kdbench_plugins.students.clip_config import SMALL
 from kdbench_plugins.students.fusion import Fusion
 from kdbench_plugins.students.openclip import OpenClip
 from tests.support.toys import BEADS, Toy, TwoTowers, bits, module_of, shared_toy, toy
 
-ITEMS = Items(BEADS, ("train string red green blue red green blue",))
+SAMPLES = {"size": BEADS, "captions": ["train string red green blue red green blue"]}
+TOWERS = ("image", "text")
 WIDTH = 8
 
 
-def of(student: Any, items: Items = ITEMS) -> Subject:
-    return subject_of(student, items, 2)
+def of(student: Any, samples: dict[str, Any] = SAMPLES) -> Inference:
+    return at_inference(student, Retrieval(), samples, 2)
 
 
 @pytest.fixture(scope="module")
-def clip() -> Subject:
-    return of(OpenClip(config=SMALL), Items())
+def clip() -> Inference:
+    return of(OpenClip(config=SMALL), {})
 
 
 def plain_count(module: nn.Module, *prefixes: str) -> int:
     return sum(value.numel() for name, value in module.named_parameters() if name.startswith(prefixes or ""))
 
 
-def parameters(subject: Subject) -> tuple[int, int]:
-    return count(tower_parameters(subject, "image")), count(tower_parameters(subject, "text"))
+def parameters(inference: Inference) -> tuple[int, int]:
+    return count(part_parameters(inference, "image")), count(part_parameters(inference, "text"))
 
 
 def test_towers_of_two_linear_layers() -> None:
-    subject = of(toy(width=WIDTH))
-    assert parameters(subject) == (3 * BEADS**2 * WIDTH + WIDTH, 3 * BEADS * WIDTH + WIDTH)
-    assert count(list(subject.module.parameters())) == sum(parameters(subject)) + 1  # the logit scale
+    inference = of(toy(width=WIDTH))
+    assert parameters(inference) == (3 * BEADS**2 * WIDTH + WIDTH, 3 * BEADS * WIDTH + WIDTH)
+    assert count(list(inference.module.parameters())) == sum(parameters(inference)) + 1  # the logit scale
 
 
-def test_towers_of_openclip(clip: Subject) -> None:
+def test_towers_of_openclip(clip: Inference) -> None:
     image = plain_count(clip.module, "clip.visual.")
     assert parameters(clip) == (image, plain_count(clip.module) - image - 1)
 
 
 def test_layers_of_both_towers_are_counted_in_both_and_once_in_all() -> None:
     """One matrix under two names, which have biases of their own."""
-    subject = of(shared_toy())
-    found = {tower: set(map(id, tower_parameters(subject, tower))) for tower in TOWERS}
-    module: Any = subject.module
+    inference = of(shared_toy())
+    found = {tower: set(map(id, part_parameters(inference, tower))) for tower in TOWERS}
+    module: Any = inference.module
     assert found["image"] & found["text"] == {id(module.tower.weight)}
     own = parameters(of(toy(width=WIDTH)))
-    assert parameters(subject) == (own[0] + WIDTH**2 + WIDTH, own[1] + WIDTH**2 + WIDTH)
+    assert parameters(inference) == (own[0] + WIDTH**2 + WIDTH, own[1] + WIDTH**2 + WIDTH)
     assert count(list(module.parameters())) == sum(own) + WIDTH**2 + 2 * WIDTH + 1
     assert count([module.tower.weight, module.other_tower.weight]) == WIDTH**2
 
@@ -73,8 +76,8 @@ def test_frozen_parameters_and_dead_units_are_counted() -> None:
 
 
 def test_the_network_beside_a_student_is_not_counted() -> None:
-    subject = of(Fusion(student={"use": "openclip", "config": SMALL}), Items())
-    assert count(list(subject.module.parameters())) == plain_count(module_of(OpenClip(config=SMALL)))
+    inference = of(Fusion(student={"use": "openclip", "config": SMALL}), {})
+    assert count(list(inference.module.parameters())) == plain_count(module_of(OpenClip(config=SMALL)))
 
 
 class Awkward(TwoTowers):
@@ -91,17 +94,17 @@ class Awkward(TwoTowers):
         return normalize(self.norm(super().encode_image(images)), dim=1)
 
 
-@pytest.mark.parametrize("look", [tower_parameters, tower_flops])
+@pytest.mark.parametrize("measure", [part_parameters, part_flops])
 @pytest.mark.parametrize("tower", TOWERS)
-def test_the_student_is_left_as_it_was(look: Callable[[Subject, TowerName], Any], tower: TowerName) -> None:
+def test_the_student_is_left_as_it_was(measure: Callable[[Inference, str], Any], tower: str) -> None:
     module = Awkward()
-    subject = of(Toy(module, WIDTH))
+    inference = of(Toy(module, WIDTH))
     fast_path = torch.backends.mha.get_fastpath_enabled()
     draws = torch.get_rng_state()
     modes = [part.training for part in module.modules()]
     learns = [parameter.requires_grad for parameter in module.parameters()]
     state = bits(module.state_dict())
-    look(subject, tower)
+    measure(inference, tower)
     assert [part.training for part in module.modules()] == modes
     assert [parameter.requires_grad for parameter in module.parameters()] == learns
     assert {name for name, value in module.named_parameters() if value.grad is not None} == {"text_tower.weight"}
@@ -114,26 +117,26 @@ def test_the_student_is_left_as_it_was(look: Callable[[Subject, TowerName], Any]
 
 def test_what_was_frozen_is_frozen_again_after_an_error() -> None:
     module = Awkward()
-    subject = Subject(module, {"image": torch.zeros(1, 2), "text": torch.zeros(1, 2)}, WIDTH)
+    inference = Inference(module, {"image": Part("image", torch.zeros(1, 2), lambda _, inputs: module.encode_image(inputs))})
     with pytest.raises(RuntimeError):
-        tower_parameters(subject, "image")
+        part_parameters(inference, "image")
     assert not module.image_tower.bias.requires_grad
     assert module.training
 
 
 def test_flops_of_a_linear_layer() -> None:
-    subject = of(toy(width=WIDTH))
-    assert tower_flops(subject, "image") == 2 * 3 * BEADS**2 * WIDTH
-    assert tower_flops(subject, "text") == 2 * 3 * BEADS * WIDTH
+    inference = of(toy(width=WIDTH))
+    assert part_flops(inference, "image") == 2 * 3 * BEADS**2 * WIDTH
+    assert part_flops(inference, "text") == 2 * 3 * BEADS * WIDTH
 
 
-def test_flops_of_a_transformer(clip: Subject) -> None:
+def test_flops_of_a_transformer(clip: Inference) -> None:
     """open_clip's text tower: of each layer the projections, the attention, the feed-forward; and the last projection."""
     text = SMALL["text_cfg"]
     length, width = text["context_length"], text["width"]
     projections, attention, forward = 4 * length * width**2, 2 * length**2 * width, 8 * length * width**2
     expected = 2 * (text["layers"] * (projections + attention + forward) + width * SMALL["embed_dim"])
-    assert tower_flops(clip, "text") == expected
+    assert part_flops(clip, "text") == expected
 
 
 class Attentive(TwoTowers):
@@ -148,11 +151,11 @@ class Attentive(TwoTowers):
 
 
 def test_flops_of_torchs_fast_path_are_counted() -> None:
-    found = tower_flops(of(Toy(Attentive(), WIDTH)), "text")
+    found = part_flops(of(Toy(Attentive(), WIDTH)), "text")
     assert found == 2 * (3 * BEADS * WIDTH + 4 * WIDTH**2 + 2 * WIDTH + 2 * 16 * WIDTH)
 
 
-def test_bytes_are_those_of_a_file_in_float32(clip: Subject, tmp_path: Path) -> None:
+def test_bytes_are_those_of_a_file_in_float32(clip: Inference, tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     save_file({name: value.contiguous() for name, value in clip.module.state_dict().items()}, path)
     assert exported_bytes(clip.module) == path.stat().st_size == len(path.read_bytes())

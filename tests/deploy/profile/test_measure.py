@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
-import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from kdbench import Encoder, KdbenchError, Modality
-from kdbench.deploy.profile import Profile, Timing
 from kdbench.deploy.profile.measure import measure
-from kdbench.deploy.profile.subject import Items, encoded, subject_of
-from kdbench.deploy.profile.timing import FEWEST, clock, doubts, search_latency
+from kdbench.deploy.profile.timing import FEWEST
+from kdbench.records.profile import Profile
 from kdbench.records.provenance import host, versions
+from kdbench.tasks.retrieval import Retrieval
+from tests.support.regression_task import Perceptron, Regression
 from tests.support.toys import BEADS, Toy, TwoTowers, bits, module_of, toy
 
-ITEMS = Items(BEADS, ("train string red green blue red green blue", "train chain blue green blue red green red"))
+CAPTIONS = ["train string red green blue red green blue", "train chain blue green blue red green red"]
+SAMPLES = {"size": BEADS, "captions": CAPTIONS}
 
 
 def test_a_profile() -> None:
     student = toy()
     before, modes = bits(module_of(student).state_dict()), [part.training for part in module_of(student).modules()]
-    profile = measure(student, 50, "cpu", items=ITEMS, batches=(1, 3), threads=1, seconds=0.001)
+    profile = measure(student, Retrieval(), "cpu", gallery=50, samples=SAMPLES, batch_sizes=(1, 3), threads=1, seconds=0.001)
     assert profile.parameters == sum(parameter.numel() for parameter in module_of(student).parameters())
-    assert (profile.image.parameters, profile.text.parameters) == (3 * BEADS**2 * 8 + 8, 3 * BEADS * 8 + 8)
-    assert (profile.image.flops, profile.text.flops) == (2 * 3 * BEADS**2 * 8, 2 * 3 * BEADS * 8)
-    timings = [*profile.image.latency.values(), *profile.text.latency.values(), profile.search]
+    assert (profile.parts["image"].parameters, profile.parts["text"].parameters) == (3 * BEADS**2 * 8 + 8, 3 * BEADS * 8 + 8)
+    assert (profile.parts["image"].flops, profile.parts["text"].flops) == (2 * 3 * BEADS**2 * 8, 2 * 3 * BEADS * 8)
+    assert profile.search is not None
+    timings = [*profile.parts["image"].latency.values(), *profile.parts["text"].latency.values(), profile.search]
     assert all(timing.median_ms > 0 and timing.iqr_ms >= 0 and timing.blocks >= FEWEST for timing in timings)
-    assert list(profile.image.latency) == list(profile.text.latency) == [1, 3]
+    assert list(profile.parts["image"].latency) == list(profile.parts["text"].latency) == [1, 3]
     assert (profile.gallery, profile.device, profile.threads, profile.memory) == (50, "cpu", 1, None)
     assert (profile.host, profile.versions) == (host(), versions())
     assert profile.unstable == bool(profile.reasons)
@@ -60,77 +58,18 @@ class Slow(TwoTowers):
 def test_more_work_takes_longer_and_is_done_as_recorded() -> None:
     module = Slow()
     threads = torch.get_num_threads()
-    profile = measure(Toy(module, 8), 50, "cpu", items=ITEMS, batches=(8, 1), threads=2, seconds=0.001)
-    assert profile.image.latency[8].median_ms > 2 * profile.image.latency[1].median_ms
-    assert profile.image.latency[1].median_ms > profile.text.latency[1].median_ms
+    profile = measure(
+        Toy(module, 8), Retrieval(), "cpu", gallery=50, samples=SAMPLES, batch_sizes=(8, 1), threads=2, seconds=0.001
+    )
+    assert profile.parts["image"].latency[8].median_ms > 2 * profile.parts["image"].latency[1].median_ms
+    assert profile.parts["image"].latency[1].median_ms > profile.parts["text"].latency[1].median_ms
     assert {how for how in module.asked if how[2]} == {(1, False, True, 2), (8, False, True, 2)}
     assert not any(training for _, training, _, _ in module.asked)
     assert torch.get_num_threads() == threads
 
 
-def test_the_clock_tells_milliseconds() -> None:
-    import time
-
-    found = clock(lambda: time.sleep(0.004), 1, 0.01)
-    assert found.median_ms >= 4
-    assert found.blocks >= FEWEST
-
-
-def test_a_larger_gallery_takes_longer() -> None:
-    small, large = (search_latency(gallery, 64, "cpu", 1, 0.01) for gallery in (5, 200_000))
-    assert large.median_ms > 2 * small.median_ms > 0
-
-
-def test_doubts() -> None:
-    calm, wild = Timing(median_ms=2.0, iqr_ms=0.2, blocks=20), Timing(median_ms=2.0, iqr_ms=0.5, blocks=20)
-    cores = os.cpu_count() or 1
-    assert doubts({"calm": calm}, None, 1) == doubts({"calm": calm}, 0.0, cores) == []
-    assert doubts({"calm": calm, "wild": wild}, 0.0, 1) == ["wild: IQR 25% of the median"]
-    assert doubts({"calm": calm}, cores + 0.5, 1) == [f"load {cores + 0.5:.1f} on {cores} cores before the measurement"]
-    assert doubts({"calm": calm}, max(cores - 1, 0.5), 1) == []
-
-
-class Halved:
-    """Reads what a base made of pictures: numbers that float16 does not have are halved on their way."""
-
-    modality: Modality = "image"
-    key = "halved"
-
-    def __init__(self, base: Encoder | None = None) -> None:
-        self.base = base
-
-    def encode(self, items: Any, device: str) -> Tensor:
-        if self.base is None:
-            return torch.full((len(items), 1), 1 / 3, device=device)
-        assert isinstance(items, np.ndarray)
-        assert items.dtype == np.float32
-        assert not items.flags.writeable
-        return torch.from_numpy(items.copy()).to(device) * 2
-
-
-def test_inputs_come_by_way_of_the_base() -> None:
-    third = torch.tensor(1 / 3).half().float()
-    found = encoded(Halved(Halved()), ITEMS.of("image", 4))
-    assert found.dtype == torch.float32
-    assert torch.equal(found, torch.full((4, 1), float((2 * third).half().float())))
-
-
-def test_items_are_pictures_of_the_datasets_size_and_its_captions() -> None:
-    pixels = ITEMS.of("image", 5)
-    assert (pixels.shape, pixels.dtype, pixels.flags.writeable) == ((5, BEADS, BEADS, 3), np.uint8, False)
-    assert pixels.std() > 50
-    assert ITEMS.of("text", 3) == [*ITEMS.captions, ITEMS.captions[0]]
-
-
-class Miserly(Halved):
-    """Makes one item too few."""
-
-    def encode(self, items: Any, device: str) -> Tensor:
-        return super().encode(items, device)[1:]
-
-
-def test_an_encoder_that_loses_items() -> None:
-    student = toy()
-    student.images = Miserly()
-    with pytest.raises(KdbenchError, match="image encoder 'halved' made 3 items of 4"):
-        subject_of(student, ITEMS, 4)
+def test_a_task_that_neither_searches_nor_names_parts() -> None:
+    profile = measure(Perceptron(hidden=4), Regression(), "cpu", seconds=0.001)
+    assert (profile.parts, profile.gallery, profile.search) == ({}, None, None)
+    assert profile.parameters == 6 * 4 + 4 + 4 * 3 + 3
+    assert not profile.unstable or profile.reasons[0].startswith("load")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kdbench.deploy.profile.memory import Watch
-from kdbench.deploy.profile.resident import STATUS, resident, tidy
+from kdbench.deploy.profile.process_memory import STATUS, resident, tidy
 
 pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell")
 

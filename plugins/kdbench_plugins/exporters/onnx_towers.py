@@ -12,15 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kdbench.contracts import Student
-from kdbench.deploy.export.onnx_runtime import TOWERS, onnx_latency, onnx_ranks, session
-from kdbench.errors import KdbenchError
+from kdbench import KdbenchError
+from kdbench.contracts.exporter import TOLERANCE
 from kdbench.tasks.retrieval.embeddings import EncodedSplit, to_device
+from kdbench_plugins.exporters.onnx import PACKAGES
+from kdbench_plugins.exporters.onnx_runtime import TOWERS, session, tower_path
+from kdbench_plugins.openclip import brief
 
-__all__ = ["LIMIT", "needed", "onnx_latency", "onnx_ranks", "quantize", "write_onnx"]
-
-LIMIT = 1e-3  # of the difference between an entry of an embedding in ONNX Runtime and in torch
-BATCHES = (1, 2, 5)
+BATCH_SIZES = (1, 2, 5)  # that both runtimes are compared at
 
 
 class _Tower(nn.Module):
@@ -36,9 +35,9 @@ class _Tower(nn.Module):
         return vectors
 
 
-def needed() -> None:
-    """Raises KdbenchError where a package of the extra `onnx` is missing."""
-    for package in ("onnx", "onnxscript", "onnxruntime"):
+def check_packages() -> None:
+    """Raises KdbenchError if a package of the extra `onnx` is missing."""
+    for package in PACKAGES:
         try:
             importlib.import_module(package)
         except ImportError as error:
@@ -47,50 +46,50 @@ def needed() -> None:
             ) from error
 
 
-def write_onnx(student: Student, split: EncodedSplit, folder: Path, metadata: dict[str, str]) -> dict[str, float]:
+def write_onnx(student: Any, split: EncodedSplit, folder: Path, metadata: dict[str, str]) -> dict[str, float]:
     """Writes both towers in float32 and returns by tower the largest absolute difference from torch at batches of 1, 2 and 5.
 
     A tower's input `items` is what the student's tower reads, of the type and shape that the encoded `split` has; its output
-    `vectors` are unit vectors, float32 [batch, d]. Both are told in the file's metadata, with `metadata` beside them. Raises
-    KdbenchError where the extra is missing, torch cannot export a tower, or the difference is over 1e-3.
+    `vectors` are unit vectors, float32 [batch, d]. The file's metadata describes both, beside `metadata`. Raises
+    KdbenchError if a package is missing, torch cannot export a tower, or the difference is over `TOLERANCE`.
     """
-    needed()
+    check_packages()
     differences = {}
     for tower, values, encoder in zip(TOWERS, (split.images, split.texts), (student.images, student.texts), strict=True):
         module = _Tower(student.module, tower).eval()
         example = _some(values, 2)
         reads = {"input": f"{example.numpy().dtype} [batch, {', '.join(map(str, example.shape[1:]))}]", "encoder": encoder.key}
         gives = {"output": f"float32 [batch, {student.width}], unit vectors"}
-        path = folder / f"{tower}.onnx"
+        path = tower_path(folder, tower)
         _write(module, example, path, metadata | reads | gives, tower)
         differences[tower] = _difference(module, values, path)
-        if not differences[tower] <= LIMIT:  # and not >, which a NaN would pass
+        if not differences[tower] <= TOLERANCE:  # and not >, which a NaN would pass
             raise KdbenchError(
                 f"the {tower} tower gives other embeddings in ONNX Runtime than in torch: the largest difference is "
-                f"{differences[tower]:.2e}, expected {LIMIT:.0e} at most"
+                f"{differences[tower]:.2e}, expected {TOLERANCE:.0e} at most"
             )
     return differences
 
 
 def quantize(folder: Path) -> list[Path]:
-    """Writes `image.int8.onnx` and `text.int8.onnx` beside the float32 towers: weights in 8 bits, activations quantized as
-    they come, with one scale for a whole batch. Returns both paths. Raises KdbenchError where ONNX Runtime cannot."""
-    needed()
+    """Writes `image.int8.onnx` and `text.int8.onnx` beside the float32 towers: weights in 8 bits, activations quantized
+    dynamically, with one scale for a whole batch. Returns both paths. Raises KdbenchError if ONNX Runtime cannot."""
+    check_packages()
     onnx: Any = importlib.import_module("onnx")
     quantization: Any = importlib.import_module("onnxruntime.quantization")
     written = []
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # it names every tensor that it leaves as it is
+    logging.disable(logging.WARNING)  # it names every tensor that it leaves in float32
     try:
         for tower in TOWERS:
-            model = onnx.load(folder / f"{tower}.onnx")
+            model = onnx.load(tower_path(folder, tower))
             model.graph.ClearField("value_info")  # shapes that the quantizer infers for itself, and differently
-            path = folder / f"{tower}.int8.onnx"
+            path = tower_path(folder, tower, "int8")
             # Unsigned: not every version of ONNX Runtime has a convolution of signed weights.
             quantization.quantize_dynamic(model, path, weight_type=quantization.QuantType.QUInt8)
             written.append(path)
     except Exception as error:  # onnx and ONNX Runtime raise what they like
-        raise KdbenchError(f"ONNX Runtime cannot quantize the {tower} tower ({_brief(error)}); export without int8") from error
+        raise KdbenchError(f"ONNX Runtime cannot quantize the {tower} tower ({brief(error)}); export without int8") from error
     finally:
         logging.disable(before)
     return written
@@ -99,7 +98,7 @@ def quantize(folder: Path) -> list[Path]:
 def _write(module: nn.Module, example: Tensor, path: Path, metadata: dict[str, str], tower: str) -> None:
     try:
         with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the exporter's own workings
+            warnings.simplefilter("ignore")  # about torch's own internals
             program: Any = torch.onnx.export(
                 module,
                 (example,),
@@ -113,7 +112,7 @@ def _write(module: nn.Module, example: Tensor, path: Path, metadata: dict[str, s
         program.save(path, external_data=False)
     except Exception as error:  # torch.export and the exporter have many kinds
         raise KdbenchError(
-            f"torch cannot export the {tower} tower to ONNX with a dynamic batch ({_brief(error)}); expected a forward pass "
+            f"torch cannot export the {tower} tower to ONNX with a dynamic batch ({brief(error)}); expected a forward pass "
             "without branches on the values or the number of its inputs"
         ) from error
 
@@ -121,7 +120,7 @@ def _write(module: nn.Module, example: Tensor, path: Path, metadata: dict[str, s
 def _difference(module: nn.Module, values: Any, path: Path) -> float:
     runtime = session(path)
     largest = []
-    for count in BATCHES:
+    for count in BATCH_SIZES:
         items = _some(values, count)
         with torch.no_grad():
             expected = module(items).float().numpy()
@@ -135,8 +134,3 @@ def _difference(module: nn.Module, values: Any, path: Path) -> float:
 def _some(values: Any, count: int) -> Tensor:
     """The first items as a tower reads them, over again where there are fewer."""
     return to_device(np.asarray(values[: min(count, len(values))])[np.arange(count) % len(values)], "cpu")
-
-
-def _brief(error: Exception) -> str:
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return text if len(text) <= 400 else text[:399] + "…"

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdbench.deploy.export.onnx import quantize, write_onnx
-from kdbench.deploy.export.onnx_runtime import onnx_latency, onnx_ranks, session
 from kdbench.errors import KdbenchError
 from kdbench.tasks.retrieval.embeddings import EncodedSplit, student_embeddings
+from kdbench_plugins.exporters.onnx_runtime import session
+from kdbench_plugins.exporters.onnx_towers import quantize, write_onnx
 from tests.support.export_runs import Trained, small
 from tests.support.toys import TwoTowers, toy
 
@@ -87,13 +87,6 @@ def test_the_difference_is_what_it_says(trained: Trained, towers: tuple[Path, di
     assert 0 <= differences["image"] < 1e-5
 
 
-def test_the_ranks_are_those_of_the_record(trained: Trained, towers: tuple[Path, dict[str, float]]) -> None:
-    for batch_size in (1, 5, 256):
-        found = onnx_ranks(towers[0], trained.split, batch_size=batch_size)
-        np.testing.assert_array_equal(found.text, trained.ranks.text)
-        np.testing.assert_array_equal(found.image, trained.ranks.image)
-
-
 def test_the_files_tell_what_they_read(towers: tuple[Path, dict[str, float]]) -> None:
     image, text = (session(towers[0] / f"{tower}.onnx").get_modelmeta().custom_metadata_map for tower in ("image", "text"))
     assert image["input"] == "uint8 [batch, 32, 40, 3]"
@@ -113,26 +106,6 @@ def test_int8_is_smaller_and_near(trained: Trained, towers: tuple[Path, dict[str
         cosine = (embedded(whole, values) * embedded(small, values)).sum(axis=1)
         assert cosine.min() > 0.98
         assert cosine.min() < 1 - 1e-6  # it is another model
-
-
-def test_int8_ranks_are_of_the_int8_towers(trained: Trained, towers: tuple[Path, dict[str, float]]) -> None:
-    split = trained.split
-    images, texts = (
-        np.concatenate([embedded(towers[0] / f"{tower}.int8.onnx", item[None]) for item in values])
-        for tower, values in (("image", split.images), ("text", split.texts))
-    )
-    found = onnx_ranks(towers[0], split, "int8", batch_size=1)
-    for query, (concept, rank) in enumerate(zip(split.image_concepts, found.text, strict=True)):
-        scores = (texts.astype(np.float64) @ images[query].astype(np.float64)).astype(np.float32)
-        mine = split.caption_concepts == concept
-        assert rank == 1 + (scores[~mine] >= scores[mine].max()).sum()
-
-
-def test_latency_of_each_tower(towers: tuple[Path, dict[str, float]]) -> None:
-    found = onnx_latency(towers[0])
-    assert set(found) == {"image_batch1", "image_batch32", "text_batch1", "text_batch32"}
-    assert all(0 < ms < 10_000 for ms in found.values())
-    assert found["image_batch32"] > found["image_batch1"]
 
 
 def test_a_student_of_another_kind(tmp_path: Path) -> None:

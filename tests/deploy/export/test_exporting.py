@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from kdbench.deploy.export import ExportReport, export
 from kdbench.deploy.export.measure import agreement
 from kdbench.deploy.export.onnx_runtime import onnx_ranks
+
+from kdbench.deploy.export import ExportReport, export
 from kdbench.errors import KdbenchError
 from kdbench.tasks.retrieval.ranks import Ranks
 from tests.support.export_runs import Trained, linear, small

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from kdbench.deploy.export.measure import furthest
-from kdbench.deploy.export.open_clip import CONFIG, WEIGHTS, open_clip_embeddings, write_open_clip
 from kdbench.errors import KdbenchError
 from kdbench.tasks.retrieval.embeddings import student_embeddings
 from kdbench.tasks.retrieval.ranks import ranks
+from kdbench_plugins.exporters.open_clip_folder import CONFIG, WEIGHTS, open_clip_embeddings, write_open_clip
+from kdbench_plugins.exporters.outputs import furthest
 from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.students.openclip import OpenClip
 from tests.support.export_runs import CONFIG as MODEL

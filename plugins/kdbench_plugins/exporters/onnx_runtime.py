@@ -1,4 +1,4 @@
-"""Exported towers in ONNX Runtime on the CPU: ranks and latency, with as many threads as torch has."""
+"""Exported towers in ONNX Runtime on the CPU: embeddings and latency, with as many threads as torch has."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.benchmark import Timer
 
-from kdbench.deploy.export.measure import both_ways
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
-from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench_plugins.exporters.outputs import Embeddings
 
 TOWERS = ("image", "text")
 Precision = Literal["fp32", "int8"]
-SECONDS = 0.2  # of measuring, for each tower and batch size
+SECONDS = 0.2  # of timing, for each tower and batch size
 
 
 def tower_path(folder: Path, tower: str, precision: Precision = "fp32") -> Path:
+    """The file of a tower."""
     return folder / (f"{tower}.onnx" if precision == "fp32" else f"{tower}.{precision}.onnx")
 
 
@@ -33,17 +33,17 @@ def session(path: Path) -> Any:
     return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def onnx_ranks(folder: Path, split: EncodedSplit, precision: Precision = "fp32", batch_size: int = 256) -> Ranks:
-    """Embeds an encoded split with the towers in `folder` and ranks it both ways.
+def onnx_embeddings(folder: Path, split: EncodedSplit, precision: Precision = "fp32", batch_size: int = 256) -> Embeddings:
+    """Unit vectors of the images [N, d] and captions [M, d] of an encoded split, by the towers in `folder`.
 
-    In int8 a batch shares the scale of its activations, so that an embedding depends on what it is batched with; with
-    `batch_size` 1 it does not. Raises KdbenchError where embeddings are not finite.
+    In int8 a batch shares the scale of its activations, so that an embedding depends on the rest of its batch; with
+    `batch_size` 1 it does not.
     """
     images, texts = (
         _embed(session(tower_path(folder, tower, precision)), values, batch_size)
         for tower, values in zip(TOWERS, (split.images, split.texts), strict=True)
     )
-    return both_ways(images, texts, split)
+    return images, texts
 
 
 def onnx_latency(folder: Path, precision: Precision = "fp32") -> dict[str, float]:
@@ -69,7 +69,7 @@ def _embed(runtime: Any, values: NDArray[Any], batch_size: int) -> NDArray[Any]:
     parts = []
     for start in range(0, len(values), batch_size):
         items = np.ascontiguousarray(values[start : start + batch_size])
-        if items.dtype == np.float16:  # stored halved, handed on whole
+        if items.dtype == np.float16:  # stored as float16, read as float32
             items = items.astype(np.float32)
         parts.append(runtime.run(None, {"items": items})[0])
     return np.concatenate(parts)

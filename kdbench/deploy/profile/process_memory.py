@@ -1,4 +1,4 @@
-"""What the system says of this process's memory."""
+"""What the operating system reports about the memory of this process."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ CLEAR = Path("/proc/self/clear_refs")
 
 
 def resident() -> float | None:
-    """MB that this process holds now, or the most it has held where the system tells no more; None where it tells nothing."""
+    """MB that this process holds now, or its peak if the system reports no more; None if it reports nothing."""
     now = _status("VmRSS")
     return now if now is not None else _most()
 
 
 def peak() -> float | None:
-    """The most MB that it has held; None where the system does not tell."""
+    """The most MB that this process has held; None if the system does not report it."""
     found = _status("VmHWM")
     return found if found is not None else _most()
 
 
 def forget_peak() -> bool:
-    """Whether the system's note of the peak could be set to what is held now."""
+    """Sets the recorded peak to what is held now. Returns whether the system allowed it."""
     try:
         CLEAR.write_text("5")
     except OSError:
@@ -36,18 +36,18 @@ def forget_peak() -> bool:
 
 
 def tidy() -> None:
-    """Gives back what this process needs no more: what earlier work left would count as the next one's.
+    """Returns unused memory to the system, so that what earlier work left does not count as the next one's.
 
-    A module is part of cycles, which wait for the collector, and the allocator keeps what has been freed in many pieces.
+    Modules are part of reference cycles, which wait for the collector, and the allocator keeps freed memory in many pieces.
     """
     gc.collect()
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # other C libraries keep nothing, or cannot be told
+        with suppress(OSError, AttributeError):  # other C libraries keep nothing, or have no such function
             ctypes.CDLL(None).malloc_trim(0)
 
 
 def _status(field: str) -> float | None:
-    """A figure of Linux about this process, in MB."""
+    """A field of Linux's /proc/self/status, in MB."""
     try:
         for line in STATUS.read_text().splitlines():
             if line.startswith(f"{field}:"):

@@ -1,0 +1,114 @@
+"""`kdbench.evaluate`: one model on one dataset, by the metrics of the dataset's task, without any training of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from kdbench.contracts import Metric, Task
+from kdbench.errors import KdbenchError
+from kdbench.plugins.building import build_spec, building_with
+from kdbench.plugins.loading import Plugins, installed
+from kdbench.plugins.parameters import checked_params, construct, params_model
+from kdbench.suite.check import plug
+from kdbench.suite.diagnostics import Diagnostics
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MODEL = "openclip"  # the teacher that a bare model name stands for
+SPLITS = ("test", "validation")
+
+Named = str | Mapping[str, Any]  # a plugin's name, or its spec: {"use": "emoji", "size": 64}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model scored: `metrics` are raw values by name, `arrays` hold what each query scored (`Task.evaluate`)."""
+
+    task: Task
+    metrics: dict[str, float]
+    arrays: dict[str, NDArray[np.generic]]
+
+    @property
+    def shown(self) -> dict[str, float]:
+        """The metrics that tables show, by label and in shown units."""
+        return {metric.label: metric.scale * self.metrics[metric.name] for metric in self._listed}
+
+    def lines(self) -> list[str]:
+        """One line per metric, for a terminal."""
+        width = max((len(metric.label) for metric in self._listed), default=0)
+        texts = [(one, one.text(one.scale * self.metrics[one.name])) for one in self._listed]
+        return [f"{one.label:<{width}}  {text:>7} {one.unit}".rstrip() for one, text in texts]
+
+    @property
+    def _listed(self) -> list[Metric]:
+        return [metric for metric in self.task.metrics if metric.name in self.metrics and metric.shown]
+
+
+def evaluate(
+    model: Named | object,
+    dataset: Named,
+    *,
+    split: str = "test",
+    settings: Mapping[str, Any] | None = None,
+    batch_size: int = 256,
+    device: str = "auto",
+    cache: str | Path | None = None,
+    plugins: Plugins | None = None,
+) -> Evaluation:
+    """Evaluates a model on a split of a dataset.
+
+    `model` is a name that open_clip knows (`ViT-B-32`, `hf-hub:…`, `local-dir:…`), the spec of a teacher such as
+    `{"use": "backbones", "image": "efficientnet_lite0"}`, or an object: a student (with a `module`) or a teacher of your own.
+    `dataset` is the name or the spec of an installed dataset. `settings` are those of its task, as a suite gives them in
+    `evaluate:`. `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; encoded data go to `cache`, by default that of all runs.
+    Raises KdbenchError if a name, a parameter or a setting does not fit.
+    """
+    if split not in SPLITS:
+        raise KdbenchError(f"split: found {split!r}, expected {' or '.join(SPLITS)}")
+    plugins = plugins or installed()
+    data_spec = plug("dataset", _entry(dataset, "dataset"), "dataset", plugins)
+    task = _task(plugins.find("dataset", data_spec.use).offer.task, settings or {}, plugins)
+    teacher = None
+    if isinstance(model, str | Mapping):
+        entry = {"use": MODEL, "model": model} if isinstance(model, str) else _entry(model, "model")
+        teacher = plug("teacher", entry, "model", plugins)
+
+    from kdbench.deploy.evaluate import evaluate_model
+    from kdbench.records.provenance import resolved_device
+    from kdbench.storage.cache import Cache, default_root
+
+    with building_with(plugins):
+        on = resolved_device(device)
+        store = Cache(Path(cache) if cache else default_root())
+        data = task.open(build_spec("dataset", data_spec), store, on, lambda *_: None)
+        built = build_spec("teacher", teacher) if teacher else model
+        arrays = evaluate_model(task, data, built, "test" if split == "test" else "validation", batch_size, on)
+    return Evaluation(task, task.measure(arrays), arrays)
+
+
+def _entry(given: Named, what: str) -> dict[str, Any]:
+    if isinstance(given, str):
+        return {"use": given}
+    if not isinstance(given.get("use"), str):
+        raise KdbenchError(f"{what}: found {dict(given)!r}, expected a name or a map such as {{use: NAME, …}}")
+    return dict(given)
+
+
+def _task(name: str, settings: Mapping[str, Any], plugins: Plugins) -> Task:
+    offer = plugins.find("task", name).offer
+    try:
+        params = checked_params(offer, dict(settings))
+    except ValidationError as error:
+        diagnostics = Diagnostics("settings", {})
+        diagnostics.add_validation((), error, dict(settings), params_model(offer).model_fields)
+        diagnostics.raise_if_any()
+        raise
+    task: Task = construct(offer, params)
+    return task

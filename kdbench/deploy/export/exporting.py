@@ -1,0 +1,104 @@
+"""Writes a trained student in a format that an exporter offers, and evaluates what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from kdbench.contracts import Exporter, Task
+from kdbench.contracts.exporter import ExportContext
+from kdbench.contracts.task import Report
+from kdbench.deploy.export.card import write_card
+from kdbench.deploy.export.folder import new_folder, sizes
+from kdbench.deploy.export.load import trained_student
+from kdbench.deploy.export.metadata import write_metadata
+from kdbench.deploy.export.parity import agreement, arrays_of, check_difference
+from kdbench.deploy.export.report import ExportReport
+from kdbench.errors import KdbenchError
+from kdbench.plugins.building import build_spec, building_with
+from kdbench.plugins.loading import Plugins
+from kdbench.records.record import Record
+from kdbench.records.tasks import task_of
+from kdbench.storage.cache import Cache
+from kdbench.suite.spec import PluginSpec
+from kdbench.training.evaluation import evaluated
+
+
+def _ignore(*_: object) -> None:
+    """Ignores all events."""
+
+
+def export(
+    record: Record,
+    to: PluginSpec,
+    folder: Path,
+    plugins: Plugins,
+    cache: Cache,
+    expected: Mapping[str, NDArray[Any]] | None = None,
+    report: Report = _ignore,
+) -> ExportReport:
+    """Writes the student of `record` into `folder`, whole or not at all, and evaluates there what was written.
+
+    `to` is an exporter with its options. `expected` are the arrays that the record stored (`read_arrays`); by default the
+    exported model is compared with what the student scores on this machine's CPU. Raises KdbenchError if the folder is not
+    empty, the weights are not in the cache, the dataset is no longer that of the record, the exporter cannot write this
+    student, or what was written is not the student.
+    """
+    with new_folder(folder) as partial, building_with(plugins):
+        _check_task(to, record, plugins)
+        exporter: Exporter = build_spec("exporter", to)
+        task = task_of(record.spec.task, plugins)
+        student = trained_student(record, plugins, cache)
+        exporter.check(student, record.spec.student.name)
+        context = _context(record, student, task, partial, cache, report)
+        exported = exporter.export(student, context)
+        if not exported.models:
+            raise KdbenchError(f"the exporter {to.use!r} returned no model; expected the student as it was written")
+        first, *lossy = exported.models
+        check_difference(first, context)
+        arrays = arrays_of(first, context)
+        if expected is None:
+            expected = evaluated(task, student, context.encoded, context.batch_size, "cpu")
+        found = {
+            "difference": first.difference,
+            "agreement": agreement(arrays, expected),
+            "metrics": task.measure(arrays),
+            "latency": {name: ms for model in exported.models for name, ms in model.latency.items()},
+        }
+        variants = {model.name: task.measure(arrays_of(model, context)) for model in lossy}
+        if exported.metadata is not None:
+            write_metadata(record, partial, exported, {**found, **variants})
+        if exported.card is not None:
+            write_card(record, partial, exported, task, plugins.find("task", record.spec.task.use).offer)
+        files = sizes(partial)
+    return ExportReport(folder=folder, files=files, headline=task.headline, variants=variants, **found)
+
+
+def _check_task(to: PluginSpec, record: Record, plugins: Plugins) -> None:
+    its, task = plugins.find("exporter", to.use).offer.task, record.spec.task.use
+    if its not in ("", task):
+        raise KdbenchError(f"the exporter {to.use!r} writes students of the task {its!r}; run {record.run_id} is of {task!r}")
+
+
+def _context(record: Record, student: Any, task: Task, folder: Path, cache: Cache, report: Report) -> ExportContext:
+    """Raises KdbenchError if the dataset is no longer that of the record."""
+    dataset = record.spec.dataset
+    data = task.open(build_spec("dataset", dataset), cache, "cpu", report)
+    if data.digest != record.dataset_digest:
+        raise KdbenchError(
+            f"run {record.run_id} was evaluated on a dataset with the digest {str(record.dataset_digest)[:12]}…, but "
+            f"{dataset.name!r} has {data.digest[:12]}… now; an export is checked on the same test split"
+        )
+    return ExportContext(
+        folder=folder,
+        name=record.spec.student.name,
+        run_id=record.run_id,
+        label=record.label,
+        task=task,
+        data=data,
+        encoded=task.encode(data, student, "test"),
+        batch_size=record.spec.evaluate.batch_size,
+    )

@@ -1,0 +1,49 @@
+"""Whether an exported model is still the student it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.contracts.exporter import TOLERANCE, ExportContext, ExportedModel
+from kdbench.errors import Diverged, KdbenchError
+from kdbench.training.evaluation import evaluated
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def arrays_of(model: ExportedModel, context: ExportContext) -> dict[str, NDArray[Any]]:
+    """What the exported model scores on the test split. Raises KdbenchError if its outputs are not finite."""
+    try:
+        return evaluated(context.task, model.student, model.encoded, context.batch_size, "cpu")
+    except Diverged as error:
+        raise KdbenchError(f"the student {context.name!r}, exported and loaded again ({model.name}): {error}") from error
+
+
+def check_difference(model: ExportedModel, context: ExportContext) -> None:
+    """Raises KdbenchError if the outputs of the exported model are not those of the student."""
+    if model.difference is not None and not model.difference <= TOLERANCE:  # and not >, which a NaN would pass
+        raise KdbenchError(
+            f"the student {context.name!r}, exported and loaded again, returns other outputs: the largest difference is "
+            f"{model.difference:.2e}, expected {TOLERANCE:.0e} at most"
+        )
+
+
+def agreement(found: Arrays, expected: Arrays) -> dict[str, float]:
+    """By stored array, the share of its entries that are as expected: integers equal, others within `TOLERANCE`.
+
+    Raises KdbenchError if the arrays are not of the same test units.
+    """
+    shapes, others = ({name: list(values.shape) for name, values in arrays.items()} for arrays in (found, expected))
+    if shapes != others:
+        raise KdbenchError(f"the arrays of the exported model have the shapes {shapes}; expected {others}, those of the record")
+    return {name: float(_same(values, expected[name]).mean()) for name, values in found.items()}
+
+
+def _same(found: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.bool_]:
+    if found.dtype.kind in "iub" and expected.dtype.kind in "iub":
+        return np.asarray(found == expected)
+    return np.isclose(found, expected, rtol=0, atol=TOLERANCE, equal_nan=True)

@@ -1,0 +1,119 @@
+"""The distinct students of a suite's runs, whatever their labels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kdbench.errors import KdbenchWarning
+from kdbench.plugins.loading import Plugins
+from kdbench.records.files import recorded
+from kdbench.records.profile import Profile
+from kdbench.records.profiles import profiled, profiles_of
+from kdbench.records.provenance import host
+from kdbench.records.tasks import task_of
+from kdbench.storage.digest import digest_of
+from kdbench.suite.spec import PluginSpec, RunSpec
+
+FORMAT = 2  # raise when the same student is to be measured anew
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Where and how students are measured: the device by its name, batch sizes of the timings, threads."""
+
+    device: str
+    batch_sizes: tuple[int, ...]
+    threads: int
+
+
+@dataclass
+class DistinctStudent:
+    """A student that runs of a suite train on a dataset, with all labels that they give it."""
+
+    id: str
+    suite: str
+    task: PluginSpec
+    student: PluginSpec
+    dataset: PluginSpec
+    gallery: int | None  # None where its task does not search
+    measurement: Measurement
+    names: list[str] = field(default_factory=list)
+
+    def known(self, results: Path) -> Profile | None:
+        """Its profile under `results`, also one written under another id, before a parameter was added to its plugin."""
+        return profiled(results, self.suite, self.id) or next(filter(self._fits, profiles_of(results, self.suite)), None)
+
+    def _fits(self, profile: Profile) -> bool:
+        return (
+            self.student.same_as(profile.student)
+            and self.dataset.same_as(profile.dataset)
+            and profile.gallery == self.gallery
+            and (profile.device, profile.threads) == (self.measurement.device, self.measurement.threads)
+            and profile.host.get("id") == host()["id"]
+            and all(sorted(part.latency) == list(self.measurement.batch_sizes) for part in profile.parts.values())
+        )
+
+
+def distinct_students(
+    specs: Sequence[RunSpec], results: Path, plugins: Plugins, device: str, batch_sizes: Sequence[int], threads: int
+) -> list[DistinctStudent]:
+    """The distinct students of runs, in their order; `device` is its name.
+
+    The size of the gallery that a query is compared with is read from the records. Warns of students of a task that searches
+    if no run on their dataset has one.
+    """
+    measurement = Measurement(device, tuple(sorted(set(batch_sizes))), threads)
+    galleries = _galleries(specs, results, plugins)
+    found: dict[tuple[str, str], DistinctStudent] = {}
+    without: dict[str, str] = {}
+    for spec in specs:
+        if spec.reference:
+            continue
+        name, gallery = spec.student.name, galleries.get(_content(spec.dataset))
+        if gallery is None and task_of(spec.task, plugins).searches:
+            without[name] = spec.dataset.name
+            continue
+        id = _id(spec, gallery, measurement)
+        student = DistinctStudent(id, spec.suite, spec.task, spec.student, spec.dataset, gallery, measurement)
+        names = found.setdefault((spec.suite, id), student).names
+        if name not in names:
+            names.append(name)
+    for name, dataset in without.items():
+        message = f"student {name}: not measured, no run on {dataset} has finished, so the size of its gallery is not known"
+        warnings.warn(message, KdbenchWarning, stacklevel=3)
+    return list(found.values())
+
+
+def _galleries(specs: Sequence[RunSpec], results: Path, plugins: Plugins) -> dict[str, int]:
+    """By dataset: a student whose own runs failed is measured with the gallery that other runs' records tell."""
+    galleries: dict[str, int] = {}
+    for spec in specs:
+        task, dataset = task_of(spec.task, plugins), _content(spec.dataset)
+        if task.searches and dataset not in galleries:
+            record = recorded(results, spec)
+            if record is not None and record.sizes:
+                galleries[dataset] = task.gallery(record.sizes)
+    return galleries
+
+
+def _id(spec: RunSpec, gallery: int | None, measurement: Measurement) -> str:
+    identity: dict[str, Any] = {
+        "format": FORMAT,
+        "student": _content(spec.student),
+        "dataset": _content(spec.dataset),
+        "gallery": gallery,
+        "device": measurement.device,
+        "host": host()["id"],
+        "threads": measurement.threads,
+        "batches": list(measurement.batch_sizes),
+    }
+    return digest_of(identity)[:12]
+
+
+def _content(plugin: PluginSpec) -> str:
+    """Equal for plugins that differ in nothing but their labels."""
+    return digest_of({**plugin.canonical, "name": ""})

@@ -1,0 +1,65 @@
+"""Measures a student in a process of its own, with no memory of earlier work and no threads that still run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from kdbench.records.profile import Profile
+from kdbench.suite.spec import Frozen, PluginSpec
+
+TAIL = 2000
+
+
+class Request(Frozen):
+    """What to measure, where and how, as JSON on the process's stdin."""
+
+    task: PluginSpec
+    student: PluginSpec
+    samples: dict[str, Any]  # of the dataset, from `Task.samples`
+    gallery: int | None
+    device: str
+    batch_sizes: tuple[int, ...]
+    threads: int
+    seconds: float
+
+
+class Answer(Frozen):
+    """What the process returns on stdout: a profile, or the reason why the student or the request is wrong."""
+
+    profile: Profile | None = None
+    reason: str = ""
+
+
+class NotMeasured(Exception):
+    """A student could not be measured; says why."""
+
+
+def measured_apart(request: Request) -> Profile:
+    """Runs `python -m kdbench.deploy.profile`. Raises NotMeasured."""
+    threads = str(request.threads)
+    done = subprocess.run(
+        [sys.executable, "-m", "kdbench.deploy.profile"],
+        input=request.model_dump_json(),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+        check=False,
+    )
+    if done.returncode:
+        how = f"exit code {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+        raise NotMeasured(f"the measuring process died ({how})\n{done.stderr[-TAIL:]}".rstrip())
+    try:
+        return profile_in(Answer.model_validate(json.loads(done.stdout)))
+    except ValueError as error:
+        raise NotMeasured(f"the measuring process returned no profile: {error}") from error
+
+
+def profile_in(answer: Answer) -> Profile:
+    """The profile of an answer. Raises NotMeasured with the reason if it has none."""
+    if answer.profile is None:
+        raise NotMeasured(answer.reason)
+    return answer.profile

@@ -1,0 +1,111 @@
+"""Profiles the students of a suite's runs, each once per device, in a process of its own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from kdbench.deploy.profile.distinct_students import DistinctStudent, distinct_students
+from kdbench.deploy.profile.own_process import NotMeasured, Request, measured_apart
+from kdbench.errors import KdbenchWarning
+from kdbench.plugins.building import build_spec, building_with
+from kdbench.plugins.loading import Plugins
+from kdbench.records.profile import Profile
+from kdbench.records.profiles import write_profile
+from kdbench.records.provenance import device_name, host, resolved_device
+from kdbench.records.tasks import task_of
+from kdbench.storage.cache import Cache
+from kdbench.suite.spec import RunSpec
+
+
+def profile_students(
+    specs: Sequence[RunSpec],
+    results: Path,
+    cache: Path,
+    plugins: Plugins,
+    device: str = "cpu",
+    *,
+    batch_sizes: Sequence[int] = (1, 32),
+    threads: int = 1,
+    seconds: float = 1.0,
+    on_student: Callable[[str], None] = lambda _: None,
+) -> list[Profile]:
+    """Profiles of all students of the runs, in their order; those that this device has measured already are read.
+
+    Call it when no training runs: students are measured one after the other, and among all processes that use the same
+    `cache` one at a time. `device` is `cpu`, `cuda` or `auto`, `seconds` the least time spent on each timing. `on_student`
+    is called with the name of each student about to be measured. A student that cannot be measured is skipped with a
+    warning.
+    """
+    device = resolved_device(device)
+    students = distinct_students(specs, results, plugins, device_name(device), batch_sizes, threads)
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache / f"profile-{host()['id']}.lock")  # several machines may share a cache
+    samples = Samples(plugins, cache)
+    profiles = []
+    for student in students:
+        profile = student.known(results)
+        if profile is None or set(student.names) - set(profile.names):
+            on_student(student.names[0])
+            with lock:
+                profile = _named(student, results, samples, device, seconds)
+        if profile is not None:
+            profiles.append(profile)
+    return profiles
+
+
+class Samples:
+    """What tasks need to draw inputs like those of a dataset (`Task.samples`), read once per dataset."""
+
+    def __init__(self, plugins: Plugins, cache: Path) -> None:
+        self._plugins, self._cache = plugins, Cache(cache)
+        self._known: list[tuple[DistinctStudent, dict[str, Any]]] = []
+
+    def of(self, student: DistinctStudent) -> dict[str, Any]:
+        """For the task and the dataset of a student."""
+        for other, samples in self._known:
+            if (other.task, other.dataset) == (student.task, student.dataset):
+                return samples
+        with building_with(self._plugins):
+            task = task_of(student.task, self._plugins)
+            data = task.open(build_spec("dataset", student.dataset), self._cache, "cpu", lambda *_: None)
+            samples = task.samples(data)
+        self._known.append((student, samples))
+        return samples
+
+
+def _named(student: DistinctStudent, results: Path, samples: Samples, device: str, seconds: float) -> Profile | None:
+    """The profile on disk, which another process may have written meanwhile, or a new one; with all labels of the student."""
+    profile = student.known(results) or _measured(student, samples, device, seconds)
+    if profile is None:
+        return None
+    named = profile.replace(
+        id=profile.id or student.id,
+        student=student.student.plain,
+        dataset={"name": student.dataset.name, **student.dataset.plain},
+        names=list(dict.fromkeys([*profile.names, *student.names])),
+    )
+    write_profile(results, student.suite, named)
+    return named
+
+
+def _measured(student: DistinctStudent, samples: Samples, device: str, seconds: float) -> Profile | None:
+    request = Request(
+        task=student.task,
+        student=student.student,
+        samples=samples.of(student),
+        gallery=student.gallery,
+        device=device,
+        batch_sizes=student.measurement.batch_sizes,
+        threads=student.measurement.threads,
+        seconds=seconds,
+    )
+    try:
+        return measured_apart(request)
+    except NotMeasured as error:
+        warnings.warn(f"student {student.names[0]}: not measured: {error}", KdbenchWarning, stacklevel=4)
+        return None

@@ -1,0 +1,60 @@
+"""The exporter `open_clip`: a folder with a model card that open_clip loads by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kdbench import KdbenchError, Offer, hookimpl
+from kdbench.contracts.exporter import TOLERANCE, ExportContext, Exported, ExportedModel, Exporter, ModelCard
+
+USAGE = """```python
+import open_clip
+
+folder = "local-dir:FOLDER"  # where this file lies, or "hf-hub:OWNER/NAME"
+model, preprocess = open_clip.create_model_from_pretrained(folder)
+tokenizer = open_clip.get_tokenizer(folder)
+model.eval()
+```
+
+Images are resized to the model's size without keeping their proportions, as in training."""
+CARD = ModelCard(
+    library="open_clip",
+    usage=USAGE,
+    pipeline="zero-shot-image-classification",
+    task_type="image-text-retrieval",
+    tags=("clip", "image-text-retrieval"),
+)
+
+
+class OpenClipExporter:
+    """Config, weights, tokenizer if it is one of Hugging Face, and a model card.
+
+    Loaded with `open_clip.create_model_from_pretrained("local-dir:FOLDER")`. Writes students with a method `open_clip()`.
+    """
+
+    def check(self, student: Any, name: str) -> None:
+        from kdbench_plugins.exporters.open_clip_folder import open_clip_of
+
+        open_clip_of(student, name)
+
+    def export(self, student: Any, context: ExportContext) -> Exported:
+        from kdbench.tasks.retrieval.embeddings import student_embeddings
+        from kdbench_plugins.exporters.open_clip_folder import open_clip_embeddings, write_open_clip
+        from kdbench_plugins.exporters.outputs import Embedded, encoded_as, furthest
+
+        write_open_clip(student, context.name, context.folder)
+        embeddings = open_clip_embeddings(context.folder, context.data.split("test"), context.batch_size)
+        difference = furthest(embeddings, student_embeddings(student, context.encoded, context.batch_size, "cpu"))
+        if not difference <= TOLERANCE:  # and not >, which a NaN would pass
+            raise KdbenchError(
+                f"loaded by open_clip, the student {context.name!r} gives other embeddings of the test split: the largest "
+                f"difference is {difference:.2e}, expected {TOLERANCE:.0e} at most; its open_clip() does not describe its "
+                "preprocessing"
+            )
+        loaded = ExportedModel(Embedded(student, embeddings), encoded_as(embeddings, context.encoded), difference)
+        return Exported([loaded], card=CARD)
+
+
+@hookimpl
+def kdbench_exporters() -> list[Offer[Exporter]]:
+    return [Offer("open_clip", OpenClipExporter, "a folder that open_clip loads by itself, with a model card")]
