@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
@@ -11,12 +10,18 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from kdbench.reports.site import Method
+from numpy.typing import NDArray
 
-from kdbench.records.record import Record, find_records, read_record, read_series
-from kdbench.reports.board import Board, Cost, Measured, Row, Table, Value
+from kdbench.contracts.report import Method
+from kdbench.records.files import find_records, read_record, read_trace
+from kdbench.records.measured import Measured
+from kdbench.records.record import Record
+from kdbench.records.tasks import task_of
+from kdbench.records.trace import Trace
+from kdbench.reports.board import Board, Cost, Row, Table
 from kdbench.reports.pareto import Plane, Point
-from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.reports.verdict import Verdict
+from kdbench.statistics.value import Value
 from tests.support.paths import ROOT
 
 RESULTS = ROOT / "results"
@@ -36,40 +41,51 @@ METHODS = [
 ]
 
 
-def no_ranks() -> Ranks:
-    """No page shows ranks, so none may ask for them."""
-    raise AssertionError("a page has read ranks")
+def no_arrays() -> dict[str, NDArray[Any]]:
+    """No page shows what was stored per test query, so none may ask for it."""
+    raise AssertionError("a page has read the stored arrays")
+
+
+def of_record(record: Record, trace: Trace | None = None) -> Measured:
+    """Its run, with a trace."""
+    return Measured(record, task_of(record.spec.task), no_arrays, lambda: trace or Trace())
 
 
 def measured(path: Path) -> Measured:
     record = read_record(path)
-    return Measured(record, no_ranks, partial(read_series, path) if record.series_sha256 else dict)
+    trace = partial(read_trace, path) if record.trace_sha256 else Trace
+    return Measured(record, task_of(record.spec.task), no_arrays, trace)
 
 
 def measured_in(*suites: str, results: Path = RESULTS) -> list[Measured]:
     return [measured(path) for path in find_records([results / suite for suite in suites])]
 
 
+def changed(record: Record, spec: dict[str, Any] | None = None, **fields: Any) -> Record:
+    """A copy of a record, of today's format, with other fields of its own and of its spec."""
+    kept = {name: getattr(record, name) for name in type(record).model_fields if name not in ("original", "format")}
+    return Record(**{**kept, "spec": record.spec.replace(**spec or {}), **fields})
+
+
 def board_of(runs: Iterable[Measured], notes: Iterable[str] = ("a run was skipped: no GPU",)) -> Board:
     """A table a dataset and student, groups of three rows; intervals are made up, all else is the records'."""
-    tables: dict[str, list[Measured]] = defaultdict(list)
+    tables: dict[tuple[str, ...], list[Measured]] = defaultdict(list)
     references: dict[str, list[Row]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: int(run.record.spec["seed"])):
+    for run in sorted(runs, key=lambda run: run.seed):
         spec = run.record.spec
-        if spec.get("role") == "reference":
+        if spec.reference:
             references[str(run.record.dataset_digest)].append(row_of([run]))
         else:
-            tables[json.dumps([run.record.dataset_digest, spec["dataset"]["name"], spec["student"]["name"]])].append(run)
+            tables[str(run.record.dataset_digest), spec.dataset.name, spec.student.name].append(run)
     return Board([_table(group, references[str(group[0].record.dataset_digest)]) for group in tables.values()], list(notes))
 
 
 def row_of(runs: list[Measured], place: int = 0) -> Row:
     record = runs[0].record
-    metrics = {name: [run.record.metrics[name] for run in runs] for name in record.metrics}
     values = {}
-    for name, found in metrics.items():
-        mean = fmean(found) * (100 if "recall@" in name else 1)
-        values[name] = Value(mean, mean - 1.5, mean + 1.5)
+    for metric in runs[0].task.metrics:
+        mean = metric.scale * fmean(run.record.metrics[metric.name] for run in runs)
+        values[metric.name] = Value(mean, mean - 1.5, mean + 1.5)
     return Row(
         runs=tuple(runs),
         values=values,
@@ -91,25 +107,22 @@ def row_of(runs: list[Measured], place: int = 0) -> Row:
 def _table(runs: list[Measured], references: list[Row]) -> Table:
     cells: dict[str, list[Measured]] = defaultdict(list)
     for run in runs:
-        cells[run.record.cell_id].append(run)
-    ordered = sorted(cells.values(), key=lambda cell: -fmean(run.record.metrics["rsum"] for run in cell))
+        cells[run.record.spec.cell_id].append(run)
+    task = runs[0].task
+    sign = -1 if task.headline.higher_is_better else 1
+    ordered = sorted(cells.values(), key=lambda cell: sign * fmean(run.record.metrics[task.headline.name] for run in cell))
     rows = [row_of(cell, place) for place, cell in enumerate(ordered, 1)]
-    first = runs[0].record
-    train = first.spec["train"]
     return Table(
-        dataset=first.spec["dataset"]["name"],
-        digest=str(first.dataset_digest),
-        sizes=first.sizes,
-        recall_at=first.spec["evaluate"]["recall_at"],
-        student=first.spec["student"]["name"],
-        budget=f"{train['epochs']} epochs, {first.steps} steps of {train['batch_size']} pairs",
-        tuning="untuned",
+        protocol=runs[0].protocol,
+        metrics=tuple(task.metrics),
+        sizes=runs[0].record.sizes,
         rows=rows,
         references=references,
         better=np.zeros((len(rows), len(rows)), np.bool_),
         missing=["random weights", "each teacher alone"],
-        verdict=f"On {first.spec['dataset']['name']}, use {rows[0].name}: RSUM {rows[0].values['rsum'].mean:.1f}; "
-        "it cannot be told apart from the two rows after it.",
+        verdict=Verdict("cheapest", use=0, candidates=(0, 1, 2))
+        if len(rows) > 1
+        else Verdict("one row", use=0, candidates=(0,)),
         notes=["3 seeds a row"],
     )
 
@@ -119,44 +132,45 @@ def planes_of(board: Board) -> list[Plane]:
     planes = []
     for table in board.tables:
         points = [
-            Point(row, 2.0 + 0.7 * place, row.values["rsum"], place % 4 == 0, place % 4 == 1)
+            Point(row, 2.0 + 0.7 * place, row.value, place % 4 == 0, place % 4 == 1)
             for place, row in enumerate(reversed(table.rows))
         ]
         title = f"{table.dataset} on cpu"
         notes = ["pebble: not profiled here"]
-        planes.append(Plane(table.id, title, "latency of both towers at batch 1, ms", points, table.references, notes))
+        cost = "latency of image + text, batch 1 (ms)"
+        planes.append(Plane(table.id, title, cost, table.headline, points, table.references, notes))
     return planes
 
 
 def hostile() -> Board:
     """Two seeds of a run whose every name is an attack, and a plain row beside it."""
-    runs = [
-        run for run in measured_in("emoji") if run.record.spec.get("strategy") and run.record.spec["strategy"]["use"] == "ammkd"
-    ]
+    runs = [run for run in measured_in("emoji") if run.record.spec.strategy and run.record.spec.strategy.use == "ammkd"]
     found = []
     for run in runs[:2]:
-        changes = run.record.model_dump()
-        spec: dict[str, Any] = changes["spec"]
-        spec["strategy"] |= {"name": SCRIPT, "use": SCRIPT, "params": {SCRIPT: IMAGE}}
-        spec["student"]["name"] = spec["dataset"]["name"] = IMAGE
-        spec["variant"] = IMAGE
-        for teacher in spec["team"]:
-            teacher["name"] = f"{BOLD}{IMAGE}&{teacher['name']}"
-        changes |= {"label": SCRIPT, "cell_id": IMAGE, "reconstructions": [SCRIPT], "licence": IMAGE, "device": IMAGE}
-        changes |= {"run_id": f"../{SCRIPT}{spec['seed']}", "weights": {f"{IMAGE}&lite0": 0.4, SCRIPT: 0.6}}
-        steps = [1, 2, 3]
-        series = {"step": steps, "loss": [3.0, None, 1.0], "weights": {IMAGE: [0.1, 0.2, 0.3], f"</script>{SCRIPT}": steps}}
-        found.append(Measured(Record.model_validate(changes), no_ranks, partial(dict, series)))
-    plain = [
-        Measured(
-            run.record.model_copy(
-                update={
-                    "spec": run.record.spec
-                    | {"dataset": found[0].record.spec["dataset"], "student": found[0].record.spec["student"]}
-                }
-            ),
-            no_ranks,
+        record, spec = run.record, run.record.spec
+        assert spec.strategy
+        attack = changed(
+            record,
+            {
+                "strategy": spec.strategy.replace(name=SCRIPT, use=SCRIPT, params={SCRIPT: IMAGE}, defaults={}),
+                "student": spec.student.replace(name=IMAGE),
+                "dataset": spec.dataset.replace(name=IMAGE),
+                "variant": IMAGE,
+                "team": tuple(teacher.replace(name=f"{BOLD}{IMAGE}&{teacher.name}") for teacher in spec.team),
+            },
+            run_id=f"../{SCRIPT}{spec.seed}",
+            cell_id=IMAGE,
+            label=SCRIPT,
+            reconstructions=[SCRIPT],
+            licence=IMAGE,
+            device=IMAGE,
+            weights={f"{IMAGE}&lite0": 0.4, SCRIPT: 0.6},
         )
-        for run in runs[2:4]
+        weights = {IMAGE: [0.1, 0.2, 0.3], f"</script>{SCRIPT}": [1.0, 2.0, 3.0]}
+        found.append(of_record(attack, Trace(step=[1, 2, 3], loss=[3.0, float("nan"), 1.0], weights=weights)))
+    first = found[0].record.spec
+    beside = [
+        of_record(changed(run.record, {"dataset": first.dataset, "student": first.student}, run_id=f"{place:012x}"))
+        for place, run in enumerate(runs[2:4])
     ]
-    return board_of([*found, *plain], [SCRIPT, IMAGE])
+    return board_of([*found, *beside], [SCRIPT, IMAGE])

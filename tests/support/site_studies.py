@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from kdbench.records.record import Record
-from kdbench.records.studies import problem
-from kdbench.records.study_summary import State, StudySummary, TrialSummary, placed
+from kdbench.records.study_summary import State, StudySummary, TrialSummary
+from kdbench.records.verify.study_summaries import contradiction
+from kdbench.suite.paths import with_values
+from kdbench.suite.spec import RunSpec, Tuning
 from tests.support.site_boards import BOLD, IMAGE, SCRIPT, measured_in
 
 BEST = {"train.lr": 0.004, "strategy.C": 0.75, "objective[0].coefficient": 2.0}
-BUDGET = {"split": "validation", "trials": 7, "metric": "mean_recall"}
+BUDGET = Tuning(split="validation", trials=7, metric="mean_recall")
 
 
 def cell() -> list[Record]:
     """The seeds of one untuned row."""
     records = [run.record for run in measured_in("emoji") if run.record.label.startswith("resnet-48px · lite0+lite2 · ammkd")]
-    return sorted(records, key=lambda record: int(record.spec["seed"]))
+    return sorted(records, key=lambda record: record.spec.seed)
 
 
-def tuned_spec(record: Record, **train: Any) -> dict[str, Any]:
+def tuned_spec(record: Record, **train: Any) -> RunSpec:
     """What a run of the cell has for its spec with the best parameters of `study()`."""
-    spec = placed(record.spec, BEST)
-    return spec | {"train": spec["train"] | train, "tuning": BUDGET}
+    paths = {f"train.{name}": value for name, value in train.items()}
+    return with_values(record.spec, BEST | paths).replace(tuning=BUDGET)
 
 
 def trial(number: int, state: State, *values: float, **fields: Any) -> TrialSummary:
@@ -46,7 +48,7 @@ def study(**changes: Any) -> StudySummary:
         "digest": "0123456789ab",
         "suite": "emoji",
         "label": "resnet-48px · lite0+lite2 · ammkd",
-        "spec": cell()[0].spec | {"tuning": None},
+        "spec": cell()[0].spec,
         "space": [{"path": "train.lr", "kind": "float", "low": 0.001, "high": 0.01, "log": True}],
         "settings": {"trials": 7, "metric": "mean_recall", "sampler": "tpe"},
         "goals": ["mean_recall"],
@@ -56,7 +58,7 @@ def study(**changes: Any) -> StudySummary:
         "trials": trials,
     }
     found = StudySummary.model_validate(fields | changes)
-    assert problem(found) == ""
+    assert contradiction(found) == ""
     return found
 
 
@@ -83,14 +85,20 @@ def hostile_study() -> StudySummary:
     """Every name is an attack, and figures are what JSON may hold of them."""
     params = {IMAGE: SCRIPT, f"</script>{SCRIPT}": float("nan"), BOLD: {SCRIPT: [IMAGE]}, "big": 10**400, "off": False}
     spec = cell()[0].spec
-    spec = spec | {"dataset": {"name": IMAGE}, "student": {"name": BOLD}, "strategy": {"name": SCRIPT}, "variant": IMAGE}
+    assert spec.strategy
     return study(
         study=f"../../{SCRIPT}",
         suite=f"../{IMAGE}",
         label=SCRIPT,
-        spec=spec | {"team": [{"name": f"{BOLD}{IMAGE}"}]},
-        settings={"trials": -7, "metric": IMAGE, SCRIPT: SCRIPT},
-        space=[{SCRIPT: IMAGE}],
+        spec=spec.replace(
+            dataset=spec.dataset.replace(name=IMAGE),
+            student=spec.student.replace(name=BOLD),
+            strategy=spec.strategy.replace(name=SCRIPT),
+            team=(spec.team[0].replace(name=f"{BOLD}{IMAGE}"),),
+            variant=IMAGE,
+        ),
+        settings={"trials": 7, "metric": IMAGE},
+        space=[{"path": SCRIPT, "kind": "choice", "choices": [IMAGE, SCRIPT]}],
         goals=[f"{IMAGE}{SCRIPT}"],
         importance={SCRIPT: 0.0, IMAGE: 1.0, BOLD: 1e-300},
         trials=[

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, groupby, pairwise
 from math import isfinite, log10
 
-from kdbench.contracts import Metric
 from kdbench.reports.board import Row
 from kdbench.reports.palette import Role
 from kdbench.reports.pareto import Plane, Point
@@ -133,7 +132,7 @@ def _side_by_side(plane: Plane) -> Panel:
         )
         for role, label in reversed(words.items())
     )
-    cost = f"all at the same cost, {plane.points[0].cost:.3g} ({plane.cost}): side by side, best first"
+    cost = f"best first; all cost the same: {plane.cost} {plane.points[0].cost:.3g}"
     x = Axis(cost, names=tuple(names[row.id] for row in rows))
     return Panel(x=x, y=Axis(metric_label(plane.metric)), points=points, levels=_levels(plane))
 

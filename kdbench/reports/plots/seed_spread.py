@@ -25,7 +25,7 @@ def seed_spread(table: Table, width: int = 40) -> Plot:
         ]
     names = row_labels(rows, width)
     panel = Panel(
-        x=Axis(f"{metric_label(metric)} (not from 0)"),
+        x=Axis(f"{metric_label(metric)}, not from 0"),
         y=Axis(
             names=tuple(names[row.id] for row in rows),
             beside=tuple(str(row.group) for row in rows),
@@ -33,7 +33,10 @@ def seed_spread(table: Table, width: int = 40) -> Plot:
             flipped=True,
         ),
         values="x",
-        points=(Points("mean with its 95 % interval", "mean", tuple(means)), Points("one run", "seed", tuple(dots))),
+        points=(
+            Points("mean, 95 % interval over seeds and test units", "mean", tuple(means)),
+            Points("one run", "seed", tuple(dots)),
+        ),
         stripes=tuple(place for place, row in enumerate(rows) if row.group % 2),
     )
     team = common_team(rows)

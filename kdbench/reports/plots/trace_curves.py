@@ -1,4 +1,4 @@
-"""The curves of a run, from its trace. Columns of another length than its steps are left out and named."""
+"""The curves of a run, from its trace."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ class Curves:
     steps: list[int]
     panels: list[Panel]
     columns: dict[str, list[Number]]
-    left_out: list[str]
 
 
 def trace_curves(trace: Trace) -> Curves | None:
@@ -32,12 +31,9 @@ def trace_curves(trace: Trace) -> Curves | None:
     if not trace.step:
         return None
     columns: dict[str, list[Number]] = {}
-    left_out = []
     for name, column in _flat(trace):
-        if len(column) == len(trace.step):
+        if column:
             columns[name] = [value if value is not None and math.isfinite(value) else None for value in column]
-        elif column:
-            left_out.append(name)
     x = tuple(map(float, trace.step))
     panels = []
     for title, prefix in TITLES.items():
@@ -45,7 +41,7 @@ def trace_curves(trace: Trace) -> Curves | None:
         if drawn:
             lines = tuple(Line(name, x, tuple(column), place=place) for place, (name, column) in enumerate(drawn.items()))
             panels.append(Panel(Axis("step"), Axis(), title=title, lines=lines))
-    return Curves(trace.step, panels, columns, left_out)
+    return Curves(trace.step, panels, columns)
 
 
 def _flat(trace: Trace) -> Iterator[tuple[str, Sequence[Number]]]:

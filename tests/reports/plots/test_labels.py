@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kdbench.reports.figures.names import clean, common_team, elided, labels, slug, wrapped
+
 from tests.support.made_boards import row, student
 
 anything = st.text(st.characters(exclude_categories=[]), max_size=60)  # lone surrogates too

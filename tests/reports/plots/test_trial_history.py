@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from kdbench.reports.site.history import best_so_far, history_figure, importance_figure, trade_figure
+from kdbench.reports.palette import LOOKS
+from kdbench.reports.plots.model import Panel, Points
+from kdbench.reports.plots.trial_history import best_so_far, goals_against, parameter_importance, trial_history
+from kdbench_plugins.reports.site.plotly_painter import paint
 from tests.support.site_studies import study, traded, trial
+
+LABELS = {"mean_recall": "mean recall"}
+
+
+def _named(panel: Panel, label: str) -> Points:
+    (found,) = (points for points in panel.points if points.label == label)
+    return found
+
+
+def _where(points: Points) -> tuple[list[float | None], list[float | None]]:
+    return [mark.x for mark in points.marks], [mark.y for mark in points.marks]
 
 
 def _best(values: list[float | None], better: Callable[[Iterable[float]], float]) -> list[float | None]:
@@ -34,9 +48,12 @@ def test_trials_come_by_number_and_a_pruned_first_one_sets_no_best() -> None:
 
 def test_every_trial_is_drawn_once_and_told_apart_by_state() -> None:
     summary = study()
-    line, *marks = history_figure(summary, 0)["traces"]
-    assert (line["x"], line["y"]) == (list(range(7)), [31.5, 31.5, 40.25, 40.25, 40.25, 40.25, 40.25])
-    drawn = {name: (t["x"], t["y"]) for t in marks if t["visible"] for name in [t["name"]]}
+    panel = trial_history(summary, 0, LABELS)
+    (line,) = panel.lines
+    assert (line.x, line.y) == (tuple(range(7)), (31.5, 31.5, 40.25, 40.25, 40.25, 40.25, 40.25))
+    assert (line.label, line.step) == ("best so far", True)
+    assert panel.y.label == "mean recall"
+    drawn = {points.label: _where(points) for points in panel.points if points.marks}
     assert drawn["complete"] == ([0, 2, 4, 6], [31.5, 40.25, 40.25, 35.0])
     assert drawn["pruned"] == ([1], [12.25])
     for state, number in (("diverged", 3), ("failed", 5)):
@@ -44,30 +61,37 @@ def test_every_trial_is_drawn_once_and_told_apart_by_state() -> None:
         assert x == number
         assert y < 12.25
     assert sorted(number for xs, _ in drawn.values() for number in xs) == list(range(7))
-    assert len({t["marker"]["symbol"] for t in marks}) == 4
-    (text,) = next(t for t in marks if t["name"] == "pruned")["hovertext"]
-    assert text.startswith("<b>trial 1</b>, pruned: after epoch 1<br>mean of all R@K 12.25<br>train.lr = 0.002<br>")
+    assert len({LOOKS[points.role].symbol for points in panel.points}) == 4
+    (mark,) = _named(panel, "pruned").marks
+    assert mark.hover[:3] == ("trial 1, pruned: after epoch 1", "mean recall 12.25", "train.lr = 0.002")
 
 
 def test_where_less_is_better_trials_without_a_value_stand_above() -> None:
-    (failed,) = [t for t in history_figure(traded(), 1)["traces"] if t["name"] == "failed, without a value"]
-    assert failed["y"][0] > 3.0
+    (y,) = _where(_named(trial_history(traded(), 1, {}), "failed, without a value"))[1]
+    assert y > 3.0
 
 
 def test_a_study_without_values_is_drawn() -> None:
-    figure = history_figure(study(trials=[trial(0, "failed")], best=None), 0)
-    assert [t["name"] for t in figure["traces"] if t["visible"]] == ["failed, without a value"]
+    panel = trial_history(study(trials=[trial(0, "failed")], best=None), 0, {})
+    assert [points.label for points in panel.points if points.marks] == ["failed, without a value"]
+    assert panel.lines[0].x == ()
 
 
 def test_goals_are_drawn_against_the_first_with_the_pareto_set_marked() -> None:
-    front, others = trade_figure(traded(), 2)["traces"]
-    assert (front["x"], front["y"]) == ([1_000_000.0, 2_500_000.0], [30.0, 40.0])
-    assert (others["x"], others["y"]) == ([1_000_000.0], [20.0])
-    assert front["marker"]["symbol"] != others["marker"]["symbol"]
+    panel = goals_against(traded(), 2, LABELS)
+    front, others = panel.points
+    assert _where(front) == ([1_000_000.0, 2_500_000.0], [30.0, 40.0])
+    assert _where(others) == ([1_000_000.0], [20.0])
+    assert LOOKS[front.role].symbol != LOOKS[others.role].symbol
+    assert (panel.x.label, panel.y.label) == ("parameters", "mean recall")
 
 
 def test_importance_in_percent_in_the_order_given() -> None:
-    figure = importance_figure([("a<b>", 0.75), ("c", 0.25)])
+    panel = parameter_importance([("a<b>", 0.75), ("c", 0.25)])
+    assert panel.bars is not None
+    assert panel.bars.values == (75.0, 25.0)
+    assert panel.y.names == ("a<b>", "c")
+    figure = paint(panel)
     assert figure["traces"][0]["x"] == [75.0, 25.0]
     assert figure["layout"]["yaxis"]["ticktext"] == ["a&lt;b&gt;", "c"]
     low, high = figure["layout"]["yaxis"]["range"]

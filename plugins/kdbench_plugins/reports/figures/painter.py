@@ -88,9 +88,7 @@ def name_marks(axes: Axes, panel: Panel) -> None:
         places = [axes.transData.transform((x, y)) for x, y in zip(line.x, line.y, strict=True) if y is not None]
         for (x, y), (after, above) in pairwise(places):
             taken += [(Bbox([[x, y], [after, y]]).padded(2), 2.0), (Bbox([[after, y], [after, above]]).padded(2), 2.0)]
-    named = [
-        (mark.x, mark.y, mark.name) for mark in panel.marks if mark.name and mark.x is not None and mark.y is not None
-    ]
+    named = [(mark.x, mark.y, mark.name) for mark in panel.marks if mark.name and mark.x is not None and mark.y is not None]
     label(axes, named, taken)
 
 

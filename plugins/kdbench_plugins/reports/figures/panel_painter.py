@@ -39,7 +39,8 @@ def paint_panel(axes: Axes, panel: Panel) -> None:
     for line in panel.lines:
         _line(axes, line)
     if panel.bars:
-        axes.barh(range(len(panel.bars.values)), [_figure(v) for v in panel.bars.values], 0.6, color=LOOKS[panel.bars.role].colour)
+        lengths = [_figure(value) for value in panel.bars.values]
+        axes.barh(range(len(lengths)), lengths, 0.6, color=LOOKS[panel.bars.role].colour)
     if panel.title:
         axes.set_title(clean(panel.title), loc="left", fontsize=8, fontweight="bold", parse_math=False)
     if panel.corner:
@@ -112,11 +113,11 @@ def _axis(axes: Axes, axis: Axis, direction: str) -> None:
         own.set_ticks(axis.ticks)
     limits = getattr(axes, f"set_{direction}lim")
     if axis.names:
-        names = axis.names
+        names = [*map(clean, axis.names)]
         if axis.beside:
-            names = tuple(f"{name}   {more}" for name, more in zip(names, axis.beside, strict=True))
+            names = [f"{name}   {more}" for name, more in zip(names, axis.beside, strict=True)]
             axes.set_title(f"{axis.heading}  ", loc="left", x=0, ha="right", fontsize=8, color=GREY)
-        getattr(axes, f"set_{direction}ticks")(range(len(names)), [clean(name) for name in names], parse_math=False)
+        getattr(axes, f"set_{direction}ticks")(range(len(names)), names, parse_math=False)
         ends = (-0.7, len(names) - 0.3) if direction == "x" else (-0.5, len(names) - 0.5)
         limits(*(reversed(ends) if axis.flipped else ends))
         bare(axes, direction)

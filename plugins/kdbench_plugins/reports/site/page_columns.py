@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from kdbench.contracts import Metric
 from kdbench.reports.board import Board, Row, Table
-from kdbench.reports.verdict import lead as verdict_lead
 
 DAGGER = "†"
 MEANINGS = {
@@ -15,7 +14,7 @@ MEANINGS = {
     "Variant": "What else a suite varied.",
     "Strategy": f"How the teachers' signals are combined; fewer than two teachers need no strategy. {DAGGER} marks a "
     "reconstruction: the source leaves something open.",
-    "Teachers": "The student's teachers; “teacher itself” marks a teacher that was evaluated without training and is not ranked.",
+    "Teachers": "The student's teachers. “teacher itself”: evaluated without training, and not ranked.",
     "Seeds": "How many runs, with different random seeds, the row is a mean of.",
     "± and bold": "Half the 95 % interval over seeds and test units. Bold: this row and those it is tied with are "
     "significantly better than all of the next group.",
@@ -68,12 +67,6 @@ def headline(table: Table) -> MetricColumn:
 def way(metric: Metric) -> str:
     """For a sentence: `higher is better`."""
     return "higher is better" if metric.higher_is_better else "lower is better"
-
-
-def lead(table: Table) -> tuple[str, str]:
-    """The verdict in two parts: which row to use, and why; the first is empty if there is no choice."""
-    head = verdict_lead(table.verdict, table.rows)
-    return head, table.sentence.removeprefix(head)
 
 
 def label(row: Row) -> str:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kdbench.records.record import Record
 from kdbench.records.measured import Measured
+from kdbench.records.record import Record
 from kdbench.reports.board import Board
 
 

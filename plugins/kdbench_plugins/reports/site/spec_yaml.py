@@ -14,9 +14,10 @@ from kdbench.suite.spec import RunSpec
 # libyaml's, if PyYAML was built with it: a tenth of the time.
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _DEFAULTS = {"defaults"}  # of parameters: not part of what was run
-_HIDDEN: Any = dict.fromkeys(("task", "dataset", "student", "strategy"), _DEFAULTS) | dict.fromkeys(
-    ("team", "objective"), {"__all__": _DEFAULTS}
-)
+_HIDDEN: Any = {
+    **dict.fromkeys(("task", "dataset", "student", "strategy"), _DEFAULTS),
+    **{name: {"__all__": _DEFAULTS} for name in ("team", "objective")},
+}
 
 
 def recorded_spec(record: Record) -> dict[str, Any]:

@@ -126,7 +126,9 @@ class StudyPage:
         if summary.original is not None:
             return readable({name: summary.original[name] for name in ("settings", "space", "spec")})
         space = [parameter.model_dump(mode="json", exclude_defaults=True) for parameter in summary.space]
-        return readable({"settings": summary.settings.model_dump(mode="json"), "space": space, "spec": spec_values(summary.spec)})
+        return readable(
+            {"settings": summary.settings.model_dump(mode="json"), "space": space, "spec": spec_values(summary.spec)}
+        )
 
 
 def study_pages(summaries: Sequence[StudySummary], records: Iterable[Record]) -> list[StudyPage]:
@@ -153,7 +155,7 @@ def _tuned_cell(summary: StudySummary) -> str:
         return ""
     try:
         return with_values(summary.spec, best.params).replace(tuning=summary.settings.budget).cell_id
-    except (KdbenchError, KeyError, IndexError, TypeError, ValueError):
+    except (KdbenchError, KeyError, IndexError, TypeError, ValueError, AttributeError):
         return ""  # parameters that its spec has no place for
 
 

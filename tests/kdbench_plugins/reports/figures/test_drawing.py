@@ -9,11 +9,11 @@ from typing import Any
 
 import matplotlib
 import pytest
+from kdbench.reports.figures import draw, embedded, pictures, plotted
 from PIL import Image
 
 from kdbench import KdbenchError
 from kdbench.reports.board import Board
-from kdbench.reports.figures import draw, embedded, pictures, plotted
 from kdbench.reports.pareto import Plane, planes
 from tests.support.made_boards import profile, row, student, table
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kdbench.reports.figures.place import apart, label, sideways
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from scipy.optimize import isotonic_regression
-
-from kdbench.reports.figures.place import apart, label, sideways
 
 positions = st.lists(st.floats(-50, 50), max_size=12)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kdbench.reports.figures import describe, plotted
+from kdbench.reports.figures.planes import figure_of
+from kdbench.reports.figures.style import look, settings
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kdbench.reports.board import Board, Row
-from kdbench.reports.figures import describe, plotted
-from kdbench.reports.figures.planes import figure_of
-from kdbench.reports.figures.style import look, settings
 from kdbench.reports.palette import COLOURS, MARKERS
 from kdbench.reports.pareto import Plane, planes
 from tests.support.drawn_lines import xs, ys

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
-
 from kdbench.reports.figures import seeds, weights
 from kdbench.reports.figures.style import settings
+from matplotlib.colors import to_hex
+
 from kdbench.reports.palette import BLUE, COLOURS, RED
 from tests.support.drawn_lines import xs, ys
 from tests.support.made_boards import row, table

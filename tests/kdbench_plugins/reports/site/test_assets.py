@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.reports.site import assets
-from kdbench.reports.site.assets import classic, copy_assets
+from kdbench_plugins.reports.site import assets
+from kdbench_plugins.reports.site.assets import classic, copy_assets
 
 
 def test_an_export_becomes_a_global() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kdbench.reports.board import Board
-from kdbench.reports.site import Written, write_site
-from kdbench.reports.site.slug import slug, token
+from kdbench_plugins.reports.site.page_names import slug, token
+from kdbench_plugins.reports.site.site_pages import Written, write_site
 from tests.support.site_boards import BOLD, IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
 from tests.support.site_studies import hostile_study, study, traded
 

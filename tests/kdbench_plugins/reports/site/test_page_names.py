@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdbench.reports.site.slug import slug, token
+from kdbench_plugins.reports.site.page_names import slug, token
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.reports.site.folder import MARKER, replaced
+from kdbench_plugins.reports.site.site_folder import MARKER, replaced
 
 
 def _write(folder: Path, text: str) -> None:

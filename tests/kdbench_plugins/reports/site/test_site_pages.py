@@ -13,10 +13,23 @@ import pytest
 import yaml
 
 from kdbench.errors import RecordError
-from kdbench.reports.board import Board, Measured
-from kdbench.reports.site import Written, columns, write_site
-from kdbench.reports.site.slug import slug, token
-from tests.support.site_boards import IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
+from kdbench.records.measured import Measured
+from kdbench.records.trace import Trace
+from kdbench.reports.board import Board
+from kdbench.reports.verdict import NO_STUDENT, NO_VERDICT, Verdict
+from kdbench_plugins.reports.site.page_names import slug, token
+from kdbench_plugins.reports.site.site_pages import Written, write_site
+from tests.support.site_boards import (
+    IMAGE,
+    METHODS,
+    SCRIPT,
+    board_of,
+    changed,
+    hostile,
+    measured_in,
+    of_record,
+    planes_of,
+)
 
 VOID = {"meta", "link", "input", "br", "img"}
 
@@ -128,7 +141,7 @@ def test_every_page_has_what_a_page_needs(site: Written) -> None:
 
 def test_the_answer_comes_first_and_every_table_has_its_facts(site: Written, board: Board) -> None:
     page = Page(site.entry)
-    assert page.text("p")[::2][: len(board.tables)] == [table.verdict for table in board.tables]
+    assert page.text("p")[::2][: len(board.tables)] == [table.sentence for table in board.tables]
     assert [text for text in page.text("h2") if text in {table.title for table in board.tables}] == [
         t.title for t in board.tables
     ]
@@ -140,7 +153,7 @@ def test_the_answer_comes_first_and_every_table_has_its_facts(site: Written, boa
     assert "pebble: not profiled here" in notes
     assert "3 seeds a row" in notes
     assert "a run was skipped: no GPU" in notes
-    assert "† reconstruction, as its source leaves something open: ammkd" in notes
+    assert "† reconstruction (its source leaves something open): ammkd" in notes
     assert len(page.all("caption")) == len(page.all("table"))
     assert all(th.get("scope") for th in page.all("th"))
 
@@ -152,12 +165,12 @@ def test_a_row_shows_its_rank_group_figures_costs_and_runs(site: Written, board:
             found = re.search(rf'<tr id="row-{table.id}-{row.id}".*?</tr>', text, re.DOTALL)
             assert found
             cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[dh].*?</t[dh]>", found[0], re.DOTALL)]
-            value = row.values["rsum"]
+            value = row.value
             rank = f"{row.first}–{row.last}"
             name = row.strategy + ("†" if row.strategy == "ammkd" else "") if row.strategy else row.name
             assert cells[:5] == [rank, str(row.group), name, f"{value.mean:.1f} ± {value.half:.1f}", row.teachers]
             assert cells[5] == ("1 one seed" if len(row.seeds) == 1 else str(len(row.seeds)))
-            names = [f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in table.recall_at]
+            names = [f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5, 10)]
             assert cells[6:12] == [f"{row.values[name].mean:.1f} ± {row.values[name].half:.1f}" for name in names]
             assert cells[12:17] == [
                 "7.5" if row.first == 1 and row.last == 3 else f"{row.cost.train_seconds:,.0f}",
@@ -182,14 +195,14 @@ def test_a_run_page_holds_what_its_record_holds(site: Written, board: Board) -> 
             path = site.entry.parent / "runs" / f"{record.run_id}.html"
             page = Page(path)
             text = " ".join(page.texts.values())
-            assert page.text("h1") == [record.label]
-            assert yaml.safe_load(page.text("pre")[0]) == record.spec
+            assert page.text("h1") == [record.spec.label]
+            assert yaml.safe_load(page.text("pre")[0]) == record.original
             for value in (
                 record.run_id,
                 record.cell_id,
                 record.status,
                 record.dataset_digest,
-                record.ranks_sha256,
+                record.arrays_sha256,
                 record.licence,
                 record.commit,
                 record.host["id"],
@@ -199,11 +212,11 @@ def test_a_run_page_holds_what_its_record_holds(site: Written, board: Board) -> 
                 assert str(value) in text
             assert all(f"{name} {version}" in text for name, version in record.versions.items())
             figures = [json.loads(text) for text in page.text("script", type="application/json")]
-            series = run.series()
-            assert bool(figures) == bool(series.get("step"))
-            if series:
-                assert figures[0]["traces"][0]["y"] == series["loss"]
-                assert [trace["y"] for trace in figures[1]["traces"]] == list(series["weights"].values())
+            trace = run.trace()
+            assert bool(figures) == bool(trace.step)
+            if trace.step:
+                assert figures[0]["traces"][0]["y"] == trace.loss
+                assert [drawn["y"] for drawn in figures[1]["traces"]] == list(trace.weights.values())
 
 
 def test_a_strategy_has_a_page_of_what_is_known_and_of_its_rows(site: Written, board: Board) -> None:
@@ -215,7 +228,7 @@ def test_a_strategy_has_a_page_of_what_is_known_and_of_its_rows(site: Written, b
     assert {"href": "https://example.org/paper?a=1&b=2", "rel": "noopener noreferrer"} in page.all("a")
     assert "reconstruction: its source leaves something open" in text
     rows = [(table, row) for table in board.tables for row in table.rows if row.strategy == "ammkd"]
-    assert yaml.safe_load(page.text("pre")[0]) == rows[0][1].spec["strategy"]["params"]
+    assert yaml.safe_load(page.text("pre")[0]) == rows[0][1].spec.strategy.params
     hrefs = [attributes.get("href") for attributes in page.all("a")]
     for table, row in rows:
         assert f"../index.html#row-{table.id}-{row.id}" in hrefs
@@ -243,34 +256,36 @@ def test_hostile_names_stay_text(hostile_site: Written) -> None:
     assert any(IMAGE in text for text in index.text("h2"))
     page = pages[hostile_site.entry.parent / "strategies" / f"{slug(SCRIPT)}.html"]
     assert page.text("h1") == [SCRIPT]
-    assert "Nothing is known of this strategy" in page.text("p")[0]
+    assert "No installed plugin describes this strategy" in page.text("p")[0]
     run = pages[hostile_site.entry.parent / "runs" / f"{token(f'../{SCRIPT}0')}.html"]
-    assert run.text("h1") == [SCRIPT]
+    assert SCRIPT in run.text("h1")[0]
     assert yaml.safe_load(run.text("pre")[0])["variant"] == IMAGE
     assert {path.parent.name for path in hostile_site.entry.parent.parent.rglob("*.html")} == {"site", "runs", "strategies"}
 
 
 def test_tables_that_share_an_id_keep_anchors_of_their_own(tmp_path: Path, board: Board) -> None:
-    twice = Board([board.tables[0], replace(board.tables[0], verdict="the other")], [])
+    twice = Board([board.tables[0], replace(board.tables[0], verdict=Verdict("indistinguishable", use=1))], [])
     written = write_site(tmp_path / "site", twice, [], [], [])
     page = Page(written.entry)
     assert len(page.ids) == len(set(page.ids))
-    assert page.text("p", **{"class": "verdict"}) == [table.verdict for table in twice.tables]
+    assert page.text("p", **{"class": "verdict"}) == [table.sentence for table in twice.tables]
 
 
 def test_teachers_alone_make_a_table_without_a_ranking(tmp_path: Path, board: Board) -> None:
-    table = replace(board.tables[0], rows=[], missing=[], verdict="No student has been trained here yet.")
+    table = replace(board.tables[0], rows=[], missing=[], verdict=NO_STUDENT)
     page = Page(write_site(tmp_path / "site", Board([table], []), [], [], []).entry)
     assert not [attributes for attributes in page.all("table") if attributes.get("class") == "ranked"]
     assert {row.student for row in table.references} <= set(page.text("th"))
     assert not page.all("input")
 
 
-def test_the_row_to_use_stands_out(board: Board) -> None:
+def test_the_row_to_use_stands_out(board: Board, tmp_path: Path) -> None:
     table = board.tables[0]
     name = table.rows[0].name
-    assert columns.lead(replace(table, verdict=f"Use {name}: it is best.")) == (f"Use {name}", ": it is best.")
-    assert columns.lead(replace(table, verdict="Nothing separates here.")) == ("", "Nothing separates here.")
+    page = Page(write_site(tmp_path / "one", Board([table], []), [], [], []).entry)
+    assert page.text("strong")[0] == f"Use {name}"
+    page = Page(write_site(tmp_path / "none", Board([replace(table, verdict=NO_VERDICT)], []), [], [], []).entry)
+    assert page.text("p")[0] == "No row of this table is usable."
 
 
 def test_a_board_without_runs_says_so(tmp_path: Path) -> None:
@@ -281,20 +296,20 @@ def test_a_board_without_runs_says_so(tmp_path: Path) -> None:
     assert page.text("li") == ["a run failed"]
 
 
-def test_a_series_that_cannot_be_read_leaves_nothing_behind(tmp_path: Path) -> None:
-    def broken() -> dict[str, object]:
-        raise RecordError("x.series.json: cannot be read")
+def test_a_trace_that_cannot_be_read_leaves_nothing_behind(tmp_path: Path) -> None:
+    def broken() -> Trace:
+        raise RecordError("x.trace.json: cannot be read")
 
     (run,) = measured_in("emoji")[:1]
-    with pytest.raises(RecordError, match=r"x\.series\.json"):
-        write_site(tmp_path / "site", board_of([Measured(run.record, run.ranks, broken)]), [], [], [])
+    with pytest.raises(RecordError, match=r"x\.trace\.json"):
+        write_site(tmp_path / "site", board_of([Measured(run.record, run.task, run.arrays, broken)]), [], [], [])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_figures_that_are_not_finite_are_gaps(tmp_path: Path) -> None:
-    (run,) = [run for run in measured_in("emoji") if run.record.spec.get("role") != "reference"][:1]
-    record = run.record.model_copy(update={"status": "diverged", "metrics": run.record.metrics | {"rsum": float("nan")}})
-    written = write_site(tmp_path / "site", board_of([Measured(record, run.ranks)]), [], [], [])
+    (run,) = [run for run in measured_in("emoji") if not run.record.spec.reference][:1]
+    record = changed(run.record, status="diverged", metrics=run.record.metrics | {"rsum": float("nan")})
+    written = write_site(tmp_path / "site", board_of([of_record(record)]), [], [], [])
     page = Page(written.entry)
     assert [json.loads(text)["traces"][1]["x"] for text in page.text("script", type="application/json")] == [[None]]
     assert "nan" not in " ".join(page.text("td"))
