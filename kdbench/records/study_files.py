@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kdbench.errors import RecordError
-from kdbench.records.study_summary import FOLDER, StudySummary, read_summary
-from kdbench.records.verify.study_summaries import PARETO, contradiction
+from kdbench.records.study_summary import FOLDER, PARETO, StudySummary, read_summary
+from kdbench.records.verify.study_summaries import contradiction
 
 
 def read_studies(paths: Iterable[Path]) -> tuple[list[StudySummary], list[str]]:

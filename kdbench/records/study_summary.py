@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +11,13 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from kdbench.errors import RecordError
 from kdbench.records import format1
 from kdbench.records.files import read_model, write_model
+from kdbench.storage.atomic import write_text
 from kdbench.suite.spec import Frozen, RunSpec
 from kdbench.suite.study import STUDY_VERSION, Study
 from kdbench.suite.sweep import Parameter, Settings
 
 FOLDER = "sweep"  # within a suite's records
+PARETO = ".pareto.json"  # configurations that follow from a summary, beside it
 LARGEST = 1e15  # of a value that a page draws, and of a trial's number
 State = Literal["complete", "pruned", "diverged", "failed"]
 Direction = Literal["minimize", "maximize"]
@@ -121,6 +124,21 @@ def study_path(results: Path, suite: str, study: str) -> Path:
 def write_summary(results: Path, summary: StudySummary) -> Path:
     """Writes a summary whole or not at all."""
     return write_model(study_path(results, summary.suite, summary.study), summary)
+
+
+def write_pareto(results: Path, summary: StudySummary) -> Path:
+    """Writes the configurations that no other beats in every goal to a file of their own."""
+    found = {
+        "study": summary.study,
+        "goals": summary.goals,
+        "directions": summary.directions,
+        "configurations": [
+            {"trial": trial.number, "params": trial.params, "values": dict(zip(summary.goals, trial.values, strict=True))}
+            for trial in summary.pareto_trials
+        ],
+    }
+    path = study_path(results, summary.suite, summary.study)
+    return write_text(path.with_suffix(PARETO), json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_summary(path: Path) -> StudySummary:

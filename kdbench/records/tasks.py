@@ -22,12 +22,11 @@ def task_of(spec: PluginSpec, plugins: Plugins | None = None) -> Task:
     """
     from kdbench.plugins.loading import installed
     from kdbench.plugins.parameters import construct
-    from kdbench.storage.digest import digest_of
 
     plugins = plugins or installed()
     built = _built.setdefault(plugins, {})
+    key = f"{spec.use} {spec.params}"
     try:
-        key = digest_of(spec.plain)
         if key not in built:
             built[key] = construct(plugins.find("task", spec.use).offer, spec.params)
         return built[key]

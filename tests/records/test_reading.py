@@ -1,8 +1,7 @@
-"""All that a leaderboard is made from, read from folders and bundles."""
+"""Everything a leaderboard is made from, read from folders and bundles."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +9,31 @@ import pytest
 
 from kdbench.errors import RecordError
 from kdbench.records.bundle.submit import submit
+from kdbench.records.files import read_arrays, read_trace, write_units
+from kdbench.records.names import units_path
 from kdbench.records.reading import read_measured
-from kdbench.records.record import ranks_path, read_ranks, read_series, series_path
-from kdbench.tasks.retrieval.concepts import concepts_path, write_concepts
-from tests.support.made_records import DIGEST, edit, made, several
+from kdbench.records.trace import Trace
+from tests.support.made_records import DIGEST, arrays_path, edit, made, several, trace_path
+from tests.support.paths import ROOT
 
-IMAGES, CAPTIONS = np.arange(20) // 2, np.arange(30) // 3
+UNITS = {"images": np.arange(20) // 2, "captions": np.arange(30) // 3}
 
 
-def with_concepts(results: Path, count: int = 2) -> list[Path]:
-    paths = several(results, count)
-    sha256 = write_concepts(paths[0], DIGEST, IMAGES, CAPTIONS)
+def with_units(results: Path, count: int = 2, format: int = 2) -> list[Path]:
+    paths = several(results, count, format)
+    sha256 = write_units(paths[0], DIGEST, UNITS)
+    if format == 1:
+        units_path(paths[0], DIGEST).rename(units_path(paths[0], DIGEST, 1))
     for path in paths:
-        edit(path, lambda record: record.update(concepts_sha256=sha256))
+        name = "units_sha256" if format == 2 else "concepts_sha256"
+        edit(path, lambda record: record.update({name: sha256}))  # noqa: B023  called at once
     return paths
 
 
+@pytest.mark.parametrize("format", [1, 2])
 @pytest.mark.parametrize("bundled", [False, True])
-def test_runs_with_their_ranks_series_and_concepts(bundled: bool, tmp_path: Path) -> None:
-    paths = with_concepts(tmp_path / "results")
+def test_runs_with_their_arrays_traces_and_units(bundled: bool, format: int, tmp_path: Path) -> None:
+    paths = with_units(tmp_path / "results", format=format)
     place = tmp_path / "results"
     if bundled:
         place = submit([place], tmp_path / "b.zip").path
@@ -37,37 +42,39 @@ def test_runs_with_their_ranks_series_and_concepts(bundled: bool, tmp_path: Path
     assert sorted(run.record.run_id for run in found.runs) == sorted(path.stem for path in paths)
     for run in found.runs:
         (path,) = [path for path in paths if path.stem == run.record.run_id]
-        expected = read_ranks(path)
-        np.testing.assert_array_equal(run.ranks().text, expected.text)
-        np.testing.assert_array_equal(run.ranks().image, expected.image)
-        assert run.series() == read_series(path)
-    images, captions = found.concepts[DIGEST]
-    np.testing.assert_array_equal(images[:, None] == captions, IMAGES[:, None] == CAPTIONS)
+        expected, arrays = read_arrays(path), run.arrays()
+        assert arrays.keys() == expected.keys()
+        for name, values in expected.items():
+            np.testing.assert_array_equal(arrays[name], values)
+        assert run.trace() == read_trace(path)
+        assert run.task.measure(arrays) == pytest.approx(run.record.metrics)
+    units = found.units[DIGEST]
+    np.testing.assert_array_equal(units["images"][:, None] == units["captions"], UNITS["images"][:, None] == UNITS["captions"])
 
 
-def test_records_from_before_there_were_concepts(tmp_path: Path) -> None:
+def test_records_from_before_there_were_units(tmp_path: Path) -> None:
     paths = several(tmp_path / "results", 2)
-    assert read_measured([tmp_path]).concepts == {}
-    write_concepts(paths[0], DIGEST, IMAGES, CAPTIONS)
+    assert read_measured([tmp_path]).units == {}
+    write_units(paths[0], DIGEST, UNITS)
     found = read_measured([tmp_path])
-    assert (set(found.concepts), found.problems) == ({DIGEST}, [])
+    assert (set(found.units), found.problems) == ({DIGEST}, [])
 
 
 def test_unfinished_runs_are_apart(tmp_path: Path) -> None:
-    made(tmp_path, status="failed", reason="out of disk", metrics={}, ranks_sha256=None, series=False)
+    made(tmp_path, status="failed", reason="out of disk", metrics={}, arrays_sha256=None, trace=False)
     found = read_measured([tmp_path])
     assert (found.runs, [record.reason for record in found.unfinished]) == ([], ["out of disk"])
 
 
-def test_damaged_ranks_are_told_when_they_are_asked_for(tmp_path: Path) -> None:
+def test_damaged_arrays_are_told_when_they_are_asked_for(tmp_path: Path) -> None:
     path = made(tmp_path)
-    ranks_path(path).write_bytes(ranks_path(path).read_bytes()[:-9])
+    arrays_path(path).write_bytes(arrays_path(path).read_bytes()[:-9])
     (run,) = read_measured([tmp_path]).runs
-    with pytest.raises(RecordError, match="ranks unusable"):
-        run.ranks()
+    with pytest.raises(RecordError, match="arrays unusable"):
+        run.arrays()
 
 
-def test_metrics_that_do_not_follow_from_the_ranks_are_told(tmp_path: Path) -> None:
+def test_metrics_that_do_not_follow_from_the_arrays_are_told(tmp_path: Path) -> None:
     """Consistent with each other, so that the record alone does not show it."""
     path = made(tmp_path)
 
@@ -80,47 +87,29 @@ def test_metrics_that_do_not_follow_from_the_ranks_are_told(tmp_path: Path) -> N
     edit(path, flatter)
     found = read_measured([tmp_path])
     assert found.problems == []
-    with pytest.raises(RecordError, match=r"image_retrieval_recall@5 does not follow from the ranks"):
-        found.runs[0].ranks()
+    with pytest.raises(RecordError, match=r"image_retrieval_recall@5 does not follow from the arrays"):
+        found.runs[0].arrays()
 
 
 @pytest.mark.parametrize("damage", ["none", "cut", "other"])
-def test_a_damaged_series_is_as_none(damage: str, tmp_path: Path) -> None:
-    path = made(tmp_path, series=damage != "none")
+def test_a_damaged_trace_is_as_none(damage: str, tmp_path: Path) -> None:
+    path = made(tmp_path, trace=damage != "none")
     if damage == "cut":
-        series_path(path).write_text("{")
+        trace_path(path).write_text("{")
     if damage == "other":
-        series_path(path).write_text(json.dumps({"step": [1]}))
-    assert read_measured([tmp_path]).runs[0].series() == {}
+        trace_path(path).write_text('{"step": [1]}')
+    assert read_measured([tmp_path]).runs[0].trace() == Trace()
 
 
-@pytest.mark.parametrize(
-    ("damage", "told"),
-    [
-        (lambda path: path.unlink(), "missing: what the test split shows"),
-        (lambda path: path.write_bytes(b"zip"), "not the concepts that the record was written with"),
-    ],
-)
-def test_concepts_that_are_not_the_records(damage: object, told: str, tmp_path: Path) -> None:
-    paths = with_concepts(tmp_path)
-    damage(concepts_path(paths[0], DIGEST))  # type: ignore[operator]
-    found = read_measured([tmp_path])
-    assert [problem.what for problem in found.problems] == [told]
-    assert (len(found.runs), found.concepts) == (2, {})
-
-
-def test_concepts_of_another_split_and_of_another_folder(tmp_path: Path) -> None:
-    first = made(tmp_path / "a")
-    write_concepts(first, DIGEST, IMAGES[:-1], CAPTIONS)
-    assert [problem.what for problem in read_measured([tmp_path]).problems] == ["concepts unusable"]
-    write_concepts(first, DIGEST, IMAGES, CAPTIONS)
-    second = made(tmp_path / "b", 1)
-    write_concepts(second, DIGEST, IMAGES, CAPTIONS[::-1])
-    found = read_measured([tmp_path / "a", tmp_path / "b"])
-    assert [problem.what for problem in found.problems] == ["concepts that differ from those of another folder"]
-    np.testing.assert_array_equal(found.concepts[DIGEST][1], CAPTIONS)
-
-
-def test_a_place_that_is_not_there(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="no such file or folder"):
         read_measured([tmp_path / "nowhere"])
+
+
+def test_the_published_records_are_read() -> None:
+    """With the units of their datasets, whichever format they have."""
+    found = read_measured([ROOT / "results"])
+    assert found.problems == []
+    assert len(found.runs) >= 211
+    assert found.units
+    assert {run.protocol.task.use for run in found.runs} == {"retrieval"}

@@ -1,78 +1,99 @@
-"""Records that hold together, without training: figures follow from ranks and series, by slow oracles of their own."""
+"""Records that hold together, without training: figures follow from arrays and traces, by slow oracles of their own."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
+from kdbench.records import format1
 from kdbench.records.bundle.manifest import Listed, Manifest
-from kdbench.records.record import Record, write_ranks, write_record, write_series
+from kdbench.records.files import write_arrays, write_record, write_trace
+from kdbench.records.names import NOW, SUFFIXES, record_path
+from kdbench.records.record import Record
 from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
+from kdbench.records.trace import Trace
 from kdbench.records.verify import Problem, verify
+from kdbench.suite.spec import PluginSpec, RunSpec, Tuning
+from kdbench.suite.study import Study
 from kdbench.suite.sweep import Parameter, Settings
-from kdbench.tasks.retrieval.ranks import Ranks
-from kdbench.tuning.study import Study
 from tests.support.toys import run_spec, toy_plugins
 
+Arrays = dict[str, NDArray[np.int32]]
 Damage = Callable[[Path, list[Path]], object]  # of a record, beside others
 IMAGES, CAPTIONS, CONCEPTS, STEPS = 20, 30, 10, 12
 DIGEST = "d" * 64
-SERIES: dict[str, Any] = {  # windows of 5, 5 and 2 steps
-    "step": [5, 10, 12],
-    "loss": [3.0, 2.0, 1.5],
-    "task": [2.0, 1.5, 1.25],
-    "weights": {"a": [0.5, 0.75, 0.25], "b": [0.5, 0.25, 0.75]},
-    "entropy": [0.693147, 0.562335, 0.562335],
-    "cosines": {"a · b": [0.5, -0.25, 0.125]},
-    "conflict": [0, 1, 0],
-}
+TRACE = Trace(  # windows of 5, 5 and 2 steps
+    step=[5, 10, 12],
+    loss=[3.0, 2.0, 1.5],
+    task=[2.0, 1.5, 1.25],
+    weights={"a": [0.5, 0.75, 0.25], "b": [0.5, 0.25, 0.75]},
+    entropy=[0.693147, 0.562335, 0.562335],
+    cosines={"a · b": [0.5, -0.25, 0.125]},
+    conflict=[0, 1, 0],
+)
 
 
-def oracle(ranks: Ranks, ks: tuple[int, ...] = (1, 5)) -> dict[str, float]:
+def oracle(arrays: Mapping[str, NDArray[Any]], ks: tuple[int, ...] = (1, 5)) -> dict[str, float]:
     """Metrics by counting."""
     found = {}
-    for name, values in (("image", ranks.image.tolist()), ("text", ranks.text.tolist())):
+    for name in ("image", "text"):
+        values = arrays[name].tolist()
         for k in ks:
             found[f"{name}_retrieval_recall@{k}"] = sum(rank <= k for rank in values) / len(values)
     rsum = math.fsum(100 * share for share in found.values())
     return found | {"rsum": rsum, "mean_recall": rsum / len(found)}
 
 
-def some_ranks(seed: int) -> Ranks:
+def some_ranks(seed: int) -> Arrays:
+    """Of 20 images and 30 captions, drawn at random."""
     rng = np.random.default_rng(seed)
     text = rng.integers(1, CAPTIONS + 1, IMAGES).astype(np.int32)
-    return Ranks(text=text, image=rng.integers(1, IMAGES + 1, CAPTIONS).astype(np.int32))
+    return {"text": text, "image": rng.integers(1, IMAGES + 1, CAPTIONS).astype(np.int32)}
 
 
-def made(results: Path, seed: int = 0, *, series: bool = True, spec: dict[str, Any] | None = None, **changes: Any) -> Path:
-    """Writes a record with its ranks and series; its path. `spec` changes the spec, other arguments the record."""
-    laid_out = run_spec(seed=seed, **spec or {})
-    path = results / laid_out.suite / f"{laid_out.run_id}.json"
-    ranks = some_ranks(seed)
-    lengths, columns = [5, 5, 2], SERIES["weights"]
+def made(
+    results: Path,
+    seed: int = 0,
+    *,
+    trace: bool = True,
+    spec: RunSpec | Mapping[str, Any] | None = None,
+    format: int = 2,
+    **changes: Any,
+) -> Path:
+    """Writes a record with its arrays and trace and returns its path.
+
+    `spec` is the run, or what of the toys' run to change; other arguments change the record. Of `format` 1, everything is
+    written as it was then.
+    """
+    run = spec if isinstance(spec, RunSpec) else run_spec(seed=seed, **spec or {})
+    ids: dict[str, Any] = {"run_id": run.run_id, "cell_id": run.cell_id, "label": run.label}
+    if format == 1:
+        ids = format1_ids(run)
+    path = record_path(results, run.suite, ids["run_id"])
+    arrays = some_ranks(seed)
+    lengths, columns = [5, 5, 2], TRACE.weights
     means = {name: sum(n * w for n, w in zip(lengths, columns[name], strict=True)) / STEPS for name in columns}
     fields: dict[str, Any] = {
-        "run_id": laid_out.run_id,
-        "cell_id": laid_out.cell_id,
-        "label": laid_out.label,
+        **ids,
         "status": "ok",
-        "spec": laid_out.as_dict(),
-        "metrics": oracle(ranks),
+        "spec": run,
+        "metrics": oracle(arrays),
         "validation": oracle(some_ranks(seed + 100)),
         "best_epoch": 2,
         "steps": STEPS,
-        "weights": means if laid_out.team else {},
+        "weights": means if run.team else {},
         "sizes": {"images": IMAGES, "captions": CAPTIONS, "concepts": CONCEPTS},
         "dataset_digest": DIGEST,
         "licence": "CC0",
-        "ranks_sha256": write_ranks(path, ranks),
+        "arrays_sha256": write_arrays(path, arrays),
         "timings": {"teacher": 1.0, "train": 8.0, "evaluate": 2.0},
         "versions": {"python": "3.11.4", "torch": "2.6.0"},
         "commit": "c" * 40,
@@ -83,23 +104,66 @@ def made(results: Path, seed: int = 0, *, series: bool = True, spec: dict[str, A
         "started": "2025-01-01T00:00:00Z",
         "finished": "2025-01-01T00:00:10Z",
     }
-    if series:
-        mean = sum(SERIES["entropy"]) / 3
+    if trace:
+        mean = sum(TRACE.entropy) / 3
         fields["dynamics"] = {"weight_entropy": mean, "gradient_cosine": 0.125, "conflicting_steps": 1 / 3}
-        fields["series_sha256"] = write_series(path, SERIES | {"loss": [3.0 + seed, 2.0, 1.5]})
+        loss = [3.0 + seed, 2.0, 1.5]
+        fields["trace_sha256"] = write_trace(path, Trace(**TRACE.model_dump() | {"loss": loss}))
+    if format == 1:
+        for now, then in ((NOW.arrays, SUFFIXES[1].arrays), (NOW.trace, SUFFIXES[1].trace)):
+            if path.with_suffix(now).exists():
+                path.with_suffix(now).rename(path.with_suffix(then))
     return write_record(results, Record(**fields | changes))
 
 
-def several(results: Path, count: int = 4) -> list[Path]:
+def format1_spec(spec: RunSpec) -> dict[str, Any]:
+    """A run's spec as format 1 would have written it."""
+
+    def plain(plugin: PluginSpec) -> dict[str, Any]:
+        return {"name": plugin.name} | plugin.plain
+
+    return {
+        "suite": spec.suite,
+        "dataset": plain(spec.dataset),
+        "student": plain(spec.student),
+        "team": [plain(teacher) for teacher in spec.team],
+        "strategy": plain(spec.strategy) if spec.strategy else None,
+        "objective": [plain(term) | {"coefficient": term.coefficient} for term in spec.objective],
+        "train": spec.train.model_dump() if spec.train else {},
+        "evaluate": {"recall_at": spec.task.params["recall_at"], **spec.evaluate.model_dump()},
+        "seed": spec.seed,
+        "version": 1,
+        "variant": spec.variant,
+        "role": spec.role,
+        "smoke": spec.smoke,
+        "tuning": spec.tuning.model_dump() if spec.tuning else None,
+    }
+
+
+def format1_ids(spec: RunSpec) -> dict[str, Any]:
+    """The fields that a record of format 1 has instead of today's."""
+    original = format1_spec(spec)
+    return {
+        "format": 1,
+        "original": original,
+        "run_id": format1.run_id(original),
+        "cell_id": format1.cell_id(original),
+        "label": format1.label(original),
+    }
+
+
+def several(results: Path, count: int = 4, format: int = 2) -> list[Path]:
     """Records of one cell, one a seed."""
-    return [made(results, seed) for seed in range(count)]
+    return [made(results, seed, format=format) for seed in range(count)]
 
 
-def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05) -> tuple[Path, list[Path]]:
+def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05, format: int = 2) -> tuple[Path, list[Path]]:
     """A cell that was tuned: the summary of its study, whose second trial is the best, and a tuned record a seed."""
-    space = [Parameter(path="train.lr", kind="float", low=0.001, high=0.1)]
-    space += [Parameter(path="objective[1].coefficient", kind="choice", choices=[0.5, 0.75])]
-    study = Study(run_spec().as_dict(), [one.model_dump() for one in space], Settings(trials=trials).model_dump())
+    space = (
+        Parameter(path="train.lr", kind="float", low=0.001, high=0.1),
+        Parameter(path="objective[1].coefficient", kind="choice", choices=[0.5, 0.75]),
+    )
+    study = Study(spec=run_spec(), space=space, settings=Settings(trials=trials, metric="mean_recall"))
     tried = [
         TrialSummary(
             number=number,
@@ -109,40 +173,45 @@ def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05) -
         )
         for number in range(trials)
     ]
-    summary = StudySummary(
-        study=study.name,
-        digest=study.digest,
-        suite="toys",
-        label="toy · a+b · equal",
-        spec=study.spec,
-        space=study.space,
-        settings=study.settings,
-        version=study.version,
-        goals=["mean_recall"],
-        directions=["maximize"],
-        best=1,
-        trials=tried,
-    )
+    summary = StudySummary.of(study, best=1, trials=tried)
+    if format == 1:
+        original = {
+            "spec": format1_spec(study.spec),
+            "space": [one.model_dump() for one in space],
+            "settings": study.settings.model_dump(exclude={"minimize"}),
+        }
+        ids = format1.study_ids(original | {"version": 2})
+        summary = summary.replace(format=1, original=original, version=2, **ids)
     relational, feature = run_spec().objective
     spec = {
         "train": {"lr": lr, "checkpoint_every": 7},
-        "objective": [relational, feature | {"coefficient": 0.75}],
-        "tuning": {"split": "validation", "trials": trials, "metric": "mean_recall"},
+        "objective": (relational, feature.replace(coefficient=0.75)),
+        "tuning": Tuning(split="validation", trials=trials, metric="mean_recall"),
     }
-    return write_summary(results, summary), [made(results, seed, spec=dict(spec)) for seed in range(seeds)]
+    return write_summary(results, summary), [made(results, seed, spec=spec, format=format) for seed in range(seeds)]
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes a record, or a series, as an editor would."""
+    """Changes a record, or a trace, as an editor would."""
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def reranked(path: Path, ranks: Ranks) -> None:
-    """Puts other ranks beside a record and makes all that it says follow from them."""
-    sha256 = write_ranks(path, ranks)
-    edit(path, lambda record: record.update(ranks_sha256=sha256, metrics=oracle(ranks)))
+def reranked(path: Path, arrays: Arrays) -> None:
+    """Puts other ranks beside a record and makes everything in it follow from them."""
+    sha256 = write_arrays(path, arrays)
+    edit(path, lambda record: record.update(arrays_sha256=sha256, metrics=oracle(arrays)))
+
+
+def arrays_path(path: Path, format: int = 2) -> Path:
+    """The file of a record's arrays."""
+    return path.with_suffix(SUFFIXES[format].arrays)
+
+
+def trace_path(path: Path, format: int = 2) -> Path:
+    """The file of a record's trace."""
+    return path.with_suffix(SUFFIXES[format].trace)
 
 
 def contents(bundle: Path) -> dict[str, bytes]:
@@ -190,9 +259,9 @@ def set_in(*keys: str | int, to: Any) -> Damage:
     return damage
 
 
-def check_refused(folder: Path, damage: Damage, what: str) -> None:
-    """Damages one of four records: it is named for it, with nothing else, and the others stay usable."""
-    paths = several(folder)
+def check_refused(folder: Path, damage: Damage, what: str, format: int = 2) -> None:
+    """Damages one of four records: problems name that record alone, and the others stay usable."""
+    paths = several(folder, format=format)
     damage(paths[1], [paths[0], *paths[2:]])
     records, problems = verify([folder], toy_plugins())
     assert any(what in problem.what for problem in problems), problems

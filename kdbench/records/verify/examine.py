@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -75,26 +76,44 @@ def examined(
     Profiles and test units are read with `beside`, or with `deep`.
     """
     with ExitStack() as stack:
-        found = Examined()
-        pairs = []
-        for file in _files(paths, found.problems, stack):
-            record = _read(file, found.problems)
-            if record is not None:
-                pairs.append((file, record, _problems(file, record, deep, plugins)))
-        if deep or beside:
-            _read_profiles([file for file, _, _ in pairs], found)
-        found.studies = studies_beside([file for file, record, _ in pairs if deep or record.spec.tuning], found.problems)
-        refused = {id(file): problems for file, _, problems in pairs if problems}
-        for look in (partial(unexplained, studies=found.studies), partial(repeated, plugins=plugins), contradicting):
-            # What is wrong already has no say in what is right.
-            for file, problem in look([(file, record) for file, record, _ in pairs if id(file) not in refused]):
-                refused.setdefault(id(file), []).append(problem)
-        found.problems += [problem for problems in refused.values() for problem in problems]
-        found.good = [(file, record) for file, record, _ in pairs if id(file) not in refused]
-        if deep or beside:
-            found.units, wrong = units_of(found.good, plugins)
-            found.problems += wrong
+        with _no_collections():
+            found = _examined(paths, deep, beside, plugins, stack)
         yield found
+
+
+def _examined(paths: Iterable[Path], deep: bool, beside: bool, plugins: Plugins | None, stack: ExitStack) -> Examined:
+    found = Examined()
+    pairs = []
+    for file in _files(paths, found.problems, stack):
+        record = _read(file, found.problems)
+        if record is not None:
+            pairs.append((file, record, _problems(file, record, deep, plugins)))
+    if deep or beside:
+        _read_profiles([file for file, _, _ in pairs], found)
+    found.studies = studies_beside([file for file, record, _ in pairs if deep or record.spec.tuning], found.problems)
+    refused = {id(file): problems for file, _, problems in pairs if problems}
+    for look in (partial(unexplained, studies=found.studies), partial(repeated, plugins=plugins), contradicting):
+        # What is wrong already has no say in what is right.
+        for file, problem in look([(file, record) for file, record, _ in pairs if id(file) not in refused]):
+            refused.setdefault(id(file), []).append(problem)
+    found.problems += [problem for problems in refused.values() for problem in problems]
+    found.good = [(file, record) for file, record, _ in pairs if id(file) not in refused]
+    if deep or beside:
+        found.units, wrong = units_of(found.good, plugins)
+        found.problems += wrong
+    return found
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Records have no cycles: the garbage collector would walk over thousands of them again and again and free nothing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _files(paths: Iterable[Path], problems: list[Problem], stack: ExitStack) -> Iterator[RecordFile]:

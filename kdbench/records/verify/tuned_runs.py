@@ -60,7 +60,7 @@ def _differing(file: RecordFile, spec: RunSpec, tuning: Tuning, same: list[Study
     if best is None:
         return Problem(file.where, "tuned by a study that found nothing", "no best trial", f"one in {study.where}")
     by_study = study.summary.as_study.run(best.params)
-    values = [(path, _shown(spec, path), _shown(by_study, path)) for path in _paths(study)]
+    values = [(path, repr(value_at(spec, path)), repr(value_at(by_study, path))) for path in _paths(study)]
     found = ", ".join(f"{path} {value}" for path, value, other in values if value != other)
     expected = ", ".join(f"{path} {other}" for path, value, other in values if value != other)
     what = "parameters other than those of its study's best trial"
@@ -73,13 +73,6 @@ def _of_cell(spec: RunSpec, study: StudyFile) -> bool:
         return same_but_for(spec, study.summary.spec, _paths(study))
     except NO_FIT:
         return False
-
-
-def _shown(spec: RunSpec, path: str) -> str:
-    try:
-        return repr(value_at(spec, path))
-    except NO_FIT:
-        return "not there"
 
 
 def _paths(study: StudyFile) -> list[str]:

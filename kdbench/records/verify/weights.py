@@ -22,7 +22,7 @@ def weight_problems(record: Record, where: str, plugins: Plugins | None) -> Iter
     raw = _raw(record.spec.strategy, plugins)
     if raw is True and abs(total) < float("inf"):  # any finite weights will do
         return
-    reason = f", for {raw}" if isinstance(raw, str) else ""
+    reason = f"; {raw}" if isinstance(raw, str) else ""
     shown = ", ".join(f"{name} {weight!r}" for name, weight in weights.items())
     yield Problem(where, "weights", f"{shown}: a sum of {total:.6g}", f"none negative and a sum of 1{reason}")
 

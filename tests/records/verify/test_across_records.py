@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from kdbench.records.record import write_ranks
 from kdbench.records.verify import usable, verify
-from kdbench.tasks.retrieval.ranks import Ranks
-from tests.support.made_records import DIGEST, edit, made, oracle, several, some_ranks, whats
+from tests.support.made_records import DIGEST, edit, made, oracle, reranked, several, some_ranks, whats
+from tests.support.toys import plugged
 
 
 def test_a_run_that_is_there_twice_counts_once(tmp_path: Path) -> None:
@@ -22,9 +21,8 @@ def test_a_run_that_is_there_twice_counts_once(tmp_path: Path) -> None:
 
 def test_the_first_of_two_records_of_a_run_stays(tmp_path: Path) -> None:
     ours, theirs = (made(tmp_path / name) for name in ("ours", "theirs"))
-    better = Ranks(text=some_ranks(0).text * 0 + 1, image=some_ranks(0).image)
-    sha256 = write_ranks(theirs, better)
-    edit(theirs, lambda record: record.update(metrics=oracle(better), ranks_sha256=sha256))
+    better = some_ranks(0) | {"text": some_ranks(0)["text"] * 0 + 1}
+    reranked(theirs, better)
     (kept,), (problem,) = verify([ours, theirs])
     assert kept.metrics == oracle(some_ranks(0))
     assert problem.path == str(theirs)
@@ -66,8 +64,7 @@ def test_without_a_majority_no_digest_stands(tmp_path: Path) -> None:
 def test_datasets_of_other_parameters_or_suites_may_differ(tmp_path: Path) -> None:
     made(tmp_path, 0)
     made(tmp_path, 0, spec={"suite": "others"}, dataset_digest="e" * 64)
-    dataset = {"name": "beads", "use": "beads", "params": {"train": 20}}
-    made(tmp_path, 0, spec={"dataset": dataset}, dataset_digest="f" * 64)
+    made(tmp_path, 0, spec={"dataset": plugged("beads", train=20)}, dataset_digest="f" * 64)
     records, problems = usable([tmp_path])
     assert (len(records), problems) == (3, [])
 
@@ -79,3 +76,12 @@ def test_what_is_wrong_already_has_no_vote(tmp_path: Path) -> None:
     records, problems = usable([tmp_path])
     assert [record.run_id for record in records] == [paths[0].stem]
     assert set(whats(problems)) == {"label does not follow from the spec"}
+
+
+def test_a_run_in_both_formats_is_there_twice(tmp_path: Path) -> None:
+    then, now = made(tmp_path / "then", format=1), made(tmp_path / "now")
+    assert then.stem != now.stem
+    (kept,), (problem,) = verify([then, now])
+    assert kept.format == 1
+    assert (problem.path, problem.found) == (str(now), "another record of it")
+    assert problem.expected == f"one, as at {then}"

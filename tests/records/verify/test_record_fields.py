@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kdbench.records.record import Record, ranks_path, write_record
+from kdbench import Metric, Offer, Task, hookimpl
+from kdbench.plugins.loading import Plugins
+from kdbench.records.files import read_record, write_record
+from kdbench.records.record import Record
 from kdbench.records.verify import verify
-from kdbench.suite.plan import RunSpec
-from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.records.verify.record_fields import problems_of
 from tests.support.made_records import Damage, check_refused, cut, edit, made, reranked, set_in, some_ranks, whats
-from tests.support.toys import run_spec
+from tests.support.toys import run_spec, sage
 
 
 def one_more_image(path: Path) -> None:
     ranks = some_ranks(1)
-    reranked(path, Ranks(text=np.append(ranks.text, np.int32(1)), image=ranks.image))
+    reranked(path, ranks | {"text": np.append(ranks["text"], np.int32(1))})
     edit(path, lambda record: record["sizes"].update(images=21))
 
 
@@ -31,10 +32,11 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a weight": (set_in("weights", "a", to=0.9), "weights"),
     "a weight of nobody": (set_in("weights", "c", to=0.0), "weights of another team"),
     "the spec": (set_in("spec", "train", "lr", to=0.5), "run_id does not follow from the spec"),
-    "a key of the spec": (set_in("spec", "trian", to={}), "spec"),
-    "a plugin of the spec": (set_in("spec", "dataset", to="beads"), "spec"),
-    "training without an end": (set_in("spec", "train", "epochs", to=0), "spec: epochs"),
+    "a key of the spec": (set_in("spec", "trian", to={}), "not a record: spec.trian"),
+    "a plugin of the spec": (set_in("spec", "dataset", to="beads"), "not a record: spec.dataset"),
+    "training without an end": (set_in("spec", "train", "epochs", to=0), "not a record: spec.train.epochs"),
     "a suite that leads elsewhere": (set_in("spec", "suite", to="../toys"), "spec: suite"),
+    "a task of another name": (set_in("spec", "task", "use", to="chess"), "run_id does not follow from the spec"),
     "the cell": (set_in("cell_id", to="0" * 12), "cell_id does not follow from the spec"),
     "the label": (set_in("label", to="the best"), "label does not follow from the spec"),
     "a key": (set_in("medal", to="gold"), "not a record: medal"),
@@ -51,9 +53,22 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "seconds": (set_in("timings", "train", to=-1.0), "timings.train"),
     "the best epoch": (set_in("best_epoch", to=4), "best_epoch"),
     "the steps": (set_in("steps", to=2), "steps"),
-    "a term of the objective": (set_in("spec", "objective", 0, "coefficient", to="1"), "spec: coefficient"),
+    "a term of the objective": (
+        set_in("spec", "objective", 0, "coefficient", to="1"),
+        "not a record: spec.objective.0.coefficient",
+    ),
     "a failure with figures": (set_in("status", to="failed"), "a failed run with results"),
 }
+
+
+# The same in a record of format 1, whose spec is read into today's.
+THEN = DAMAGES | {
+    "a key of the spec": (set_in("spec", "trian", to={}), "not a record: spec.trian"),
+    "a plugin of the spec": (set_in("spec", "dataset", to="beads"), "not a record: the file"),
+    "a spec of another version": (set_in("spec", "version", to=7), "not a record: the file"),
+    "a spec without a task's settings": (set_in("spec", "evaluate", to={"every": 1}), "not a record: the file"),
+}
+del THEN["a task of another name"], THEN["more images than the others saw"]
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -61,11 +76,16 @@ def test_what_is_wrong_is_named_and_the_rest_stays_usable(name: str, tmp_path: P
     check_refused(tmp_path, *DAMAGES[name])
 
 
+@pytest.mark.parametrize("name", THEN)
+def test_what_is_wrong_with_records_of_format_1_is_named(name: str, tmp_path: Path) -> None:
+    check_refused(tmp_path, *THEN[name], format=1)
+
+
 @pytest.mark.parametrize("status", ["failed", "skipped", "diverged"])
 def test_runs_without_a_result_are_records_too(status: str, tmp_path: Path) -> None:
     spec = run_spec()
     bare = Record(
-        run_id=spec.run_id, cell_id=spec.cell_id, label=spec.label, status=status, reason="why", spec=spec.as_dict(),  # type: ignore[arg-type]
+        run_id=spec.run_id, cell_id=spec.cell_id, label=spec.label, status=status, reason="why", spec=spec,  # type: ignore[arg-type]
         versions={}, commit=None, dirty=None, host={}, device="cpu", threads=1,
         started="2025-01-01T00:00:00Z", finished="2025-01-01T00:00:00Z",
     )  # fmt: skip
@@ -73,18 +93,62 @@ def test_runs_without_a_result_are_records_too(status: str, tmp_path: Path) -> N
     assert verify([tmp_path]) == ([bare], [])
 
 
-def test_a_reference_has_no_training(tmp_path: Path) -> None:
-    spec = {"role": "reference", "team": (), "objective": [], "train": {}}
-    path = made(tmp_path, series=False, spec=spec, validation={}, best_epoch=None, steps=None, weights={})
-    edit(path, lambda record: record["spec"].update(train={}))
-    laid_out = RunSpec(**json.loads(path.read_text())["spec"])
-    edit(path, lambda record: record.update(run_id=laid_out.run_id, cell_id=laid_out.cell_id))
-    moved = path.with_stem(laid_out.run_id)
-    ranks_path(path).rename(ranks_path(moved))
-    path.rename(moved)
+@pytest.mark.parametrize("format", [1, 2])
+def test_a_reference_has_no_training(format: int, tmp_path: Path) -> None:
+    spec = run_spec(team=[]).replace(role="reference", student=sage("a"), train=None)
+    empty = {"validation": {}, "best_epoch": None, "steps": None, "weights": {}}
+    made(tmp_path, trace=False, spec=spec, format=format, **empty)
     assert whats(verify([tmp_path])[1]) == []
 
 
 def test_a_failure_with_figures_alone(tmp_path: Path) -> None:
-    made(tmp_path, status="failed", ranks_sha256=None, series_sha256=None)
+    made(tmp_path, status="failed", arrays_sha256=None, trace_sha256=None)
     assert whats(verify([tmp_path])[1]) == ["a failed run with results"]
+
+
+def test_a_task_that_is_not_installed(tmp_path: Path) -> None:
+    task = run_spec().task.replace(use="chess")
+    path = made(tmp_path, spec=run_spec(task=task))
+    records, (problem,) = verify([tmp_path])
+    assert (records, problem.path, problem.what) == ([], str(path), "a task that cannot be used here")
+    assert "no task is called 'chess'" in problem.found
+
+
+class Heights(Task):  # type: ignore[misc]  # only what a record's figures need
+    name = "heights"
+    metrics = (
+        Metric("error", "error", "m", higher_is_better=False, headline=True, best=0.0),
+        Metric("score", "score", worst=-1.0, best=1.0),
+    )
+
+
+Heights.__abstractmethods__ = frozenset()
+
+
+class Offers:
+    @hookimpl
+    def kdbench_tasks(self) -> list[Offer[Task]]:
+        return [Offer("heights", Heights)]
+
+
+@pytest.mark.parametrize(
+    ("error", "score", "outside"),
+    [
+        (0.0, 1.0, []),
+        (1e9, -1.0, []),
+        (-0.1, 0.0, ["metrics.error is outside its range"]),
+        (float("inf"), 0.0, ["metrics.error is outside its range"]),
+        (float("nan"), 1.5, ["metrics.error is outside its range", "metrics.score is outside its range"]),
+    ],
+)
+def test_ranges_are_those_that_the_task_declares(error: float, score: float, outside: list[str], tmp_path: Path) -> None:
+    """Also of metrics that are better lower, and of those without bounds."""
+    plugins = Plugins()
+    plugins.register(Offers(), "tests:heights")
+    task = run_spec().task.replace(name="heights", use="heights", params={}, defaults={})
+    path = made(tmp_path, spec=run_spec(task=task))
+    good = {"error": 1.0, "score": 0.5}
+    record = read_record(path).replace(metrics={"error": error, "score": score}, validation=good, sizes={"people": 20})
+    assert whats(list(problems_of(record, "here", record.run_id, plugins))) == outside
+    beyond = record.replace(metrics={"error": 0.0, "score": 7.0})
+    assert [problem.expected for problem in problems_of(beyond, "here", record.run_id, plugins)] == ["-1 to 1"]

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kdbench.records import format1
+from kdbench.records.files import read_record
 from kdbench.records.reading import read_measured
-from kdbench.records.record import read_record, write_record
+from kdbench.records.study_summary import read_summary
 from kdbench.records.verify import Problem, usable, verify
-from kdbench.suite.plan import RunSpec
-from kdbench.tuning.study import Study
+from kdbench.suite.spec import Tuning
 from tests.support.made_records import edit, made, resealed, set_in, several, tuned, whats
-from tests.support.toys import run_spec, toy_plugins
+from tests.support.toys import toy_plugins
 
-BUDGET = {"split": "validation", "trials": 3, "metric": "mean_recall"}
-NOT_FINE = "tuned by a study whose summary is not fine"
+BUDGET = Tuning(split="validation", trials=3, metric="mean_recall")
+NOT_FINE = "tuned by a study whose summary has problems"
 MISSING = "tuned, without its study's summary"
 Damage = Callable[[Path], object]  # of a summary
 
@@ -33,11 +33,12 @@ def looked(results: Path, bundle: Path) -> list[tuple[list[str], list[Problem]]]
     return [([record.run_id for record in records], problems) for records, problems in found]
 
 
-def test_tuned_runs_with_their_summary_are_fine(tmp_path: Path) -> None:
-    """Whatever their seeds, and with settings that leave a computation what it is changed."""
+@pytest.mark.parametrize("format", [1, 2])
+def test_tuned_runs_with_their_summary_are_fine(format: int, tmp_path: Path) -> None:
+    """Whatever their seeds, and with settings changed that leave a computation what it is."""
     results = tmp_path / "results"
-    _, records = tuned(results)
-    paths = [*records, *several(results, 2)]
+    _, records = tuned(results, format=format)
+    paths = [*records, *several(results, 2, format)]
     for ids, problems in looked(results, tmp_path / "b.zip"):
         assert problems == []
         assert ids == sorted(path.stem for path in paths)
@@ -64,9 +65,10 @@ def longer(path: Path) -> None:
     summary = json.loads(path.read_text())
     summary["settings"]["trials"] = 4
     summary["trials"].append(summary["trials"][0] | {"number": 3})
-    study = Study(summary["spec"], summary["space"], summary["settings"], summary["version"])
+    path.write_text(json.dumps(summary))
+    ids = read_summary(path).ids
     path.unlink()
-    path.with_name(f"{study.name}.json").write_text(json.dumps(summary | {"digest": study.digest, "study": study.name}))
+    path.with_name(f"{ids['study']}.json").write_text(json.dumps(summary | ids))
 
 
 def fail(summary: dict[str, Any]) -> None:
@@ -84,10 +86,10 @@ SUMMARY: dict[str, tuple[Damage, list[str], str]] = {  # damage, what is told of
     "best that does not follow": (put("best", to=0), ["a study that contradicts itself"], NOT_FINE),
     "best by another direction": (turned, [f"directions {FOLLOW}"], NOT_FINE),
     "wrong digest": (put("digest", to="0" * 12), [f"digest {FOLLOW}"], NOT_FINE),
-    "another search": (put("version", to=1), [f"digest {FOLLOW}", f"study {FOLLOW}"], NOT_FINE),
+    "another search": (put("version", to=1), ["no study, by its spec, space and settings"], NOT_FINE),
     "a wider space": (put("space", 0, "high", to=1.0), [f"digest {FOLLOW}", f"study {FOLLOW}"], NOT_FINE),
     "another cell": (put("spec", "train", "epochs", to=9), [f"digest {FOLLOW}", f"study {FOLLOW}"], MISSING),
-    "no cell": (put("spec", "seeds", to=[0]), ["no study, by its spec, space and settings"], MISSING),
+    "no cell": (put("spec", "seeds", to=[0]), ["not a study's summary"], MISSING),
     "no place": (put("trials", 1, "params", to={"strategy": 1}), ["no study, by its spec, space and settings"], NOT_FINE),
     "a trial less": (lambda path: edit(path, lambda summary: summary["trials"].pop()), ["trials"], NOT_FINE),
     "a trial more": (longer, [], "tuned otherwise than by its study"),
@@ -103,13 +105,22 @@ SUMMARY: dict[str, tuple[Damage, list[str], str]] = {  # damage, what is told of
 }
 
 
-@pytest.mark.parametrize(("damage", "of_summary", "of_record"), SUMMARY.values(), ids=SUMMARY)
+THEN = SUMMARY | {  # of summaries of format 1, whose earlier searches stand
+    "another search": (put("version", to=1), [f"digest {FOLLOW}", f"study {FOLLOW}"], NOT_FINE),
+    "a key of another cell": (put("spec", "trian", to={}), ["not a study's summary"], MISSING),
+}
+CASES = [(2, *case) for case in SUMMARY.values()] + [(1, *case) for case in THEN.values()]
+
+
+@pytest.mark.parametrize(
+    ("format", "damage", "of_summary", "of_record"), CASES, ids=[*SUMMARY, *(f"{name}, format 1" for name in THEN)]
+)
 def test_what_is_wrong_is_told_with_the_file_and_the_rest_stays(
-    damage: Damage, of_summary: list[str], of_record: str, tmp_path: Path
+    format: int, damage: Damage, of_summary: list[str], of_record: str, tmp_path: Path
 ) -> None:
     results = tmp_path / "results"
-    others = several(results, 2)
-    summary, records = tuned(results)
+    others = several(results, 2, format)
+    summary, records = tuned(results, format=format)
     damage(summary)
     for ids, problems in looked(results, tmp_path / "b.zip"):
         assert ids == sorted(path.stem for path in others)
@@ -131,29 +142,36 @@ def test_an_edited_best_trial_is_told_with_both_values_and_the_file(tmp_path: Pa
 
 
 def test_a_record_that_claims_another_budget(tmp_path: Path) -> None:
-    """Also one that is not put as budgets are."""
     summary, (record,) = tuned(tmp_path, seeds=1)
-    run = run_spec(train={"lr": 0.05}, objective=[*run_spec().objective[:1], run_spec().objective[1] | {"coefficient": 0.75}])
-    for other in (BUDGET | {"trials": 30}, BUDGET | {"metric": "rsum"}, BUDGET | {"split": "test"}, {"trials": 3}, "much", [3]):
+    run = read_record(record).spec
+    for other in (BUDGET.replace(trials=30), BUDGET.replace(metric="rsum"), BUDGET.replace(split="test")):
         record.unlink()
-        record = made(tmp_path, spec={"train": run.train, "objective": run.objective, "tuning": other})
+        record = made(tmp_path, spec=run.replace(tuning=other))
         (problem,) = verify([tmp_path])[1]
         assert (problem.path, problem.what) == (str(record), "tuned otherwise than by its study")
         assert problem.expected.endswith(f'"trials": 3, "metric": "mean_recall"}}, by {summary}')
 
 
+@pytest.mark.parametrize("format", [1, 2])
+@pytest.mark.parametrize("budget", [{"trials": 3}, "much", [3], {"split": "validation", "trials": "3", "metric": "rsum"}])
+def test_a_record_with_something_else_for_a_budget(budget: object, format: int, tmp_path: Path) -> None:
+    _, (record,) = tuned(tmp_path, seeds=1, format=format)
+    set_in("spec", "tuning", to=budget)(record, [])
+    records, (problem,) = verify([tmp_path])
+    assert (records, problem.path) == ([], str(record))
+    assert problem.what.startswith("not a record: spec.tuning")
+
+
 def test_a_record_without_a_parameter_that_was_tuned(tmp_path: Path) -> None:
-    _, (record,) = tuned(tmp_path, seeds=1)
+    """As when its strategy had no such parameter."""
+    summary, (record,) = tuned(tmp_path, seeds=1)
+    run = read_record(record).spec
+    shorter = run.replace(objective=run.objective[:1])
     record.unlink()
-    train = {name: value for name, value in asdict(run_spec())["train"].items() if name != "lr"}
-    path = made(tmp_path, spec={"tuning": BUDGET})
-    whole = read_record(path)
-    spec = RunSpec(**whole.spec | {"train": train})
-    path.unlink()
-    ids = {"run_id": spec.run_id, "cell_id": spec.cell_id, "spec": spec.as_dict()}
-    write_record(tmp_path, whole.model_copy(update=ids))
+    record = made(tmp_path, spec=shorter)
     (problem,) = usable([tmp_path])[1]
-    assert problem.found == "train.lr not there, objective[1].coefficient 0.5"
+    assert (problem.path, problem.what) == (str(record), MISSING)
+    assert summary.exists()
 
 
 @pytest.mark.parametrize("trials", [3, 4])
@@ -171,7 +189,7 @@ def test_each_budget_of_a_cell_has_its_study(trials: int, tmp_path: Path) -> Non
 
 def test_where_nothing_was_tuned_the_untuned_run_says_so(tmp_path: Path) -> None:
     """Among tuned rows a cell with nothing to tune stands as it is, and has no study."""
-    plain, alone = (made(tmp_path, spec={"team": [], "tuning": budget}, series=False) for budget in (None, BUDGET))
+    plain, alone = (made(tmp_path, spec={"team": [], "tuning": budget}, trace=False) for budget in (None, BUDGET))
     tuned(tmp_path)
     assert verify([tmp_path])[1] == []
     plain.unlink()
@@ -216,11 +234,26 @@ def test_studies_without_tuned_runs_are_looked_at_by_a_deep_look(tmp_path: Path)
 
 def test_a_study_of_an_earlier_search_stays_fine(tmp_path: Path) -> None:
     """Its digest is computed as it was then."""
-    path, _ = tuned(tmp_path / "results")
+    path, _ = tuned(tmp_path / "results", format=1)
     summary = json.loads(path.read_text())
-    study = Study(summary["spec"], summary["space"], summary["settings"], summary["version"] - 1)
-    assert study.digest != summary["digest"]
+    earlier = {"version": summary["version"] - 1}
+    ids = format1.study_ids(summary | earlier)
+    assert ids["digest"] != summary["digest"]
     path.unlink()
-    earlier = {"digest": study.digest, "study": study.name, "version": study.version}
-    path.with_name(f"{study.name}.json").write_text(json.dumps(summary | earlier))
+    path.with_name(f"{ids['study']}.json").write_text(json.dumps(summary | earlier | ids))
     assert usable([tmp_path / "results"], deep=True, plugins=toy_plugins())[1] == []
+
+
+def test_a_study_of_format_1_explains_runs_of_today(tmp_path: Path) -> None:
+    """Whoever adds seeds to a tuned cell need not tune it again."""
+    _, records = tuned(tmp_path, format=1)
+    for path in records:
+        path.unlink()
+    _, records = tuned(tmp_path / "now")
+    for path in records:
+        for file in path.parent.glob(f"{path.stem}*"):
+            file.rename(tmp_path / "toys" / file.name)
+    shutil.rmtree(tmp_path / "now")
+    found, problems = verify([tmp_path], toy_plugins())
+    assert problems == []
+    assert [record.format for record in found] == [2, 2]

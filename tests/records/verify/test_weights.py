@@ -10,10 +10,11 @@ from torch import Tensor
 
 from kdbench import Offer, Signal
 from kdbench.records.verify import verify
+from kdbench.suite.spec import PluginSpec
 from tests.support.made_records import edit, made
 from tests.support.toys import plugged, toy_plugins
 
-RAW = {"series": False, "weights": {"a": 1.5, "b": -0.25}}
+RAW: dict[str, Any] = {"trace": False, "weights": {"a": 1.5, "b": -0.25}}
 
 
 class Loud:
@@ -26,7 +27,7 @@ class Loud:
         return signal.losses.mean(dim=1)
 
 
-def problems(folder: Path, strategy: dict[str, Any], **changes: Any) -> list[Any]:
+def problems(folder: Path, strategy: PluginSpec, **changes: Any) -> list[Any]:
     made(folder, spec={"strategy": strategy}, **changes)
     return verify([folder], toy_plugins(strategies=[Offer("loud", Loud)]))[1]
 
@@ -36,7 +37,7 @@ def test_a_raw_strategy_may_have_any_weights(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("strategy", [plugged("loud", raw=False), plugged("equal")])
-def test_others_may_not(strategy: dict[str, Any], tmp_path: Path) -> None:
+def test_others_may_not(strategy: PluginSpec, tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, strategy, **RAW)
     assert (problem.what, problem.expected) == ("weights", "none negative and a sum of 1")
     assert problem.found == "a 1.5, b -0.25: a sum of 1.25"
@@ -44,13 +45,13 @@ def test_others_may_not(strategy: dict[str, Any], tmp_path: Path) -> None:
 
 def test_of_a_strategy_that_is_not_installed_nothing_is_believed(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, plugged("laud"), **RAW)
-    assert "whether 'laud' may have others cannot be told" in problem.expected
+    assert "whether 'laud' may have others is not known" in problem.expected
     assert "did you mean 'loud'?" in problem.expected
 
 
 def test_weights_that_are_no_numbers(tmp_path: Path) -> None:
     strategy = plugged("loud", raw=True)
-    path = made(tmp_path, spec={"strategy": strategy}, series=False)
+    path = made(tmp_path, spec={"strategy": strategy}, trace=False)
     for value in (float("nan"), float("inf")):
         edit(path, lambda record: record.update(weights={"a": value, "b": 1.0}))  # noqa: B023  # called at once
         (problem,) = verify([tmp_path], toy_plugins(strategies=[Offer("loud", Loud)]))[1]
@@ -58,10 +59,10 @@ def test_weights_that_are_no_numbers(tmp_path: Path) -> None:
 
 
 def test_a_negative_weight_in_a_sum_of_one(tmp_path: Path) -> None:
-    (problem,) = problems(tmp_path, plugged("equal"), series=False, weights={"a": 1.25, "b": -0.25})
+    (problem,) = problems(tmp_path, plugged("equal"), trace=False, weights={"a": 1.25, "b": -0.25})
     assert problem.what == "weights"
 
 
 @pytest.mark.parametrize(("off", "fine"), [(9e-4, True), (2e-3, False)])
 def test_as_close_to_one_as_training_asks(off: float, fine: bool, tmp_path: Path) -> None:
-    assert (problems(tmp_path, plugged("equal"), series=False, weights={"a": 0.5, "b": 0.5 + off}) == []) is fine
+    assert (problems(tmp_path, plugged("equal"), trace=False, weights={"a": 0.5, "b": 0.5 + off}) == []) is fine

@@ -1,0 +1,106 @@
+"""What only the arrays beside a record show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kdbench.records.verify import usable, verify
+from kdbench.storage.digest import file_digest
+from tests.support.made_records import Damage, arrays_path, check_refused, cut, edit, made, oracle, set_in, some_ranks, whats
+
+
+def one_higher(path: Path) -> None:
+    """One metric, its sums adjusted: only the ranks can tell."""
+
+    def change(record: dict[str, Any]) -> None:
+        metrics = record["metrics"]
+        metrics["image_retrieval_recall@1"] += 1e-8
+        shares = [value for name, value in metrics.items() if "@" in name]
+        metrics.update(rsum=100 * sum(shares), mean_recall=100 * sum(shares) / len(shares))
+
+    edit(path, change)
+
+
+def other_arrays(**arrays: Any) -> Damage:
+    """Whatever is written is what the record vouches for."""
+
+    def damage(path: Path, _: list[Path]) -> None:
+        np.savez_compressed(arrays_path(path), **{name: np.array(values) for name, values in arrays.items()})
+        edit(path, lambda record: record.update(arrays_sha256=file_digest(arrays_path(path))))
+
+    return damage
+
+
+TEXT, IMAGE = some_ranks(1)["text"].tolist(), some_ranks(1)["image"].tolist()
+DAMAGES: dict[str, tuple[Damage, str]] = {
+    "metrics that agree among themselves": (
+        lambda path, _: one_higher(path),
+        "metrics.image_retrieval_recall@1 does not follow from the arrays",
+    ),
+    "ranks cut short": (lambda path, _: cut(arrays_path(path)), "arrays unusable"),
+    "no ranks": (lambda path, _: arrays_path(path).unlink(), "arrays unusable"),
+    "fewer ranks": (other_arrays(text=TEXT[:-1], image=IMAGE), "text ranks"),
+    "a rank of 0": (other_arrays(text=[0, *TEXT[1:]], image=IMAGE), "text ranks out of range"),
+    "a rank above the candidates": (other_arrays(text=TEXT, image=[21, *IMAGE[1:]]), "image ranks out of range"),
+    "a rank that no integer holds": (other_arrays(text=np.array(TEXT, np.uint64) + 2**63, image=IMAGE), "arrays unusable"),
+    "ranks that are no whole numbers": (other_arrays(text=np.array(TEXT) + 0.5, image=IMAGE), "text ranks"),
+    "ranks that are not finite": (other_arrays(text=np.full(20, np.inf), image=IMAGE), "arrays unusable"),
+    "ranks in two dimensions": (other_arrays(text=[TEXT], image=IMAGE), "text ranks"),
+    "pickled ranks": (other_arrays(text=np.array([{}] * 20, dtype=object), image=IMAGE), "arrays unusable"),
+    "ranks one way": (other_arrays(text=TEXT), "arrays"),
+    "ranks a third way": (other_arrays(text=TEXT, image=IMAGE, sound=TEXT), "arrays"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_what_is_wrong_is_named_and_the_rest_stays_usable(name: str, tmp_path: Path) -> None:
+    check_refused(tmp_path, *DAMAGES[name])
+
+
+def test_nothing_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pickle
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("unpickled")
+
+    path = made(tmp_path)
+    DAMAGES["pickled ranks"][0](path, [])
+    monkeypatch.setattr(pickle, "load", refuse)
+    assert whats(verify([tmp_path])[1]) == ["arrays unusable"]
+
+
+def test_arrays_that_would_unpack_to_much_more_than_the_record_says_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made(tmp_path)
+    other_arrays(text=np.zeros(10**6, np.int64), image=IMAGE)(path, [])
+    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("unpacked"))
+    _, (problem,) = verify([tmp_path])
+    assert "'text.npy': 8000128" in problem.found
+
+
+def test_the_light_look_leaves_arrays_alone(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    one_higher(path)
+    assert usable([tmp_path])[1] == []
+    assert whats(usable([tmp_path], deep=True)[1])[0] == "metrics.image_retrieval_recall@1 does not follow from the arrays"
+
+
+def test_metrics_are_held_to_a_billionth(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    for off, fine in ((5e-10, True), (2e-9, False)):
+        set_in("metrics", "rsum", to=oracle(some_ranks(0))["rsum"] + off)(path, [])
+        assert (verify([tmp_path])[1] == []) is fine
+
+
+def test_a_record_of_format_1_has_its_own_file_names(tmp_path: Path) -> None:
+    path = made(tmp_path, format=1)
+    assert arrays_path(path, 1).name == f"{path.stem}.ranks.npz"
+    assert verify([path])[1] == []
+    arrays_path(path, 1).rename(arrays_path(path))
+    (problem,) = verify([path])[1]
+    assert (problem.path, problem.what, problem.found) == (str(arrays_path(path, 1)), "arrays unusable", "no such file")
