@@ -92,6 +92,7 @@ class Page:
         (info / "entry_points.txt").write_text(f"[kdbench]\n{points}\n")
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
         sys.path.insert(0, str(package.resolve()))
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(self.site), *sys.path[:1], os.environ.get("PYTHONPATH", "")])
         importlib.invalidate_caches()
         installed.cache_clear()
 

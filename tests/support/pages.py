@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(r"<!-- (no-test|file|exit): (.+?) -->\s*$")
-INCLUDE = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
+INCLUDE = re.compile(r"^--8<--\n(.+)\n--8<--$", re.MULTILINE)  # the form that ruff does not take for Python
 RUNNABLE = ("sh", "bash", "console", "python")
 
 
