@@ -298,6 +298,10 @@ class Task(ABC):
         """Metric name → raw value, of one evaluation's arrays. By default the mean over the array of the metric's name."""
         return {metric.name: float(arrays[metric.name].mean()) for metric in self.metrics}
 
+    def result_file(self, dataset: str, model: str, weights: str, metrics: Mapping[str, float]) -> dict[str, Any]:
+        """What `kdbench evaluate --out` writes of a model, as JSON values, in a form that tools of the field read."""
+        return {"task": self.name, "dataset": dataset, "model": model, "pretrained": weights, "metrics": dict(metrics)}
+
     def sizes(self, data: Any) -> dict[str, int]:
         """How much the test split holds, by what. The first is what a larger test split would be counted in."""
         return {"samples": len(data.split("test"))}

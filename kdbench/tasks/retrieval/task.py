@@ -143,6 +143,11 @@ class Retrieval(Task):
 
         return retrieval_metrics(arrays["text"], arrays["image"], self.recall_at)
 
+    def result_file(self, dataset: str, model: str, weights: str, metrics: Mapping[str, float]) -> dict[str, Any]:
+        from kdbench.tasks.retrieval.clip_benchmark import clip_benchmark_result
+
+        return clip_benchmark_result(dataset, model, weights, dict(metrics))
+
     def sizes(self, data: CachedDataset) -> dict[str, int]:
         test = data.split("test")
         concepts = len(set(test.image_concepts.tolist()))
