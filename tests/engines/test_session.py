@@ -1,65 +1,157 @@
-"""One `kdbench run`: what is left to do, and who hears of it."""
+"""One `kdbench run`: what is left to do, and what trackers are told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from pydantic import Field
 
-from kdbench import KdbenchError, Offer, hookimpl
+from kdbench import KdbenchError, Offer, Progress, hookimpl
+from kdbench.contracts import Engine, Event, Site, Work
+from kdbench.engines.messages import (
+    AnyEvent,
+    Crashed,
+    Done,
+    EpochFinished,
+    ExecuteRun,
+    Exited,
+    Finished,
+    PrepareTeacher,
+    ProgressMade,
+    Signalled,
+    Started,
+    Warned,
+)
 from kdbench.engines.session import Session
+from kdbench.errors import KdbenchWarning
 from kdbench.plugins.loading import Plugins
-from kdbench.records.record import Record, Status, read_record, record_path, write_record
-from kdbench.suite.plan import RunSpec
+from kdbench.records.files import read_record, record_path, write_record
+from kdbench.records.record import Record, Status
+from kdbench.suite.spec import RunSpec
+from kdbench_plugins.engines.local import Local
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
 
 
 class Tracker:
+    """Keeps what it is told."""
+
     def __init__(self) -> None:
-        self.heard: list[tuple[str, str]] = []
+        self.heard: list[tuple[Any, ...]] = []
 
     @hookimpl
-    def kdbench_run_started(self, run_id: str) -> None:
-        self.heard.append(("started", run_id))
+    def kdbench_run_started(self, run_id: str, spec: RunSpec) -> None:
+        self.heard.append(("started", run_id, spec))
 
     @hookimpl
-    def kdbench_run_finished(self, run_id: str, record: dict[str, Any]) -> None:
-        self.heard.append((record["status"], run_id))
+    def kdbench_progress(self, progress: Progress) -> None:
+        self.heard.append(("progress", progress))
+
+    @hookimpl
+    def kdbench_epoch_finished(self, run_id: str, epoch: int, metrics: dict[str, float]) -> None:
+        self.heard.append(("epoch", run_id, epoch, metrics))
+
+    @hookimpl
+    def kdbench_run_finished(self, run_id: str, record: Record) -> None:
+        self.heard.append((record.status, run_id, record))
+
+
+class Recited:
+    """An engine that recites events of runs, and crashes in teachers."""
+
+    def __init__(self, *events: AnyEvent) -> None:
+        self.events = events
+        self.work: list[Work] = []
+
+    def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:  # noqa: ARG002
+        self.work = list(work)
+        for one in work:
+            for event in self.events if isinstance(one, ExecuteRun) else [Crashed(reason=Exited(code=1))]:
+                on_event(one, event)
+
+
+def session_in(folder: Path, plugins: Plugins, engine: Engine | None = None) -> Session:
+    return Session(Site(folder / "results", folder / "cache", "cpu", 1), engine or Local(), plugins)
 
 
 @pytest.mark.parametrize(("status", "done"), [("ok", True), ("diverged", True), ("failed", False), ("skipped", False)])
 def test_pending(status: Status, done: bool, spec: Spec, record: Make, plugins: Plugins, tmp_path: Path) -> None:
-    """Failed and skipped runs are tried again; a run of another spec never stands in."""
-    specs = [spec(), spec(seed=1)]
-    write_record(tmp_path, record(specs[0], status=status))
-    write_record(tmp_path, record(spec(seed=2)))
-    session = Session(plugins, tmp_path, tmp_path / "cache")
+    """Failed and skipped runs are tried again; the record of another spec never counts."""
+    specs, session = [spec(), spec(seed=1)], session_in(tmp_path, plugins)
+    write_record(session.site.results, record(specs[0], status=status))
+    write_record(session.site.results, record(spec(seed=2)))
     assert session.pending(specs) == specs[done:]
     assert list(session.records) == ([specs[0].run_id] if done else [])
 
 
 def test_a_damaged_record_is_done_again(spec: Spec, record: Make, plugins: Plugins, tmp_path: Path) -> None:
-    write_record(tmp_path, record(spec())).write_text("{}")
-    assert Session(plugins, tmp_path, tmp_path / "cache").pending([spec()]) == [spec()]
+    session = session_in(tmp_path, plugins)
+    write_record(session.site.results, record(spec())).write_text("{}")
+    assert session.pending([spec()]) == [spec()]
 
 
-def test_a_run_that_cannot_start_is_recorded_and_told(spec: Spec, plugins: Plugins, tmp_path: Path) -> None:
-    """In a worker of its own, which knows installed plugins only: `shapes` is none."""
-    run = spec(team=[], strategy=None, objective=[])
-    tracker = Tracker()
+def test_a_run_that_cannot_start_is_recorded_and_tracked(spec: Spec, plugins: Plugins, tmp_path: Path) -> None:
+    """In a worker process, which knows installed plugins only: `shapes` is none."""
+    run, tracker = spec(team=[], strategy=None, objective=[]), Tracker()
     plugins.register(tracker, "tests:tracker")
-    session = Session(plugins, tmp_path / "results", tmp_path / "cache", device="cpu", jobs=1)
-    session.carry_out([run])
+    session = session_in(tmp_path, plugins)
+    session.run([run])
     written = read_record(record_path(tmp_path / "results", "tiny", run.run_id))
     assert session.records == {run.run_id: written}
     assert written.status == "failed"
     assert written.reason.startswith("no dataset is called 'shapes'")
-    assert tracker.heard == [("started", run.run_id), ("failed", run.run_id)]
+    assert tracker.heard == [("started", run.run_id, run), ("failed", run.run_id, written)]
+
+
+def test_trackers_are_told_of_every_event_of_a_run(spec: Spec, record: Make, plugins: Plugins, tmp_path: Path) -> None:
+    run, tracker = spec(team=[], strategy=None, objective=[]), Tracker()
+    done, progress = record(run), Progress(run.run_id, "train", 1, 2)
+    plugins.register(tracker, "tests:tracker")
+    epoch = EpochFinished(run_id=run.run_id, epoch=1, metrics={"loss": 1.0})
+    engine = Recited(Started(), ProgressMade(progress=progress), epoch, Finished(record=done, log="it said"), Done())
+    session = session_in(tmp_path, plugins, engine)
+    session.run([run])
+    assert tracker.heard == [
+        ("started", run.run_id, run),
+        ("progress", progress),
+        ("epoch", run.run_id, 1, {"loss": 1.0}),
+        ("ok", run.run_id, done),
+    ]
+    assert (session.records, session.logs) == ({run.run_id: done}, {run.run_id: "it said"})
+
+
+def test_teachers_come_first_and_warnings_are_warnings(spec: Spec, record: Make, plugins: Plugins, tmp_path: Path) -> None:
+    run, tracker = spec(), Tracker()
+    plugins.register(tracker, "tests:tracker")
+    engine = Recited(Warned(message="a damaged entry"), Finished(record=record(run)))
+    with pytest.warns(KdbenchWarning) as warned:
+        session_in(tmp_path, plugins, engine).run([run, run.replace(seed=1)])
+    assert [type(work) for work in engine.work] == [PrepareTeacher] * 2 + [ExecuteRun] * 2
+    ended = "ended early: the worker process died (exit code 1)"
+    assert [str(one.message) for one in warned] == [
+        f"preparing teacher a {ended}",
+        f"preparing teacher b {ended}",
+        "a damaged entry",
+        "a damaged entry",
+    ]
+    assert [event[0] for event in tracker.heard] == ["ok", "ok"]
+
+
+def test_a_crash_is_a_record_that_says_how_to_resume(spec: Spec, plugins: Plugins, tmp_path: Path) -> None:
+    run, tracker = spec(team=[], strategy=None, objective=[]), Tracker()
+    plugins.register(tracker, "tests:tracker")
+    engine = Recited(Started(), Crashed(reason=Signalled(signal="SIGSEGV"), log="the last words"))
+    session = session_in(tmp_path, plugins, engine)
+    session.run([run])
+    written = read_record(record_path(tmp_path / "results", "tiny", run.run_id))
+    assert (written.status, session.records, session.logs) == ("failed", {run.run_id: written}, {run.run_id: "the last words"})
+    assert written.reason == "the worker process died (signal SIGSEGV); its checkpoint is kept, run again to resume"
+    assert tracker.heard[-1] == ("failed", run.run_id, written)
+    assert session.pending([run]) == [run]
 
 
 class Bell(Tracker):
@@ -82,14 +174,14 @@ class Bells:
 
 
 @pytest.mark.parametrize(("text", "tone"), [("bell", 1), ("{use: bell, tone: 3}", 3)])
-def test_a_tracker_is_told_once_it_is_asked_for(text: str, tone: int, plugins: Plugins, tmp_path: Path) -> None:
+def test_a_tracker_is_told_once_it_is_added(text: str, tone: int, plugins: Plugins, tmp_path: Path) -> None:
     bells = Bells()
     plugins.register(bells, "tests:bells")
-    plugins.notify("kdbench_run_started", run_id="r", spec={})
+    plugins.notify("kdbench_run_started", run_id="r", spec=None)
     assert not bells.built
-    Session(plugins, tmp_path, tmp_path / "cache").track(text)
-    plugins.notify("kdbench_run_started", run_id="r", spec={})
-    assert [(bell.tone, bell.heard) for bell in bells.built] == [(tone, [("started", "r")])]
+    session_in(tmp_path, plugins).track(text)
+    plugins.notify("kdbench_run_started", run_id="r", spec=None)
+    assert [(bell.tone, bell.heard) for bell in bells.built] == [(tone, [("started", "r", None)])]
 
 
 @pytest.mark.parametrize(
@@ -105,4 +197,4 @@ def test_a_tracker_is_told_once_it_is_asked_for(text: str, tone: int, plugins: P
 def test_a_tracker_that_is_not_one_is_refused(text: str, message: str, plugins: Plugins, tmp_path: Path) -> None:
     plugins.register(Bells(), "tests:bells")
     with pytest.raises(KdbenchError, match=message):
-        Session(plugins, tmp_path, tmp_path / "cache").track(text)
+        session_in(tmp_path, plugins).track(text)

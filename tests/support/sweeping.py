@@ -1,4 +1,4 @@
-"""A sweep over the toys for tests: suites, studies and plugins for processes."""
+"""A sweep of the toys: suites, studies and plugins for worker processes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import optuna
 import pytest
 
 from kdbench.suite.check import load_suite
 from kdbench.suite.model import Suite
+from kdbench.suite.study import Study
+from kdbench.suite.sweep import Settings
+from kdbench.tuning.claimed_trial import ClaimedTrial
+from kdbench.tuning.ending import Ending
+from kdbench.tuning.storage import Storage
 from tests.support.paths import ROOT
 from tests.support.toys import toy_plugins
 
@@ -42,7 +49,7 @@ sweep:
     ammkd:
       C: {low: 0.5, high: 1}
 """
-# In a process of its own: the toys, and a strategy that notes every sitting and takes its time.
+# In a worker process: the toys, and a strategy that notes every start of training and takes its time.
 PLUGIN = """
 import os, signal, time
 from pathlib import Path
@@ -87,6 +94,11 @@ def suite_path(folder: Path, *edits: tuple[str, str]) -> Path:
     return path
 
 
+def with_settings(study: Study, **changes: Any) -> Study:
+    """The same study with other settings."""
+    return study.replace(settings=Settings(**study.settings.model_dump() | changes))
+
+
 def suite_of(folder: Path, *edits: tuple[str, str]) -> Suite:
     return load_suite(suite_path(folder, *edits), toy_plugins())
 
@@ -100,7 +112,6 @@ def install(distribution: Callable[[str, str], Path], monkeypatch: pytest.Monkey
 
 def journal_counts(path: Path) -> dict[str, Counter[str]]:
     """What Optuna itself says of a journal: by study, trials by state."""
-    import optuna
     from optuna.storages.journal import JournalFileBackend, JournalStorage
 
     if not path.exists():
@@ -119,8 +130,10 @@ def ended(path: Path) -> int:
 def killed(
     command: Sequence[str], cwd: Path, journal: Path, cache: Path, after: Sequence[int], seconds: float = 300
 ) -> list[int]:
-    """Starts a sweep again and again, and kills its whole process group each time that so many trials have ended and one is
-    well under way. Returns how many had ended at each kill."""
+    """Starts a sweep again and again, and kills its process group each time that so many trials have ended.
+
+    It waits until another trial has a checkpoint. Returns how many had ended at each kill.
+    """
     found = []
     for wanted in after:
         with (cwd / "killed.log").open("a") as log:
@@ -136,3 +149,33 @@ def killed(
         process.wait()
         found.append(ended(journal))
     return found
+
+
+def opened(folder: Path) -> Storage:
+    return Storage(str(folder / "sweep" / "studies.journal"), folder / "cache")
+
+
+def trials_of(storage: Storage, study: Study) -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name=study.name, storage=storage.backend).get_trials()
+
+
+def claimed(storage: Storage, study: Study) -> ClaimedTrial:
+    claim = storage.claim(study)
+    assert claim is not None
+    return claim
+
+
+def abandoned(claim: ClaimedTrial) -> None:
+    """As if its process had died: the lock is free, the trial still runs."""
+    claim._release()
+
+
+def value_of(params: dict[str, Any]) -> float:
+    return float(100 - abs(params["train.lr"] - 0.03) * 500 - abs(params["strategy.C"] - 0.7) * 50)
+
+
+def conducted(storage: Storage, study: Study) -> None:
+    """All its trials in this process, worth something that follows from their parameters."""
+    storage.set_up(study)
+    while (claim := storage.claim(study)) is not None:
+        claim.end(Ending("complete", (value_of(claim.draw()),), seconds=1.0, best_epoch=2))

@@ -15,8 +15,10 @@ EPOCHS = 12
 curves = st.lists(st.lists(st.floats(0, 100), min_size=EPOCHS, max_size=EPOCHS), min_size=1, max_size=14)
 
 
-@given(curves, st.integers(1, 4), st.integers(2, 4), st.integers(0, 1), st.integers(0, 2))
-def test_it_decides_as_optuna_does(values: list[list[float]], first: int, factor: int, left_out: int, bootstrap: int) -> None:
+@given(curves, st.integers(1, 4), st.integers(2, 4), st.integers(0, 1), st.integers(0, 2), st.booleans())
+def test_it_decides_as_optuna_does(
+    values: list[list[float]], first: int, factor: int, left_out: int, bootstrap: int, lower: bool
+) -> None:
     """One trial after the other, each until it is pruned or has ended."""
     settings: dict[str, Any] = {
         "min_resource": first,
@@ -25,7 +27,9 @@ def test_it_decides_as_optuna_does(values: list[list[float]], first: int, factor
         "bootstrap_count": bootstrap,
     }
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.SuccessiveHalvingPruner(**settings))
+    study = optuna.create_study(
+        direction="minimize" if lower else "maximize", pruner=optuna.pruners.SuccessiveHalvingPruner(**settings)
+    )
     before: list[dict[int, float]] = []
     for curve in values:
         trial = study.ask()
@@ -35,8 +39,8 @@ def test_it_decides_as_optuna_does(values: list[list[float]], first: int, factor
             own[epoch] = value
             trial.report(value, epoch)
             expected = trial.should_prune()
-            assert prunes(epoch, value, before, Pruner(**settings), 1) == expected
-            assert prunes(epoch, value, before, Pruner(**settings), 1) == expected  # asked again, it says the same
+            assert prunes(epoch, value, before, Pruner(**settings), 1, lower) == expected
+            assert prunes(epoch, value, before, Pruner(**settings), 1, lower) == expected  # the same, asked again
             if expected:
                 ended = True
                 break
@@ -56,3 +60,4 @@ def test_rungs_are_epochs_that_are_validated(first: int, factor: int, every: int
 def test_without_a_pruner_nothing_is_pruned() -> None:
     assert not prunes(1, 0.0, [{1: 50.0}] * 9, Pruner(use="none"), 1)
     assert prunes(1, 0.0, [{1: 50.0}] * 9, Pruner(), 1)
+    assert not prunes(1, 0.0, [{1: 50.0}] * 9, Pruner(), 1, lower_is_better=True)

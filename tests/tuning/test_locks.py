@@ -1,4 +1,4 @@
-"""Locks that a dead process does not hold."""
+"""Locks that end with their process."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 from kdbench.tuning.locks import FileLocks
 locks = FileLocks(Path(sys.argv[1]))
-assert locks.take("a")
-print("taken", flush=True)
+assert locks.acquire("a")
+print("acquired", flush=True)
 sys.stdin.read()
 """
 
@@ -28,18 +28,18 @@ def locks(tmp_path: Path) -> FileLocks:
 
 def test_one_at_a_time(locks: FileLocks) -> None:
     other = FileLocks(locks.folder)
-    assert locks.take("a")
-    assert not other.take("a")
-    assert other.take("b")
-    locks.give_back("a")
-    assert other.take("a")
+    assert locks.acquire("a")
+    assert not other.acquire("a")
+    assert other.acquire("b")
+    locks.release("a")
+    assert other.acquire("a")
 
 
 def test_held_within_the_block_only(locks: FileLocks) -> None:
     other = FileLocks(locks.folder)
     with locks.held("a"):
-        assert not other.take("a")
-    assert other.take("a")
+        assert not other.acquire("a")
+    assert other.acquire("a")
 
 
 def test_the_lock_of_a_killed_process_is_free(locks: FileLocks) -> None:
@@ -47,8 +47,8 @@ def test_the_lock_of_a_killed_process_is_free(locks: FileLocks) -> None:
         [sys.executable, "-c", HOLDER, str(locks.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout
-    assert process.stdout.readline() == "taken\n"
-    assert not locks.take("a")
+    assert process.stdout.readline() == "acquired\n"
+    assert not locks.acquire("a")
     process.kill()
     process.wait()
-    assert locks.take("a")
+    assert locks.acquire("a")

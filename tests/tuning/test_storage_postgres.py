@@ -15,10 +15,11 @@ import pytest
 
 import tests.support.postgres as postgres
 from kdbench.records.study_summary import read_summary
+from kdbench.suite.study import studies
+from kdbench.tuning.ending import Ending
 from kdbench.tuning.locks import PostgresLocks
 from kdbench.tuning.storage import Storage
 from kdbench.tuning.storage_url import driven
-from kdbench.tuning.study import studies
 from tests.support.sweeping import install, suite_of, suite_path
 
 SLOW = "".join(f"  - {{use: slow, name: s{i}, notes: NOTES, delay: 0.01}}\n" for i in range(4))
@@ -43,21 +44,21 @@ def url() -> Iterator[str]:
 
 def test_locks_end_with_their_connection(url: str) -> None:
     here, there = PostgresLocks(driven(url)), PostgresLocks(driven(url))
-    assert here.take("a")
-    assert not there.take("a")
-    assert there.take("b")
+    assert here.acquire("a")
+    assert not there.acquire("a")
+    assert there.acquire("b")
     with here.held("c"):
-        assert not there.take("c")
-    assert there.take("c")
+        assert not there.acquire("c")
+    assert there.acquire("c")
     here.connection.close()
     here.connection.engine.dispose()
     deadline = time.monotonic() + 10
-    while not there.take("a"):
+    while not there.acquire("a"):
         assert time.monotonic() < deadline, "the lock outlived its connection"
         time.sleep(0.05)
 
 
-def test_a_trial_that_was_left_is_gone_on_with(url: str, tmp_path: Path) -> None:
+def test_an_abandoned_trial_resumes(url: str, tmp_path: Path) -> None:
     study = studies(suite_of(tmp_path, ("trials: 4", "trials: 4\n  seed: 7")))[2]
     here, there = Storage(url, tmp_path), Storage(url, tmp_path)
     here.set_up(study)
@@ -68,7 +69,7 @@ def test_a_trial_that_was_left_is_gone_on_with(url: str, tmp_path: Path) -> None
     other = there.claim(study)
     assert other is not None
     assert other.number == 1
-    other.end("complete", [1.0])
+    other.end(Ending("complete", (1.0,)))
     assert isinstance(here.locks, PostgresLocks)
     here.locks.connection.close()  # as the end of a process would
     here.locks.connection.engine.dispose()
@@ -82,7 +83,7 @@ def test_a_trial_that_was_left_is_gone_on_with(url: str, tmp_path: Path) -> None
 def test_two_sweeps_share_four_studies_and_one_is_killed(
     url: str, tmp_path: Path, distribution: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """48 trials in the end, each study's a dozen, although a process group was killed while it was on some."""
+    """48 trials in the end, a dozen in each study, although a process group was killed while it executed some."""
     install(distribution, monkeypatch)
     notes = tmp_path / "notes"
     suite = suite_path(tmp_path, *((old, new.replace("NOTES", str(notes))) for old, new in FOUR))
@@ -115,8 +116,7 @@ def test_two_sweeps_share_four_studies_and_one_is_killed(
     for summary in summaries:
         assert [trial.number for trial in summary.trials] == list(range(12))
         assert {trial.state for trial in summary.trials} <= {"complete", "pruned"}
-    sittings = notes.read_text().splitlines()
-    assert 48 <= len(sittings) <= 49, "\n".join(
-        sittings
-    )  # the one that the killed worker was on was sat for twice, or had just ended
-    assert len({line.split()[0] for line in sittings}) >= 2
+    starts = notes.read_text().splitlines()
+    # The trial that the killed worker executed was started twice, or had just ended.
+    assert 48 <= len(starts) <= 49, "\n".join(starts)
+    assert len({line.split()[0] for line in starts}) >= 2

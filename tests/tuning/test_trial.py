@@ -1,4 +1,4 @@
-"""Trials: what a run is until it would be ranked, and no further."""
+"""Trials: runs up to their evaluation on the test split, which they never see."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from kdbench import Offer, Split, SplitName
 from kdbench.runs.execute import execute
-from kdbench.tuning.trial import Attempt, Pruned, attempt
-from tests.support.toys import Beads, Count, bench, plugged, run_spec
+from kdbench.tuning.trial import Pruned, train_trial
+from tests.support.toys import Beads, Count, plugged, run_context, run_spec
 
 
 def silent(*_: object) -> None:
@@ -33,8 +33,8 @@ GUARDED: dict[str, Any] = {"datasets": [Offer("guarded", Guarded)]}
 
 def test_a_trial_never_touches_the_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the source's, nor what the cache has of it. A run of the same spec does, and is found out."""
-    spec, where = run_spec(dataset=plugged("guarded")), bench(tmp_path, **GUARDED)
-    assert where.open(spec.dataset, "").digest  # decodes all splits
+    spec, where = run_spec(dataset=plugged("guarded")), run_context(tmp_path, **GUARDED)
+    assert where.open(where.task(spec.task), spec.dataset, "").digest  # decodes all splits
     monkeypatch.setattr(Guarded, "open", False)
     load, read = np.load, Path.read_text
 
@@ -48,7 +48,7 @@ def test_a_trial_never_touches_the_test_split(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(np, "load", guarded)
     monkeypatch.setattr(Path, "read_text", also_guarded)
-    done = attempt(spec, where, "t", silent, ["latency", "flops", "parameters"])
+    done = train_trial(spec, where, "t", silent, ["latency", "flops", "parameters"])
     assert done.validation["mean_recall"] > 0
     record = execute(spec, where)
     assert record.status == "failed"
@@ -56,23 +56,23 @@ def test_a_trial_never_touches_the_test_split(tmp_path: Path, monkeypatch: pytes
     assert "was" in record.reason
 
 
-def test_whoever_asks_a_trials_dataset_for_the_test_split_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_data_of_a_trial_has_no_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kdbench.tuning import trial
 
-    def peeking(spec: Any, bench: Any, dataset: Any, id: str) -> Any:  # noqa: ARG001
-        dataset.split("train")
-        return dataset.split("test")
+    def peeking(spec: Any, context: Any, task: Any, data: Any, id: str) -> Any:  # noqa: ARG001
+        data.split("train")
+        return data.split("test")
 
     monkeypatch.setattr(trial, "learn", peeking)
     with pytest.raises(AssertionError, match="a trial asked for the 'test' split"):
-        attempt(run_spec(), bench(tmp_path), "t", silent)
+        train_trial(run_spec(), run_context(tmp_path), "t", silent)
 
 
 def test_it_validates_as_the_run_does_and_writes_no_record(tmp_path: Path) -> None:
     spec = run_spec(strategy=plugged("ammkd", C=0.7))
-    where = bench(tmp_path / "trial")
-    done = attempt(spec, where, "t", silent)
-    record = execute(spec, bench(tmp_path / "run"))
+    where = run_context(tmp_path / "trial")
+    done = train_trial(spec, where, "t", silent)
+    record = execute(spec, run_context(tmp_path / "run"))
     assert (done.validation, done.best_epoch) == (record.validation, record.best_epoch)
     assert done.costs == {}
     assert done.seconds > 0
@@ -80,8 +80,8 @@ def test_it_validates_as_the_run_does_and_writes_no_record(tmp_path: Path) -> No
     assert not list(where.cache.root.glob("students/*"))
 
 
-def test_it_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    spec, where = run_spec(), bench(tmp_path)
+def test_it_resumes_from_its_checkpoint(tmp_path: Path) -> None:
+    spec, where = run_spec(), run_context(tmp_path)
     heard: list[tuple[int, float]] = []
 
     def stop(epoch: int, metrics: dict[str, float]) -> None:
@@ -90,33 +90,29 @@ def test_it_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        attempt(spec, where, "t", stop)
-    again = attempt(spec, where, "t", stop)
-    calm = attempt(spec, bench(tmp_path / "calm"), "t", silent)
+        train_trial(spec, where, "t", stop)
+    again = train_trial(spec, where, "t", stop)
+    calm = train_trial(spec, run_context(tmp_path / "calm"), "t", silent)
     assert [epoch for epoch, _ in heard] == [1, 2, 2, 3]
     assert heard[1] == heard[2]
     assert (again.validation, again.best_epoch) == (calm.validation, calm.best_epoch)
 
 
-def test_whoever_hears_of_epochs_may_end_it(tmp_path: Path) -> None:
+def test_on_epoch_may_end_it(tmp_path: Path) -> None:
     def prune(epoch: int, metrics: dict[str, float]) -> None:
         if epoch == 2:
             raise Pruned(f"{metrics['mean_recall'] > 0}")
 
-    where = bench(tmp_path)
+    where = run_context(tmp_path)
     with pytest.raises(Pruned, match="True"):
-        attempt(run_spec(), where, "t", prune)
+        train_trial(run_spec(), where, "t", prune)
 
 
-def test_costs_are_those_of_the_profile(tmp_path: Path) -> None:
-    """Of the toys by hand: linear towers of 108 and 18 inputs, with biases, and a logit scale."""
-    done: dict[int, Attempt] = {}
+def test_costs_are_of_the_student_that_was_trained(tmp_path: Path) -> None:
     for width in (4, 9):
         spec = run_spec((), student=plugged("toy", width=width))
-        done[width] = attempt(spec, bench(tmp_path), f"t{width}", silent, ["parameters", "flops", "latency"])
-        assert done[width].costs["parameters"] == (108 + 1 + 18 + 1) * width + 1
-        assert done[width].costs["flops"] == 2 * (108 + 18) * width
-        assert 0 < done[width].costs["latency"] < 1000
+        done = train_trial(spec, run_context(tmp_path), f"t{width}", silent, ["parameters"])
+        assert done.costs == {"parameters": (108 + 1 + 18 + 1) * width + 1}
 
 
 def test_trials_share_what_teachers_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +120,7 @@ def test_trials_share_what_teachers_make(tmp_path: Path, monkeypatch: pytest.Mon
 
     counted = Count(Projection.encode)
     monkeypatch.setattr(Projection, "encode", lambda *arguments: counted(*arguments))
-    where = bench(tmp_path)
+    where = run_context(tmp_path)
     for number, lr in enumerate((0.01, 0.02, 0.03)):
-        attempt(run_spec(train={"lr": lr}), where, f"t{number}", silent)
+        train_trial(run_spec(train={"lr": lr}), where, f"t{number}", silent)
     assert counted.calls == 4  # two towers of two teachers, once

@@ -1,24 +1,26 @@
-"""What a worker does with a study: claims, trains, validates, tells."""
+"""What a worker does with a study: it claims trials, trains, validates, reports."""
 
 from __future__ import annotations
 
-import json
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kdbench import KdbenchError, Offer, Signal, Skip
-from kdbench.engines.tasks import Event, Executor
+from kdbench.contracts import Site
+from kdbench.engines.executor import Executor
+from kdbench.engines.messages import WORK, AnyEvent, Done, EpochFinished, ServeStudy, TrialEnded, TrialStarted
 from kdbench.runs.execute import execute
-from kdbench.suite.sweep import Pruner
-from kdbench.tuning.serve import serve
-from kdbench.tuning.storage import Storage, StorageLost
-from kdbench.tuning.study import Study, studies
-from tests.support.sweeping import suite_of
-from tests.support.toys import bench, plugged
+from kdbench.suite.study import Study, studies
+from kdbench.suite.sweep import Parameter, Pruner
+from kdbench.tuning.claimed_trial import ClaimedTrial, StorageLost
+from kdbench.tuning.ending import Ending
+from kdbench.tuning.trials import execute_trials
+from tests.support.sweeping import opened, suite_of, with_settings
+from tests.support.toys import plugged, run_context
 
 
 @pytest.fixture
@@ -27,33 +29,44 @@ def study(tmp_path: Path) -> Study:
     return studies(suite_of(tmp_path, ("trials: 4", "trials: 4\n  pruner: none")))[2]
 
 
-def opened(folder: Path) -> Storage:
-    return Storage(str(folder / "sweep" / "studies.journal"), folder / "cache")
+@dataclass
+class Reported:
+    """What a worker reported: number and parameters at the start, number and ending at the end of each trial."""
+
+    order: list[tuple[str, int]] = field(default_factory=list)
+    params: list[dict[str, Any]] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+
+    def on_start(self, trial: ClaimedTrial) -> None:
+        self.order.append(("start", trial.number))
+        self.params.append(trial.params)
+
+    def on_end(self, trial: ClaimedTrial, ending: Ending) -> None:
+        self.order.append(("end", trial.number))
+        self.endings.append(ending)
 
 
-def served(study: Study, folder: Path, **extra: Any) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = []
+def served(study: Study, folder: Path, **extra: Any) -> Reported:
+    reported = Reported()
     storage = opened(folder)
     storage.set_up(study)
-    serve(study, storage, bench(folder, **extra), told.append)
-    return told
+    execute_trials(study, storage, run_context(folder, **extra), reported.on_start, reported.on_end)
+    return reported
 
 
-def test_every_trial_is_told_and_worth_what_its_run_validates_to(tmp_path: Path, study: Study) -> None:
-    told = served(study, tmp_path)
-    assert [(event["event"], event["number"]) for event in told] == [
-        (kind, number) for number in range(4) for kind in ("trial", "trial_ended")
-    ]
+def test_every_trial_is_reported_and_has_the_value_of_its_run(tmp_path: Path, study: Study) -> None:
+    reported = served(study, tmp_path)
+    assert reported.order == [(kind, number) for number in range(4) for kind in ("start", "end")]
     summary = opened(tmp_path).summary(study)
-    where = bench(tmp_path)
-    for trial, event in zip(summary.trials, told[1::2], strict=True):
-        record = execute(study.run(trial.params), where)
-        assert trial.values == event["values"] == [record.validation["mean_recall"]]
+    context = run_context(tmp_path)
+    for trial, params, ending in zip(summary.trials, reported.params, reported.endings, strict=True):
+        record = execute(study.run(trial.params), context)
+        assert trial.values == list(ending.values) == [record.validation["rsum"]]
         assert trial.best_epoch == record.best_epoch
         assert list(trial.epochs) == [1, 2, 3]
         assert trial.epochs[trial.best_epoch or 0] == trial.values[0]
-        assert (trial.state, event["params"]) == ("complete", trial.params)
-        assert trial.seconds
+        assert (trial.state, params) == ("complete", trial.params)
+        assert trial.seconds == ending.seconds > 0
     assert not list((tmp_path / "cache" / "scratch").glob("trial-*"))
 
 
@@ -61,14 +74,14 @@ def test_another_metric_is_that_of_the_best_epoch(tmp_path: Path) -> None:
     study = studies(suite_of(tmp_path, ("trials: 4", "trials: 1\n  metric: image_retrieval_recall@5")))[2]
     served(study, tmp_path)
     (trial,) = opened(tmp_path).summary(study).trials
-    record = execute(study.run(trial.params), bench(tmp_path))
+    record = execute(study.run(trial.params), run_context(tmp_path))
     assert trial.values == [record.validation["image_retrieval_recall@5"]]
 
 
 def test_trials_are_pruned_at_epoch_ends(tmp_path: Path, study: Study) -> None:
     """Most of a dozen, and none of them was better at its last epoch than all that went on."""
     pruner = Pruner(reduction_factor=2).model_dump()
-    many = replace(study, settings={**study.settings, "trials": 12, "pruner": pruner})
+    many = with_settings(study, trials=12, pruner=pruner)
     served(many, tmp_path)
     trials = opened(tmp_path).summary(many).trials
     pruned = [trial for trial in trials if trial.state == "pruned"]
@@ -95,17 +108,16 @@ class Broken:
 
 
 def broken_study(study: Study, knobs: list[str]) -> Study:
-    space = [{"path": "strategy.knob", "kind": "choice", "choices": knobs}]
-    settings = {**study.settings, "trials": 12, "sampler": "random"}
-    spec = {**study.spec, "strategy": plugged("broken", knob="fine")}
-    return replace(study, spec=spec, space=space, settings=settings)
+    space = (Parameter(path="strategy.knob", kind="choice", choices=knobs),)
+    spec = study.spec.replace(strategy=plugged("broken", knob="fine"))
+    return with_settings(study.replace(spec=spec, space=space), trials=12, sampler="random")
 
 
 def test_trials_that_fail_are_recorded_with_the_reason_and_count(
     tmp_path: Path, study: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
     several = broken_study(study, ["fine", "skip", "mend", "bug"])
-    told = served(several, tmp_path, strategies=[Offer("broken", Broken)])
+    reported = served(several, tmp_path, strategies=[Offer("broken", Broken)])
     reasons = {"fine": "", "skip": "no GPU", "mend": "mend me", "bug": "ZeroDivisionError: by zero"}
     trials = opened(tmp_path).summary(several).trials
     assert len(trials) == 12
@@ -113,7 +125,7 @@ def test_trials_that_fail_are_recorded_with_the_reason_and_count(
     for trial in trials:
         knob = trial.params["strategy.knob"]
         assert (trial.state, trial.reason) == ("complete" if knob == "fine" else "failed", reasons[knob])
-    assert [event["state"] for event in told[1::2]] == [trial.state for trial in trials]
+    assert [(ending.state, ending.reason) for ending in reported.endings] == [(trial.state, trial.reason) for trial in trials]
     assert "Traceback" in capsys.readouterr().err
     assert opened(tmp_path).counts(several)["failed"] == sum(trial.state == "failed" for trial in trials)
 
@@ -121,7 +133,7 @@ def test_trials_that_fail_are_recorded_with_the_reason_and_count(
 def test_a_storage_that_is_lost_costs_the_worker_and_not_the_trial(
     tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was none of the trial's doing: it waits, with its checkpoint, for the next worker."""
+    """The trial has not failed: it waits, with its checkpoint, for the next worker."""
     import optuna
 
     def lost(*_: object) -> None:
@@ -135,9 +147,8 @@ def test_a_storage_that_is_lost_costs_the_worker_and_not_the_trial(
     assert list((tmp_path / "cache/scratch").glob("trial-*/checkpoint.safetensors"))
 
 
-def test_trials_that_diverge_are_told_from_those_that_fail(tmp_path: Path, study: Study) -> None:
-    poisoned = {"name": "toy", "use": "toy", "params": {"width": 8, "poisoned": True}}
-    diverging = replace(study, spec={**study.spec, "student": poisoned})
+def test_trials_that_diverge_are_not_those_that_fail(tmp_path: Path, study: Study) -> None:
+    diverging = study.replace(spec=study.spec.replace(student=plugged("toy", width=8, poisoned=True)))
     served(diverging, tmp_path)
     storage = opened(tmp_path)
     assert {(trial.state, trial.reason) for trial in storage.summary(diverging).trials} == {
@@ -160,21 +171,20 @@ def test_several_objectives_are_of_the_student_that_was_trained(tmp_path: Path) 
 
 
 def test_a_worker_serves_studies(tmp_path: Path, study: Study) -> None:
-    events: list[Event] = []
-    opened(tmp_path).set_up(study)
+    events: list[AnyEvent] = []
+    storage = opened(tmp_path)
+    storage.set_up(study)
+    work = ServeStudy(study=study, storage=str(tmp_path / "sweep" / "studies.journal"))
     with warnings.catch_warnings():
-        worker = Executor({"results": str(tmp_path), "cache": str(tmp_path / "cache"), "device": "cpu"}, events.append)
-        worker.bench = replace(worker.bench, plugins=bench(tmp_path).plugins)
-        worker.serve(
-            {
-                "task": "study",
-                "study": json.loads(json.dumps(study.as_dict())),
-                "storage": str(tmp_path / "sweep" / "studies.journal"),
-            }
-        )
-    assert [event["number"] for event in events if event["event"] == "trial_ended"] == [0, 1, 2, 3]
-    assert {event["run_id"] for event in events if event["event"] == "epoch"} == {
-        event["id"] for event in events if event["event"] == "trial"
-    }
-    assert events[-1] == {"event": "done"}
+        worker = Executor(Site(tmp_path, tmp_path / "cache", "cpu"), events.append, run_context(tmp_path).plugins)
+        worker.execute(WORK.validate_json(work.model_dump_json()))
+    starts = [event for event in events if isinstance(event, TrialStarted)]
+    ends = [event for event in events if isinstance(event, TrialEnded)]
+    assert [event.number for event in starts] == [event.number for event in ends] == [0, 1, 2, 3]
+    assert {event.run_id for event in events if isinstance(event, EpochFinished)} == {event.id for event in starts}
+    trials = opened(tmp_path).summary(study).trials
+    assert [(event.params, list(event.values), event.state) for event in ends] == [
+        (trial.params, trial.values, "complete") for trial in trials
+    ]
+    assert events[-1] == Done()
     assert opened(tmp_path).counts(study) == {"complete": 4}

@@ -1,0 +1,221 @@
+"""Messages between processes: all of them survive JSON, and crashes are rendered last."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdbench import Progress
+from kdbench.engines.messages import (
+    EVENT,
+    WORK,
+    AnyEvent,
+    AnyWork,
+    Crashed,
+    Done,
+    EpochFinished,
+    ExecuteRun,
+    Exited,
+    Finished,
+    Lost,
+    PrepareTeacher,
+    ProgressMade,
+    ServeStudy,
+    Signalled,
+    Started,
+    TrialEnded,
+    TrialStarted,
+    Warned,
+    WorkerFailed,
+    preparations,
+)
+from kdbench.records.record import Record
+from kdbench.suite.spec import PluginSpec, RunSpec, TermSpec, Tuning
+from kdbench.suite.study import Study
+from kdbench.suite.sweep import Parameter, Pruner, Settings
+from tests.support.toys import run_spec
+
+text = st.text(max_size=8)
+number = st.floats(allow_nan=False, allow_infinity=False)
+whole = st.integers(-(2**53), 2**53)
+any_number = st.floats() | st.just(math.inf) | st.just(math.nan)
+scalar = st.none() | st.booleans() | whole | number | text
+values = st.recursive(
+    scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=5
+)
+params = st.dictionaries(text, values, max_size=3)
+metrics = st.dictionaries(text, any_number, max_size=3)
+plugin = st.builds(PluginSpec, name=text, use=text, params=params, defaults=params, version=st.integers(1, 3))
+term = st.builds(TermSpec, name=text, use=text, params=params, coefficient=number)
+tuning = st.builds(Tuning, split=text, trials=st.integers(1, 50), metric=text)
+specs = st.builds(
+    lambda **changes: run_spec().replace(**changes),
+    suite=text,
+    dataset=plugin,
+    student=plugin,
+    team=st.lists(plugin, max_size=2).map(tuple),
+    strategy=st.none() | plugin,
+    objective=st.lists(term, max_size=2).map(tuple),
+    seed=st.integers(0, 9),
+    variant=text,
+    smoke=st.booleans(),
+    tuning=st.none() | tuning,
+)
+parameter = st.builds(Parameter, path=text, kind=st.just("choice"), choices=st.lists(values, max_size=3)) | st.builds(
+    Parameter, path=text, kind=st.sampled_from(["float", "int"]), low=whole | number, high=whole | number, log=st.booleans()
+)
+settings = st.builds(
+    Settings,
+    trials=st.integers(1, 99),
+    metric=text,
+    pruner=st.none() | st.builds(Pruner, min_resource=st.integers(1, 9)),
+    objectives=st.lists(text, max_size=2),
+    minimize=st.lists(text, max_size=2),
+)
+studies = st.builds(Study, spec=specs, space=st.lists(parameter, max_size=3).map(tuple), settings=settings)
+records = st.builds(
+    lambda **fields: _record(**fields),
+    spec=specs,
+    metrics=st.dictionaries(text, number, max_size=3),
+    encodings=st.dictionaries(text, number, max_size=2),
+    best_epoch=st.none() | st.integers(1, 9),
+    status=st.sampled_from(["ok", "failed", "diverged", "skipped"]),
+    reason=text,
+)
+reasons = (
+    st.builds(Signalled, signal=text)
+    | st.builds(Exited, code=st.integers(0, 255))
+    | st.builds(Lost, times=st.integers(1, 9), error=text)
+    | st.builds(WorkerFailed, error=text)
+)
+progress = st.builds(
+    Progress, run_id=text, stage=text, done=st.integers(0), total=st.integers(0), loss=st.none() | any_number, weights=metrics
+)
+WORKS: dict[type[Any], st.SearchStrategy[AnyWork]] = {
+    PrepareTeacher: st.builds(PrepareTeacher, task=plugin, dataset=plugin, teacher=plugin),
+    ExecuteRun: st.builds(ExecuteRun, spec=specs),
+    ServeStudy: st.builds(ServeStudy, study=studies, storage=text),
+}
+EVENTS: dict[type[Any], st.SearchStrategy[AnyEvent]] = {
+    Started: st.builds(Started),
+    ProgressMade: st.builds(ProgressMade, progress=progress),
+    EpochFinished: st.builds(EpochFinished, run_id=text, epoch=st.integers(1), metrics=metrics),
+    Warned: st.builds(Warned, message=text),
+    TrialStarted: st.builds(TrialStarted, number=st.integers(0), id=text, params=params),
+    TrialEnded: st.builds(
+        TrialEnded,
+        number=st.integers(0),
+        id=text,
+        params=params,
+        state=st.sampled_from(["complete", "pruned", "diverged", "failed"]),
+        values=st.lists(any_number, max_size=2).map(tuple),
+        reason=text,
+        seconds=number,
+        log=text,
+    ),
+    Finished: st.builds(Finished, record=records, log=text),
+    Done: st.builds(Done),
+    Crashed: st.builds(Crashed, reason=reasons, trial=st.none() | st.integers(0), log=text),
+}
+
+
+def _record(spec: RunSpec, **fields: Any) -> Record:
+    rest: dict[str, Any] = {"versions": {}, "commit": None, "dirty": None, "host": {}, "device": "cpu", "threads": 1}
+    ids = {"run_id": spec.run_id, "cell_id": spec.cell_id, "label": spec.label}
+    return Record(spec=spec, started="now", finished="then", **ids, **rest, **fields)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal, types of numbers included; NaN is itself."""
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+        return math.isnan(other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(same(*pair) for pair in zip(one, other, strict=True))
+    return type(one) is type(other) and bool(one == other)
+
+
+def test_every_message_is_listed_here() -> None:
+    assert set(WORKS) == set(get_args(AnyWork))
+    assert set(EVENTS) == set(get_args(AnyEvent))
+
+
+@given(st.one_of(*WORKS.values()))
+def test_all_work_survives_json(work: AnyWork) -> None:
+    read = WORK.validate_json(work.model_dump_json())
+    assert type(read) is type(work)
+    assert same(read.model_dump(), work.model_dump())
+    assert (read.key, read.label, read.needs, read.workers) == (work.key, work.label, work.needs, work.workers)
+
+
+@given(st.one_of(*EVENTS.values()))
+def test_all_events_survive_json(event: AnyEvent) -> None:
+    read = EVENT.validate_json(event.model_dump_json())
+    assert type(read) is type(event)
+    assert same(read.model_dump(), event.model_dump())
+
+
+def test_a_record_of_format_1_survives_too(old_record: Record) -> None:
+    read = EVENT.validate_json(Finished(record=old_record).model_dump_json())
+    assert isinstance(read, Finished)
+    assert read.record == old_record
+    assert (read.record.format, read.record.ids) == (1, old_record.ids)
+
+
+@pytest.fixture
+def old_record() -> Record:
+    from kdbench.records.files import find_records, read_record
+    from tests.support.paths import ROOT
+
+    found = map(read_record, find_records([ROOT / "results/emoji"]))
+    return next(record for record in found if record.format == 1)
+
+
+def test_thousands_of_runs_travel_in_no_time() -> None:
+    works = [ExecuteRun(spec=run_spec(seed=seed)) for seed in range(3000)]
+    began = time.process_time()
+    assert [WORK.validate_json(work.model_dump_json()).key for work in works] == [work.key for work in works]
+    assert time.process_time() - began < 3
+
+
+def test_a_teacher_is_prepared_once_for_all_that_need_it() -> None:
+    """Whatever its label; another dataset or task is another preparation."""
+    one, other = run_spec(("a", "b")), run_spec(("b", "c"), seed=1)
+    found = preparations([one, other, run_spec(())])
+    assert [work.teacher.name for work in found] == ["a", "b", "c"]
+    assert [work.label for work in found] == ["teacher a", "teacher b", "teacher c"]
+    assert ExecuteRun(spec=one).needs == tuple(work.key for work in found[:2])
+    assert ExecuteRun(spec=other).needs == tuple(work.key for work in found[1:])
+    renamed = one.replace(team=tuple(teacher.replace(name=f"my {teacher.name}") for teacher in one.team))
+    assert ExecuteRun(spec=renamed).needs == ExecuteRun(spec=one).needs
+    for change in ("dataset", "task"):
+        moved = one.replace(**{change: getattr(one, change).replace(params={"x": 1})})
+        assert set(ExecuteRun(spec=moved).needs).isdisjoint(ExecuteRun(spec=one).needs)
+
+
+@pytest.mark.parametrize(
+    ("reason", "prose"),
+    [
+        (Signalled(signal="SIGKILL"), "the worker process died (signal SIGKILL)"),
+        (Exited(code=3), "the worker process died (exit code 3)"),
+        (Lost(times=3, error="NodeDied: x"), "its process was lost 3 times at the same step (NodeDied: x)"),
+        (WorkerFailed(error="ValueError: x"), "the worker failed: ValueError: x"),
+    ],
+)
+def test_prose_of_crashes(reason: Any, prose: str) -> None:
+    assert f"{reason}" == prose
+
+
+def test_messages_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Warned(message="x").message = "y"  # type: ignore[misc]
+    with pytest.raises(ValueError, match="extra"):
+        EVENT.validate_json('{"kind": "warned", "message": "x", "more": 1}')
+    with pytest.raises(ValueError, match="kind"):
+        EVENT.validate_json('{"kind": "whispered"}')
