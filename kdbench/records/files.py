@@ -211,6 +211,7 @@ def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _small(values: NDArray[Any]) -> NDArray[Any]:
-    if values.dtype.kind not in "iu" or values.min(initial=0) < 0:
+    """Whole numbers in as few bytes as fit."""
+    if values.dtype.kind not in "iu" or values.min(initial=0) < 0 or values.max(initial=0) >= 2**32:
         return values
     return values.astype(np.uint16 if values.max(initial=0) < 2**16 else np.uint32)

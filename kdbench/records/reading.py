@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kdbench.contracts import Task
 from kdbench.errors import RecordError
 from kdbench.records.measured import Measured
+from kdbench.records.problem import Problem
 from kdbench.records.profile import Profile
 from kdbench.records.record import Record
 from kdbench.records.sources import Disk, InMemory, RecordFile
@@ -21,7 +22,6 @@ from kdbench.records.study_summary import StudySummary
 from kdbench.records.tasks import task_of
 from kdbench.records.trace import Trace
 from kdbench.records.verify.examine import examined
-from kdbench.records.verify.problem import Problem
 from kdbench.records.verify.stored_arrays import checked_arrays
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from kdbench.errors import RecordError
-from kdbench.records.bundle.submit import submit
 from kdbench.records.files import read_arrays, read_trace, write_units
 from kdbench.records.names import units_path
 from kdbench.records.reading import read_measured
+from kdbench.records.submit import submit
 from kdbench.records.trace import Trace
 from tests.support.made_records import DIGEST, arrays_path, edit, made, several, trace_path
 from tests.support.paths import ROOT

@@ -8,16 +8,12 @@ from typing import Any
 
 import pytest
 
-from kdbench.records.studies import problem, read_studies
-from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
-
-SPEC = {
-    "dataset": {"name": "beads"},
-    "student": {"name": "toy"},
-    "team": [{"name": "a"}],
-    "strategy": None,
-    "train": {"lr": 0.1},
-}
+from kdbench.records.study_files import read_studies
+from kdbench.records.study_summary import StudySummary, TrialSummary, write_pareto, write_summary
+from kdbench.records.verify.study_summaries import contradiction
+from kdbench.suite.sweep import Settings
+from tests.support.made_records import tuned
+from tests.support.toys import run_spec
 
 
 def study(name: str = "toy-0123456789ab", **changes: Any) -> StudySummary:
@@ -26,9 +22,9 @@ def study(name: str = "toy-0123456789ab", **changes: Any) -> StudySummary:
         "digest": "0123456789ab",
         "suite": "toys",
         "label": "toy",
-        "spec": SPEC,
-        "space": [],
-        "settings": {"trials": 3, "metric": "rsum"},
+        "spec": run_spec(),
+        "space": (),
+        "settings": Settings(trials=3, metric="rsum"),
         "goals": ["rsum"],
         "directions": ["maximize"],
         "best": 1,
@@ -38,14 +34,14 @@ def study(name: str = "toy-0123456789ab", **changes: Any) -> StudySummary:
             TrialSummary(number=2, state="complete", params={"train.lr": 0.3}, values=[7.5]),
         ],
     }
-    return StudySummary.model_validate(fields | changes)
+    return StudySummary(**fields | changes)
 
 
 def test_summaries_are_found_in_folders_and_each_once(tmp_path: Path) -> None:
     one, other = study(), study("toy-ba9876543210")
     for summary in (one, other):
         path = write_summary(tmp_path, summary)
-    path.with_suffix(".pareto.json").write_text("{}")
+    assert write_pareto(tmp_path, summary).name == f"{summary.study}.pareto.json"
     (tmp_path / "toys/0123456789ab.json").write_text("{}")  # a record, or what claims to be one
     write_summary(tmp_path / "copied", one)
     for paths in ([tmp_path], [tmp_path / "toys", tmp_path], [path.parent], [tmp_path / "toys/sweep", tmp_path / "copied"]):
@@ -70,7 +66,13 @@ def test_what_is_wrong_is_told_and_the_rest_is_there(tmp_path: Path) -> None:
     assert [note.split(": ")[:2] for note in notes] == [["left out", str(path)] for path in (broken, torn, wrong, second)]
     assert "not a study's summary: trials" in notes[0]
     assert "best: found 0, expected 1" in notes[2]
-    assert notes[3].endswith(f"tells otherwise of the study in {first}")
+    assert notes[3].endswith(f"it differs from the same study's summary in {first}")
+
+
+def test_summaries_of_format_1_are_read(tmp_path: Path) -> None:
+    path, _ = tuned(tmp_path, format=1)
+    (found,), notes = read_studies([tmp_path])
+    assert (found.format, found.study, notes) == (1, path.stem, [])
 
 
 TRIALS = study().model_dump()["trials"]
@@ -79,9 +81,7 @@ TRIALS = study().model_dump()["trials"]
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"spec": {}}, "spec.dataset: Field required"),
-        ({"spec": SPEC | {"team": [{"name": 3}]}}, "spec.team.0.name: Input should be a valid string"),
-        ({"settings": {"metric": "rsum"}}, "settings.trials: Field required"),
+        ({"spec": run_spec(team=[]).replace(train=None)}, "spec.train: found nothing"),
         ({"goals": []}, "directions: found 1 for 0 goals"),
         ({"goals": ["rsum", "latency"]}, "directions: found 1 for 2 goals"),
         ({"trials": [*TRIALS, TRIALS[0]]}, "trials: a number is there twice"),
@@ -103,5 +103,17 @@ TRIALS = study().model_dump()["trials"]
     ],
 )
 def test_what_does_not_agree_with_itself(changes: dict[str, Any], told: str) -> None:
-    assert problem(study()) == ""
-    assert problem(study(**changes)).startswith(told)
+    assert contradiction(study()) == ""
+    assert contradiction(study(**changes)).startswith(told)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"spec": {}}, {"settings": {"metric": "rsum"}}, {"space": [{"path": "train.lr"}]}, {"format": 3}]
+)
+def test_what_is_no_summary_is_left_out(damage: dict[str, Any], tmp_path: Path) -> None:
+    path = write_summary(tmp_path, study())
+    (part,) = damage
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    found, (note,) = read_studies([tmp_path])
+    assert found == []
+    assert note.startswith(f"left out: {path}: not a study's summary: {part}")

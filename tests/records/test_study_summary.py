@@ -8,19 +8,29 @@ from pathlib import Path
 import pytest
 
 from kdbench.errors import RecordError
-from kdbench.records.record import find_records
-from kdbench.records.study_summary import StudySummary, TrialSummary, read_summary, study_path, summarised, write_summary
+from kdbench.records.files import find_records
+from kdbench.records.study_summary import (
+    StudySummary,
+    TrialSummary,
+    read_summary,
+    study_path,
+    summarised,
+    write_pareto,
+    write_summary,
+)
+from kdbench.suite.study import Study
+from kdbench.suite.sweep import Parameter, Settings
+from tests.support.made_records import tuned
+from tests.support.paths import ROOT
+from tests.support.toys import run_spec
 
-SUMMARY = StudySummary(
-    study="toy-0123456789ab",
-    digest="0123456789ab",
-    suite="toys",
-    label="toy",
-    spec={},
-    space=[],
-    settings={},
-    goals=["rsum"],
-    directions=["maximize"],
+STUDY = Study(
+    spec=run_spec(),
+    space=(Parameter(path="train.lr", kind="float", low=0.001, high=0.1),),
+    settings=Settings(trials=2, metric="rsum"),
+)
+SUMMARY = StudySummary.of(
+    STUDY,
     best=1,
     trials=[
         TrialSummary(number=0, state="pruned", reason="after epoch 1", params={"train.lr": 0.1}, epochs={1: 2.5}),
@@ -31,9 +41,11 @@ SUMMARY = StudySummary(
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = write_summary(tmp_path, SUMMARY)
-    assert path == study_path(tmp_path, "toys", "toy-0123456789ab")
-    assert read_summary(path) == SUMMARY == summarised(tmp_path, "toys", "toy-0123456789ab")
+    assert path == study_path(tmp_path, "toys", STUDY.name)
+    assert read_summary(path) == SUMMARY == summarised(tmp_path, "toys", STUDY.name)
     assert SUMMARY.best_trial == SUMMARY.trials[1]
+    assert SUMMARY.as_study == STUDY
+    assert SUMMARY.ids == {"digest": STUDY.digest, "study": STUDY.name, "label": STUDY.label}
 
 
 def test_it_is_no_record(tmp_path: Path) -> None:
@@ -42,9 +54,42 @@ def test_it_is_no_record(tmp_path: Path) -> None:
 
 
 def test_one_that_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
-    assert summarised(tmp_path, "toys", "toy-0123456789ab") is None
+    assert summarised(tmp_path, "toys", STUDY.name) is None
     path = write_summary(tmp_path, SUMMARY)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"trials": "many"}))
-    assert summarised(tmp_path, "toys", "toy-0123456789ab") is None
+    assert summarised(tmp_path, "toys", STUDY.name) is None
     with pytest.raises(RecordError, match="not a study's summary: trials"):
         read_summary(path)
+
+
+def test_a_summary_of_format_1_is_written_as_it_was_read(tmp_path: Path) -> None:
+    path, _ = tuned(tmp_path, format=1)
+    summary = read_summary(path)
+    assert StudySummary.model_validate_json(summary.model_dump_json()) == summary
+    content = path.read_bytes()
+    write_summary(tmp_path, summary)
+    assert path.read_bytes() == content
+    assert "recall_at" in json.loads(content)["spec"]["evaluate"]
+
+
+def test_the_published_summaries_have_the_ids_of_format_1() -> None:
+    paths = [path for path in ROOT.glob("results/*/sweep/*.json") if not path.name.endswith(".pareto.json")]
+    assert len(paths) >= 7
+    for path in paths:
+        summary = read_summary(path)
+        assert summary.ids == {name: getattr(summary, name) for name in ("digest", "study", "label")}
+        assert summary.study == path.stem
+
+
+def test_the_configurations_that_no_other_beats(tmp_path: Path) -> None:
+    summary = SUMMARY.replace(goals=["rsum", "latency"], directions=["maximize", "minimize"], best=None, pareto=[1])
+    summary = summary.replace(trials=[SUMMARY.trials[0], SUMMARY.trials[1].replace(values=[7.5, 3.0])])
+    path = write_pareto(tmp_path, summary)
+    assert path == study_path(tmp_path, "toys", STUDY.name).with_suffix(".pareto.json")
+    assert json.loads(path.read_text()) == {
+        "study": STUDY.name,
+        "goals": ["rsum", "latency"],
+        "directions": ["maximize", "minimize"],
+        "configurations": [{"trial": 1, "params": {"train.lr": 0.2}, "values": {"rsum": 7.5, "latency": 3.0}}],
+    }
+    assert summary.pareto_trials == summary.trials[1:]

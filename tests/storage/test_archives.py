@@ -1,4 +1,4 @@
-"""Whole numbers out of archives that anybody may have made."""
+"""Numbers out of archives that anybody may have made."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
 from kdbench.errors import RecordError
-from kdbench.storage.archives import whole_numbers
+from kdbench.storage.archives import numbers, whole_rows
 
 Rows = dict[str, "NDArray[np.generic]"]
 
@@ -31,27 +32,84 @@ def packed(rows: Rows) -> bytes:
 def test_it_reads_what_numpy_reads(values: list[int], dtype: str) -> None:
     content = packed({"a": np.array(values).astype(dtype), "b": np.array(values[::-1]).astype(dtype)})
     with np.load(io.BytesIO(content), allow_pickle=False) as expected:
-        b, a = whole_numbers(content, ("b", "a"), 40)
-        np.testing.assert_array_equal(a, expected["a"])
-        np.testing.assert_array_equal(b, expected["b"])
-        assert a.dtype == expected["a"].dtype
+        found, rows = numbers(content, 40), whole_rows(content, 40)
+        assert list(found) == list(rows) == ["a", "b"]
+        for name, array in found.items():
+            np.testing.assert_array_equal(array, expected[name])
+            np.testing.assert_array_equal(rows[name], expected[name])
+            assert array.dtype == np.int32
+            assert rows[name].dtype == np.int64
+
+
+@given(
+    arrays(st.sampled_from(["<f2", "<f4", ">f8"]), array_shapes(max_dims=3, max_side=4), elements=st.floats(-8, 8, width=16))
+)
+def test_it_reads_floats_of_any_shape(values: NDArray[np.floating]) -> None:  # type: ignore[type-arg]
+    for stored in (values, np.asfortranarray(values)):
+        found = numbers(packed({"a": stored}), 64)["a"]
+        np.testing.assert_array_equal(found, values)
+        assert found.dtype == values.dtype
+
+
+@pytest.mark.parametrize(("largest", "dtype"), [(2**31 - 1, np.int32), (2**31, np.int64), (2**62, np.int64)])
+def test_whole_numbers_come_with_a_sign(largest: int, dtype: type[np.signedinteger]) -> None:  # type: ignore[type-arg]
+    """A difference of unsigned ones would wrap around."""
+    found = numbers(packed({"a": np.array([0, largest], np.uint64)}), 2)["a"]
+    assert (found.tolist(), found.dtype) == ([0, largest], dtype)
 
 
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ({"a": np.arange(3)}, "expected a.npy and b.npy"),
-        ({"a": np.arange(3), "b": np.arange(3), "c": np.arange(3)}, "expected a.npy and b.npy"),
-        ({"a": np.arange(3), "b": np.zeros(10**6, dtype=int)}, "of at most 4136 bytes"),
-        ({"a": np.arange(3), "b": np.ones(3)}, r"found float64 of shape \[3\]"),
-        ({"a": np.arange(3), "b": np.arange(4).reshape(2, 2)}, r"found int64 of shape \[2, 2\]"),
+        ({"a": np.arange(3), "b": np.zeros(10**6, dtype=int)}, "at most 4136 bytes each"),
+        ({"a": np.arange(6)}, r"found int64 of shape \[6\], expected 1 to 5 numbers"),
+        ({"a": np.ones((2, 3))}, r"found float64 of shape \[2, 3\], expected 1 to 5 numbers"),
         ({"a": np.arange(3), "b": np.arange(0)}, r"found int64 of shape \[0\]"),
+        ({"a": np.array(3)}, r"found int64 of shape \[\]"),
         ({"a": np.arange(3), "b": np.array([object()] * 3)}, "found object"),
+        ({"a": np.array(["x"])}, "found <U1"),
+        ({"a": np.array([1j])}, "found complex128"),
+        ({"a": np.array([True])}, "found bool"),
+        ({"a": np.array([1.0, np.nan])}, "not finite"),
+        ({"a": np.array([1.0, -np.inf])}, "not finite"),
+        ({"a": np.array([2**64 - 1], np.uint64)}, "found 18446744073709551615"),
+        ({f"a{place}": np.arange(3) for place in range(65)}, "expected at most 64 arrays"),
     ],
 )
 def test_anything_else_is_refused(rows: Rows, told: str) -> None:
     with pytest.raises(RecordError, match=told):
-        whole_numbers(packed(rows), ("a", "b"), 5)
+        numbers(packed(rows), 5)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.ones(3), r"found float64 of shape \[3\] in 'a'"),
+        (np.arange(4).reshape(2, 2), r"found int32 of shape \[2, 2\] in 'a'"),
+    ],
+)
+def test_rows_of_anything_else_are_refused(values: NDArray[np.generic], told: str) -> None:
+    with pytest.raises(RecordError, match=told):
+        whole_rows(packed({"a": values}), 5)
+
+
+def test_other_files_are_refused() -> None:
+    stream = io.BytesIO()
+    with ZipFile(stream, "w") as archive:
+        archive.writestr("notes.txt", b"")
+    with pytest.raises(RecordError, match=r"it holds \['notes.txt'\], expected at most 64 arrays, NAME.npy each"):
+        numbers(stream.getvalue(), 5)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_is_there_twice_is_refused() -> None:
+    """Readers differ in which one they take."""
+    stream = io.BytesIO()
+    with ZipFile(io.BytesIO(packed({"a": np.arange(3)}))) as one, ZipFile(stream, "w") as archive:
+        for _ in range(2):
+            archive.writestr("a.npy", one.read("a.npy"))
+    with pytest.raises(RecordError, match="it holds"):
+        numbers(stream.getvalue(), 5)
 
 
 def test_damage_is_refused(tmp_path: Path) -> None:
@@ -61,4 +119,4 @@ def test_damage_is_refused(tmp_path: Path) -> None:
         archive.writestr("a.npy", np.lib.format.magic(1, 0) + b"v\0{'descr': '<i8'")
     for damaged in (b"", b"no zip", content[:-30], short.read_bytes()):
         with pytest.raises(RecordError):
-            whole_numbers(damaged, ("a",), 5)
+            numbers(damaged, 5)

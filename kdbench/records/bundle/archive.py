@@ -13,8 +13,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from kdbench.errors import RecordError
 from kdbench.records.bundle.manifest import MANIFEST, Manifest, read_manifest
 from kdbench.records.names import SUFFIXES
+from kdbench.records.problem import Problem
 from kdbench.records.sources import OpenBundle
-from kdbench.records.verify.problem import Problem
 from kdbench.storage.archives import UNREADABLE
 
 MAX_BYTES = 2 * 10**9  # unpacked

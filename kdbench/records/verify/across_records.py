@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kdbench.plugins.loading import Plugins
+from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.tasks import task_of
-from kdbench.records.verify.problem import Problem
 from kdbench.storage.digest import digest_of
 
 Pair = tuple[RecordFile, Record]

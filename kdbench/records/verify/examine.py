@@ -16,13 +16,13 @@ from pydantic import ValidationError
 from kdbench.errors import RecordError
 from kdbench.records.bundle.archive import RECORD, opened
 from kdbench.records.files import find_records
+from kdbench.records.problem import Problem
 from kdbench.records.profile import Profile
 from kdbench.records.profiles import SUFFIX
 from kdbench.records.record import Record
 from kdbench.records.sources import Disk, OpenBundle, RecordFile
 from kdbench.records.tasks import task_of
 from kdbench.records.verify.across_records import contradicting, repeated
-from kdbench.records.verify.problem import Problem
 from kdbench.records.verify.record_fields import problems_of
 from kdbench.records.verify.stored_arrays import checked_arrays
 from kdbench.records.verify.stored_trace import trace_problems

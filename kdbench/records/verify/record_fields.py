@@ -10,9 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from kdbench.contracts import Metric, Task
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
+from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.tasks import task_of
-from kdbench.records.verify.problem import Problem
 from kdbench.suite.model import Name
 
 EXACT = 1e-9

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from kdbench.contracts import Task
 from kdbench.errors import RecordError
+from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.stored import stored_arrays
-from kdbench.records.verify.problem import Problem
 from kdbench.records.verify.record_fields import EXACT
 
 

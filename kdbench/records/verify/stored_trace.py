@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kdbench.errors import RecordError
+from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.stored import stored_trace
-from kdbench.records.verify.problem import Problem
 
 ROUNDED = 1e-6  # traces are rounded to six digits
 

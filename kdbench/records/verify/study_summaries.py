@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from kdbench.errors import RecordError
+from kdbench.records.problem import Problem
 from kdbench.records.sources import RecordFile
 from kdbench.records.study_summary import FOLDER, LARGEST, PARETO, StudySummary, TrialSummary
-from kdbench.records.verify.problem import Problem
 
 # What a value raises that does not fit the parameter at its path, or a path that leads nowhere; pydantic's are ValueErrors.
 NO_FIT = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.study_summary import FOLDER
 from kdbench.records.verify.across_records import Pair
-from kdbench.records.verify.problem import Problem
 from kdbench.records.verify.study_summaries import NO_FIT, StudyFile, StudyFiles
 from kdbench.suite.paths import same_but_for, value_at
 from kdbench.suite.spec import RunSpec, Tuning

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from kdbench.contracts import Task
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
+from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.stored import stored_units
 from kdbench.records.tasks import task_of
-from kdbench.records.verify.problem import Problem
 
 Units = dict[str, Mapping[str, NDArray[np.int64]]]  # by dataset digest: the unit of each query, by array
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import Plugins, installed
+from kdbench.records.problem import Problem
 from kdbench.records.record import Record
-from kdbench.records.verify.problem import Problem
 from kdbench.suite.spec import PluginSpec
 
 CLOSE = 1e-3  # what training allows a step

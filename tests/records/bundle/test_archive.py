@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from kdbench.records.bundle import archive as bundle
 from kdbench.records.bundle.archive import RECORD
 from kdbench.records.bundle.manifest import Listed, Manifest
-from kdbench.records.bundle.submit import submit
-from kdbench.records.record import read_record
+from kdbench.records.files import read_record
+from kdbench.records.submit import submit
 from kdbench.records.verify import usable, verify
 from tests.support.made_records import contents, packed, several, whats
 
@@ -67,7 +67,7 @@ def test_a_bundle_cut_short(end: int, sent: Path, tmp_path: Path) -> None:
     half.write_bytes(sent.read_bytes()[:end])
     records, (problem,) = verify([half])
     assert records == []
-    # The ranks are zip files too: the end of one of them may be taken for that of the bundle.
+    # Arrays are zip files too: the end of one of them may be taken for that of the bundle.
     assert problem.what in ("cannot be opened", "not a bundle")
 
 
@@ -90,7 +90,12 @@ def test_a_file_that_nobody_vouches_for(sent: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("toys/deep/notes.json", "of no known kind"), (f"toys/{'0' * 12}.series.json", "without its record")]
+    ("name", "what"),
+    [
+        ("toys/deep/notes.json", "of no known kind"),
+        (f"toys/{'0' * 12}.series.json", "without its record"),
+        (f"toys/{'0' * 12}.trace.json", "without its record"),
+    ],
 )
 def test_a_file_that_is_vouched_for_and_does_not_belong(name: str, what: str, sent: Path, tmp_path: Path) -> None:
     files = contents(sent) | {name: b"{}"}

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
 
 import kdbench
 from kdbench.errors import KdbenchWarning, RecordError
-from kdbench.records.bundle.submit import submit
-from kdbench.records.record import ranks_path, read_record, series_path
-from kdbench.records.studies import read_studies
+from kdbench.records.files import read_record, write_units
+from kdbench.records.names import units_path
+from kdbench.records.study_files import read_studies
+from kdbench.records.submit import submit
 from kdbench.records.verify import verify
-from tests.support.made_records import DIGEST, contents, edit, made, packed, several, tuned, whats
+from tests.support.made_records import DIGEST, arrays_path, contents, edit, made, packed, several, trace_path, tuned, whats
+from tests.support.paths import ROOT
 
 
 def profile(results: Path, student: dict[str, Any], id: str = "1" * 12) -> Path:
@@ -33,7 +36,14 @@ def profile(results: Path, student: dict[str, Any], id: str = "1" * 12) -> Path:
         "dirty": None,
         "measured": "2025-01-01",
     }
-    whole = {"id": id, "student": student, "image": tower, "text": tower, "parameters": 20, "size_bytes": 80, "gallery": 20}
+    whole = {
+        "id": id,
+        "student": student,
+        "parts": {"image": tower, "text": tower},
+        "parameters": 20,
+        "size_bytes": 80,
+        "gallery": 20,
+    }
     path = results / "toys" / "profiles" / f"{id}.profile.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(whole | about | {"search": timing, "unstable": False, "device": "cpu", "threads": 1}))
@@ -43,16 +53,15 @@ def profile(results: Path, student: dict[str, Any], id: str = "1" * 12) -> Path:
 def test_a_bundle_holds_everything_and_verifies(tmp_path: Path) -> None:
     results = tmp_path / "results"
     paths = several(results, 3)
-    student = read_record(paths[0]).spec["student"]
-    measured = profile(results, {"use": student["use"], "params": student["params"]})
+    measured = profile(results, read_record(paths[0]).spec.student.plain)
     profile(results, {"use": "another", "params": {}}, "2" * 12)
     done = submit([results], tmp_path / "new" / "b.zip", by="Ada")
     files = contents(done.path)
-    expected = [file for path in paths for file in (path, ranks_path(path), series_path(path))] + [measured]
+    expected = [file for path in paths for file in (path, arrays_path(path), trace_path(path))] + [measured]
     assert files.keys() == {"manifest.json", *(file.relative_to(results).as_posix() for file in expected)}
     assert all(files[file.relative_to(results).as_posix()] == file.read_bytes() for file in expected)
     said = json.loads(files["manifest.json"])
-    assert (said["by"], said["kdbench"], said["record_format"], said["dirty"]) == ("Ada", kdbench.__version__, 1, [])
+    assert (said["by"], said["kdbench"], said["record_format"], said["dirty"]) == ("Ada", kdbench.__version__, 2, [])
     assert said["files"] == {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in files.items()
@@ -81,10 +90,40 @@ def test_the_same_records_make_the_same_bytes(tmp_path: Path) -> None:
     assert submit(paths[:2], tmp_path / "e.zip", by="Ada").path.read_bytes() != first.read_bytes()
 
 
-def test_tuned_runs_bring_their_studies(tmp_path: Path) -> None:
+def test_records_of_format_1_are_bundled_as_they_are(tmp_path: Path) -> None:
+    """Their bytes and names stay; beside records of today as well."""
+    results = tmp_path / "results"
+    paths = several(results, 2, format=1)
+    write_units(paths[0], DIGEST, {"images": np.arange(20) // 2, "captions": np.arange(30) // 3})
+    units_path(paths[0], DIGEST).rename(units_path(paths[0], DIGEST, 1))
+    then = [file for path in paths for file in (path, arrays_path(path, 1), trace_path(path, 1))]
+    then += [units_path(paths[0], DIGEST, 1)]
+    done = submit([results], tmp_path / "b.zip")
+    assert done.manifest.record_format == 1
+    files = contents(done.path)
+    assert {name: content for name, content in files.items() if name != "manifest.json"} == {
+        file.relative_to(results).as_posix(): file.read_bytes() for file in then
+    }
+    assert verify([done.path]) == (done.records, [])
+    made(results, 5)
+    done = submit([results], tmp_path / "c.zip")
+    assert (done.manifest.record_format, len(done.records)) == (2, 3)
+    assert verify([done.path]) == (done.records, [])
+
+
+@pytest.mark.parametrize("suite", ["emoji", "emoji-sweep"])
+def test_published_records_are_bundled(suite: str, tmp_path: Path) -> None:
+    done = submit([ROOT / "results" / suite], tmp_path / "b.zip")
+    assert verify([done.path]) == (done.records, [])
+    for name, content in contents(done.path).items():
+        assert name == "manifest.json" or (ROOT / "results" / name).read_bytes() == content
+
+
+@pytest.mark.parametrize("format", [1, 2])
+def test_tuned_runs_bring_their_studies(format: int, tmp_path: Path) -> None:
     """Those that found their parameters, and nothing else of a sweep."""
     results = tmp_path / "results"
-    summary, records = tuned(results)
+    summary, records = tuned(results, format=format)
     tuned(results, trials=4, lr=0.06, seeds=0)
     summary.with_suffix(".pareto.json").write_text("{}")
     paths = [*records, made(results)]
@@ -111,7 +150,7 @@ def test_an_altered_study_in_a_bundle(tmp_path: Path) -> None:
     altered = packed(tmp_path / "altered.zip", files | {name: files[name].replace(b'"seconds": null', b'"seconds": 1.5')})
     found, problems = verify([altered])
     assert [record.run_id for record in found] == [plain.stem]
-    assert whats(problems) == ["altered", *["tuned by a study whose summary is not fine"] * len(records)]
+    assert whats(problems) == ["altered", *["tuned by a study whose summary has problems"] * len(records)]
     assert {problem.found for problem in problems[1:]} == {problems[0].path} == {f"{altered}:{name}"}
 
 
@@ -126,7 +165,7 @@ def smoke(results: Path) -> Path:
 
 
 def failed(results: Path) -> Path:
-    empty: dict[str, Any] = {"metrics": {}, "ranks_sha256": None, "series_sha256": None, "sizes": {}}
+    empty: dict[str, Any] = {"metrics": {}, "arrays_sha256": None, "trace_sha256": None, "sizes": {}}
     return made(results, 7, status="failed", reason="out of disk", **empty)
 
 
@@ -149,12 +188,12 @@ def test_what_is_refused(make: Callable[[Path], Path], told: str, tmp_path: Path
     with pytest.raises(RecordError) as raised:
         submit([tmp_path / "results"], tmp_path / "b.zip")
     assert str(raised.value).startswith(f"{path}: {told}")
-    assert str(raised.value).endswith("nothing was written: mend these, or give only the records that are fine")
+    assert str(raised.value).endswith("nothing was written: correct these, or submit only the records without problems")
     assert not list(tmp_path.glob("b.zip*"))
 
 
 def test_a_diverged_run_is_a_result(tmp_path: Path) -> None:
-    empty: dict[str, Any] = {"metrics": {}, "ranks_sha256": None, "series_sha256": None, "sizes": {}}
+    empty: dict[str, Any] = {"metrics": {}, "arrays_sha256": None, "trace_sha256": None, "sizes": {}}
     path = made(tmp_path, 0, status="diverged", reason="loss nan", **empty)
     done = submit([path], tmp_path / "b.zip")
     assert list(done.manifest.files) == [f"toys/{path.name}"]  # not the files that it does not vouch for
@@ -171,7 +210,7 @@ def test_dirty_code_is_warned_of_and_marked(tmp_path: Path) -> None:
 
 
 def test_no_record(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="no record is there to submit"):
+    with pytest.raises(RecordError, match="found no record to submit"):
         submit([tmp_path], tmp_path / "b.zip")
 
 
@@ -184,8 +223,7 @@ def test_a_name_that_will_not_do(name: str, tmp_path: Path) -> None:
 def test_profiles_that_disagree(tmp_path: Path) -> None:
     """Neither of two is left out in silence."""
     for folder, seed in (("one", 0), ("two", 1)):
-        student = read_record(made(tmp_path / folder, seed)).spec["student"]
-        place = profile(tmp_path / folder, {"use": student["use"], "params": student["params"]})
+        place = profile(tmp_path / folder, read_record(made(tmp_path / folder, seed)).spec.student.plain)
         edit(place, lambda content: content.update(threads=seed + 1))  # noqa: B023  # called at once
     with pytest.raises(RecordError, match="two folders have other measurements under this id"):
         submit([tmp_path], tmp_path / "b.zip")

@@ -15,12 +15,12 @@ from kdbench.errors import KdbenchWarning, RecordError
 from kdbench.records.bundle.archive import MAX_BYTES, MAX_FILES
 from kdbench.records.bundle.manifest import MANIFEST, Listed, Manifest
 from kdbench.records.files import record_path
+from kdbench.records.problem import Problem
 from kdbench.records.profiles import profile_path
 from kdbench.records.record import DONE, Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.study_summary import study_path
 from kdbench.records.verify.examine import Examined, examined
-from kdbench.records.verify.problem import Problem
 from kdbench.records.verify.tuned_runs import study_of
 from kdbench.storage.atomic import written
 
