@@ -10,6 +10,7 @@ import yaml
 from pydantic.fields import FieldInfo
 from tabulate import tabulate
 
+from kdbench.contracts import Offer
 from kdbench.plugins.loading import Kind, Listed, Plugins
 from kdbench.plugins.parameters import params_model
 
@@ -29,7 +30,7 @@ def describe(kind: Kind, listed: Listed) -> str:
     lines += [f"  {name:<9} {text}" for name, text in facts.items() if text]
     told = inspect.getdoc(offer.build)
     lines += ["", told] if told and not inspect.isabstract(offer.build) else []
-    rows = [[name, _type(field), _default(field)] for name, field in params_model(offer).model_fields.items()]
+    rows = parameter_rows(offer)
     lines += ["", tabulate(rows, headers=["parameter", "type", "default"]) if rows else "It takes no parameters."]
     example = {"use": offer.name, **offer.example}
     shown = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, allow_unicode=True, width=200).strip()
@@ -39,6 +40,11 @@ def describe(kind: Kind, listed: Listed) -> str:
         lines += ["", "Properties of the conformance kit that do not apply:"]
         lines += [f"  {name}: {reason}" for name, reason in offer.waives.items()]
     return "\n".join(lines)
+
+
+def parameter_rows(offer: Offer[Any]) -> list[tuple[str, str, str]]:
+    """Name, type and default of each of its parameters, as people read them."""
+    return [(name, _type(field), _default(field)) for name, field in params_model(offer).model_fields.items()]
 
 
 def methods(kind: Kind, plugins: Plugins, provider: str = "") -> str:

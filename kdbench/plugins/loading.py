@@ -33,6 +33,11 @@ HOOKS: dict[Kind, str] = {
 }
 
 
+def article(kind: Kind) -> str:
+    """`an objective`, `a student`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 @dataclass(frozen=True)
 class Listed:
     """An offer and who made it."""

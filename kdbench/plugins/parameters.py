@@ -83,7 +83,7 @@ def nested_uses(offer: Offer[Any]) -> dict[str, Uses]:
 
 
 def _validate(offer: Offer[Any], given: dict[str, Any]) -> BaseModel:
-    # Through JSON: pydantic's strict mode then accepts lists for tuples and strings for paths, which YAML cannot write otherwise.
+    # Through JSON: pydantic's strict mode then accepts lists for tuples and strings for paths, as YAML writes them.
     return params_model(offer).model_validate_json(json.dumps(given))
 
 

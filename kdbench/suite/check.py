@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from kdbench.contracts import Task
 from kdbench.errors import nearest
-from kdbench.plugins.loading import Kind, Plugins
+from kdbench.plugins.loading import Kind, Plugins, article
 from kdbench.plugins.parameters import checked_params, construct, default_params, nested_uses, params_model
 from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_tasks, check_teams
 from kdbench.suite.diagnostics import NOTHING, Diagnostics
@@ -235,7 +235,7 @@ def _plugged(
     """One entry, its parameters checked against the plugin's signature; None where it is wrong, which is then noted."""
     params = dict(entry)
     use = params.pop("use", None)
-    a_kind = f"{'an' if kind == 'objective' else 'a'} {kind}"
+    a_kind = article(kind)
     offers = plugins.offers(kind)
     known = ", ".join(offers) or "none is installed"
     if not isinstance(use, str):

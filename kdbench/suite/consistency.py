@@ -6,7 +6,7 @@ from typing import Any
 
 from kdbench.contracts import Task
 from kdbench.errors import KdbenchError, PluginError, nearest
-from kdbench.plugins.loading import Kind, Plugins
+from kdbench.plugins.loading import Kind, Plugins, article
 from kdbench.plugins.parameters import check_deeper, construct, nested_uses
 from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
@@ -76,7 +76,7 @@ def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
     for kind, where, spec in specs:
         task = plugins.find(kind, spec.use).offer.task
         if task != suite.task.use:
-            diagnostics.add(where, spec.use, f"a {kind} for the task {suite.task.use!r}; this one is for {task!r}")
+            diagnostics.add(where, spec.use, f"{article(kind)} for the task {suite.task.use!r}; this one is for {task!r}")
 
 
 def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:

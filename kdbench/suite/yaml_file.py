@@ -59,7 +59,7 @@ _Dumper.yaml_implicit_resolvers = {
 
 def dump(data: Any) -> str:
     """YAML that `read` reads as the same data."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
 
 def parse_scalar(text: str, source: str) -> Any:

@@ -1,0 +1,33 @@
+"""Optional extras of an installed distribution, and what of them is missing."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, distribution
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
+
+
+def extras(name: str) -> dict[str, list[str]]:
+    """Each extra of a distribution with those of its requirements that are not installed, whatever their versions."""
+    found: dict[str, list[str]] = {}
+    try:
+        dist = distribution(name)
+    except PackageNotFoundError:
+        return found
+    for extra in dist.metadata.get_all("Provides-Extra") or []:
+        found[extra] = []
+    for requirement in dist.requires or []:
+        named, extra_of = _NAME.match(requirement), _EXTRA.search(requirement)
+        if named and extra_of and not _installed(named.group()):
+            found.setdefault(extra_of.group(1), []).append(named.group())
+    return found
+
+
+def _installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True

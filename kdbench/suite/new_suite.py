@@ -1,0 +1,94 @@
+"""Writes a suite from a few choices: presets where they name one, plugins with their example parameters otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kdbench.errors import SuiteError, nearest
+from kdbench.plugins.loading import Kind, Plugins
+from kdbench.suite import shipped
+from kdbench.suite.yaml_file import dump
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a new suite is made of.
+
+    `dataset` and `strategies` are plugins. `student` is a preset under students/ or a plugin, `teachers` one preset under
+    teachers/ or plugins; `training` is a preset under training/.
+    """
+
+    dataset: str = "emoji"
+    student: str = "resnet-48px"
+    teachers: tuple[str, ...] = ("efficientnet-lite",)
+    strategies: tuple[str, ...] = ("equal", "ammkd")
+    training: str = "emoji"
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+def known(part: str, kind: Kind, plugins: Plugins) -> list[str]:
+    """What may be chosen for a part of a suite: its presets, then plugins."""
+    return [*_presets(part), *plugins.offers(kind)]
+
+
+def write_suite(name: str, choices: Choices, folder: Path, plugins: Plugins) -> Path:
+    """Writes NAME.yaml; never overwrites. Raises SuiteError if it exists already or a choice is unknown."""
+    path = folder / f"{name}{shipped.SUFFIX}"
+    text = suite_text(name, choices, plugins)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise SuiteError(f"{path} exists already; choose another name or remove it first") from None
+    return path
+
+
+def suite_text(name: str, choices: Choices, plugins: Plugins) -> str:
+    """The suite as YAML. Raises SuiteError, naming the nearest, if a choice is unknown."""
+    extends: list[str] = []
+    parts: dict[str, Any] = {"seeds": list(choices.seeds), "datasets": [_entry("dataset", choices.dataset, plugins)]}
+    if choices.student in _presets("students"):
+        extends.append(f"students/{choices.student}")
+    else:
+        parts["students"] = [_entry("student", choices.student, plugins, "students")]
+    if len(choices.teachers) == 1 and choices.teachers[0] in _presets("teachers"):
+        extends.append(f"teachers/{choices.teachers[0]}")
+    else:
+        parts["teachers"] = {one: _entry("teacher", one, plugins, "teachers") for one in choices.teachers}
+        parts["teams"] = _teams(list(parts["teachers"]))
+    if choices.training not in _presets("training"):
+        raise _unknown("training", choices.training, _presets("training"))
+    extends.append(f"training/{choices.training}")
+    parts["strategies"] = [_entry("strategy", one, plugins) for one in choices.strategies]
+    taught = " and ".join(choices.teachers)
+    head = {"name": name, "description": f"{taught} into {choices.student} on {choices.dataset}.", "extends": extends}
+    blocks = [dump(head), *(dump({key: value}) for key, value in parts.items())]
+    about = f"# `kdbench check {name}.yaml --resolved` shows this suite with its presets filled in.\n"
+    return about + "\n".join(blocks)
+
+
+def _teams(teachers: list[str]) -> list[list[str]]:
+    """No distillation, each teacher alone, and all of them."""
+    return [[], *([one] for one in teachers), *([teachers] if len(teachers) > 1 else [])]
+
+
+def _entry(kind: Kind, name: str, plugins: Plugins, part: str = "") -> dict[str, Any] | str:
+    """A plugin with its example parameters."""
+    offers = plugins.offers(kind)
+    if name not in offers:
+        raise _unknown(kind, name, [*_presets(part), *offers] if part else list(offers))
+    example = dict(offers[name].offer.example)
+    return {"use": name, **example} if example or kind in ("dataset", "student") else name
+
+
+def _presets(part: str) -> dict[str, Path]:
+    found = shipped.presets()
+    return {name.removeprefix(f"{part}/"): path for name, path in found.items() if name.startswith(f"{part}/")}
+
+
+def _unknown(what: str, name: str, names: Sequence[str] | dict[str, Path]) -> SuiteError:
+    return SuiteError(f"{what}: found {name!r}, expected one of {', '.join(names)}; {nearest(name, names)}")
