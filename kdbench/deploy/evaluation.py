@@ -80,7 +80,7 @@ def evaluate(
         entry = {"use": MODEL, "model": model} if isinstance(model, str) else _entry(model, "model")
         teacher = plug("teacher", entry, "model", plugins)
 
-    from kdbench.deploy.evaluate import evaluate_model
+    from kdbench.deploy.evaluate_model import evaluate_model
     from kdbench.records.provenance import resolved_device
     from kdbench.storage.cache import Cache, default_root
 

@@ -42,7 +42,7 @@ def test_what_a_format_1_lacks_is_named() -> None:
 def test_it_is_frozen() -> None:
     profile = Profile.model_validate_json(PUBLISHED[0].read_bytes())
     with pytest.raises(ValidationError, match="frozen"):
-        profile.names = []  # type: ignore[misc]
+        profile.names = []
     assert profile.replace(names=["x"]).names == ["x"] != profile.names
 
 

@@ -59,8 +59,8 @@ def test_figures_join_the_profile_of_the_student_on_that_device(results: Path) -
     assert add_figures(results, "emoji", student, "cpu", host, {"onnx image batch1 ms": 1.5, "new ms": 2.0})
     after = read_profile(profile_path(results, "emoji", "a17bad086e1a"))
     assert after == before.replace(extra=before.extra | {"onnx image batch1 ms": 1.5, "new ms": 2.0})
-    for other in (("cpu", "another host"), ("NVIDIA H100", host)):
-        assert not add_figures(results, "emoji", student, *other, {"x": 1.0})
+    for device, other in (("cpu", "another host"), ("NVIDIA H100", host)):
+        assert not add_figures(results, "emoji", student, device, other, {"x": 1.0})
     assert not add_figures(results, "emoji", student.replace(params={}), "cpu", host, {"x": 1.0})
     assert not add_figures(results, "unknown", student, "cpu", host, {"x": 1.0})
     grown = student.replace(params=student.params | {"depth": 1}, defaults={"depth": 1})

@@ -22,6 +22,7 @@ from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
 from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench_plugins.exporters import onnx, open_clip
 from kdbench_plugins.students import fusion, openclip
+from tests.support import state_dict_exporter
 from tests.support.toys import plugged, run_context, run_spec
 
 HELD = tempfile.TemporaryDirectory()  # gone when the process ends
@@ -64,7 +65,7 @@ class Trained:
 
 def _run(student: PluginSpec, epochs: int = 2) -> Trained:
     context = run_context(Path(HELD.name) / student.name, students=[*openclip.kdbench_students(), *fusion.kdbench_students()])
-    for module in (open_clip, onnx):
+    for module in (open_clip, onnx, state_dict_exporter):
         context.plugins.register(module, f"kdbench:{module.__name__}")
     train = {"epochs": epochs, "lr": 0.004}
     spec = run_spec(student=student, dataset=plugged("beads", train=48, test=24), train=train)

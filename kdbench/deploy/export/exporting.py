@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from kdbench.contracts import Exporter, Task
-from kdbench.contracts.exporter import ExportContext
+from kdbench.contracts.exporter import ExportContext, Exported
 from kdbench.contracts.task import Report
 from kdbench.deploy.export.card import write_card
 from kdbench.deploy.export.folder import new_folder, sizes
@@ -38,7 +39,7 @@ def export(
     plugins: Plugins,
     cache: Cache,
     expected: Mapping[str, NDArray[Any]] | None = None,
-    report: Report = _ignore,
+    on_progress: Report = _ignore,
 ) -> ExportReport:
     """Writes the student of `record` into `folder`, whole or not at all, and evaluates there what was written.
 
@@ -53,28 +54,34 @@ def export(
         task = task_of(record.spec.task, plugins)
         student = trained_student(record, plugins, cache)
         exporter.check(student, record.spec.student.name)
-        context = _context(record, student, task, partial, cache, report)
+        context = _context(record, student, task, partial, cache, on_progress)
         exported = exporter.export(student, context)
         if not exported.models:
             raise KdbenchError(f"the exporter {to.use!r} returned no model; expected the student as it was written")
-        first, *lossy = exported.models
-        check_difference(first, context)
-        arrays = arrays_of(first, context)
-        if expected is None:
-            expected = evaluated(task, student, context.encoded, context.batch_size, "cpu")
-        found = {
-            "difference": first.difference,
-            "agreement": agreement(arrays, expected),
-            "metrics": task.measure(arrays),
-            "latency": {name: ms for model in exported.models for name, ms in model.latency.items()},
-        }
-        variants = {model.name: task.measure(arrays_of(model, context)) for model in lossy}
+        report = _evaluated(exported, context, expected or evaluated(task, student, context.encoded, context.batch_size, "cpu"))
         if exported.metadata is not None:
-            write_metadata(record, partial, exported, {**found, **variants})
+            write_metadata(record, partial, exported, report.measured)
         if exported.card is not None:
             write_card(record, partial, exported, task, plugins.find("task", record.spec.task.use).offer)
         files = sizes(partial)
-    return ExportReport(folder=folder, files=files, headline=task.headline, variants=variants, **found)
+    return replace(report, folder=folder, files=files)
+
+
+def _evaluated(exported: Exported, context: ExportContext, expected: Mapping[str, NDArray[Any]]) -> ExportReport:
+    """What the models score, and whether the first is the student. Raises KdbenchError if it is not."""
+    task, (first, *lossy) = context.task, exported.models
+    check_difference(first, context)
+    arrays = arrays_of(first, context)
+    return ExportReport(
+        folder=context.folder,
+        files={},
+        difference=first.difference,
+        agreement=agreement(arrays, expected),
+        headline=task.headline,
+        metrics=task.measure(arrays),
+        variants={model.name: task.measure(arrays_of(model, context)) for model in lossy},
+        latency={name: ms for model in exported.models for name, ms in model.latency.items()},
+    )
 
 
 def _check_task(to: PluginSpec, record: Record, plugins: Plugins) -> None:
@@ -83,10 +90,10 @@ def _check_task(to: PluginSpec, record: Record, plugins: Plugins) -> None:
         raise KdbenchError(f"the exporter {to.use!r} writes students of the task {its!r}; run {record.run_id} is of {task!r}")
 
 
-def _context(record: Record, student: Any, task: Task, folder: Path, cache: Cache, report: Report) -> ExportContext:
+def _context(record: Record, student: Any, task: Task, folder: Path, cache: Cache, on_progress: Report) -> ExportContext:
     """Raises KdbenchError if the dataset is no longer that of the record."""
     dataset = record.spec.dataset
-    data = task.open(build_spec("dataset", dataset), cache, "cpu", report)
+    data = task.open(build_spec("dataset", dataset), cache, "cpu", on_progress)
     if data.digest != record.dataset_digest:
         raise KdbenchError(
             f"run {record.run_id} was evaluated on a dataset with the digest {str(record.dataset_digest)[:12]}…, but "

@@ -13,9 +13,9 @@ from kdbench.errors import KdbenchError
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Gives a partial folder beside `folder`, which takes its place when the block ends well and is removed otherwise.
+    """Yields a partial folder, which is renamed to `folder` when the block ends and removed if it raises.
 
-    Raises KdbenchError where `folder` is a file or holds anything: nothing is overwritten.
+    Raises KdbenchError if `folder` is a file or not empty: nothing is overwritten.
     """
     refuse_taken(folder)
     folder = folder.absolute()
@@ -24,7 +24,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     partial.mkdir(parents=True)
     try:
         yield partial
-        refuse_taken(folder)  # meanwhile somebody else may have written there
+        refuse_taken(folder)  # another process may have written there meanwhile
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)
@@ -33,9 +33,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def refuse_taken(folder: Path) -> None:
-    """Raises KdbenchError unless `folder` is empty or not there."""
+    """Raises KdbenchError unless `folder` is empty or missing."""
     if folder.exists() and not folder.is_dir():
-        raise KdbenchError(f"{folder} is a file; expected a folder that is empty or not there yet")
+        raise KdbenchError(f"{folder} is a file; expected a folder that is empty or does not exist yet")
     if folder.is_dir() and (found := sorted(path.name for path in folder.iterdir())):
         raise KdbenchError(
             f"{folder} is not empty, it holds {', '.join(found[:3])}{' …' if len(found) > 3 else ''}; nothing was written: "

@@ -46,4 +46,5 @@ def agreement(found: Arrays, expected: Arrays) -> dict[str, float]:
 def _same(found: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.bool_]:
     if found.dtype.kind in "iub" and expected.dtype.kind in "iub":
         return np.asarray(found == expected)
-    return np.isclose(found, expected, rtol=0, atol=TOLERANCE, equal_nan=True)
+    close: NDArray[np.bool_] = np.isclose(found, expected, rtol=0, atol=TOLERANCE, equal_nan=True)
+    return close

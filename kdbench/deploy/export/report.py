@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kdbench.contracts import Metric
 from kdbench.contracts.exporter import TOLERANCE
@@ -22,6 +23,12 @@ class ExportReport:
     metrics: dict[str, float]  # of the exported model, raw values as in records
     variants: dict[str, dict[str, float]] = field(default_factory=dict)  # metrics of lossy variants, by their name
     latency: dict[str, float] = field(default_factory=dict)  # median ms, by what was timed
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """All figures as JSON values."""
+        found = {"difference": self.difference, "agreement": self.agreement, "metrics": self.metrics, "latency": self.latency}
+        return {**found, **self.variants}
 
     def lines(self) -> list[str]:
         """The report for a terminal."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from kdbench import StudentModule
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
 
 Embeddings = tuple[NDArray[np.float32], NDArray[np.float32]]  # of images [N, d] and captions [M, d]
@@ -33,7 +34,7 @@ class Embedded:
     def __init__(self, student: Any, embeddings: Embeddings) -> None:
         self.width = int(embeddings[0].shape[1])
         self.images, self.texts = student.images, student.texts
-        self.module = AsGiven(student.module.logit_scale.detach())
+        self.module = cast(StudentModule, AsGiven(student.module.logit_scale.detach()))
 
 
 def encoded_as(embeddings: Embeddings, split: EncodedSplit) -> EncodedSplit:

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
+from kdbench.contracts.exporter import Exported, ExportedModel
 from kdbench.deploy.export.card import write_card
+from kdbench.records.record import Record
+from kdbench_plugins.exporters.open_clip import CARD
 from tests.support.export_runs import Trained, small
 
 
@@ -17,11 +20,15 @@ def trained() -> Trained:
     return small()
 
 
+def written(trained: Trained, record: Record, folder: Path, difference: float | None) -> Any:
+    exported = Exported([ExportedModel(trained.student, None, difference)], CARD)
+    write_card(record, folder, exported, trained.task, trained.context.plugins.find("task", "retrieval").offer)
+    return ModelCard.load(folder / "README.md")
+
+
 @pytest.fixture(scope="module")
 def card(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("card")
-    write_card(trained.record, folder, 2.5e-7)
-    return ModelCard.load(folder / "README.md")
+    return written(trained, trained.record, tmp_path_factory.mktemp("card"), 2.5e-7)
 
 
 def test_the_results_are_those_of_the_record(trained: Trained, card: Any) -> None:
@@ -31,8 +38,8 @@ def test_the_results_are_those_of_the_record(trained: Trained, card: Any) -> Non
         ("image-text-retrieval", "beads", "beads", "test")
     }
     names = {result.metric_type: result.metric_name for result in results}
-    assert names["image_retrieval_recall@5"] == "R@5, text → image"
-    assert names["text_retrieval_recall@1"] == "R@1, image → text"
+    assert names["image_retrieval_recall@5"] == "t2i R@5"
+    assert names["text_retrieval_recall@1"] == "i2t R@1"
 
 
 def test_the_front_matter(trained: Trained, card: Any) -> None:
@@ -47,8 +54,10 @@ def test_the_text(trained: Trained, card: Any) -> None:
     text = card.text
     shares = record.metrics["image_retrieval_recall@5"], record.metrics["rsum"]
     for expected in (
-        f"| R@5, text → image | {100 * shares[0]:.2f} |",
-        f"| RSUM | {shares[1]:.2f} |",
+        f"| t2i R@5 | {100 * shares[0]:.2f} | % |",
+        f"| RSUM | {shares[1]:.2f} | points |",
+        "R@K: share of queries with a positive among the K best",
+        "open_clip.create_model_from_pretrained(folder)",
         "by distillation from 2 teachers",
         "48 images, 72 captions, 24 concepts",
         "| teacher | `b`: `sage` with `{",
@@ -66,19 +75,18 @@ def test_the_text(trained: Trained, card: Any) -> None:
 
 
 def test_a_run_without_teachers(trained: Trained, tmp_path: Path) -> None:
-    alone: dict[str, Any] = {"team": [], "strategy": None, "objective": []}
-    changes = {"spec": {**trained.record.spec, **alone}, "reconstructions": ["x"], "licence": None, "commit": "c" * 40}
-    write_card(trained.record.model_copy(update={**changes, "dirty": True}), tmp_path, 0.0)
-    card: Any = ModelCard.load(tmp_path / "README.md")
+    alone = trained.record.spec.replace(team=(), strategy=None, objective=())
+    record = trained.record.replace(spec=alone, reconstructions=["x"], licence=None, commit="c" * 40, dirty=True)
+    card = written(trained, record, tmp_path, None)
     for expected in ("on the dataset `beads`.", "| teacher | none |", "| strategy | none |", "the task's loss alone"):
         assert expected in card.text
     assert f"commit `{'c' * 40}` with changes" in card.text
     assert "leave something open: x." in card.text
     assert card.data.to_dict()["license_name"] == "unknown"
+    assert "outputs computed this way differ" not in card.text  # nothing was compared
 
 
 def test_a_smoke_run_says_so(trained: Trained, card: Any, tmp_path: Path) -> None:
-    smoked = trained.record.model_copy(update={"spec": {**trained.record.spec, "smoke": True}})
-    write_card(smoked, tmp_path, 0.0)
+    written(trained, trained.record.replace(spec=trained.record.spec.replace(smoke=True)), tmp_path, 0.0)
     assert "Of a smoke run" in (tmp_path / "README.md").read_text()
     assert "smoke run" not in card.text

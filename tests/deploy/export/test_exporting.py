@@ -1,4 +1,4 @@
-"""`export` as the command line calls it."""
+"""`export` as the command line calls it: first-party formats, and one of a third party for another task."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from kdbench.deploy.export.measure import agreement
-from kdbench.deploy.export.onnx_runtime import onnx_ranks
 
-from kdbench.deploy.export import ExportReport, export
+from kdbench.deploy.export.exporting import export
+from kdbench.deploy.export.report import ExportReport
 from kdbench.errors import KdbenchError
+from kdbench.suite.check import plug
 from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench_plugins.exporters.onnx_runtime import onnx_embeddings
 from tests.support.export_runs import Trained, linear, small
+from tests.support.toys import plugged
 
 
 @pytest.fixture(scope="module")
@@ -22,26 +23,29 @@ def trained() -> Trained:
     return small()
 
 
-def exported(trained: Trained, folder: Path, to: Any, **changes: Any) -> ExportReport:
-    return export(trained.record, to, folder, trained.bench.plugins, trained.bench.cache, **changes)
+def exported(trained: Trained, folder: Path, to: str, expected: Any = None, **options: Any) -> ExportReport:
+    plugins = trained.context.plugins
+    target = plug("exporter", {"use": to, **options}, "--to", plugins)
+    return export(trained.record, target, folder, plugins, trained.context.cache, expected)
 
 
 @pytest.fixture(scope="module")
 def onnx_report(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
     pytest.importorskip("onnxruntime")
-    return exported(trained, tmp_path_factory.mktemp("onnx"), "onnx", int8=True, expected=trained.ranks)
+    return exported(trained, tmp_path_factory.mktemp("onnx"), "onnx", int8=True, expected=trained.arrays)
 
 
 def test_to_open_clip(trained: Trained, tmp_path: Path) -> None:
-    report = exported(trained, tmp_path / "out", "open_clip", expected=trained.ranks)
+    report = exported(trained, tmp_path / "out", "open_clip", expected=trained.arrays)
     assert set(report.files) == {"README.md", "open_clip_config.json", "open_clip_model.safetensors"}
     assert report.files == {path.name: path.stat().st_size for path in (tmp_path / "out").iterdir()}
     assert report.agreement == {"text": 1.0, "image": 1.0}
     assert report.metrics == trained.record.metrics
+    assert report.difference is not None
     assert 0 < report.difference < 1e-5
-    assert (report.int8, report.latency) == ({}, {})
+    assert (report.variants, report.latency) == ({}, {})
     assert f"{report.difference:.1e}" in (tmp_path / "out/README.md").read_text()
-    assert any("same ranks: 100.00% of images" in line for line in report.lines())
+    assert "equal to the record: text 100.00%, image 100.00%" in report.lines()
 
 
 def test_to_onnx(trained: Trained, onnx_report: ExportReport) -> None:
@@ -49,11 +53,14 @@ def test_to_onnx(trained: Trained, onnx_report: ExportReport) -> None:
     assert set(report.files) == {"image.onnx", "text.onnx", "image.int8.onnx", "text.int8.onnx", "metadata.json"}
     assert report.agreement == {"text": 1.0, "image": 1.0}
     assert report.metrics == trained.record.metrics
+    assert report.difference is not None
     assert report.difference < 1e-5
-    assert report.int8 == onnx_ranks(report.folder, trained.split, "int8", batch_size=1).metrics([1, 5])
+    split = trained.split
+    embeddings = onnx_embeddings(report.folder, split, "int8", batch_size=1)
+    assert report.variants["int8"] == Ranks.of(*embeddings, split.image_concepts, split.caption_concepts).metrics([1, 5])
     assert {"image_batch1", "text_batch32", "text_batch32_int8"} < set(report.latency)
     lines = "\n".join(report.lines())
-    assert f"in int8 {report.int8['rsum']:.2f}" in lines
+    assert f"RSUM {report.metrics['rsum']:.2f}, int8 {report.variants['int8']['rsum']:.2f}" in lines
 
 
 def test_the_metadata(trained: Trained, onnx_report: ExportReport) -> None:
@@ -62,7 +69,7 @@ def test_the_metadata(trained: Trained, onnx_report: ExportReport) -> None:
     assert found["towers"]["image"]["input"] == "uint8 [batch, 32, 40, 3]"
     assert found["open_clip"]["preprocess_cfg"]["resize_mode"] == "squash"
     assert found["logit_scale"] == pytest.approx(trained.student.module.logit_scale.exp().item())
-    assert found["measured"]["int8"] == onnx_report.int8
+    assert found["measured"]["int8"] == onnx_report.variants["int8"]
     assert found["measured"]["threads"] == 1
     assert set(found["exported_with"]) >= {"torch", "onnx", "onnxruntime"}
 
@@ -87,24 +94,18 @@ def test_a_folder_that_is_not_empty(trained: Trained, tmp_path: Path) -> None:
 
 def test_the_dataset_has_changed(trained: Trained, tmp_path: Path) -> None:
     spec = trained.record.spec
-    other = {**spec["dataset"], "params": {**spec["dataset"]["params"], "seed": 5}}
-    record = trained.record.model_copy(update={"spec": {**spec, "dataset": other}})
-    with pytest.raises(KdbenchError, match=r"was ranked on a dataset with the digest .* but 'beads' has"):
-        export(record, "open_clip", tmp_path / "out", trained.bench.plugins, trained.bench.cache)
+    other = spec.dataset.replace(params={**spec.dataset.params, "seed": 5})
+    record = trained.record.replace(spec=spec.replace(dataset=other))
+    with pytest.raises(KdbenchError, match=r"was evaluated on a dataset with the digest .* but 'beads' has"):
+        export(record, plugged("open_clip"), tmp_path / "out", trained.context.plugins, trained.context.cache)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_there_is_no_export_to(trained: Trained, tmp_path: Path) -> None:
-    with pytest.raises(KdbenchError, match=r"there is no export to 'onyx'; did you mean 'onnx'\?"):
+    with pytest.raises(KdbenchError, match=r"(?s)onyx.*onnx"):
         exported(trained, tmp_path / "out", "onyx")
-    with pytest.raises(KdbenchError, match="int8 is for ONNX"):
+    with pytest.raises(KdbenchError, match=r"no exporter is called 'onyx'; did you mean 'onnx'\?"):
+        export(trained.record, plugged("onyx"), tmp_path / "out", trained.context.plugins, trained.context.cache)
+    with pytest.raises(KdbenchError, match="int8"):
         exported(trained, tmp_path / "out", "open_clip", int8=True)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_agreement_is_the_share_of_equal_ranks() -> None:
-    one = Ranks(text=np.array([1, 2, 3, 4], dtype=np.int32), image=np.array([1, 1], dtype=np.int32))
-    other = Ranks(text=np.array([1, 2, 3, 5], dtype=np.int32), image=np.array([2, 1], dtype=np.int32))
-    assert agreement(one, other) == {"text": 0.75, "image": 0.5}
-    with pytest.raises(KdbenchError, match="the record ranks 2 images and 4 captions, the dataset has 4 and 2"):
-        agreement(one, Ranks(text=one.image, image=one.text))

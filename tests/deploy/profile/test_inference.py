@@ -9,7 +9,7 @@ from torch import nn
 from kdbench.deploy.profile.inference import at_inference, in_eval_mode, run_once
 from kdbench.tasks.retrieval import Retrieval
 from tests.support.regression_task import Perceptron, Regression
-from tests.support.toys import BEADS, TwoTowers, towers_of, toy
+from tests.support.toys import BEADS, TwoTowers, module_of, towers_of, toy
 
 SAMPLES = {"size": BEADS, "captions": ["train string red green blue red green blue", "train chain blue blue blue blue red red"]}
 
@@ -18,7 +18,7 @@ def test_parts_are_those_of_the_task() -> None:
     student = toy()
     inference = at_inference(student, Retrieval(), SAMPLES, 3)
     assert list(inference.parts) == ["image", "text"]
-    assert inference.module is student.module
+    assert inference.module is module_of(student)
     assert inference.width == 8
     assert inference.inputs("image", 2).shape == (2, BEADS, BEADS, 3)
     assert torch.equal(inference.inputs("text", 3)[0], inference.inputs("text", 3)[2])  # captions over and over
