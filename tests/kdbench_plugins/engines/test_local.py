@@ -1,4 +1,4 @@
-"""Runs in worker processes, with a worker killed in mid-run."""
+"""Runs in worker processes, one of which is killed in mid-run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,34 @@ import signal as signals
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 import torch
 from torch import Tensor
 
 from kdbench import Offer, Progress, Signal
-from kdbench.engines.local import LocalEngine, default_jobs
-from kdbench.engines.tasks import Event
-from kdbench.records.record import record_path, recorded
+from kdbench.contracts import Event, Site, Work
+from kdbench.engines.messages import (
+    Crashed,
+    EpochFinished,
+    ExecuteRun,
+    Finished,
+    PrepareTeacher,
+    ProgressMade,
+    ServeStudy,
+    Signalled,
+    Started,
+    preparations,
+)
+from kdbench.records.files import record_path, recorded
 from kdbench.runs.execute import execute
-from kdbench.suite.plan import RunSpec
+from kdbench.suite.spec import RunSpec
+from kdbench.suite.study import studies
+from kdbench_plugins.engines.local import Local, _repeated, default_jobs
 from tests.support.paths import ROOT
-from tests.support.toys import Toys, bench, plugged, run_spec
+from tests.support.sweeping import suite_of
+from tests.support.toys import Toys, plugged, run_context, run_spec
 
 
 class Fatal:
@@ -46,65 +60,86 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "site" / "toys-1.0.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = tests.engines.test_local:TOYS\n")
+    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = tests.kdbench_plugins.engines.test_local:TOYS\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
 
 
+Kind = TypeVar("Kind", bound=Event)
+
+
+class Heard:
+    """The events of an engine."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Work, Event]] = []
+        self.threads: set[int] = set()
+
+    def __call__(self, work: Work, event: Event) -> None:
+        self.events.append((work, event))
+        self.threads.add(threading.get_ident())
+
+    def of(self, spec: RunSpec, kind: type[Kind]) -> list[Kind]:
+        """Those of one run and one kind."""
+        found = [event for work, event in self.events if isinstance(work, ExecuteRun) and work.spec == spec]
+        return [event for event in found if isinstance(event, kind)]
+
+
 @pytest.mark.usefixtures("installed")
-def test_a_killed_worker_costs_one_run_and_that_one_can_go_on(tmp_path: Path) -> None:
+def test_a_killed_worker_costs_one_run_which_resumes(tmp_path: Path) -> None:
     fatal = run_spec(strategy=plugged("fatal", marker=str(tmp_path / "marker")))
     specs = [run_spec(("a",)), fatal, run_spec(strategy=plugged("ammkd", C=0.6)), run_spec(strategy=plugged("absent"))]
-    events: list[tuple[RunSpec | None, Event]] = []
-    threads: set[int] = set()
+    heard, context = Heard(), run_context(tmp_path, **FATAL)
+    work = [*preparations(specs), *(ExecuteRun(spec=spec) for spec in specs)]
+    Local().execute(work, Site(context.results, context.cache.root, "cpu", 2), heard)
 
-    def on_event(spec: RunSpec | None, event: Event) -> None:
-        events.append((spec, event))
-        threads.add(threading.get_ident())
-
-    where = bench(tmp_path, **FATAL)
-    LocalEngine(where.results, where.cache.root, "cpu", 2, on_event).run(specs)
-
-    def of(spec: RunSpec, kind: str) -> list[Event]:
-        return [event for other, event in events if other is spec and event["event"] == kind]
-
-    assert [len(of(spec, "started")) for spec in specs] == [1] * 4
-    assert [len(of(spec, "finished")) for spec in specs] == [1, 0, 1, 1]
-    assert [len(of(spec, "crashed")) for spec in specs] == [0, 1, 0, 0]
-    assert "SIGKILL" in of(fatal, "crashed")[0]["reason"]
-    assert len(threads) == 2
+    assert [len(heard.of(spec, Started)) for spec in specs] == [1] * 4
+    assert [len(heard.of(spec, Finished)) for spec in specs] == [1, 0, 1, 1]
+    assert [len(heard.of(spec, Crashed)) for spec in specs] == [0, 1, 0, 0]
+    assert heard.of(fatal, Crashed)[0].reason == Signalled(signal="SIGKILL")
+    assert len(heard.threads) == 2
     for spec, status in ((specs[0], "ok"), (specs[2], "ok"), (specs[3], "failed")):
-        record: Any = of(spec, "finished")[0]["record"]
-        assert record["status"] == status
-        stored = recorded(where.results, "toys", spec.run_id)
+        record = heard.of(spec, Finished)[0].record
+        assert record.status == status
+        stored = recorded(context.results, spec)
         assert stored is not None
-        assert stored.model_dump(mode="json") == record
-        assert (record["device"], record["threads"]) == ("cpu", 1)
-    assert not record_path(where.results, "toys", fatal.run_id).exists()
-    # Epochs and the last step of a run are told, whatever the clock.
-    assert [event["epoch"] for event in of(specs[0], "epoch")] == [1, 2, 3]
-    assert of(specs[0], "progress")[-1]["progress"]["total"] > 0
+        assert stored.model_dump(mode="json") == record.model_dump(mode="json")
+        assert (record.device, record.threads) == ("cpu", 1)
+    assert not record_path(context.results, "toys", fatal.run_id).exists()
+    # Epochs and the last step of a run are reported, whatever the clock.
+    assert [event.epoch for event in heard.of(specs[0], EpochFinished)] == [1, 2, 3]
+    assert heard.of(specs[0], ProgressMade)[-1].progress.total > 0
+    prepared = {work.label for work, event in heard.events if isinstance(work, PrepareTeacher) and isinstance(event, Started)}
+    assert prepared == {"teacher a", "teacher b"}
 
-    told: list[Progress] = []
-    again = execute(fatal, replace(where, on_progress=told.append))
+    made: list[Progress] = []
+    again = execute(fatal, replace(context, on_progress=made.append))
     assert again.status == "ok"
-    assert [progress.done for progress in told if progress.stage == "train"] == list(range(7, 13))
-    calm = execute(fatal, bench(tmp_path / "calm", **FATAL))
-    assert again.ranks_sha256 == calm.ranks_sha256
+    assert [progress.done for progress in made if progress.stage == "train"] == list(range(7, 13))
+    calm = execute(fatal, run_context(tmp_path / "calm", **FATAL))
+    assert again.arrays_sha256 == calm.arrays_sha256
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_of_the_listener_ends_the_engine_and_is_not_lost(tmp_path: Path) -> None:
-    """Or the runs left over would be missing without a word."""
+    """Otherwise the remaining runs would be missing without a word."""
 
-    def on_event(spec: RunSpec | None, event: Event) -> None:  # noqa: ARG001
-        raise OSError(f"no space left for {event['event']}")
+    def on_event(work: Work, event: Event) -> None:  # noqa: ARG001
+        raise OSError(f"no space left for {event.kind}")
 
-    engine = LocalEngine(tmp_path / "results", tmp_path / "cache", "cpu", 1, on_event)
+    work = [ExecuteRun(spec=run_spec(())), ExecuteRun(spec=run_spec((), seed=1))]
     with pytest.raises(OSError, match="no space left for started"):
-        engine.run([run_spec(()), run_spec((), seed=1)])
+        Local().execute(work, Site(tmp_path / "results", tmp_path / "cache", "cpu", 1), on_event)
 
 
 def test_as_many_processes_as_cores() -> None:
     assert default_jobs("cpu") == os.cpu_count()
     assert default_jobs("cuda") == default_jobs("cuda:1") == 1
     assert default_jobs("auto") == (1 if torch.cuda.is_available() else os.cpu_count())
+
+
+@pytest.mark.parametrize(("jobs", "times"), [(1, 1), (3, 1), (4, 2), (6, 2), (7, 3), (99, 4)])
+def test_workers_share_studies_when_there_are_more_of_them(tmp_path: Path, jobs: int, times: int) -> None:
+    """Three studies of four trials; runs are never shared."""
+    found = [ServeStudy(study=study, storage="s") for study in studies(suite_of(tmp_path))]
+    run = ExecuteRun(spec=run_spec())
+    assert _repeated([run, *found], jobs) == [run, *(one for one in found for _ in range(times))]

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 import ray
-from ray.cluster_utils import Cluster
-
-from kdbench import KdbenchError
 from kdbench.engines.local import LocalEngine
 from kdbench.engines.ray import RayEngine
 from kdbench.engines.tasks import Event
+from kdbench.tuning.study import studies
+from ray.cluster_utils import Cluster
+
+from kdbench import KdbenchError
 from kdbench.records.record import record_path, recorded
 from kdbench.suite.plan import RunSpec
 from kdbench.tuning.storage import Storage
-from kdbench.tuning.study import studies
 from tests.support.paths import ROOT
 from tests.support.ray_toys import PARKED_SECONDS
 from tests.support.sweeping import suite_of
