@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from kdbench.records.profile import Profile, Timing, Tower
+from kdbench.contracts import Metric
+from kdbench.records.measured import Measured
+from kdbench.records.profile import PartProfile, Profile, Timing
 from kdbench.records.record import Record
-from kdbench.reports.board import Measured, Row, Table, Value
-from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.records.trace import Trace
+from kdbench.reports.board import Row, Table
+from kdbench.statistics.value import Value
+from kdbench.suite.settings import Evaluate, Train
+from kdbench.suite.spec import PluginSpec, RunSpec
+from kdbench.tasks.retrieval.task import Retrieval
 
-DATASET: dict[str, Any] = {"use": "shapes", "params": {"colours": 3}}
+DATASET = PluginSpec(name="shapes", use="shapes", params={"colours": 3})
+SCORE = Metric("score", "score", "points", headline=True, best=200.0, worst=0.0)  # of the rows that do not name another
+ERROR = Metric("rmse", "RMSE", "K", higher_is_better=False, headline=True, best=0.0, decimals=2)
 
 
-def student(name: str = "pebble", **params: Any) -> dict[str, Any]:
-    return {"name": name, "use": "pebble", "params": params}
+class Scored(Retrieval):
+    """A task with metrics of its own."""
+
+    def __init__(self, *metrics: Metric) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+
+def student(name: str = "pebble", **params: Any) -> PluginSpec:
+    return PluginSpec(name=name, use="pebble", params=params)
 
 
 def row(
@@ -27,41 +42,50 @@ def row(
     *,
     half: float = 5.0,
     team: Sequence[str] = ("a", "b"),
-    of: Mapping[str, Any] | None = None,
-    dataset: Mapping[str, Any] = DATASET,
+    of: PluginSpec | None = None,
+    dataset: PluginSpec = DATASET,
     reference: bool = False,
     seeds: Sequence[float] | None = None,
-    series: Sequence[dict[str, Any]] = (),
+    traces: Sequence[Trace] = (),
     group: int = 1,
     variant: str = "",
+    metric: Metric = SCORE,
 ) -> Row:
-    """`seeds` are the RSUMs of the runs, `series` those of the first of them."""
-    spec = {
-        "dataset": {"name": "shapes", **dataset},
-        "student": dict(of or student()),
-        "team": [{"name": name, "use": "lens", "params": {}} for name in team],
-        "strategy": {"name": strategy, "use": "equal", "params": {}} if strategy else None,
-        "evaluate": {"recall_at": [1, 5, 10]},
-        "variant": variant,
-        **({"role": "reference"} if reference else {}),
-    }
-    cell = hashlib.sha256(repr((spec, mean)).encode()).hexdigest()[:12]
-    runs = tuple(_run(spec, cell, seed, rsum) for seed, rsum in enumerate(seeds or (mean - 1, mean + 1)))
-    runs = tuple(
-        Measured(run.record, run.ranks, lambda columns=columns: columns)  # type: ignore[misc]
-        for run, columns in zip(runs, [*series, *({} for _ in range(len(runs) - len(series)))], strict=True)
+    """`seeds` are the headline of the runs, `traces` those of the first of them. Rows with other means are other cells."""
+    task = Scored(metric)
+    spec = RunSpec(
+        suite="made",
+        task=PluginSpec(name="retrieval", use="retrieval", params={}),
+        dataset=dataset,
+        student=of or student(),
+        team=tuple(PluginSpec(name=name, use="lens", params={"mean": mean}) for name in team),
+        strategy=PluginSpec(name=strategy, use="equal", params={"mean": mean}) if strategy else None,
+        train=None if reference else Train(epochs=2, batch_size=8),
+        evaluate=Evaluate(),
+        seed=0,
+        variant=variant,
+        role="reference" if reference else "",
     )
-    return Row(runs, {"rsum": Value(mean, mean - half, mean + half)}, group=group)
+    found = list(seeds or (mean - 1, mean + 1))
+    known = [*traces, *(Trace() for _ in range(len(found) - len(traces)))]
+    runs = tuple(
+        Measured(_record(spec.replace(seed=seed), metric, value), task, dict, lambda trace=trace: trace)  # type: ignore[misc]
+        for seed, (value, trace) in enumerate(zip(found, known, strict=True))
+    )
+    return Row(runs, {metric.name: Value(mean, mean - half, mean + half)}, group=group)
 
 
-def _run(spec: dict[str, Any], cell: str, seed: int, rsum: float) -> Measured:
-    record = Record(
-        run_id=f"{cell[:11]}{seed}",
-        cell_id=cell,
-        label="a run",
+def _record(spec: RunSpec, metric: Metric, value: float) -> Record:
+    return Record(
+        run_id=spec.run_id,
+        cell_id=spec.cell_id,
+        label=spec.label,
         status="ok",
-        spec={**spec, "seed": seed},
-        metrics={"rsum": float(rsum)},
+        spec=spec,
+        metrics={metric.name: float(value)},
+        steps=None if spec.reference else 10,
+        sizes={"images": 10, "captions": 10, "concepts": 10},
+        dataset_digest="d" * 64,
         versions={},
         commit=None,
         dirty=None,
@@ -71,40 +95,32 @@ def _run(spec: dict[str, Any], cell: str, seed: int, rsum: float) -> Measured:
         started="",
         finished="",
     )
-    return Measured(record, partial(Ranks, text=np.ones(1, np.int32), image=np.ones(1, np.int32)))
 
 
 def table(*rows: Row, better: Sequence[tuple[int, int]] = (), **changes: Any) -> Table:
-    """`better` are pairs of rows of which the first is surely better."""
+    """`better` are pairs of rows of which the first is significantly better."""
     separated = np.zeros((len(rows), len(rows)), dtype=bool)
     for one, other in better:
         separated[one, other] = True
+    run = (rows[0] if rows else row()).runs[0]
     fields: dict[str, Any] = {
-        "dataset": "shapes",
-        "digest": "d" * 64,
-        "sizes": {"images": 10, "captions": 10, "concepts": 10},
-        "recall_at": [1, 5, 10],
-        "student": rows[0].student if rows else "",
-        "budget": "2 epochs, 10 steps of 8 pairs",
-        "tuning": "untuned",
+        "protocol": run.protocol,
+        "metrics": tuple(run.task.metrics),
+        "sizes": run.record.sizes,
         "rows": list(rows),
         "references": [],
         "better": separated,
-        "missing": [],
-        "verdict": "",
-        "notes": [],
     }
     return Table(**fields | changes)
 
 
-def profile(of: Mapping[str, Any], image: Mapping[int, float], text: Mapping[int, float], **changes: Any) -> Profile:
+def profile(of: PluginSpec, image: Mapping[int, float], text: Mapping[int, float], **changes: Any) -> Profile:
     """`image` and `text` are the towers' median milliseconds by batch size."""
     fields: dict[str, Any] = {
         "id": hashlib.sha256(repr((of, image, text, changes)).encode()).hexdigest()[:12],
-        "student": {"use": of["use"], "params": of["params"]},
-        "dataset": {"name": "shapes", **DATASET},
-        "image": _tower(image),
-        "text": _tower(text),
+        "student": of.plain,
+        "dataset": {"name": DATASET.name, **DATASET.plain},
+        "parts": {"image": _part(image), "text": _part(text)},
         "parameters": 2_000_000,
         "size_bytes": 1,
         "gallery": 10,
@@ -121,6 +137,6 @@ def profile(of: Mapping[str, Any], image: Mapping[int, float], text: Mapping[int
     return Profile(**fields | changes)
 
 
-def _tower(latency: Mapping[int, float]) -> Tower:
+def _part(latency: Mapping[int, float]) -> PartProfile:
     timings = {batch: Timing(median_ms=median, iqr_ms=0.1, blocks=9) for batch, median in latency.items()}
-    return Tower(parameters=1_000_000, flops=1, latency=timings)
+    return PartProfile(parameters=1_000_000, flops=1, latency=timings)

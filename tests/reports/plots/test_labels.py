@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from xml.etree import ElementTree
 
 from hypothesis import given
 from hypothesis import strategies as st
-from kdbench.reports.figures.names import clean, common_team, elided, labels, slug, wrapped
 
-from tests.support.made_boards import row, student
+from kdbench.reports.plots.labels import clean, common_team, elided, file_part, interval_text, metric_label, row_labels, wrapped
+from kdbench.statistics.value import Value
+from tests.support.made_boards import ERROR, SCORE, row, student
+from tests.support.site_boards import board_of, measured_in
 
 anything = st.text(st.characters(exclude_categories=[]), max_size=60)  # lone surrogates too
 
@@ -37,8 +40,8 @@ def test_long_names_keep_their_ends(text: str, width: int) -> None:
 
 @given(anything)
 def test_parts_of_file_names_are_plain(text: str) -> None:
-    assert re.fullmatch(r"([a-z0-9]+(-[a-z0-9]+)*)?", slug(text))
-    assert len(slug(text)) <= 24
+    assert re.fullmatch(r"([a-z0-9]+(-[a-z0-9]+)*)?", file_part(text))
+    assert len(file_part(text)) <= 24
 
 
 @given(anything, st.integers(5, 30))
@@ -51,23 +54,38 @@ def test_wrapped_lines_are_few_and_short(text: str, width: int) -> None:
 def test_examples() -> None:
     assert clean("a\n\tb\x00c\u202ed") == "a b\ufffdc\ufffdd"
     assert elided("abcdefghij", 7) == "abc…hij"
-    assert slug("../../Flickr 30k\n") == "flickr-30k"
+    assert file_part("../../Flickr 30k\n") == "flickr-30k"
 
 
 def test_the_team_that_all_share_is_left_out() -> None:
     rows = [row("equal"), row("ammkd", variant="long"), row("", team=["a"]), row("", team=[])]
     assert common_team(rows) == "a + b"
-    assert list(labels(rows, 40).values()) == ["equal", "long: ammkd", "a alone", "no teacher"]
-    assert next(iter(labels(rows, 40, student=True).values())) == "pebble: equal"
+    assert list(row_labels(rows, 40).values()) == ["equal", "long: ammkd", "a alone", "no distillation"]
+    assert next(iter(row_labels(rows, 40, student=True).values())) == "pebble: equal"
     rows.append(row("equal", team=["a", "b", "c"]))
     assert common_team(rows) == ""
-    assert labels(rows, 40)[rows[0].id] == "equal of a + b"
+    assert row_labels(rows, 40)[rows[0].id] == "equal of a + b"
 
 
 def test_names_that_are_cut_alike_are_told_apart() -> None:
     same = [row(f"a{'x' * 50}{middle}{'y' * 50}z") for middle in ("1", "2")]
-    first, second = labels(same, 20).values()
+    first, second = row_labels(same, 20).values()
     assert first != second
     assert first.startswith("axxx")
     elsewhere = [row("equal"), row("equal", of=student("other"))]  # two students are told apart by where they stand
-    assert set(labels(elsewhere, 20).values()) == {"equal"}
+    assert set(row_labels(elsewhere, 20).values()) == {"equal"}
+
+
+def test_names_are_short_where_that_tells_rows_apart() -> None:
+    one_team, two_teams = board_of(measured_in("ammkd")).tables[0], board_of(measured_in("emoji", "strategies")).tables[0]
+    found = sorted(row_labels(one_team.rows, 200).values())
+    assert found == ["ammkd", "equal", "lite0 alone", "lite2 alone", "no distillation"]
+    names = Counter(row.name for row in two_teams.rows)  # two suites trained without teachers
+    expected = [row.name if names[row.name] == 1 else f"{row.name} ({row.id[:4]})" for row in two_teams.rows]
+    assert list(row_labels(two_teams.rows, 200).values()) == expected
+
+
+def test_metrics_name_their_unit_and_which_way_is_better() -> None:
+    assert metric_label(SCORE) == "score (points)"
+    assert metric_label(ERROR) == "RMSE (K), lower is better"
+    assert interval_text(ERROR, Value(1.0, 0.5, 1.25)) == "95 % interval 0.50 to 1.25"

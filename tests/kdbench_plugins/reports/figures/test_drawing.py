@@ -5,24 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import pytest
-from kdbench.reports.figures import draw, embedded, pictures, plotted
 from PIL import Image
 
 from kdbench import KdbenchError
+from kdbench.records.trace import Trace
 from kdbench.reports.board import Board
 from kdbench.reports.pareto import Plane, planes
-from tests.support.made_boards import profile, row, student, table
+from kdbench.reports.plots.cost_plane import plotted
+from kdbench_plugins.reports.figures.drawing import draw, pictures
+from kdbench_plugins.reports.figures.picture_files import embedded
+from tests.support.made_boards import DATASET, profile, row, student, table
 
-HARM = ["$x_{", "_hidden", "a\nb\x00\x1b[31m", "</metadata><script>", "../../up", "\ud800\u202e", "x" * 300, "%s {0} \\frac"]
+HARM = ["$x_{", "_hidden", "a\nb\x00\x1b[31m", "</metadata><script>", "../../up", "\ufdd0\u202e", "x" * 300, "%s {0} \\frac"]
 
 
-def series(*teachers: str) -> dict[str, Any]:
+def trace(*teachers: str) -> Trace:
     columns = [[0.2, 0.3], *([0.8 / (len(teachers) - 1), 0.7 / (len(teachers) - 1)] for _ in teachers[1:])]
-    return {"step": [5, 10], "weights": dict(zip(teachers, columns, strict=True))}
+    return Trace(step=[5, 10], weights=dict(zip(teachers, columns, strict=True)))
 
 
 def board(names: list[str], teachers: tuple[str, str] = ("a", "b")) -> tuple[Board, list[Plane]]:
@@ -30,9 +32,12 @@ def board(names: list[str], teachers: tuple[str, str] = ("a", "b")) -> tuple[Boa
     tables, profiles = [], []
     for place, name in enumerate(("small", names[0])):
         of = student(name, place=place)
-        rows = [row(one, 100.0 - n, of=of, team=teachers, series=[series(*teachers)]) for n, one in enumerate(names)]
+        rows = [
+            row(one, 100.0 - n, of=of, team=teachers, dataset=DATASET.replace(name=names[0]), traces=[trace(*teachers)])
+            for n, one in enumerate(names)
+        ]
         reference = row("", 150.0, of=student(teachers[0]), team=(), reference=True)
-        tables.append(table(*rows, references=[reference], dataset=names[0]))
+        tables.append(table(*rows, references=[reference]))
         profiles.append(profile(of, {1: 1.0 + place}, {1: 1.0}))
     made = Board([*tables, table()], [])
     return made, planes(made, profiles)
@@ -50,7 +55,7 @@ def test_every_plane_and_table_is_drawn(drawn: tuple[list[Path], Board, list[Pla
     stems = [picture.stem for picture in pictures(made, costs)]
     assert [path.name for path in paths] == [f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg")]
     assert sorted(paths) == sorted(paths[0].parent.iterdir())
-    assert stems[:2] == [f"plane-latency-shapes-{costs[0].id}", f"plane-parameters-shapes-{costs[1].id}"]
+    assert stems[:2] == [f"plane-latency-equal-{costs[0].id}", f"plane-parameters-equal-{costs[1].id}"]
     assert stems[2:] == [f"{kind}-equal-{one.id}" for one in made.tables[:2] for kind in ("seeds", "weights")]
 
 
@@ -109,16 +114,17 @@ def test_names_do_no_harm(tmp_path: Path) -> None:
 def test_what_cannot_be_written_or_read(tmp_path: Path) -> None:
     made, costs = board(["equal"])
     (tmp_path / "file").write_text("")
-    with pytest.raises(KdbenchError, match=r"plane-.*\.png: the picture cannot be written"):
+    with pytest.raises(KdbenchError, match=r"plane-.*\.png: cannot write the picture"):
         draw(tmp_path / "file", made, costs)
-    with pytest.raises(KdbenchError, match="file: the picture cannot be read"):
+    with pytest.raises(KdbenchError, match="file: cannot read the picture"):
         embedded(tmp_path / "file")
     (tmp_path / "bare.svg").write_text("<svg/>")
     with pytest.raises(KdbenchError, match="does not say what it was drawn from"):
         embedded(tmp_path / "bare.svg")
 
 
-def test_importing_it_is_cheap() -> None:
-    code = "import sys, kdbench.reports.figures; print([m for m in ('torch', 'matplotlib', 'PIL') if m in sys.modules])"
+def test_offering_reports_is_cheap() -> None:
+    modules = ", ".join(f"kdbench_plugins.reports.{name}" for name in ("figures", "site", "text_formats"))
+    code = f"import sys, {modules}; print([m for m in ('torch', 'matplotlib', 'PIL', 'jinja2') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[]\n"

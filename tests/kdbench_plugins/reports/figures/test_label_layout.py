@@ -1,18 +1,18 @@
-"""Where labels and marks go."""
+"""Where labels go."""
 
 from __future__ import annotations
 
-from itertools import combinations, groupby, pairwise
+from itertools import combinations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kdbench.reports.figures.place import apart, label, sideways
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from scipy.optimize import isotonic_regression
+
+from kdbench_plugins.reports.figures.label_layout import apart, label
 
 positions = st.lists(st.floats(-50, 50), max_size=12)
 
@@ -32,19 +32,6 @@ def test_apart_moves_least(at: list[float], gap: float) -> None:
 def test_apart_leaves_what_is_apart() -> None:
     assert apart([30.0, 10.0, 20.5], 9.0) == [30.0, 10.0, 20.5]
     assert apart([0.0, 0.0, 100.0], 10.0) == [-5.0, 5.0, 100.0]
-
-
-@given(st.lists(st.sampled_from([1.0, 2.0, 2.5, 8.0]), min_size=1, max_size=40), st.floats(0.001, 2))
-def test_sideways_spreads_equals_and_mixes_none(costs: list[float], step: float) -> None:
-    costs.sort()
-    moved = [cost + offset for cost, offset in zip(costs, sideways(costs, step), strict=True)]
-    groups = [[place for _, place in group] for _, group in groupby(zip(costs, moved, strict=True), key=lambda pair: pair[0])]
-    for cost, group in zip(sorted(set(costs)), groups, strict=True):
-        assert group[0] == cost
-        assert len({round(place, 9) for place in group}) == len(group)
-        assert max(abs(place - cost) for place in group) <= step * (len(group) // 2) + 1e-9
-    for before, after in pairwise(groups):
-        assert max(before) < min(after)
 
 
 def test_labels_avoid_each_other_marks_and_the_edge() -> None:
@@ -77,9 +64,3 @@ def test_a_label_covers_what_counts_less() -> None:
         taken = [(box, 5.0 if place == side else 1.0) for place, box in sides.items()]
         (note,) = label(axes, [(0.5, 0.5, "text")], taken)
         assert note.get_position()[0] * side < 0
-
-
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_a_single_cost_is_spread_by_steps(count: int) -> None:
-    assert sorted(sideways([3.0] * count, 0.5)) == sorted(0.5 * place for place in range(-((count - 1) // 2), count // 2 + 1))
-    assert all(after >= before for before, after in pairwise(sorted(sideways([3.0] * count, 0.5))))

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kdbench.reports.figures import describe, plotted
-from kdbench.reports.figures.planes import figure_of
-from kdbench.reports.figures.style import look, settings
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kdbench.reports.board import Board, Row
 from kdbench.reports.palette import COLOURS, MARKERS
 from kdbench.reports.pareto import Plane, planes
+from kdbench.reports.plots import cost_plane
+from kdbench_plugins.reports.figures.matplotlib_style import look, settings
+from kdbench_plugins.reports.figures.painter import paint
 from tests.support.drawn_lines import xs, ys
 from tests.support.made_boards import profile, row, student, table
+
+COST = "latency of image + text, batch 1 (ms)"
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +43,10 @@ def plane_of(costs: Sequence[float], means: Sequence[Sequence[float]], reference
     ]
     profiles = [profile(of, {1: cost / 2}, {1: cost / 2}) for of, cost in zip(students, costs, strict=True)]
     return planes(Board(tables, []), profiles)[0]
+
+
+def figure_of(plane: Plane) -> Figure:
+    return paint(cost_plane(plane))
 
 
 def marks(axes: Axes) -> dict[tuple[str, str], list[tuple[float, float]]]:
@@ -68,7 +74,7 @@ def steps(axes: Axes) -> Any:
 # Several students
 
 
-def test_marks_stand_at_cost_and_recall() -> None:
+def test_marks_stand_at_cost_and_score() -> None:
     plane = plane_of([1.0, 2.0, 4.0], [[100.0, 90.0], [120.0, 130.0], [110.0]])
     figure = figure_of(plane)
     axes = figure.axes[0]
@@ -99,7 +105,7 @@ def test_the_front_is_a_step_and_alone_is_named() -> None:
 def test_the_band_does_not_fall() -> None:
     wide = row("s0", 100.0, of=student("student0", place=0), half=30.0)
     plane = plane_of([1.0, 2.0], [[100.0], [101.0]])
-    points = [replace(plane.points[0], row=wide, value=wide.values["rsum"]), plane.points[1]]
+    points = [replace(plane.points[0], row=wide, value=wide.value), plane.points[1]]
     figure = figure_of(replace(plane, points=points))
     vertices = figure.axes[0].collections[0].get_paths()[0].vertices
     heights = {float(y) for x, y in np.asarray(vertices) if x > 2.0}
@@ -117,7 +123,7 @@ def test_wide_costs_are_shown_by_their_logarithm(costs: list[float], scale: str)
 def test_points_of_one_cost_are_said_to_be_spread() -> None:
     spread = "rows of equal cost are spread sideways around it"
     assert figure_of(plane_of([1.0, 2.0], [[100.0, 90.0], [120.0]])).axes[0].get_xlabel().endswith(spread)
-    assert figure_of(plane_of([1.0, 2.0], [[100.0], [120.0]])).axes[0].get_xlabel() == "latency of both towers at batch 1, ms"
+    assert figure_of(plane_of([1.0, 2.0], [[100.0], [120.0]])).axes[0].get_xlabel() == COST
 
 
 def test_strategies_are_told_apart_and_keep_their_looks() -> None:
@@ -125,7 +131,7 @@ def test_strategies_are_told_apart_and_keep_their_looks() -> None:
     first = figure_of(plane_of([1.0, 2.0], [[100.0, 90.0], [120.0]]))
     other = figure_of(plane_of([1.0, 3.0], [[50.0, 140.0], [20.0]]))
     assert set(marks(first.axes[0])) == set(marks(other.axes[0]))
-    assert legend_of(first) == ["s0", "s1", "front", "bars and band: 95 % intervals", "pale: surely behind"]
+    assert legend_of(first) == ["s0", "s1", "front", "bars and band: 95 % intervals", "pale: significantly worse"]
     assert legend_of(other)[:2] == ["s1", "s0"]
     faint = [line.get_alpha() for line in first.axes[0].lines if ys(line)[0] == 90.0 and line.get_zorder() == 4]
     assert faint == [0.45]
@@ -148,8 +154,13 @@ def test_teachers_are_dashed_lines_with_names(means: list[list[float]]) -> None:
     low, high = axes.get_ylim()
     assert low < 85.0
     assert 130.5 < high < 200
-    named = {text.get_text(): text for text in axes.texts if "as it is" in text.get_text()}
-    assert set(named) == {"near as it is\n130.0", "by as it is\n130.5", "far as it is\n900.0 ↑", "low as it is\n1.0 ↓"}
+    named = {text.get_text(): text for text in axes.texts if "teacher" in text.get_text()}
+    assert set(named) == {
+        "near (teacher\nitself)\n130.0",
+        "by (teacher itself)\n130.5",
+        "far (teacher itself)\n900.0 ↑",
+        "low (teacher itself)\n1.0 ↓",
+    }
     figure.draw_without_rendering()
     boxes = sorted((text.get_window_extent() for text in named.values()), key=lambda box: box.y0)
     assert all(above.y0 >= below.y1 - 3 for below, above in pairwise(boxes))
@@ -166,43 +177,16 @@ def test_rows_of_one_student_stand_side_by_side() -> None:
     shown = {x: y for group in marks(axes).values() for x, y in group}
     assert shown == {0.0: 110.0, 1.0: 100.0, 2.0: 80.0}
     assert [label.get_text() for label in axes.get_xticklabels()] == ["s2", "s0", "s1"]
-    assert axes.get_xlabel() == "all at the same cost, 1.5 (latency of both towers at batch 1, ms): side by side, best first"
+    assert axes.get_xlabel() == f"best first; all cost the same: {COST} 1.5"
     assert len({str(line.get_color()) for line in axes.lines}) == 3
-    assert legend_of(figure)[:2] == ["highest mean", "may be as good"]
-    assert legend_of(figure)[2].startswith("surely behind")
+    assert legend_of(figure)[:2] == ["best mean", "not significantly worse"]
+    assert legend_of(figure)[2].startswith("significantly worse")
 
 
 def test_many_rows_widen_the_picture() -> None:
     few, many = (figure_of(plane_of([1.0], [[100.0 + place for place in range(count)]])) for count in (3, 40))
     assert few.get_figwidth() == 9
     assert many.get_figwidth() > 10
-
-
-# What is said in words
-
-
-def test_plotted_has_all_that_is_drawn() -> None:
-    plane = plane_of([1.0, 2.0], [[100.0, 90.0], [99.0]], [teacher("t", 200.0)])
-    lines = plotted(plane).split("\n")
-    ids = {point.row.strategy + point.row.student: point.row.id for point in plane.points}
-    assert lines == [
-        f"plane {plane.id}",
-        plane.title,
-        plane.cost,
-        f"{ids['s0student0']} student0: s0 of a + b cost=1 mean=100 low=95 high=105 front",
-        f"{ids['s1student0']} student0: s1 of a + b cost=1 mean=90 low=85 high=95 behind",
-        f"{ids['s0student1']} student1: s0 of a + b cost=2 mean=99 low=94 high=104 open",
-        f"{plane.references[0].id} t as it is mean=200 low=195 high=205",
-    ]
-    assert plotted(replace(plane, notes=["a note"])).split("\n") == [*lines, "a note"]
-
-
-def test_describe_names_the_front() -> None:
-    plane = plane_of([1.0, 2.0], [[100.0, 90.0], [99.0]])
-    assert describe(plane) == (
-        "RSUM against latency of both towers at batch 1, ms. On the front: student0: s0 with 100.0 at 1; "
-        "of 2 other rows 1 may be as good at the cost."
-    )
 
 
 def test_notes_are_shown() -> None:

@@ -115,7 +115,7 @@ def hostile_site(tmp_path_factory: pytest.TempPathFactory) -> Written:
 def _one_of_each(site: Written, board: Board) -> list[Path]:
     """The index, the page of a run with curves, the page of a strategy, those of both kinds of studies."""
     folder = site.entry.parent
-    run = next(run for row in board.tables[0].rows for run in row.runs if run.record.series_sha256)
+    run = next(run for row in board.tables[0].rows for run in row.runs if run.record.trace_sha256)
     pages = [folder / "runs" / f"{run.record.run_id}.html", folder / "strategies" / f"{slug('ammkd')}.html"]
     return [site.entry, *pages, *sorted((folder / "tuning").iterdir())]
 
@@ -174,7 +174,7 @@ def test_trials_sort_by_their_values(reader: Reader, site: Written) -> None:
     code = "return [...document.querySelectorAll('#trials-table tbody tr')].map(row => row.cells[2].dataset.order)"
     values = [str(trial.values[0]) if trial.values else "" for trial in study().trials]
     assert reader.js(code) == values
-    reader.find("#trials-table th", "mean of all R@K").click()
+    reader.find("#trials-table th", "mean recall").click()
     known = sorted(filter(None, values), key=float, reverse=True)
     reader.until(lambda: reader.js(code)[: len(known)] == known != values[: len(known)])
     assert reader.problems() == []
@@ -209,14 +209,14 @@ def test_filters_leave_the_rows_asked_for(reader: Reader, site: Written, board: 
     Select(reader.find("[data-filter=strategy]")).select_by_visible_text("ammkd")
     expected = [row for row in table.rows if row.strategy == "ammkd"]
     assert 0 < len(expected) < len(table.rows)
-    assert _column(reader, 3) == [str(round(row.values["rsum"].mean, 6)) for row in expected]
+    assert _column(reader, 3) == [str(round(row.value.mean, 6)) for row in expected]
     assert count.text == f"{len(expected)} of {len(table.rows)} rows"
     Select(reader.find("[data-filter=strategy]")).select_by_visible_text("all")
     Select(reader.find("[data-filter=teachers]")).select_by_visible_text("lite0")
     assert set(_column(reader, 4)) == {"lite0"}
     Select(reader.find("[data-filter=teachers]")).select_by_visible_text("all")
-    reader.find("[data-filter=search]").send_keys("no teacher")
-    assert set(_column(reader, 2)) == {"no teacher"}
+    reader.find("[data-filter=search]").send_keys("no distillation")
+    assert set(_column(reader, 2)) == {"no distillation"}
     reader.find("[data-filter=search]").send_keys("xyz")
     assert count.text == f"0 of {len(table.rows)} rows"
 
