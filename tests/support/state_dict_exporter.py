@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from kdbench import KdbenchError, Offer, hookimpl
-from kdbench.contracts.exporter import ExportContext, Exported, ExportedModel, Exporter, ModelCard
+from kdbench import ExportContext, Exported, ExportedModel, Exporter, KdbenchError, ModelCard, Offer, hookimpl
 
 FILE = "model.pt"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench import KdbenchError, Offer, hookimpl
-from kdbench.contracts.exporter import ExportContext, Exported, ExportedModel, Exporter
+from kdbench import ExportContext, Exported, ExportedModel, Exporter, KdbenchError, Offer, hookimpl
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench import KdbenchError, Offer, hookimpl
-from kdbench.contracts.exporter import TOLERANCE, ExportContext, Exported, ExportedModel, Exporter, ModelCard
+from kdbench import ExportContext, Exported, ExportedModel, Exporter, KdbenchError, ModelCard, Offer, hookimpl
+from kdbench.contracts.exporter import TOLERANCE
 
 USAGE = """```python
 import open_clip
