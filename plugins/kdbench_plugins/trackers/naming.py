@@ -1,38 +1,41 @@
-"""What a run and its figures are called, in every tracker alike."""
+"""Names of runs and their figures, the same in every tracker."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kdbench.records.record import Record
+    from kdbench.suite.spec import RunSpec
 
 
-def title_of(spec: Mapping[str, Any]) -> str:
-    """`small · a+b · equal · seed 0`, as `kdbench run` shows it."""
-    from kdbench.suite.plan import RunSpec
-
-    return RunSpec(**spec).label
-
-
-def group_of(spec: Mapping[str, Any]) -> str:
+def group_of(spec: RunSpec) -> str:
     """`emoji · small · a+b · equal`: the same for all seeds."""
-    seed = f" · seed {spec['seed']}"
-    return f"{spec['suite']} · {title_of(spec).removesuffix(seed)}"
+    return f"{spec.suite} · {spec.cell_label}"
 
 
 def epoch_scalars(metrics: Mapping[str, float]) -> dict[str, float]:
-    """`loss` and `weight/<teacher>` as they are; all others were measured on the validation split, and are called so."""
+    """`loss` and `weight/<teacher>` keep their names; metrics of the validation split become `validation/…`."""
     return {name if name == "loss" or name.startswith("weight/") else f"validation/{name}": metrics[name] for name in metrics}
 
 
-def final_scalars(record: Mapping[str, Any]) -> dict[str, float]:
-    """What a record holds: `test/…`, `best/…` (validation, best epoch), `mean_weight/…` and `dynamics/…`."""
+def final_scalars(record: Record) -> dict[str, float]:
+    """The figures of a record: `test/…`, `best/…` (validation, best epoch), `mean_weight/…` and `dynamics/…`."""
     parts = {
-        "test": record["metrics"],
-        "best": record["validation"],
-        "mean_weight": record["weights"],
-        "dynamics": record["dynamics"],
+        "test": record.metrics,
+        "best": record.validation,
+        "mean_weight": record.weights,
+        "dynamics": record.dynamics,
     }
     return {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
+
+
+def hyperparameters(spec: RunSpec) -> dict[str, Any]:
+    """The spec as one map of dotted names, without the defaults that travel with its plugins."""
+    plugins: dict[str, Any] = {name: {"defaults"} for name in ("task", "dataset", "student", "strategy")}
+    plugins |= {name: {"__all__": {"defaults"}} for name in ("team", "objective")}
+    return flat(spec.model_dump(mode="json", exclude=plugins))
 
 
 def flat(value: object, name: str = "") -> dict[str, Any]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kdbench import KdbenchError, Offer, Tracker, hookimpl
-from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, flat, title_of
+from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, hyperparameters
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+    from kdbench.records.record import Record
+    from kdbench.suite.spec import RunSpec
+
 
 class TensorBoard:
-    """One folder a run, `<log_dir>/<suite>/<run>`; look at all of them with `tensorboard --logdir <log_dir>`.
+    """One folder a run, `<log_dir>/<suite>/<run>`; `tensorboard --logdir <log_dir>` shows them all.
 
     Each epoch has the mean loss, the teachers' mean weights and, where measured, the validation metrics; the end has the
-    figures of the record, and a run that is ok a line in the table of hyperparameters. A run that goes on after an
-    interrupt, or is done again, goes on in its folder; what was written of the epochs from there on is hidden. Raises
-    KdbenchError where tensorboard is not installed.
+    figures of the record, and a run that is ok a row in the table of hyperparameters. A run that resumes, or is repeated,
+    continues in its folder; later epochs that were written before are hidden. Raises KdbenchError if tensorboard is not
+    installed.
     """
 
     def __init__(self, *, log_dir: str = "runs") -> None:
@@ -30,12 +32,12 @@ class TensorBoard:
             raise KdbenchError(f"TensorBoard cannot be imported ({error}); pip install 'kdbench[tensorboard]'") from error
         self.writer_class = SummaryWriter
         self.log_dir = Path(log_dir).resolve()
-        self.specs: dict[str, dict[str, Any]] = {}  # by run id, as all that follows
+        self.specs: dict[str, RunSpec] = {}  # by run id, as all that follows
         self.writers: dict[str, SummaryWriter] = {}
         self.epochs: dict[str, int] = {}
 
     @hookimpl
-    def kdbench_run_started(self, run_id: str, spec: dict[str, Any]) -> None:
+    def kdbench_run_started(self, run_id: str, spec: RunSpec) -> None:
         self.specs[run_id] = spec
 
     @hookimpl
@@ -47,37 +49,36 @@ class TensorBoard:
         writer.flush()  # to be seen now, and to be there after an interrupt
 
     @hookimpl
-    def kdbench_run_finished(self, run_id: str, record: dict[str, Any]) -> None:
-        ok = record["status"] == "ok"
-        epoch = record["spec"]["train"]["epochs"] if ok else self.epochs.get(run_id, 0)
-        self.specs.setdefault(run_id, record["spec"])
-        # Without an epoch since the run began, what an earlier sitting wrote stays as it is.
+    def kdbench_run_finished(self, run_id: str, record: Record) -> None:
+        spec, ok = record.spec, record.status == "ok"
+        epoch = spec.train.epochs if ok and spec.train else self.epochs.get(run_id, 0)
+        self.specs.setdefault(run_id, spec)
+        # Without an epoch since the run started or resumed, what was written before stays as it is.
         writer = self.writers.get(run_id) or self._open(run_id, epoch, purge_step=None)
-        writer.add_text("status", ": ".join(filter(None, [record["status"], record["reason"]])), epoch)
+        writer.add_text("status", ": ".join(filter(None, [record.status, record.reason])), epoch)
         figures = final_scalars(record)
         for name, value in figures.items():
             writer.add_scalar(name, value, epoch)
         if ok:
-            _add_hyperparameters(writer, record["spec"], figures)
+            _add_hyperparameters(writer, spec, figures)
         writer.close()
         for known in (self.specs, self.writers, self.epochs):
             known.pop(run_id, None)
 
     def _open(self, run_id: str, epoch: int, purge_step: int | None) -> SummaryWriter:
-        """At the first epoch heard of and not before: only then is it known from where the run goes on."""
+        """At the first epoch and not before: only then is it known where the run resumes."""
         spec = self.specs[run_id]
-        folder = self.log_dir / _file_name(spec["suite"]) / f"{_file_name(title_of(spec))[:150]}-{run_id}"
+        folder = self.log_dir / _file_name(spec.suite) / f"{_file_name(spec.label)[:150]}-{run_id}"
         writer = self.writers[run_id] = self.writer_class(str(folder), purge_step=purge_step)
-        text = json.dumps(spec, indent=2, ensure_ascii=False)
-        writer.add_text("spec", f"```json\n{text}\n```", epoch)
+        writer.add_text("spec", f"```json\n{spec.model_dump_json(indent=2)}\n```", epoch)
         return writer
 
 
-def _add_hyperparameters(writer: SummaryWriter, spec: dict[str, Any], figures: dict[str, float]) -> None:
+def _add_hyperparameters(writer: SummaryWriter, spec: RunSpec, figures: dict[str, float]) -> None:
     # What writer.add_hparams does, in the run's own file: it would open a second one, which TensorBoard shows as a run.
     from torch.utils.tensorboard.summary import hparams
 
-    for summary in hparams(flat(spec), figures):  # type: ignore[no-untyped-call]
+    for summary in hparams(hyperparameters(spec), figures):  # type: ignore[no-untyped-call]
         writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kdbench import KdbenchError, Offer, Tracker, hookimpl
-from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, group_of, title_of
+from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, group_of
 
 if TYPE_CHECKING:
     from wandb import Run
 
+    from kdbench.records.record import Record
+    from kdbench.suite.spec import RunSpec
+
 
 class WandB:
-    """One W&B run a run, in `project`; those that differ in the seed alone are a group.
+    """One W&B run a run, in `project`; runs that differ in the seed alone are a group.
 
     Its config is the spec; each epoch has the mean loss, the teachers' mean weights and, where measured, the validation
     metrics; its summary ends with the record's figures and its status, which is also the exit code: 0 for `ok` and
-    `skipped`. A run that goes on after an interrupt is a new W&B run from that epoch on: both have the same `run_id` in
-    their config. `mode` says where it goes, by default what the environment says (WANDB_MODE). Raises KdbenchError where
-    wandb is not installed, or is to go online and nobody is logged in.
+    `skipped`. A run that resumes is a new W&B run from that epoch on: both have the same `run_id` in their config. `mode`
+    is by default that of the environment (WANDB_MODE). Raises KdbenchError if wandb is not installed, or is online
+    without a login.
     """
 
     def __init__(self, *, project: str = "kdbench", mode: Literal["online", "offline", "disabled"] | None = None) -> None:
@@ -37,14 +40,14 @@ class WandB:
                 raise KdbenchError(f"Weights & Biases: {error}; `wandb login`, or mode: offline") from error
 
     @hookimpl
-    def kdbench_run_started(self, run_id: str, spec: dict[str, Any]) -> None:
+    def kdbench_run_started(self, run_id: str, spec: RunSpec) -> None:
         self.runs[run_id] = self.library.init(
             project=self.project,
             mode=self.mode,
-            name=title_of(spec),
+            name=spec.label,
             group=group_of(spec),
-            config={**spec, "run_id": run_id},
-            reinit="create_new",  # several runs are open at a time
+            config={**spec.model_dump(mode="json"), "run_id": run_id},
+            reinit="create_new",  # several runs are open at once
             settings=self.library.Settings(console="off", quiet=True),  # the terminal is the progress display's
         )
 
@@ -53,11 +56,11 @@ class WandB:
         self.runs[run_id].log(epoch_scalars(metrics), step=epoch, commit=True)
 
     @hookimpl
-    def kdbench_run_finished(self, run_id: str, record: dict[str, Any]) -> None:
+    def kdbench_run_finished(self, run_id: str, record: Record) -> None:
         run = self.runs.pop(run_id)
         figures = final_scalars(record)
-        run.summary.update({"status": record["status"], "reason": record["reason"], **figures})
-        run.finish(exit_code=0 if record["status"] in ("ok", "skipped") else 1)
+        run.summary.update({"status": record.status, "reason": record.reason, **figures})
+        run.finish(exit_code=0 if record.status in ("ok", "skipped") else 1)
 
 
 @hookimpl

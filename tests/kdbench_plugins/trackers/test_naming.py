@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import pytest
 
 from kdbench.records.record import Record
-from kdbench.suite.plan import RunSpec
-from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, flat, group_of, title_of
-
-
-@pytest.mark.parametrize("changes", [{}, {"seed": 3}, {"team": [], "strategy": None, "objective": []}])
-def test_a_title_is_the_label_of_the_run(changes: dict[str, Any], spec: Callable[..., RunSpec]) -> None:
-    run = spec(**changes)
-    assert title_of(run.as_dict()) == run.label
+from kdbench.suite.spec import RunSpec
+from kdbench_plugins.trackers.naming import epoch_scalars, final_scalars, flat, group_of, hyperparameters
 
 
 def test_a_group_holds_the_seeds_of_a_cell(spec: Callable[..., RunSpec]) -> None:
-    groups = [group_of(spec(seed=seed).as_dict()) for seed in (0, 1, 12)]
+    groups = [group_of(spec(seed=seed)) for seed in (0, 1, 12)]
     assert groups == ["tiny · pebble · a+b · equal"] * 3
-    assert group_of(spec(variant="narrow").as_dict()) not in groups
-    assert group_of(spec(suite="other").as_dict()) not in groups
+    assert group_of(spec(variant="narrow")) not in groups
+    assert group_of(spec(suite="other")) not in groups
 
 
 def test_only_validation_metrics_are_called_so() -> None:
@@ -38,7 +29,7 @@ def test_only_validation_metrics_are_called_so() -> None:
 
 def test_final_figures_say_where_they_were_measured(spec: Callable[..., RunSpec], record: Callable[..., Record]) -> None:
     ended = record(spec(), rsum=100.0, metrics={"rsum": 100.0}, validation={"rsum": 90.0}, dynamics={"weight_entropy": 0.6})
-    assert final_scalars(ended.model_dump(mode="json")) == {
+    assert final_scalars(ended) == {
         "test/rsum": 100.0,
         "best/rsum": 90.0,
         "mean_weight/a": 0.5,
@@ -59,3 +50,13 @@ def test_nested_values_have_dotted_names() -> None:
         "strategy": None,
     }
     assert flat({"team": [], "params": {}}) == {}
+
+
+def test_hyperparameters_leave_defaults_out(spec: Callable[..., RunSpec]) -> None:
+    found = hyperparameters(spec())
+    assert found["team.1.params.focal"] == 50.0
+    assert found["train.lr"] == 1e-3
+    assert not [name for name in found if "defaults" in name]
+    mine = spec(strategy={"name": "s", "use": "s", "params": {"defaults": {"C": 1}}})
+    assert hyperparameters(mine)["strategy.params.defaults.C"] == 1
+    assert hyperparameters(spec(team=[], strategy=None, objective=[]))["strategy"] is None

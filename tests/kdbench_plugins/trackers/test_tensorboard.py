@@ -20,16 +20,16 @@ from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import construct
 from kdbench.records.record import Record
 from kdbench.runs.execute import execute
-from kdbench.suite.plan import RunSpec
+from kdbench.suite.spec import RunSpec
 from kdbench_plugins.trackers import tensorboard
-from tests.support.toys import bench, run_spec
+from tests.support.toys import run_context, run_spec
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
 pytestmark = pytest.mark.filterwarnings("error")  # an error of a tracker is a warning
 
 
-class Told:
+class Telling:
     """Tells a tracker of runs as a session does."""
 
     def __init__(self, log_dir: Path) -> None:
@@ -39,13 +39,13 @@ class Told:
         self.plugins.register(tracker, "tracker tensorboard")
 
     def start(self, spec: RunSpec) -> None:
-        self.plugins.notify("kdbench_run_started", run_id=spec.run_id, spec=spec.as_dict())
+        self.plugins.notify("kdbench_run_started", run_id=spec.run_id, spec=spec)
 
     def epoch(self, spec: RunSpec, epoch: int, **metrics: float) -> None:
         self.plugins.notify("kdbench_epoch_finished", run_id=spec.run_id, epoch=epoch, metrics=metrics)
 
     def finish(self, record: Record) -> None:
-        self.plugins.notify("kdbench_run_finished", run_id=record.run_id, record=record.model_dump(mode="json"))
+        self.plugins.notify("kdbench_run_finished", run_id=record.run_id, record=record)
 
 
 def read(log_dir: Path, spec: RunSpec) -> EventAccumulator:
@@ -65,7 +65,7 @@ def texts(events: EventAccumulator, name: str) -> list[str]:
 
 
 def test_interleaved_runs_have_a_folder_each(spec: Spec, record: Make, tmp_path: Path) -> None:
-    told = Told(tmp_path / "runs")
+    told = Telling(tmp_path / "runs")
     one, two = spec(), spec(seed=1)
     told.start(one)
     told.start(two)
@@ -89,13 +89,13 @@ def test_interleaved_runs_have_a_folder_each(spec: Spec, record: Make, tmp_path:
 
 
 def test_spec_status_and_hyperparameters(spec: Spec, record: Make, tmp_path: Path) -> None:
-    told, run = Told(tmp_path), spec()
+    told, run = Telling(tmp_path), spec()
     told.start(run)
     told.epoch(run, 1, loss=1.0)
     told.finish(record(run))
     events = read(tmp_path, run)
     (text,) = texts(events, "spec")
-    assert json.loads(text.removeprefix("```json").removesuffix("```")) == run.as_dict()
+    assert json.loads(text.removeprefix("```json").removesuffix("```")) == run.model_dump(mode="json")
     assert texts(events, "status") == ["ok"]
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     shown = HParamsPluginData.FromString(content).session_start_info.hparams
@@ -109,20 +109,20 @@ def test_spec_status_and_hyperparameters(spec: Spec, record: Make, tmp_path: Pat
 
 
 def test_epochs_can_be_read_before_the_run_ends(spec: Spec, tmp_path: Path) -> None:
-    told, run = Told(tmp_path), spec()
+    told, run = Telling(tmp_path), spec()
     told.start(run)
     for epoch in (1, 2, 3):
         told.epoch(run, epoch, loss=3.0 * epoch)
         assert curve(read(tmp_path, run), "loss") == {known: 3.0 * known for known in range(1, epoch + 1)}
 
 
-def test_a_run_that_goes_on_replaces_what_comes_again(spec: Spec, record: Make, tmp_path: Path) -> None:
-    run = spec(train=spec().train | {"epochs": 4})
-    first = Told(tmp_path)
+def test_a_run_that_resumes_replaces_what_it_repeats(spec: Spec, record: Make, tmp_path: Path) -> None:
+    run = spec(train=spec().train.model_dump() | {"epochs": 4})
+    first = Telling(tmp_path)
     first.start(run)
     for epoch in (1, 2, 3):
         first.epoch(run, epoch, loss=10.0 * epoch)
-    second = Told(tmp_path)  # the checkpoint was of the second epoch
+    second = Telling(tmp_path)  # the checkpoint was of the second epoch
     second.start(run)
     for epoch in (3, 4):
         second.epoch(run, epoch, loss=100.0 * epoch)
@@ -132,12 +132,12 @@ def test_a_run_that_goes_on_replaces_what_comes_again(spec: Spec, record: Make, 
     assert curve(events, "test/rsum") == {4: 100.0}
 
 
-def test_a_sitting_without_an_epoch_hides_nothing(spec: Spec, record: Make, tmp_path: Path) -> None:
+def test_a_start_without_an_epoch_hides_nothing(spec: Spec, record: Make, tmp_path: Path) -> None:
     run = spec()
-    first = Told(tmp_path)
+    first = Telling(tmp_path)
     first.start(run)
     first.epoch(run, 1, loss=10.0)
-    second = Told(tmp_path)
+    second = Telling(tmp_path)
     second.start(run)
     second.finish(record(run, status="failed", reason="no memory", metrics={}, weights={}))
     events = read(tmp_path, run)
@@ -148,7 +148,7 @@ def test_a_sitting_without_an_epoch_hides_nothing(spec: Spec, record: Make, tmp_
 
 def test_names_are_fit_for_folders(spec: Spec, record: Make, tmp_path: Path) -> None:
     run = spec(student={"name": "../w/é:1", "use": "pebble", "params": {}}, suite="a b/..")
-    told = Told(tmp_path)
+    told = Telling(tmp_path)
     told.start(run)
     told.finish(record(run))
     (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
@@ -157,7 +157,7 @@ def test_names_are_fit_for_folders(spec: Spec, record: Make, tmp_path: Path) -> 
 
 
 def test_nothing_stays_open_after_a_run(spec: Spec, record: Make, tmp_path: Path) -> None:
-    told, before = Told(tmp_path), threading.active_count()
+    told, before = Telling(tmp_path), threading.active_count()
     for seed in range(3):
         run = spec(seed=seed)
         told.start(run)
@@ -167,8 +167,8 @@ def test_nothing_stays_open_after_a_run(spec: Spec, record: Make, tmp_path: Path
         assert threading.active_count() == before
 
 
-def test_a_real_run_is_told_as_it_was(tmp_path: Path) -> None:
-    told, run = Told(tmp_path / "runs"), run_spec()
+def test_a_real_run_is_tracked_as_it_was(tmp_path: Path) -> None:
+    told, run = Telling(tmp_path / "runs"), run_spec()
     heard: dict[int, dict[str, float]] = {}
 
     def on_epoch(run_id: str, epoch: int, metrics: dict[str, float]) -> None:
@@ -177,7 +177,7 @@ def test_a_real_run_is_told_as_it_was(tmp_path: Path) -> None:
         told.epoch(run, epoch, **metrics)
 
     told.start(run)
-    record = execute(run, replace(bench(tmp_path), on_epoch=on_epoch))
+    record = execute(run, replace(run_context(tmp_path), on_epoch=on_epoch))
     told.finish(record)
     events = read(tmp_path / "runs", run)
     for name, tag in [("loss", "loss"), ("weight/a", "weight/a"), ("rsum", "validation/rsum")]:
@@ -193,7 +193,7 @@ def test_the_default_folder_is_in_the_current_one(
     monkeypatch.chdir(tmp_path)
     tracker: Any = tensorboard.TensorBoard()
     monkeypatch.chdir(tmp_path.parent)  # what is built stays where it was built
-    tracker.kdbench_run_finished(spec().run_id, record(spec()).model_dump(mode="json"))
+    tracker.kdbench_run_finished(spec().run_id, record(spec()))
     assert curve(read(tmp_path / "runs", spec()), "test/rsum") == {2: 100.0}
 
 

@@ -19,7 +19,7 @@ from kdbench import KdbenchError
 from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import construct
 from kdbench.records.record import Record, Status
-from kdbench.suite.plan import RunSpec
+from kdbench.suite.spec import RunSpec
 from kdbench_plugins.trackers import wandb
 
 Spec = Callable[..., RunSpec]
@@ -50,7 +50,7 @@ def plugins_with(**params: Any) -> Plugins:
 
 
 def start(plugins: Plugins, run: RunSpec) -> None:
-    plugins.notify("kdbench_run_started", run_id=run.run_id, spec=run.as_dict())
+    plugins.notify("kdbench_run_started", run_id=run.run_id, spec=run)
 
 
 def epoch(plugins: Plugins, run: RunSpec, number: int, **metrics: float) -> None:
@@ -58,7 +58,7 @@ def epoch(plugins: Plugins, run: RunSpec, number: int, **metrics: float) -> None
 
 
 def finish(plugins: Plugins, record: Record) -> None:
-    plugins.notify("kdbench_run_finished", run_id=record.run_id, record=record.model_dump(mode="json"))
+    plugins.notify("kdbench_run_finished", run_id=record.run_id, record=record)
 
 
 @dataclass
@@ -145,7 +145,7 @@ def test_what_a_run_is_called(spec: Spec, record: Make, tmp_path: Path) -> None:
     finish(plugins, record(run))
     found = offline_runs(tmp_path)[run.run_id]
     assert (found.project, found.name, found.group) == ("mine", run.label, "tiny · pebble · a+b · equal")
-    assert {key: found.config[key] for key in run.as_dict()} == run.as_dict()
+    assert {key: found.config[key] for key in run.model_dump(mode="json")} == run.model_dump(mode="json")
 
 
 @pytest.mark.parametrize(("status", "code"), [("ok", 0), ("skipped", 0), ("failed", 1), ("diverged", 1)])
