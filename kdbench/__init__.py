@@ -1,25 +1,44 @@
-"""kdbench: a benchmark harness for multi-teacher knowledge distillation of light vision-language models.
+"""kdbench: a benchmark harness for multi-teacher knowledge distillation of small vision-language models.
 
-What a plugin author needs is exported here; importing it does not import torch.
+`run`, `load` and `evaluate` are the Python API; the other names are what plugin authors need. Importing the package imports
+no torch, numpy, pandas or pydantic: names that need one of them are imported when they are first used.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from kdbench.contracts import (
+    Attribution,
     Bank,
     Batch,
     Contributions,
     Dataset,
     Encoder,
+    Engine,
+    Event,
+    ExportContext,
+    Exported,
+    ExportedModel,
+    Exporter,
     Feed,
     FeedSettings,
+    Method,
     Metric,
     Modality,
+    ModelCard,
     Objective,
     Offer,
     Outputs,
     Pairs,
     Part,
     Progress,
+    Queries,
+    Report,
+    Reported,
     Signal,
+    Site,
     Split,
     SplitName,
     Strategy,
@@ -29,30 +48,48 @@ from kdbench.contracts import (
     Teacher,
     TeacherData,
     TeacherOutputs,
+    TensorOutputs,
+    TextReport,
     Towers,
     Tracker,
     Uses,
+    Work,
     World,
 )
 from kdbench.contracts.hookspecs import hookimpl
 from kdbench.errors import KdbenchError, PluginError, Skip, nearest
 from kdbench.plugins.building import build
-from kdbench.storage.placed_images import PLACE, PlacedImages
+
+if TYPE_CHECKING:
+    from kdbench.deploy.evaluation import Evaluation, evaluate
+    from kdbench.engines.suite_run import run
+    from kdbench.reports.results import Results, load
+    from kdbench.storage.placed_images import PLACE, PlacedImages
 
 __version__ = "0.1.0"
 
 __all__ = [
     "PLACE",
+    "Attribution",
     "Bank",
     "Batch",
     "Contributions",
     "Dataset",
     "Encoder",
+    "Engine",
+    "Evaluation",
+    "Event",
+    "ExportContext",
+    "Exported",
+    "ExportedModel",
+    "Exporter",
     "Feed",
     "FeedSettings",
     "KdbenchError",
+    "Method",
     "Metric",
     "Modality",
+    "ModelCard",
     "Objective",
     "Offer",
     "Outputs",
@@ -61,7 +98,12 @@ __all__ = [
     "PlacedImages",
     "PluginError",
     "Progress",
+    "Queries",
+    "Report",
+    "Reported",
+    "Results",
     "Signal",
+    "Site",
     "Skip",
     "Split",
     "SplitName",
@@ -72,11 +114,37 @@ __all__ = [
     "Teacher",
     "TeacherData",
     "TeacherOutputs",
+    "TensorOutputs",
+    "TextReport",
     "Towers",
     "Tracker",
     "Uses",
+    "Work",
     "World",
     "build",
+    "evaluate",
     "hookimpl",
+    "load",
     "nearest",
+    "run",
 ]
+
+_LAZY = {
+    "run": "kdbench.engines.suite_run",
+    "load": "kdbench.reports.results",
+    "Results": "kdbench.reports.results",
+    "evaluate": "kdbench.deploy.evaluation",
+    "Evaluation": "kdbench.deploy.evaluation",
+    "PLACE": "kdbench.storage.placed_images",
+    "PlacedImages": "kdbench.storage.placed_images",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'kdbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

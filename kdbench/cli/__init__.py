@@ -1,6 +1,6 @@
-"""The command line: thin verbs over the core. Nothing here imports torch, and pydantic only where a suite is read."""
+"""The command line: thin verbs over the Python API. Nothing here imports torch, and pydantic only where a suite is read."""
 
-from kdbench.cli import suites, sweep, leaderboard, attribute, models, publish, data, authors, cache  # noqa: F401, I001  # in the order in which --help lists their commands
+from kdbench.cli import run, suites, sweep, leaderboard, attribute, models, publish, data, new, authors, cache, info  # noqa: F401, I001  # in the order in which --help lists their commands
 from kdbench.cli.common import app, main
 
 __all__ = ["app", "main"]

@@ -1,4 +1,4 @@
-"""What teachers are worth to their team."""
+"""`kdbench attribute`: the contribution of each teacher to its team."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kdbench.cli.common import CacheRoot, Overrides, Results, Suite, app, cache_root, checked_device, plugins_here
-from kdbench.cli.engine_options import Address, Asked, Device, Engine, EngineName, Jobs, where
-from kdbench.cli.suites import _carry_out, _suite
+from kdbench.cli.common import RESULTS, CacheRoot, Overrides, Results, Suite, app, counted, plugin_of, plugins_here
+from kdbench.cli.completion import names_of
+from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, chosen_engine
+from kdbench.cli.run import execute, site, suite_source
 
 if TYPE_CHECKING:
-    from kdbench.engines.session import Session
+    from kdbench.contracts import Attribution
     from kdbench.records.record import Record
-    from kdbench.reports.attribution.findings import Finding
-    from kdbench.reports.attribution.sub_teams import Teams
-    from kdbench.suite.plan import RunSpec
+    from kdbench.reports.attribution import Finding
+    from kdbench.suite.model import Suite as CheckedSuite
+    from kdbench.suite.spec import RunSpec
+    from kdbench.suite.sub_teams import Teams
 
 
 class Shown(StrEnum):
@@ -27,52 +29,62 @@ class Shown(StrEnum):
     json = "json"
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def attribute(
     suite: Suite,
     overrides: Overrides = None,
     strategy: Annotated[
-        str | None, typer.Option(help="Of the suite, by its label.", show_default="each of them, one attribution a strategy")
+        str | None, typer.Option(help="Label of one strategy.", show_default="each of the suite, one attribution per strategy")
     ] = None,
     teachers: Annotated[
         str | None, typer.Option(help="Names, such as a,b,c.", show_default="those of the suite's largest team")
     ] = None,
-    run: Annotated[bool, typer.Option("--run", help="Carry out the runs that are missing.")] = False,
+    method: Annotated[
+        str,
+        typer.Option(help="How to divide a team's value among its teachers.", autocompletion=names_of("attribution")),
+    ] = "shapley",
+    run: Annotated[bool, typer.Option("--run", help="Execute the runs that are missing.")] = False,
     results: Results = Path("results"),
     cache: CacheRoot = None,
     jobs: Jobs = None,
     device: Device = "auto",
-    engine: EngineName = Engine.local,
+    engine: EngineName = "local",
     address: Address = None,
-    resources: Asked = None,
+    resources: Resources = None,
     style: Annotated[Shown, typer.Option("--format", help="How to print it.")] = Shown.table,
 ) -> None:
-    """Show what each teacher is worth to its team: leave-one-out and Shapley value, with 95 % intervals.
+    """Show what each teacher contributes to its team, with 95 % intervals.
 
-    Of T teachers all 2^T teams are compared, from none to all. [bold]leave-one-out[/bold] is what the whole team loses without
-    the teacher: nothing, where another one can stand in for it. [bold]Shapley[/bold] is the teacher's share of what the team
-    gains over no distillation; the shares sum to that gain. [bold]alone[/bold] is what it gains where nobody else teaches.
-    An interval that holds 0 says that the figure cannot be told from chance.
+    For T teachers all 2^T sub-teams are compared, from none to all. [bold]leave-one-out[/bold] is what the whole team loses
+    without the teacher: nothing if another one can replace it. [bold]Shapley[/bold] divides what the team gains over no
+    distillation among the teachers; the values sum to that gain. [bold]alone[/bold] is what the teacher gains as the only one.
+    An interval that holds 0 means that the contribution is not significant.
 
-    Runs that the suite has done count; without [bold]--run[/bold] the others are only counted, and how long they would take
-    is told. Three teachers are 8 teams, four 16, ten, the most that are accepted, 1,024: see first, then run.
+    Recorded runs of the suite count. Without [bold]--run[/bold] the missing ones are only counted, with an estimate of
+    their duration. Three teachers make 8 teams, four 16, ten, the most that are accepted, 1,024.
 
-    [bold]kdbench attribute suites/emoji.yaml --strategy equal[/bold]
+    [bold]kdbench attribute emoji --strategy equal[/bold]
     """
-    from kdbench.engines.session import Session
-    from kdbench.reports.attribution.findings import findings, records_of, to_do
-    from kdbench.reports.attribution.sub_teams import teams_for
+    from kdbench.engines.suite_run import SuiteRun
+    from kdbench.reports.attribution import findings, records_of, to_do
+    from kdbench.suite.sub_teams import teams_for
 
-    checked_device(device)
     named = None if teachers is None else [name.strip() for name in teachers.split(",") if name.strip()]
-    teams = teams_for(_suite(suite, overrides), strategy, named)
+    laid_out: list[Teams] = []
+
+    def lay_out(checked: CheckedSuite) -> list[RunSpec]:
+        laid_out.append(teams_for(checked, strategy, named))
+        return laid_out[-1].specs
+
+    divided: Attribution = plugin_of("attribution", method, "--method")
+    chosen = chosen_engine(plugins_here(), engine, address, resources)
+    source, where = suite_source(suite, overrides), site(results, cache, device, jobs)
+    started = SuiteRun.of(source, where, chosen, plugins_here(), lay_out=lay_out)
+    teams = laid_out[0]
+    if run and started.todo:
+        execute(started)
     known = records_of(teams.specs, results)
-    todo = to_do(teams.specs, known)
-    if run and todo:
-        place = where(engine, address, resources)
-        session = Session(plugins_here(), results.resolve(), cache_root(cache), checked_device(device), jobs, place)
-        known = _done(session, suite, overrides, teams)
-    found = findings(teams, known, results)
+    found = findings(teams, known, results, divided)
     todo = to_do(teams.specs, known)
     if style is Shown.json:
         typer.echo(json.dumps(_plain(teams, found, todo), indent=1, ensure_ascii=False))
@@ -82,22 +94,14 @@ def attribute(
         raise typer.Exit(1)
 
 
-def _done(session: Session, suite: Path, overrides: list[str] | None, teams: Teams) -> dict[str, Record | None]:
-    """Carries out what is missing; all records by run id."""
-    todo = session.pending(teams.specs)
-    _suite(suite, overrides, deep=True)  # better to fail here than after an hour of teachers
-    _carry_out(session, teams.specs, todo)
-    return {spec.run_id: session.records.get(spec.run_id) for spec in teams.specs}
-
-
 def _show(teams: Teams, found: Sequence[Finding], todo: Sequence[RunSpec], known: dict[str, Record | None]) -> None:
     from kdbench.cli.estimate import estimate
-    from kdbench.reports.attribution.findings import few
-    from kdbench.reports.attribution.shapley import named
+    from kdbench.reports.attribution import few
+    from kdbench.suite.sub_teams import named
 
     for one in found:
         typer.echo(f"{one.game.label}\n")
-        lines = one.attribution.lines() if one.attribution else [f"not known: {one.reason}"]
+        lines = one.attribution.lines() if one.attribution else [f"unknown: {one.reason}"]
         lines += [] if one.attribution else [f"note: {note}" for note in one.notes]
         typer.echo("\n".join(f"  {line}".rstrip() for line in lines) + "\n")
     if len(found) > 1:
@@ -105,10 +109,10 @@ def _show(teams: Teams, found: Sequence[Finding], todo: Sequence[RunSpec], known
     for note in teams.notes:
         typer.echo(f"note: {note}")
     if todo:
-        missing = list(dict.fromkeys(named(teacher["name"] for teacher in spec.team) for spec in todo))
-        runs, of = ("run", "team") if len(todo) == 1 else ("runs", "teams" if len(missing) > 1 else "team")
+        missing = list(dict.fromkeys(named(spec.teachers) for spec in todo))
         verb = "is" if len(todo) == 1 else "are"
-        typer.echo(f"{len(todo)} {runs} of {len(missing)} {of} {verb} missing ({few(missing)}); `--run` does them.")
+        of = f"{counted(len(todo), 'run')} of {counted(len(missing), 'team')}"
+        typer.echo(f"{of} {verb} missing ({few(missing)}); `--run` executes them.")
     typer.echo(estimate(teams.specs, known))
 
 

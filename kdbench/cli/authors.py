@@ -1,28 +1,31 @@
-"""Commands for those who use and write plugins."""
+"""Commands for users and authors of plugins."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import app, complain, given_params, kinds_and_names, plugins_here, say
+from kdbench.cli.common import PLUGINS, app, complain, given_params, plugins_here
+from kdbench.cli.completion import kinds, kinds_and_names
 from kdbench.errors import KdbenchError, nearest
 
+if TYPE_CHECKING:
+    from kdbench.plugins.loading import Kind, Listed, Plugins
 
-@app.command()
+
+@app.command(rich_help_panel=PLUGINS)
 def plugins(
     what: Annotated[
         str | None,
         typer.Argument(
             metavar="[KIND|NAME]",
-            help="A kind (dataset, teacher, student, objective, strategy, tracker) or the name of a plugin.",
+            help="A kind (dataset, teacher, student, objective, strategy, …) or the name of a plugin.",
             autocompletion=kinds_and_names,
         ),
     ] = None,
 ) -> None:
-    """List what is installed and from where; of one plugin: formula, source, parameters with types and defaults."""
+    """List installed plugins; describe one with its formula, source and parameters."""
     from tabulate import tabulate
 
     from kdbench.plugins.loading import KINDS
@@ -42,18 +45,20 @@ def plugins(
         complain(f"\n{provider} failed to load: {error}")
 
 
-@app.command()
+@app.command(rich_help_panel=PLUGINS)
 def conform(
-    name: Annotated[str, typer.Argument(help="The name of a plugin.", autocompletion=kinds_and_names)],
+    name: Annotated[str, typer.Argument(help="Name of a plugin.", autocompletion=kinds_and_names)],
     params: Annotated[
         list[str] | None,
         typer.Argument(metavar="[PARAMETER=VALUE]...", help="Parameters in place of the plugin's own example."),
     ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="Which one, where plugins of two kinds share a name.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Plugin kind, if the name is ambiguous.", autocompletion=kinds)
+    ] = None,
 ) -> None:
-    """Try every property that a plugin of its kind should have; exit code 1 if one fails.
+    """Test every property that a plugin of its kind should have.
 
-    Teachers are tried on pictures that the kit draws itself, and may train on them.
+    Exit code 1 if one fails. Teachers are tested on images that the kit draws itself, and may train on them.
     """
     from kdbench.testing import conform as examine
 
@@ -63,7 +68,8 @@ def conform(
     if not found:
         raise KdbenchError(f"--kind: no {kind} is called {name!r}")
     if given and len(found) > 1:
-        raise KdbenchError(f"{name!r} is the name of a {' and a '.join(of for of, _ in found)}; say which with --kind")
+        several = " and a ".join(of for of, _ in found)
+        raise KdbenchError(f"{name!r} is the name of a {several}; choose one with --kind")
     for of, listed in found:
         typer.echo(f"{of} {name}, from {listed.provider}")
         for finding in examine(listed.offer, of, given or None):
@@ -74,27 +80,13 @@ def conform(
         raise typer.Exit(1)
 
 
-@app.command()
-def new(
-    kind: Annotated[str, typer.Argument(help="strategy, objective, dataset, teacher or student.")],
-    name: Annotated[str, typer.Argument(help="What suites will write after `use:`.")],
-    folder: Annotated[Path, typer.Option("--in", help="Where the package is written.")] = Path("."),
-) -> None:
-    """Write an installable package with a working plugin to start from and a test that passes."""
-    from kdbench.plugins.scaffold import write_package
-
-    for path in write_package(kind, name, folder):  # type: ignore[arg-type]
-        typer.echo(path)
-    say(f"\nNext: pip install -e {folder / f'kdbench-{name}'} && kdbench conform {name}")
-
-
-def _described(name: str, loaded: Any) -> str:
+def _described(name: str, loaded: Plugins) -> str:
     from kdbench.plugins.describe import describe
 
     return "\n\n".join(describe(kind, listed) for kind, listed in _named(name, loaded))
 
 
-def _named(name: str, loaded: Any) -> list[Any]:
+def _named(name: str, loaded: Plugins) -> list[tuple[Kind, Listed]]:
     """Kind and offer of every plugin of that name; a name may be used once in each kind."""
     from kdbench.plugins.loading import KINDS
 

@@ -6,15 +6,19 @@ from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import CacheRoot, app, cache_root, complain
+from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain
 
-cache_app = typer.Typer(no_args_is_help=True, help="Decoded images, teacher embeddings and trained weights on disk.")
-app.add_typer(cache_app, name="cache")
+cache_app = typer.Typer(
+    no_args_is_help=True,
+    context_settings=HELP,
+    help="List, check or clear decoded images, teacher outputs and trained weights.",
+)
+app.add_typer(cache_app, name="cache", rich_help_panel=MODELS)
 
 
 @cache_app.command("list")
 def cache_list(cache: CacheRoot = None) -> None:
-    """Show every entry: what it is, its size, what making it took."""
+    """List every entry: its kind, its size, the seconds it took to make, and from what."""
     from tabulate import tabulate
 
     from kdbench.errors import CacheError
@@ -47,14 +51,16 @@ def cache_verify(cache: CacheRoot = None) -> None:
         except CacheError as error:
             bad += 1
             complain(f"damaged: {error}")
-    typer.echo(f"entries intact: {good}, damaged: {bad}" + ("; a damaged one is made again when it is needed" if bad else ""))
+    typer.echo(f"entries intact: {good}, damaged: {bad}" + ("; damaged entries are made again when needed" if bad else ""))
     if bad:
         raise typer.Exit(1)
 
 
 @cache_app.command("clear")
-def cache_clear(cache: CacheRoot = None, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Remove everything in the cache, trained weights and the checkpoints of unfinished runs too. Records stay."""
+def cache_clear(
+    cache: CacheRoot = None, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False
+) -> None:
+    """Remove everything in the cache, including trained weights and checkpoints of unfinished runs. Records stay."""
     from kdbench.storage.cache import Cache
 
     root = cache_root(cache)

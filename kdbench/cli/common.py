@@ -15,11 +15,13 @@ from kdbench.cli.completion import suite_names
 from kdbench.errors import KdbenchError, KdbenchWarning
 
 if TYPE_CHECKING:
-    from kdbench.plugins.loading import Plugins
+    from kdbench.plugins.loading import Kind, Plugins
 
 # Before torch is ever imported, here or in a worker: threads that wait must not spin on shared cores.
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
+# Panels of `kdbench --help`, in this order
+SUITES, RESULTS, MODELS, PLUGINS = "Suites", "Results", "Models and data", "Plugins and help"
 HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -89,6 +91,18 @@ def plugins_here() -> Plugins:
     from kdbench.plugins.loading import installed
 
     return installed()
+
+
+def plugin_of(kind: Kind, text: str, option: str) -> Any:
+    """Builds the plugin that an option names, alone or as a map with its options. Raises KdbenchError, naming the option."""
+    from kdbench.engines.make import named
+    from kdbench.plugins.building import build_spec, building_with
+    from kdbench.suite.check import plug
+
+    plugins = plugins_here()
+    name, options = named(text, option, f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}")
+    with building_with(plugins):
+        return build_spec(kind, plug(kind, {**options, "use": name}, option, plugins))
 
 
 def cache_root(cache: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""Commands over datasets: is all of it there and whole, and has it been decoded."""
+"""Commands over datasets on disk: whether files are complete and intact, and decoding them once for all runs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from kdbench.cli.common import CacheRoot, app, cache_root, complain, dataset_names, given_params, plugins_here, say
+from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, given_params, plugins_here, say
+from kdbench.cli.completion import names_of
 
-data_app = typer.Typer(no_args_is_help=True, help="Check a dataset that lies on disk; decode it once for all runs.")
-app.add_typer(data_app, name="data")
+data_app = typer.Typer(
+    no_args_is_help=True, context_settings=HELP, help="Check a dataset on disk; decode it once for all runs."
+)
+app.add_typer(data_app, name="data", rich_help_panel=MODELS)
 
-Name = Annotated[str, typer.Argument(help="The name of a dataset.", autocompletion=dataset_names)]
+Name = Annotated[str, typer.Argument(help="Name of a dataset.", autocompletion=names_of("dataset"))]
 Params = Annotated[list[str] | None, typer.Argument(metavar="[PARAMETER=VALUE]...", help="Its parameters, such as size=224.")]
-Root = Annotated[Path | None, typer.Option("--root", help="Where it lies.", show_default="its environment variable")]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Images decoded at once.", show_default="cores")]
+Root = Annotated[Path | None, typer.Option("--root", help="Its folder.", show_default="its environment variable")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Number of images decoded at once.", show_default="cores")
+]
 
 
 @data_app.command("check")
@@ -26,10 +31,10 @@ def data_check(
     root: Root = None,
     jobs: Jobs = None,
     quarantine: Annotated[
-        Path | None, typer.Option("--quarantine", help="Add what cannot be read to this list, which a suite can name.")
+        Path | None, typer.Option("--quarantine", help="Add images that cannot be read to this list, which a suite can name.")
     ] = None,
 ) -> None:
-    """Count a dataset, decode every image, name every problem; exit code 1 if there is one."""
+    """Count a dataset's items, decode every image and list every problem; exit code 1 if there is one."""
     from tabulate import tabulate
 
     from kdbench.data.prepare import check, write_quarantine
@@ -59,7 +64,7 @@ def data_check(
 
 @data_app.command("prepare")
 def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Jobs = None, cache: CacheRoot = None) -> None:
-    """Decode and resize a dataset's images once, into the cache that all runs share. Goes on where it was stopped."""
+    """Decode and resize a dataset's images once, into the cache that all runs share. Resumes if it was stopped."""
     from kdbench.data.prepare import prepare
     from kdbench.storage.cache import Cache
 
@@ -70,7 +75,7 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
 
 
 def _opened(name: str, params: list[str] | None, root: Path | None) -> Any:
-    from kdbench.plugins.building import build_planned, building_with
+    from kdbench.plugins.building import build_spec, building_with
     from kdbench.suite.check import plug
 
     given = given_params(params, name)
@@ -78,11 +83,11 @@ def _opened(name: str, params: list[str] | None, root: Path | None) -> Any:
         given["root"] = str(root)
     loaded = plugins_here()
     with building_with(loaded):
-        return build_planned("dataset", plug("dataset", {**given, "use": name}, name, loaded).model_dump())
+        return build_spec("dataset", plug("dataset", {**given, "use": name}, name, loaded))
 
 
 class _Shown:
-    """A bar for each stage that a dataset reports."""
+    """Shows a bar for each stage that a dataset reports."""
 
     def __enter__(self) -> _Shown:
         from rich.console import Console

@@ -1,18 +1,19 @@
-"""How long the rest of a plan will take, judged from runs that are recorded."""
+"""How long the rest of a plan will take, estimated from recorded runs."""
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
+from collections.abc import Mapping, Sequence
 
-from kdbench.cli.progress import duration
+from kdbench.cli.bars import duration
 from kdbench.records.record import DONE, Record
-from kdbench.suite.plan import RunSpec
+from kdbench.storage.digest import digest_of
+from kdbench.suite.spec import RunSpec
 
 
-def estimate(specs: list[RunSpec], known: dict[str, Record | None]) -> str:
-    """One sentence. Runs of the same student on the same data take the same time a step, whoever teaches."""
+def estimate(specs: Sequence[RunSpec], known: Mapping[str, Record | None]) -> str:
+    """One sentence. Runs of the same student on the same data take the same time per step, whatever their teachers."""
     todo = [spec for spec in specs if not (record := known[spec.run_id]) or record.status not in DONE]
     if not todo:
         return f"All {len(specs)} runs are recorded."
@@ -21,23 +22,25 @@ def estimate(specs: list[RunSpec], known: dict[str, Record | None]) -> str:
         record = known[spec.run_id]
         if record and record.status == "ok" and spec.train:
             seconds = record.timings["train"] + record.timings["evaluate"]
-            per_epoch.setdefault(_workload(spec), []).append(seconds / spec.train["epochs"])
+            per_epoch.setdefault(_workload(spec), []).append(seconds / spec.train.epochs)
     times = [_seconds(spec, per_epoch) for spec in todo]
     guessed = [seconds for seconds in times if seconds is not None]
     head = f"{len(todo)} of {len(specs)} runs to do"
     if len(guessed) < len(todo):
-        return f"{head}; how long they take can be told once a run of each student is recorded."
+        return f"{head}; their duration can be estimated once a run of each student is recorded."
     jobs = min(os.cpu_count() or 1, len(todo))
     wall = max(sum(guessed) / jobs, max(guessed))
-    return f"{head}, about {duration(wall)} with {jobs} processes like those of the recorded runs, teachers' encoding apart."
+    return (
+        f"{head}, about {duration(wall)} with {jobs} processes on a machine like that of the recorded runs, encoding excluded."
+    )
 
 
 def _workload(spec: RunSpec) -> str:
-    return json.dumps([spec.dataset, spec.student, spec.train.get("batch_size")], sort_keys=True)
+    return digest_of([spec.dataset.plain, spec.student.plain, spec.train.batch_size if spec.train else None])
 
 
-def _seconds(spec: RunSpec, per_epoch: dict[str, list[float]]) -> float | None:
+def _seconds(spec: RunSpec, per_epoch: Mapping[str, Sequence[float]]) -> float | None:
     if not spec.train:
-        return 0.0  # a reference is ranked only; its encoding is that of a teacher
+        return 0.0  # a reference is only evaluated; its encoding is that of a teacher
     seen = per_epoch.get(_workload(spec))
-    return statistics.fmean(seen) * spec.train["epochs"] if seen else None
+    return statistics.fmean(seen) * spec.train.epochs if seen else None

@@ -1,153 +1,174 @@
-"""Commands that show what records say: tables, pictures, pages, and what their differences mean."""
+"""Commands that show what records say: the leaderboard and other reports, and what one difference means."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import Format, app, plugins_here, say
+from kdbench.cli.common import RESULTS, app, plugin_of, plugins_here, say
+from kdbench.cli.completion import names_of
+from kdbench.cli.run import width
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
-    from kdbench.deploy.profile import Profile
-    from kdbench.records.reading import Reading
-    from kdbench.reports import Board, Row, Table
-    from kdbench.reports.site import Method
-    from kdbench.tasks.retrieval.concepts import Ints
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kdbench.contracts import Report
+    from kdbench.contracts.report import Method, Reported
+    from kdbench.reports import Row, Table
+    from kdbench.reports.results import Results
 
 Records = Annotated[list[Path] | None, typer.Argument(help="Records, folders of records, or bundles.", show_default="results/")]
-Style = Annotated[Format, typer.Option("--format", help="How to print it.")]
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def leaderboard(
     results: Records = None,
-    style: Style = Format.table,
+    style: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="Print it as table, markdown, csv or json, or as a report plugin that is text.",
+            autocompletion=names_of("report"),
+        ),
+    ] = "table",
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report",
+            metavar="NAME[=PATH]",
+            help="Write a report instead of printing, such as site=DIR, figures=DIR or csv=FILE; may be repeated.",
+            autocompletion=names_of("report"),
+        ),
+    ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="DIR", help="Write it as a web site that needs no server.")
+        Path | None, typer.Option("--html", metavar="DIR", help="Write a web site that needs no server: --report site=DIR.")
     ] = None,
     pictures: Annotated[
-        Path | None, typer.Option("--pictures", metavar="DIR", help="Draw recall against cost, weights and seeds: PNG and SVG.")
+        Path | None, typer.Option("--pictures", metavar="DIR", help="Draw PNG and SVG figures: --report figures=DIR.")
     ] = None,
 ) -> None:
-    """Make the leaderboard from records: who is surely better than whom, and what it costs.
+    """Show which strategies are significantly better, and what they cost.
 
-    A mean stands with half of its 95 % interval, which counts the chance of seeds and of test images; a rank is the range
-    that all pairs, compared with Holm's correction, leave to a row. What does not compare is in a table of its own.
+    A mean stands with half of its 95 % interval, which covers seeds and test queries. A rank is the range of ranks that a row
+    may have, all pairs compared with Holm's correction. Runs that do not compare are in separate tables.
     """
-    found, board = _board(results)
-    if not (html or pictures):
-        _print(board, found.profiles, style)
-        return
-    from kdbench.reports.pareto import planes
-
-    laid_out = planes(board, found.profiles)
-    if html:
-        from kdbench.records.studies import read_studies
-        from kdbench.reports.site import write_site
-        from kdbench.reports.students import students_table
-
-        studies, left_out = read_studies([Path("results")] if results is None else results)
-        known = {(study.suite, study.study) for study in studies}
-        studies += [study for study in found.studies if (study.suite, study.study) not in known]  # from bundles
-        board.notes[:0] = left_out
-        students = students_table(found.profiles)
-        written = write_site(html, board, laid_out, students, _methods(), studies)
-        say(f"{written.pages} pages: open {written.entry}")
-    if pictures:
-        from kdbench.reports.figures import draw
-
-        drawn = draw(pictures, board, laid_out)
-        say(f"{len(drawn)} pictures in {pictures}")
+    wanted = [*(report or []), *([f"site={html}"] if html else []), *([f"figures={pictures}"] if pictures else [])]
+    made = [(name, plugin_of("report", name, "--report"), target) for name, target in map(_split, wanted)]
+    printed = None if made else plugin_of("report", style, "--format")
+    material = _material(results, written=bool(made))
+    for name, one, target in made:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        written = one.write(material, target)
+        many = f" and {len(written) - 1} more files" if len(written) > 1 else ""
+        say(f"{name}: {written[0]}{many}" if written else f"{name}: nothing to write")
+    if printed is not None:
+        _print(printed, style, material)
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def compare(
-    a: Annotated[str, typer.Argument(help="A row: its name, its strategy, its one teacher, or the id of a run.")],
-    b: Annotated[str, typer.Argument(help="Another.")],
+    a: Annotated[str, typer.Argument(help="A row: its name, its strategy, its only teacher, or the id of a run.")],
+    b: Annotated[str, typer.Argument(help="Another row.")],
     results: Records = None,
-    most: Annotated[int, typer.Option(min=0, help="Queries to show each way.")] = 5,
+    most: Annotated[int, typer.Option(min=0, help="Number of queries to show each way.")] = 5,
 ) -> None:
-    """Explain one pair of rows: by how much A differs from B, how sure that is, and which queries changed most.
+    """Explain the difference of two rows: its size, its significance, the queries behind it.
 
-    For example `kdbench compare ammkd equal results/emoji`. This pair alone is tested; a leaderboard corrects for all pairs.
+    Only this pair is tested; a leaderboard corrects for all pairs. [bold]kdbench compare ammkd equal results/emoji[/bold]
     """
-    from kdbench.reports.find import find_pair
+    from kdbench.reports.find_rows import find_pair
     from kdbench.statistics import explain
 
-    found, board = _board(results)
-    first, second = find_pair(board, a, b)
-    explained = explain(first.runs, second.runs, _concepts(found, first), most)
+    found = _load(results)
+    first, second = find_pair(found.board, a, b)
+    explained = explain(first.runs, second.runs, _units(found, first), most)
     typer.echo("\n".join(explained.lines()))
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def power(
-    difference: Annotated[float, typer.Argument(help="Of RSUM, in points: a true difference that should be found.")],
+    difference: Annotated[float, typer.Argument(help="A true difference of the headline metric that should be found.")],
     results: Records = None,
     between: Annotated[
         tuple[str, str] | None,
         typer.Option(
             "--between",
             metavar="A B",
-            help="Two rows, as `compare` takes them.",
+            help="Two rows, named as for `compare`.",
             show_default="of each table, the best and equal weights",
         ),
     ] = None,
 ) -> None:
-    """Say how many seeds, or test images, it takes to resolve a difference of RSUM with 80 % power at 5 %.
+    """Estimate how many seeds or test queries it takes to detect a difference.
 
-    For example `kdbench power 5 results/emoji`. Judged from how much seeds and images moved the rows that are recorded.
+    With 80 % power at 5 %, from the variation over seeds and test queries in recorded rows.
+
+    [bold]kdbench power 5 results/emoji[/bold]
     """
-    from kdbench.reports.find import find_pair
+    from kdbench.reports.find_rows import find_pair
     from kdbench.statistics import power as needed
 
-    found, board = _board(results)
-    pairs = [find_pair(board, *between)] if between else [pair for table in board.tables if (pair := _contestants(table))]
+    found = _load(results)
+    tables = found.board.tables
+    pairs = [find_pair(found.board, *between)] if between else [pair for table in tables if (pair := _contestants(table))]
     if not pairs:
         raise KdbenchError("no table has two rows to compare; run a suite with two strategies or teams first")
-    told = ["\n".join(needed(a.runs, b.runs, difference=difference, units=_concepts(found, a)).lines()) for a, b in pairs]
-    typer.echo("\n\n".join(told))
+    texts = ["\n".join(needed(a.runs, b.runs, difference=difference, units=_units(found, a)).lines()) for a, b in pairs]
+    typer.echo("\n\n".join(texts))
 
 
-def show(paths: Sequence[Path], profiles: Iterable[Profile], smoke: bool = False) -> None:
-    """Prints the leaderboard of these record files."""
-    _, board = _board(list(paths), smoke)
-    typer.echo()
-    _print(board, profiles, Format.table)
+def _load(results: list[Path] | None) -> Results:
+    from kdbench.reports.results import load
+
+    return load([Path("results")] if results is None else results, plugins=plugins_here())
 
 
-def _board(results: list[Path] | None, smoke: bool = False) -> tuple[Reading, Board]:
-    from kdbench.records.reading import read_measured
-    from kdbench.reports import build
-
-    found = read_measured([Path("results")] if results is None else results)
-    board = build(found.runs, found.unfinished, found.concepts, smoke)
-    board.notes[:0] = [f"left out: {problem.line}" for problem in found.problems]
-    return found, board
+def _split(text: str) -> tuple[str, Path]:
+    """`site=DIR`, or with options `{use: site, …}=DIR`; without a path the report's name is one."""
+    ending = text.rfind("}") + 1
+    name, target = text[:ending] + text[ending:].partition("=")[0], text[ending:].partition("=")[2]
+    return name, Path(target or name)
 
 
-def _print(board: Board, profiles: Iterable[Profile], style: Format) -> None:
-    from kdbench.reports import leaderboard as made_from
+def _material(results: list[Path] | None, written: bool) -> Reported:
+    """What reports are made of; studies for those that are written, not for those that are printed."""
+    from kdbench.contracts.report import Reported
+    from kdbench.records.study_files import read_studies
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    typer.echo(made_from(board, profiles, style.value, width))
-    if style is Format.csv:  # which has no place for them
-        for note in board.notes:
+    found = _load(results)
+    board = found.board
+    if not written:
+        return Reported(board, found.profiles)
+    studies, left_out = read_studies([Path("results")] if results is None else results)
+    known = {(study.suite, study.study) for study in studies}
+    studies += [study for study in found.reading.studies if (study.suite, study.study) not in known]  # from bundles
+    board.notes[:0] = left_out
+    return Reported(board, found.profiles, studies, _methods())
+
+
+def _print(report: Report, name: str, material: Reported) -> None:
+    from kdbench.contracts.report import TextReport
+
+    if not isinstance(report, TextReport):
+        raise KdbenchError(f"--format: found {name!r}, which is not text; write it with --report {name}=PATH")
+    typer.echo(report.text(material, width()))
+    if name == "csv":  # which has no place for them
+        for note in material.board.notes:
             say(note)
 
 
-def _concepts(found: Reading, row: Row) -> tuple[Ints, Ints] | None:
-    return found.concepts.get(row.runs[0].record.dataset_digest or "")
+def _units(found: Results, row: Row) -> Mapping[str, NDArray[np.int64]] | None:
+    return found.reading.units.get(row.runs[0].record.dataset_digest or "")
 
 
 def _contestants(table: Table) -> tuple[Row, Row] | None:
-    """The best row and equal weights; where these are the same, or there are none, the best two."""
+    """The best row and equal weights; if these are the same, or there are none, the best two."""
     from kdbench.reports.verdict import is_baseline
 
     others = sorted(table.rows[1:], key=lambda row: not is_baseline(row))
@@ -155,9 +176,8 @@ def _contestants(table: Table) -> tuple[Row, Row] | None:
 
 
 def _methods() -> list[Method]:
-    from kdbench.reports.site import Method
+    from kdbench.contracts.report import Method
 
-    offers = plugins_here().offers("strategy")
     return [
         Method(
             name=name,
@@ -167,5 +187,5 @@ def _methods() -> list[Method]:
             status=listed.offer.status,
             provider=listed.provider,
         )
-        for name, listed in offers.items()
+        for name, listed in plugins_here().offers("strategy").items()
     ]

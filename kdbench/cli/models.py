@@ -1,122 +1,174 @@
-"""Commands over models: one that is published, or one that a run has trained."""
+"""Commands over models: published ones, and those that runs have trained."""
 
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kdbench.cli.common import (
+    MODELS,
+    RESULTS,
     CacheRoot,
+    Format,
+    Overrides,
     Results,
+    Suite,
     app,
     cache_root,
     checked_device,
-    dataset_names,
     given_params,
     plugins_here,
     say,
 )
+from kdbench.cli.completion import names_of
+from kdbench.cli.engine_options import Device
 from kdbench.errors import KdbenchError
 
-MODEL = "openclip"  # what a bare model name stands for; any other teacher is given as `{use: …}`
+Run = Annotated[str, typer.Argument(help="A run: its id, the beginning of one, or the path of its record.")]
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def evaluate(
     model: Annotated[
-        str, typer.Argument(help="A name of open_clip, hf-hub:… or local-dir:…, or a teacher as a suite has it: '{use: …}'.")
+        str, typer.Argument(help="A name of open_clip, hf-hub:… or local-dir:…, or a teacher as in a suite: '{use: …}'.")
     ],
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="The name of a dataset.", autocompletion=dataset_names)],
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Name of a dataset.", autocompletion=names_of("dataset"))],
     params: Annotated[
         list[str] | None, typer.Argument(metavar="[PARAMETER=VALUE]...", help="Parameters of the dataset, such as root=DIR.")
     ] = None,
     pretrained: Annotated[str, typer.Option(help="A tag of open_clip or a checkpoint file.")] = "",
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
-    recall_at: Annotated[str, typer.Option(help="The K of R@K.")] = "1,5,10",
-    out: Annotated[Path | None, typer.Option("--out", help="Write CLIP_benchmark's JSON into this file.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting of the task, as in a suite's `evaluate:`; may be repeated."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the metrics as JSON; for retrieval in CLIP_benchmark's form.")
+    ] = None,
     cache: CacheRoot = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
 ) -> None:
-    """Rank a published model, or any teacher, on a dataset as it is, without training.
+    """Evaluate a published model, or any teacher itself, on a dataset.
 
-    The metrics have CLIP_benchmark's names; with --out, its `build` reads the file.
+    [bold]kdbench evaluate ViT-B-32 --pretrained laion2b_s34b_b79k --dataset emoji[/bold]
     """
-    from kdbench.suite.check import plug
+    from kdbench.deploy.evaluation import MODEL, evaluate
     from kdbench.suite.yaml_file import parse_scalar
-    from kdbench.tasks.retrieval.clip_benchmark import clip_benchmark_result
 
-    if split not in ("test", "validation"):
-        raise KdbenchError(f"--split: found {split!r}, expected test or validation")
-    given = given_params(params, dataset)
     teacher = parse_scalar(model, "MODEL") if model.lstrip().startswith("{") else {"use": MODEL, "model": model}
     if pretrained:
         teacher["pretrained"] = pretrained
-    loaded = plugins_here()
-    data = plug("dataset", {**given, "use": dataset}, "--dataset", loaded).model_dump()
-    ranked = plug("teacher", teacher, "MODEL", loaded).model_dump()
-    try:
-        ks = [int(k) for k in recall_at.split(",")]
-    except ValueError:
-        raise KdbenchError(f"--recall-at: found {recall_at!r}, expected whole numbers such as 1,5,10") from None
-
-    from kdbench.data.dataset import CachedDataset
-    from kdbench.plugins.building import build_planned, building_with
-    from kdbench.records.provenance import resolved_device
-    from kdbench.runs.teacher_itself import rank_teacher
-    from kdbench.storage.cache import Cache
-
-    with building_with(loaded):
-        on = resolved_device(checked_device(device))
-        opened = CachedDataset(build_planned("dataset", data), Cache(cache_root(cache)), on)
-        metrics = rank_teacher(ranked, opened, "test" if split == "test" else "validation").metrics(ks)
-    name, tag = str(teacher.get("model", teacher["use"])), str(teacher.get("pretrained", ""))
-    result = clip_benchmark_result(dataset, name, tag, metrics)
-    for metric, value in metrics.items():
-        typer.echo(f"{metric:<28} {value:.4f}" if "@" in metric else f"{metric:<28} {value:.2f}")
+    found = evaluate(
+        teacher,
+        {**given_params(params, dataset), "use": dataset},
+        split=split,
+        settings=given_params(settings, "--set"),
+        device=checked_device(device),
+        cache=cache_root(cache),
+        plugins=plugins_here(),
+    )
+    typer.echo("\n".join(found.lines()))
     if out:
+        name, tag = str(teacher.get("model", teacher["use"])), str(teacher.get("pretrained", ""))
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        written = found.task.result_file(dataset, name, tag, found.metrics)
+        out.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
         say(f"Written to {out}")
 
 
-class Target(StrEnum):
-    open_clip = "open_clip"
-    onnx = "onnx"
-
-
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def export(
-    run: Annotated[str, typer.Argument(help="A run: its id, the beginning of one, or the path of its record.")],
-    to: Annotated[Target, typer.Option("--to", help="open_clip: a folder it loads, with a model card. onnx: two towers.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder to write.", show_default="exports/RUN-TARGET")] = None,
-    int8: Annotated[bool, typer.Option("--int8", help="ONNX towers in int8 as well, their R@K measured again.")] = False,
+    run: Run,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="An exporter: open_clip (a folder that it loads, with a model card), onnx (two towers), or a plugin's, with "
+            "options as in '{use: onnx, int8: true}'.",
+            autocompletion=names_of("exporter"),
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write.", show_default="exports/RUN-NAME")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantize to int8 as well: the option int8 of onnx.")] = False,
     results: Results = Path("results"),
     cache: CacheRoot = None,
 ) -> None:
-    """Write the student that a run has trained for use elsewhere, and measure there what was written.
+    """Write the student of a run in another format and evaluate what was written.
 
-    Refuses to write a model that does not embed as the student does. Latencies of ONNX Runtime join the student's profile.
+    Refuses to write a model whose outputs differ from the student's. Latencies of the exported model join the student's
+    profile.
     """
-    from kdbench.deploy.export import export as write
-    from kdbench.records.profiles import add_figures
-    from kdbench.records.provenance import device_name, host
-    from kdbench.records.record import read_ranks, read_record
+    from kdbench.engines.make import named
+    from kdbench.records.files import read_arrays, read_record
     from kdbench.reports.inspect import find_run
-    from kdbench.storage.cache import Cache
+    from kdbench.suite.check import plug
 
+    plugins = plugins_here()
+    name, options = named(to, "--to", "an exporter")
+    exporter = plug("exporter", {**options, **({"int8": True} if int8 else {}), "use": name}, "--to", plugins)
     path = find_run(run, results)
     record = read_record(path)
-    folder = out or Path("exports") / f"{record.run_id}-{to.value}"
-    expected = read_ranks(path) if record.ranks_sha256 else None
-    report = write(record, to.value, folder, plugins_here(), Cache(cache_root(cache)), int8, expected)
+
+    from kdbench.deploy.export.exporting import export as write
+    from kdbench.records.profiles import add_figures
+    from kdbench.records.provenance import device_name, host
+    from kdbench.storage.cache import Cache
+
+    folder = out or Path("exports") / f"{record.run_id}-{name}"
+    expected = read_arrays(path, plugins) if record.arrays_sha256 else None
+    report = write(record, exporter, folder, plugins, Cache(cache_root(cache)), expected)
     for line in report.lines():
         typer.echo(line)
     if report.latency:
-        figures = {f"onnx {name.replace('_', ' ')} ms": round(ms, 4) for name, ms in report.latency.items()}
-        here = device_name("cpu"), host()["id"]
-        if not add_figures(path.parent.parent, record.spec["suite"], record.spec["student"], here, figures):
-            say("The student has no profile on this device that the latencies could join; `kdbench profile SUITE` makes one.")
+        figures = {f"{name} {part.replace('_', ' ')} ms": round(ms, 4) for part, ms in report.latency.items()}
+        spec, device = record.spec, device_name("cpu")
+        if not add_figures(path.parent.parent, spec.suite, spec.student, device, str(host()["id"]), figures):
+            say("The student has no profile on this device to add the latencies to; `kdbench profile SUITE` makes one.")
+
+
+@app.command(rich_help_panel=MODELS)
+def profile(
+    suite: Suite,
+    overrides: Overrides = None,
+    results: Results = Path("results"),
+    cache: CacheRoot = None,
+    device: Device = "auto",
+    style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+) -> None:
+    """Measure the students of a suite: parameters, FLOPs, latency, memory, search.
+
+    Each is measured once per device. `run` does this at its end. Do it while nothing else computes; measurements on a busy
+    machine are marked.
+    """
+    from kdbench.cli.run import profiled, site, suite_source
+    from kdbench.engines.make import make_engine
+    from kdbench.engines.suite_run import SuiteRun
+    from kdbench.reports import render_students, students_table
+
+    source = suite_source(suite, overrides)
+    started = SuiteRun.of(source, site(results, cache, device, None), make_engine(plugins_here()), plugins_here())
+    measured = profiled(started)
+    if not measured:
+        raise KdbenchError(f"no run of {suite} is recorded under {results}; run it first: the gallery is its test split")
+    typer.echo(render_students(students_table(measured), style.value))
+
+
+@app.command(rich_help_panel=RESULTS)
+def inspect(
+    run: Run,
+    png: Annotated[Path | None, typer.Option("--png", help="Draw it into this file as well.")] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Show weights, losses and gradient conflicts over the steps of one run."""
+    from kdbench.reports.inspect import draw, find_run, terminal
+
+    record = find_run(run, results)
+    typer.echo(terminal(record))
+    if png:
+        draw(record, png)
+        say(f"Drawn into {png}")

@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kdbench.cli.common import CacheRoot, Overrides, Results, Suite, app, cache_root, checked_device, plugins_here, say
-from kdbench.cli.engine_options import Address, Asked, Device, Engine, EngineName, Jobs, where
-from kdbench.cli.suites import _suite, run_all
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, plugins_here, say
+from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, chosen_engine
+from kdbench.cli.run import execute, finish, site, suite_source
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
     from kdbench.engines.tuner import Tuner
     from kdbench.records.study_summary import StudySummary
-    from kdbench.suite.model import Suite as CheckedSuite
-    from kdbench.tuning.study import Study
+    from kdbench.suite.study import Study
 
 JOURNAL = "studies.journal"
 
 
-@app.command()
+@app.command(rich_help_panel=SUITES)
 def sweep(
     suite: Suite,
     overrides: Overrides = None,
@@ -30,9 +29,9 @@ def sweep(
     cache: CacheRoot = None,
     jobs: Jobs = None,
     device: Device = "auto",
-    engine: EngineName = Engine.local,
+    engine: EngineName = "local",
     address: Address = None,
-    resources: Asked = None,
+    resources: Resources = None,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -41,60 +40,62 @@ def sweep(
             show_default="a journal beside the records",
         ),
     ] = None,
-    status: Annotated[bool, typer.Option("--status", help="Show how far the studies are, and run nothing.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Show the progress of the studies and run nothing.")] = False,
     only_tune: Annotated[bool, typer.Option("--only-tune", help="Leave out the runs that follow from the tuning.")] = False,
 ) -> None:
-    """Tune every cell of a suite on validation, with as many trials each, then run what was found over all seeds.
+    """Tune every cell of a suite with equal budgets, then run the best parameters.
 
-    The suite says how in its `sweep:` block. No trial sees the test split; the tuned runs are ranked on it, and so are those
-    with the suite's own parameters. Interrupted or killed, it goes on where it was when started again.
+    Every cell gets the same number of trials on validation; the suite's `sweep:` block says how. Then the best parameters,
+    and the suite's own, run over all seeds. No trial sees the test split. Interrupted or killed, the same command resumes.
+
+    [bold]kdbench sweep emoji-sweep[/bold]
     """
-    from kdbench.engines.session import Session
+    from kdbench.engines.suite_run import SuiteRun
     from kdbench.engines.tuner import Tuner
+    from kdbench.records.study_summary import study_path
+    from kdbench.suite.check import check_suite
     from kdbench.suite.plan import plan
-    from kdbench.tuning.study import studies, tuned
+    from kdbench.suite.study import studies, tuned
 
-    checked = _suite(suite, overrides)
+    source = suite_source(suite, overrides)
+    checked = check_suite(source, plugins_here())
     if checked.sweep is None:
-        raise KdbenchError(f"{suite}: no `sweep:` block; expected one with trials and space, as in suites/emoji-sweep.yaml")
+        raise KdbenchError(
+            f"{source.path}: no `sweep:` block; expected one with trials and space, as in suites/emoji-sweep.yaml"
+        )
     todo = studies(checked)
     if not todo:
-        raise KdbenchError(f"{suite}: none of its cells has any of the parameters in `sweep:`")
-    place = storage or str(results.resolve() / checked.name / "sweep" / JOURNAL)
-    engines = where(engine, address, resources)
-    tuner = Tuner(results.resolve(), cache_root(cache), place, checked_device(device), jobs, engines)
+        raise KdbenchError(f"{source.path}: none of its cells has any of the parameters in `sweep:`")
+    where, chosen = site(results, cache, device, jobs), chosen_engine(plugins_here(), engine, address, resources)
+    place = storage or str(where.results / checked.name / "sweep" / JOURNAL)
+    tuner = Tuner(site=where, engine=chosen, storage=place)
     if status:
         if storage or Path(place).exists() or any(tuner.summary(study) for study in todo):
-            _show(tuner, todo, place)
+            _show(tuner, todo)
         else:
             trials = checked.sweep.settings.trials
-            typer.echo(f"None of the {len(todo)} studies of {suite} has begun; each has {trials} trials to do.")
+            typer.echo(f"None of the {len(todo)} studies of {source.path} has begun; each has {trials} trials to do.")
         return
     if any(tuner.summary(study) is None for study in todo):
-        _suite(suite, overrides, deep=True)  # better to fail here than after an hour of teachers
+        check_suite(source, plugins_here(), deep=True)  # better to fail here than after an hour of teachers
     found = _tuned(tuner, todo)
-    _show(tuner, todo, place)
+    _show(tuner, todo)
     if checked.sweep.settings.objectives or only_tune:
         return
     best = {one.study: one.best_trial.params for one in found if one.best_trial}
     for one in found:
         if one.best is None:
-            say(f"{one.label}: no trial is complete, so there is nothing to run tuned; see {_file(results, checked, one)}")
-    session = Session(plugins_here(), results.resolve(), tuner.cache, tuner.device, jobs, engines)
-    specs = [*plan(checked), *tuned(checked, best)]
-    run_all(session, checked, specs, session.pending(specs), results, measure=True)
+            file = study_path(results, checked.name, one.study)
+            say(f"{one.label}: no trial is complete, so there is nothing to run tuned; see {file}")
+    started = SuiteRun.of(source, where, chosen, plugins_here(), lay_out=lambda suite: [*plan(suite), *tuned(suite, best)])
+    execute(started)
+    finish(started, measure=True)
     if len(best) < len(found):
         raise typer.Exit(1)
 
 
-def _file(results: Path, suite: CheckedSuite, summary: StudySummary) -> Path:
-    from kdbench.records.study_summary import study_path
-
-    return study_path(results, suite.name, summary.study)
-
-
 def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
-    """Conducts the studies, showing how far they are."""
+    """Conducts the studies with a display of their progress. An interrupt exits with 130."""
     from rich.console import Console
 
     from kdbench.cli.sweep_display import UNFINISHED, SweepDisplay
@@ -106,22 +107,22 @@ def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
             ended = sum(number for state, number in counts.items() if state not in UNFINISHED)
             best = so_far.best_trial
             known[study.name] = (study, ended, best.values[0] if best else None)
-    say(f"{len(todo) - len(known)} of {len(todo)} studies are complete; {todo[0].how.trials} trials each.")
+    say(f"{len(todo) - len(known)} of {len(todo)} studies are complete; {todo[0].settings.trials} trials each.")
     try:
         with SweepDisplay(Console(stderr=True), known) as display:
-            tuner.listen = display
-            return tuner.carry_out(todo)
+            tuner.listener = display
+            return tuner.tune(todo)
     except KeyboardInterrupt:
-        say("\nInterrupted. Trials that ended are kept and the others have checkpoints: the same command goes on from there.")
+        say("\nInterrupted. Trials that ended are kept and the others have checkpoints: the same command resumes.")
         raise typer.Exit(130) from None
 
 
-def _show(tuner: Tuner, todo: list[Study], place: str) -> None:
+def _show(tuner: Tuner, todo: list[Study]) -> None:
     from tabulate import tabulate
 
     from kdbench.tuning.storage_url import driven, shown
 
-    rows: list[list[Any]] = []
+    rows: list[list[str]] = []
     fronts = []
     for study in todo:
         summary = tuner.summary(study)
@@ -131,25 +132,28 @@ def _show(tuner: Tuner, todo: list[Study], place: str) -> None:
         several = len(summary.goals) > 1
         value = f"{len(summary.pareto)} in the Pareto set" if several else f"{best.values[0]:.4f}" if best else "–"
         states = [counts[state] for state in ("complete", "pruned", "diverged", "failed", "running")]
-        total = f"{sum(states[:4])}/{study.how.trials}"
+        total = f"{sum(states[:4])}/{study.settings.trials}"
         importance = ", ".join(f"{path} {share:.2f}" for path, share in summary.importance.items()) or "–"
-        rows.append([study.label, total, *states, value, _params(best.params) if best else "–", importance])
+        rows.append([study.label, total, *map(str, states), value, _params(best.params) if best else "–", importance])
         if several and summary.pareto:
             fronts.append(summary)
-    metric = "best" if todo[0].how.objectives else f"best {todo[0].how.metric} on validation"
-    heads = ["study", "trials", "complete", "pruned", "diverged", "failed", "running", metric, "with", "importance (PED-ANOVA)"]
+    settings = todo[0].settings
+    metric = "best" if settings.objectives else f"best {settings.metric} on validation"
+    states_named = ["complete", "pruned", "diverged", "failed", "running"]
+    heads = ["study", "trials", *states_named, metric, "parameters", "importance (PED-ANOVA)"]
     typer.echo(tabulate(rows, headers=heads, disable_numparse=True))
     for summary in fronts:
         typer.echo("\n" + _pareto(summary))
-    say(f"\nHistory and plots: pip install optuna-dashboard; optuna-dashboard {shown(driven(place))}")
+    say(f"\nHistory and plots: pip install optuna-dashboard; optuna-dashboard {shown(driven(tuner.storage))}")
 
 
 def _pareto(summary: StudySummary) -> str:
-    """The configurations that no other beats in every goal."""
+    """The configurations that no other one dominates."""
     from tabulate import tabulate
 
-    ways = {"maximize": "↑", "minimize": "↓"}
-    heads = ["trial", *(f"{goal} {ways[way]}" for goal, way in zip(summary.goals, summary.directions, strict=True)), "with"]
+    signs = {"maximize": "↑", "minimize": "↓"}
+    goals = zip(summary.goals, summary.directions, strict=True)
+    heads = ["trial", *(f"{goal} {signs[direction]}" for goal, direction in goals), "parameters"]
     rows = [[one.number, *(f"{value:.6g}" for value in one.values), _params(one.params)] for one in summary.pareto_trials]
     return f"Pareto set of {summary.label}, on validation\n{tabulate(rows, headers=heads, disable_numparse=True)}"
 

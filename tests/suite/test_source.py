@@ -38,7 +38,7 @@ def test_it_is_read_once(suite_file: Callable[..., Path], plugins: Plugins) -> N
     path.unlink()
     for _ in range(2):  # checking changes nothing of it
         assert {run.seed for run in plan(check_suite(source, plugins))} == {3}
-    assert "seeds:\n- 3\n" in source.resolved
+    assert "seeds: [3]\n" in source.resolved
 
 
 def test_presets_cannot_be_overridden(suite_file: Callable[..., Path]) -> None:
