@@ -14,7 +14,7 @@ from kdbench import FeedSettings, Metric, Offer, SplitName, Task, TensorOutputs,
 from kdbench.tasks.rows import RowBatch, RowFeed, StoredRows
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]  # inputs [N, 6], targets [N, 3]
-SIZES = {"train": 96, "validation": 40, "test": 50}
+SIZES = {"train": 96, "validation": 80, "test": 600}
 
 
 def truth(inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -27,7 +27,7 @@ class Vectors:
     licence = "CC0"
     encodings: Mapping[str, float] = {}
 
-    def __init__(self, *, noise: float = 0.1) -> None:
+    def __init__(self, *, noise: float = 1.0) -> None:
         self.noise, self.digest = noise, f"vectors {noise}".encode().hex().ljust(64, "0")
 
     def split(self, name: SplitName) -> Arrays:

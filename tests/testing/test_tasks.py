@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ from kdbench import Contributions, FeedSettings, Offer, TensorOutputs
 from kdbench.plugins.loading import installed
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.rows import RowBatch, RowFeed
-from kdbench.testing import check_task, conform
-from kdbench.testing.retrieval import Shapes
+from kdbench.testing import Shapes, check_task, conform
 from kdbench.testing.retrieval.linear_student import LinearStudent
 from kdbench.testing.tasks import PROPERTIES, find
 from tests.support.regression_task import Perceptron, Regression, Vectors
@@ -76,12 +76,12 @@ class Walking(RowFeed):
 
 class Forgetful(Regression):
     def feed(self, encoded: Any, settings: FeedSettings) -> RowFeed:
-        return Walking(*encoded, settings)
+        return Walking(encoded[0], encoded[1], settings)
 
 
 class Unseeded(Regression):
     def feed(self, encoded: Any, settings: FeedSettings) -> RowFeed:
-        return RowFeed(*encoded, FeedSettings(settings.batch_size, settings.epochs, 7, settings.device, settings.share))
+        return RowFeed(encoded[0], encoded[1], replace(settings, seed=7))
 
 
 class Summed(Regression):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -53,6 +53,10 @@ def teachers() -> list[TeamTeacher]:
         concepts = np.arange(16)
         found.append(TeamTeacher(name, StoredEmbeddings(image, text, 4.0, np.repeat(concepts, 2), np.repeat(concepts, 3))))
     return found
+
+
+def stored_of(teacher: TeamTeacher) -> StoredEmbeddings:
+    return cast(StoredEmbeddings, teacher.stored)
 
 
 class Interrupted(Exception):
@@ -486,8 +490,8 @@ def test_a_strategy_sees_the_pairs_of_the_batch_that_the_student_reads(splits: S
         assert ((kept == 0) | torch.isclose(kept, read / 0.7)).all()  # with dropout on them
         assert (kept != 0).float().mean() > 0.5
         for one, (image, text) in zip(teachers, embeddings, strict=True):
-            np.testing.assert_allclose(image, one.stored.image[batch.images], atol=2e-3)
-            np.testing.assert_allclose(text, one.stored.text[batch.captions], atol=2e-3)
+            np.testing.assert_allclose(image, stored_of(one).image[batch.images], atol=2e-3)
+            np.testing.assert_allclose(text, stored_of(one).text[batch.captions], atol=2e-3)
     for epoch in range(3):
         images = torch.cat([batch.images for batch, _ in onlooker.seen[4 * epoch : 4 * epoch + 4]])
         assert images.sort().values.tolist() == list(range(32))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor
 
-from kdbench import Signal
+from kdbench import Pairs, Signal
 from kdbench.testing import Course, drive, generic_batch, generic_signal
 from kdbench.testing.retrieval.signals import contents, walk
 
@@ -96,7 +96,7 @@ def test_pairs_share_concepts_at_times() -> None:
 def test_the_parameter_gramian_is_that_of_a_backward_through_the_student() -> None:
     signal = Course(3).signal(5)
     graph = signal._graph
-    student = graph.student
+    student = cast(Pairs, graph.student)
     assert isinstance(student.scale, Tensor)
     rows = []
     for losses in graph.losses:
