@@ -14,7 +14,8 @@ import yaml
 from typer.testing import CliRunner
 
 from kdbench.cli import app
-from kdbench.engines.resources import parse_resources
+from kdbench.cli.engine_options import chosen_engine
+from kdbench.plugins.loading import installed
 from tests.support.paths import ROOT
 
 SLURM = ROOT / "suites/cluster/slurm.sh"
@@ -35,7 +36,7 @@ def test_the_job_runs_a_suite_on_shared_folders(documents: dict[str, dict[str, A
     assert words[:2] == ["kdbench", "run"]
     assert (ROOT / words[2].removeprefix("/home/ray/kdbench/")).is_file()
     assert words[words.index("--engine") + 1] == "ray"
-    parse_resources(words[words.index("--resources") + 1])
+    chosen_engine(installed(), "ray", None, words[words.index("--resources") + 1])
     text = re.sub(r"\x1b\[[0-9;]*m", "", CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "200"}).output)
     assert all(option in text for option in options(words))
     cluster = spec["rayClusterSpec"]

@@ -1,4 +1,4 @@
-"""The toys with strategies that say where they run, stop there, or end their process; a plugin of Ray's workers in tests."""
+"""Toys whose strategies note where they run, stop there, or kill their process: a plugin of Ray's workers in tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kdbench import Lesson, Offer, Signal, Towers
+from kdbench import Offer, Signal, TeacherData, Towers
 from tests.support.toys import Sage, Toys
 
 STEPS = 12
@@ -34,7 +34,7 @@ def note(*words: object) -> None:
 
 
 class Noting:
-    """Equal weights. Notes number, step and node; on the node that the file `park` names it stays in step 7."""
+    """Equal weights. Notes number, step and node; on the node that the file `park` names it sleeps in step 7."""
 
     def __init__(self, *, number: int) -> None:
         self.number = number
@@ -70,7 +70,7 @@ class Fatal:
 
 
 class Resting:
-    """Equal weights, after `seconds` in which the processor is left to others."""
+    """Equal weights, after `seconds` of sleep."""
 
     def __init__(self, *, seconds: float) -> None:
         self.seconds = seconds
@@ -84,14 +84,14 @@ class Resting:
 
 
 class Mortal(Sage):
-    """Ends the process that first listens to it."""
+    """Kills the first process that asks for its towers."""
 
-    def towers(self, lesson: Lesson) -> Towers:
+    def towers(self, data: TeacherData) -> Towers:
         fallen = folder() / "fallen"
         if not fallen.exists():
             fallen.touch()
             os.kill(os.getpid(), 9)
-        return super().towers(lesson)
+        return super().towers(data)
 
 
 TOYS = Toys(
