@@ -12,6 +12,8 @@ from kdbench.suite.spec import Frozen, RunSpec
 
 Status = Literal["ok", "skipped", "failed", "diverged"]
 DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; the others may go better next time
+# Fields that a file begins with; the format is found without reading on.
+FIRST = ("format", "run_id", "cell_id", "label", "status", "reason", "spec", "reconstructions")
 
 
 class Outcome(Frozen):
@@ -69,7 +71,8 @@ class Record(Outcome):
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields: dict[str, Any] = write(self)
+        found: dict[str, Any] = write(self)
+        fields = {name: found[name] for name in (*FIRST, *found) if name in found}
         return format1.written_fields(fields, self.original) if self.original is not None else fields
 
     @cached_property

@@ -107,11 +107,11 @@ def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, devic
         torch.set_num_threads(threads)
     task = task_of(spec.task, plugins)
     recorded = stored_arrays(record, file, task) if record.arrays_sha256 else {}
-    queries, differing = _compared(recorded, arrays)
+    queries, differing = compared(recorded, arrays)
     return Rerun(record, again, task.headline, queries, differing, _differences(record, again))
 
 
-def _compared(recorded: Arrays, arrays: Arrays) -> tuple[int, int]:
+def compared(recorded: Arrays, arrays: Arrays) -> tuple[int, int]:
     """Queries, and how many of them differ; all do where one side has others."""
     if not recorded or not arrays:
         return 0, 0

@@ -1,0 +1,67 @@
+"""Folders, bundles and memory give the same files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from kdbench.errors import RecordError
+from kdbench.records.files import read_record
+from kdbench.records.sources import Disk, InMemory, OpenBundle, RecordFile, Source
+from tests.support.made_records import DIGEST, made, packed
+
+
+@pytest.mark.parametrize(
+    ("format", "suffixes"),
+    [(1, (".ranks.npz", ".series.json", ".concepts.npz")), (2, (".test.npz", ".trace.json", ".units.npz"))],
+)
+def test_a_record_s_files_have_the_names_of_its_format(format: int, suffixes: tuple[str, ...], tmp_path: Path) -> None:
+    path = made(tmp_path, format=format)
+    record, file = read_record(path), RecordFile(Disk(), path.as_posix())
+    stem = (tmp_path / "toys" / record.run_id).as_posix()
+    assert [file.arrays(record), file.trace(record)] == [f"{stem}{suffix}" for suffix in suffixes[:2]]
+    assert file.units(record) == (tmp_path / "toys" / f"{DIGEST[:12]}{suffixes[2]}").as_posix()
+    assert (file.stem, file.folder, file.where) == (record.run_id, str(tmp_path / "toys"), str(path))
+    assert file.read(file.name) == path.read_bytes()
+
+
+def test_every_source_gives_bytes_or_none(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.json").write_bytes(b"{}")
+    bundle = packed(tmp_path / "b.zip", {"a/b.json": b"{}"})
+    with ZipFile(bundle) as archive:
+        sources: list[tuple[Source, str]] = [
+            (Disk(), f"{tmp_path}/a/b.json"),
+            (OpenBundle(bundle, archive), "a/b.json"),
+            (InMemory({"a/b.json": b"{}"}, f"{bundle}:a/b.json"), "a/b.json"),
+        ]
+        for source, name in sources:
+            assert source.read(name) == b"{}"
+            assert source.read(name.replace("b.json", "c.json")) is None
+        assert [source.shown(name) for source, name in sources] == [
+            f"{tmp_path}/a/b.json",
+            f"{bundle}:a/b.json",
+            f"{bundle}:a/b.json",
+        ]
+
+
+def test_files_in_a_folder_beside_a_record(tmp_path: Path) -> None:
+    files = {f"toys/{name}": b"" for name in ("r.json", "sweep/a.json", "sweep/b.json", "sweep/c.txt", "profiles/d.json")}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    bundle = packed(tmp_path / "b.zip", files)
+    found = Disk().beside(f"{tmp_path}/toys/r.json", "sweep", ".json")
+    assert found == [f"{tmp_path}/toys/sweep/a.json", f"{tmp_path}/toys/sweep/b.json"]
+    with ZipFile(bundle) as archive:
+        beside = OpenBundle(bundle, archive).beside("toys/r.json", "sweep", ".json")
+    assert beside == ["toys/sweep/a.json", "toys/sweep/b.json"]
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="cannot be read"):
+        Disk().read(str(tmp_path))  # a folder
+    with pytest.raises(RecordError, match="torn"):
+        InMemory({"a": RecordError("torn")}, "b.zip:a").read("a")
