@@ -1,18 +1,21 @@
-"""Records to leaderboard. Knows records alone."""
+"""Records to leaderboard: tables of comparable rows as plain values, and their text. Knows records and statistics alone."""
 
-from kdbench.reports.board import Board, Measured, Row, Table, Value
-from kdbench.reports.page import leaderboard
-from kdbench.reports.render import FORMATS, render
-from kdbench.reports.students import render_students, students_table
-from kdbench.reports.tables import build
+from kdbench.reports.board import Board, Cost, Row, Table
+from kdbench.reports.board_text import FORMATS, render
+from kdbench.reports.build_board import build
+from kdbench.reports.leaderboard_text import leaderboard
+from kdbench.reports.student_table import render_students, students_table
+from kdbench.reports.verdict import Verdict
+from kdbench.statistics.value import Value
 
 __all__ = [
     "FORMATS",
     "Board",
-    "Measured",
+    "Cost",
     "Row",
     "Table",
     "Value",
+    "Verdict",
     "build",
     "leaderboard",
     "render",

@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.records.record import Record
-from kdbench.tasks.retrieval.ranks import Ranks
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One finished run: its record and, read when asked for, the ranks of its test split and its series.
-
-    `ranks` raises RecordError where they are damaged or do not give the record's metrics; `series` (see
-    `kdbench.training.trace`) gives {} where there is none.
-    """
-
-    record: Record
-    ranks: Callable[[], Ranks]
-    series: Callable[[], dict[str, Any]] = dict
-
-    @property
-    def recall_at(self) -> list[int]:
-        """The K of R@K."""
-        return list(self.record.spec["evaluate"]["recall_at"])
-
-
-@dataclass(frozen=True)
-class Value:
-    """A mean over seeds and the 95 % interval that seeds and test images leave, in percent."""
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def half(self) -> float:
-        """Half the interval's width: it is symmetric."""
-        return (self.high - self.low) / 2
+from kdbench.contracts import Metric
+from kdbench.records.measured import Measured
+from kdbench.records.protocol import Protocol
+from kdbench.reports.verdict import NO_VERDICT, Verdict, in_words
+from kdbench.statistics.value import Value
+from kdbench.suite.spec import RunSpec
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Means over a row's runs; None where its records do not tell.
+    """Means over a row's runs; None if any of its records lacks the figure.
 
-    `teacher_seconds` is the share of one run: what the encodings and trainings of its teachers took, divided by the runs on
-    this board that used them. `strategy_share` is the part of a training step, 0 to 1, spent in the strategy. `peak_mb` is
-    the most memory (10⁶ bytes) that a run's process, or the GPU, held.
+    `teacher_seconds` are those of one run: the seconds of encoding and training its teachers, divided by the runs on this
+    board that used them. `strategy_share` is the part of a training step, 0 to 1, spent in the strategy. `peak_mb` is the
+    peak memory (10⁶ bytes) of a run's process, or of the GPU.
     """
 
     train_seconds: float | None = None
@@ -65,125 +32,184 @@ class Cost:
 
 @dataclass(frozen=True)
 class Row:
-    """One cell of a suite's grid over its seeds, `runs` in their order.
+    """One cell over its seeds, `runs` in their order; `values` by metric name, in shown units.
 
-    `first` to `last` are the ranks the row may have, and `group` its tie group, from 1. A reference, which is not trained, has
-    0 in all three. `bold` says that the row and those it ties with are surely better than all of the next group.
+    `first` to `last` are the row's possible ranks, and `group` its tie group, from 1. A reference, which is not trained, has 0
+    in all three. `bold` says that the row and those it ties with are significantly better than all of the next group.
+    `reconstructions` are the labels of its methods whose source leaves something open.
     """
 
     runs: tuple[Measured, ...]
-    values: dict[str, Value]  # metric → value
+    values: dict[str, Value]
     first: int = 0
     last: int = 0
     group: int = 0
     bold: bool = False
     weights: dict[str, float] = field(default_factory=dict)  # mean by teacher
-    reconstructions: tuple[str, ...] = ()  # labels of its parts whose sources leave something open
+    reconstructions: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
 
     @property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> RunSpec:
         """That of any of its runs: they differ in their seeds alone."""
         return self.runs[0].record.spec
 
     @property
+    def headline(self) -> Metric:
+        """The metric that ranks it."""
+        return self.runs[0].task.headline
+
+    @property
+    def value(self) -> Value:
+        """Its headline metric. Raises KeyError if it was not measured."""
+        return self.values[self.headline.name]
+
+    @property
     def id(self) -> str:
         """12 hexadecimal digits, the same for all seeds."""
-        return self.runs[0].record.cell_id
+        return self.spec.cell_id
 
     @property
     def reference(self) -> bool:
-        """Whether it is a teacher as it is, ranked without training."""
-        return bool(self.spec.get("role") == "reference")
+        """Whether it is a teacher itself, evaluated without training."""
+        return self.spec.reference
 
     @property
     def variant(self) -> str:
-        return str(self.spec.get("variant", ""))
+        return self.spec.variant
 
     @property
     def student(self) -> str:
-        """Of a reference, the teacher."""
-        return str(self.spec["student"]["name"])
+        """The student's label; of a reference, the teacher's."""
+        return self.spec.student.name
 
     @property
     def team(self) -> tuple[str, ...]:
-        """Names of its teachers."""
-        return tuple(str(teacher["name"]) for teacher in self.spec["team"])
+        """Labels of its teachers."""
+        return self.spec.teachers
 
     @property
     def strategy(self) -> str:
-        """Its label in the suite; empty where fewer than two teachers need none."""
-        return str(self.spec["strategy"]["name"]) if self.spec["strategy"] else ""
+        """Its label in the suite; empty with fewer than two teachers, which need none."""
+        return self.spec.strategy.name if self.spec.strategy else ""
 
     @property
     def teachers(self) -> str:
         """For a person."""
-        return "as it is" if self.reference else " + ".join(self.team) or "none"
+        return "teacher itself" if self.reference else " + ".join(self.team) or "no distillation"
 
     @property
     def name(self) -> str:
-        """How a person tells the row from others of its table: `ammkd of lite0 + lite2`, `lite0 alone`, `no teacher`."""
+        """Identifies the row within its table: `ammkd of lite0 + lite2`, `lite0 alone`, `no distillation`."""
         if self.reference:
-            return f"{self.student} as it is"
-        voices = (
-            f"{self.strategy} of {self.teachers}" if self.strategy else f"{self.teachers} alone" if self.team else "no teacher"
-        )
-        return f"{self.variant}: {voices}" if self.variant else voices
+            return f"{self.student} (teacher itself)"
+        taught = f"{self.strategy} of {self.teachers}" if self.strategy else self.teachers + (" alone" if self.team else "")
+        return f"{self.variant}: {taught}" if self.variant else taught
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return tuple(int(run.record.spec["seed"]) for run in self.runs)
+        return tuple(run.seed for run in self.runs)
 
     @property
     def by_seed(self) -> dict[int, float]:
-        """RSUM of each seed."""
-        return {int(run.record.spec["seed"]): run.record.metrics["rsum"] for run in self.runs}
+        """The headline of each seed, in its shown unit."""
+        headline = self.headline
+        return {run.seed: headline.scale * run.record.metrics[headline.name] for run in self.runs}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that may be compared, best RSUM first: one dataset by content, one protocol, one student, one budget of samples
-    and of tuning. `references` are ranked on the same split and are no contestants.
+    """Rows of one protocol, best headline first. `references` are evaluated on the same split and not ranked.
 
-    `better` [R, R] says whether row i is surely better than row j, corrected for all pairs.
+    `metrics` are all of the task, in the order of columns; `sizes` count what the test split holds. `better` [R, R] says
+    whether row i is significantly better than row j, Holm-corrected for all pairs. `missing` names baselines that a complete
+    table has.
     """
 
-    dataset: str
-    digest: str
-    sizes: dict[str, int]  # images, captions, concepts
-    recall_at: list[int]
-    student: str
-    budget: str  # `60 epochs, 540 steps of 256 pairs`
-    tuning: str  # `untuned`, or `12 trials on validation`
+    protocol: Protocol
+    metrics: tuple[Metric, ...]
+    sizes: dict[str, int]
     rows: list[Row]
     references: list[Row]
     better: NDArray[np.bool_]
-    missing: list[str]  # baselines that a complete table has
-    verdict: str  # one sentence: which strategy to use
-    notes: list[str]
-    smoke: bool = False
+    missing: list[str] = field(default_factory=list)
+    verdict: Verdict = NO_VERDICT
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """12 hexadecimal digits, from what makes its rows comparable."""
+        return self.protocol.id
+
+    @property
+    def headline(self) -> Metric:
+        """The metric that ranks its rows."""
+        return next(metric for metric in self.metrics if metric.headline)
+
+    @property
+    def shown(self) -> list[Metric]:
+        """The metrics that have columns."""
+        return [metric for metric in self.metrics if metric.shown]
+
+    @property
+    def dataset(self) -> str:
+        """Its label."""
+        return self.protocol.dataset
+
+    @property
+    def digest(self) -> str:
+        """Of the dataset, by content."""
+        return self.protocol.dataset_digest
+
+    @property
+    def student(self) -> str:
+        """Its label; `teachers themselves` in a table of references."""
+        return self.protocol.parts["student"]
+
+    @property
+    def budget(self) -> str:
+        """`60 epochs, 540 steps of 256 pairs`"""
+        return self.protocol.parts["sample budget"]
+
+    @property
+    def tuning(self) -> str:
+        """`untuned`, or `12 trials on validation`."""
+        return self.protocol.parts["tuning budget"]
+
+    @property
+    def smoke(self) -> bool:
+        return self.protocol.smoke
 
     @property
     def title(self) -> str:
-        trial = "SMOKE, not publishable: " if self.smoke else ""
-        return f"{trial}{self.dataset} test · {self.student} · {self.budget}, {self.tuning}"
+        smoke = "SMOKE, not publishable: " if self.smoke else ""
+        return f"{smoke}{self.dataset} {self.protocol.split} · {self.student} · {self.budget}, {self.tuning}"
 
     @property
     def split(self) -> str:
-        """What was ranked, in words."""
-        counts = ", ".join(f"{self.sizes[what]:,} {what}" for what in ("images", "captions", "concepts"))
+        """What the rows were evaluated on, in words."""
+        counts = ", ".join(f"{count:,} {what}" for what, count in self.sizes.items())
         return f"{counts}; digest {self.digest[:8]}"
 
-    @cached_property
-    def id(self) -> str:
-        """12 hexadecimal digits, from what makes its rows comparable."""
-        parts = [self.digest, self.recall_at, self.rows[0].spec["student"] if self.rows else None, self.budget, self.tuning]
-        return hashlib.sha256(json.dumps([*parts, self.smoke], sort_keys=True).encode()).hexdigest()[:12]
+    @property
+    def lead(self) -> str:
+        """How `sentence` begins, for emphasis: which row to use. Empty if there is no choice."""
+        return in_words(self.verdict, self.rows)[0]
+
+    @property
+    def rest(self) -> str:
+        """How `sentence` goes on after `lead`."""
+        return in_words(self.verdict, self.rows)[1]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        return self.lead + self.rest
 
 
 @dataclass(frozen=True)
 class Board:
-    """All tables, a line for each run that has no figures, and why tables are several."""
+    """All tables, a line for each run without figures, and why there are several tables."""
 
     tables: list[Table]
     notes: list[str]

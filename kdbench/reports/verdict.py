@@ -1,72 +1,117 @@
-"""The answer to "which strategy should I use", in one sentence that claims no more than the table shows."""
+"""Which strategy to use: decided from the tests as structured values, rendered to a sentence last.
+
+The sentence claims no more than the table shows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.reports.board import Row
+if TYPE_CHECKING:
+    from kdbench.reports.board import Row
 
-BASELINE = "equal"  # the weighting that every other has to beat; suites and papers call it so
+BASELINE = "equal"  # the strategy that every other has to beat
 NAMED = 4  # rows, before the rest are counted
+Case = Literal["no student", "no row", "one row", "winner", "indistinguishable", "cheapest"]
 
 
-def verdict(rows: Sequence[Row], better: NDArray[np.bool_]) -> str:
-    """`rows` best RSUM first, `better` [R, R] whether row i is surely better than row j.
+@dataclass(frozen=True)
+class Verdict:
+    """Rows are given by their index in the table.
 
-    Of the rows that nothing is surely better than, the one to use is the cheapest: it needs fewest teachers, and of those no
-    weighting, or equal weights, or the highest mean. What else is surely better than equal weights of the same teachers is
-    named.
+    `use` is the row to use, None if there is nothing to choose from. `candidates` are the rows that no row is significantly
+    better than: the winner alone, all rows (`indistinguishable`), or several of which `use` is the cheapest. `beaten` are the
+    rows that `use` is significantly better than. `gains` are other weightings that are significantly better than equal weights
+    of the same teachers; `no_gain` says that there are other weightings but none of them is.
+    """
+
+    case: Case
+    use: int | None = None
+    candidates: tuple[int, ...] = ()
+    beaten: tuple[int, ...] = ()
+    gains: tuple[int, ...] = ()
+    no_gain: bool = False
+
+
+NO_VERDICT = Verdict("no row")
+NO_STUDENT = Verdict("no student")
+
+
+def verdict(rows: Sequence[Row], better: NDArray[np.bool_]) -> Verdict:
+    """`rows` best first, `better` [R, R] whether row i is significantly better than row j.
+
+    Of the candidates the cheapest is used: the one with the fewest teachers, and of those the one without a weighting, then
+    equal weights, then the best mean.
     """
     if not rows:
-        return "No row of this table can be relied on."
+        return NO_VERDICT
     if len(rows) == 1:
-        return f"There is only {rows[0].name}: with nothing beside it, nothing can be said."
-    best = [place for place in range(len(rows)) if not better[:, place].any()]
-    use = min(best, key=lambda place: (len(rows[place].team), _weighting(rows[place]), place))
-    chosen = rows[use]
-    if len(best) == 1:
-        return f"Use {chosen.name}: it is surely better than every other row."
-    if len(best) == len(rows):
-        return f"Use the cheapest, {chosen.name}: of {len(rows)} rows none is surely better than another."
-    beaten = [_short(rows[place], rows) for place in range(len(rows)) if better[use, place]]
-    text = f"Use {chosen.name}: nothing is surely better, and it is the cheapest of {len(best)} rows that may be first"
-    text += f"; it is surely better than {_listed(beaten)}" if beaten else ""
+        return Verdict("one row", use=0, candidates=(0,))
+    candidates = tuple(index for index in range(len(rows)) if not better[:, index].any())
+    use = min(candidates, key=lambda index: (len(rows[index].team), _weighting(rows[index]), index))
+    beaten = tuple(np.flatnonzero(better[use]).tolist())
+    case: Case = "winner" if len(candidates) == 1 else "indistinguishable" if len(candidates) == len(rows) else "cheapest"
     gains = _gains(rows, better, use)
-    return f"{text}; {gains}." if gains else f"{text}."
+    others = any(_weighting(row) == 2 for row in rows) and not is_baseline(rows[use])
+    return Verdict(case, use, candidates, beaten, gains, no_gain=others and not gains)
+
+
+def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
+    """The verdict as a sentence in two parts: which row to use (empty if there is no choice), and the rest.
+
+    `rows` are those it was made of.
+    """
+    if found.case == "no student":
+        return "", "No student has been trained here yet; these are the teachers themselves."
+    if found.use is None:
+        return "", "No row of this table is usable."
+    name = rows[found.use].name
+    if found.case == "one row":
+        return "", f"There is only {name}: there is nothing to compare it with."
+    if found.case == "indistinguishable":
+        return f"The {len(rows)} rows are indistinguishable; use the cheapest, {name}", "."
+    if found.case == "winner":
+        return f"Use {name}", ": it is significantly better than every other row."
+    text = f": no row is significantly better, and it is the cheapest of {len(found.candidates)} candidates for first place"
+    if found.beaten:
+        text += f"; it is significantly better than {_listed([_short(rows[index], rows) for index in found.beaten])}"
+    if found.gains:
+        names = list(dict.fromkeys(rows[index].strategy for index in found.gains))
+        verb = "is" if len(names) == 1 else "are"
+        text += f"; of the weightings, {_listed(names)} {verb} significantly better than {BASELINE}"
+    return f"Use {name}", text + (f"; no weighting is significantly better than {BASELINE}." if found.no_gain else ".")
+
+
+def is_baseline(row: Row) -> bool:
+    """Whether its teachers have equal weights."""
+    return row.spec.strategy is not None and row.spec.strategy.use == BASELINE
 
 
 def _short(row: Row, rows: Sequence[Row]) -> str:
-    """Its strategy, where that names it."""
+    """Its strategy, if that identifies it."""
     same = [one for one in rows if one.strategy == row.strategy and one.variant == row.variant]
     return row.strategy if row.strategy and len(same) == 1 and not row.variant else row.name
 
 
 def _weighting(row: Row) -> int:
-    """None, equal, any other."""
+    """0 for none, 1 for equal weights, 2 for any other."""
     if not row.strategy:
         return 0
     return 1 if is_baseline(row) else 2
 
 
-def is_baseline(row: Row) -> bool:
-    return bool(row.spec["strategy"]) and row.spec["strategy"]["use"] == BASELINE
-
-
-def _gains(rows: Sequence[Row], better: NDArray[np.bool_], use: int) -> str:
-    """Which weightings are surely better than equal weights of the same team, where such a team is not the choice."""
-    found = []
+def _gains(rows: Sequence[Row], better: NDArray[np.bool_], use: int) -> tuple[int, ...]:
+    """Rows significantly better than equal weights of the same team, unless those are the row to use."""
+    found: dict[int, None] = {}
     for base, row in enumerate(rows):
         if is_baseline(row) and base != use:
-            above = np.flatnonzero(better[:, base]).tolist()
-            found += [rows[place].strategy for place in above if rows[place].team == row.team]
-    names = list(dict.fromkeys(found))
-    if names:
-        return f"of the weightings, {_listed(names)} {'is' if len(names) == 1 else 'are'} surely better than {BASELINE}"
-    others = any(_weighting(row) == 2 for row in rows) and not is_baseline(rows[use])
-    return f"no weighting is surely better than {BASELINE}" if others else ""
+            found |= dict.fromkeys(index for index in np.flatnonzero(better[:, base]).tolist() if rows[index].team == row.team)
+    return tuple(found)
 
 
 def _listed(names: Sequence[str]) -> str:

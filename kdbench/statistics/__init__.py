@@ -1,20 +1,20 @@
-"""What differences on a leaderboard mean: intervals, tests, ranks and tie groups, from records and their ranks alone."""
+"""What differences on a leaderboard mean: intervals, tests, possible ranks and tie groups, from contributions of any task."""
 
-from kdbench.reports.board import Measured
-from kdbench.statistics.analysis import Analysis, Standing
+from kdbench.statistics.analysis import Analysis, RankedRow
 from kdbench.statistics.crossed import Estimate
 from kdbench.statistics.explain import Explanation, explain
 from kdbench.statistics.families import Family, families
 from kdbench.statistics.power import Power, power
+from kdbench.statistics.value import Value
 
 __all__ = [
     "Analysis",
     "Estimate",
     "Explanation",
     "Family",
-    "Measured",
     "Power",
-    "Standing",
+    "RankedRow",
+    "Value",
     "explain",
     "families",
     "power",

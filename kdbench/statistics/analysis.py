@@ -1,31 +1,32 @@
-"""One family's rows analysed: intervals, tests of every pair, ranks and tie groups, as values that processes can share."""
+"""The rows of one family analysed: intervals, tests of every pair, ranks and tie groups, as values that processes can share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.contracts import Metric
 from kdbench.errors import RecordError
-from kdbench.reports.board import Measured, Value
-from kdbench.statistics.cells import Cell, Row, cell_of
+from kdbench.records.measured import Measured
+from kdbench.statistics.cells import Cell, Scores, Units, cell_of
 from kdbench.statistics.crossed import LEVEL, lone_half_width, mean_squares
-from kdbench.statistics.groups import bold_rows, rank_intervals, tie_groups
-from kdbench.statistics.pairs import corrected_p, difference
-from kdbench.statistics.units import Units
+from kdbench.statistics.pair_tests import corrected_p, difference
+from kdbench.statistics.tie_groups import bold_rows, rank_intervals, tie_groups
+from kdbench.statistics.value import Value
 
-UNTESTED = "rows that share no seed were not tested against each other, and tie"
+UNTESTED = "rows without a common seed were not tested against each other, and tie"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A row: where it stood among those given, the run ids it counts, its metrics in percent, the ranks `first` to `last` it
-    may have, its tie group from 1, whether it is bold."""
+class RankedRow:
+    """A row: its index among those given, the runs it counts, its metrics in shown units, the possible ranks `first` to
+    `last`, its tie group from 1, and whether it is bold."""
 
-    place: int
+    index: int
     run_ids: tuple[str, ...]
     values: dict[str, Value]
     first: int
@@ -36,70 +37,86 @@ class Standing:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Rows best RSUM first."""
+    """Rows with the best mean of the headline first.
 
-    standings: list[Standing]
-    corrected: NDArray[np.float64]  # [R, R] Holm-corrected p-values of RSUM, in the order of standings; NaN where untested
-    better: NDArray[np.bool_]  # [R, R] whether row i has surely a higher RSUM than row j
-    refused: list[str]  # runs left out, as their ranks are unusable
+    `corrected` [R, R] holds Holm-corrected p-values of the headline, NaN where untested; `better` [R, R] says whether row i is
+    significantly better than row j. Both are in the order of `ranked`. `refused` names the runs left out because what they
+    stored is unusable.
+    """
+
+    ranked: list[RankedRow]
+    corrected: NDArray[np.float64]
+    better: NDArray[np.bool_]
+    refused: list[str]
     notes: list[str]
 
 
-def analyse(rows: Sequence[Sequence[Measured]], units: Units) -> Analysis:
-    """`rows` are the runs of each row over its seeds. A row of which no run is usable is left out."""
+def analyse(rows: Sequence[Sequence[Measured]], sizes: Mapping[str, int], units: Units | None = None) -> Analysis:
+    """`rows` are the runs of each row over its seeds; a row without any usable run is left out.
+
+    Raises RecordError if runs are unusable only together, KdbenchError if `units` do not fit `sizes`.
+    """
+    headline = rows[0][0].task.headline
     refused: list[str] = []
-    kept: list[tuple[float, int, tuple[str, ...], Row, dict[str, Value]]] = []
-    for place, runs in enumerate(rows):
-        cell = _usable(runs, units, refused)
+    kept: list[tuple[int, tuple[str, ...], Scores, dict[str, Value]]] = []
+    note = ""
+    for index, runs in enumerate(rows):
+        cell = _usable(runs, sizes, units, refused)
         if cell is not None:
-            # Of its ranks and metrics no more is held than the pairs' tests need: boards have thousands of runs.
-            row = Row(cell.seeds, cell.contributions["rsum"], cell.trained)
-            kept.append((float(row.values.mean()), place, tuple(run.record.run_id for run in cell.runs), row, _values(cell)))
-    kept.sort(key=lambda one: (-one[0], rows[one[1]][0].record.cell_id))
-    ordered = [one[3] for one in kept]
+            # No more of a cell is held than the pairs' tests need: boards have thousands of runs.
+            run_ids = tuple(run.record.run_id for run in cell.runs)
+            kept.append((index, run_ids, cell.scores(headline.name), _values(cell)))
+            note = note or cell.contributions.note
+    sign = -1 if headline.higher_is_better else 1
+    # Equal means, such as of a teacher evaluated in two suites, are ordered by the ids that their records hold.
+    kept.sort(key=lambda one: (sign * float(one[2].values.mean()), min(run.record.cell_id for run in rows[one[0]])))
+    ordered = [one[2] for one in kept]
+    if len({scores.values.shape[1] for scores in ordered}) > 1:
+        raise RecordError(f"rows of {rows[0][0].record.spec.dataset.name} have different numbers of test units")
     corrected = corrected_p(ordered)
-    better = (corrected < LEVEL) & _ahead(ordered)
-    tied = tie_groups(better)
-    standings = [
-        Standing(place, run_ids, values, first, last, group, bold)
-        for (_, place, run_ids, _, values), (first, last), group, bold in zip(
-            kept, rank_intervals(better), tied, bold_rows(better, tied), strict=True
+    better = (corrected < LEVEL) & _ahead(ordered, headline)
+    groups = tie_groups(better)
+    ranked = [
+        RankedRow(index, run_ids, values, first, last, group, bold)
+        for (index, run_ids, _, values), (first, last), group, bold in zip(
+            kept, rank_intervals(better), groups, bold_rows(better, groups), strict=True
         )
     ]
-    notes = [*([units.note] if units.note else []), *([UNTESTED] if np.isnan(corrected).any() else [])]
-    return Analysis(standings, corrected, better, refused, notes)
+    notes = [*([note] if note else []), *([UNTESTED] if np.isnan(corrected).any() else [])]
+    return Analysis(ranked, corrected, better, refused, notes)
 
 
-def _usable(runs: Sequence[Measured], units: Units, refused: list[str]) -> Cell | None:
+def _usable(runs: Sequence[Measured], sizes: Mapping[str, int], units: Units | None, refused: list[str]) -> Cell | None:
     try:
-        return cell_of(runs, units)
+        return cell_of(runs, sizes, units)
     except RecordError:
-        pass  # which of its runs it is
+        pass  # find out which of its runs are unusable
     fine = []
     for run in runs:
         try:
-            cell_of([run], units)
+            cell_of([run], sizes, units)
             fine.append(run)
         except RecordError as error:
-            refused.append(f"{run.record.label}: left out: {error}")
+            refused.append(f"{run.record.spec.label}: left out: {error}")
     if len(fine) == len(runs):
-        return cell_of(runs, units)  # it is their company, and worth telling
-    return cell_of(fine, units) if fine else None
+        return cell_of(runs, sizes, units)  # raises: they do not fit together
+    return cell_of(fine, sizes, units) if fine else None
 
 
-def _ahead(rows: Sequence[Row]) -> NDArray[np.bool_]:
-    """[R, R] whether row i has the higher RSUM, on the seeds that a pair shares."""
-    means = np.array([row.values.mean() for row in rows])
+def _ahead(rows: Sequence[Scores], headline: Metric) -> NDArray[np.bool_]:
+    """[R, R] whether row i has the better mean, on the seeds that a pair shares."""
+    sign = 1 if headline.higher_is_better else -1
+    means = sign * np.array([row.values.mean() for row in rows])
     ahead: NDArray[np.bool_] = means[:, None] > means
     if len({row.seeds for row in rows}) > 1:
         for i, j in combinations(range(len(rows)), 2):
-            between = difference(rows[i], rows[j]).values
+            between = sign * difference(rows[i], rows[j]).values
             ahead[i, j] = bool(between.size) and between.mean() > 0
             ahead[j, i] = bool(between.size) and between.mean() < 0
     return ahead
 
 
 def _values(cell: Cell) -> dict[str, Value]:
-    squares = mean_squares(np.array(list(cell.contributions.values())))
-    shown = zip(cell.contributions, squares.mean.tolist(), lone_half_width(squares).tolist(), strict=True)
+    squares = mean_squares(np.array(list(cell.contributions.values.values())))
+    shown = zip(cell.contributions.values, squares.mean.tolist(), lone_half_width(squares).tolist(), strict=True)
     return {metric: Value(mean, mean - half, mean + half) for metric, mean, half in shown}

@@ -1,6 +1,6 @@
-"""The second implementation: a paired bootstrap over test units, combined with seeds. The analysis is tested against it.
+"""A second implementation for tests: a paired bootstrap over test units and seeds.
 
-With 3 to 5 seeds the plain bootstrap undercovers, which is why the intervals shown are not its percentiles.
+With 3 to 5 seeds its percentiles cover too little, which is why reports do not show them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 
 def bootstrap_means(x: Floats, draws: int, rng: np.random.Generator) -> Floats:
-    """[draws] means of `x` [S, U] with seeds and units drawn with replacement, each on its own.
+    """[draws] means of `x` [S, U] with seeds and units drawn with replacement, independently.
 
     Every draw is the mean over the crossing of the seeds and the units drawn. For a difference, `x` holds the pairs'
     differences, and the draws are paired. The draws' variance has the expectation

@@ -1,24 +1,25 @@
-"""A cell of a suite, over its seeds, as figures that average to its metrics: one for each seed and unit of the test split."""
+"""A cell over its seeds, as contributions whose mean is its metrics: one for each seed and test unit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.contracts import Contributions
 from kdbench.errors import RecordError
-from kdbench.reports.board import Measured
-from kdbench.statistics.units import Units
+from kdbench.records.measured import Measured
 
 Floats = NDArray[np.float64]
+Units = Mapping[str, NDArray[np.int64]]  # the test unit of each query, by array name; see `Task.units`
 
 
 @dataclass(frozen=True)
-class Row:
-    """One metric of a cell: `values` [S, U] for the `seeds`, in percent. What is not trained is the same for all seeds."""
+class Scores:
+    """Contributions of one metric: `values` [S, U] for the `seeds`, in shown units. An untrained cell fits any seed."""
 
     seeds: tuple[int, ...]
     values: Floats
@@ -27,51 +28,56 @@ class Row:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell's `runs` by ascending seed, and their ranks `text` [S, N] and `image` [S, M]."""
+    """A cell's `runs` by ascending seed, with what they stored stacked over seeds, [S, …] each."""
 
     runs: tuple[Measured, ...]
-    seeds: tuple[int, ...]
-    trained: bool
-    units: Units
-    text: NDArray[np.int32]
-    image: NDArray[np.int32]
+    arrays: Mapping[str, NDArray[Any]]
+    contributions: Contributions
 
     @property
-    def id(self) -> str:
-        return self.runs[0].record.cell_id
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(run.seed for run in self.runs)
+
+    @property
+    def trained(self) -> bool:
+        """False for a reference, which is the same for all seeds."""
+        return not self.runs[0].record.spec.reference
 
     @property
     def label(self) -> str:
-        return self.runs[0].record.label.removesuffix(f" · seed {self.seeds[0]}")
+        """How a person recognises the cell."""
+        return self.runs[0].record.spec.cell_label
 
-    @cached_property
-    def contributions(self) -> dict[str, Floats]:
-        """Metric → [S, U]."""
-        return contributions(self.text, self.image, self.units, self.runs[0].recall_at)
-
-    def row(self, metric: str = "rsum") -> Row:
-        return Row(self.seeds, self.contributions[metric], self.trained)
+    def scores(self, metric: str) -> Scores:
+        """Contributions of one metric. Raises KeyError if the task has no such metric."""
+        return Scores(self.seeds, self.contributions.values[metric], self.trained)
 
 
-def cell_of(runs: Sequence[Measured], units: Units) -> Cell:
-    """The runs of one cell. Raises RecordError where they are of several, have a seed twice, or other numbers of queries."""
-    ordered = sorted(runs, key=lambda one: int(one.record.spec["seed"]))
-    first = ordered[0].record
-    if any(one.record.cell_id != first.cell_id for one in ordered):
-        others = sorted({one.record.label for one in ordered if one.record.cell_id != first.cell_id})
+def cell_of(runs: Sequence[Measured], sizes: Mapping[str, int], units: Units | None = None) -> Cell:
+    """The runs of one cell on a test split of these sizes; `units` as `Task.contributions` takes them.
+
+    Raises RecordError if the runs belong to several cells, have a seed twice or stored arrays of another split, and
+    KdbenchError if `units` do not fit `sizes`.
+    """
+    ordered = tuple(sorted(runs, key=lambda run: run.seed))
+    _check_one_cell(ordered)
+    task = ordered[0].task
+    found = [run.arrays() for run in ordered]
+    for run, arrays in zip(ordered, found, strict=True):
+        for what, was, expected in task.problems(arrays, sizes):
+            raise RecordError(f"{run.record.spec.label}: {what}: found {was}, expected {expected}: another test split?")
+    if len({tuple((name, values.shape) for name, values in sorted(arrays.items())) for arrays in found}) > 1:
+        raise RecordError(f"{ordered[0].record.spec.cell_label}: its seeds stored arrays of different sizes")
+    stacked = {name: np.array([arrays[name] for arrays in found]) for name in found[0]}
+    return Cell(ordered, stacked, task.contributions(stacked, sizes, units))
+
+
+def _check_one_cell(ordered: Sequence[Measured]) -> None:
+    specs = [run.record.spec for run in ordered]
+    if others := sorted({spec.label for spec in specs if spec.cell_id != specs[0].cell_id}):
         raise RecordError(
-            f"{first.label} is not of one row with {', '.join(others)}: give the records of one row over its seeds"
+            f"{specs[0].label} and {', '.join(others)} are of several cells; expected the records of one cell over its seeds"
         )
-    seeds = tuple(int(one.record.spec["seed"]) for one in ordered)
+    seeds = [spec.seed for spec in specs]
     if len(set(seeds)) < len(seeds):
-        raise RecordError(f"{first.label}: two records of one seed ({', '.join(map(str, seeds))}); give each once")
-    found = [one.ranks() for one in ordered]
-    for one, ranks in zip(ordered, found, strict=True):
-        if (len(ranks.text), len(ranks.image)) != (len(units.images), len(units.captions)):
-            raise RecordError(
-                f"{one.record.label}: ranks of {len(ranks.text)} images and {len(ranks.image)} captions, "
-                f"expected {len(units.images)} and {len(units.captions)}: another test split?"
-            )
-    text, image = (np.array([getattr(ranks, way) for ranks in found]) for way in ("text", "image"))
-    trained = first.spec.get("role") != "reference"
-    return Cell(tuple(ordered), seeds, trained, units, text, image)
+        raise RecordError(f"{specs[0].label}: two records of one seed ({', '.join(map(str, seeds))}); expected one for each")

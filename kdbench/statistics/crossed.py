@@ -1,11 +1,11 @@
 """The mean of a table of seeds × units, both drawn at random and crossed: its interval and its p-value.
 
 x[s, u] = mean + seed_s + unit_u + residual_su (two-way random effects). The variance of the mean is
-(MS_seed + MS_unit − MS_residual) / (S·U). Few seeds make MS_seed uncertain and the many units do not, so t is the mean of the
-two quantiles t(S−1) and t(U−1), weighted by the parts MS_seed and max(MS_unit − MS_residual, 0): Cochran's (1964) test.
-Satterthwaite's degrees of freedom for the sum hold less than they promise with three seeds, and fail at the levels that a
-correction for many pairs asks for; for a single interval at 95 %, of a mean that nothing is tested against, they come nearer to
-what they promise, where Cochran's errs to the safe side by two percent (tests/benchmarks/test_coverage.py).
+(MS_seed + MS_unit − MS_residual) / (S·U). MS_seed is uncertain with few seeds while MS_unit, with many units, is not, so t is
+the mean of the two quantiles t(S−1) and t(U−1), weighted by MS_seed and max(MS_unit − MS_residual, 0): Cochran's (1964) test.
+Satterthwaite's degrees of freedom for the sum cover too little with three seeds, and fail at the levels that a correction for
+many pairs needs; for a single 95 % interval of a mean that is not tested they are closer to nominal coverage, where Cochran's
+is two percent too wide (tests/benchmarks/test_coverage.py).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 LEVEL = 0.05
-ONE_SEED = "one seed: says nothing of training's chance"
-_SMALLEST = 1e-30  # p-values are not told apart below
+ONE_SEED = "one seed: the variance of training is unknown"
+_SMALLEST = 1e-30  # smaller p-values are rounded up to it
 
 
 @dataclass(frozen=True)
 class MeanSquares:
-    """Of a table of S seeds by U units, or of many. With one seed, units alone remain, and two mean squares are 0."""
+    """Of a table of S seeds by U units, or of many tables. With one seed the mean squares `seed` and `residual` are 0."""
 
     seeds: int
     units: int
@@ -36,13 +36,13 @@ class MeanSquares:
 
     @property
     def unit_excess(self) -> Any:
-        """What units add to the variance that is not already in the seeds' mean square; not negative."""
+        """The part of the units' mean square that the seeds' one does not already contain; not negative."""
         return np.maximum(self.unit - self.residual, 0.0)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its standard error, 95 % interval and the p-value of no difference from 0."""
+    """A mean with its standard error, its 95 % interval and the p-value of the hypothesis that it is 0."""
 
     mean: float
     low: float
@@ -50,7 +50,7 @@ class Estimate:
     se: float
     p: float
     seeds: int
-    note: str = ""  # what the interval leaves out
+    note: str = ""  # what the interval does not account for
 
 
 def mean_squares(x: Floats) -> MeanSquares:
@@ -60,9 +60,9 @@ def mean_squares(x: Floats) -> MeanSquares:
 
 
 def parts(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Of x [..., S, U] its mean [...], what seeds [..., S] and units [..., U] add to it, and the rest [..., S·U].
+    """Of x [..., S, U] the mean [...], the effects of seeds [..., S] and of units [..., U], and the residuals [..., S·U].
 
-    Each is linear in x: those of a difference are the differences of these.
+    Each is linear in x: the parts of a difference are differences of parts.
     """
     mean = x.mean(axis=(-2, -1))
     by_seed, by_unit = x.mean(axis=-1) - mean[..., None], x.mean(axis=-2) - mean[..., None]
@@ -85,7 +85,7 @@ def _square(x: Floats) -> Any:
 
 
 def estimate(x: Floats, trained: bool = True) -> Estimate:
-    """Of the mean of `x` [S, U]: metrics of a cell, or differences of two. Not `trained` means that seeds play no part."""
+    """Of the mean of `x` [S, U]: a cell's contributions, or differences of two cells'. Seeds play no part unless `trained`."""
     squares = mean_squares(x)
     half, mean = float(half_width(squares)), float(squares.mean)
     return Estimate(
@@ -100,7 +100,7 @@ def estimate(x: Floats, trained: bool = True) -> Estimate:
 
 
 def half_width(squares: MeanSquares) -> Any:
-    """Half the widths of the 95 % intervals."""
+    """Half the width of each 95 % interval."""
     tail = LEVEL / 2
     quantiles = -stdtrit(max(squares.seeds - 1, 1), tail), -stdtrit(squares.units - 1, tail)
     total = squares.seed + squares.unit_excess
@@ -110,7 +110,7 @@ def half_width(squares: MeanSquares) -> Any:
 
 
 def lone_half_width(squares: MeanSquares) -> Any:
-    """The same for means that stand alone, by Satterthwaite's degrees of freedom."""
+    """The same for means that are shown and not tested, by Satterthwaite's degrees of freedom."""
     total = squares.seed + squares.unit_excess
     spread = squares.seed**2 / max(squares.seeds - 1, 1) + squares.unit**2 / (squares.units - 1)
     df = np.where(total > 0, total, 1.0) ** 2 / np.where(spread > 0, spread, 1.0)
@@ -127,7 +127,7 @@ def p_values(squares: MeanSquares, seed_square: Any, seed_df: Any) -> Floats:
     target = np.abs(means) * np.sqrt(seed + unit)
 
     def beyond(log_p: Floats) -> Floats:
-        """By how much an interval at this level reaches past 0."""
+        """How far an interval at this level extends past 0."""
         tail = np.exp(log_p) / 2
         return np.asarray(-stdtrit(seed_df, tail) * seed - stdtrit(unit_df, tail) * unit - target)
 
@@ -136,7 +136,7 @@ def p_values(squares: MeanSquares, seed_square: Any, seed_df: Any) -> Floats:
         middle = (low + high) / 2
         reaches = beyond(middle) >= 0
         low, high = np.where(reaches, middle, low), np.where(reaches, high, middle)
-    # To a thousandth, where the curve is straight to a billionth.
+    # By now the bracket is a thousandth wide, and the curve in it straight to a billionth: interpolate.
     over, under = beyond(low), -beyond(high)
     log_p = low + (high - low) * np.clip(np.divide(over, np.maximum(over + under, _SMALLEST)), 0, 1)
     found: Floats = np.where(means == 0, 1.0, np.where(seed + unit == 0, _SMALLEST, np.exp(log_p)))

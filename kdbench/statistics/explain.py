@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.reports.board import Measured
-from kdbench.statistics.cells import Cell
+from kdbench.contracts import Metric
+from kdbench.contracts.task import Queries
+from kdbench.records.measured import Measured
+from kdbench.statistics.cells import Cell, Units
+from kdbench.statistics.comparable import comparable, estimate_difference
 from kdbench.statistics.crossed import LEVEL, Estimate
-from kdbench.statistics.families import Given
-from kdbench.statistics.paired import estimate_difference, paired
-from kdbench.statistics.pairs import difference
+from kdbench.statistics.pair_tests import difference
 
-Direction = Literal["t2i", "i2t"]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Query:
-    """A test query and its median rank over seeds: caption `index` (t2i) or image `index` (i2t) of the split."""
+    """One test query, the `index`-th of its array, and its medians over seeds in A and in B."""
 
-    direction: Direction
+    of: Queries
     index: int
-    rank_a: float
-    rank_b: float
+    a: float
+    b: float
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Of the queries of one direction, by median rank over seeds: where A ranks better, worse, the same."""
+    """Of the queries of one array, by their medians over seeds: the shares where A is better, worse, the same."""
 
     better: float
     worse: float
@@ -40,34 +40,41 @@ class Shares:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A − B: `estimates` of metrics in percent, each seed's difference of RSUM, what became of the queries."""
+    """A − B.
+
+    `estimates` by metric name in shown units, `by_seed` the headline's difference of each seed, `shares` by `Queries.label`,
+    `gained` and `lost` the queries that changed most in A's favour and against it.
+    """
 
     a: str
     b: str
+    metrics: Mapping[str, Metric]
+    headline: Metric
     estimates: dict[str, Estimate]
     by_seed: dict[int, float]
-    shares: dict[Direction, Shares]
-    gained: list[Query]  # where A gained most, as a ratio of ranks
+    shares: dict[str, Shares]
+    gained: list[Query]
     lost: list[Query]
     notes: list[str]
 
     @property
     def agree(self) -> int:
         """How many seeds have a difference of the mean's sign."""
-        return sum(value * self.estimates["rsum"].mean > 0 for value in self.by_seed.values())
+        return sum(value * self.estimates[self.headline.name].mean > 0 for value in self.by_seed.values())
 
     @property
     def verdict(self) -> str:
         """One sentence."""
-        rsum = self.estimates["rsum"]
-        if rsum.p >= LEVEL:
-            return f"{self.a} and {self.b} cannot be told apart: RSUM {_figures(rsum)}"
-        best, other = (self.a, self.b) if rsum.mean > 0 else (self.b, self.a)
-        return f"{best} is better than {other}: RSUM {_figures(rsum)}"
+        found = self.estimates[self.headline.name]
+        figures = f"{self.headline.label} {_figures(found, self.headline)}"
+        if found.p >= LEVEL:
+            return f"{self.a} and {self.b} are indistinguishable: {figures}"
+        best, other = (self.a, self.b) if self.headline.better(found.mean, 0) else (self.b, self.a)
+        return f"{best} is significantly better than {other}: {figures}"
 
     def lines(self) -> list[str]:
         """For a terminal."""
-        seeds = ", ".join(f"{seed}: {value:+.1f}" for seed, value in self.by_seed.items())
+        seeds = ", ".join(f"{seed}: {value:+.{self.headline.decimals}f}" for seed, value in self.by_seed.items())
         lines = [
             f"A = {self.a}",
             f"B = {self.b}",
@@ -75,74 +82,95 @@ class Explanation:
             self.verdict,
             f"by seed: {seeds} ({self.agree} of {len(self.by_seed)} agree)",
         ]
-        width = max(map(len, self.estimates))
-        lines += ["", "A − B, percent:", *(f"  {name:<{width}}  {_figures(one)}" for name, one in self.estimates.items()), ""]
-        for direction, shares in self.shares.items():
+        names = {name: _with_unit(self.metrics[name]) for name in self.estimates}
+        width = max(map(len, names.values()))
+        shown = [f"  {names[name]:<{width}}  {_figures(one, self.metrics[name])}" for name, one in self.estimates.items()]
+        lines += ["", "A − B:", *shown, ""]
+        for label, shares in self.shares.items():
             parts = f"A better {shares.better:.0%}, worse {shares.worse:.0%}, same {shares.same:.0%}"
-            lines.append(f"{direction} queries, by median rank over seeds: {parts}")
+            lines.append(f"{label} queries, by median over seeds: {parts}")
         for title, queries in (("A gained most", self.gained), ("A lost most", self.lost)):
-            lines += ["", f"{title} (median rank in A, in B):", *(_query(query) for query in queries)] if queries else []
+            figures = ", ".join(dict.fromkeys(query.of.figure for query in queries))
+            lines += ["", f"{title} (median {figures} in A, in B):", *map(_query, queries)] if queries else []
         return [*lines, *([""] if self.notes else []), *(f"note: {note}" for note in self.notes)]
 
 
-def explain(a: Sequence[Measured], b: Sequence[Measured], units: Given | None = None, most: int = 5) -> Explanation:
-    """A and B are each the runs of one row over its seeds; `units` as in `families`; `most` queries are shown each way.
+def explain(a: Sequence[Measured], b: Sequence[Measured], units: Units | None = None, most: int = 5) -> Explanation:
+    """A and B are the runs of one row each over its seeds; `units` are those of their test split (see `Task.units`); `most`
+    queries are listed each way.
 
-    Raises KdbenchError where the two were not ranked on the same test split under the same protocol, or share no seed.
+    Raises KdbenchError if the two were evaluated on different test splits or by different tasks, or share no seed.
     """
-    first, second, split = paired(a, b, units)
-    if (budgets := [_budget(runs) for runs in (a, b)])[0] != budgets[1] and first.trained and second.trained:
-        different = [f"trained for {budgets[0]} and {budgets[1]}: the difference is not of the method alone"]
-    else:
-        different = []
-    estimates = {metric: estimate_difference(first, second, metric) for metric in first.contributions}
-    between = difference(first.row(), second.row())
-    queries = [*_queries("t2i", first, second, between.seeds), *_queries("i2t", first, second, between.seeds)]
-    ordered = sorted(queries, key=lambda query: (np.log(query.rank_a / query.rank_b), query.direction, query.index))
-    notes = [*different, *([split.note] if split.note else [])]
-    notes += [estimates["rsum"].note] if estimates["rsum"].note else []
-    unshared = sorted({*first.seeds, *second.seeds} - {*between.seeds}) if first.trained and second.trained else []
-    notes += [f"left out, as one side has them alone: seeds {', '.join(map(str, unshared))}"] if unshared else []
+    first, second = comparable(a, b, units)
+    task = a[0].task
+    estimates = {metric: estimate_difference(first, second, metric) for metric in first.contributions.values}
+    between = difference(first.scores(task.headline.name), second.scores(task.headline.name))
+    queries = {of.label: _queries(of, first, second, between.seeds) for of in task.queries if of.array in first.arrays}
+    changes = {query: change for listed in queries.values() for query, change in zip(listed, _changes(listed), strict=True)}
+    ordered = sorted(changes, key=lambda query: (-changes[query], query.of.label, query.index))
     return Explanation(
         a=first.label,
         b=second.label,
+        metrics={metric.name: metric for metric in task.metrics},
+        headline=task.headline,
         estimates=estimates,
         by_seed={seed: float(values.mean()) for seed, values in zip(between.seeds, between.values, strict=True)},
-        shares={"t2i": _shares(queries, "t2i"), "i2t": _shares(queries, "i2t")},
-        gained=[query for query in ordered[:most] if query.rank_a < query.rank_b],
-        lost=[query for query in ordered[::-1][:most] if query.rank_a > query.rank_b],
-        notes=notes,
+        shares={label: _shares(listed) for label, listed in queries.items() if listed},
+        gained=[query for query in ordered[:most] if changes[query] > 0],
+        lost=[query for query in ordered[::-1][:most] if changes[query] < 0],
+        notes=_notes(a[0], b[0], first, second, estimates[task.headline.name], between.seeds),
     )
 
 
-def _budget(runs: Sequence[Measured]) -> str:
-    record = runs[0].record
-    train = record.spec["train"]
-    return f"{train.get('epochs')} epochs, {record.steps} steps of {train.get('batch_size')} pairs"
+def _notes(a: Measured, b: Measured, first: Cell, second: Cell, found: Estimate, seeds: tuple[int, ...]) -> list[str]:
+    notes = []
+    both = first.trained and second.trained
+    if both and a.protocol.budget != b.protocol.budget:
+        budgets = f"{a.protocol.budget} and {b.protocol.budget}"
+        notes.append(f"trained for {budgets}: the difference is not of the method alone")
+    notes += [first.contributions.note] if first.contributions.note else []
+    notes += [found.note] if found.note else []
+    if both and (unshared := sorted({*first.seeds, *second.seeds} - {*seeds})):
+        notes.append(f"left out, as only one side has them: seeds {', '.join(map(str, unshared))}")
+    return notes
 
 
-def _queries(direction: Direction, a: Cell, b: Cell, seeds: tuple[int, ...]) -> list[Query]:
-    left, right = (_medians(cell.image if direction == "t2i" else cell.text, cell, seeds) for cell in (a, b))
-    pairs = zip(left.tolist(), right.tolist(), strict=True)
-    return [Query(direction, index, rank_a, rank_b) for index, (rank_a, rank_b) in enumerate(pairs)]
+def _queries(of: Queries, a: Cell, b: Cell, seeds: tuple[int, ...]) -> list[Query]:
+    left, right = (_medians(cell.arrays[of.array], cell, seeds).tolist() for cell in (a, b))
+    return [Query(of, index, one, other) for index, (one, other) in enumerate(zip(left, right, strict=True))]
 
 
-def _medians(ranks: NDArray[np.int32], cell: Cell, seeds: tuple[int, ...]) -> NDArray[np.float64]:
-    chosen = ranks[[cell.seeds.index(seed) for seed in seeds]] if cell.trained else ranks
-    medians: NDArray[np.float64] = np.median(chosen, axis=0)
+def _medians(values: NDArray[np.float64], cell: Cell, seeds: tuple[int, ...]) -> Floats:
+    chosen = values[[cell.seeds.index(seed) for seed in seeds]] if cell.trained else values
+    medians: Floats = np.median(chosen, axis=0)
     return medians
 
 
-def _shares(queries: Sequence[Query], direction: Direction) -> Shares:
-    signs = np.array([np.sign(query.rank_b - query.rank_a) for query in queries if query.direction == direction])
+def _changes(queries: Sequence[Query]) -> list[float]:
+    """How much each query of one array changed in A's favour: logarithms of ratios, or differences in standard deviations."""
+    if not queries:
+        return []
+    a, b = np.array([(query.a, query.b) for query in queries]).T
+    of = queries[0].of
+    found = np.log(a / b) if of.ratio else (a - b) / (np.std(a - b) or 1.0)
+    changes: list[float] = (found if of.higher_is_better else -found).tolist()
+    return changes
+
+
+def _shares(queries: Sequence[Query]) -> Shares:
+    signs = np.array([np.sign(query.a - query.b) for query in queries]) * (1 if queries[0].of.higher_is_better else -1)
     return Shares(better=float((signs > 0).mean()), worse=float((signs < 0).mean()), same=float((signs == 0).mean()))
 
 
-def _figures(one: Estimate) -> str:
+def _with_unit(metric: Metric) -> str:
+    return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
+
+
+def _figures(one: Estimate, metric: Metric) -> str:
+    style = f"+.{metric.decimals + 1}f"
     p = f"p = {one.p:.3f}" if one.p >= 0.001 else "p < .001"
-    return f"{one.mean:+.2f} (95 % interval {one.low:+.2f} to {one.high:+.2f}, {p})"
+    return f"{one.mean:{style}} (95 % interval {one.low:{style}} to {one.high:{style}}, {p})"
 
 
 def _query(query: Query) -> str:
-    what = "caption" if query.direction == "t2i" else "image"
-    return f"  {query.direction} {what} {query.index}: {query.rank_a:g}, {query.rank_b:g}"
+    return f"  {query.of.label} {query.of.query} {query.index}: {query.a:g}, {query.b:g}"

@@ -24,8 +24,10 @@ class Worth:
 
 @dataclass(frozen=True)
 class TeamAttribution:
-    """`worths` are in the order of `teachers`, each of the three kinds leave-one-out, `method`, alone; `total` is v(all) − v(none);
-    `teams` have their means over `seeds`, in shown units."""
+    """`worths` are in the order of `teachers`, each of the kinds leave-one-out, `method` and alone.
+
+    `total` is v(all) − v(none), `teams` holds the means of sub-teams over `seeds`, in shown units.
+    """
 
     metric: Metric
     method: str  # `Attribution.label`
@@ -60,7 +62,13 @@ class TeamAttribution:
         """Teacher, kind, value, interval and p-value of each worth; teachers of the largest worth by the method first."""
         ordered = sorted(self.worths, key=lambda one: self.metric.gain(0, one.estimates[self.method].mean))
         rows = [
-            [worth.teacher if kind == LEAVE_ONE_OUT else "", kind, self._mean(one), self._interval(one), _p(worth.corrected[kind])]
+            [
+                worth.teacher if kind == LEAVE_ONE_OUT else "",
+                kind,
+                self._mean(one),
+                self._interval(one),
+                _p(worth.corrected[kind]),
+            ]
             for worth in ordered
             for kind, one in worth.estimates.items()
         ]

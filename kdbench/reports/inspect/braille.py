@@ -1,11 +1,11 @@
-"""Curves as text: braille dots in small panels, one for each curve, so that nothing needs a colour to be told apart."""
+"""Curves as text: braille dots in small panels, one for each curve, distinguishable without colour."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 
-NARROW, WIDE, TALL = 26, 60, 9  # a panel's least and greatest width, and its height, in characters
+NARROW, WIDE, TALL = 26, 60, 9  # a panel's minimum and maximum width, and its height, in characters
 
 
 def side_by_side(
@@ -33,7 +33,7 @@ def panel(name: str, step: Sequence[int], values: Sequence[float], width: int, l
     """One curve in braille dots, as lines of equal length."""
     import plotext
 
-    plotext.terminal.limit(False, False)  # the size below, not that of the terminal plotext finds
+    plotext.terminal.limit(False, False)  # the size set below, not that of the terminal
     figure = plotext.figure
     figure.clear.all()
     figure.theme("colorless")

@@ -7,17 +7,18 @@ from kdbench.reports.board import Board, Row, Table
 
 
 def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
-    """Two rows, of one table where there is such a pair. A row is called by its name (`ammkd of lite0 + lite2`), its strategy,
-    its one teacher, the id of one of its runs or of the row (or how that begins). References are found too.
+    """Two rows, of one table if there is such a pair.
 
-    Raises KdbenchError where none or several are meant, and says which there are.
+    A row is called by its name (`ammkd of lite0 + lite2`), its strategy, its only teacher, or the id of one of its runs or of
+    the row, or the beginning of one. References count too. Raises KdbenchError if none or several fit, and
+    lists those there are.
     """
     everyone = [row for table in board.tables for row in _rows(table)]
     found = [_meant(name, everyone) for name in (a, b)]
     for name, rows in zip((a, b), found, strict=True):
         if not rows:
             names = sorted({row.name for row in everyone})
-            raise KdbenchError(f"no row is called {name!r}; {nearest(name, names) or 'no finished run is there'}")
+            raise KdbenchError(f"no row is called {name!r}; {nearest(name, names) or 'there are no finished runs'}")
     pairs = [(one, other) for table in board.tables for one in _of(table, found[0]) for other in _of(table, found[1])]
     pairs = pairs or [(one, other) for one in found[0] for other in found[1]]
     distinct = list({(one.id, other.id): (one, other) for one, other in pairs if one.id != other.id}.values())
@@ -26,26 +27,32 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
     if len(distinct) > 1:
         budgets = {row.id: f"{table.budget}, {table.tuning}" for table in board.tables for row in table.rows}
         several = [
-            f"{row.id}  {row.student} · {row.name} · {budgets.get(row.id, 'as it is')}"
-            for row in {r.id: r for p in distinct for r in p}.values()
+            " · ".join([f"{row.id}  {row.student}", row.name, *([budgets[row.id]] if row.id in budgets else [])])
+            for row in {row.id: row for pair in distinct for row in pair}.values()
         ]
         raise KdbenchError("\n  ".join([f"{a!r} and {b!r} may be any of these; name them by their ids:", *several]))
     return distinct[0]
 
 
 def _meant(name: str, rows: list[Row]) -> list[Row]:
-    """By the first of these that any row has: an id, its name, its strategy or teachers, how an id begins."""
+    """By the first of these that any row has: an id, its name, its strategy or teachers, the beginning of an id."""
     wanted = name.casefold().strip()
     for fits in (
-        lambda row: wanted in (row.id, *(run.record.run_id for run in row.runs)),
+        lambda row: wanted in _ids(row),
         lambda row: wanted == row.name.casefold(),
-        lambda row: wanted in {row.strategy.casefold(), "" if row.strategy else row.teachers.casefold()} - {"", "as it is"},
-        lambda row: len(wanted) >= 4 and any(one.startswith(wanted) for one in (row.id, *(r.record.run_id for r in row.runs))),
+        lambda row: wanted == (row.strategy or ("" if row.reference else row.teachers)).casefold() != "",
+        lambda row: len(wanted) >= 4 and any(id.startswith(wanted) for id in _ids(row)),
     ):
         found = list({row.id: row for row in rows if fits(row)}.values())
         if found:
             return found
     return []
+
+
+def _ids(row: Row) -> list[str]:
+    """Those of the row and its runs, in today's form and as their records have them."""
+    records = [run.record for run in row.runs]
+    return [row.id, *(id for one in records for id in (one.run_id, one.cell_id, one.spec.run_id))]
 
 
 def _rows(table: Table) -> list[Row]:

@@ -1,9 +1,9 @@
-"""Every pair of rows tested, Holm-corrected.
+"""Tests of every pair of rows, Holm-corrected.
 
-Three seeds say little of a pair's variance over training, and a correction for 190 pairs asks for its far tail. All rows of a
-table are trained with the same seeds, so the variance is also learned from all of them: each pair's mean square of seeds is
-the larger of its own and the rows' pooled one (the interaction rows × seeds), with the degrees of freedom of the latter, made
-fewer where rows differ in how much seeds move them (Welch). With two rows this is the pair's own test.
+Three seeds estimate a pair's variance over training poorly, and a correction for 190 pairs needs its far tail. All rows of a
+table are trained with the same seeds, so the variance is also estimated from all of them: each pair's mean square of seeds is
+the larger of its own and the rows' pooled one (the interaction rows × seeds), with the degrees of freedom of the latter,
+reduced where rows differ in their variance over seeds (Welch). With two rows this is the pair's own test.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.statistics.cells import Row
+from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import MeanSquares, mean_squares, p_values, parts, squares_of
 
 Floats = NDArray[np.float64]
 
 
-def difference(a: Row, b: Row) -> Row:
-    """a − b on the seeds they share, [S, U]; no seeds where they share none. What is not trained takes any seed."""
+def difference(a: Scores, b: Scores) -> Scores:
+    """a − b on the seeds they share, [S, U]; no seeds if they share none. An untrained row fits any seed."""
     if not a.trained and not b.trained:
-        return Row((0,), a.values[:1] - b.values[:1], trained=False)
+        return Scores((0,), a.values[:1] - b.values[:1], trained=False)
     if not a.trained:
-        return Row(b.seeds, a.values[:1] - b.values)
+        return Scores(b.seeds, a.values[:1] - b.values)
     if not b.trained:
-        return Row(a.seeds, a.values - b.values[:1])
+        return Scores(a.seeds, a.values - b.values[:1])
     shared = tuple(seed for seed in a.seeds if seed in b.seeds)
     left, right = ([row.seeds.index(seed) for seed in shared] for row in (a, b))
-    return Row(shared, a.values[left] - b.values[right])
+    return Scores(shared, a.values[left] - b.values[right])
 
 
-def pooled_seeds(rows: Sequence[Row]) -> tuple[float, float] | None:
-    """The mean square of seeds of a pair, as all rows together have it, and its degrees of freedom.
+def pooled_seeds(rows: Sequence[Scores]) -> tuple[float, float] | None:
+    """A pair's mean square of seeds, pooled over all rows, and its degrees of freedom.
 
-    From the rows with two seeds or more, on the seeds that they all share; None where these are fewer than two.
+    From the rows with two seeds or more, on the seeds that they all share; None if these are fewer than two.
     """
     several = [row for row in rows if len(row.seeds) > 1]
     shared = set.intersection(*(set(row.seeds) for row in several)) if len(several) > 1 else set()
@@ -48,12 +48,12 @@ def pooled_seeds(rows: Sequence[Row]) -> tuple[float, float] | None:
     df = (len(several) - 1) * (len(shared) - 1)
     if not spread.any():
         return 0.0, float(df)
-    evenness = spread.mean() ** 2 / np.square(spread).mean()  # 1 where seeds move all rows alike
+    evenness = spread.mean() ** 2 / np.square(spread).mean()  # 1 if all rows vary equally over seeds
     return 2 * several[0].values.shape[1] * float(spread.sum()) / df, max(df * float(evenness), 1.0)
 
 
-def corrected_p(rows: Sequence[Row]) -> Floats:
-    """[R, R], symmetric, 1 on the diagonal: the p-value of every pair, corrected for all of them; NaN without common seeds."""
+def corrected_p(rows: Sequence[Scores]) -> Floats:
+    """Holm-corrected p-values of all pairs [R, R], symmetric, 1 on the diagonal; NaN for pairs without common seeds."""
     pool = pooled_seeds(rows)
     alike = len({(row.seeds, row.trained) for row in rows}) == 1
     p = (_p_of_alike if alike else _p_of_each)(rows, pool)
@@ -66,8 +66,8 @@ def corrected_p(rows: Sequence[Row]) -> Floats:
     return found
 
 
-def _p_of_alike(rows: Sequence[Row], pool: tuple[float, float] | None) -> Floats:
-    """Of all pairs, in the order of `combinations`, for rows of the same seeds. The parts of a row are taken once."""
+def _p_of_alike(rows: Sequence[Scores], pool: tuple[float, float] | None) -> Floats:
+    """Of all pairs, in the order of `combinations`, for rows of the same seeds. The parts of each row are computed once."""
     shown = np.array([row.values for row in rows])
     mean, *rest = parts(shown)
     sums: list[list[Floats]] = [[], [], []]
@@ -81,8 +81,8 @@ def _p_of_alike(rows: Sequence[Row], pool: tuple[float, float] | None) -> Floats
     return _p(squares, pool)
 
 
-def _p_of_each(rows: Sequence[Row], pool: tuple[float, float] | None) -> Floats:
-    """The same for any rows, pair by pair; NaN without common seeds."""
+def _p_of_each(rows: Sequence[Scores], pool: tuple[float, float] | None) -> Floats:
+    """The same for any rows, pair by pair; NaN for pairs without common seeds."""
     found = []
     for a, b in combinations(rows, 2):
         between = difference(a, b)
@@ -97,7 +97,7 @@ def _p(squares: MeanSquares, pool: tuple[float, float] | None) -> Floats:
 
 
 def holm(p: Floats) -> Floats:
-    """Holm's step-down correction of p-values [P]: those below .05 are then wrong in at most 5 % of families."""
+    """Holm's step-down correction of p-values [P] (1979): a family has a wrong one below .05 with probability 5 % at most."""
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     corrected = np.empty(len(p))

@@ -6,15 +6,15 @@ import difflib
 from pathlib import Path
 
 from kdbench.errors import RecordError
-from kdbench.records.record import find_records, read_record
+from kdbench.records.files import find_records, read_record
 
 SHOWN = 8  # runs named in an error
 
 
 def find_run(text: str, results: Path) -> Path:
-    """The record meant by its path, by a run's id, or by the beginning of an id that no other run under `results` has.
+    """The record of a path, of a run's id, or of the beginning of an id that no other run under `results` has.
 
-    Raises RecordError, which names the runs it may be.
+    Raises RecordError if none or several fit, and names them.
     """
     if Path(text).is_file():
         return Path(text)
@@ -41,6 +41,6 @@ def _listed(paths: list[Path]) -> str:
 
 def _label(path: Path) -> str:
     try:
-        return read_record(path).label
+        return read_record(path).spec.label
     except RecordError:
         return "(cannot be read)"

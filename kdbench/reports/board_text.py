@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal, get_args
 
 from tabulate import tabulate
 
+from kdbench.contracts import Metric
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.columns import DAGGER, ONE_SEED, Column, columns, fitting
 
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-WHAT = "mean ± half of the 95 % interval that seeds and test images leave"
+WHAT = "mean ± half of the 95 % interval over seeds and test units"
 
 
 def render(board: Board, style: Format = "table", width: int | None = None) -> str:
-    """Columns `t2i` are texts retrieving images, `i2t` images retrieving texts; R@K in percent, RSUM their sum.
+    """Tables with a column for each metric that their task shows, in its unit.
 
-    With a `width`, a `table` leaves out what does not fit into that many characters, and says what.
+    With a `width`, a `table` leaves out columns that do not fit into that many characters, and names them.
     """
     if style == "json":
         return json.dumps(plain(board), indent=1, ensure_ascii=False)
@@ -49,27 +51,40 @@ def _text(table: Table, style: Format, width: int | None) -> str:
         disable_numparse=True,
     )
     title = _cell(table.title, style)
-    head = [f"**{title}**", _cell(table.verdict, style)] if markdown else [title, table.verdict]
+    head = [f"**{title}**", _cell(table.sentence, style)] if markdown else [title, table.sentence]
     notes = [f"- {_cell(note, style)}" for note in _notes(table, rows)]
     notes += [f"- left out to fit: {', '.join(dropped)}; --format csv has all"] if dropped else []
     return "\n\n".join([*head, text, "\n".join(notes)])
 
 
 def _shown(column: Column, row: Row, style: Format) -> str:
-    text = _cell(column.cell(row), style)
-    return f"**{text}**" if style == "markdown" and row.bold and column.name == "RSUM" else text
+    text = _cell(column.text(row), style)
+    return f"**{text}**" if style == "markdown" and row.bold and column.headline else text
 
 
 def _notes(table: Table, rows: list[Row]) -> list[str]:
     """What a reader has to know of the table's signs, and what it lacks."""
-    notes = [f"{table.split}; {WHAT}; rank: those that a row may have, all pairs compared (Holm)"]
+    notes = [f"{table.split}; {WHAT}; rank: the possible ranks, all pairs tested (Holm, 5 %)"]
+    if units := _units(table.shown):
+        notes.append(units)
     if table.missing:
         notes.append(f"incomplete: without {', '.join(table.missing)}")
     if any(len(row.runs) == 1 for row in table.rows):
-        notes.append(f"{ONE_SEED} one seed: its interval says nothing of training's chance")
+        notes.append(f"{ONE_SEED} one seed: its interval does not include the variance of training")
     if labels := sorted({label for row in rows for label in row.reconstructions}):
         notes.append(f"{DAGGER} reconstruction, as its source leaves something open: {', '.join(labels)}")
     return [*notes, *table.notes]
+
+
+def _units(metrics: Sequence[Metric]) -> str:
+    """In which unit metrics are, and of which a lower value is better."""
+    units: dict[str, list[str]] = {}
+    for metric in metrics:
+        told = [metric.unit] if metric.unit else []
+        told += [] if metric.higher_is_better else ["lower is better"]
+        if told:
+            units.setdefault(", ".join(told), []).append(metric.label)
+    return "; ".join(f"{', '.join(labels)} ({unit})" for unit, labels in units.items())
 
 
 def _cell(text: str, style: Format) -> str:
@@ -96,17 +111,18 @@ def _csv(board: Board) -> str:
 
 
 def _plain_table(table: Table) -> dict[str, Any]:
-    names = ("id", "title", "dataset", "digest", "sizes", "recall_at", "student", "budget", "tuning", "smoke", "verdict")
-    listed = {name: getattr(table, name) for name in (*names, "missing", "notes")}
+    names = ("id", "title", "dataset", "digest", "sizes", "student", "budget", "tuning", "smoke", "missing", "notes")
+    task = {"task": table.protocol.task.plain, "headline": table.headline.name, "metrics": list(map(asdict, table.metrics))}
     rows = {"references": list(map(_plain_row, table.references)), "rows": list(map(_plain_row, table.rows))}
-    return listed | rows | {"better": table.better.tolist()}
+    decided = {"verdict": table.sentence, "decision": asdict(table.verdict)}
+    return {name: getattr(table, name) for name in names} | task | decided | rows | {"better": table.better.tolist()}
 
 
 def _plain_row(row: Row) -> dict[str, Any]:
-    names = ("id", "variant", "teachers", "strategy", "first", "last", "group", "bold")
+    names = ("id", "name", "variant", "teachers", "strategy", "first", "last", "group", "bold")
     return {name: getattr(row, name) for name in names} | {
         "model": row.student if row.reference else "",
-        "parameters": row.spec["strategy"]["params"] if row.spec["strategy"] else {},
+        "parameters": row.spec.strategy.params if row.spec.strategy else {},
         "reconstructions": list(row.reconstructions),
         "runs": [run.record.run_id for run in row.runs],
         "by_seed": row.by_seed,

@@ -1,4 +1,4 @@
-"""From what is surely better to what a leaderboard shows: rank intervals, tie groups, what is bold."""
+"""Possible ranks and tie groups of rows, from which of them is significantly better than which."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ Better = NDArray[np.bool_]
 
 
 def rank_intervals(better: Better) -> list[tuple[int, int]]:
-    """The ranks each row may have. `better` [R, R] says whether row i is surely better than row j.
+    """The possible ranks of each row. `better` [R, R] says whether row i is significantly better than row j.
 
-    From 1 + the number of rows surely better, to R − the number of rows surely worse.
+    From 1 + the number of rows significantly better, to R − the number of rows significantly worse.
     """
     rows = len(better)
     return [(1 + int(better[:, i].sum()), rows - int(better[i].sum())) for i in range(rows)]
@@ -20,8 +20,8 @@ def rank_intervals(better: Better) -> list[tuple[int, int]]:
 def tie_groups(better: Better) -> list[int]:
     """The group of each row, from 1; rows best first.
 
-    A group is the best row that is in no earlier one, with all rows after it in no earlier one from which it is not
-    separated. Rows of one group tie with its first row; that they tie with each other is not said.
+    A group is the best row that is in no earlier one, with all rows after it in no earlier one that it is not significantly
+    better than. Rows of one group tie with its first row, not necessarily with each other.
     """
     groups = [0] * len(better)
     group = 0
@@ -36,7 +36,10 @@ def tie_groups(better: Better) -> list[int]:
 
 
 def bold_rows(better: Better, groups: list[int]) -> list[bool]:
-    """Whether a row is of the first group, and all rows of that are surely better than all of the next. None without a next."""
+    """Whether a row is of the first group, all rows of which are significantly better than all of the next one.
+
+    No row is bold if there is no next group.
+    """
     top, following = ([i for i, group in enumerate(groups) if group == wanted] for wanted in (1, 2))
     clear = bool(following) and all(better[i, j] for i in top for j in following)
     return [clear and group == 1 for group in groups]

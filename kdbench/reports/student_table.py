@@ -1,4 +1,4 @@
-"""The table of students: what each costs at inference. One table a device, for timings of two devices do not compare."""
+"""The table of students: what each costs at inference. Timings of two devices do not compare, so each has a table."""
 
 from __future__ import annotations
 
@@ -9,45 +9,49 @@ from dataclasses import asdict, dataclass
 
 from tabulate import tabulate
 
-from kdbench.deploy.profile import Memory, Profile, Timing
-from kdbench.reports.render import Format
+from kdbench.records.profile import Memory, Profile, Timing
+from kdbench.reports.board_text import Format
 
 MILLION, GIGA = 10**6, 10**9
 DOUBLE_DAGGER = "‡"
+NONE = "–"
 
 
 @dataclass(frozen=True)
 class StudentRow:
-    """One student. Parameters in millions, FLOPs of one item in 10⁹, sizes in MB (10⁶ bytes), times in milliseconds."""
+    """One student. Parameters in millions, FLOPs of one input in 10⁹, sizes in MB (10⁶ bytes), times in milliseconds."""
 
     student: str
-    parameters: dict[str, float]  # image, text, total
-    gflops: dict[str, float]  # image, text
-    latency: dict[str, Timing]  # "image @1", "text @32"
+    parameters: dict[str, float]  # of each part, then `total`
+    gflops: dict[str, float]  # of each part
+    latency: dict[str, Timing]  # by part and batch: `image @1`, `text @32`
     memory: Memory | None
     size_mb: float
-    search: Timing
+    search: Timing | None
     extra: dict[str, float]
     unstable: list[str]  # why timings may not be repeatable
 
 
 @dataclass(frozen=True)
 class StudentsTable:
-    """Rows that may be compared: one device of one machine, its threads, one version of torch, one gallery, one batch size."""
+    """Rows that may be compared: one device of one machine, its threads, one version of torch, the same parts, batches and
+    gallery (None if the task does not search one)."""
 
     device: str
     host: str
     threads: int
     torch: str
     dataset: str
-    gallery: int
+    gallery: int | None
+    parts: list[str]
     batches: list[int]
     rows: list[StudentRow]
 
     @property
     def title(self) -> str:
         threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
-        return f"Students on {self.device} · {threads} · torch {self.torch} · {self.dataset} test, {self.gallery:,} images"
+        gallery = f", gallery of {self.gallery:,}" if self.gallery is not None else ""
+        return f"Students on {self.device} · {threads} · torch {self.torch} · {self.dataset}{gallery}"
 
     @property
     def notes(self) -> list[str]:
@@ -56,7 +60,7 @@ class StudentsTable:
 
 
 def students_table(profiles: Iterable[Profile]) -> list[StudentsTable]:
-    """Fewest parameters first; each profile once. Rows from different devices are never ranked against each other."""
+    """Fewest parameters first; each profile once. Rows of different devices never share a table."""
     groups: dict[str, list[Profile]] = defaultdict(list)
     seen: set[str] = set()
     for profile in profiles:
@@ -69,8 +73,8 @@ def students_table(profiles: Iterable[Profile]) -> list[StudentsTable]:
 def _comparable(profile: Profile) -> str:
     dataset = profile.dataset.get("name", "")
     versions = profile.versions.get("torch", "")
-    batches = sorted(profile.image.latency)
-    return json.dumps([profile.device, profile.host.get("id"), profile.threads, versions, dataset, profile.gallery, batches])
+    parts = [[name, sorted(part.latency)] for name, part in profile.parts.items()]
+    return json.dumps([profile.device, profile.host.get("id"), profile.threads, versions, dataset, profile.gallery, parts])
 
 
 def _table(profiles: list[Profile]) -> StudentsTable:
@@ -83,22 +87,24 @@ def _table(profiles: list[Profile]) -> StudentsTable:
         torch=first.versions.get("torch", "of unknown version"),
         dataset=first.dataset.get("name", "unknown"),
         gallery=first.gallery,
-        batches=sorted(first.image.latency),
+        parts=list(first.parts),
+        batches=sorted({batch for part in first.parts.values() for batch in part.latency}),
         rows=sorted((_row(profile) for profile in profiles), key=lambda row: (row.parameters["total"], row.student)),
     )
 
 
 def _row(profile: Profile) -> StudentRow:
-    towers = {"image": profile.image, "text": profile.text}
-    parameters = {name: tower.parameters for name, tower in towers.items()} | {"total": profile.parameters}
+    parameters = {name: part.parameters for name, part in profile.parts.items()} | {"total": profile.parameters}
+    batches = sorted({batch for part in profile.parts.values() for batch in part.latency})
     return StudentRow(
         student=", ".join(profile.names) or "unnamed",
         parameters={name: count / MILLION for name, count in parameters.items()},
-        gflops={name: tower.flops / GIGA for name, tower in towers.items()},
+        gflops={name: part.flops / GIGA for name, part in profile.parts.items()},
         latency={
-            f"{name} @{batch}": tower.latency[batch]
-            for batch in sorted(profile.image.latency)
-            for name, tower in towers.items()
+            f"{name} @{batch}": part.latency[batch]
+            for batch in batches
+            for name, part in profile.parts.items()
+            if batch in part.latency
         },
         memory=profile.memory,
         size_mb=profile.size_bytes / MILLION,
@@ -111,7 +117,7 @@ def _row(profile: Profile) -> StudentRow:
 def render_students(tables: list[StudentsTable], style: Format = "table") -> str:
     """Times are medians with their interquartile ranges in brackets; `@32` is a batch of 32.
 
-    Of the peak of memory, Python and torch held what is in brackets without the student. Empty without tables.
+    Memory is the peak, with that of Python and torch without the student in brackets. Empty without tables.
     """
     if style == "json":
         return json.dumps([_plain(table) for table in tables], indent=1, ensure_ascii=False)
@@ -123,17 +129,17 @@ def render_students(tables: list[StudentsTable], style: Format = "table") -> str
 def _columns(table: StudentsTable) -> dict[str, Callable[[StudentRow], str]]:
     """Header → cell."""
     columns: dict[str, Callable[[StudentRow], str]] = {"student": lambda row: row.student + _mark(row)}
-    columns["params M (image / text / total)"] = lambda row: " / ".join(map(_show, row.parameters.values()))
-    columns["GFLOPs (image / text)"] = lambda row: " / ".join(map(_show, row.gflops.values()))
-    for batch in table.batches:
-        for tower in ("image", "text"):
-            key = f"{tower} @{batch}"
-            columns[f"{tower} ms @{batch}"] = lambda row, key=key: _time(row.latency[key])  # type: ignore[misc]
-    columns["peak MB (without)"] = lambda row: _memory(row.memory)
-    columns["size MB"] = lambda row: _show(row.size_mb)
-    columns["search ms"] = lambda row: _time(row.search)
+    columns[f"params (M) {' / '.join([*table.parts, 'total'])}"] = lambda row: " / ".join(map(_show, row.parameters.values()))
+    if table.parts:
+        columns[f"GFLOPs {' / '.join(table.parts)}"] = lambda row: " / ".join(map(_show, row.gflops.values()))
+    for key in dict.fromkeys(key for row in table.rows for key in row.latency):
+        columns[f"{key} (ms)"] = lambda row, key=key: _time(row.latency[key])  # type: ignore[misc]
+    columns["memory, baseline (MB)"] = lambda row: _memory(row.memory)
+    columns["size (MB)"] = lambda row: _show(row.size_mb)
+    if any(row.search for row in table.rows):
+        columns["search (ms)"] = lambda row: _time(row.search) if row.search else NONE
     for name in sorted({name for row in table.rows for name in row.extra}):
-        columns[name] = lambda row, name=name: _show(row.extra[name]) if name in row.extra else "–"  # type: ignore[misc]
+        columns[name] = lambda row, name=name: _show(row.extra[name]) if name in row.extra else NONE  # type: ignore[misc]
     return columns
 
 
@@ -162,7 +168,7 @@ def _csv(tables: list[StudentsTable]) -> str:
             flat |= {"dataset": table.dataset, "gallery": table.gallery, "student": row.student}
             flat |= {f"{name} parameters M": value for name, value in row.parameters.items()}
             flat |= {f"{name} GFLOPs": value for name, value in row.gflops.items()}
-            for name, timing in {**row.latency, "search": row.search}.items():
+            for name, timing in (row.latency | ({"search": row.search} if row.search else {})).items():
                 flat |= {f"{name} ms median": timing.median_ms, f"{name} ms IQR": timing.iqr_ms}
             memory = row.memory
             flat |= {"peak MB": memory.peak_mb if memory else None, "baseline MB": memory.baseline_mb if memory else None}
@@ -184,11 +190,11 @@ def _time(timing: Timing) -> str:
 
 
 def _memory(memory: Memory | None) -> str:
-    return f"{_show(memory.peak_mb)} ({_show(memory.baseline_mb)})" if memory else "–"
+    return f"{_show(memory.peak_mb)} ({_show(memory.baseline_mb)})" if memory else NONE
 
 
 def _show(value: float) -> str:
-    """Three digits that count, no exponent: 0.00234, 1.23, 1,234."""
+    """Three significant digits, no exponent: 0.00234, 1.23, 1,234."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     shown = f"{value:#.3g}"

@@ -1,4 +1,4 @@
-"""All that a leaderboard shows: the tables of runs, and below them what the students cost."""
+"""The whole leaderboard as text: the tables of runs, and below them what the students cost."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from kdbench.records.profile import Profile
 from kdbench.reports.board import Board
-from kdbench.reports.render import Format, render
-from kdbench.reports.students import render_students, students_table
+from kdbench.reports.board_text import Format, render
+from kdbench.reports.student_table import render_students, students_table
 
 
 def leaderboard(board: Board, profiles: Iterable[Profile], style: Format = "table", width: int | None = None) -> str:
-    """As text. CSV has the runs alone, for its rows are of one kind; JSON has the students under a key of their own."""
+    """CSV has the runs alone, as its rows are of one kind; JSON has the students under the key `students`."""
     students = students_table(profiles)
     shown = render(board, style, width)
     if style == "csv" or not students:

@@ -1,0 +1,123 @@
+"""Groups runs into tables of rows that may be compared, and says why there are several."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from kdbench.records.measured import Measured
+from kdbench.records.protocol import Protocol
+from kdbench.records.record import Record
+from kdbench.reports.board import Board, Row, Table
+from kdbench.reports.costs import Uses, cost, uses_of
+from kdbench.reports.verdict import BASELINE, NO_STUDENT, is_baseline, verdict
+from kdbench.statistics import Family, RankedRow, families
+from kdbench.statistics.families import UnitsByDigest
+
+
+def build(
+    runs: Iterable[Measured],
+    unfinished: Iterable[Record] = (),
+    units: UnitsByDigest | None = None,
+    smoke: bool = False,
+) -> Board:
+    """A table for each protocol, best headline first; each run counts once. Smoke runs are left out unless asked for.
+
+    References join every table with the same `Protocol.evaluation`. `units`, by dataset digest, say which test unit each query
+    belongs to (see `Task.units`); `unfinished` records become notes.
+    """
+    once = list({run.record.run_id: run for run in runs}.values())
+    kept = [run for run in once if smoke or not run.record.spec.smoke]
+    found = families(kept, units)
+    notes = [f"{record.spec.label}: {record.status}: {record.reason}" for record in unfinished]
+    notes += [refused for family in found for refused in family.analysis.refused]
+    if left_out := len(once) - len(kept):
+        notes.append(f"{left_out} smoke runs left out: they show that things work, not how well")
+    used = uses_of(kept)
+    references: dict[str, list[Family]] = defaultdict(list)  # by evaluation
+    for family in found:
+        if family.rows and family.reference:
+            references[family.protocol.evaluation].append(family)
+    trained = [family for family in found if family.rows and not family.reference]
+    tables = [_table(family, references[family.protocol.evaluation], used) for family in trained]
+    ranked = {family.protocol.evaluation for family in trained}
+    tables += [_of_references(several, used) for key, several in references.items() if several and key not in ranked]
+    if len(trained) > 1:
+        notes.append(_why([family.protocol for family in trained]))
+    return Board(tables, notes)
+
+
+def _why(protocols: Sequence[Protocol]) -> str:
+    """What tables differ in. Students may differ in more than their names."""
+    parts = [protocol.parts for protocol in protocols]
+    differing = []
+    for what in parts[0]:
+        values = sorted({part[what] for part in parts})
+        if len(values) > 1 and what != "student initialisation":
+            differing.append(f"{what} ({'; '.join(values)})")
+    names, students = ({part[what] for part in parts} for what in ("student", "student initialisation"))
+    if len(students) > len(names):
+        differing.append("the student's initialisation or parameters, under one name")
+    return f"{len(protocols)} tables: rows do not compare if they differ in {', '.join(differing) or 'how they were run'}"
+
+
+def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
+    first, better = family.first, family.analysis.better
+    rows = [_row(runs, ranked, used) for runs, ranked in zip(family.rows, family.analysis.ranked, strict=True)]
+    return Table(
+        protocol=family.protocol,
+        metrics=tuple(first.task.metrics),
+        sizes=first.record.sizes,
+        rows=rows,
+        references=_references(references, used),
+        better=better,
+        missing=_missing(rows),
+        verdict=verdict(rows, better),
+        notes=family.analysis.notes,
+    )
+
+
+def _of_references(several: Sequence[Family], used: Uses) -> Table:
+    """Teachers themselves, without any student beside them."""
+    family = several[0]
+    return Table(
+        protocol=family.protocol,
+        metrics=tuple(family.first.task.metrics),
+        sizes=family.first.record.sizes,
+        rows=[],
+        references=_references(several, used),
+        better=family.analysis.better[:0, :0],
+        verdict=NO_STUDENT,
+        notes=family.analysis.notes,
+    )
+
+
+def _references(several: Sequence[Family], used: Uses) -> list[Row]:
+    rows = [_row(family.rows[0], family.analysis.ranked[0], used, contends=False) for family in several]
+    return sorted(rows, key=lambda row: -row.value.mean if row.headline.higher_is_better else row.value.mean)
+
+
+def _row(runs: Sequence[Measured], ranked: RankedRow, used: Uses, contends: bool = True) -> Row:
+    records = [run.record for run in runs]
+    return Row(
+        runs=tuple(runs),
+        values=ranked.values,
+        first=ranked.first if contends else 0,
+        last=ranked.last if contends else 0,
+        group=ranked.group if contends else 0,
+        bold=ranked.bold and contends,
+        weights={name: statistics.fmean(record.weights[name] for record in records) for name in records[0].weights},
+        reconstructions=tuple(sorted({label for record in records for label in record.reconstructions})),
+        cost=cost(runs, used),
+    )
+
+
+def _missing(rows: Sequence[Row]) -> list[str]:
+    """No distillation, each teacher alone (or the best one is unknown), and equal weights of each team."""
+    teams = list(dict.fromkeys(row.team for row in rows))
+    alone = {team[0] for team in teams if len(team) == 1}
+    found = [] if () in teams else ["no distillation"]
+    found += [f"{name} alone" for name in dict.fromkeys(name for team in teams for name in team) if name not in alone]
+    equal = {row.team for row in rows if is_baseline(row)}
+    return [*found, *(f"{BASELINE} of {' + '.join(team)}" for team in teams if len(team) > 1 and team not in equal)]
