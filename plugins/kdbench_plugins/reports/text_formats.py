@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kdbench.contracts import Offer
 from kdbench.contracts.hookspecs import hookimpl
 from kdbench.contracts.report import Report, Reported
 
+if TYPE_CHECKING:
+    from kdbench.reports.board_text import Format
+
 
 class TextFile:
     """One of `kdbench.reports.FORMATS`."""
 
-    style = "table"
+    style: Format = "table"
 
     def text(self, material: Reported, width: int | None = None) -> str:
         """The tables of runs and, below them, what the students cost."""
@@ -38,19 +42,19 @@ class TerminalTable(TextFile):
 class Markdown(TextFile):
     """For a README."""
 
-    style = "markdown"
+    style: Format = "markdown"
 
 
 class Csv(TextFile):
     """One line for each row of each table, runs only."""
 
-    style = "csv"
+    style: Format = "csv"
 
 
 class Json(TextFile):
     """Tables, rows and students as they are, for a program."""
 
-    style = "json"
+    style: Format = "json"
 
 
 @hookimpl

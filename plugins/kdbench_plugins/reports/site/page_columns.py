@@ -108,4 +108,5 @@ def _arrow(metric: Metric) -> str:
 
 def _meaning(metric: Metric) -> str:
     unit = f"in {metric.unit}, " if metric.unit and metric.unit not in metric.meaning else ""
-    return " ".join(filter(None, [metric.meaning, f"{unit}{way(metric)}.".capitalize()]))
+    rest = f"{unit}{way(metric)}."
+    return f"{metric.meaning} {rest[0].upper()}{rest[1:]}".strip()
