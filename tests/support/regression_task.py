@@ -85,16 +85,11 @@ class Regression(Task):
     def losses(self, outputs: TensorOutputs, batch: RowBatch) -> Tensor:
         return (outputs.tensors[0] - batch.targets).square().mean(dim=1)
 
-    def evaluate(
-        self,
-        student: Any,
-        encoded: Arrays,
-        batch_size: int,
-        device: str,
-        world: World,  # noqa: ARG002
-    ) -> dict[str, NDArray[Any]]:
+    def evaluate(self, student: Any, encoded: Arrays, batch_size: int, device: str, world: World) -> dict[str, NDArray[Any]]:
         inputs, targets = encoded
-        return errors(student.module(torch.from_numpy(inputs).to(device)).cpu().numpy(), targets)
+        read = torch.from_numpy(inputs[world.read(len(inputs))]).to(device).split(batch_size)
+        found = world.gather(torch.cat([student.module(part) for part in read]), len(inputs))
+        return errors(found.cpu().numpy(), targets)
 
     def evaluate_teacher(self, teacher: Linear, data: Vectors, split: SplitName) -> dict[str, NDArray[Any]]:
         inputs, targets = data.split(split)

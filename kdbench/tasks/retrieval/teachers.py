@@ -16,7 +16,7 @@ from kdbench.data.dataset import CachedDataset
 from kdbench.errors import Diverged
 from kdbench.storage.memory_map import take
 from kdbench.tasks.retrieval.ranks import Ranks
-from kdbench.training.teacher_data import DatasetTeacherData
+from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from kdbench.contracts import Encoder, Modality, Split, Student, Teacher, Towers
 from kdbench.data.dataset import CachedDataset
 from kdbench.storage.cache import Cache
 from kdbench.tasks.retrieval import Retrieval
+from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench.testing.retrieval.shapes_dataset import Shapes
-from kdbench.training.teacher_data import DatasetTeacherData
 
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
 COUNT = 10  # images and captions encoded outside the cache

@@ -18,7 +18,7 @@ from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.parameters import params_model
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.ranks import ranks, retrieval_metrics
-from kdbench.training.teacher_data import DatasetTeacherData
+from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench_plugins.datasets.emoji import Emoji
 from kdbench_plugins.teachers.backbones import Backbones, kdbench_teachers
 from tests.support.toys import cached

@@ -15,7 +15,7 @@ from kdbench import KdbenchError, build
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.building import building_with
 from kdbench.tasks.retrieval import Retrieval
-from kdbench.training.teacher_data import DatasetTeacherData
+from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench_plugins.teachers.label_shuffled import LabelShuffled, exchanged, kdbench_teachers
 from tests.support.toys import cached, toy_plugins
 

@@ -16,7 +16,7 @@ from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.building import building_with
 from kdbench.plugins.parameters import nested_uses, params_model
 from kdbench.tasks.retrieval import Retrieval
-from kdbench.training.teacher_data import DatasetTeacherData
+from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench_plugins.students import openclip
 from kdbench_plugins.teachers.tower import Tower
 from kdbench_plugins.teachers.trained import Trained, files_in, kdbench_teachers

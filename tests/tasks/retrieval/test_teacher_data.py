@@ -12,10 +12,10 @@ import torch
 from kdbench import PluginError, TeacherData, Towers
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.tasks.retrieval import Retrieval
+from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench.tasks.retrieval.teachers import teach
-from kdbench.training import teacher_data
+from kdbench.training import fit
 from kdbench.training.loop import train
-from kdbench.training.teacher_data import DatasetTeacherData
 from tests.support.toys import (
     SEEN,
     Beads,
@@ -45,7 +45,7 @@ def data(tmp_path: Path) -> DatasetTeacherData:
 def trainings(monkeypatch: pytest.MonkeyPatch) -> Count:
     """Counts trainings."""
     counted = Count(train)
-    monkeypatch.setattr(teacher_data, "train", counted)
+    monkeypatch.setattr(fit, "train", counted)
     return counted
 
 

@@ -1,0 +1,72 @@
+"""Trains a model by the one training loop, without distillation, and keeps its weights: how teachers are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file
+from torch import nn
+
+from kdbench.contracts import Student, Task
+from kdbench.errors import PluginError
+from kdbench.storage.cache import Cache
+from kdbench.storage.checkpoint import save_weights
+from kdbench.suite.settings import Evaluate, Train
+from kdbench.training.loop import train
+
+FIT_FORMAT = 1  # raise when the training loop comes to give other weights for the same recipe
+
+
+class FitData(Protocol):
+    """What is needed of a dataset opened for runs."""
+
+    @property
+    def digest(self) -> str: ...
+
+    cache: Cache
+    device: str
+    report: Callable[[str, int, int], None]  # stage, done, total
+    seconds: dict[Path, float]  # that each cache entry took to make
+
+
+def fit(task: Task, data: FitData, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
+    """What `build` returns, trained by `recipe`, at its best validation epoch, frozen, in eval mode.
+
+    `recipe` holds settings of a suite's `train:` block and a `seed`, 0 by default. The weights are kept in the cache under
+    dataset, key, recipe and seed. Raises PluginError if the recipe is not one of training.
+    """
+    try:
+        settings = Train(**{name: value for name, value in recipe.items() if name != "seed"})
+    except ValidationError as error:
+        raise PluginError(f"a teacher's recipe is not one of training: {error}") from error
+    seed = int(recipe.get("seed", 0))
+    # As for a run: the same seed gives the same initial weights, whatever was drawn before.
+    torch.manual_seed(seed)
+    student = build()
+    module = cast(nn.Module, student.module)
+    identity = {
+        "format": FIT_FORMAT,
+        "dataset": data.digest,
+        "key": key,
+        "recipe": settings.model_dump(exclude={"checkpoint_every", "devices"}),
+        "seed": seed,
+    }
+    # Encoded outside the entry, so that its time is that of the training.
+    train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
+
+    def make(folder: Path) -> None:
+        def on_step(step: int, steps: int, *_: object) -> None:
+            data.report("train teacher", step, steps)
+
+        train(task, student, train_split, validation, settings, Evaluate(), seed, data.device, on_step=on_step)
+        save_weights(folder / "weights.safetensors", module)
+
+    entry = data.cache.entry("teachers", identity, make)
+    data.seconds[entry.folder] = entry.seconds
+    module.load_state_dict(load_file(entry.folder / "weights.safetensors"))
+    module.to(data.device).eval().requires_grad_(False)
+    return student
