@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from docs.tools import package_graph, result_blocks
+from docs.tools import result_blocks
 from docs.tools.blocks import names
 from docs.tools.generate import FILES, MAKERS, PAGES, stale
 from docs.tools.suite_reference import undescribed
@@ -39,17 +39,3 @@ def test_pictures_show_what_the_records_give() -> None:
     """What is drawn is written into a picture, so that another version of matplotlib does not count as a change."""
     folder = "results/students"
     assert embedded(result_blocks.picture_path(folder)) == result_blocks.plane(folder).data, "run `make readme`"
-
-
-def test_a_circle_of_packages_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"a → b → a|b → a → b"):
-        package_graph.check_no_circle({"a": {"b"}, "b": {"a"}})
-
-
-def test_only_needed_arrows_are_strong() -> None:
-    assert package_graph.reduced({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == {"a": {"b"}, "b": {"c"}, "c": set()}
-
-
-def test_a_package_without_a_layer_is_named() -> None:
-    with pytest.raises(ValueError, match="no layer holds attic"):
-        package_graph.svg({"attic": set(), "cli": set()}, [["cli"]])
