@@ -68,8 +68,8 @@ class Engine(Protocol):
     def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:
         """Returns when every piece has ended. A piece never comes before those it needs.
 
-        `on_event` hears, for each piece, Started, then what its executor sends, then Finished for a run, or Crashed if
-        its worker died; one thread at a time calls it. An error of `on_event`, and an interrupt, ends all workers at once
-        and is raised; checkpoints stay. Raises KdbenchError if it cannot work at the site.
+        `on_event` receives for each piece Started, then what its executor sends (Finished at the end of a run), or Crashed
+        if its worker died; one thread at a time calls it. An error of `on_event`, and an interrupt, ends all workers at
+        once and is raised; checkpoints stay. Raises KdbenchError if it cannot work at the site.
         """
         ...

@@ -1,4 +1,4 @@
-"""What sessions of runs and of studies have in common: a site, an engine, and what they do with general events."""
+"""What sessions of runs and of studies share: a site, an engine, and how they treat warnings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Dispatcher(ABC):
 
     @abstractmethod
     def on_event(self, work: Work, event: Event) -> None:
-        """What a listener hears beside warnings and the preparation of teachers."""
+        """Receives all events but warnings and crashes while teachers are prepared."""
 
     def dispatch(self, work: Sequence[Work], specs: Sequence[RunSpec]) -> None:
         """Returns when all work, whose runs are of these specs, has ended. Raises what `Engine.execute` raises."""

@@ -17,7 +17,7 @@ from kdbench.suite.study import Study
 
 
 class Message(BaseModel):
-    """Immutable. A loss that is not finite survives the way."""
+    """Immutable. Numbers that are not finite survive JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
@@ -135,7 +135,7 @@ class EpochFinished(Message):
 
 
 class Warned(Message):
-    """Something a user should see although work goes on."""
+    """A warning for the user; the work continues."""
 
     kind: Literal["warned"] = "warned"
     message: str
@@ -173,7 +173,7 @@ class Finished(Message):
 
 
 class Done(Message):
-    """The worker is ready for the next piece of work. For engines; no listener hears of it."""
+    """The worker is ready for the next piece of work. Of use to engines only."""
 
     kind: Literal["done"] = "done"
 

@@ -2,7 +2,7 @@
 
     torchrun --nproc-per-node 8 -m kdbench.engines.torchrun suites/mine.yaml RUN_ID train.devices=8
 
-Under Ray Train, or whatever sets up torch.distributed itself, call `execute_rank` in each worker. The machines share the
+Under Ray Train, or another launcher that sets up torch.distributed, call `execute_rank` in each worker. The machines share the
 results folder of rank 0 only. Each may have a cache of its own, but then computes the teachers' embeddings itself. If a
 rank fails, the launcher ends the others; the checkpoint stays.
 """
@@ -32,7 +32,7 @@ def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None) -
     """Executes this process's part of a run. Rank 0 writes and returns the record, the others return None.
 
     `rank` is read from the environment unless given. Raises KdbenchError if the number of ranks is not `train.devices`
-    and, on ranks other than 0, whatever ended the training.
+    and, on ranks other than 0, the error that ended the training.
     """
     rank = rank or Rank.of_environment()
     devices = spec.train.devices if spec.train else 1

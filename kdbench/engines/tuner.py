@@ -24,7 +24,7 @@ def _ignore(*_: object) -> None:
 
 @dataclass
 class Tuner(Dispatcher):
-    """One `kdbench sweep`. A study whose summary is written is done, whatever its storage holds."""
+    """One `kdbench sweep`. A study with a summary is done, even if its storage is gone."""
 
     storage: str  # a journal file or a database URL
     listener: Callable[[Study, Event], None] = field(default=_ignore)

@@ -22,7 +22,7 @@ def costs_of(student: Any, task: Task, data: Any, context: RunContext, names: Se
     """`parameters`, `flops` and `latency` of a student, those of `names`. Raises ValueError for another name.
 
     Latency is in milliseconds: for one sample on one thread, the medians of all parts added. One process of this machine
-    at a time measures it, but while the trainings of others go on: with more than one job it is noisy. `flops` is the
+    at a time measures it, but the others keep training: with more than one job it is noisy. `flops` is the
     objective that is the same every time.
     """
     if unknown := set(names) - set(COSTS):

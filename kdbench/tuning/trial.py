@@ -32,17 +32,17 @@ def train_trial(spec: RunSpec, context: RunContext, id: str, on_epoch: OnEpoch, 
     """Trains `spec` as a run is trained, with the checkpoint of that `id`; writes no record.
 
     `on_epoch` receives the metrics of every epoch and may raise Pruned. Raises what training raises: Skip, Diverged,
-    KdbenchError and whatever plugins do; AssertionError if anything asks for the test split.
+    KdbenchError and errors of plugins; AssertionError if anything asks for the test split.
     """
 
-    def heard(run_id: str, epoch: int, metrics: dict[str, float]) -> None:
+    def epoch_ended(run_id: str, epoch: int, metrics: dict[str, float]) -> None:
         context.on_epoch(run_id, epoch, metrics)
         on_epoch(epoch, metrics)
 
     with building_with(context.plugins):
         task = context.task(spec.task)
         data = task.without_test(context.open(task, spec.dataset, id))
-        learned = learn(spec, replace(context, on_epoch=heard), task, data, id)
+        learned = learn(spec, replace(context, on_epoch=epoch_ended), task, data, id)
         trained = learned.trained
         found = costs_of(learned.student, task, data, context, costs)
     return TrialOutcome(trained.validation, trained.best_epoch, round(trained.seconds, 3), found)

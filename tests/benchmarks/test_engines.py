@@ -1,4 +1,4 @@
-"""What an engine adds to a run, and how two workers compare with one. `make bench`, with nothing else at work."""
+"""What an engine adds to a run, and how two workers compare with one. `make bench`, on an idle machine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kdbench.engines.local import LocalEngine
-from kdbench.engines.ray import RayEngine
-from kdbench.engines.resources import Resources
-from kdbench.engines.tasks import Event
-from kdbench.suite.plan import RunSpec
+from kdbench.contracts import Engine, Event, Site, Work
+from kdbench.engines.messages import ExecuteRun, Finished, Started, preparations
+from kdbench.suite.spec import RunSpec
+from kdbench_plugins.engines.local import Local
+from kdbench_plugins.engines.ray import Ray
 from tests.support.paths import ROOT
 from tests.support.toys import plugged, run_spec
 
@@ -36,20 +36,23 @@ def toys(tmp_path: Path) -> Iterator[None]:
         yield
 
 
+def works(specs: list[RunSpec]) -> list[Work]:
+    return [*preparations(specs), *(ExecuteRun(spec=spec) for spec in specs)]
+
+
 def timed(name: str, specs: list[RunSpec], folder: Path, jobs: int) -> tuple[float, dict[str, tuple[float, float]]]:
-    """Seconds in all, and for each run when it was told to have started and ended."""
-    told: dict[str, list[float]] = {}
+    """Seconds in total, and for each run when it started and ended."""
+    moments: dict[str, list[float]] = {}
 
-    def on_event(spec: RunSpec | None, event: Event) -> None:
-        if spec is not None and event["event"] in ("started", "finished"):
-            assert event.get("record", {}).get("status", "ok") == "ok", event
-            told.setdefault(spec.run_id, []).append(time.perf_counter())
+    def on_event(work: Work, event: Event) -> None:
+        if isinstance(work, ExecuteRun) and isinstance(event, Started | Finished):
+            assert isinstance(event, Started) or event.record.status == "ok", event
+            moments.setdefault(work.spec.run_id, []).append(time.perf_counter())
 
-    engines: dict[str, Any] = {"local": LocalEngine, "ray": RayEngine}
-    engine = engines[name](folder / "results", folder / "cache", "cpu", jobs, on_event)
+    engines: dict[str, Engine] = {"local": Local(), "ray": Ray()}
     began = time.perf_counter()
-    engine.run(specs)
-    return time.perf_counter() - began, {run: (start - began, end - began) for run, (start, end) in told.items()}
+    engines[name].execute(works(specs), Site(folder / "results", folder / "cache", "cpu", jobs), on_event)
+    return time.perf_counter() - began, {run: (start - began, end - began) for run, (start, end) in moments.items()}
 
 
 def inside(folder: Path) -> float:
@@ -57,14 +60,14 @@ def inside(folder: Path) -> float:
     import torch
 
     from kdbench.runs.execute import execute
-    from tests.support.toys import bench
+    from tests.support.toys import run_context
 
     torch.set_num_threads(1)
-    where = bench(folder)
+    context = run_context(folder)
     seconds = []
     for seed in range(6):
         began = time.perf_counter()
-        assert execute(short(seed), where).status == "ok"
+        assert execute(short(seed), context).status == "ok"
         seconds.append(time.perf_counter() - began)
     return float(np.median(seconds[1:]))
 
@@ -76,7 +79,7 @@ def short(seed: int) -> RunSpec:
 def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
     """As on GPUs, here with one that is only declared: each run's process starts and imports torch anew.
 
-    It is told and not bounded: two thirds of it are torch's imports, and on slow cores it is more than 5 % of a minute.
+    Printed and not bounded: two thirds of it are torch's imports, and on slow cores it is more than 5 % of a minute.
     """
     from ray.cluster_utils import Cluster
 
@@ -84,8 +87,8 @@ def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
     alone = inside(tmp_path / "alone")
     node: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False, "object_store_memory": 10**8}
 
-    def on_event(spec: RunSpec | None, event: Event) -> None:
-        if spec is not None and event["event"] == "finished":
+    def on_event(work: Work, event: Event) -> None:  # noqa: ARG001
+        if isinstance(event, Finished):
             ends.append(time.perf_counter())
 
     with pytest.MonkeyPatch.context() as patch:
@@ -95,8 +98,8 @@ def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
             specs = [
                 run_spec(strategy=plugged("resting", seconds=0.0), seed=seed, train={"epochs": 1}) for seed in range(count)
             ]
-            where = (tmp_path / "results", tmp_path / "cache", "cpu", None, on_event, cluster.address)
-            RayEngine(*where, Resources(gpus=1)).run(specs)
+            site = Site(tmp_path / "results", tmp_path / "cache", "cpu")
+            Ray(address=cluster.address, gpus=1).execute(works(specs), site, on_event)
         finally:
             cluster.shutdown()  # type: ignore[no-untyped-call]
     spent = dict(line.split() for line in times.read_text().splitlines())
@@ -109,12 +112,12 @@ def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["local", "ray"])
 def test_overhead_of_a_run(name: str, tmp_path: Path) -> None:
-    """Of runs that hardly take time by themselves, one worker after warm-up; and of the first, which starts everything."""
+    """Of very short runs, by one worker after warm-up; and of the first, which starts everything."""
     count = 20
     before = inside(tmp_path / "before")
-    total, told = timed(name, [short(seed) for seed in range(count)], tmp_path, 1)
+    total, moments = timed(name, [short(seed) for seed in range(count)], tmp_path, 1)
     alone = (before + inside(tmp_path / "after")) / 2
-    ends = sorted(end for _, end in told.values())
+    ends = sorted(end for _, end in moments.values())
     each = float(np.mean(np.diff(ends))) - alone
     first = ends[0] - alone
     print(f"\n{name}: {each * 1e3:.0f} ms a run (run alone {alone * 1e3:.0f} ms); before the first ends {first:.1f} s")
@@ -129,7 +132,7 @@ def computing(seed: int) -> RunSpec:
 
 
 def resting(seed: int) -> RunSpec:
-    """Three seconds of nobody's: what two workers gain on it is the engine's doing alone, however busy the machine."""
+    """Three seconds of sleep: what two workers gain on it is due to the engine alone, however busy the machine."""
     return run_spec(strategy=plugged("resting", seconds=0.25), seed=seed)
 
 
@@ -140,10 +143,10 @@ def test_two_workers_relative_to_one(name: str, made: Callable[[int], RunSpec], 
     rates = {}
     load = os.getloadavg()[0]
     for jobs in (1, 2):
-        _, told = timed(name, [made(seed) for seed in range(5 * jobs)], tmp_path / str(jobs), jobs)
-        ends = sorted(end for _, end in told.values())
+        _, moments = timed(name, [made(seed) for seed in range(5 * jobs)], tmp_path / str(jobs), jobs)
+        ends = sorted(end for _, end in moments.values())
         rates[jobs] = (len(ends) - jobs) / (ends[-1] - ends[jobs - 1])
     print(f"\n{name}, {made.__name__}: 1 worker {rates[1] * 60:.1f} runs a minute, 2 workers {rates[2] * 60:.1f}:", end="")
     print(f" {rates[2] / rates[1]:.2f} × on {os.cpu_count()} cores at a load of {load:.1f} before")
-    if made is resting or load < (os.cpu_count() or 1) - 1.5:  # else there is no second core to be had
+    if made is resting or load < (os.cpu_count() or 1) - 1.5:  # otherwise no second core is free
         assert rates[2] > 1.5 * rates[1]

@@ -1,6 +1,6 @@
 """suites/emoji-sweep.yaml on the real data, shortened: four strategies, a dozen trials each, killed three times.
 
-Takes five minutes on two cores once the teachers are in the cache, which KDBENCH_CACHE names.
+Takes five minutes on two cores once the teachers are in the cache that KDBENCH_CACHE names.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def test_a_sweep_killed_three_times_ends_with_48_trials(tmp_path: Path) -> None:
     assert all(set(states) <= {"COMPLETE", "PRUNED"} for states in counts.values())
     summaries = [read_summary(path) for path in sorted(journal.parent.glob("*.json"))]
     assert [[trial.number for trial in summary.trials] for summary in summaries] == [list(range(12))] * 4
-    # Both ends of the budget: whoever went on to the end had all its epochs, and nobody more.
+    # The budget exactly: complete trials have all their epochs, and no trial has more.
     for summary in summaries:
         assert summary.best_trial
         assert all(max(trial.epochs) == 3 for trial in summary.trials if trial.state == "complete")

@@ -126,7 +126,7 @@ EVENTS: dict[type[Any], st.SearchStrategy[AnyEvent]] = {
 
 def _record(spec: RunSpec, **fields: Any) -> Record:
     rest: dict[str, Any] = {"versions": {}, "commit": None, "dirty": None, "host": {}, "device": "cpu", "threads": 1}
-    ids = {"run_id": spec.run_id, "cell_id": spec.cell_id, "label": spec.label}
+    ids: dict[str, Any] = {"run_id": spec.run_id, "cell_id": spec.cell_id, "label": spec.label}
     return Record(spec=spec, started="now", finished="then", **ids, **rest, **fields)
 
 
@@ -214,7 +214,7 @@ def test_prose_of_crashes(reason: Any, prose: str) -> None:
 
 def test_messages_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Warned(message="x").message = "y"  # type: ignore[misc]
+        Warned(message="x").message = "y"
     with pytest.raises(ValueError, match="extra"):
         EVENT.validate_json('{"kind": "warned", "message": "x", "more": 1}')
     with pytest.raises(ValueError, match="kind"):

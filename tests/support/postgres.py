@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own."""
+"""A PostgreSQL server for tests."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ ADVICE = "install the server (Debian: apt-get install postgresql), or set KDBENC
 
 
 def binary(name: str) -> str:
-    """Debian keeps the server's programs off the path."""
+    """Finds a program of the server, which Debian keeps off the path."""
     of_debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
     found = str(of_debian[-1]) if of_debian else shutil.which(name)
     if found is None:
-        pytest.fail(f"{name} is not here: {ADVICE}")
+        pytest.fail(f"{name} is not installed: {ADVICE}")
     return found
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Starts one with an empty database, and ends it. Yields its URL."""
+    """Starts a server with an empty database, yields its URL, and stops it."""
     if os.environ.get("KDBENCH_NO_POSTGRES") == "1":
         pytest.skip("KDBENCH_NO_POSTGRES=1")
     # Not in pytest's folder: the server refuses to be root, and only root may enter that.
@@ -49,7 +49,7 @@ def server() -> Iterator[str]:
     control = binary("pg_ctl")
     try:
         call(binary("initdb"), "-D", data, "-U", "kdbench", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
-        # Its output to a file: what it inherits of ours would never end.
+        # Its output goes to a file: an inherited pipe would never close.
         call(control, "-D", data, "-l", log, "-o", options, "-w", "start")
         try:
             yield f"postgresql://kdbench@127.0.0.1:{port}/postgres"

@@ -43,7 +43,7 @@ class Job:
     log: Path
     waits: list[Any] = field(default_factory=list)  # references that its latest try waits for
     started: bool = False
-    epoch: int = 0  # the last one that `on_event` has heard of
+    epoch: int = 0  # the last one that was passed to `on_event`
     trial: int | None = None  # that a worker executes
     lost: int = 0  # tries in a row without progress
     furthest: int = 0  # step of training

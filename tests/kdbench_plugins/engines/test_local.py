@@ -89,7 +89,7 @@ def test_a_killed_worker_costs_one_run_which_resumes(tmp_path: Path) -> None:
     fatal = run_spec(strategy=plugged("fatal", marker=str(tmp_path / "marker")))
     specs = [run_spec(("a",)), fatal, run_spec(strategy=plugged("ammkd", C=0.6)), run_spec(strategy=plugged("absent"))]
     heard, context = Heard(), run_context(tmp_path, **FATAL)
-    work = [*preparations(specs), *(ExecuteRun(spec=spec) for spec in specs)]
+    work: list[Work] = [*preparations(specs), *(ExecuteRun(spec=spec) for spec in specs)]
     Local().execute(work, Site(context.results, context.cache.root, "cpu", 2), heard)
 
     assert [len(heard.of(spec, Started)) for spec in specs] == [1] * 4
@@ -142,4 +142,5 @@ def test_workers_share_studies_when_there_are_more_of_them(tmp_path: Path, jobs:
     """Three studies of four trials; runs are never shared."""
     found = [ServeStudy(study=study, storage="s") for study in studies(suite_of(tmp_path))]
     run = ExecuteRun(spec=run_spec())
-    assert _repeated([run, *found], jobs) == [run, *(one for one in found for _ in range(times))]
+    expected: list[Work] = [run, *(one for one in found for _ in range(times))]
+    assert _repeated([run, *found], jobs) == expected

@@ -77,7 +77,7 @@ class Stage:
         self.events.append((work, event))
 
     def run(self, specs: list[RunSpec], engine: Engine | None = None, site: Site | None = None) -> None:
-        work = [*preparations(specs), *(ExecuteRun(spec=spec) for spec in specs)]
+        work: list[Work] = [*preparations(specs), *(ExecuteRun(spec=spec) for spec in specs)]
         (engine or Ray(address=self.address)).execute(work, site or self.site, self.on_event)
 
     def of(self, spec: RunSpec, kind: type[Kind]) -> list[Kind]:

@@ -117,7 +117,7 @@ def test_epochs_can_be_read_before_the_run_ends(spec: Spec, tmp_path: Path) -> N
 
 
 def test_a_run_that_resumes_replaces_what_it_repeats(spec: Spec, record: Make, tmp_path: Path) -> None:
-    run = spec(train=spec().train.model_dump() | {"epochs": 4})
+    run = spec(train={"epochs": 4, "batch_size": 8})
     first = Telling(tmp_path)
     first.start(run)
     for epoch in (1, 2, 3):

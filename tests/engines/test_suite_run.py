@@ -1,0 +1,130 @@
+"""`kdbench.run`: a suite from its file to results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import kdbench
+from kdbench import KdbenchError
+from kdbench.contracts import Progress
+from kdbench.contracts.hookspecs import hookimpl
+from kdbench.engines.suite_run import override_texts
+from kdbench.errors import SuiteError
+from kdbench.records.record import Record
+from kdbench.suite.yaml_file import parse_scalar
+from tests.support.command_plugins import command_plugins
+from tests.support.sweeping import install
+
+Distribution = Callable[[str, str], Path]
+SUITE = """\
+name: few
+seeds: [0, 1]
+datasets: [beads]
+students: [toy]
+teachers:
+  a: {use: sage, width: 10, seed: 1}
+  b: {use: sage, width: 11, seed: 2}
+teams: [[], [a, b]]
+strategies: [equal, ammkd]
+objective: [relational_kl]
+train: {epochs: 1, batch_size: 8, precision: fp32}
+evaluate: {recall_at: [1, 5]}
+"""
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.finished: list[str] = []
+        self.stages: set[str] = set()
+
+    @hookimpl
+    def kdbench_progress(self, progress: Progress) -> None:
+        self.stages.add(progress.stage)
+
+    @hookimpl
+    def kdbench_run_finished(self, run_id: str, record: Record) -> None:
+        assert record.status == "ok"
+        self.finished.append(run_id)
+
+
+@pytest.fixture
+def suite(tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The toys are plugins of worker processes too."""
+    install(distribution, monkeypatch)
+    monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "few.yaml"
+    path.write_text(SUITE)
+    return path
+
+
+def test_a_suite_gives_results_and_resumes(suite: Path, tmp_path: Path) -> None:
+    listener, plugins = Listener(), command_plugins()
+    overrides = {"seeds": [0], "train.lr": 1e-2, "strategies[1].C": 0.7}
+    where = tmp_path / "results"
+    found = kdbench.run(suite, overrides, results=where, jobs=1, profile=False, trackers=[listener], plugins=plugins)
+    assert isinstance(found, kdbench.Results)
+    assert len(found.runs) == len(listener.finished) == 3
+    assert "train" in listener.stages
+    table = found.table()
+    assert sorted(table["strategy"]) == ["", "ammkd", "equal"]
+    assert (table["seeds"] == 1).all()
+    spec = found.reading.runs[0].record.spec
+    assert spec.train
+    assert spec.train.lr == 1e-2
+
+    before = {path: path.stat().st_mtime_ns for path in where.rglob("*")}
+    again = kdbench.run(suite, overrides, results=where, profile=False, plugins=plugins)
+    assert {path: path.stat().st_mtime_ns for path in where.rglob("*")} == before
+    assert again.table().equals(table)
+    assert kdbench.load(where, plugins=plugins).table().equals(table)
+
+
+def test_results_are_those_of_the_suite_alone(suite: Path, tmp_path: Path) -> None:
+    plugins = command_plugins()
+    one = ["seeds=[0]", "teams=[[]]"]
+    kdbench.run(suite, one, results=tmp_path / "results", jobs=1, profile=False, plugins=plugins)
+    other = kdbench.run(suite, [*one, "train.epochs=2"], results=tmp_path / "results", jobs=1, profile=False, plugins=plugins)
+    assert len(other.runs) == 1
+    assert len(kdbench.load(tmp_path / "results", plugins=plugins).runs) == 2
+
+
+def test_a_failed_run_is_there_to_see(suite: Path, tmp_path: Path) -> None:
+    overrides = {"seeds": [0], "teams": [[]], "students[0]": {"use": "toy", "poisoned": True}}
+    found = kdbench.run(suite, overrides, results=tmp_path / "r", jobs=1, profile=False, plugins=command_plugins())
+    assert [record.status for record in found.failed] == ["diverged"]
+    assert found.runs["status"].tolist() == ["diverged"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"suite": "quikstart"}, "did you mean 'quickstart'?"),
+        ({"overrides": {"train.epocs": 1}}, "did you mean 'epochs'?"),
+        ({"engine": "locl"}, "did you mean 'local'?"),
+        ({"trackers": ["wandbb"]}, "tracker"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_made(
+    arguments: dict[str, object], told: str, suite: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(KdbenchError) as error:
+        kdbench.run(**{"suite": suite, "results": tmp_path / "r", "plugins": command_plugins()} | arguments)  # type: ignore[arg-type]
+    assert told in str(error.value)
+    assert not (tmp_path / "r").exists()
+
+
+def test_overrides_keep_their_types() -> None:
+    values = {"a": 1e-5, "b": [0, 1], "c": True, "d": None, "e": "1e-3", "f": {"use": "x", "p": 1.0}, "g": "no"}
+    for text, value in zip(override_texts(values), values.values(), strict=True):
+        read = parse_scalar(text.partition("=")[2], "here")
+        assert read == value
+        assert type(read) is type(value)
+    assert override_texts(["a=1"]) == ["a=1"]
+
+
+def test_a_suite_that_is_wrong_raises(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError):
+        kdbench.run(tmp_path / "none.yaml", plugins=command_plugins())
