@@ -80,15 +80,15 @@ def svg() -> str:
 
 def _arrow(start: tuple[int, int], end: tuple[int, int], both: bool) -> str:
     """From side to side, or between top and bottom in one column."""
-    (x1, y1), (x2, y2) = start, end
+    x1, y1, x2, y2 = map(float, (*start, *end))
     width, height = SIZE[0] / 2, SIZE[1] / 2
     if x1 == x2:
         y1, y2 = (y1 + height, y2 - height) if y2 > y1 else (y1 - height, y2 + height)
-        path = f"M{x1},{y1:g} L{x2},{y2:g}"
+        path = f"M{x1:g},{y1:g} L{x2:g},{y2:g}"
     elif x1 > x2:
         path = f"M{x1 - width + 25:g},{y1 + height:g} L{x2 + width - 25:g},{y2 - height:g}"
     else:
-        x1, x2 = int(x1 + width), int(x2 - width)
-        path = f"M{x1},{y1} C{x1 + 30},{y1} {x2 - 30},{y2} {x2},{y2}"
+        x1, x2 = x1 + width, x2 - width
+        path = f"M{x1:g},{y1:g} C{x1 + 30:g},{y1:g} {x2 - 30:g},{y2:g} {x2:g},{y2:g}"
     tips = 'marker-end="url(#tip)"' + (' marker-start="url(#tip)"' if both else "")
     return f'<path d="{path}" {tips}/>'

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-
-from markdown.extensions.toc import slugify
 
 from tests.support.paths import ROOT
 
@@ -67,8 +66,14 @@ def anchors(page: Path) -> set[str]:
     for title in re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE):
         named = re.search(r"\{ #([\w-]+) \}$", title)
         plain = re.sub(r"[`*_]|\[([^]]*)\]\([^)]*\)", r"\1", title)
-        found.add(named[1] if named else slugify(plain, "-"))
+        found.add(named[1] if named else slugify(plain))
     return found
+
+
+def slugify(title: str) -> str:
+    """The anchor of a heading, as Python-Markdown makes it."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower())
 
 
 def links(page: Path) -> list[str]:
