@@ -111,7 +111,7 @@ def _show(teams: Teams, found: Sequence[Finding], todo: Sequence[RunSpec], known
     if todo:
         missing = list(dict.fromkeys(named(spec.teachers) for spec in todo))
         verb = "is" if len(todo) == 1 else "are"
-        of = f"{counted(len(todo), 'run')} of {counted(len(missing), 'team')}"
+        of = f"{counted(len(todo), 'run')} of {counted(len(missing), 'sub-team')}"
         typer.echo(f"{of} {verb} missing ({few(missing)}); `--run` executes them.")
     typer.echo(estimate(teams.specs, known))
 

@@ -25,7 +25,7 @@ def submit(
     The file holds their arrays, traces and profiles, the summaries of the studies of tuned runs, and a manifest of checksums.
     The same records make the same bytes. Refuses smoke runs, failed runs, and everything that `verify` finds wrong.
     """
-    from kdbench.records.bundle.submit import submit as write
+    from kdbench.records.submit import submit as write
 
     done = write(records, out, by, plugins_here())
     dirty = f", {len(done.manifest.dirty)} of them dirty" if done.manifest.dirty else ""

@@ -105,7 +105,7 @@ class TeacherOutputs(Protocol):
 
     @property
     def width(self) -> int:
-        """What `Objective.head` is told of it."""
+        """Its width as `Objective.head` receives it."""
         ...
 
     def outputs(self, batch: Any, device: str) -> Any:
@@ -166,6 +166,7 @@ class Queries:
     figure: str
     higher_is_better: bool = False
     ratio: bool = False
+    units: str = ""  # the entry of `Task.units` that belongs to it, if it is not called like the array
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ class Task(ABC):
         """The batches of an encoded train split."""
 
     def width(self, student: Any) -> int:
-        """What `Objective.head` is told of the student."""
+        """The student's width as `Objective.head` receives it."""
         return int(student.width)
 
     def forward(self, student: Any, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -307,7 +308,7 @@ class Task(ABC):
         return {"samples": len(data.split("test"))}
 
     def units(self, data: Any) -> dict[str, NDArray[np.int64]]:
-        """Which test unit each query belongs to, by array name; {} where every entry is a unit of its own."""
+        """Which test unit each query belongs to, by array name or `Queries.units`; {} where every entry is a unit of its own."""
         return {}
 
     def contributions(

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from kdbench.cli import attribute  # noqa: F401  # registers the command
-from kdbench.records.record import read_record, record_path, write_record
-from kdbench.reports.attribution.sub_teams import teams_for
+from kdbench.records.files import read_record, record_path, write_record
 from kdbench.runs.execute import execute
 from kdbench.suite.check import load_suite
-from kdbench.suite.plan import RunSpec, plan
+from kdbench.suite.plan import plan
+from kdbench.suite.spec import RunSpec
+from kdbench.suite.sub_teams import teams_for
+from tests.support.command_plugins import command_plugins
 from tests.support.paths import ROOT
-from tests.support.toys import Toys, bench, toy_plugins
+from tests.support.toys import Toys, run_context, toy_plugins
 
 Command = Callable[..., tuple[int, str, str]]
 TOYS = Toys()
@@ -42,7 +44,7 @@ evaluate: {recall_at: [1, 5]}
 @pytest.fixture
 def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Types a command; the toys are what is installed."""
-    monkeypatch.setattr("kdbench.plugins.loading.installed", toy_plugins)
+    monkeypatch.setattr("kdbench.plugins.loading.installed", command_plugins)
     return typed
 
 
@@ -55,10 +57,10 @@ def suite(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listed(suite: Path, tmp_path: Path) -> list[RunSpec]:
-    """What the suite lists, done: three of the four teams."""
+    """What the suite lists, done: three of the four sub-teams."""
     specs = plan(load_suite(suite, toy_plugins()))
     for spec in specs:
-        assert execute(spec, bench(tmp_path)).status == "ok"
+        assert execute(spec, run_context(tmp_path)).status == "ok"
     return specs
 
 
@@ -79,13 +81,13 @@ def test_from_what_is_missing_to_what_teachers_are_worth(
     """Only the missing team is run; the records of the suite stay as they are."""
     code, out, _ = kdbench("attribute", suite)
     assert code == 0
-    assert "beads · toy · a + b · equal\n\n  not known: 1 of 4 teams have no finished run: b\n" in out
-    assert "2 runs of 1 team are missing (b); `--run` does them.\n2 of 8 runs to do, about " in out
+    assert "beads · toy · a + b · equal\n\n  unknown: 1 of 4 sub-teams have no finished run: b\n" in out
+    assert "2 runs of 1 sub-team are missing (b); `--run` executes them.\n2 of 8 runs to do, about " in out
 
     before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
     code, out, err = kdbench("attribute", suite, "--run", "--jobs", 1, "--device", "cpu")
     assert (code, "6 of 8 runs are recorded; 2 to do." in err) == (0, True)
-    assert "To the team a + b, `" in out
+    assert "In the team a + b, `" in out
     assert "missing" not in out
     assert {path: path.read_bytes() for path in before} == before
     wanted = teams_for(load_suite(suite, toy_plugins())).specs
@@ -99,7 +101,7 @@ def test_from_what_is_missing_to_what_teachers_are_worth(
     assert (found["teachers"], found["missing"], read["missing"]) == (["a", "b"], [], [])
     nobody, a, b, both = (
         (rsum[f"toy · {team} · seed 0"] + rsum[f"toy · {team} · seed 1"]) / 2
-        for team in ("no teacher", "a", "b", "a+b · equal")
+        for team in ("no distillation", "a", "b", "a+b · equal")
     )
     shapley = [one["Shapley"]["mean"] for one in found["worths"]]
     assert shapley == pytest.approx([((a - nobody) + (both - b)) / 2, ((b - nobody) + (both - a)) / 2])
@@ -111,26 +113,26 @@ def test_json_names_what_is_missing(kdbench: Command, suite: Path) -> None:
     read = json.loads(out)
     assert (code, err) == (0, "")
     assert len(read["missing"]) == len(read["attributions"][0]["missing"]) == 8
-    assert read["attributions"][0]["reason"].startswith("4 of 4 teams have no finished run")
+    assert read["attributions"][0]["reason"].startswith("4 of 4 sub-teams have no finished run")
 
 
 def test_a_run_that_diverged_ends_with_1(kdbench: Command, suite: Path, tmp_path: Path) -> None:
     """When carrying out was asked for, as with `kdbench run`; looking ends with 0."""
     for spec in teams_for(load_suite(suite, toy_plugins())).specs:
-        record = execute(spec, bench(tmp_path))
+        record = execute(spec, run_context(tmp_path))
         diverged: dict[str, object] = {
             "status": "diverged",
             "reason": "not a number",
             "metrics": {},
-            "ranks_sha256": None,
-            "series_sha256": None,
+            "arrays_sha256": None,
+            "trace_sha256": None,
         }
         if spec.label == "toy · b · seed 1":
-            write_record(tmp_path / "results", record.model_copy(update=diverged))
+            write_record(tmp_path / "results", record.replace(**diverged))
     code, out, _ = kdbench("attribute", suite)
     assert code == 0
-    assert "note: diverged, so that its seed is left out, which flatters its team: toy · b · seed 1" in out
-    assert "one seed: says nothing of training's chance" in out
+    assert "note: diverged, so its seed is left out, which flatters its sub-team: toy · b · seed 1" in out
+    assert "one seed: the variance of training is unknown" in out
     assert kdbench("attribute", suite, "--run")[0] == 1
 
 

@@ -18,10 +18,14 @@ from torch import Tensor
 
 from kdbench import Offer, Signal, Strategy, hookimpl
 from kdbench.plugins.loading import Plugins
-from kdbench.records.record import Record, record_path, write_record, write_series
+from kdbench.records.files import record_path, write_record, write_trace
+from kdbench.records.record import Record
+from kdbench.records.trace import Trace
 from kdbench.storage.cache import Cache, Entry
 from kdbench.suite.check import load_suite
-from kdbench.suite.plan import RunSpec, plan
+from kdbench.suite.plan import plan
+from kdbench.suite.spec import RunSpec
+from tests.support.command_plugins import add_first_party
 from tests.support.paths import ROOT
 from tests.support.rankings import finished, write
 
@@ -35,6 +39,7 @@ SCRIPT = str(Path(sys.executable).with_name("kdbench"))
 @pytest.fixture
 def kdbench(typed: Command, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Types a command; the tiny plugins are what is installed."""
+    add_first_party(plugins)
     monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: plugins)
     return typed
 
@@ -48,7 +53,7 @@ def process(*command: str, **environment: str) -> subprocess.CompletedProcess[st
 # How it starts
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["schema"], ["plan", QUICKSTART], ["cache", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["schema"], ["suites"], ["plan", QUICKSTART], ["cache", "-h"]])
 def test_starting_imports_no_torch(arguments: list[str]) -> None:
     """And neither does offering plugins or laying out a suite; `check` may, where a plugin looks deeper."""
     code = (
@@ -82,7 +87,7 @@ def test_python_m_kdbench_is_kdbench(arguments: list[str]) -> None:
 
 def test_without_arguments_it_helps(kdbench: Command) -> None:
     _, out, _ = kdbench()
-    assert "kdbench run suites/quickstart.yaml" in " ".join(out.split())
+    assert "kdbench run quickstart" in " ".join(out.split())
 
 
 # How it ends
@@ -109,7 +114,7 @@ def test_a_wrong_suite_ends_with_2_and_no_traceback(suite_file: Callable[..., Pa
         (["plugins", "strategi"], "no kind of plugin is called 'strategi'; did you mean 'strategy'?"),
         (["leaderboard", "nowhere"], "nowhere: no such file or folder"),
         (["leaderboard"], "results: no such file or folder"),
-        (["leaderboard", "--format", "html"], "html"),
+        (["leaderboard", "--format", "html"], "--format: use\n  found     'html'"),
         (["run"], "Missing argument"),
         (["chek"], "check"),
     ],
@@ -203,7 +208,7 @@ def test_conform_with_parameters(kdbench: Command, plugins: Plugins) -> None:
     assert kdbench("conform", "ammkd", "C=0.7")[0] == 0
     assert kdbench("conform", "pebble", "width=3")[::2] == (
         2,
-        "'pebble' is the name of a student and a strategy; say which with --kind\n",
+        "'pebble' is the name of a student and a strategy; choose one with --kind\n",
     )
     code, out, _ = kdbench("conform", "pebble", "--kind", "strategy")
     assert code == 1
@@ -221,20 +226,19 @@ def test_new(kdbench: Command, tmp_path: Path) -> None:
 
 def test_inspect(kdbench: Command, spec: Spec, record: Make, tmp_path: Path) -> None:
     made = record(spec())
-    path = record_path(tmp_path / "results", made.spec["suite"], made.run_id)
+    path = record_path(tmp_path / "results", made.spec.suite, made.run_id)
     assert kdbench("inspect", made.run_id[:6])[0] == 2  # nothing is recorded
     path.parent.mkdir(parents=True)
-    series = {
-        "step": [1, 2],
-        "loss": [3.0, 2.0],
-        "task": [2.0, 1.0],
-        "weights": {"a": [0.5, 0.4], "b": [0.5, 0.6]},
-        "entropy": [0.69, 0.67],
-        "cosines": {"a · b": [0.5, -0.5]},
-        "conflict": [0.0, 1.0],
-        "report": {},
-    }
-    write_record(tmp_path / "results", made.model_copy(update={"series_sha256": write_series(path, series)}))
+    trace = Trace(
+        step=[1, 2],
+        loss=[3.0, 2.0],
+        task=[2.0, 1.0],
+        weights={"a": [0.5, 0.4], "b": [0.5, 0.6]},
+        entropy=[0.69, 0.67],
+        cosines={"a · b": [0.5, -0.5]},
+        conflict=[0, 1],
+    )
+    write_record(tmp_path / "results", made.replace(trace_sha256=write_trace(path, trace)))
     code, out, err = kdbench("inspect", made.run_id[:6], "--png", "what.png")
     assert code == 0
     assert "Weight of each teacher" in out
@@ -262,7 +266,7 @@ def test_plan(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugin
     rows = [line.split() for line in out.splitlines()[2:10]]
     assert (code, err) == (0, "")
     assert [row[0] for row in rows] == [spec.run_id for spec in specs]
-    assert rows[0][1:] == ["shapes", "pebble", "none", "–", "0", "ok"]
+    assert rows[0][1:] == ["shapes", "pebble", "no", "distillation", "–", "0", "ok"]
     assert rows[1][1:] == ["shapes", "pebble", "a", "–", "0", "failed"]
     assert rows[7][1:] == ["shapes", "pebble", "a", "+", "b", "ammkd", "1", "to", "do"]
     assert out.splitlines()[-1].startswith("7 of 8 runs to do, about ")

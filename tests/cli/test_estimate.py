@@ -9,7 +9,7 @@ import pytest
 
 from kdbench.cli.estimate import estimate
 from kdbench.records.record import Record, Status
-from kdbench.suite.plan import RunSpec
+from kdbench.suite.spec import RunSpec
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
@@ -26,12 +26,13 @@ def known(specs: list[RunSpec], *records: Record) -> dict[str, Record | None]:
 
 
 def epochs(spec: RunSpec, count: int) -> RunSpec:
-    return RunSpec(**spec.as_dict() | {"train": spec.train | {"epochs": count}})
+    assert spec.train
+    return spec.replace(train=spec.train.model_copy(update={"epochs": count}))
 
 
 def test_nothing_is_known(spec: Spec) -> None:
     specs = [spec(), spec(seed=1)]
-    assert estimate(specs, known(specs)).startswith("2 of 2 runs to do; how long they take can be told once a run")
+    assert estimate(specs, known(specs)).startswith("2 of 2 runs to do; their duration can be estimated once a run")
 
 
 @pytest.mark.parametrize("status", ["ok", "diverged"])
@@ -72,4 +73,4 @@ def test_teams_and_strategies_take_the_same_time(spec: Spec, record: Make) -> No
 @pytest.mark.parametrize("part", ["student", "dataset"])
 def test_another_student_or_dataset_cannot_be_told(part: str, spec: Spec, record: Make) -> None:
     specs = [spec(), spec(**{part: {"name": "other", "use": "other", "params": {}}})]
-    assert "can be told once a run of each" in estimate(specs, known(specs, record(specs[0])))
+    assert "can be estimated once a run of each" in estimate(specs, known(specs, record(specs[0])))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import kdbench.cli.leaderboard  # noqa: F401  # registers its commands
-from kdbench.records.record import ranks_path
 from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
+from tests.support.made_records import arrays_path
 from tests.support.rankings import row, write
 
 Command = Callable[..., tuple[int, str, str]]
@@ -26,7 +26,7 @@ def test_formats(typed: Command, results: list[Path]) -> None:
     code, out, err = typed("leaderboard")
     assert (code, err) == (0, "")
     assert out.startswith("beads test · toy · 2 epochs")
-    assert "Use equal of a + b: it is surely better than every other row." in out
+    assert "Use equal of a + b: it is significantly better than every other row." in out
     assert json.loads(typed("leaderboard", "results", "--format", "json")[1])["tables"][0]["rows"][0]["strategy"] == "equal"
     assert typed("leaderboard", results[0], "--format", "csv")[1].startswith("dataset,")
     assert typed("leaderboard", "results", "--format", "markdown")[1].startswith("**beads test")
@@ -38,10 +38,10 @@ def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(typ
     content = json.loads(results[1].read_text())
     content["metrics"]["rsum"] += 1
     results[1].write_text(json.dumps(content))
-    ranks_path(results[3]).write_bytes(ranks_path(results[3]).read_bytes()[:-20])
+    arrays_path(results[3]).write_bytes(arrays_path(results[3]).read_bytes()[:-20])
     copy = results[4].parent.with_name("copy") / results[4].name
     copy.parent.mkdir()
-    for name in (lambda path: path, ranks_path):
+    for name in (lambda path: path, arrays_path):
         name(copy).write_bytes(name(results[4]).read_bytes())
     content = json.loads(results[5].read_text())
     content["dataset_digest"] = "f" * 64
@@ -89,7 +89,7 @@ def test_site_and_pictures(typed: Command, results: list[Path], tmp_path: Path) 
     code, out, err = typed("leaderboard", "--html", "site", "--pictures", "pictures")
     assert (code, out) == (0, "")
     assert "pages: open site/index.html" in err
-    assert (tmp_path / "site/index.html").read_text().count("surely better than every other row") >= 1
+    assert (tmp_path / "site/index.html").read_text().count("significantly better than every other row") >= 1
     assert list((tmp_path / "pictures").glob("*.svg"))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import kdbench.cli.sweep  # noqa: F401  # registers the command
-from kdbench.records.record import read_record, write_record
+from kdbench.records.files import read_record, write_record
 from kdbench.records.study_summary import read_summary
 from tests.support.paths import ROOT
 from tests.support.sweeping import ended, install, journal_counts, killed, suite_path
@@ -101,7 +101,7 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
     assert "untuned" in done.stdout
     records = [read_record(path) for path in (tmp_path / "results/toys").glob("*.json") if "." not in path.stem]
     assert len(records) == 3 * 2 * 2  # cells, seeds, tuned or not
-    tuned = [record for record in records if record.spec["tuning"]]
+    tuned = [record for record in records if record.spec.tuning]
     assert len(tuned) == 6
     summaries = {summary.label: summary for summary in map(read_summary, (tmp_path / "results/toys/sweep").glob("*.json"))}
     for record in tuned:
@@ -235,7 +235,7 @@ def test_the_pareto_set_is_shown_and_nothing_is_run(
     suite = suite_path(tmp_path, edit, ("teams: [[], [a, b]]", "teams: [[]]"))
     done = subprocess.run(command(suite), cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "Pareto set of toy · no teacher, on validation" in done.stdout
+    assert "Pareto set of toy · no distillation, on validation" in done.stdout
     assert "mean_recall ↑" in done.stdout
     assert "parameters ↓" in done.stdout
     (path,) = (tmp_path / "results/toys/sweep").glob("*.pareto.json")

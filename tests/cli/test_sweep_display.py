@@ -9,8 +9,10 @@ import pytest
 from rich.console import Console
 
 from kdbench.cli.sweep_display import SweepDisplay
-from kdbench.engines.tasks import Event
-from kdbench.tuning.study import Study, studies
+from kdbench.contracts import Progress
+from kdbench.engines.messages import ProgressMade, TrialEnded
+from kdbench.records.study_summary import State
+from kdbench.suite.study import Study, studies
 from tests.support.sweeping import suite_of
 
 
@@ -29,9 +31,13 @@ def printed(shown: SweepDisplay) -> str:
     return shown.console.file.getvalue()
 
 
-def over(number: int, state: str, value: float | None = None, reason: str = "") -> Event:
-    values = [] if value is None else [value]
-    return {"event": "trial_ended", "number": number, "state": state, "values": values, "reason": reason, "seconds": 61.0}
+def over(number: int, state: State, value: float | None = None, reason: str = "") -> TrialEnded:
+    values = () if value is None else (value,)
+    return TrialEnded(number=number, id="t", params={}, state=state, values=values, reason=reason, seconds=61.0)
+
+
+def at_work(done: int) -> ProgressMade:
+    return ProgressMade(progress=Progress("t", "train", done, 9))
 
 
 def test_a_bar_for_each_study_with_what_ended_before(todo: list[Study]) -> None:
@@ -39,9 +45,9 @@ def test_a_bar_for_each_study_with_what_ended_before(todo: list[Study]) -> None:
     assert [(task.description, task.completed, task.total) for task in shown.live.tasks] == [
         (study.label, 10, 300) for study in todo
     ]
-    shown(todo[0], {"event": "progress", "progress": {"stage": "train", "done": 3, "total": 9}})
+    shown(todo[0], at_work(3))
     assert shown.live.tasks[0].fields["note"] == "best 55.5000  train 3/9"
-    shown(todo[1], {"event": "progress", "progress": {"stage": "train", "done": 4, "total": 9}})
+    shown(todo[1], at_work(4))
     assert shown.live.tasks[1].fields["note"] == "train 4/9"
 
 
@@ -50,7 +56,7 @@ def test_trials_move_the_bars_and_the_best(todo: list[Study]) -> None:
     for number in range(200):
         shown(todo[0], over(number, "complete", 50.0 + number % 7))
     shown(todo[0], over(201, "pruned", None, "after epoch 1"))
-    shown(todo[0], {"event": "progress", "progress": {"stage": "train", "done": 1, "total": 9}})
+    shown(todo[0], at_work(1))
     assert (shown.live.tasks[0].completed, shown.live.tasks[0].fields["note"]) == (211, "best 56.0000  train 1/9")
     assert "trial 5" not in printed(shown)
 
@@ -67,6 +73,6 @@ def test_without_a_terminal_every_trial_is_a_line(todo: list[Study]) -> None:
         shown(todo[0], over(3, "complete", 51.25))
         shown(todo[0], over(4, "pruned", None, "after epoch 1"))
     assert printed(shown).splitlines() == [
-        "[11/300] toy · no teacher, trial 3  mean_recall 51.25  1 min 1 s",
-        "[12/300] toy · no teacher, trial 4  pruned: after epoch 1  1 min 1 s",
+        "[11/300] toy · no distillation, trial 3  rsum 51.25  1 min 1 s",
+        "[12/300] toy · no distillation, trial 4  pruned: after epoch 1  1 min 1 s",
     ]

@@ -171,8 +171,8 @@ class Retrieval(Task):
     @property
     def queries(self) -> Sequence[Queries]:
         return (
-            Queries("image", "t2i", "caption", "retrieval rank", ratio=True),
-            Queries("text", "i2t", "image", "retrieval rank", ratio=True),
+            Queries("image", "t2i", "caption", "retrieval rank", ratio=True, units="captions"),
+            Queries("text", "i2t", "image", "retrieval rank", ratio=True, units="images"),
         )
 
     def problems(self, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
@@ -207,7 +207,7 @@ class Retrieval(Task):
 
 
 def _logits(pairs: Pairs) -> Tensor:
-    """Of a teacher computed once; of a student anew, so that every loss has a graph of its own."""
+    """A teacher's are computed once; a student's for each call, as every loss needs a graph of its own."""
     from kdbench.tasks.retrieval.losses import logits
 
     return logits(pairs) if pairs.image.requires_grad else pairs.logits
