@@ -205,8 +205,9 @@ def _head(file: Path) -> bytes:
 
 
 def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
+    small: dict[str, Any] = {name: _small(values) for name, values in arrays.items()}
     with written(path) as stream:
-        np.savez_compressed(stream, **{name: _small(values) for name, values in arrays.items()})
+        np.savez_compressed(stream, **small)
     return file_digest(path)
 
 

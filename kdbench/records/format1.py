@@ -30,8 +30,8 @@ def record_fields(given: dict[str, Any]) -> dict[str, Any]:
 
 def written_fields(fields: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     """The reverse of `record_fields`: a record with its `spec` as it was written."""
-    old = {now: name for name, now in RENAMED.items()}
-    return {old.get(name, name): value for name, value in (fields | {"spec": spec}).items()}
+    then: dict[str, str] = {now: name for name, now in RENAMED.items()}
+    return {then.get(name) or name: value for name, value in (fields | {"spec": spec}).items()}
 
 
 def spec_of(spec: dict[str, Any]) -> dict[str, Any]:

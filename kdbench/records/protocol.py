@@ -20,7 +20,7 @@ class Budget(Frozen):
     def __str__(self) -> str:
         if not self.epochs:
             return "no training"
-        return f"{self.epochs} epochs, {self.steps} steps of {self.batch_size} pairs"
+        return f"{self.epochs} epochs, {self.steps} steps of {self.batch_size} samples"
 
 
 class Protocol(Frozen):

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from kdbench import __version__
 from kdbench.errors import KdbenchWarning, RecordError
 from kdbench.records.bundle.archive import MAX_BYTES, MAX_FILES
 from kdbench.records.bundle.manifest import MANIFEST, Listed, Manifest
 from kdbench.records.files import record_path
 from kdbench.records.problem import Problem
 from kdbench.records.profiles import profile_path
+from kdbench.records.provenance import versions
 from kdbench.records.record import DONE, Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.study_summary import study_path
@@ -67,7 +67,7 @@ def submit(paths: Iterable[Path], out: Path, by: str = "", plugins: Plugins | No
             warnings.warn(message, KdbenchWarning, stacklevel=2)
     sums = {name: Listed(bytes=len(content), sha256=hashlib.sha256(content).hexdigest()) for name, content in files.items()}
     newest = max(record.format for record in found.records)
-    manifest = Manifest(record_format=newest, kdbench=__version__, by=by, dirty=dirty, files=sums).sealed()
+    manifest = Manifest(record_format=newest, kdbench=versions()["kdbench"], by=by, dirty=dirty, files=sums).sealed()
     _write(out, {MANIFEST: manifest.content(), **files})
     return Submitted(out, found.records, manifest)
 

@@ -81,7 +81,7 @@ def test_parts_say_in_words_what_differs(spec: Spec, record: Make) -> None:
         "task": "retrieval (recall_at [1, 5])",
         "student": "pebble",
         "student initialisation": '{"name": "pebble", "params": {}, "use": "pebble"}',
-        "sample budget": "2 epochs, 10 steps of 8 pairs",
+        "sample budget": "2 epochs, 10 steps of 8 samples",
         "tuning budget": "3 trials on validation",
     }
 

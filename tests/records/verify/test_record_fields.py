@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_runs_without_a_result_are_records_too(status: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("format", [1, 2])
 def test_a_reference_has_no_training(format: int, tmp_path: Path) -> None:
     spec = run_spec(team=[]).replace(role="reference", student=sage("a"), train=None)
-    empty = {"validation": {}, "best_epoch": None, "steps": None, "weights": {}}
+    empty: dict[str, Any] = {"validation": {}, "best_epoch": None, "steps": None, "weights": {}}
     made(tmp_path, trace=False, spec=spec, format=format, **empty)
     assert whats(verify([tmp_path])[1]) == []
 
@@ -114,7 +115,9 @@ def test_a_task_that_is_not_installed(tmp_path: Path) -> None:
     assert "no task is called 'chess'" in problem.found
 
 
-class Heights(Task):  # type: ignore[misc]  # only what a record's figures need
+class Heights(Task):
+    """Only what a record's figures need."""
+
     name = "heights"
     metrics = (
         Metric("error", "error", "m", higher_is_better=False, headline=True, best=0.0),

@@ -29,7 +29,8 @@ def other_arrays(**arrays: Any) -> Damage:
     """Whatever is written is what the record vouches for."""
 
     def damage(path: Path, _: list[Path]) -> None:
-        np.savez_compressed(arrays_path(path), **{name: np.array(values) for name, values in arrays.items()})
+        whole: dict[str, Any] = {name: np.array(values) for name, values in arrays.items()}
+        np.savez_compressed(arrays_path(path), **whole)
         edit(path, lambda record: record.update(arrays_sha256=file_digest(arrays_path(path))))
 
     return damage
