@@ -35,7 +35,7 @@ def run(folder: Path, cache: Path, *extra: str) -> subprocess.CompletedProcess[s
 
 
 def ranks_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / "results/quickstart").glob("*.ranks.npz"))}
+    return {path.name: path.read_bytes() for path in sorted((folder / "results/quickstart").glob("*.test.npz"))}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_leaderboard_has_every_row(first: tuple[Path, Path, subprocess.Completed
     table = done.stdout
     assert "RSUM" in table
     for teachers, strategy in [
-        ("none", "–"),
+        ("no distillation", "–"),
         ("lite0", "–"),
         ("lite2", "–"),
         ("lite0 + lite2", "equal"),
@@ -64,7 +64,7 @@ def test_leaderboard_has_every_row(first: tuple[Path, Path, subprocess.Completed
 
 def test_records_hold_what_a_reader_needs(first: tuple[Path, Path, subprocess.CompletedProcess[str]]) -> None:
     folder, _, _ = first
-    paths = [path for path in (folder / "results/quickstart").glob("*.json") if not path.name.endswith(".series.json")]
+    paths = [path for path in (folder / "results/quickstart").glob("*.json") if not path.name.endswith(".trace.json")]
     records = [json.loads(path.read_text()) for path in paths]
     assert len(records) == 5
     assert {record["status"] for record in records} == {"ok"}
@@ -116,7 +116,7 @@ def test_killed_run_resumes_to_identical_ranks(
 ) -> None:
     """SIGKILL to the whole process group at a random moment after the first checkpoint, then the same command again.
 
-    What draws random numbers is stopped and gone on with in tests/training/test_loop.py.
+    Runs that draw random numbers are stopped and resumed in tests/training/test_loop.py.
     """
     calm, cache, _ = first
     killed = tmp_path / "killed"
@@ -145,7 +145,7 @@ def test_killed_run_resumes_to_identical_ranks(
     assert again.returncode == 0, again.stderr
     (found,), expected = ranks_of(killed).items(), ranks_of(calm)
     assert expected[found[0]] == found[1], "the resumed run ranks differently"
-    for path in (killed / "results/quickstart").glob("*.ranks.npz"):
+    for path in (killed / "results/quickstart").glob("*.test.npz"):
         with np.load(path, allow_pickle=False) as arrays:
             assert arrays["text"].min() >= 1
 

@@ -28,7 +28,7 @@ class Encoder(Protocol):
     def encode(self, items: Any, device: str) -> Tensor:
         """B items (uint8 [B, size, size, 3], a list of captions, or the base's outputs) to [B, ...].
 
-        Floating-point results are stored as float16 and handed on as float32, integers as they are. What a student makes of
-        streamed images is not stored if it is uint8, but made for every batch, so that it should be cheap.
+        Floating-point results are stored as float16 and returned as float32, integers unchanged. If a student's encoder gives
+        uint8 for streamed images, nothing is stored: it runs for every batch and should be cheap.
         """
         ...

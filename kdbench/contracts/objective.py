@@ -15,7 +15,7 @@ class Objective(Protocol):
     """The distillation loss of one teacher. Several in a suite are summed with their coefficients."""
 
     def head(self, student_width: int, teacher_width: int) -> Module | None:
-        """What is trained beside the student to compare the two, or None; never counted as student parameters."""
+        """A module trained beside the student to compare the two, or None; its parameters do not count as the student's."""
         ...
 
     def losses(self, student: Pairs, teacher: Pairs, head: Any, batch: Batch) -> Tensor:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Signal(Protocol):
-    """What a strategy may look at in a step. Lazy: what is not read is not computed. All of it is detached."""
+    """What a strategy may read of a step. Lazy: what is not read is not computed. All of it is detached.
+
+    Shapes: T teachers, B samples, O output tensors of the task; image-text retrieval has two, image and text embeddings.
+    """
 
     @property
     def losses(self) -> Tensor:
@@ -20,37 +23,39 @@ class Signal(Protocol):
 
     @property
     def truth_losses(self) -> Tensor:
-        """[T, B]: cross-entropy of each teacher's in-batch distributions against the true pairs, both ways averaged."""
+        """[T, B]: the task's loss of each teacher against the truth; in retrieval, cross-entropy both ways averaged."""
         ...
 
     @property
     def task_losses(self) -> Tensor:
-        """[B]: the student's own loss on each sample, its cross-entropy against the true pairs."""
+        """[B]: the task's loss of the student against the truth."""
         ...
 
     @property
     def teacher_probs(self) -> Tensor:
-        """[T, B, B]: each teacher's in-batch distribution of texts for each image."""
+        """[T, B, C]: each teacher's distribution over candidates for each sample; in retrieval, of the batch's texts for each
+        image. Raises PluginError if the task has none."""
         ...
 
     @property
     def student_probs(self) -> Tensor:
-        """[B, B]: the student's."""
+        """[B, C]: the student's."""
         ...
 
     @property
     def embeddings(self) -> Tensor:
-        """[2, B, d]: the student's image and text embeddings."""
+        """[O, B, …]: the student's output tensors; in retrieval its image and text embeddings, [2, B, d]."""
         ...
 
     @property
     def teacher_embeddings(self) -> tuple[Tensor, ...]:
-        """T of [2, B, d_t]: each teacher's image and text embeddings."""
+        """T of [O, B, …]: each teacher's output tensors; in retrieval [2, B, d_t]."""
         ...
 
     @property
     def gradients(self) -> Tensor:
-        """[T, 2·B·d]: of each teacher's mean loss at the student's embeddings, both towers flattened together."""
+        """[T, n]: of each teacher's mean loss at the student's output tensors, flattened and concatenated; in retrieval
+        n = 2·B·d."""
         ...
 
     @property
@@ -69,7 +74,7 @@ class Signal(Protocol):
 
 
 class Strategy(Protocol):
-    """Decides how the teachers' voices are weighted. One instance serves one run.
+    """Decides how the teachers are weighted. One instance serves one run.
 
     Optional methods, called where they exist: `observe(loss: float)` after each step with the task loss,
     `end_epoch(validation: dict[str, float] | None)` after each epoch with the validation metrics if they were measured,

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Student(Protocol):
     """A small two-tower model. Its initial weights come from torch's global generator, which the core seeds.
 
-    An optional method `finalize() -> StudentModule` returns what is left when the training is over, without parts that
-    served the training alone; that is what is kept and exported. Another, `open_clip() -> (config, model)`, gives the
+    An optional method `finalize() -> StudentModule` returns the module without parts that only training needs; that is what
+    is kept and exported. Another, `open_clip() -> (config, model)`, gives the
     contents of an `open_clip_config.json`, `{"model_cfg": {…}, "preprocess_cfg": {…}}`, and open_clip's own module with the
     present weights, where the student is such a model.
     """
@@ -29,9 +29,9 @@ class StudentModule(Protocol):
     """The trainable part: a torch Module with two encoders that return unit vectors [B, d], and a logit scale.
 
     A module with a loss of its own beside the task's has two more methods. `encode_views(images, texts)` returns the image
-    and text embeddings, followed by whatever else it wants of the same forward pass, all with their graph, and
-    `auxiliary_loss(views, batch)` makes a scalar of detached copies of them: one backward through the towers still serves
-    everything.
+    and text embeddings, followed by other tensors [B, …] of the same forward pass, all with their graph;
+    `auxiliary_loss(views, batch)` computes a scalar from detached copies of them, so one backward through the towers is
+    enough.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""A split's captions, read from their file one by one: a training that has its tokens already reads none."""
+"""A split's captions, read from their file one by one: a training whose tokens are cached reads none."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-BLOCK = 1 << 20  # bytes looked through at a time
+BLOCK = 1 << 20  # bytes searched at a time
 
 
 class StoredCaptions(Sequence[str]):
-    """The strings of a JSON list in a file. Keeps where each begins and ends, 16 bytes a caption, once one is asked for."""
+    """The strings of a JSON list in a file. Keeps the start and end of each, 16 bytes a caption, after the first access."""
 
     def __init__(self, path: Path, count: int) -> None:
         self.path = path

@@ -34,12 +34,12 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 class CachedDataset:
-    """Wraps a plugin's dataset. `seconds` adds up what making the entries it opened has taken, by cache folder.
+    """Wraps a plugin's dataset. `seconds` holds what making each cache entry it has opened took, by folder.
 
-    Images are decoded by `jobs` threads. Decoding and encoding that are stopped, even killed, go on where they were.
+    Images are decoded by `jobs` threads. Decoding and encoding resume after a stop, even a kill.
 
-    Of a dataset whose `streamed` is true, the images of the train split are gone through once for the digest, and read where
-    they lie from then on. Those held out are decoded as ever: they are few, and every epoch needs them.
+    If the dataset's `streamed` is true, the images of the train split are read once for the digest and from their source in
+    every epoch. Validation and test images are decoded as usual: they are few.
     """
 
     def __init__(self, dataset: Dataset, cache: Cache, device: str = "cpu", report: Report = silent, jobs: int = 1) -> None:
@@ -73,11 +73,11 @@ class CachedDataset:
 
     @property
     def encodings(self) -> dict[str, float]:
-        """Seconds that each entry it has opened took to make, by the start of its cache key."""
+        """Seconds that each cache entry it has opened took to make, by the first 12 digits of its key."""
         return {folder.name[:12]: round(seconds, 3) for folder, seconds in self.seconds.items()}
 
     def split(self, name: SplitName) -> Split:
-        """The split, its images [N, size, size, 3] and concepts as memory maps, its captions read when asked for.
+        """The split: images [N, size, size, 3] and concepts as memory maps, captions read on access.
 
         Images of a streamed split are PlacedImages.
         """
@@ -94,9 +94,9 @@ class CachedDataset:
         return Split(images, captions, image_concepts, caption_concepts)
 
     def inputs(self, encoder: Encoder, name: SplitName) -> NDArray[Any] | StreamedInputs:
-        """What a student reads: as `encode`, but pixels of a streamed split are made anew whenever rows are read.
+        """What a student reads: as `encode`, but pixels of a streamed split are computed whenever rows are read.
 
-        Pixels are what comes straight from images as uint8. Anything else took a network to compute, and is kept.
+        Pixels are uint8 values computed from images directly. Anything else took a network to compute, and is stored.
         """
         if self._streams(name) and encoder.modality == "image" and encoder.base is None:
             images = self.split(name).images
@@ -112,9 +112,9 @@ class CachedDataset:
     def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
         """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
 
-        Processes that want the same at the same time share the work.
+        Processes that need the same outputs at the same time share the work.
         """
-        # The base comes first, so that its time is its own and its cache entry is shared.
+        # The base comes first: its time is counted separately and its cache entry is shared.
         items = self.encode(encoder.base, name) if encoder.base else None
         identity = {
             "format": FORMAT,
@@ -168,7 +168,7 @@ class CachedDataset:
             listed.unlink()
 
     def _list(self, split: Split, folder: Path, told: Callable[[int, int], None]) -> None:
-        """Where the images of a streamed split lie, and the hash that a file of them all would have."""
+        """Writes where the images of a streamed split are, and the hash that a file of all of them would have."""
         images: Any = split.images
         if not isinstance(images, PlacedImages) or not hasattr(self.source, "read_image"):
             found = type(images).__name__

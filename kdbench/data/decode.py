@@ -1,4 +1,4 @@
-"""Decodes the images of a split into one memory map: in several threads where asked, and going on where it was stopped."""
+"""Decodes the images of a split into one memory map, in several threads if asked; resumes after a stop."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from kdbench.contracts import Split
 from kdbench.storage.memory_map import let_go
 
-CHUNK = 128  # images decoded, remembered and told of at a time
-FEW = 16  # of those that are gone through in order, as many as a thread decodes at a time
+CHUNK = 128  # images decoded, listed as done and reported at a time
+FEW = 16  # images that a thread decodes at a time when they are read in order
 T = TypeVar("T")
 DONE = ".done"  # ends the name of the list of finished chunks: a line for each, its first image and the hash of its pixels
 
 
 def decode_images(split: Split, size: int, path: Path, report: Callable[[int, int], None], jobs: int = 1) -> None:
-    """Writes uint8 [N, size, size, 3] to `path`, as `jobs` threads read it from the split.
+    """Writes uint8 [N, size, size, 3] to `path`, read from the split by `jobs` threads.
 
-    Threads and not processes: Pillow decodes and resizes outside Python's lock, and nothing need be pickled. With one, the
-    calling thread does it all. Beside the file lies a list of what is done; where both are there already, the chunks that
-    still have the pixels listed are kept. `report` is told how many images are done, of how many. An image that cannot be
-    decoded stops it, the first one in order.
+    Threads, not processes: Pillow decodes and resizes outside Python's lock, and nothing has to be pickled. With one job the
+    calling thread does everything. A list beside the file names the chunks that are done; if both exist, chunks whose pixels
+    match the list are kept. `report` gets the number of images done and the total. Raises what the first image, in order,
+    that cannot be decoded raises.
     """
     total = len(split.images)
     listed = path.with_name(path.name + DONE)
@@ -70,9 +70,9 @@ def decode_images(split: Split, size: int, path: Path, report: Callable[[int, in
 
 
 def hash_images(split: Split, size: int, report: Callable[[int, int], None], jobs: int = 1) -> str:
-    """The sha256 of the file that `decode_images` would write, in as many threads, with no file made.
+    """The sha256 of the file that `decode_images` would write, computed by `jobs` threads without writing it.
 
-    It does not go on where it was stopped: a hash is one long sum.
+    It starts over after a stop: a hash cannot be resumed.
     """
     total = len(split.images)
     whole = hashlib.sha256(image_header(total, size))
@@ -108,7 +108,7 @@ def in_order(read: Callable[[int], T], total: int, jobs: int) -> Iterator[T]:
 
 
 def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
-    """What is kept of a split beside its images, by file name, in pieces."""
+    """The other files of a split beside its images, by name, in pieces."""
     return {
         f"{name}.image_concepts.npy": [_npy(split.image_concepts)],
         f"{name}.caption_concepts.npy": [_npy(split.caption_concepts)],
@@ -117,7 +117,7 @@ def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
 
 
 def _json(texts: Sequence[str]) -> Iterator[bytes]:
-    """What json.dumps gives for the list of texts, without ever holding them all."""
+    """The output of json.dumps for the list of texts, without holding all of it."""
     yield b"["
     for place, text in enumerate(texts):
         yield (", " if place else "").encode() + json.dumps(text, ensure_ascii=False).encode()
@@ -125,7 +125,7 @@ def _json(texts: Sequence[str]) -> Iterator[bytes]:
 
 
 def image_header(count: int, size: int) -> bytes:
-    """What the file of a split's images begins with."""
+    """The header of the file of a split's images."""
     stream = io.BytesIO()
     header = {
         "descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)),
@@ -143,11 +143,11 @@ def _npy(array: NDArray[Any]) -> bytes:
 
 
 def _reopened(path: Path, listed: Path, shape: tuple[int, ...]) -> tuple[Any, set[int]]:
-    """The memory map, and the chunks in it that are done; a new one where there is none that fits."""
+    """The memory map and the chunks in it that are done; a new map if there is none of this shape."""
     if path.is_file() and listed.is_file():
         try:
             images = np.lib.format.open_memmap(path, "r+")
-        except (OSError, ValueError):  # stopped before it had its whole length
+        except (OSError, ValueError):  # stopped before it had its full length
             images = None
         if images is not None and images.shape == shape and images.dtype == np.uint8:
             return images, _intact(images, listed)
@@ -156,13 +156,13 @@ def _reopened(path: Path, listed: Path, shape: tuple[int, ...]) -> tuple[Any, se
 
 
 def _intact(images: Any, listed: Path) -> set[int]:
-    """Chunks whose pixels are those that were listed: after a power cut the list may be ahead of the pixels."""
+    """Chunks whose pixels match the list: after a power cut the list may be ahead of the pixels."""
     kept: dict[int, str] = {}
     for line in listed.read_text(encoding="ascii", errors="replace").splitlines():
         start, _, pixels = line.partition(" ")
         if start.isdecimal() and int(start) % CHUNK == 0 and _hash(images[int(start) : int(start) + CHUNK]) == pixels:
             kept[int(start)] = pixels
-    # Written anew, so that a line cut short is gone and what follows begins a line.
+    # Rewritten to drop a truncated last line, so that appending starts on a new line.
     listed.write_text("".join(f"{start} {pixels}\n" for start, pixels in kept.items()), encoding="ascii")
     return set(kept)
 

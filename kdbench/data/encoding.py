@@ -1,8 +1,8 @@
-"""Writes an encoder's outputs into one file that is then mapped: by as many processes as want it, going on where it stopped.
+"""Writes an encoder's outputs into one file that is then memory-mapped; processes share the work, and it resumes after a stop.
 
-One file and not many: a memory map of it is any number of rows for next to no memory, whatever its length. What is shared
-out, and remembered as done, are its blocks. It is written, not mapped, while it grows: of a map every page written counts as
-this process's.
+One file, not many: a memory map of it gives any number of rows for next to no memory. Blocks of it are what processes
+claim and what is listed as done. It is written, not mapped, while it grows, since every page written through a map counts
+as memory of this process.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from numpy.typing import NDArray
 
 try:
     import fcntl
-except ImportError:  # Windows, where nobody helps
+except ImportError:  # Windows, where work is not shared
     fcntl = None  # type: ignore[assignment]
 
-CHUNK = 128  # rows computed, remembered and told of at a time
-BLOCK = 32  # chunks that a process claims at a time, or more where a file would have more than BLOCKS of them
+CHUNK = 128  # rows computed, listed as done and reported at a time
+BLOCK = 32  # chunks that a process claims at a time, or more if a file would have more than BLOCKS blocks
 BLOCKS = 1024
-DONE = ".done"  # ends the folder of a list for each block: a line for each chunk, its first row and the hash of its bytes
+DONE = ".done"  # suffix of a folder with a list for each block: for each chunk its first row and the hash of its bytes
 Compute = Callable[[int, int], NDArray[Any]]
 
 
 def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, int], None]) -> None:
     """Writes [total, …] to `path` as numpy does, `compute(start, stop)` giving the rows of each chunk.
 
-    Chunks that are there from an earlier time, or from processes in `help_with_rows`, are kept if their bytes are those that
-    were listed. `report` is told how many rows are done, of how many. Without rows no file is made.
+    Chunks from an earlier attempt, or from processes in `help_with_rows`, are kept if their bytes match the list. `report`
+    gets the number of rows done and the total. Without rows no file is written.
     """
     if total == 0:
         return
@@ -48,7 +48,7 @@ def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, 
     for wait in (False, True):
         for block in left if wait else _blocks(total):
             with _claimed(lists / str(block.start), wait) as stream:
-                if stream is None:  # somebody is at it, and this process comes back to see what has become of it
+                if stream is None:  # another process has it; this one checks it in the second pass
                     left.append(block)
                     continue
                 kept = _kept(path, stream, total)
@@ -61,7 +61,7 @@ def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, 
 
 
 def help_with_rows(path: Path, total: int, compute: Compute) -> None:
-    """Takes a share of what another process is writing with `write_rows`; returns when there is nothing left to take."""
+    """Helps another process that is in `write_rows`; returns when no block is left to claim."""
     lists = path.with_name(path.name + DONE)
     if fcntl is None:
         return
@@ -69,7 +69,7 @@ def help_with_rows(path: Path, total: int, compute: Compute) -> None:
         with _claimed(lists / str(block.start), wait=False) as stream:
             if stream is not None:
                 listed = {line.partition(" ")[0] for line in stream.read().decode(errors="replace").splitlines()}
-                for start in block:  # that what is listed is there, the other makes sure of
+                for start in block:  # the other process checks that what is listed exists
                     if str(start) not in listed:
                         _write(path, total, start, compute, stream)
 
@@ -82,7 +82,7 @@ def _blocks(total: int) -> list[range]:
 
 @contextmanager
 def _claimed(listed: Path, wait: bool) -> Iterator[BinaryIO | None]:
-    """A block's list, for this process alone; None where another has it, or where all is done and the list is gone."""
+    """A block's list, locked for this process; None if another has it, or if all is done and the list is gone."""
     try:
         stream = listed.open("r+b")
     except FileNotFoundError:
@@ -102,7 +102,7 @@ def _write(path: Path, total: int, start: int, compute: Compute, stream: BinaryI
     """Computes a chunk, writes it, then its line."""
     values = np.ascontiguousarray(compute(start, min(start + CHUNK, total)))
     content, header = values.tobytes(), _header(values, total)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:  # whoever comes first makes it
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:  # the first process creates it
         file.write(header)  # the same for every chunk
         file.seek(len(header) + start * values[0].nbytes)
         file.write(content)
@@ -120,7 +120,7 @@ def _header(values: NDArray[Any], total: int) -> bytes:
 
 
 def _kept(path: Path, stream: BinaryIO, total: int) -> set[int]:
-    """First rows of the chunks whose bytes are those that were listed: after a power cut the list may be ahead of them."""
+    """First rows of the chunks whose bytes match the list: after a power cut the list may be ahead of them."""
     kept: dict[int, str] = {}
     lines = stream.read().decode(errors="replace").splitlines()
     if lines and path.exists():
@@ -137,7 +137,7 @@ def _kept(path: Path, stream: BinaryIO, total: int) -> set[int]:
                     file.seek(begin + int(start) * width)
                     if _hash(file.read(min(CHUNK, total - int(start)) * width)) == written:
                         kept[int(start)] = written
-    # Written anew, so that a line cut short is gone and what follows begins a line.
+    # Rewritten to drop a truncated last line, so that appending starts on a new line.
     stream.seek(0)
     stream.truncate()
     stream.write("".join(f"{start} {written}\n" for start, written in kept.items()).encode())

@@ -1,4 +1,4 @@
-"""Looks at a dataset before it is used: counts, damaged images, and the digest; and decodes it ahead of runs."""
+"""Checks a dataset before it is used: counts, damaged images, digest; and decodes it ahead of runs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from kdbench.contracts import Dataset, Split, SplitName
 from kdbench.data.dataset import SPLITS, CachedDataset, Report, silent
 from kdbench.data.decode import FEW, image_header, in_order, other_files
 from kdbench.errors import KdbenchError
+from kdbench.storage.atomic import write_text
 from kdbench.storage.cache import Cache
 from kdbench.storage.digest import digest_of
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How much there is of a split."""
+    """The size of a split."""
 
     images: int
     captions: int
@@ -31,7 +32,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Problem:
-    """An image that cannot be used. `source` is where it lies, empty where the dataset does not say."""
+    """An image that cannot be used. `source` is its file, empty if the dataset does not say."""
 
     split: SplitName
     index: int
@@ -41,10 +42,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What `check` found. `digest` is that of the runs' records, and there is none while there are problems.
+    """What `check` found. `digest` is the one that records of runs hold; None if there are problems.
 
-    `differences` tell where counts are not those that the dataset's source states. `duplicates` are pairs of places, in two
-    splits, of images with the very same pixels: no problem of the files, but one of the test.
+    `differences` are counts that differ from those that the dataset's source states. `duplicates` are pairs of images with
+    identical pixels in two splits: the files are fine, but the test is not.
     """
 
     counts: dict[SplitName, Counts]
@@ -55,9 +56,9 @@ class DataReport:
 
 
 def check(dataset: Dataset, report: Report | None = None, jobs: int | None = None) -> DataReport:
-    """Decodes every image in `jobs` threads (one for each core by default), whatever becomes of the others; keeps nothing.
+    """Decodes every image in `jobs` threads (one for each core by default), also after others have failed; stores nothing.
 
-    Raises KdbenchError where a split cannot even be listed. `report` is told stage, done and total.
+    Raises KdbenchError if a split cannot be listed. `report` gets stage, done and total.
     """
     told = report or silent
     counts: dict[SplitName, Counts] = {}
@@ -93,41 +94,38 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
 
 
 def prepare(dataset: Dataset, cache: Cache, jobs: int | None = None, report: Report | None = None) -> CachedDataset:
-    """Decodes a dataset into the cache, in `jobs` threads (one for each core by default), and returns it as it is there.
+    """Decodes a dataset into the cache, in `jobs` threads (one for each core by default), and returns it from there.
 
-    A run finds what it would have made itself, to the bit. Stopped and called again, it goes on after the last images done.
+    The result is bit-identical to what a run would compute. Called again after a stop, it resumes after the last images done.
     """
     prepared = CachedDataset(dataset, cache, report=report or silent, jobs=jobs or os.cpu_count() or 1)
-    _ = prepared.decoded  # made by being asked for
+    _ = prepared.decoded  # computed on access
     return prepared
 
 
 def write_quarantine(path: Path, problems: Iterable[Problem]) -> int:
-    """Adds the sources of problems to a file, one a line, and returns how many were not there yet.
+    """Adds the sources of problems to a file, one a line, and returns how many are new.
 
-    What the file has stays in it: a dataset that is given it shows only what came after. Raises KdbenchError for a problem
+    Existing lines stay: a dataset that is given the file reports only newer problems. Raises KdbenchError for a problem
     without a source.
     """
     sources = []
     for problem in problems:
         if not problem.source:
             where = f"image {problem.index} of the split {problem.split}"
-            raise KdbenchError(f"{where}: its dataset does not say where it lies (Split.sources), so it cannot be left out")
+            raise KdbenchError(f"{where}: its dataset does not name its file (Split.sources), so it cannot be left out")
         sources.append(problem.source)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     known = {line.strip() for line in text.splitlines()}
     new = [source for source in dict.fromkeys(sources) if source not in known]
     if new or not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
         lines = [line for line in text.splitlines() if line.strip()] + new
-        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        partial.replace(path)
+        write_text(path, "".join(f"{line}\n" for line in lines))
     return len(new)
 
 
 def _decoded(split: Split, size: int, jobs: int) -> Iterator[NDArray[np.uint8] | str]:
-    """Every image in order, or else what is wrong with it."""
+    """Every image in order, or what is wrong with it."""
     return in_order(lambda index: _try(split, index, size), len(split.images), jobs)
 
 
@@ -140,7 +138,7 @@ def _try(split: Split, index: int, size: int) -> NDArray[np.uint8] | str:
         image = np.ascontiguousarray(split.images[index])
     except KdbenchError as error:
         return str(error)
-    except Exception as error:  # whatever the plugin raises: one image must not hide the others
+    except Exception as error:  # whatever the plugin raises: one bad image must not hide others
         return f"{type(error).__name__}: {error}"
     if image.dtype != np.uint8 or image.shape != (size, size, 3):
         return f"found {image.dtype} of shape {image.shape}, expected uint8 of shape ({size}, {size}, 3)"

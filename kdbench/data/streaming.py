@@ -1,4 +1,4 @@
-"""What a student reads of streamed images: made anew for every batch, the next batch while this one is computed."""
+"""Streamed images as a student reads them: computed for every batch, the next one while this one trains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StreamedInputs:
-    """What a student's encoder makes of placed images, made anew whenever rows are read."""
+    """What a student's encoder makes of placed images, computed whenever rows are read."""
 
     def __init__(self, images: PlacedImages, encoder: Encoder) -> None:
         self.images, self.encoder = images, encoder
@@ -33,9 +33,9 @@ class StreamedInputs:
 
 
 class Ahead:
-    """Rows by step: of streamed inputs, those of the next step are read while this one is computed.
+    """Rows by step; those of streamed inputs are read one step ahead.
 
-    `wanted(step)` gives the rows of a step; it is asked for them in order, and after step `steps` − 1 for none.
+    `wanted(step)` gives the rows of a step. Steps are asked for in order, up to `steps` − 1.
     """
 
     def __init__(self, values: NDArray[Any] | StreamedInputs, wanted: Callable[[int], NDArray[Any]], steps: int) -> None:

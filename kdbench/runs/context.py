@@ -1,4 +1,4 @@
-"""What a run is executed with: plugins, folders, a device, and who is told about progress."""
+"""What a run is executed with: plugins, folders, a device, and callbacks for progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run on several devices of this machine: one process per rank, whose progress is told by the first."""
+"""A run on several devices of this machine: one process per rank; rank 0 reports progress."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kdbench.training.launch import Tell, launch
 
 
 def outcome_of_ranks(spec: RunSpec, context: RunContext, devices: int) -> Outcome:
-    """What the first of `devices` ranks finds. Raises KdbenchError where there are not as many devices."""
+    """Rank 0's outcome of `devices` ranks. Raises KdbenchError if there are fewer devices."""
     if context.device.startswith("cuda") and (context.device != "cuda" or torch.cuda.device_count() < devices):
         raise KdbenchError(
             f"train.devices is {devices}; found {torch.cuda.device_count()} GPUs and --device {context.device}, expected as "

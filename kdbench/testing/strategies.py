@@ -101,7 +101,7 @@ def reproducible(of: Candidate) -> None:
 
 
 def resumable(of: Candidate) -> str:
-    """Saved at any step and loaded into a fresh instance, a strategy goes on bit for bit; without state, it needs none."""
+    """Saved at any step and loaded into a fresh instance, a strategy resumes bit for bit; without state, it needs none."""
     saves, loads = (hasattr(of.build(), method) for method in ("state_dict", "load_state_dict"))
     if saves != loads:
         raise Broken(f"found only {'state_dict' if saves else 'load_state_dict'}, expected both or none of the two")

@@ -29,7 +29,7 @@ def compare(found: list[Tensor], expected: list[Tensor], where: str, first: int 
 
 
 def resume(build: Build, course: Course, folder: Path | None) -> None:
-    """Compares a run with those that leave off after each step and go on with a fresh instance."""
+    """Compares a run with runs that stop after a step and resume with a fresh instance."""
     expected = drive(build, course)
     strategy = build()
     watched = []
@@ -92,7 +92,7 @@ def _alike(one: Tensor, other: Tensor, batch_size: int) -> bool:
 
 @contextmanager
 def global_seeds(seed: int) -> Iterator[None]:
-    """Other global random numbers, for torch, NumPy and Python; afterwards they go on as if nothing had been drawn."""
+    """Other global random numbers, for torch, NumPy and Python; restored afterwards."""
     python, legacy = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=[]):

@@ -1,22 +1,22 @@
-"""One run on many devices: what its processes, the ranks, exchange, and how they reach the gradient of one process.
+"""One run on many devices: what its ranks exchange, and how they reach the gradient of one process.
 
-The loss of a step is a function of the whole batch: every image is compared with every text. With V = [V_1; …; V_N] the
-student's embeddings, of which rank r has encoded the rows V_r, the chain rule gives
+The loss of a step may be any function of the whole batch; in retrieval every image is compared with every text. Let
+V = [V_1; …; V_N] be the student's outputs, of which rank r has computed the rows V_r. The chain rule gives
 
-    dL/dθ = Σ_r J_rᵀ ∂L/∂V_r + (what reaches θ above the embeddings: the logit scale, heads, an auxiliary loss),
+    dL/dθ = Σ_r J_rᵀ ∂L/∂V_r + (what reaches θ above the outputs: a logit scale, heads, an auxiliary loss),
 
-where J_r = ∂V_r/∂θ. So every rank gathers V, builds all losses of the whole batch on a detached copy of it (which is cheap
-next to the towers), takes there whatever gradients a strategy asks for, and sends the rows ∂L/∂V_r of the result through
-its own share of the student: one ordinary backward. That is the gradient of a gathering that is differentiable; its
-backward would add up the same rows of N equal losses and divide by N.
+where J_r = ∂V_r/∂θ. Every rank therefore gathers V, builds all losses of the whole batch on a detached copy of it (cheap
+beside the student), takes there whatever gradients a strategy reads, and sends the rows ∂L/∂V_r through its own share of
+the student in one ordinary backward. This equals the gradient of a differentiable gather, whose backward would add up the
+same rows of N equal losses and divide by N.
 
-DistributedDataParallel averages the ranks' gradients. The rows are therefore multiplied by N, so that the mean is the sum.
-What lies above the embeddings has the same gradient on every rank, for all have seen the same batch; it is there before
-the backward that is averaged, and its mean is what it was. `Relay` explains how both meet.
+DistributedDataParallel averages the ranks' gradients, so the rows are multiplied by N to make the mean a sum. Parameters
+above the outputs have the same gradient on every rank, since all ranks see the same batch; it is computed before the
+backward that averages, and averaging leaves it as it is. `Relay` combines both.
 
-The result is that of one process at the same global batch, up to the order of sums. Two things are not a function of the
-batch alone. What towers draw, say for dropout, differs between ranks, and so from one process. Batch statistics are those
-of a rank's share, unless `synchronised` could make them the batch's.
+The result is that of one process at the same global batch, up to the order of sums, with two exceptions. What the student
+draws, say for dropout, differs between ranks, and so from one process. Batch statistics are those of a rank's share, unless
+`synchronised` can make them the whole batch's.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from kdbench.errors import KdbenchError, KdbenchWarning
 
-# A rank may wait for another that encodes or reads for hours. The launcher ends ranks that wait for a dead one.
+# A rank may wait hours for another that encodes or reads. The launcher ends ranks that wait for a dead one.
 PATIENCE = timedelta(days=1)
 
 
@@ -52,19 +52,19 @@ class World:
         return self.rank == 0
 
     def share(self, total: int) -> slice:
-        """The rows of a batch of `total` that this rank answers for: shares differ by one at most, and may be empty."""
+        """The rows of a batch of `total` that belong to this rank: shares differ by one at most, and may be empty."""
         return slice(self.rank * total // self.size, (self.rank + 1) * total // self.size)
 
     def read(self, total: int) -> slice:
-        """The rows that this rank encodes: its share, or the first row where that is empty.
+        """The rows that this rank reads: its share, or the first row if that is empty.
 
-        A tower is then never given nothing, and every rank takes part in every exchange.
+        The student then never gets an empty batch, and every rank takes part in every exchange.
         """
         share = self.share(total)
         return share if share.start < share.stop else slice(0, min(1, total))
 
     def gather(self, values: Tensor, total: int) -> Tensor:
-        """All ranks' rows [total, …] of the rows each has read, in order and without gradient."""
+        """All rows [total, …], in order and without gradient, from those that each rank has read."""
         if self.size == 1:
             return values
         shares = [World(rank, self.size).share(total) for rank in range(self.size)]
@@ -76,7 +76,7 @@ class World:
         return torch.cat([part[: share.stop - share.start] for part, share in zip(parts, shares, strict=True)])
 
     def own(self, values: Tensor) -> Tensor:
-        """Of rows [total, …], those this rank has read; zero where it read one only so as to have something to read."""
+        """Of rows [total, …], those this rank has read; zeros if its share is empty and it read one all the same."""
         share, read = self.share(len(values)), self.read(len(values))
         return values[read] if share == read else torch.zeros_like(values[read])
 
@@ -88,14 +88,14 @@ class World:
         return values
 
     def agreed(self, value: Tensor) -> Tensor:
-        """The first rank's. Ranks come to the same by themselves, but GPUs may add up in another order."""
+        """Rank 0's value. Ranks compute the same by themselves, but GPUs may add up in another order."""
         if self.size > 1:
             value = value.contiguous().clone()
             dist.broadcast(value, 0)
         return value
 
     def told(self, value: Any) -> Any:
-        """The first rank's value, of any kind that can be pickled; the other ranks' is not looked at."""
+        """Rank 0's value, of any type that can be pickled; the other ranks' values are ignored."""
         if self.size == 1:
             return value
         values = [value]
@@ -103,7 +103,7 @@ class World:
         return values[0]
 
     def agree_on_buffers(self, module: nn.Module) -> None:
-        """Gives all ranks the first one's, such as the running statistics of batch normalisation."""
+        """Gives all ranks rank 0's buffers, such as the running statistics of batch normalisation."""
         if self.size > 1:
             for buffer in module.buffers():
                 dist.broadcast(buffer, 0)
@@ -122,9 +122,9 @@ class Rank:
 
     @classmethod
     def of_environment(cls) -> Rank:
-        """As torchrun sets it, or as torch.distributed was initialised already (Ray Train).
+        """As torchrun sets it, or as torch.distributed has been initialised (Ray Train).
 
-        Raises KdbenchError where the environment has neither.
+        Raises KdbenchError if the environment has neither.
         """
         if dist.is_initialized():
             return cls(dist.get_rank(), dist.get_world_size())
@@ -139,7 +139,7 @@ class Rank:
 
     @contextmanager
     def joined(self, device: str) -> Iterator[World]:
-        """The world, for as long as there is something to exchange. Every rank must come here and leave."""
+        """The world, with torch.distributed initialised for the duration. Every rank must enter and leave."""
         if self.size == 1:
             yield ALONE
         elif dist.is_initialized():
@@ -155,19 +155,19 @@ class Rank:
 
 
 class Relay:
-    """DistributedDataParallel around a student and its heads, armed just before the one backward through the student.
+    """DistributedDataParallel around a student and its heads, used just before the one backward through the student.
 
-    What it wraps hands on the student's outputs as they are. By then the losses' own backward, on detached copies, has left
-    its gradients at parameters above the embeddings; DistributedDataParallel, which counts a parameter ready once, must
-    not see them come one by one. They are tied to the outputs by an edge without gradient, so that they count as used and
-    are averaged as they stand. A parameter that nothing has used keeps no gradient, as in one process.
+    The wrapped module returns the student's outputs unchanged. By then the losses' own backward, on detached copies, has
+    left gradients at parameters above the outputs. DistributedDataParallel counts a parameter as ready once, so it must not
+    see those arrive one by one: an edge without gradient ties them to the outputs, they count as used, and are averaged as
+    they are. A parameter that nothing has used keeps no gradient, as in one process.
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # another name for it is to come, which older torch does not have
-            # Buffers are not kept equal here: in training no tower reads them, and they are agreed on before anything does.
+            warnings.simplefilter("ignore", FutureWarning)  # about a coming rename, which older torch does not have
+            # Buffers are not kept equal here: training does not read them, and ranks agree on them before evaluation.
             self.module = nn.parallel.DistributedDataParallel(
                 _Through(modules), broadcast_buffers=False, find_unused_parameters=True
             )
@@ -208,14 +208,14 @@ class _Edge(torch.autograd.Function):
 
 
 def synchronised(module: nn.Module, device: str, world: World) -> nn.Module:
-    """The module with batch statistics of the whole batch, where torch can: plain batch normalisation on GPUs.
+    """The module with batch statistics of the whole batch, if torch supports it: plain batch normalisation on GPUs.
 
-    Elsewhere it warns that statistics are those of each rank's share. Changes the module in place.
+    Otherwise warns that statistics are those of each rank's share. Changes the module in place.
     """
     norms = {type(part) for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)}
     if world.size == 1 or not norms:
         return module
-    # torch replaces subclasses too, and what they do beside normalising would be gone (timm's have an activation).
+    # torch would replace subclasses too, and lose what they do beside normalising (timm's have an activation).
     plain = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm}
     if device.startswith("cuda") and norms <= plain:
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
@@ -224,7 +224,7 @@ def synchronised(module: nn.Module, device: str, world: World) -> nn.Module:
         names = ", ".join(sorted(norm.__name__ for norm in norms))
         warnings.warn(
             f"the student has {names}: on {world.size} devices its batch statistics are those of each one's share of the "
-            "batch, so that the run is not that of one device",
+            "batch; results differ from those on one device",
             KdbenchWarning,
             stacklevel=2,
         )

@@ -1,7 +1,7 @@
-"""Starts the ranks of one run on this machine and stays with them: what one tells is passed on, what ends one ends all.
+"""Starts the ranks of one run on this machine, passes on their messages, and ends all of them if one fails.
 
-torch's own launchers end the others too, but they report a rank that failed because its neighbour had gone as readily as
-the neighbour, and they bring no values back. Where another launcher is wanted, `kdbench.engines.torchrun` is what it starts.
+torch's own launchers end the others too, but may report a rank that failed only because another had died, and return no
+values. For other launchers, start `kdbench.engines.torchrun`.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from typing import Any
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.training.distributed import Rank
 
-GRACE = 0.5  # seconds in which ranks that fail together may all say why
+GRACE = 0.5  # seconds in which ranks that fail together may all report why
 Tell = Callable[[Any], None]
 
 
 def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], on_message: Callable[[Any], None]) -> Any:
-    """Calls `function(member, tell, *arguments)` in `size` new processes and returns what the first rank's returned.
+    """Calls `function(member, tell, *arguments)` in `size` new processes and returns rank 0's result.
 
-    Function and arguments are pickled. What ranks `tell` arrives at `on_message` here, where anything raised ends the ranks.
-    Raises what a rank raised first: KdbenchError, Skip and Diverged as they are, anything else as a KdbenchError with the
-    rank and the error, as for a rank that died. No rank outlives this call.
+    Function and arguments are pickled. What ranks `tell` is passed to `on_message` here; an exception of it ends the ranks.
+    Raises what a rank raised first: KdbenchError, Skip and Diverged as they are, anything else, such as a death, as a
+    KdbenchError with the rank and the error. No rank outlives this call.
     """
     context = get_context("spawn")
     ranks: dict[Connection, tuple[int, BaseProcess]] = {}
@@ -43,7 +43,7 @@ def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], 
                 reader, writer = context.Pipe(duplex=False)
                 process: BaseProcess = context.Process(target=_serve, args=(member, writer, function, arguments))
                 process.start()
-                writer.close()  # the rank's is then the only one: when it has gone, the line ends
+                writer.close()  # the rank then holds the only one: the pipe ends when the rank does
                 ranks[reader] = (rank, process)
             return _follow(ranks, size, on_message)
         finally:
@@ -54,7 +54,7 @@ def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], 
 
 
 def _follow(ranks: dict[Connection, tuple[int, BaseProcess]], size: int, on_message: Callable[[Any], None]) -> Any:
-    """Listens until every rank has returned, or until one has failed and those it took with it have said so."""
+    """Receives messages until every rank has returned, or until one has failed and others that failed with it have reported."""
     lines = set(ranks)
     returned: dict[int, Any] = {}
     failures: dict[int, tuple[float, BaseException]] = {}  # by rank, with the moment
@@ -67,8 +67,8 @@ def _follow(ranks: dict[Connection, tuple[int, BaseProcess]], size: int, on_mess
             except EOFError:
                 lines.discard(line)
                 process.join()
-                if rank not in returned and rank not in failures:  # it fell without a word, before any that missed it
-                    failures[rank] = (0.0, KdbenchError(_epitaph(rank, size, process.exitcode or 0)))
+                if rank not in returned and rank not in failures:  # it died, before ranks that failed because of it
+                    failures[rank] = (0.0, KdbenchError(_death(rank, size, process.exitcode or 0)))
                 continue
             if kind == "told":
                 on_message(content)
@@ -83,14 +83,14 @@ def _follow(ranks: dict[Connection, tuple[int, BaseProcess]], size: int, on_mess
     return returned[0]
 
 
-def _epitaph(rank: int, size: int, code: int) -> str:
+def _death(rank: int, size: int, code: int) -> str:
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return f"rank {rank} of {size} died ({how}); the checkpoint is kept, run again to go on"
+    return f"rank {rank} of {size} died ({how}); the checkpoint is kept, run again to resume"
 
 
 def _serve(member: Rank, line: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """What a rank's process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who launched decides what to do
+    """The main function of a rank's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the launching process handles it
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def tell(message: Any) -> None:

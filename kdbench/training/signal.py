@@ -1,4 +1,4 @@
-"""What a strategy sees in a step, computed only when it looks."""
+"""What a strategy sees of a step, computed when it is read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Graph:
 
 
 def moment(values: Tensor) -> float:
-    """Seconds on a clock, when all that was asked of the device of `values` is done."""
+    """Seconds on a clock, once all work queued on the device of `values` is done."""
     if values.is_cuda:
         torch.cuda.synchronize(values.device)
     return time.perf_counter()
@@ -48,7 +48,7 @@ class StepSignal:
     """Implements `Signal` over the graph of a step. Nothing it returns carries a gradient.
 
     Gradients are taken at the student's outputs, where every teacher's loss begins: each costs the backward of its head
-    alone, and none runs through the student.
+    only, and none runs through the student.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class StepSignal:
         self._graph = graph
         self._teachers = teachers
         self._task_losses = task_losses
-        self.leaf_seconds = 0.0  # what `leaf_gradients` has taken
+        self.leaf_seconds = 0.0  # spent on `leaf_gradients`
         self.teachers = tuple(names)
         self.batch = batch
         self.generator = generator

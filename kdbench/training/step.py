@@ -1,4 +1,4 @@
-"""One training step: one backward goes through the student, however many teachers there are."""
+"""One training step: a single backward through the student, however many teachers there are."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ Wrap = Callable[[Sequence[Tensor]], Outputs]
 
 @dataclass(frozen=True)
 class StepResult:
-    """Detached values of a step: the task loss, the whole loss, the weights [T] or [T, B] and, where it was asked for, the
-    Gramian [T, T] of the teachers' gradients at the student's embeddings. `strategy_seconds` went into the weights, without
-    the gradients that the step would have taken anyway."""
+    """Detached values of a step.
+
+    `task` is the task loss, `loss` the whole loss, `weights` are [T] or [T, B]; `gramian` [T, T], if it was asked for, holds
+    inner products of the teachers' gradients at the student's outputs. `strategy_seconds` were spent on the weights, not
+    counting gradients that the step needs anyway.
+    """
 
     task: Tensor
     loss: Tensor
@@ -34,11 +37,11 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Teaching:
-    """What a step learns from: the team, its outputs of the batch, the strategy, λ."""
+    """What a step learns from beside the truth: the team, its outputs of the batch, the strategy, λ."""
 
     team: Team
     teachers: Sequence[Any]
-    strategy: Strategy | None  # None where one teacher needs none
+    strategy: Strategy | None  # None for one teacher, who needs none
     distill: float
     generator: Generator
 
@@ -59,11 +62,11 @@ def backward(
 
     `views` are what the task's `forward` returned, with their graph: output tensors [B, …], followed by what the student's
     `auxiliary` loss wants; `wrap` makes `Outputs` of copies of them, and `parameters` are the student's. All losses are built
-    on detached copies of the views, where strategies take their gradients too; what has gathered there is then sent through
-    the student once. With `compare`, the teachers' gradients are compared whether or not the strategy looked at them.
+    on detached copies of the views, where strategies take their gradients too; what accumulates there is then sent through
+    the student once. With `compare`, the teachers' gradients are compared whether or not the strategy reads them.
 
-    In a `world` of several ranks the views are this rank's rows, as `World.read` names them; everything else is of the whole
-    batch. The gradients left behind are then those of the whole batch, on every rank, for all that the `relay` holds.
+    In a `world` of several ranks the views are this rank's rows, as `World.read` gives them; everything else is of the whole
+    batch. The resulting gradients of all parameters that the `relay` holds are those of the whole batch, on every rank.
     """
     copies = [world.gather(view.detach().float(), len(batch)).requires_grad_() for view in views]
     student = wrap(copies)
@@ -109,12 +112,12 @@ def _weigh(strategy: Strategy | None, signal: StepSignal) -> Tensor:
 
 
 def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
-    """Backward of Σ_t weights_t ℓ_t from the gradients the strategy had already taken: it is linear in them."""
+    """Backward of Σ_t weights_t ℓ_t, which is linear in the gradients that the strategy has already taken."""
     for teacher, grads in enumerate(signal.leaf_gradients):
         leaves = graph.leaves(teacher)
         for leaf, grad in zip(leaves, grads, strict=True):
             part = weights[teacher] * grad
-            if not leaf.is_leaf:  # the logit scale, an exponential of its parameter
+            if not leaf.is_leaf:  # such as a logit scale, the exponential of its parameter
                 leaf.backward(part, retain_graph=True)  # type: ignore[no-untyped-call]
             elif leaf.grad is None:
                 leaf.grad = part
@@ -123,22 +126,22 @@ def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
 
 
 def _run_backward(loss: Tensor) -> None:
-    # The logit scale's graph may be walked again for each teacher.
+    # A learned scale's graph may be used again for each teacher.
     loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
 
 
 def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
     """The weights, if they are weights: [T] or [T, B], not negative, summing to one over the teachers.
 
-    A sum other than one would act as a hidden learning rate; a strategy that wants that says so with `raw = True`. Raises
-    PluginError with what was found.
+    A sum other than one would act as a hidden learning rate; a strategy that wants this sets `raw = True`. Raises
+    PluginError with the weights found.
     """
     name = type(strategy).__name__
     teachers, batch = losses.shape
     if tuple(weights.shape) not in ((teachers,), (teachers, batch)):
         raise PluginError(f"{name}.weigh: found shape {list(weights.shape)}, expected [{teachers}] or [{teachers}, {batch}]")
     if not torch.isfinite(losses).all():
-        return weights  # the run has diverged and says so; the weights of such losses mean nothing
+        return weights  # the run has diverged, which the loop reports; the weights mean nothing
     raw = getattr(strategy, "raw", False)
     if not torch.isfinite(weights).all() or (not raw and (weights < -1e-6).any()):
         raise PluginError(f"{name}.weigh: found {_brief(weights)}, expected finite weights that are not negative")

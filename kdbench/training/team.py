@@ -38,8 +38,8 @@ class Team:
         self.device = device
         self.heads = nn.ModuleList()
         for teacher in teachers:
-            # Seeded by the teacher's name: neither its place in the team nor the other teachers change its heads, and the
-            # student's own random numbers stay what they are without teachers.
+            # Seeded by the teacher's name: its heads depend neither on its position in the team nor on the other teachers, and
+            # the student draws the same random numbers as without teachers.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(digest_of([seed, "heads", teacher.name])[:8], 16))
                 heads = [term.head(student_width, teacher.stored.width) for _, term in self.terms]
@@ -51,7 +51,7 @@ class Team:
         return [teacher.stored.outputs(batch, self.device) for teacher in self.teachers]
 
     def losses(self, student: Any, teachers: Sequence[Any], batch: Any) -> list[Tensor]:
-        """T of [B]. Kept apart: a backward of one of them does not walk through the others."""
+        """T of [B], each with a graph of its own: a backward of one does not run through the others."""
         return [self._loss(student, teacher, place, batch) for place, teacher in enumerate(teachers)]
 
     def _loss(self, student: Any, teacher: Any, place: int, batch: Any) -> Tensor:

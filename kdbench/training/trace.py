@@ -1,4 +1,4 @@
-"""What the teachers' weights and gradients did over a run: a short series of windows, written beside its record."""
+"""Collects the trace of a run: what loss, weights and gradients did over windows of steps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WINDOWS = 50  # at most; enough for a curve, small enough for git
 
 
 class Tracing:
-    """Columns by window of steps, as plain lists, so that they go through a checkpoint and into JSON as they are.
+    """Columns by window of steps, as plain lists, which checkpoints and JSON take as they are.
 
-    `Trace` says what they hold; gradients are compared at the same steps for every strategy.
+    `Trace` documents the columns. Gradients are compared at the same steps for every strategy.
     """
 
     def __init__(self, names: Sequence[str], steps: int, columns: dict[str, Any]) -> None:
@@ -38,7 +38,7 @@ class Tracing:
         return (step + 1) % self.window == 0 or step + 1 == self.steps
 
     def add(self, step: int, result: StepResult, report: Callable[[], dict[str, float]]) -> list[float]:
-        """Takes in a step and returns its mean weights."""
+        """Adds a step and returns its mean weights."""
         weights = [] if result.weights is None else _means(result.weights)
         sums = self.columns["open"]
         sums["steps"] += 1
@@ -63,7 +63,7 @@ class Tracing:
                 pair.append(_round(cosine))
             columns["conflict"].append(int(min(cosines) < 0))
         for key in {**columns["report"], **report}:
-            # A figure that begins later than the run, ends before it, or is no number has no value there.
+            # A figure that starts late, stops early, or is not finite has no value in a window.
             column = columns["report"].setdefault(key, [None] * (len(columns["step"]) - 1))
             value = report.get(key, math.nan)
             column.append(_round(value) if math.isfinite(value) else None)
@@ -71,7 +71,7 @@ class Tracing:
 
 
 def trace_of(columns: dict[str, Any]) -> Trace:
-    """What is recorded: all but the window that is still open."""
+    """The trace without the window that is still open."""
     return Trace(**{name: column for name, column in columns.items() if name != "open"})
 
 

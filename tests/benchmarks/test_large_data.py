@@ -83,7 +83,7 @@ class Numbers:
 def child(pairs: int, streamed: bool, folder: Path, task: str) -> None:
     """Prepares the cache, or trains; tells the peak of its memory in MB and the seconds it took."""
     import torch
-    from kdbench.deploy.profile.resident import peak
+    from kdbench.deploy.profile.process_memory import peak
 
     from kdbench import Offer, Progress
     from kdbench.runs.context import RunContext

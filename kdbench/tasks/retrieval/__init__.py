@@ -14,7 +14,10 @@ def kdbench_tasks() -> list[Offer[Task]]:
             "retrieval",
             Retrieval,
             "images by texts and texts by images, ranked both ways",
-            formula="R@K: share of queries with a positive among the K best; RSUM: the sum of all R@K in percent",
+            formula=(
+                "An image and a text match when they show the same concept; R@K: share of queries whose best-placed match is "
+                "among the K best (ties count against the model); RSUM: the sum of all R@K in percent"
+            ),
             source="Karpathy & Fei-Fei, CVPR 2015 (protocol)",
             status="published",
         )

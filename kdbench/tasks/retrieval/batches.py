@@ -1,4 +1,4 @@
-"""Which pairs make up which batch: a pure function of the data, the seed and the step, the same for every strategy."""
+"""Which pairs make up a batch: a pure function of data, seed and step, the same for every strategy."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Ints = NDArray[np.int64]
 class Batches:
     """Every epoch shuffles the images and draws for each one a caption of its concept.
 
-    An incomplete last batch is left out: a smaller batch is an easier InfoNCE task, so its loss would not compare.
-    Shuffling anew each epoch gives every image its turn. What is kept is a place in the order and a caption for each image,
-    eight bytes in all up to four billion; where captions do not come sorted by concept, 16 more for each of them.
+    An incomplete last batch is left out: a smaller batch is an easier InfoNCE task, so its loss would not compare. As every
+    epoch shuffles anew, all images take part in time. Memory: eight bytes an image (up to four billion), and 16 a caption if
+    captions are not sorted by concept.
     """
 
     def __init__(self, image_concepts: Ints, caption_concepts: Ints, batch_size: int, seed: int) -> None:
@@ -25,13 +25,13 @@ class Batches:
         self.batch_size = min(batch_size, len(image_concepts))
         self.seed = seed
         self.per_epoch = len(image_concepts) // self.batch_size
-        self._captions: Ints | None = None  # by concept, where they do not come so
+        self._captions: Ints | None = None  # by concept, if they are not sorted
         self._ordered = caption_concepts
         if not _sorted(caption_concepts):
             self._captions = np.argsort(caption_concepts, kind="stable")
             self._ordered = caption_concepts[self._captions]
         for start, concepts in blocks(image_concepts):
-            _, count = self._heard(concepts)
+            _, count = self._captions_of(concepts)
             if (count == 0).any():
                 orphan = int(np.flatnonzero(count == 0)[0])
                 raise ValueError(f"training image {start + orphan} (concept {concepts[orphan]}) has no caption")
@@ -54,13 +54,13 @@ class Batches:
         rng.shuffle(self._order)  # the permutation of rng.permutation, in numbers half as long
         self._drawn = np.empty_like(self._order)
         for start, concepts in blocks(self.image_concepts):
-            first, count = self._heard(concepts)
+            first, count = self._captions_of(concepts)
             chosen = first + (rng.random(len(count)) * count).astype(np.int64)
             self._drawn[start : start + len(count)] = chosen if self._captions is None else self._captions[chosen]
         self._epoch = epoch
 
-    def _heard(self, concepts: Ints) -> tuple[Ints, Ints]:
-        """Where the captions of concepts [K] begin among those in order, and how many each has."""
+    def _captions_of(self, concepts: Ints) -> tuple[Ints, Ints]:
+        """The first caption of each of the concepts [K] in sorted order, and how many each has."""
         first = np.searchsorted(self._ordered, concepts, side="left")
         count = np.searchsorted(self._ordered, concepts, side="right") - first
         let_go(self._ordered)

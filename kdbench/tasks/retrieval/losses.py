@@ -23,7 +23,7 @@ def pair_losses(pairs: Pairs, same: Tensor) -> Tensor:
 
 
 def losses_of(scores: Tensor, same: Tensor) -> Tensor:
-    """`pair_losses` of logits [B, B] that are there already."""
+    """`pair_losses` of given logits [B, B]."""
     target = same / same.sum(dim=1, keepdim=True)
     image_to_text = -(target * scores.log_softmax(dim=1)).sum(dim=1)
     text_to_image = -(target * scores.T.log_softmax(dim=1)).sum(dim=1)

@@ -1,4 +1,4 @@
-"""What test queries are resampled in: an image with its captions, or a concept with all its images and captions."""
+"""Test units, in which queries are resampled: an image with its captions, or a concept with all its images and captions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_
     """Metric → [S, U] in percent, from ranks [S, N] and [S, M]. The mean over units is each seed's metric, exactly.
 
     R@K is a ratio, hits by queries, where units have unequal numbers of captions; a unit's figure is the linear part of its
-    influence on that ratio, so that units with many captions do not seem to score high or low.
+    influence on that ratio: units with many captions then score neither high nor low for it.
     """
     found = {f"image_retrieval_recall@{k}": _of_units(image <= k, units, "captions") for k in recall_at}
     found |= {f"text_retrieval_recall@{k}": _of_units(text <= k, units, "images") for k in recall_at}

@@ -82,7 +82,7 @@ def teachable(examined: ExaminedStudent) -> None:
 
 
 def steady(examined: ExaminedStudent) -> None:
-    """In eval mode an item is embedded the same again, alone and in company."""
+    """In eval mode an item has the same embedding again, alone and in a batch."""
     module = examined.first.module
     expected = examined.embed(module)
     again = examined.embed(module)

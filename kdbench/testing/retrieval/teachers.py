@@ -37,7 +37,7 @@ def unit_vectors(examined: ExaminedTeacher) -> None:
 
 
 def batch_independent(examined: ExaminedTeacher) -> None:
-    """An item is embedded the same alone, in company, and in another order."""
+    """An item has the same embedding alone, in a batch, and in another order."""
     for modality in MODALITIES:
         tower, items = getattr(examined.towers, modality), items_of(modality)
         together = encoded(tower, items)

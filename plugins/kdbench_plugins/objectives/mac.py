@@ -56,7 +56,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
         Offer(
             "mac",
             Mac,
-            "the student's own contrastive loss, harder within a modality as training goes on (PUMA, stage 2)",
+            "the student's own contrastive loss, harder within a modality as training proceeds (PUMA, stage 2)",
             formula="ℓ = InfoNCE(s_ij/τ_ij), τ_ij = τ·exp(−min(½, progress)) within a target modality, else τ",
             source="PUMA, Lyu et al., ACM MM 2025",
             status="published",

@@ -1,4 +1,4 @@
-"""`confidence`: teachers that are right about a sample speak up. CA-MKD (Zhang et al., ICASSP 2022)."""
+"""`confidence`: more weight to teachers that are right about a sample. CA-MKD (Zhang et al., ICASSP 2022)."""
 
 from __future__ import annotations
 

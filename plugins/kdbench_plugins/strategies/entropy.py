@@ -1,4 +1,4 @@
-"""`entropy`: teachers that are sure of themselves speak up. EBKD (Kwon et al., ICASSP 2020)."""
+"""`entropy`: more weight to teachers with confident predictions. EBKD (Kwon et al., ICASSP 2020)."""
 
 from __future__ import annotations
 

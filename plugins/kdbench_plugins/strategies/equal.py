@@ -1,4 +1,4 @@
-"""`equal`: every teacher has the same voice (U-Ensemble, AVER)."""
+"""`equal`: every teacher has the same weight (U-Ensemble, AVER)."""
 
 from __future__ import annotations
 

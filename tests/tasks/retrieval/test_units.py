@@ -1,4 +1,4 @@
-"""What queries are resampled in."""
+"""What queries are resampled in, and what each unit contributes to a metric."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.tasks.retrieval.units import units_of
+from kdbench.tasks.retrieval.ranks import retrieval_metrics
+from kdbench.tasks.retrieval.units import contributions, units_of
 
 
 def test_concepts_given_hold_images_and_captions_together() -> None:
@@ -32,3 +33,46 @@ def test_queries_are_independent_where_nothing_is_known(sizes: dict[str, int]) -
 def test_units_of_another_split_are_refused() -> None:
     with pytest.raises(KdbenchError, match="units of 3 images and 4 captions given, the records have 3 and 5"):
         units_of({"images": 3, "captions": 5}, (np.zeros(3), np.zeros(4)))
+
+
+def test_their_mean_is_every_seeds_metric_with_uneven_units() -> None:
+    rng = np.random.default_rng(0)
+    text, image = rng.integers(1, 20, (3, 30)), rng.integers(1, 20, (3, 50))
+    units = units_of({"images": 30, "captions": 50}, (rng.integers(0, 12, 30), rng.integers(0, 12, 50)))
+    found = contributions(text, image, units, [1, 5, 10])
+    for seed in range(3):
+        expected = retrieval_metrics(text[seed], image[seed], [1, 5, 10])
+        assert found.keys() == expected.keys()
+        for metric, value in expected.items():
+            assert found[metric].shape == (3, units.count)
+            percent = value if metric in ("rsum", "mean_recall") else 100 * value
+            assert found[metric][seed].mean() == pytest.approx(percent)
+
+
+def test_by_hand() -> None:
+    """Three images, one with two captions. t2i R@1 is 2 of 4; image 0 has both its captions right: 1/2 + 3/4 · 2 · 1/2."""
+    units = units_of({"images": 3, "captions": 4}, (np.arange(3), np.array([0, 0, 1, 2])))
+    found = contributions(np.array([[1, 2, 2]]), np.array([[1, 1, 2, 2]]), units, [1])
+    np.testing.assert_allclose(found["image_retrieval_recall@1"], [[125, 12.5, 12.5]])
+    np.testing.assert_allclose(found["text_retrieval_recall@1"], [[100, 0, 0]])
+    np.testing.assert_allclose(found["rsum"], [[225, 12.5, 12.5]])
+
+
+def test_units_that_differ_in_size_alone_have_no_spread() -> None:
+    """Half the captions of every image are found: images with more of them do not seem better."""
+    units = units_of({"images": 2, "captions": 6}, (np.arange(2), np.array([0, 0, 1, 1, 1, 1])))
+    found = contributions(np.array([[1, 1]]), np.array([[1, 2, 1, 2, 1, 2]]), units, [1])
+    np.testing.assert_allclose(found["rsum"], [[150, 150]])
+
+
+def test_the_influence_is_that_of_leaving_a_unit_out() -> None:
+    """To first order: the jackknife's figures, U·R − (U−1)·R without the unit, of a ratio."""
+    rng = np.random.default_rng(1)
+    captions = np.repeat(np.arange(400), rng.integers(1, 6, 400))
+    units = units_of({"images": 400, "captions": len(captions)}, (np.arange(400), captions))
+    hits = rng.random(len(captions)) < 0.3
+    image = np.where(hits, 1, 9)[None]
+    found = contributions(np.full((1, 400), 9), image, units, [1])["image_retrieval_recall@1"][0]
+    jackknife = [400 * hits.mean() - 399 * hits[captions != unit].mean() for unit in range(400)]
+    np.testing.assert_allclose(found, 100 * np.array(jackknife), atol=2.0)
+    assert np.std(found) > 20  # ten times what they may be apart
