@@ -108,7 +108,7 @@ class Plugins:
         offers = self.offers(kind)
         if name in offers:
             return offers[name]
-        message = f"no {kind} is called {name!r}; {nearest(name, offers)}"
+        message = f"no {kind} is called {name!r}; {nearest(name, offers) or 'none is offered'}"
         raise PluginError(message + self.broken_note())
 
     def broken_note(self) -> str:

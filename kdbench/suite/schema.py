@@ -14,8 +14,8 @@ SUITE_KINDS: tuple[Kind, ...] = ("dataset", "teacher", "student", "objective", "
 def json_schema(plugins: Plugins) -> dict[str, Any]:
     """JSON Schema (draft 2020-12). Wherever a suite names a plugin, one alternative for each that is installed."""
     schema = SuiteFile.model_json_schema() | {"title": "kdbench suite"}
-    own = [name for name in schema["required"] if name != "name"]  # which a preset may bring
-    schema |= {"required": ["name"], "anyOf": [{"required": own}, {"required": ["extends"]}]}
+    parts = [name for name in schema["required"] if name != "name"]  # which a preset may bring
+    schema |= {"required": ["name"], "anyOf": [{"required": parts}, {"required": ["extends"]}]}
     definitions = schema.setdefault("$defs", {})
     for kind in SUITE_KINDS:
         names = []

@@ -46,7 +46,16 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> N
 def test_the_content_is_on_the_disk_before_the_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda file: (done.append(f"sync {os.fstat(file).st_size}"), fsync(file))[1])
-    monkeypatch.setattr(os, "replace", lambda one, other: (done.append("rename"), replace(one, other))[1])
+
+    def watched_fsync(file: int) -> None:
+        done.append(f"sync {os.fstat(file).st_size}")
+        fsync(file)
+
+    def watched_replace(source: Path, target: Path) -> None:
+        done.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
     write_bytes(tmp_path / "file", b"12345")
     assert done == ["sync 5", "rename"]
