@@ -55,7 +55,7 @@ class StudySummary(Frozen):
     directions: list[Direction]
     best: int | None = None  # the trial with the best value, the first of equals; None where none is complete, or of many goals
     pareto: list[int] = []  # trials that no other beats in every goal; with several goals only
-    importance: dict[str, float] = {}  # of the parameters: shares of the variance, by PED-ANOVA; empty where none can be told
+    importance: dict[str, float] = {}  # of the parameters: shares of the variance, by PED-ANOVA; empty where unknown
     trials: list[TrialSummary]
     original: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)  # as format 1 wrote it
 

@@ -63,7 +63,7 @@ def submit(paths: Iterable[Path], out: Path, by: str = "", plugins: Plugins | No
     dirty = sorted(record.run_id for record in found.records if record.dirty)
     for record in found.records:
         if record.dirty:
-            message = f"{record.label}: its code differed from its commit, so nobody else can run it; marked as dirty"
+            message = f"{record.label}: its code differed from its commit, so others cannot run it again; marked as dirty"
             warnings.warn(message, KdbenchWarning, stacklevel=2)
     sums = {name: Listed(bytes=len(content), sha256=hashlib.sha256(content).hexdigest()) for name, content in files.items()}
     newest = max(record.format for record in found.records)

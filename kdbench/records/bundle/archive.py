@@ -98,7 +98,7 @@ def _differing(bundle: OpenBundle, manifest: Manifest) -> Iterator[Problem]:
         if name == MANIFEST:
             continue
         if name not in manifest.files:
-            yield Problem(bundle.shown(name), "not in the manifest", "a file that nobody vouches for", "only files it lists")
+            yield Problem(bundle.shown(name), "not in the manifest", "a file without a checksum", "only files it lists")
         elif not RECORD.fullmatch(name):
             kind = OTHER.fullmatch(name)
             if kind is None:

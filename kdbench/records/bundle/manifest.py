@@ -23,7 +23,7 @@ class Listed(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Says nothing of time or place, so that the same records make the same bytes."""
+    """Holds neither time nor path, so that the same records make the same bytes."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -28,7 +28,7 @@ def weight_problems(record: Record, where: str, plugins: Plugins | None) -> Iter
 
 
 def _raw(strategy: PluginSpec | None, plugins: Plugins | None) -> bool | str:
-    """Whether the strategy's weights may be any, or why nothing here can tell."""
+    """Whether the strategy's weights may be any, or why that is not known."""
     if strategy is None:
         return False
     from kdbench.plugins.building import build_spec, building_with
