@@ -161,17 +161,59 @@ def kdbench_engines() -> Iterable[Offer[Engine]]:  # type: ignore[empty-body]
 
 @hookspec
 def kdbench_exporters() -> Iterable[Offer[Exporter]]:  # type: ignore[empty-body]
-    """Offer exporters: formats in which `kdbench export` writes a trained student."""
+    """Offer exporters: formats in which `kdbench export` writes a trained student.
+
+    Example::
+
+        class StateDict:
+            def check(self, student, name):
+                pass
+
+            def export(self, student, context):
+                torch.save(student.module.state_dict(), context.folder / "model.pt")
+                student.module.load_state_dict(torch.load(context.folder / "model.pt"))
+                return Exported([ExportedModel(student, context.encoded)])
+
+        @hookimpl
+        def kdbench_exporters():
+            return [Offer("state_dict", StateDict, "a state dict of PyTorch")]
+    """
 
 
 @hookspec
 def kdbench_reports() -> Iterable[Offer[Report]]:  # type: ignore[empty-body]
-    """Offer reports: what `kdbench leaderboard` can write of records, such as a site, figures or CSV."""
+    """Offer reports: what `kdbench leaderboard` can write of records, such as a site, figures or CSV.
+
+    Example::
+
+        class Best:
+            def write(self, material, target):
+                lines = [f"{table.title}: {table.rows[0].name}" for table in material.board.tables if table.rows]
+                target.write_text("\\n".join(lines))
+                return [target]
+
+        @hookimpl
+        def kdbench_reports():
+            return [Offer("best", Best, "the best row of each table")]
+    """
 
 
 @hookspec
 def kdbench_attributions() -> Iterable[Offer[Attribution]]:  # type: ignore[empty-body]
-    """Offer attributions: ways of dividing a team's value among its teachers."""
+    """Offer attributions: ways of dividing a team's gain among its teachers.
+
+    Example::
+
+        class Alone:
+            label = "alone"
+
+            def divide(self, values, teachers):
+                return {name: values[frozenset([name])] - values[frozenset()] for name in teachers}
+
+        @hookimpl
+        def kdbench_attributions():
+            return [Offer("alone", Alone, "what each teacher gains alone")]
+    """
 
 
 @hookspec

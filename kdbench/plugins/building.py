@@ -28,8 +28,8 @@ class Planned(Protocol):
 _current: ContextVar[Plugins | None] = ContextVar("plugins", default=None)
 
 
-def build(kind: Kind, spec: dict[str, Any]) -> Any:
-    """Builds the plugin of a spec such as `{"use": "openclip", "model": "RN50"}`, its parameters checked.
+def build(kind: Kind, entry: dict[str, Any]) -> Any:
+    """Builds the plugin of an entry such as `{"use": "openclip", "model": "RN50"}`, its parameters checked.
 
     It is looked up among the plugins of this environment, or among those of the `building_with` around it. Raises
     PluginError where there is none of that name.
@@ -37,10 +37,10 @@ def build(kind: Kind, spec: dict[str, Any]) -> Any:
     from kdbench.plugins.loading import installed
     from kdbench.plugins.parameters import construct
 
-    if not isinstance(spec.get("use"), str):
-        raise PluginError(f"the spec of a nested {kind} is {spec!r}; expected a map with `use:` and its parameters")
-    params = {key: value for key, value in spec.items() if key != "use"}
-    return construct((_current.get() or installed()).find(kind, spec["use"]).offer, params)
+    if not isinstance(entry.get("use"), str):
+        raise PluginError(f"the spec of a nested {kind} is {entry!r}; expected a map with `use:` and its parameters")
+    params = {key: value for key, value in entry.items() if key != "use"}
+    return construct((_current.get() or installed()).find(kind, entry["use"]).offer, params)
 
 
 def build_spec(kind: Kind, spec: Planned) -> Any:

@@ -28,21 +28,21 @@ def record_fields(given: dict[str, Any]) -> dict[str, Any]:
     return fields | {"spec": spec_of(given["spec"]), "original": given["spec"]}
 
 
-def written_fields(fields: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+def written_fields(fields: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
     """The reverse of `record_fields`: a record with its `spec` as it was written."""
     then: dict[str, str] = {now: name for name, now in RENAMED.items()}
-    return {then.get(name) or name: value for name, value in (fields | {"spec": spec}).items()}
+    return {then.get(name) or name: value for name, value in (fields | {"spec": written}).items()}
 
 
-def spec_of(spec: dict[str, Any]) -> dict[str, Any]:
+def spec_of(written: dict[str, Any]) -> dict[str, Any]:
     """A spec of format 1 in the fields of `RunSpec`. Raises one of `UNREADABLE` where it is none."""
-    if spec.get("version", 1) != 1:
-        raise ValueError(f"version {spec['version']!r} of a spec, expected 1")
-    kind = "teacher" if spec.get("role") == "reference" else "student"
-    evaluate = dict(spec["evaluate"])
+    if written.get("version", 1) != 1:
+        raise ValueError(f"version {written['version']!r} of a spec, expected 1")
+    kind = "teacher" if written.get("role") == "reference" else "student"
+    evaluate = dict(written["evaluate"])
     recall_at = evaluate.pop("recall_at")
     return {
-        **spec,
+        **written,
         "version": 2,
         "task": {
             "name": "retrieval",
@@ -50,38 +50,38 @@ def spec_of(spec: dict[str, Any]) -> dict[str, Any]:
             "params": {"recall_at": recall_at},
             "defaults": {"recall_at": [1, 5, 10]},
         },
-        "dataset": _plugin("dataset", spec["dataset"]),
-        "student": _plugin(kind, spec["student"]),
-        "team": [_plugin("teacher", teacher) for teacher in spec["team"]],
-        "strategy": _plugin("strategy", spec["strategy"]) if spec["strategy"] else None,
-        "objective": [_plugin("objective", term) for term in spec["objective"]],
-        "train": spec["train"] or None,
+        "dataset": _plugin("dataset", written["dataset"]),
+        "student": _plugin(kind, written["student"]),
+        "team": [_plugin("teacher", teacher) for teacher in written["team"]],
+        "strategy": _plugin("strategy", written["strategy"]) if written["strategy"] else None,
+        "objective": [_plugin("objective", term) for term in written["objective"]],
+        "train": written["train"] or None,
         "evaluate": evaluate,
     }
 
 
-def run_id(spec: dict[str, Any]) -> str:
+def run_id(written: dict[str, Any]) -> str:
     """The id that format 1 gave a run."""
-    return _id(spec)
+    return _id(written)
 
 
-def cell_id(spec: dict[str, Any]) -> str:
+def cell_id(written: dict[str, Any]) -> str:
     """The id that format 1 gave a cell."""
-    return _id({key: value for key, value in spec.items() if key != "seed"})
+    return _id({key: value for key, value in written.items() if key != "seed"})
 
 
-def label(spec: dict[str, Any]) -> str:
+def label(written: dict[str, Any]) -> str:
     """The label that format 1 gave a run."""
-    if spec.get("role") == "reference":
-        return f"{spec['student']['name']} · as it is"
-    return f"{cell_label(spec)} · seed {spec['seed']}"
+    if written.get("role") == "reference":
+        return f"{written['student']['name']} · as it is"
+    return f"{cell_label(written)} · seed {written['seed']}"
 
 
-def cell_label(spec: dict[str, Any]) -> str:
+def cell_label(written: dict[str, Any]) -> str:
     """The label that format 1 gave a cell."""
-    team = "+".join(teacher["name"] for teacher in spec["team"]) or "no teacher"
-    strategy = [spec["strategy"]["name"]] if spec["strategy"] else []
-    return " · ".join([*([spec["variant"]] if spec.get("variant") else []), spec["student"]["name"], team, *strategy])
+    team = "+".join(teacher["name"] for teacher in written["team"]) or "no teacher"
+    strategy = [written["strategy"]["name"]] if written["strategy"] else []
+    return " · ".join([*([written["variant"]] if written.get("variant") else []), written["student"]["name"], team, *strategy])
 
 
 def summary_fields(given: dict[str, Any]) -> dict[str, Any]:
@@ -92,22 +92,22 @@ def summary_fields(given: dict[str, Any]) -> dict[str, Any]:
 
 def study_ids(study: dict[str, Any]) -> dict[str, str]:
     """The digest, name and label that format 1 gave a study, from its summary's `spec`, `space`, `settings`, `version`."""
-    spec = study["spec"]
-    train = {key: value for key, value in spec["train"].items() if key not in _OPERATIONAL}
-    whole = {"spec": {**spec, "train": train}, "space": study["space"], "settings": study["settings"]}
+    written = study["spec"]
+    train = {key: value for key, value in written["train"].items() if key not in _OPERATIONAL}
+    whole = {"spec": {**written, "train": train}, "space": study["space"], "settings": study["settings"]}
     digest = digest_of({**whole, "version": study["version"]})[:12]
-    name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", f"{cell_label(spec)}-{digest}")
-    return {"digest": digest, "study": name, "label": cell_label(spec)}
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", f"{cell_label(written)}-{digest}")
+    return {"digest": digest, "study": name, "label": cell_label(written)}
 
 
-def _id(spec: dict[str, Any]) -> str:
-    train = {key: value for key, value in spec["train"].items() if key not in _OPERATIONAL}
-    known = {key: value for key, value in spec.items() if value or key not in _ABSENT}
+def _id(written: dict[str, Any]) -> str:
+    train = {key: value for key, value in written["train"].items() if key not in _OPERATIONAL}
+    known = {key: value for key, value in written.items() if value or key not in _ABSENT}
     return digest_of({**known, "train": train})[:12]
 
 
-def _plugin(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {**spec, "defaults": _defaults(kind, spec["use"], spec["params"])}
+def _plugin(kind: str, written: dict[str, Any]) -> dict[str, Any]:
+    return {**written, "defaults": _defaults(kind, written["use"], written["params"])}
 
 
 def _defaults(kind: str, use: str, params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
