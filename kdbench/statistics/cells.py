@@ -64,6 +64,8 @@ def cell_of(runs: Sequence[Measured], sizes: Mapping[str, int], units: Units | N
     task = ordered[0].task
     found = [run.arrays() for run in ordered]
     for run, arrays in zip(ordered, found, strict=True):
+        if run.record.sizes == sizes:
+            continue  # `arrays` has been checked by these
         for what, was, expected in task.problems(arrays, sizes):
             raise RecordError(f"{run.record.spec.label}: {what}: found {was}, expected {expected}: another test split?")
     if len({tuple((name, values.shape) for name, values in sorted(arrays.items())) for arrays in found}) > 1:

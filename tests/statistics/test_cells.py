@@ -1,73 +1,54 @@
-"""Ranks to contributions of units."""
+"""Runs of a cell to contributions of its metrics."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from kdbench.errors import RecordError
-from kdbench.statistics.cells import cell_of, contributions
-from kdbench.statistics.units import units_of
-from kdbench.tasks.retrieval.ranks import retrieval_metrics
-from tests.support.rankings import row, run
-
-SIZES = {"images": 40, "captions": 80}
-
-
-def test_their_mean_is_every_seeds_metric_with_uneven_units() -> None:
-    rng = np.random.default_rng(0)
-    text, image = rng.integers(1, 20, (3, 30)), rng.integers(1, 20, (3, 50))
-    units = units_of({"images": 30, "captions": 50}, (rng.integers(0, 12, 30), rng.integers(0, 12, 50)))
-    found = contributions(text, image, units, [1, 5, 10])
-    for seed in range(3):
-        expected = retrieval_metrics(text[seed], image[seed], [1, 5, 10])
-        assert found.keys() == expected.keys()
-        for metric, value in expected.items():
-            assert found[metric].shape == (3, units.count)
-            percent = value if metric in ("rsum", "mean_recall") else 100 * value
-            assert found[metric][seed].mean() == pytest.approx(percent)
-
-
-def test_by_hand() -> None:
-    """Three images, one with two captions. t2i R@1 is 2 of 4; image 0 has both its captions right: 1/2 + 3/4 · 2 · 1/2."""
-    units = units_of({"images": 3, "captions": 4}, (np.arange(3), np.array([0, 0, 1, 2])))
-    found = contributions(np.array([[1, 2, 2]]), np.array([[1, 1, 2, 2]]), units, [1])
-    np.testing.assert_allclose(found["image_retrieval_recall@1"], [[125, 12.5, 12.5]])
-    np.testing.assert_allclose(found["text_retrieval_recall@1"], [[100, 0, 0]])
-    np.testing.assert_allclose(found["rsum"], [[225, 12.5, 12.5]])
-
-
-def test_units_that_differ_in_size_alone_have_no_spread() -> None:
-    """Half the captions of every image are found: images with more of them do not seem better."""
-    units = units_of({"images": 2, "captions": 6}, (np.arange(2), np.array([0, 0, 1, 1, 1, 1])))
-    found = contributions(np.array([[1, 1]]), np.array([[1, 2, 1, 2, 1, 2]]), units, [1])
-    np.testing.assert_allclose(found["rsum"], [[150, 150]])
-
-
-def test_the_influence_is_that_of_leaving_a_unit_out() -> None:
-    """To first order: the jackknife's figures, U·R − (U−1)·R without the unit, of a ratio."""
-    rng = np.random.default_rng(1)
-    captions = np.repeat(np.arange(400), rng.integers(1, 6, 400))
-    units = units_of({"images": 400, "captions": len(captions)}, (np.arange(400), captions))
-    hits = rng.random(len(captions)) < 0.3
-    image = np.where(hits, 1, 9)[None]
-    found = contributions(np.full((1, 400), 9), image, units, [1])["image_retrieval_recall@1"][0]
-    jackknife = [400 * hits.mean() - 399 * hits[captions != unit].mean() for unit in range(400)]
-    np.testing.assert_allclose(found, 100 * np.array(jackknife), atol=2.0)
-    assert np.std(found) > 20  # ten times what they may be apart
+from kdbench.errors import KdbenchError, RecordError
+from kdbench.statistics.cells import cell_of
+from tests.support.rankings import HEADLINE, SIZES, row, run, units_of
 
 
 def test_runs_of_two_rows_a_seed_twice_and_another_split_are_refused() -> None:
-    units = units_of(SIZES)
-    with pytest.raises(RecordError, match="not of one row"):
-        cell_of([*row("equal"), *row("fixed", seeds=[3])], units)
+    with pytest.raises(RecordError, match="are of several cells"):
+        cell_of([*row("equal"), *row("fixed", seeds=[3])], SIZES)
     with pytest.raises(RecordError, match="two records of one seed"):
-        cell_of([*row("equal"), *row("equal", seeds=[2])], units)
-    with pytest.raises(RecordError, match="ranks of 2 images and 4 captions, expected 40 and 80"):
-        cell_of([run("equal", 0, np.ones(2), np.ones(4))], units)
+        cell_of([*row("equal"), *row("equal", seeds=[2])], SIZES)
+    with pytest.raises(RecordError, match=r"text ranks: found 2, expected 40, .*another test split"):
+        cell_of([run("equal", 0, np.ones(2), np.ones(4))], SIZES)
+    with pytest.raises(RecordError, match=r"image ranks: found 4, expected 80, .*another test split"):
+        cell_of([run("equal", 0, np.ones(40), np.ones(4))], SIZES)
+
+
+def test_units_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(KdbenchError, match="units of 40 images and 79 captions given"):
+        cell_of(row("equal"), SIZES, units_of(np.arange(40), np.arange(79)))
+
+
+def test_arrays_of_other_sizes_are_refused_whatever_the_task_finds() -> None:
+    runs = row("equal")
+    longer = {name: np.concatenate([values, values]) for name, values in runs[0].arrays().items()}
+    task = type("Lenient", (type(runs[0].task),), {"problems": lambda *_: iter(())})()
+    odd = [replace(one, task=task, arrays=lambda: longer) if one is runs[1] else replace(one, task=task) for one in runs]
+    with pytest.raises(RecordError, match="its seeds stored arrays of different sizes"):
+        cell_of(odd, SIZES)
 
 
 def test_seeds_are_ordered_and_named() -> None:
-    cell = cell_of(row("equal")[::-1], units_of(SIZES))
+    cell = cell_of(row("equal")[::-1], SIZES)
     assert (cell.seeds, cell.label, cell.trained) == ((0, 1, 2), "toy · a+b · equal", True)
-    np.testing.assert_array_equal(cell.text, [one.ranks().text for one in row("equal")])
+    np.testing.assert_array_equal(cell.arrays["text"], [one.arrays()["text"] for one in row("equal")])
+
+
+def test_contributions_average_to_each_seeds_metric() -> None:
+    runs = row("equal")
+    cell = cell_of(runs, SIZES)
+    for metric in runs[0].task.metrics:
+        expected = [metric.scale * one.record.metrics[metric.name] for one in runs]
+        assert cell.scores(metric.name).values.mean(axis=1) == pytest.approx(expected)
+    assert cell.scores(HEADLINE).values.shape == (3, 40)
+    assert "Karpathy" in cell.contributions.note
+    assert cell_of(runs, SIZES, units_of(np.arange(40), np.arange(80) // 2)).contributions.note == ""

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.statistics import Measured, explain
-from tests.support.rankings import row, run
+from kdbench.records.measured import Measured
+from kdbench.statistics import explain
+from tests.support.rankings import row, run, units_of
+from tests.support.toys import retrieval_spec
 
 
 def known() -> tuple[list[Measured], list[Measured]]:
@@ -19,8 +21,8 @@ def known() -> tuple[list[Measured], list[Measured]]:
 
 def test_queries_that_changed_by_hand() -> None:
     found = explain(*known())
-    assert [(q.direction, q.index, q.rank_a, q.rank_b) for q in found.gained] == [("t2i", 0, 2, 20)]
-    assert [(q.direction, q.index, q.rank_a, q.rank_b) for q in found.lost] == [("i2t", 1, 30, 3)]
+    assert [(q.of.label, q.index, q.a, q.b) for q in found.gained] == [("t2i", 0, 2, 20)]
+    assert [(q.of.label, q.index, q.a, q.b) for q in found.lost] == [("i2t", 1, 30, 3)]
     assert (found.shares["t2i"].better, found.shares["t2i"].worse, found.shares["t2i"].same) == (0.5, 0, 0.5)
     assert (found.shares["i2t"].better, found.shares["i2t"].worse, found.shares["i2t"].same) == (0, 0.5, 0.5)
     # t2i: R@5 and R@10 +50 where the rank is 2, R@10 +50 where it is 9; i2t: image 1 leaves R@5 and R@10
@@ -31,9 +33,10 @@ def test_queries_that_changed_by_hand() -> None:
 
 def test_lines_say_what_was_found() -> None:
     text = "\n".join(explain(*known()).lines())
-    assert "toy · a+b · a and toy · a+b · b cannot be told apart: RSUM -16.67 (95 % interval" in text
+    assert "toy · a+b · a and toy · a+b · b are indistinguishable: RSUM -16.67 (95 % interval" in text
     assert "by seed: 0: +0.0, 1: -50.0, 2: +0.0 (1 of 3 agree)" in text
-    assert "t2i queries, by median rank over seeds: A better 50%, worse 0%, same 50%" in text
+    assert "t2i queries, by median over seeds: A better 50%, worse 0%, same 50%" in text
+    assert "A gained most (median retrieval rank in A, in B):" in text
     assert "t2i caption 0: 2, 20" in text
     assert "i2t image 1: 30, 3" in text
     assert "Karpathy" in text
@@ -42,7 +45,7 @@ def test_lines_say_what_was_found() -> None:
 def test_the_better_one_is_named_first_whichever_way_it_is_asked() -> None:
     good, bad = row("good", 1.0, draw=1), row("bad", 4.0, draw=2)
     for found in (explain(good, bad), explain(bad, good)):
-        assert found.verdict.startswith("toy · a+b · good is better than toy · a+b · bad")
+        assert found.verdict.startswith("toy · a+b · good is significantly better than toy · a+b · bad")
         assert found.agree == 3
 
 
@@ -50,7 +53,7 @@ def test_turning_it_round_turns_the_figures_round() -> None:
     a, b = row("a", 2.0, draw=1), row("b", 2.5, draw=2)
     forth, back = explain(a, b), explain(b, a)
     assert back.by_seed == pytest.approx({seed: -value for seed, value in forth.by_seed.items()})
-    assert (back.lost[0].direction, back.lost[0].index) == (forth.gained[0].direction, forth.gained[0].index)
+    assert (back.lost[0].of, back.lost[0].index) == (forth.gained[0].of, forth.gained[0].index)
     for direction in ("t2i", "i2t"):
         there, here = (found.shares[direction] for found in (forth, back))
         assert (there.better, there.worse, there.same) == (here.worse, here.better, here.same)
@@ -69,9 +72,9 @@ def test_medians_are_over_the_seeds_both_have() -> None:
     a = [run("a", seed, [1, 1], [rank, 1]) for seed, rank in [(0, 500), (1, 4), (2, 4)]]
     b = [run("b", seed, [1, 1], [2, 1]) for seed in (1, 2, 3)]
     found = explain(a, b)
-    assert found.lost[0].rank_a == 4
+    assert found.lost[0].a == 4
     assert list(found.by_seed) == [1, 2]
-    assert "left out, as one side has them alone: seeds 0, 3" in found.notes
+    assert "left out, as only one side has them: seeds 0, 3" in found.notes
 
 
 def test_a_reference_is_compared_with_every_seed() -> None:
@@ -83,19 +86,19 @@ def test_a_reference_is_compared_with_every_seed() -> None:
 def test_other_splits_and_protocols_are_refused_and_other_budgets_noted() -> None:
     with pytest.raises(KdbenchError, match=r"do not compare: test split \(dataset digest\)"):
         explain(row("a"), row("b", dataset_digest="f" * 64))
-    other = row("b")
-    for one in other:
-        one.record.spec["evaluate"] = {"recall_at": [1]}
-    with pytest.raises(KdbenchError, match=r"protocol \(recall_at\) \[1, 5, 10\] and \[1\]"):
+    other = row("b", spec={"task": retrieval_spec(1)})
+    with pytest.raises(KdbenchError, match=r"task retrieval \(recall_at \[1, 5, 10\]\) and retrieval \(recall_at \[1\]\)"):
         explain(row("a"), other)
+    with pytest.raises(KdbenchError, match="do not compare: one is a smoke run"):
+        explain(row("a"), row("b", spec={"smoke": True}))
     with pytest.raises(KdbenchError, match="nothing to compare"):
         explain(row("a"), [])
     longer = explain(row("a"), row("b", steps=20, draw=1))
-    assert any("2 epochs, 10 steps of 8 pairs and 2 epochs, 20 steps" in note for note in longer.notes)
+    assert any("2 epochs, 10 steps of 8 samples and 2 epochs, 20 steps" in note for note in longer.notes)
 
 
 def test_units_may_be_given() -> None:
     a, b = row("a", draw=1), row("b", draw=2)
-    found = explain(a, b, (np.arange(40) // 20, np.arange(80) // 40))
+    found = explain(a, b, units_of(np.arange(40) // 20, np.arange(80) // 40))
     assert found.notes == []
     assert found.estimates["rsum"].mean == pytest.approx(explain(a, b).estimates["rsum"].mean)

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kdbench.reports.board import Measured
+from kdbench.records.measured import Measured
 from kdbench.statistics import families
 from kdbench.statistics.analysis import analyse
-from kdbench.statistics.units import units_of
-from tests.support.rankings import DIGEST, row
+from tests.support.rankings import DIGEST, HEADLINE, changed, row, units_of
+from tests.support.toys import plugged, retrieval_spec
 
-FEW = (np.arange(40) // 20, np.arange(80) // 40)  # two units
-
-
-def changed(runs: list[Measured], **spec: Any) -> list[Measured]:
-    return [replace(one, record=one.record.model_copy(update={"spec": one.record.spec | spec})) for one in runs]
+FEW = units_of(np.arange(40) // 20, np.arange(80) // 40)  # two units
+TUNED = {"split": "validation", "trials": 12, "metric": "score"}
 
 
-def test_rows_are_in_the_order_of_their_standings() -> None:
+def with_spec(runs: list[Measured], **spec: Any) -> list[Measured]:
+    """The runs with other fields of their specs, under ids that follow."""
+    specs = [one.record.spec.replace(**spec) for one in runs]
+    return [changed(one, spec=new, run_id=new.run_id, cell_id=new.cell_id) for one, new in zip(runs, specs, strict=True)]
+
+
+def test_rows_are_in_the_order_of_the_analysis() -> None:
     good, bad = row("good", 1.0), row("bad", 4.0)
     (family,) = families([*bad[::-1], *good])
     assert [[run.record.run_id for run in runs] for runs in family.rows] == [
         [run.record.run_id for run in runs] for runs in (good, bad)
     ]
-    assert family.parts["dataset"] == f"beads (digest {DIGEST[:8]})"
-    assert family.parts["student"] == "toy"
-    assert family.parts["sample budget"] == "2 epochs, 10 steps of 8 pairs"
-    assert family.parts["tuning budget"] == "untuned"
+    assert family.protocol.parts["dataset"] == f"beads (digest {DIGEST[:8]})"
+    assert family.protocol.parts["student"] == "toy"
+    assert family.protocol.parts["sample budget"] == "2 epochs, 10 steps of 8 samples"
+    assert family.protocol.parts["tuning budget"] == "untuned"
 
 
 @pytest.mark.parametrize(
@@ -38,12 +40,12 @@ def test_rows_are_in_the_order_of_their_standings() -> None:
     [
         row("b", dataset_digest="f" * 64),
         row("b", steps=20),
-        changed(row("b"), student={"name": "toy", "use": "toy", "params": {"pretrained": "laion"}}),
-        changed(row("b"), evaluate={"recall_at": [1, 5], "every": 1}),
-        changed(row("b"), train={"epochs": 3, "batch_size": 8}),
-        changed(row("b"), train={"epochs": 2, "batch_size": 4}),
-        changed(row("b"), tuning={"split": "validation", "trials": 12}),
-        changed(row("b"), smoke=True),
+        with_spec(row("b"), student=plugged("toy", pretrained="laion")),
+        with_spec(row("b"), task=retrieval_spec(1, 5)),
+        with_spec(row("b"), train={"epochs": 3, "batch_size": 8}),
+        with_spec(row("b"), train={"epochs": 2, "batch_size": 4}),
+        with_spec(row("b"), tuning=TUNED),
+        with_spec(row("b"), smoke=True),
         row("teacher", seeds=[0], role="reference"),
     ],
     ids=["digest", "steps", "initialisation", "protocol", "epochs", "batch", "tuning", "smoke", "reference"],
@@ -53,25 +55,25 @@ def test_what_does_not_compare_is_of_another_family(other: list[Measured]) -> No
 
 
 def test_another_learning_rate_or_machine_compares() -> None:
-    faster = changed(row("b"), train={"epochs": 2, "batch_size": 8, "lr": 1e-2})
+    faster = with_spec(row("b"), train={"epochs": 2, "batch_size": 8, "lr": 1e-2})
     assert [len(family.rows) for family in families([*row("a"), *faster])] == [2]
 
 
 def test_the_budget_of_tuning_is_told() -> None:
-    (family,) = families(changed(row("a"), tuning={"split": "validation", "trials": 12}))
-    assert family.parts["tuning budget"] == "12 trials on validation"
+    (family,) = families(with_spec(row("a"), tuning=TUNED))
+    assert family.protocol.parts["tuning budget"] == "12 trials on validation"
 
 
-def test_concepts_given_are_used_for_their_dataset() -> None:
+def test_units_given_are_used_for_their_dataset() -> None:
     """Each query's unit is the one that is told; given, nothing is assumed."""
     runs = row("a")
     found = {}
-    for name, concepts in (("few", {DIGEST: FEW}), ("none", None), ("of another", {"f" * 64: FEW})):
-        (family,) = families(runs, concepts)
+    for name, units in (("few", {DIGEST: FEW}), ("none", None), ("of another", {"f" * 64: FEW})):
+        (family,) = families(runs, units)
         found[name] = family.analysis
-    few, none, of_another = (one.standings[0].values["rsum"] for one in found.values())
+    few, none, of_another = (one.ranked[0].values[HEADLINE] for one in found.values())
     assert few.mean == pytest.approx(none.mean)
-    expected = analyse([runs], units_of(runs[0].record.sizes, FEW)).standings[0].values["rsum"]
+    expected = analyse([runs], runs[0].record.sizes, FEW).ranked[0].values[HEADLINE]
     assert few == expected
     assert few.half != pytest.approx(none.half, rel=0.1)
     assert of_another == none
@@ -84,6 +86,6 @@ def test_processes_find_the_same() -> None:
     alone, together = families(runs, jobs=1), families(runs, jobs=2)
     assert len(alone) == 2
     for one, other in zip(alone, together, strict=True):
-        assert one.analysis.standings == other.analysis.standings
+        assert one.analysis.ranked == other.analysis.ranked
         np.testing.assert_array_equal(one.analysis.better, other.analysis.better)
         assert [[run.record for run in runs] for runs in one.rows] == [[run.record for run in runs] for runs in other.rows]

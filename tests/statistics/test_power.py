@@ -1,4 +1,4 @@
-"""How many seeds or test images it takes."""
+"""How many seeds, or how large a test split, it takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kdbench.errors import KdbenchError
 from kdbench.statistics import power
 from kdbench.statistics.crossed import estimate
 from kdbench.statistics.power import Components
-from tests.support.rankings import row, run
+from tests.support.rankings import row, run, units_of
 
 
 def test_one_source_of_chance_is_the_t_tests_power() -> None:
@@ -58,15 +58,15 @@ def test_the_number_found_is_the_smallest() -> None:
     found = power(row("a", draw=1), row("b", draw=2), difference=30)
     parts, units = found.components, 40
     assert found.seeds_needed is not None
-    assert found.images_needed is not None
+    assert found.size_needed is not None
     assert parts.power(30, found.seeds_needed, units) >= 0.8
     assert found.seeds_needed == 2 or parts.power(30, found.seeds_needed - 1, units) < 0.8
-    assert parts.power(30, 3, found.images_needed) >= 0.8
-    assert found.images_needed == 2 or parts.power(30, 3, found.images_needed - 1) < 0.8
+    assert parts.power(30, 3, found.size_needed) >= 0.8
+    assert found.size_needed == 2 or parts.power(30, 3, found.size_needed - 1) < 0.8
     assert found.now == pytest.approx(parts.power(30, 3, units))
     text = "\n".join(found.lines())
     assert f"{found.seeds_needed} seeds at these 40 test images" in text
-    assert f"{found.images_needed} test images at these 3 seeds" in text
+    assert f"{found.size_needed} test images at these 3 seeds" in text
 
 
 def test_a_smaller_difference_takes_more() -> None:
@@ -86,8 +86,8 @@ def test_seeds_that_agree_leave_the_images() -> None:
     found = power(a, b, difference=2)
     assert (found.components.seed, found.components.residual) == pytest.approx((0, 0))
     assert found.seeds_needed is None
-    assert found.images_needed is not None
-    assert found.images_needed > 20
+    assert found.size_needed is not None
+    assert found.size_needed > 20
     assert "no number of seeds is enough at these 20 test images" in "\n".join(found.lines())
 
 
@@ -97,18 +97,18 @@ def test_images_that_agree_leave_the_seeds() -> None:
     b = [run("b", seed, np.full(20, 6), np.full(40, 6)) for seed in range(3)]
     found = power(a, b, difference=100)
     assert found.components.unit == found.components.residual == pytest.approx(0)
-    assert found.images_needed is None
+    assert found.size_needed is None
     assert found.seeds_needed is not None
     assert "no number of test images is enough at these 3 seeds" in "\n".join(found.lines())
 
 
 def test_images_are_counted_not_units() -> None:
     a, b = row("a", draw=1), row("b", draw=2)
-    halves = (np.arange(40) // 2, np.arange(80) // 4)
+    halves = units_of(np.arange(40) // 2, np.arange(80) // 4)
     found = power(a, b, difference=30, units=halves)
-    assert found.images_needed is not None
-    assert found.images_needed % 2 == 0
-    assert found.components.power(30, 3, found.images_needed / 2) >= 0.8
+    assert found.size_needed is not None
+    assert found.size_needed % 2 == 0
+    assert found.components.power(30, 3, found.size_needed / 2) >= 0.8
 
 
 def test_what_cannot_be_known_is_refused() -> None:

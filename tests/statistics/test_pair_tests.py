@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kdbench.statistics.cells import Row
+from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import estimate, mean_squares
-from kdbench.statistics.pairs import _p_of_alike, _p_of_each, corrected_p, difference, holm, pooled_seeds
+from kdbench.statistics.pair_tests import _p_of_alike, _p_of_each, corrected_p, difference, holm, pooled_seeds
 
 
-def rows(count: int, seeds: int = 3, units: int = 25, draw: int = 0, apart: float = 0.0) -> list[Row]:
+def rows(count: int, seeds: int = 3, units: int = 25, draw: int = 0, apart: float = 0.0) -> list[Scores]:
     rng = np.random.default_rng(draw)
     hard = rng.normal(size=units)
     noise = rng.normal(size=(count, seeds, units)) + 0.3 * rng.normal(size=(count, seeds, 1))
-    return [Row(tuple(range(seeds)), apart * place + hard + noise[place]) for place in range(count)]
+    return [Scores(tuple(range(seeds)), apart * place + hard + noise[place]) for place in range(count)]
 
 
 def slow_holm(p: list[float]) -> list[float]:
@@ -37,15 +37,15 @@ def test_holm_by_hand() -> None:
 
 def test_differences_are_paired_by_seed() -> None:
     values = np.arange(8.0).reshape(4, 2)
-    found = difference(Row((0, 1, 4, 7), values), Row((1, 2, 7), 10 * values[:3]))
+    found = difference(Scores((0, 1, 4, 7), values), Scores((1, 2, 7), 10 * values[:3]))
     assert found.seeds == (1, 7)
     np.testing.assert_array_equal(found.values, [values[1] - 10 * values[0], values[3] - 10 * values[2]])
-    assert difference(Row((0,), values[:1]), Row((1,), values[:1])).seeds == ()
+    assert difference(Scores((0,), values[:1]), Scores((1,), values[:1])).seeds == ()
 
 
 def test_what_is_not_trained_pairs_with_every_seed() -> None:
-    fixed, values = Row((0,), np.array([[1.0, 2.0]]), trained=False), np.arange(6.0).reshape(3, 2)
-    found, opposite = difference(fixed, Row((3, 4, 5), values)), difference(Row((3, 4, 5), values), fixed)
+    fixed, values = Scores((0,), np.array([[1.0, 2.0]]), trained=False), np.arange(6.0).reshape(3, 2)
+    found, opposite = difference(fixed, Scores((3, 4, 5), values)), difference(Scores((3, 4, 5), values), fixed)
     assert found.seeds == opposite.seeds == (3, 4, 5)
     np.testing.assert_array_equal(found.values, [1, 2] - values)
     np.testing.assert_array_equal(opposite.values, -found.values)
@@ -66,9 +66,9 @@ def test_pooled_is_the_mean_of_the_pairs_own() -> None:
 def test_degrees_of_freedom_are_those_of_the_rows_that_vary() -> None:
     """All rows alike: (R−1)(S−1). One row alone moves: little more than its own S−1."""
     seeds = np.array([[-1.0], [0.0], [1.0]])
-    alike = [Row((0, 1, 2), sign * seeds + np.zeros((3, 4))) for sign in (1, -1, 1, -1)]
+    alike = [Scores((0, 1, 2), sign * seeds + np.zeros((3, 4))) for sign in (1, -1, 1, -1)]
     assert pooled_seeds(alike) == pytest.approx((2 * 4 * 8 / 6, 6))
-    alone = [Row((0, 1, 2), scale * seeds + np.zeros((3, 4))) for scale in (5, *[0] * 19)]
+    alone = [Scores((0, 1, 2), scale * seeds + np.zeros((3, 4))) for scale in (5, *[0] * 19)]
     pooled = pooled_seeds(alone)
     assert pooled is not None
     assert 2 <= pooled[1] < 2.5
@@ -76,8 +76,8 @@ def test_degrees_of_freedom_are_those_of_the_rows_that_vary() -> None:
 
 def test_nothing_is_pooled_without_two_seeds_that_all_rows_share() -> None:
     one = rows(3, seeds=3)
-    assert pooled_seeds([Row((0,), row.values[:1]) for row in one]) is None
-    assert pooled_seeds([one[0], Row((2, 3, 4), one[1].values), one[2]]) is None
+    assert pooled_seeds([Scores((0,), row.values[:1]) for row in one]) is None
+    assert pooled_seeds([one[0], Scores((2, 3, 4), one[1].values), one[2]]) is None
 
 
 def test_two_rows_have_the_pairs_own_test() -> None:
@@ -105,7 +105,7 @@ def test_identical_rows_never_differ_and_far_ones_do() -> None:
 def test_no_pair_is_surer_than_its_own_seeds_allow_by_much_noise_elsewhere() -> None:
     """A row that seeds move a great deal keeps its own spread among calm ones."""
     some = rows(5, units=50, apart=0.2)
-    wild = Row((0, 1, 2), some[0].values + np.array([[-9.0], [0.0], [12.0]]))
+    wild = Scores((0, 1, 2), some[0].values + np.array([[-9.0], [0.0], [12.0]]))
     assert (corrected_p([wild, *some])[0, 1:] > 0.05).all()
 
 
@@ -118,6 +118,6 @@ def test_rows_of_the_same_seeds_are_tested_as_pairs_are_one_by_one(seeds: int) -
 
 def test_rows_without_a_common_seed_are_not_tested() -> None:
     a, b, c = rows(3, apart=3.0)
-    found = corrected_p([a, Row((7, 8, 9), b.values), c])
+    found = corrected_p([a, Scores((7, 8, 9), b.values), c])
     assert np.isnan(found[[0, 1], [1, 2]]).all()
     assert found[0, 2] == pytest.approx(estimate(a.values - c.values).p)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdbench.statistics.groups import Better, bold_rows, rank_intervals, tie_groups
+from kdbench.statistics.tie_groups import Better, bold_rows, rank_intervals, tie_groups
 
 
 def better(rows: int, *pairs: tuple[int, int]) -> Better:
