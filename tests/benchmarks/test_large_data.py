@@ -83,9 +83,9 @@ class Numbers:
 def child(pairs: int, streamed: bool, folder: Path, task: str) -> None:
     """Prepares the cache, or trains; tells the peak of its memory in MB and the seconds it took."""
     import torch
-    from kdbench.deploy.profile.process_memory import peak
 
     from kdbench import Offer, Progress
+    from kdbench.deploy.profile.process_memory import peak
     from kdbench.runs.context import RunContext
     from kdbench.runs.execute import execute, prepare
     from kdbench.storage.cache import Cache

@@ -129,7 +129,7 @@ def test_quarantine_files_grow(tmp_path: Path) -> None:
     assert write_quarantine(path, problems) == 1
     assert write_quarantine(path, []) == 0
     assert path.read_text() == "train/3.jpg\ntrain/31.jpg\ntest/0.jpg\n"
-    with pytest.raises(KdbenchError, match=r"image 3 of the split train: its dataset does not say where it lies"):
+    with pytest.raises(KdbenchError, match=r"image 3 of the split train: its dataset does not name its file"):
         write_quarantine(path, check(Damaged(sources=False), jobs=1).problems)
     assert [file.name for file in path.parent.iterdir()] == ["quarantine.txt"]
 

@@ -18,7 +18,8 @@ SIZES = {"train": 96, "validation": 80, "test": 600}
 
 
 def truth(inputs: NDArray[Any]) -> NDArray[np.float32]:
-    return np.sin(inputs[:, :3]) + 0.5 * inputs[:, 3:]
+    values: NDArray[np.float32] = np.sin(inputs[:, :3]) + 0.5 * inputs[:, 3:]
+    return values
 
 
 class Vectors:
@@ -87,8 +88,8 @@ class Regression(Task):
 
     def evaluate(self, student: Any, encoded: Arrays, batch_size: int, device: str, world: World) -> dict[str, NDArray[Any]]:
         inputs, targets = encoded
-        read = torch.from_numpy(inputs[world.read(len(inputs))]).to(device).split(batch_size)
-        found = world.gather(torch.cat([student.module(part) for part in read]), len(inputs))
+        read = torch.from_numpy(inputs[world.read(len(inputs))]).to(device)
+        found = world.gather(torch.cat([student.module(part) for part in torch.split(read, batch_size)]), len(inputs))
         return errors(found.cpu().numpy(), targets)
 
     def evaluate_teacher(self, teacher: Linear, data: Vectors, split: SplitName) -> dict[str, NDArray[Any]]:

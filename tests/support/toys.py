@@ -302,7 +302,7 @@ def run_spec(
 ) -> RunSpec:
     """A run of the toys, 3 epochs of 4 steps. `train` changes some of its settings, other changes replace fields."""
     train = {"epochs": 3, "batch_size": 8, "lr": 0.02, "precision": "fp32", "checkpoint_every": 3} | changes.pop("train", {})
-    fields = {
+    fields: dict[str, Any] = {
         "suite": "toys",
         "task": retrieval_spec(),
         "dataset": plugged("beads"),
