@@ -1,0 +1,59 @@
+"""One rank of one run, as another launcher starts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kdbench import KdbenchError
+from kdbench.engines import torchrun
+from kdbench.engines.torchrun import execute_rank, main
+from kdbench.records.files import recorded
+from kdbench.runs.execute import execute
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import plan
+from kdbench.training.distributed import Rank
+from tests.support.sweeping import suite_path
+from tests.support.toys import run_context, run_spec, toy_plugins
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment that torchrun gives to the only rank of a run, where the toys are installed."""
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setattr(torchrun, "installed", toy_plugins)
+
+
+def command(suite: Path, run: str, *overrides: str) -> list[str]:
+    folder = suite.parent
+    return [str(suite), run, *overrides, "--results", f"{folder / 'results'}", "--cache", f"{folder / 'cache'}", "--device=cpu"]
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_command_records_the_run_that_is_named(tmp_path: Path) -> None:
+    suite = suite_path(tmp_path)
+    spec = plan(load_suite(suite, toy_plugins()))[0]
+    assert main(command(suite, spec.run_id)) == 0
+    written = recorded(tmp_path / "results", spec)
+    assert written
+    assert written.arrays_sha256 == execute(spec, run_context(tmp_path / "alone")).arrays_sha256
+
+
+@pytest.mark.usefixtures("alone")
+def test_errors_end_with_2_and_failures_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = suite_path(tmp_path)
+    assert main(command(suite, "0" * 12)) == 2
+    assert f"{suite} has no run '000000000000'; kdbench plan {suite} lists them" in capsys.readouterr().err
+    (spec, *_) = plan(load_suite(suite, toy_plugins(), ["train.devices=2"]))
+    assert main(command(suite, spec.run_id, "train.devices=2")) == 2
+    assert "1 ranks were started and train.devices is 2" in capsys.readouterr().err
+    poisoned = ["students=[{use: toy, poisoned: true}]"]
+    (spec, *_) = plan(load_suite(suite, toy_plugins(), poisoned))
+    assert main(command(suite, spec.run_id, *poisoned)) == 1
+
+
+def test_as_many_ranks_as_devices(tmp_path: Path) -> None:
+    with pytest.raises(KdbenchError, match=r"2 ranks were started and train\.devices is 1"):
+        execute_rank(run_spec(), run_context(tmp_path), Rank(1, 2))
