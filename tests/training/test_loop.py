@@ -23,7 +23,7 @@ from kdbench.tasks.retrieval.task import MAX_LOGIT_SCALE
 from kdbench.tasks.retrieval.teachers import StoredEmbeddings
 from kdbench.training.evaluation import evaluated
 from kdbench.training.loop import Trained, train
-from kdbench.training.optimizer import restore, schedule
+from kdbench.training.optimizer import schedule
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
@@ -576,18 +576,6 @@ def test_a_strategys_own_figures_are_in_the_series(splits: Splits, teachers: Tea
     assert Training(splits, teachers, Mindful()).run().trace.report == {}
 
 
-@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.1), (12, 0.25), (7, 0.0), (1, 0.0), (1, 1.0), (10, 1.0), (3, 0.1)])
-def test_schedule_rises_in_a_line_and_falls_as_a_cosine(steps: int, warmup: float) -> None:
-    shares = [schedule(step, steps, warmup) for step in range(steps)]
-    warm = round(warmup * steps)
-    assert all(0 < share <= 1 for share in shares)
-    assert shares[:warm] == pytest.approx([(step + 1) / warm for step in range(warm)])
-    tail = shares[warm:]
-    assert tail == pytest.approx([math.cos(math.pi / 2 * place / len(tail)) ** 2 for place in range(len(tail))])
-    assert tail == sorted(tail, reverse=True)
-    assert max(shares) == pytest.approx(1.0)
-
-
 class Idle(nn.Module):
     """Parameters of every kind that the loss does not hang on: their gradients are zero, and only decay moves them."""
 
@@ -703,20 +691,3 @@ def test_a_student_with_one_tower_frozen_trains_the_other(splits: Splits, teache
     after = bits(module_of(training.student).state_dict())
     assert after["text_tower.weight"] == training.initial["text_tower.weight"]
     assert after["image_tower.weight"] != training.initial["image_tower.weight"]
-
-
-def test_moments_come_back_in_the_order_of_their_parameters() -> None:
-    """Fused AdamW walks through a parameter and its moments side by side in memory, whatever their strides say."""
-    module = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(module.parameters(), fused=True)
-    module(torch.rand(2, 3, 6, 6)).square().sum().backward()
-    optimizer.step()
-    saved = optimizer.state_dict()
-    for moments in saved["state"].values():  # as a file brings them back
-        for name, value in moments.items():
-            moments[name] = value.contiguous()
-    expected = saved["state"][0]["exp_avg"].clone()
-    restore(optimizer, saved)
-    for name in ("exp_avg", "exp_avg_sq"):
-        assert optimizer.state[module.weight][name].stride() == module.weight.stride() != expected.stride()
-    assert optimizer.state[module.weight]["exp_avg"].equal(expected)
