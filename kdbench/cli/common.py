@@ -97,7 +97,7 @@ def plugin_of(kind: Kind, text: str, option: str) -> Any:
     """Builds the plugin that an option names, alone or as a map with its options. Raises KdbenchError, naming the option."""
     from kdbench.engines.make import named
     from kdbench.plugins.building import build_spec, building_with
-    from kdbench.suite.check import plug
+    from kdbench.suite.plugin_entries import plug
 
     plugins = plugins_here()
     name, options = named(text, option, f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}")

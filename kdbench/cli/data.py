@@ -76,7 +76,7 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
 
 def _opened(name: str, params: list[str] | None, root: Path | None) -> Any:
     from kdbench.plugins.building import build_spec, building_with
-    from kdbench.suite.check import plug
+    from kdbench.suite.plugin_entries import plug
 
     given = given_params(params, name)
     if root is not None:

@@ -69,7 +69,7 @@ Resources = Annotated[
 def chosen_engine(plugins: Plugins, engine: str, address: str | None = None, resources: str | None = None) -> Engine:
     """The engine that --engine names, with its options. Raises KdbenchError, naming the option, if one does not fit."""
     from kdbench.engines.make import make_engine, named
-    from kdbench.suite.check import plug
+    from kdbench.suite.plugin_entries import plug
 
     name, options = named(engine, "--engine", "an engine")
     make_engine(plugins, name, options, "--engine")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, app, plugin_of, plugins_here, say
+from kdbench.cli.common import RESULTS, app, counted, plugin_of, plugins_here, say
 from kdbench.cli.completion import names_of
 from kdbench.cli.run import width
 from kdbench.errors import KdbenchError
@@ -65,8 +65,7 @@ def leaderboard(
     for name, one, target in made:
         target.parent.mkdir(parents=True, exist_ok=True)
         written = one.write(material, target)
-        many = f" and {len(written) - 1} more files" if len(written) > 1 else ""
-        say(f"{name}: {written[0]}{many}" if written else f"{name}: nothing to write")
+        say(f"{name}: {counted(len(written), 'file')}, open {written[0]}" if written else f"{name}: nothing to write")
     if printed is not None:
         _print(printed, style, material)
 

@@ -106,7 +106,7 @@ def export(
     from kdbench.engines.make import named
     from kdbench.records.files import read_arrays, read_record
     from kdbench.reports.inspect import find_run
-    from kdbench.suite.check import plug
+    from kdbench.suite.plugin_entries import plug
 
     plugins = plugins_here()
     name, options = named(to, "--to", "an exporter")

@@ -86,10 +86,14 @@ for _kind in SCAFFOLDS:
     new_app.command(_kind)(_scaffold(_kind))
 
 
+def _terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _answer(question: str, given: str | None, default: str, choices: list[str]) -> str:
     if given is not None:
         return given
-    if not sys.stdin.isatty():
+    if not _terminal():
         return default
     say(f"{question}: {', '.join(choices)}")
     answer: str = typer.prompt(question, default=default, err=True)

@@ -14,8 +14,8 @@ from kdbench.errors import KdbenchError
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Plugins, installed
 from kdbench.plugins.parameters import checked_params, construct, params_model
-from kdbench.suite.check import plug
 from kdbench.suite.diagnostics import Diagnostics
+from kdbench.suite.plugin_entries import plug
 
 if TYPE_CHECKING:
     import numpy as np

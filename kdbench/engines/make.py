@@ -8,7 +8,7 @@ from kdbench.contracts import Engine
 from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import construct
-from kdbench.suite.check import plug
+from kdbench.suite.plugin_entries import plug
 from kdbench.suite.yaml_file import parse_scalar
 
 LOCAL = "local"  # the engine where none is named

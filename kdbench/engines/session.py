@@ -12,7 +12,7 @@ from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import construct
 from kdbench.records.files import recorded
 from kdbench.records.record import DONE, Outcome, Record
-from kdbench.suite.check import plug
+from kdbench.suite.plugin_entries import plug
 from kdbench.suite.spec import RunSpec
 
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from kdbench.contracts import Task
 from kdbench.errors import nearest
-from kdbench.plugins.loading import Kind, Plugins, article
-from kdbench.plugins.parameters import checked_params, construct, default_params, nested_uses, params_model
+from kdbench.plugins.loading import Kind, Plugins
 from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_tasks, check_teams
-from kdbench.suite.diagnostics import NOTHING, Diagnostics
+from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
-from kdbench.suite.settings import Evaluate
+from kdbench.suite.plugin_entries import LISTS, plugged, plugged_list
 from kdbench.suite.smoke import smoked
 from kdbench.suite.source import SuiteSource, read_suite
 from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import SweepFile
 from kdbench.suite.sweep_space import check_labels, checked_sweep
+from kdbench.suite.task_settings import built_task, task_of
 from kdbench.suite.yaml_file import YamlPath
-
-LISTS: dict[str, Kind] = {
-    "datasets": "dataset",
-    "students": "student",
-    "strategies": "strategy",
-    "objective": "objective",
-}
 
 
 def load_suite(
@@ -63,15 +53,6 @@ def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke
     return suite.model_copy(update={"variants": variants}) if variants else suite
 
 
-def plug(kind: Kind, entry: dict[str, Any], source: str, plugins: Plugins) -> PluginSpec:
-    """One plugin as a suite would use it, given elsewhere, say on the command line. Raises SuiteError."""
-    diagnostics = Diagnostics(source, {})
-    found = _plugged(kind, entry, (), plugins, diagnostics)
-    diagnostics.raise_if_any()
-    assert found is not None
-    return found
-
-
 def _variants(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The variants of a suite that are maps; that others are none has been noted."""
     given = data.get("variants")
@@ -93,12 +74,12 @@ def _checked(
 ) -> Suite | None:
     """The suite as far as it is right; None where something is wrong, which is then noted."""
     before = len(diagnostics.found)
-    task, data = _task(data, plugins, diagnostics)
+    task, data = task_of(data, plugins, diagnostics)
     file = _validated(data, task, diagnostics)
-    plugged = {key: _plugged_list(key, data.get(key), plugins, diagnostics) for key in LISTS}
+    entries = {key: plugged_list(key, data.get(key), plugins, diagnostics) for key in LISTS}
     given = data.get("teachers")
     teachers = {
-        name: _plugged("teacher", entry, ("teachers", name), plugins, diagnostics, label=name)
+        name: plugged("teacher", entry, ("teachers", name), plugins, diagnostics, label=name)
         for name, entry in (given.items() if isinstance(given, dict) else ())
         if isinstance(entry, dict)
     }
@@ -111,13 +92,13 @@ def _checked(
         name=file.name,
         task=task,
         seeds=file.seeds,
-        datasets=plugged["datasets"],
-        students=plugged["students"],
+        datasets=entries["datasets"],
+        students=entries["students"],
         teachers={name: teacher for name, teacher in teachers.items() if teacher},
         teams=file.teams,
         references=file.references,
-        strategies=plugged["strategies"],
-        objective=[term for term in plugged["objective"] if isinstance(term, TermSpec)],
+        strategies=entries["strategies"],
+        objective=[term for term in entries["objective"] if isinstance(term, TermSpec)],
         train=file.train,
         evaluate=file.evaluate,
         latency=file.latency,
@@ -125,12 +106,14 @@ def _checked(
     if file.sweep:
 
         def again(kind: Kind, entry: dict[str, Any], apart: Diagnostics) -> PluginSpec | None:
-            found = _plugged(kind, entry, (), plugins, apart)
+            found = plugged(kind, entry, (), plugins, apart)
             if found and deep:
                 check_plugin(kind, found.use, found.params, (), plugins, apart)
             return found
 
-        suite = suite.model_copy(update={"sweep": checked_sweep(file.sweep, suite, _built(task, plugins), again, diagnostics)})
+        suite = suite.model_copy(
+            update={"sweep": checked_sweep(file.sweep, suite, built_task(task, plugins), again, diagnostics)}
+        )
     check_tasks(suite, plugins, diagnostics)
     if smoke:
         suite = smoked(suite, plugins)
@@ -138,47 +121,6 @@ def _checked(
     if deep:
         check_plugins(suite, plugins, diagnostics)
     return suite
-
-
-def _task(data: dict[str, Any], plugins: Plugins, diagnostics: Diagnostics) -> tuple[PluginSpec | None, dict[str, Any]]:
-    """The task that the datasets pose, with what `evaluate:` says of it, and the data without that. None where it is wrong.
-
-    Datasets that are wrong themselves have no say; with none left the suite is wrong anyway.
-    """
-    entries = data.get("datasets")
-    uses = [entry.get("use") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    offers = plugins.offers("dataset")
-    names = [offers[use].offer.task for use in uses if isinstance(use, str) and use in offers]
-    for place, name in enumerate(names):
-        if name != names[0]:
-            diagnostics.add(
-                ("datasets", place), name, f"a dataset of the task {names[0]!r}, as the first; one suite has one task"
-            )
-            return None, data
-    given = data.get("evaluate")
-    if not names:  # what `evaluate:` may hold beside the core's keys is then not known
-        core = (
-            {key: value for key, value in given.items() if key in Evaluate.model_fields} if isinstance(given, dict) else given
-        )
-        return None, {**data, "evaluate": core} if isinstance(given, dict) else data
-    offer = plugins.find("task", names[0]).offer
-    known = params_model(offer).model_fields
-    own: dict[str, Any] = {}
-    if isinstance(given, dict):
-        own = {key: value for key, value in given.items() if key in known}
-        data = {**data, "evaluate": {key: value for key, value in given.items() if key not in known}}
-    try:
-        params = checked_params(offer, own)
-    except ValidationError as error:
-        diagnostics.add_validation(("evaluate",), error, own, known)
-        return None, data
-    defaults = default_params(offer)
-    return PluginSpec(name=names[0], use=names[0], params=params, defaults=defaults, version=offer.version), data
-
-
-def _built(task: PluginSpec, plugins: Plugins) -> Task:
-    built: Task = construct(plugins.find("task", task.use).offer, task.params)
-    return built
 
 
 def _validated(data: dict[str, Any], task: PluginSpec | None, diagnostics: Diagnostics) -> SuiteFile | None:
@@ -213,73 +155,3 @@ def _expand_shorthand(data: dict[str, Any]) -> None:
     teachers = data.get("teachers")
     if isinstance(teachers, dict):
         data["teachers"] = {k: {"use": v} if isinstance(v, str) else v for k, v in teachers.items()}
-
-
-def _plugged_list(key: str, entries: Any, plugins: Plugins, diagnostics: Diagnostics) -> list[Any]:
-    """The entries of a list that are maps, checked; that the others are none has been noted."""
-    places = [i for i, entry in enumerate(entries if isinstance(entries, list) else []) if isinstance(entry, dict)]
-    found = {i: _plugged(LISTS[key], entries[i], (key, i), plugins, diagnostics) for i in places}
-    seen: Counter[str] = Counter()
-    for index, entry in found.items():
-        if entry is None or key == "objective":
-            continue
-        if seen[entry.name]:
-            diagnostics.add((key, index), entry.name, "a label used once", "give each a `name:` of its own")
-        seen[entry.name] += 1
-    return [entry for entry in found.values() if entry]
-
-
-def _plugged(
-    kind: Kind, entry: dict[str, Any], where: YamlPath, plugins: Plugins, diagnostics: Diagnostics, label: str | None = None
-) -> PluginSpec | None:
-    """One entry, its parameters checked against the plugin's signature; None where it is wrong, which is then noted."""
-    params = dict(entry)
-    use = params.pop("use", None)
-    a_kind = article(kind)
-    offers = plugins.offers(kind)
-    known = ", ".join(offers) or "none is installed"
-    if not isinstance(use, str):
-        diagnostics.add((*where, "use"), NOTHING if use is None else use, f"`use:` with {a_kind}: {known}")
-        return None
-    name = label or params.pop("name", use)
-    if not isinstance(name, str):
-        diagnostics.add((*where, "name"), name, "a string")
-        return None
-    coefficient = params.pop("coefficient", 1.0) if kind == "objective" else None
-    number = isinstance(coefficient, int | float) and not isinstance(coefficient, bool) and math.isfinite(coefficient)
-    if kind == "objective" and not number:
-        diagnostics.add((*where, "coefficient"), coefficient, "a finite number")
-        return None
-    if use not in offers:
-        diagnostics.add((*where, "use"), use, f"{a_kind}: {known}", nearest(use, offers))
-        diagnostics.note = plugins.broken_note().strip("\n")
-        return None
-    found = _params(kind, use, params, where, plugins, diagnostics)
-    if found is None:
-        return None
-    values, defaults = found
-    version = plugins.find(kind, use).offer.version
-    if coefficient is not None:
-        weight = float(coefficient)
-        return TermSpec(name=name, use=use, params=values, defaults=defaults, version=version, coefficient=weight)
-    return PluginSpec(name=name, use=use, params=values, defaults=defaults, version=version)
-
-
-def _params(
-    kind: Kind, use: str, params: dict[str, Any], where: YamlPath, plugins: Plugins, diagnostics: Diagnostics
-) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """All parameters, and the defaults of those that have one; those that hold another plugin's spec are checked in turn."""
-    offer = plugins.find(kind, use).offer
-    try:
-        values = checked_params(offer, params)
-    except ValidationError as error:
-        diagnostics.add_validation(where, error, params, params_model(offer).model_fields)
-        return None
-    defaults = default_params(offer)
-    for name, mark in nested_uses(offer).items():
-        inner = _plugged(mark.kind, values[name], (*where, name), plugins, diagnostics)
-        if inner is None:
-            return None
-        values[name] = {"use": inner.use, **inner.params}
-        defaults |= {f"{name}.{path}": value for path, value in inner.defaults.items()}
-    return values, defaults

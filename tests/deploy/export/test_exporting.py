@@ -11,7 +11,7 @@ import pytest
 from kdbench.deploy.export.exporting import export
 from kdbench.deploy.export.report import ExportReport
 from kdbench.errors import KdbenchError
-from kdbench.suite.check import plug
+from kdbench.suite.plugin_entries import plug
 from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench_plugins.exporters.onnx_runtime import onnx_embeddings
 from tests.support.export_runs import Trained, linear, small

@@ -1,0 +1,55 @@
+"""The task of a suite: its datasets name it, and the block `evaluate` holds its settings beside the core's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from kdbench.contracts import Task
+from kdbench.plugins.loading import Plugins
+from kdbench.plugins.parameters import checked_params, construct, default_params, params_model
+from kdbench.suite.diagnostics import Diagnostics
+from kdbench.suite.settings import Evaluate
+from kdbench.suite.spec import PluginSpec
+
+
+def task_of(data: dict[str, Any], plugins: Plugins, diagnostics: Diagnostics) -> tuple[PluginSpec | None, dict[str, Any]]:
+    """The task that the datasets pose, with what `evaluate:` says of it, and the data without that. None where it is wrong.
+
+    Datasets that are wrong themselves have no say; with none left the suite is wrong anyway.
+    """
+    entries = data.get("datasets")
+    uses = [entry.get("use") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    offers = plugins.offers("dataset")
+    names = [offers[use].offer.task for use in uses if isinstance(use, str) and use in offers]
+    for place, name in enumerate(names):
+        if name != names[0]:
+            diagnostics.add(
+                ("datasets", place), name, f"a dataset of the task {names[0]!r}, as the first; one suite has one task"
+            )
+            return None, data
+    given = data.get("evaluate")
+    if not names:  # what `evaluate:` may hold beside the core's keys is then not known
+        core = (
+            {key: value for key, value in given.items() if key in Evaluate.model_fields} if isinstance(given, dict) else given
+        )
+        return None, {**data, "evaluate": core} if isinstance(given, dict) else data
+    offer = plugins.find("task", names[0]).offer
+    known = params_model(offer).model_fields
+    own: dict[str, Any] = {}
+    if isinstance(given, dict):
+        own = {key: value for key, value in given.items() if key in known}
+        data = {**data, "evaluate": {key: value for key, value in given.items() if key not in known}}
+    try:
+        params = checked_params(offer, own)
+    except ValidationError as error:
+        diagnostics.add_validation(("evaluate",), error, own, known)
+        return None, data
+    defaults = default_params(offer)
+    return PluginSpec(name=names[0], use=names[0], params=params, defaults=defaults, version=offer.version), data
+
+
+def built_task(task: PluginSpec, plugins: Plugins) -> Task:
+    built: Task = construct(plugins.find("task", task.use).offer, task.params)
+    return built
