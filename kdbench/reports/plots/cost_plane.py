@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate
 from math import isfinite, log10
 
 from kdbench.reports.board import Row
 from kdbench.reports.palette import Role
 from kdbench.reports.pareto import Plane, Point
-from kdbench.reports.plots.labels import clean, common_team, file_part, interval_text, metric_label, row_labels
-from kdbench.reports.plots.model import Axis, Level, Line, Mark, Panel, Plot, Points, line_of
+from kdbench.reports.plots.cost_plane_text import describe, plotted
+from kdbench.reports.plots.labels import common_team, file_part, interval_text, metric_label, row_labels
+from kdbench.reports.plots.model import Axis, Level, Line, Mark, Panel, Plot, Points
+from kdbench.reports.plots.spreading import spread_sideways
 
 SEVERAL = "What does a better student cost?"
 ALONE = "At one cost, which row is best?"
@@ -40,43 +42,6 @@ def cost_plane(plane: Plane) -> Plot:
         about=(plane.title + (f" · strategies of {team}" if team else ""), *plane.notes),
         intervals="bars: 95 % intervals" if same else "bars and band: 95 % intervals",
     )
-
-
-def plotted(plane: Plane) -> str:
-    """What is drawn, as text."""
-    lines = [f"plane {plane.id}", clean(plane.title), clean(plane.cost)]
-    for point in plane.points:
-        about = line_of(f"{point.row.id} {_name(point.row)}", cost=float(point.cost), **_ends(plane, point.row))
-        lines.append(f"{about} {point.standing}")
-    lines += [line_of(f"{row.id} {_name(row)}", **_ends(plane, row)) for row in plane.references]
-    return "\n".join([*lines, *map(clean, plane.notes)])
-
-
-def describe(plane: Plane) -> str:
-    """Alt text: the axes, the front, and how many other rows are not significantly worse."""
-    names = row_labels([point.row for point in plane.points], 60, student=True)
-    ends = [point for point in plane.points if point.best]
-    shown = [f"{names[point.row.id]} with {plane.metric.text(point.value.mean)} at {point.cost:.3g}" for point in ends]
-    others, tied = len(plane.points) - len(ends), sum(point.standing == "open" for point in plane.points)
-    front = ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
-    rest = f"; of {others} other rows {tied or 'none'} {'is' if tied == 1 else 'are'} not significantly worse" if others else ""
-    way = "" if plane.metric.higher_is_better else " (lower is better)"
-    return f"{plane.metric.label}{way} against {clean(plane.cost)}. On the front: {front}{rest}."
-
-
-def spread_sideways(costs: Sequence[float], step: float) -> list[float]:
-    """Offsets for points (costs ascending) that would hide each other: 0 for the first of a cost, then right and left of it.
-
-    A step apart, or less if the next cost is near: no point crosses the middle between two costs.
-    """
-    distinct = sorted(set(costs))
-    gap = min((after - before for before, after in pairwise(distinct)), default=float("inf"))
-    offsets: list[float] = []
-    for _, group in groupby(costs):
-        count = len(list(group))
-        width = min(step, 0.45 * gap / max(1, count // 2))
-        offsets += [width * ((rank + 1) // 2) * (1 if rank % 2 else -1) if rank else 0.0 for rank in range(count)]
-    return offsets
 
 
 def _several(plane: Plane) -> Panel:
@@ -199,12 +164,3 @@ def _kinds(plane: Plane) -> list[str]:
         means[_kind(point.row)].append(point.value.mean)
     sign = -1 if plane.metric.higher_is_better else 1
     return sorted(means, key=lambda kind: (min(sign * mean for mean in means[kind]), kind))
-
-
-def _name(row: Row) -> str:
-    return clean(row.name if row.reference else f"{row.student}: {row.name}")
-
-
-def _ends(plane: Plane, row: Row) -> dict[str, float]:
-    value = row.values[plane.metric.name]
-    return {"mean": value.mean, "low": value.low, "high": value.high}

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kdbench.contracts import Metric
-from kdbench.reports.board import Row, Value
+from kdbench.reports.board import Row
+from kdbench.statistics.value import Value
 
 UNSEEN = "\N{REPLACEMENT CHARACTER}"
 

@@ -18,8 +18,10 @@ def _named(panel: Panel, label: str) -> Points:
     return found
 
 
-def _where(points: Points) -> tuple[list[float | None], list[float | None]]:
-    return [mark.x for mark in points.marks], [mark.y for mark in points.marks]
+def _where(points: Points) -> tuple[list[float], list[float]]:
+    places = [(mark.x, mark.y) for mark in points.marks if mark.x is not None and mark.y is not None]
+    assert len(places) == len(points.marks)
+    return [x for x, _ in places], [y for _, y in places]
 
 
 def _best(values: list[float | None], better: Callable[[Iterable[float]], float]) -> list[float | None]:

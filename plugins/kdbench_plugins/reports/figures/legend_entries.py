@@ -61,8 +61,8 @@ def _sample(points: Points) -> Line2D:
     from matplotlib.lines import Line2D
 
     role = LOOKS[points.role]
-    bar = "-" if any(mark.low is not None for mark in points.marks) else ""
-    drawn = Line2D([], [], linestyle=bar, linewidth=1.5, color=role.colour, marker=role.marker or "None", markersize=5)
+    width = 1.5 if any(mark.low is not None for mark in points.marks) else 0.0
+    drawn = Line2D([], [], linewidth=width, color=role.colour, marker=role.marker or "None", markersize=5)
     if role.hollow:
         drawn.set_markerfacecolor("none")
     return drawn

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kdbench.reports.palette import BLACK, GREY, LOOKS
 from kdbench.reports.plots.labels import clean
 from kdbench.reports.plots.model import Axis, Line, Mark, Panel, Points
-from kdbench_plugins.reports.figures.matplotlib_style import bare, look, stroke
+from kdbench_plugins.reports.figures.matplotlib_style import Dashes, bare, look, stroke
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def kind_looks(panel: Panel) -> Looks:
     return {name: look(place) for place, name in enumerate(sorted(panel.kinds))}
 
 
-def line_look(line: Line) -> tuple[str, str]:
+def line_look(line: Line) -> tuple[str, Dashes]:
     """Colour and dashes."""
     if line.role is None:
         return stroke(line.place)

@@ -1,4 +1,4 @@
-"""The scripts and styles of a site, copied from the packages that carry them so that no page asks the network for any."""
+"""The scripts and styles of a site, copied from installed packages so that pages need no network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMED = re.compile(r"\s*([\w$]+)(?:\s+as\s+([\w$]+))?\s*")
 
 
 def copy_assets(folder: Path) -> None:
-    """Writes them into `folder`, which is made. Raises KdbenchError where a package is missing or not as expected."""
+    """Writes them into a new `folder`. Raises KdbenchError if a package is missing or not as expected."""
     folder.mkdir(parents=True)
     for path in sorted(OWN.iterdir()):
         (folder / path.name).write_bytes(path.read_bytes())
@@ -25,9 +25,9 @@ def copy_assets(folder: Path) -> None:
 
 
 def classic(module: str, name: str) -> str:
-    """An ES module without imports as a classic script that puts what the module exports under a global `name`.
+    """An ES module without imports, turned into a classic script that binds its exports to a global `name`.
 
-    Browsers load no module from file://, where every file is an origin of its own, and modules are subject to CORS.
+    Browsers load no modules from file://: there every file is an origin of its own, and modules are subject to CORS.
     """
     exports = list(EXPORT.finditer(module))
     if len(exports) != 1 or re.search(r"^\s*import\b(?!\s*\()|\bimport\.meta\b", module, re.MULTILINE):
@@ -43,7 +43,7 @@ def classic(module: str, name: str) -> str:
 
 
 def _vendored(package: str, path: str) -> Path:
-    """A file that a package carries; the package is not imported, which would take longer than all pages."""
+    """A file of an installed package, which is not imported: that would take longer than writing all pages."""
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
         file = Path(folder) / path

@@ -1,4 +1,4 @@
-"""Names as file names and anchors: anything may be a name, little may be a file name."""
+"""Names as file names and anchors: a name may hold any character, a file name only a few."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ LONGEST = 40
 
 
 def slug(name: str) -> str:
-    """Lower-case letters, digits and hyphens, 53 characters at most; the hash of the name at its end keeps any two apart."""
+    """Lower-case letters, digits and hyphens, at most 53 characters, ending in a hash so that no two names share one."""
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST].strip("-")
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{readable}-{digest}" if readable else digest
 
 
 def token(name: str) -> str:
-    """An id, such as a run's, as it is; the slug of what only claims to be one."""
+    """A valid id, such as a run's, unchanged; the slug of anything else."""
     return name if ID.fullmatch(name) else slug(name)

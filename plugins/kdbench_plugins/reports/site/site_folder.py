@@ -1,4 +1,4 @@
-"""A folder written whole or not at all, and replaced only where it is kdbench's own."""
+"""A folder written whole or not at all, and replaced only if kdbench wrote it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MODE = 0o755
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """Gives an empty folder beside `folder` to write into, and puts it in its place once all is written.
+    """Yields an empty folder beside `folder` to write into, which replaces `folder` when the block ends.
 
-    A site that was there before goes; where writing fails it stays as it was. Raises KdbenchError where `folder` is a file,
-    holds anything that no site of kdbench holds, contains the current folder, or cannot be written.
+    A site that was there before is removed; if writing fails it is left unchanged. Raises KdbenchError if `folder` is a file,
+    holds files that kdbench did not write, contains the current folder, or cannot be written.
     """
     target = folder.resolve()
     _check(target, folder)
@@ -31,39 +31,39 @@ def replaced(folder: Path) -> Iterator[Path]:
         raise KdbenchError(f"{folder}: cannot be written ({error}); choose another folder") from error
     try:
         yield partial
-        partial.chmod(MODE)  # mkdtemp leaves it to its owner alone, and a site is there to be served
+        partial.chmod(MODE)  # mkdtemp makes it private, and a web server has to read it
         names = sorted(entry.name for entry in partial.iterdir())
         (partial / MARKER).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-        _check(target, folder)  # writing took its time
+        _check(target, folder)  # again, as writing took some time
         _put(partial, target)
     except OSError as error:
-        raise KdbenchError(f"{folder}: cannot be written ({error}); what was there is as it was") from error
+        raise KdbenchError(f"{folder}: cannot be written ({error}); what was there is unchanged") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def _check(target: Path, folder: Path) -> None:
     if Path.cwd().is_relative_to(target):
-        raise KdbenchError(f"{folder}: contains the current folder, and a site replaces its folder whole; name one inside it")
+        raise KdbenchError(f"{folder}: contains the current folder, which a site would replace; name a folder inside it")
     if not target.exists():
         return
     if not target.is_dir():
-        raise KdbenchError(f"{folder}: is a file; expected a folder that is new, empty, or a site that kdbench has written")
+        raise KdbenchError(f"{folder}: is a file; expected a new or empty folder, or a site written by kdbench")
     found = {entry.name for entry in target.iterdir()}
     if not found:
         return
     marker = target / MARKER
     if not marker.is_file():
         raise KdbenchError(
-            f"{folder}: is not empty and no site that kdbench has written (it has no {MARKER}); nothing was written: "
+            f"{folder}: is not empty and no site written by kdbench (it has no {MARKER}); nothing was written: "
             "choose another folder or empty it first"
         )
     foreign = found - {MARKER, *marker.read_text(encoding="utf-8").splitlines()}
     if foreign:
         names = ", ".join(map(repr, sorted(foreign)))
         raise KdbenchError(
-            f"{folder}: holds {names} beside kdbench's own files, and a new site would remove it; "
-            "nothing was written: move that elsewhere or choose another folder"
+            f"{folder}: holds {names} beside kdbench's own files, which a new site would remove; "
+            "nothing was written: move them elsewhere or choose another folder"
         )
 
 

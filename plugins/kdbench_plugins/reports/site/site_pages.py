@@ -39,13 +39,14 @@ class Site:
     """A folder of pages; a site of kdbench's that was in it is replaced."""
 
     def write(self, material: Reported, target: Path) -> list[Path]:
-        """The page to open. See `write_site`."""
+        """Its pages. See `write_site`."""
         from kdbench.reports.pareto import planes
         from kdbench.reports.student_table import students_table
 
         found = planes(material.board, material.profiles)
         students = students_table(material.profiles)
-        return [write_site(target, material.board, found, students, material.methods, material.studies).entry]
+        entry = write_site(target, material.board, found, students, material.methods, material.studies).entry
+        return [entry, *sorted(page for page in target.rglob("*.html") if page != entry)]
 
 
 @dataclass(frozen=True)

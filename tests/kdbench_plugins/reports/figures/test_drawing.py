@@ -14,7 +14,7 @@ from kdbench import KdbenchError
 from kdbench.records.trace import Trace
 from kdbench.reports.board import Board
 from kdbench.reports.pareto import Plane, planes
-from kdbench.reports.plots.cost_plane import plotted
+from kdbench.reports.plots.cost_plane_text import plotted
 from kdbench_plugins.reports.figures.drawing import draw, pictures
 from kdbench_plugins.reports.figures.picture_files import embedded
 from tests.support.made_boards import DATASET, profile, row, student, table

@@ -228,7 +228,9 @@ def test_a_strategy_has_a_page_of_what_is_known_and_of_its_rows(site: Written, b
     assert {"href": "https://example.org/paper?a=1&b=2", "rel": "noopener noreferrer"} in page.all("a")
     assert "reconstruction: its source leaves something open" in text
     rows = [(table, row) for table in board.tables for row in table.rows if row.strategy == "ammkd"]
-    assert yaml.safe_load(page.text("pre")[0]) == rows[0][1].spec.strategy.params
+    strategy = rows[0][1].spec.strategy
+    assert strategy is not None
+    assert yaml.safe_load(page.text("pre")[0]) == strategy.params
     hrefs = [attributes.get("href") for attributes in page.all("a")]
     for table, row in rows:
         assert f"../index.html#row-{table.id}-{row.id}" in hrefs
