@@ -40,14 +40,14 @@ def kinds_and_names(incomplete: str) -> Completions:
     found: dict[str, str] = {}
     for kind in KINDS:
         found |= {name: listed.offer.summary for name, listed in installed().offers(kind).items()}
-    return _fitting(incomplete, {**found, **known})
+    return _fitting(incomplete, found | {str(kind): text for kind, text in known.items()})
 
 
 def kinds(incomplete: str) -> Completions:
     """Kinds of plugins."""
     from kdbench.plugins.loading import KINDS
 
-    return _fitting(incomplete, dict.fromkeys(KINDS, ""))
+    return _fitting(incomplete, {str(kind): "" for kind in KINDS})
 
 
 def names_of(kind: Kind) -> Callable[[str], Completions]:

@@ -191,7 +191,7 @@ def _query_parts(run: Measured, reading: Reading) -> Iterable[dict[str, Any]]:
     record = run.record
     units = reading.units.get(record.dataset_digest or "", {})
     common = {"run": record.run_id, "cell": record.spec.cell_id, "seed": run.seed}
-    named = {queries.array: queries.units or queries.array for queries in run.task.queries()}
+    named = {queries.array: queries.units or queries.array for queries in run.task.queries}
     for name, values in run.arrays().items():
         query = np.arange(len(values))
         unit = np.asarray(units.get(named.get(name, name), query), dtype=np.int64)

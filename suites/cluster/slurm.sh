@@ -1,5 +1,5 @@
 #!/bin/bash
-# A suite on the nodes of a Slurm job: `sbatch suites/cluster/slurm.sh suites/emoji.yaml`, from the folder of the checkout.
+# A suite on the nodes of a Slurm job: `sbatch suites/cluster/slurm.sh emoji`, a suite file or a shipped name.
 # Ray's symmetric-run starts Ray on every node, waits for all, runs the command on the first, and ends it (Ray 2.52 or later, for
 # the token).
 #SBATCH --job-name=kdbench
@@ -12,7 +12,7 @@
 
 set -euo pipefail
 
-suite=${1:-suites/emoji.yaml}
+suite=${1:-emoji}
 
 # Folders that all nodes share under the same path, with file locks: NFSv4 has them; Lustre if mounted with -o flock.
 shared=${KDBENCH_SHARED:-$SLURM_SUBMIT_DIR}

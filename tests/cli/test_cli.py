@@ -150,9 +150,10 @@ def test_plugins(kdbench: Command) -> None:
     code, out, _ = kdbench("plugins")
     rows = [line.split() for line in out.splitlines()[2:]]
     assert code == 0
-    assert [row[:2] for row in rows][:3] == [["dataset", "shapes"], ["teacher", "lens"], ["teacher", "tutor"]]
+    first = [["task", "retrieval"], ["dataset", "shapes"], ["teacher", "lens"], ["teacher", "tutor"]]
+    assert [row[:2] for row in rows][:4] == first
     assert ["strategy", "equal"] in [row[:2] for row in rows]
-    assert rows[0][2:] == ["squares", "and", "circles", "tests:tiny"]
+    assert rows[1][2:] == ["squares", "and", "circles", "tests:tiny"]
     _, out, _ = kdbench("plugins", "objective")
     assert [line.split() for line in out.splitlines()[2:]] == [["objective", "cosine", "tests:tiny"]]
 

@@ -108,11 +108,12 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
         summary = summaries[record.label.rpartition(" · seed")[0]]
         best = summary.best_trial
         assert best
-        assert record.spec["train"]["lr"] == best.params["train.lr"]
-        if record.spec["strategy"] and record.spec["strategy"]["use"] == "ammkd":
-            assert record.spec["strategy"]["params"]["C"] == best.params["strategy.C"]
-        if record.spec["seed"] == 0:  # the seed that was tuned on: the very run of the best trial
-            assert record.validation["mean_recall"] == best.values[0] == max(trial.values[0] for trial in summary.trials)
+        assert record.spec.train
+        assert record.spec.train.lr == best.params["train.lr"]
+        if record.spec.strategy and record.spec.strategy.use == "ammkd":
+            assert record.spec.strategy.params["C"] == best.params["strategy.C"]
+        if record.spec.seed == 0:  # the seed that was tuned on: the very run of the best trial
+            assert record.validation["rsum"] == best.values[0] == max(trial.values[0] for trial in summary.trials)
     shown = subprocess.run(
         [sys.executable, "-m", "kdbench", "leaderboard", "results", "--format", "csv"],
         cwd=tmp_path,

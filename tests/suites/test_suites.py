@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kdbench.plugins.loading import installed
+from kdbench.storage.digest import digest_of
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from tests.support.paths import ROOT
@@ -35,22 +36,38 @@ def test_every_suite_is_right_when_small(path: Path) -> None:
     assert all(run.smoke for run in runs)
 
 
+# The runs of each suite, and a hash over their ids in order, as they were before suites extended presets.
+RUNS = {
+    "ammkd-ablations": (24, "73f89f4ccfe4"),
+    "ammkd": (15, "effb0d5170fc"),
+    "coco": (76, "017503a487e6"),
+    "emoji-sweep": (35, "69e4ad3a9c0e"),
+    "emoji": (27, "97cc1e9fb98a"),
+    "flickr30k": (76, "35e370da7381"),
+    "quickstart": (5, "38a7df443230"),
+    "strategies": (84, "00d1f45415ec"),
+    "students": (38, "4308aa7771d2"),
+}
+SMALL = ["datasets[0].miniature=true", "train.batch_size=64"]
+SMALL += [f"variants.{variant}.train.batch_size=64" for variant in ("fine-tuned", "from scratch")]
+
+
+@pytest.mark.parametrize("path", SUITES, ids=[path.stem for path in SUITES])
+def test_presets_changed_no_run(path: Path) -> None:
+    """Published records belong to these runs."""
+    ids = [run.run_id for run in plan(load_suite(path, installed(), SMALL if path.stem in ("coco", "flickr30k") else []))]
+    assert (len(ids), digest_of(ids)[:12]) == RUNS[path.stem]
+
+
 @pytest.mark.parametrize("name", ["flickr30k", "coco"])
 def test_benchmarks_hold_what_is_compared(name: str) -> None:
-    runs = plan(
-        load_suite(
-            ROOT / f"suites/{name}.yaml",
-            installed(),
-            ["datasets[0].miniature=true", "train.batch_size=64"]
-            + [f"variants.{v}.train.batch_size=64" for v in ("fine-tuned", "from scratch")],
-        )
-    )
-    trained = [run for run in runs if not run.role]
-    assert len({run.student["name"] for run in trained}) >= 3
+    runs = plan(load_suite(ROOT / f"suites/{name}.yaml", installed(), SMALL))
+    trained = [run for run in runs if not run.reference]
+    assert len({run.student.name for run in trained}) >= 3
     assert {run.seed for run in trained} == {0, 1, 2}
-    assert {run.strategy["name"] for run in trained if run.strategy} == {"equal", "ammkd", "rl_select"}
+    assert {run.strategy.name for run in trained if run.strategy} == {"equal", "ammkd", "rl_select"}
     assert {len(run.team) for run in trained} == {0, 1, 2}
-    assert len([run for run in runs if run.role == "reference"]) == 4
+    assert len([run for run in runs if run.reference]) == 4
 
 
 @pytest.mark.parametrize(("name", "variable"), [("flickr30k", DATA[0]), ("coco", DATA[1])])
@@ -80,4 +97,4 @@ def test_flickr30k_runs_end_to_end_when_small(tmp_path: Path) -> None:
     assert {record["steps"] for record in records if not record["spec"]["role"]} == {2}
     assert "SMOKE, not publishable" in done.stdout
     board = kdbench("leaderboard", cwd=tmp_path)
-    assert board.stdout.startswith("No finished runs.\n28 rows of smoke runs left out")
+    assert board.stdout.startswith("No finished runs.\n28 smoke runs left out")
