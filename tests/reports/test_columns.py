@@ -11,7 +11,7 @@ def test_columns_are_the_way_they_are_named() -> None:
     """t2i is texts retrieving images: CLIP_benchmark's image_retrieval."""
     (table,) = build(row("equal", 2.0)).tables
     (one,) = table.rows
-    shown = {column.name: column.cell(one) for column in columns(table)}
+    shown = {column.name: column.text(one) for column in columns(table)}
     for way, metric in (("t2i", "image"), ("i2t", "text")):
         for k in (1, 5, 10):
             value = one.values[f"{metric}_retrieval_recall@{k}"]
@@ -22,9 +22,9 @@ def test_columns_are_the_way_they_are_named() -> None:
 def test_what_no_row_knows_has_no_column() -> None:
     (table,) = build(row("equal", team=("a",))).tables
     found = {column.name for column in columns(table)}
-    assert not found & {"variant", "mean weights", "peak MB", "student s", "teachers s"}
+    assert not found & {"variant", "mean weights", "memory (MB)", "train (s)", "teachers (s)"}
     (rich,) = build(row("equal", peak_mb=512.0, spec={"variant": "full"})).tables
-    assert {"variant", "mean weights", "peak MB"} <= {column.name for column in columns(rich)}
+    assert {"variant", "mean weights", "memory (MB)"} <= {column.name for column in columns(rich)}
 
 
 def test_ranks_and_seeds() -> None:

@@ -1,4 +1,4 @@
-"""Planes of cost and recall: who is joined with whom, at what cost, and which points nothing beats."""
+"""Planes of cost and headline: who is joined with whom, at what cost, and which points nothing beats."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench.records.profile import Profile
+from kdbench.records.protocol import Budget
 from kdbench.reports.board import Board, Table
 from kdbench.reports.pareto import Plane, front, planes
-from tests.support.made_boards import profile, row, student, table
+from kdbench.suite.spec import PluginSpec, Tuning
+from tests.support.made_boards import ERROR, SCORE, profile, row, student, table
 
 SMALL, LARGE = student("small", width=8), student("large", width=64)
 FEW = [0.0, 1.0, 1.5, 2.0, 3.0]
@@ -73,23 +75,23 @@ def test_rows_stand_at_their_students_costs() -> None:
     assert [point.cost for point in found["parameters"].points] == [3.5, 3.5, 70.0, 70.0]
     expected = [("small", "good", True), ("small", "poor", False), ("large", "good", True), ("large", "poor", False)]
     assert [names(plane) for plane in found.values()] == [expected, expected]
-    assert found["latency"].cost == "latency of both towers at batch 1, ms"
+    assert found["latency"].cost == "latency of image + text, batch 1 (ms)"
     assert found["latency"].title == (
-        "shapes test · latency on cpu (abacus), 1 thread, torch 2.6.0 · 2 epochs, 10 steps of 8 pairs, untuned"
+        "shapes test · latency on cpu (abacus), 1 thread, torch 2.6.0 · 2 epochs, 10 steps of 8 samples, untuned"
     )
-    assert found["parameters"].cost == "parameters, M"
+    assert found["parameters"].cost == "parameters (M)"
 
 
 def test_the_smallest_batch_is_one_that_both_towers_have() -> None:
     one = profile(SMALL, {1: 1.0, 8: 3.0, 32: 5.0}, {8: 2.0, 32: 4.0})
     plane = made(two[:1], [one])["latency"]
     assert {point.cost for point in plane.points} == {5.0}
-    assert plane.cost == "latency of both towers at batch 8, ms"
+    assert plane.cost == "latency of image + text, batch 8 (ms)"
     assert list(made(two[:1], [profile(SMALL, {1: 1.0}, {8: 2.0})])) == ["parameters"]
 
 
 def test_a_student_is_known_by_what_it_is_not_by_its_name() -> None:
-    renamed = table(row("good", 120.0, of={**SMALL, "name": "another"}))
+    renamed = table(row("good", 120.0, of=SMALL.replace(name="another")))
     assert len(made([renamed], both)["latency"].points) == 1
     assert made([table(row("good", 120.0, of=student("small", width=9)))], both) == {}
 
@@ -114,7 +116,7 @@ def test_a_student_profiled_twice_counts_once() -> None:
     again = profile(SMALL, {1: 3.0}, {1: 3.0}, host={"id": "ffffffff"})
     found = planes(Board(two[:1], []), [both[0], again])
     assert [len(plane.points) for plane in found] == [2, 2, 2]
-    same_id = both[0].model_copy(update={"image": again.image})
+    same_id = both[0].replace(parts=again.parts)
     assert {point.cost for point in made(two[:1], [both[0], same_id])["latency"].points} == {1.5}
 
 
@@ -139,10 +141,18 @@ def test_of_several_profiles_on_one_machine_the_fittest_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"digest": "e" * 64}, {"recall_at": [1, 5]}, {"budget": "3 epochs"}, {"tuning": "12 trials"}, {"smoke": True}]
+    "change",
+    [
+        {"dataset_digest": "e" * 64},
+        {"task": PluginSpec(name="retrieval", use="retrieval", params={"recall_at": [1, 5]})},
+        {"budget": Budget(epochs=3, steps=10, batch_size=8)},
+        {"tuning": Tuning(split="validation", trials=12, metric="score")},
+        {"smoke": True},
+    ],
 )
 def test_what_does_not_compare_is_not_joined(change: dict[str, Any]) -> None:
-    found = planes(Board([two[0], replace(two[1], **change)], []), both)
+    other = replace(two[1], protocol=two[1].protocol.replace(**change))
+    found = planes(Board([two[0], other], []), both)
     assert [{point.row.student for point in plane.points} for plane in found] == [{"small"}] * 2 + [{"large"}] * 2
     assert len({plane.id for plane in found}) == 4
     assert all(plane.title.startswith("SMOKE") for plane in found[2:]) == change.get("smoke", False)
@@ -192,3 +202,35 @@ def test_what_costs_less_is_not_behind_what_costs_more() -> None:
     cheap, dear = table(row("a", 50.0, of=SMALL)), table(row("b", 150.0, of=LARGE))
     for plane in made([cheap, dear], both).values():
         assert [point.standing for point in plane.points] == ["front", "front"]
+
+
+# Directions
+
+
+def test_lower_is_better() -> None:
+    """The same rows with negated means have the same standings."""
+    means = {"good": 20.0, "fair": 15.0, "poor": 5.0}
+    standings = []
+    for metric, sign in ((SCORE, 1), (ERROR, -1)):
+        tables = [
+            table(
+                *(row(name, sign * mean, of=SMALL, half=1.0, metric=metric) for name, mean in means.items()), better=[(0, 2)]
+            ),
+            table(row("good", sign * 10.0, of=LARGE, half=1.0, metric=metric)),
+        ]
+        plane = made(tables, both)["latency"]
+        assert plane.metric == metric
+        standings.append([(point.row.student, point.row.strategy, point.standing) for point in plane.points])
+    assert standings[0] == standings[1]
+    assert standings[0] == [
+        ("small", "good", "front"),
+        ("small", "fair", "open"),
+        ("small", "poor", "behind"),
+        ("large", "good", "behind"),
+    ]
+
+
+def test_references_are_best_first_in_the_metrics_direction() -> None:
+    teachers = [row("", mean, of=student(f"t{mean:g}"), team=(), reference=True, metric=ERROR) for mean in (2.0, 1.0, 3.0)]
+    tables = [replace(table(row("good", 5.0, of=SMALL, metric=ERROR)), references=teachers)]
+    assert [one.student for one in made(tables, both)["parameters"].references] == ["t1", "t2", "t3"]

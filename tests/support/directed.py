@@ -37,9 +37,7 @@ class Directed(Task):
     open = encode = teach = feed = forward = outputs = losses = evaluate = _not_asked
 
 
-def runs_of(
-    name: str, values: NDArray[np.float64], metric: Metric, *, reference: bool = False, team: str = "ab"
-) -> list[Measured]:
+def runs_of(name: str, values: NDArray[np.float64], metric: Metric, *, reference: bool = False) -> list[Measured]:
     """The runs of one row from its values [S, U]; a reference takes the first of them."""
     task = Directed(metric)
     found = []

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from kdbench.deploy.profile import Memory, Profile, Timing, Tower
-from kdbench.reports.students import StudentsTable, render_students, students_table
+from kdbench.records.profile import Memory, PartProfile, Profile, Timing
+from kdbench.reports.student_table import StudentsTable, render_students, students_table
 
 HEADERS = [
-    *("student", "params M (image / text / total)", "GFLOPs (image / text)"),
-    *("image ms @1", "text ms @1", "image ms @32", "text ms @32", "peak MB (without)", "size MB", "search ms"),
+    *("student", "params (M) image / text / total", "GFLOPs image / text"),
+    *("image @1 (ms)", "text @1 (ms)", "image @32 (ms)", "text @32 (ms)"),
+    *("memory, baseline (MB)", "size (MB)", "search (ms)"),
 ]
 
 
@@ -27,10 +28,12 @@ def profile(name: str, id: str, million: float = 1.5, **changes: Any) -> Profile
         "id": id,
         "names": [name],
         "dataset": {"name": "shapes", "use": "shapes", "params": {}},
-        "image": Tower(
-            parameters=int(million * 1e6), flops=2_000_000_000, latency={32: timing(80, 4.25), 1: timing(2.5, 0.125)}
-        ),
-        "text": Tower(parameters=750_000, flops=1_250_000, latency={1: timing(0.5, 0.01), 32: timing(12.5, 1)}),
+        "parts": {
+            "image": PartProfile(
+                parameters=int(million * 1e6), flops=2_000_000_000, latency={32: timing(80, 4.25), 1: timing(2.5, 0.125)}
+            ),
+            "text": PartProfile(parameters=750_000, flops=1_250_000, latency={1: timing(0.5, 0.01), 32: timing(12.5, 1)}),
+        },
         "parameters": int(million * 1e6) + 750_001,
         "size_bytes": 9_020_000,
         "memory": Memory(kind="resident", peak_mb=512.4, before_mb=500, baseline_mb=300),
@@ -63,8 +66,8 @@ def cells(text: str) -> list[list[str]]:
 def test_devices_do_not_share_a_table(tables: list[StudentsTable]) -> None:
     assert [[row.student for row in table.rows] for table in tables] == [["small"], ["small", "large"]]
     assert [table.title for table in tables] == [
-        "Students on NVIDIA H100 · 1 thread · torch 2.9.0 · shapes test, 1,000 images",
-        "Students on cpu (A Processor) · 1 thread · torch 2.9.0 · shapes test, 1,000 images",
+        "Students on NVIDIA H100 · 1 thread · torch 2.9.0 · shapes, gallery of 1,000",
+        "Students on cpu (A Processor) · 1 thread · torch 2.9.0 · shapes, gallery of 1,000",
     ]
 
 
@@ -76,7 +79,8 @@ def test_devices_do_not_share_a_table(tables: list[StudentsTable]) -> None:
         {"versions": {"torch": "2.8.0"}},
         {"gallery": 900},
         {"dataset": {"name": "others", "use": "shapes", "params": {}}},
-        {"image": Tower(parameters=1, flops=1, latency={1: timing(1, 0)})},
+        {"gallery": None},
+        {"parts": {"image": PartProfile(parameters=1, flops=1, latency={1: timing(1, 0)})}},
     ],
 )
 def test_what_does_not_compare_is_apart(change: dict[str, Any]) -> None:
@@ -142,8 +146,8 @@ def test_figures_that_were_added_have_columns_of_their_own() -> None:
 
 
 def test_small_and_large_numbers() -> None:
-    tiny = Tower(parameters=880, flops=1728, latency={1: timing(1234.5, 0)})
-    table = students_table([profile("toy", "a", image=tiny, text=tiny, parameters=1761)])
+    tiny = PartProfile(parameters=880, flops=1728, latency={1: timing(1234.5, 0)})
+    table = students_table([profile("toy", "a", parts={"image": tiny, "text": tiny}, parameters=1761)])
     (row,) = cells(render_students(table, "markdown"))[2:]
     assert row[1:4] == ["0.000880 / 0.000880 / 0.00176", "0.0000017 / 0.0000017", "1,234 (0)"]
 
@@ -153,3 +157,17 @@ def test_nothing_measured() -> None:
     assert [render_students([], style) for style in ("table", "markdown")] == ["", ""]
     assert json.loads(render_students([], "json")) == []
     assert render_students([], "csv") == ""
+
+
+def test_parts_are_those_of_the_task_and_not_every_task_searches() -> None:
+    part = PartProfile(parameters=2_000_000, flops=4_000_000_000, latency={8: timing(30, 1)})
+    (table,) = students_table([profile("line", "a", parts={"forecast": part}, parameters=2_000_000, gallery=None, search=None)])
+    assert table.parts == ["forecast"]
+    assert table.title == "Students on cpu (A Processor) · 1 thread · torch 2.9.0 · shapes"
+    found = cells(render_students([table], "markdown"))
+    assert found[0] == [
+        *("student", "params (M) forecast / total", "GFLOPs forecast", "forecast @8 (ms)", "memory, baseline (MB)", "size (MB)")
+    ]
+    assert found[2] == ["line", "2.00 / 2.00", "4.00", "30.0 (1.00)", "512 (300)", "9.02"]
+    (row,) = csv.DictReader(io.StringIO(render_students([table], "csv")))
+    assert "search ms median" not in row

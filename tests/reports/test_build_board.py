@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kdbench.errors import RecordError
-from kdbench.reports import Board, Measured, build
-from kdbench.reports.render import plain
-from kdbench.tasks.retrieval.ranks import Ranks
-from tests.support.rankings import DIGEST, row
+from kdbench.records.measured import Measured
+from kdbench.reports import Board, build
+from kdbench.reports.board_text import plain
+from tests.support.directed import ERROR, SCORE, runs_of
+from tests.support.rankings import DIGEST, HEADLINE, broken, changed, row
+from tests.support.toys import plugged, retrieval_spec
 
 
 def names(board: Board) -> list[list[str]]:
     return [[one.name for one in table.rows] for table in board.tables]
 
 
-TOY = {"name": "toy", "use": "toy", "params": {}}
 LONGER = {"train": {"epochs": 4, "batch_size": 8}}
-RINGS = row("b", dataset_digest="f" * 64, spec={"dataset": {"name": "rings", "use": "beads", "params": {}}})
+RINGS = row("b", dataset_digest="f" * 64, spec={"dataset": plugged("beads", "rings")})
 NONE, ALONE, OTHER = row("none", 3.5, team=()), row("a", 3.0, team=("a",)), row("b", 3.2, team=("b",), draw=5)
 EQUAL, AMMKD = row("equal", 2.0, draw=1), row("ammkd", 1.9, draw=2)
 
@@ -33,12 +33,12 @@ def test_no_runs() -> None:
 
 def test_a_row_is_a_cell_over_its_seeds_best_first() -> None:
     (table,) = build([*NONE, *EQUAL[::-1], *ALONE, *OTHER]).tables
-    assert [one.name for one in table.rows] == ["equal of a + b", "a alone", "b alone", "no teacher"]
+    assert [one.name for one in table.rows] == ["equal of a + b", "a alone", "b alone", "no distillation"]
     equal = table.rows[0]
     assert equal.seeds == (0, 1, 2)
-    assert list(equal.by_seed.values()) == [one.record.metrics["rsum"] for one in EQUAL]
-    assert equal.values["rsum"].mean == pytest.approx(np.mean(list(equal.by_seed.values())))
-    assert equal.values["rsum"].low < equal.values["rsum"].mean < equal.values["rsum"].high
+    assert list(equal.by_seed.values()) == [one.record.metrics[HEADLINE] for one in EQUAL]
+    assert equal.values[HEADLINE].mean == pytest.approx(np.mean(list(equal.by_seed.values())))
+    assert equal.values[HEADLINE].low < equal.values[HEADLINE].mean < equal.values[HEADLINE].high
     assert equal.weights == {"a": 0.5, "b": 0.5}
     assert (equal.team, equal.strategy, equal.teachers, equal.reference) == (("a", "b"), "equal", "a + b", False)
     assert table.better[0].tolist() == [False, True, True, True]
@@ -47,8 +47,10 @@ def test_a_row_is_a_cell_over_its_seeds_best_first() -> None:
 
 def test_title_and_split_say_what_was_measured() -> None:
     (table,) = build(EQUAL).tables
-    assert table.title == "beads test · toy · 2 epochs, 10 steps of 8 pairs, untuned"
+    assert table.title == "beads test · toy · 2 epochs, 10 steps of 8 samples, untuned"
     assert table.split == f"40 images, 80 captions, 40 concepts; digest {DIGEST[:8]}"
+    assert (table.dataset, table.digest, table.student, table.tuning) == ("beads", DIGEST, "toy", "untuned")
+    assert [metric.label for metric in table.shown][-1] == table.headline.label == "RSUM"
     (smoke,) = build(row("equal", spec={"smoke": True}), smoke=True).tables
     assert smoke.title.startswith("SMOKE, not publishable: beads test")
     assert smoke.id != table.id
@@ -58,16 +60,19 @@ def test_title_and_split_say_what_was_measured() -> None:
     ("what", "other"),
     [
         ("dataset (beads (digest eeeeeeee); rings (digest ffffffff))", RINGS),
-        ("sample budget (2 epochs, 10 steps of 8 pairs; 4 epochs, 10 steps of 8 pairs)", row("b", spec=LONGER)),
-        ("student (tall; toy)", row("b", spec={"student": TOY | {"name": "tall"}})),
+        ("sample budget (2 epochs, 10 steps of 8 samples; 4 epochs, 10 steps of 8 samples)", row("b", spec=LONGER)),
+        ("student (tall; toy)", row("b", spec={"student": plugged("toy", "tall")})),
         (
             "the student's initialisation or parameters, under one name",
-            row("b", spec={"student": TOY | {"params": {"pretrained": "laion"}}}),
+            row("b", spec={"student": plugged("toy", pretrained="laion")}),
         ),
-        ("protocol", row("b", spec={"evaluate": {"recall_at": [1, 5], "every": 1}})),
+        (
+            "task (retrieval (recall_at [1, 5, 10]); retrieval (recall_at [1, 5]))",
+            row("b", spec={"task": retrieval_spec(1, 5)}),
+        ),
         (
             "tuning budget (12 trials on validation; untuned)",
-            row("b", spec={"tuning": {"split": "validation", "trials": 12}}),
+            row("b", spec={"tuning": {"split": "validation", "trials": 12, "metric": HEADLINE}}),
         ),
     ],
 )
@@ -76,9 +81,9 @@ def test_what_does_not_compare_is_another_table_and_it_says_why(what: str, other
     assert len(board.tables) == 2
     assert len({table.id for table in board.tables}) == 2
     (note,) = board.notes
-    assert note.startswith("2 tables, for rows do not compare that differ in ")
+    assert note.startswith("2 tables: rows do not compare if they differ in ")
     assert what in note
-    for other_part in {"dataset", "student", "budget", "protocol"} - set(what.replace("'s", "").split()):
+    for other_part in {"dataset", "student", "budget", "task"} - set(what.replace("'s", "").split()):
         assert other_part not in note
 
 
@@ -93,7 +98,7 @@ def test_references_join_every_table_of_their_split_unranked() -> None:
     assert sorted(len(table.references) for table in board.tables) == [0, 1, 1]
     (reference,) = next(table.references for table in board.tables if table.references)
     assert (reference.first, reference.last, reference.group, reference.bold) == (0, 0, 0, False)
-    assert (reference.name, reference.teachers, reference.student) == ("teacher as it is", "as it is", "teacher")
+    assert (reference.name, reference.teachers, reference.student) == ("teacher (teacher itself)", "teacher itself", "teacher")
 
 
 def test_references_alone_are_a_table_too() -> None:
@@ -101,29 +106,27 @@ def test_references_alone_are_a_table_too() -> None:
     (table,) = build(teachers).tables
     assert table.rows == []
     assert [one.student for one in table.references] == ["near", "far"]
-    assert table.verdict.startswith("No student has been trained here yet")
+    assert table.sentence.startswith("No student has been trained here yet")
 
 
 def test_smoke_runs_are_left_out_and_counted() -> None:
     board = build([*EQUAL, *row("ammkd", spec={"smoke": True})])
     assert names(board) == [["equal of a + b"]]
-    assert board.notes == ["3 rows of smoke runs left out: they show that things work, not how well"]
+    assert board.notes == ["3 smoke runs left out: they show that things work, not how well"]
 
 
 def test_runs_without_figures_are_notes() -> None:
-    failed = EQUAL[0].record.model_copy(update={"status": "failed", "reason": "out of memory"})
+    failed = changed(EQUAL[0], status="failed", reason="out of memory").record
     assert build([], [failed]).notes == ["toy · a+b · equal · seed 0: failed: out of memory"]
 
 
-def test_runs_with_damaged_ranks_are_notes_and_the_rest_is_there() -> None:
-    def broken() -> Ranks:
-        raise RecordError("x.npz: cut short")
-
-    board = build([replace(EQUAL[0], ranks=broken), *EQUAL[1:], *(replace(one, ranks=broken) for one in AMMKD)])
+def test_runs_with_damaged_arrays_are_notes_and_the_rest_is_there() -> None:
+    damaged = [broken(one, "x.npz: cut short") for one in (EQUAL[0], *AMMKD)]
+    board = build([*damaged, *EQUAL[1:]])
     assert [[one.seeds for one in table.rows] for table in board.tables] == [[(1, 2)]]
     assert len(board.notes) == 4
     assert board.notes[0] == "toy · a+b · equal · seed 0: left out: x.npz: cut short"
-    nothing = build([replace(EQUAL[0], ranks=broken)])
+    nothing = build(damaged[:1])
     assert (nothing.tables, len(nothing.notes)) == ([], 1)
 
 
@@ -131,10 +134,10 @@ def test_runs_with_damaged_ranks_are_notes_and_the_rest_is_there() -> None:
     ("runs", "missing"),
     [
         ([NONE, ALONE, OTHER, EQUAL, AMMKD], []),
-        ([ALONE, OTHER, EQUAL], ["no teacher"]),
+        ([ALONE, OTHER, EQUAL], ["no distillation"]),
         ([NONE, ALONE, EQUAL], ["b alone"]),
         ([NONE, ALONE, OTHER, AMMKD], ["equal of a + b"]),
-        ([AMMKD], ["no teacher", "a alone", "b alone", "equal of a + b"]),
+        ([AMMKD], ["no distillation", "a alone", "b alone", "equal of a + b"]),
         ([NONE], []),
     ],
 )
@@ -150,10 +153,7 @@ def test_variants_are_rows_of_their_own() -> None:
 
 
 def test_reconstructions_are_those_of_all_runs() -> None:
-    runs = [
-        replace(one, record=one.record.model_copy(update={"reconstructions": [name]}))
-        for one, name in zip(EQUAL, "xyx", strict=True)
-    ]
+    runs = [changed(one, reconstructions=[name]) for one, name in zip(EQUAL, "xyx", strict=True)]
     assert build(runs).tables[0].rows[0].reconstructions == ("x", "y")
 
 
@@ -162,3 +162,30 @@ def test_reconstructions_are_those_of_all_runs() -> None:
 def test_the_order_of_runs_does_not_matter(order: list[int]) -> None:
     everyone = [*EQUAL, *AMMKD, *NONE]
     assert plain(build([everyone[i] for i in order])) == plain(build(everyone))
+
+
+def test_the_same_teacher_of_two_suites_is_one_reference() -> None:
+    teachers = [row("teacher", 1.0, seeds=[0], role="reference", spec={"suite": name}) for name in ("one", "other")]
+    (table,) = build([*EQUAL, *teachers[0], *teachers[1]]).tables
+    assert [one.name for one in table.references] == ["teacher (teacher itself)"]
+
+
+def test_records_of_both_formats_join_one_row() -> None:
+    """Format 1 hashed other things into its ids: rows are told by those of today."""
+    older = changed(EQUAL[0], format=1, run_id="0" * 12, cell_id="1" * 12, label="as it was written")
+    (table,) = build([older, *EQUAL[1:]]).tables
+    assert [one.seeds for one in table.rows] == [(0, 1, 2)]
+
+
+@pytest.mark.parametrize(("metric", "order"), [(SCORE, ["high", "low"]), (ERROR, ["low", "high"])])
+def test_rows_and_references_are_best_first_in_the_metrics_direction(metric: Any, order: list[str]) -> None:
+    rng = np.random.default_rng(0)
+    means = {"low": 1.0, "high": 2.0}
+    values = {name: mean + rng.normal(0, 0.1, (3, 30)) for name, mean in means.items()}
+    runs = [run for name, one in values.items() for kind in (False, True) for run in runs_of(name, one, metric, reference=kind)]
+    (table,) = build(runs).tables
+    assert [one.strategy for one in table.rows] == order
+    assert [one.student for one in table.references] == order
+    assert table.sentence == f"Use {order[0]} of a + b: it is significantly better than every other row."
+    assert list(table.rows[0].by_seed.values()) == pytest.approx(values[order[0]].mean(axis=1))
+    assert table.split == "30 samples; digest dddddddd"

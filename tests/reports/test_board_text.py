@@ -6,17 +6,19 @@ import csv
 import io
 import json
 
+import numpy as np
 import pytest
 
 from kdbench.reports import FORMATS, Board, build, render
-from tests.support.rankings import row
+from tests.support.directed import ERROR, runs_of
+from tests.support.rankings import HEADLINE, changed, row
 
 
 @pytest.fixture(scope="module")
 def board() -> Board:
-    """A teacher as it is, a good row, a far one of one seed, one that failed."""
+    """A teacher itself, a good row, a far one of one seed, one that failed."""
     good = row("equal", 1.0, weights={"a": 0.25, "b": 0.75}, timings={"train": 8.0, "strategy": 0.4})
-    failed = good[0].record.model_copy(update={"status": "failed", "reason": "out of | memory"})
+    failed = changed(good[0], status="failed", reason="out of | memory").record
     far = row("none", 6.0, seeds=[0], team=())
     return build([*row("lens", 0.5, seeds=[0], role="reference"), *good, *far], [failed])
 
@@ -28,24 +30,25 @@ def cells(text: str) -> list[list[str]]:
 def test_markdown(board: Board) -> None:
     lines = render(board, "markdown").splitlines()
     (table,) = board.tables
-    assert lines[:4] == [f"**{table.title}**", "", table.verdict, ""]
+    assert lines[:4] == [f"**{table.title}**", "", table.sentence, ""]
     header, rule, *rows = cells("\n".join(lines))
     metrics = [f"{way} R@{k}" for way in ("t2i", "i2t") for k in (1, 5, 10)]
-    expected = ["rank", "group", "teachers", "strategy", "n", *metrics, "RSUM", "student s", "strategy share", "mean weights"]
+    expected = ["rank", "group", "teachers", "strategy", "n", *metrics, "RSUM", "train (s)", "strategy time", "mean weights"]
     assert [name.strip("| ") for name in header] == expected
     assert all(set(cell) <= set(":-| ") for cell in rule)
     reference, good, far = rows
-    assert [reference[2], reference[-1].rstrip(" |")] == ["lens as it is", ""]
+    assert [reference[2], reference[-1].rstrip(" |")] == ["lens (teacher itself)", ""]
     assert good[:5] == ["1", "1", "a + b", "equal", "3"]
     assert good[12:] == ["8", "5.0%", "a 0.25, b 0.75"]
-    value = table.rows[0].values["rsum"]
+    value = table.rows[0].values[HEADLINE]
     assert good[11] == f"**{value.mean:.1f} ± {value.half:.1f}**"
-    assert far[:5] == ["2", "2", "none", "–", "1!"]
-    assert far[11].startswith(f"{table.rows[1].values['rsum'].mean:.1f} ± ")
+    assert far[:5] == ["2", "2", "no distillation", "–", "1!"]
+    assert far[11].startswith(f"{table.rows[1].values[HEADLINE].mean:.1f} ± ")
     notes = [line for line in lines if line.startswith("- ")]
     assert notes[0].startswith(f"- {table.split}; mean ± half of the 95 % interval")
-    assert notes[1] == "- incomplete: without a alone, b alone"
-    assert notes[2] == "- ! one seed: its interval says nothing of training's chance"
+    assert notes[1] == "- t2i R@1, t2i R@5, t2i R@10, i2t R@1, i2t R@5, i2t R@10 (%); RSUM (points)"
+    assert notes[2] == "- incomplete: without a alone, b alone"
+    assert notes[3] == "- ! one seed: its interval does not include the variance of training"
     assert notes[-1] == r"- toy · a+b · equal · seed 0: failed: out of \| memory"
 
 
@@ -59,7 +62,7 @@ def test_markdown_keeps_its_columns() -> None:
 def test_table(board: Board) -> None:
     lines = render(board).splitlines()
     assert lines[0] == board.tables[0].title
-    assert lines[2] == board.tables[0].verdict
+    assert lines[2] == board.tables[0].sentence
     assert lines[4].split()[:6] == ["rank", "group", "teachers", "strategy", "n", "t2i"]
     assert "**" not in "\n".join(lines)
     assert lines[-1].endswith("failed: out of | memory")
@@ -80,12 +83,12 @@ def test_a_table_fits_where_it_can(board: Board, width: int) -> None:
 def test_csv(board: Board) -> None:
     rows = list(csv.DictReader(io.StringIO(render(board, "csv"))))
     assert [(one["model"], one["teachers"], one["strategy"], one["seeds"]) for one in rows] == [
-        ("lens", "as it is", "", "1"),
+        ("lens", "teacher itself", "", "1"),
         ("", "a + b", "equal", "3"),
-        ("", "none", "", "1"),
+        ("", "no distillation", "", "1"),
     ]
-    value = board.tables[0].rows[0].values["rsum"]
-    found = [float(rows[1][f"rsum {part}"]) for part in ("mean", "low", "high")]
+    value = board.tables[0].rows[0].values[HEADLINE]
+    found = [float(rows[1][f"{HEADLINE} {part}"]) for part in ("mean", "low", "high")]
     assert found == [value.mean, value.low, value.high]
     assert (rows[1]["first"], rows[1]["last"], rows[1]["group"]) == ("1", "1", "1")
     assert float(rows[1]["strategy_share"]) == pytest.approx(0.05)
@@ -103,17 +106,20 @@ def test_json(board: Board) -> None:
     content = json.loads(render(board, "json"))
     (table,) = content["tables"]
     (good, far) = table["rows"]
-    value = board.tables[0].rows[0].values["rsum"]
+    value = board.tables[0].rows[0].values[HEADLINE]
     assert good["values"]["rsum"] == {"mean": value.mean, "low": value.low, "high": value.high}
     assert good["runs"] == [run.record.run_id for run in board.tables[0].rows[0].runs]
     assert (good["first"], far["first"], table["better"]) == (1, 2, [[False, True], [False, False]])
     assert table["missing"] == ["a alone", "b alone"]
     assert content["notes"] == board.notes
+    assert (table["verdict"], table["headline"]) == (board.tables[0].sentence, HEADLINE)
+    assert table["decision"]["use"] == 0
+    assert [metric["name"] for metric in table["metrics"]] == list(good["values"])
 
 
 @pytest.mark.parametrize("style", FORMATS)
 def test_nothing_to_show(style: str) -> None:
-    failed = row("equal")[0].record.model_copy(update={"status": "failed", "reason": "out of memory"})
+    failed = changed(row("equal")[0], status="failed", reason="out of memory").record
     board = build([], [failed])
     text = render(board, style)  # type: ignore[arg-type]
     if style == "json":
@@ -133,3 +139,12 @@ def test_reconstructions_are_marked_and_explained() -> None:
         assert "† reconstruction, as its source leaves something open: class_vector_kl, flagship" in text
     rows = list(csv.DictReader(io.StringIO(render(board, "csv"))))
     assert {one["strategy"]: one["reconstructions"] for one in rows} == {"equal": "", "flagship": "class_vector_kl, flagship"}
+
+
+def test_columns_are_the_tasks_metrics_and_the_direction_is_told() -> None:
+    rng = np.random.default_rng(0)
+    board = build(run for name in ("equal", "ammkd") for run in runs_of(name, rng.normal(2, 0.1, (3, 30)), ERROR))
+    text = render(board)
+    assert text.splitlines()[4].split() == [*("rank", "group", "teachers", "strategy", "n", "error")]
+    assert "- error (K, lower is better)" in text
+    assert "RSUM" not in text

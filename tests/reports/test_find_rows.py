@@ -6,8 +6,9 @@ import pytest
 
 from kdbench.errors import KdbenchError
 from kdbench.reports import Board, build
-from kdbench.reports.find import find_pair
-from tests.support.rankings import row
+from kdbench.reports.find_rows import find_pair
+from kdbench.suite.settings import Train
+from tests.support.rankings import changed, row
 
 LONGER = {"train": {"epochs": 4, "batch_size": 8}}
 
@@ -26,8 +27,8 @@ def board() -> Board:
         ("MGDA of a + b", "mgda of a + b"),
         ("a", "a alone"),
         ("a alone", "a alone"),
-        ("none", "no teacher"),
-        ("no teacher", "no teacher"),
+        ("no distillation", "no distillation"),
+        ("No Distillation", "no distillation"),
     ],
 )
 def test_names(board: Board, called: str, name: str) -> None:
@@ -46,7 +47,7 @@ def test_ids_of_runs_and_of_rows_and_how_they_begin(board: Board) -> None:
 def test_rows_of_one_table_are_meant(board: Board) -> None:
     """`equal` is in two tables, `mgda` in one."""
     equal, mgda = find_pair(board, "equal", "mgda")
-    assert equal.spec["train"] == mgda.spec["train"] == {"epochs": 2, "batch_size": 8}
+    assert equal.spec.train == mgda.spec.train == Train(epochs=2, batch_size=8)
 
 
 def test_several_pairs_are_listed_with_their_ids(board: Board) -> None:
@@ -64,5 +65,19 @@ def test_unknown_and_the_same(board: Board) -> None:
         find_pair(board, "mgd of a + b", "equal")
     with pytest.raises(KdbenchError, match="are the same row, mgda"):
         find_pair(board, "mgda", "mgda of a + b")
-    with pytest.raises(KdbenchError, match="no finished run is there"):
+    with pytest.raises(KdbenchError, match="there are no finished runs"):
         find_pair(Board([], []), "a", "b")
+
+
+def test_ids_of_format_1_are_known_too() -> None:
+    older = [changed(one, format=1, run_id=f"aaaabbbbccc{one.seed}", cell_id="ddddeeeeffff") for one in row("equal")]
+    board = build([*older, *row("ammkd")])
+    for called in ("aaaabbbbccc1", "ddddeeeeffff", "aaaabbbb", older[0].record.spec.run_id):
+        assert find_pair(board, called, "ammkd")[0].strategy == "equal"
+
+
+def test_references_are_called_by_their_name() -> None:
+    found = build([*row("equal"), *row("lens", seeds=[0], role="reference")])
+    assert find_pair(found, "lens (teacher itself)", "equal")[0].reference
+    with pytest.raises(KdbenchError, match="no row is called 'teacher itself'"):
+        find_pair(found, "teacher itself", "equal")
