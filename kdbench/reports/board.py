@@ -168,7 +168,7 @@ class Table:
 
     @property
     def budget(self) -> str:
-        """`60 epochs, 540 steps of 256 pairs`"""
+        """`60 epochs, 540 steps of 256 samples`"""
         return self.protocol.parts["sample budget"]
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kdbench.errors import KdbenchError, nearest
 from kdbench.reports.board import Board, Row, Table
 
@@ -37,13 +39,14 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
 def _meant(name: str, rows: list[Row]) -> list[Row]:
     """By the first of these that any row has: an id, its name, its strategy or teachers, the beginning of an id."""
     wanted = name.casefold().strip()
-    for fits in (
+    fits: tuple[Callable[[Row], bool], ...] = (
         lambda row: wanted in _ids(row),
         lambda row: wanted == row.name.casefold(),
-        lambda row: wanted == (row.strategy or ("" if row.reference else row.teachers)).casefold() != "",
+        lambda row: wanted != "" and not row.reference and wanted == (row.strategy or row.teachers).casefold(),
         lambda row: len(wanted) >= 4 and any(id.startswith(wanted) for id in _ids(row)),
-    ):
-        found = list({row.id: row for row in rows if fits(row)}.values())
+    )
+    for fit in fits:
+        found = list({row.id: row for row in rows if fit(row)}.values())
         if found:
             return found
     return []

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 
 from kdbench.contracts import Metric
 from kdbench.records.profile import Profile
-from kdbench.reports.board import Board, Row, Table, Value
+from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.cost_axes import Axis, axes_of
+from kdbench.statistics.value import Value
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whether intervals hold what they promise: simulated suites whose truth is known. `make bench`, under three minutes.
+"""Whether intervals have their nominal coverage: simulated suites whose truth is known. `make bench`, under three minutes.
 
 Ranks are drawn as 1 + a log-normal's integer part with effects of unit, query, seed and row and their interactions, so that
 R@K is known in closed form. Sizes are the emoji dataset's: 294 concepts, two images and some four captions each.
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from kdbench.statistics.bootstrap import bootstrap_interval
-from kdbench.statistics.cells import Row, contributions
+from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import Estimate, estimate, lone_half_width, mean_squares
-from kdbench.statistics.pairs import corrected_p, holm
-from kdbench.statistics.units import Units
+from kdbench.statistics.pair_tests import corrected_p, holm
+from kdbench.tasks.retrieval.units import Units, contributions
 
 Floats = NDArray[np.float64]
 SUITES = 1000
@@ -109,7 +109,7 @@ def test_false_winners_and_coverage(rows: int, seeds: int, spread: str) -> None:
     boots: list[bool] = []
     for number in range(suites):
         x = world.suite()
-        wrong += bool((corrected_p([Row(tuple(range(seeds)), one) for one in x]) < 0.05).any())
+        wrong += bool((corrected_p([Scores(tuple(range(seeds)), one) for one in x]) < 0.05).any())
         cells += [covers_alone(one, world.truth) for one in x[:6]]
         pairs += [covers(estimate(x[i] - x[i + 1]), 0.0) for i in range(0, rows - 1, 2)]
         if number < 200:

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kdbench.suite.plan import RunSpec
+from kdbench.suite.settings import Evaluate, Train
+from kdbench.suite.spec import RunSpec
 from tests.support.rankings import finished, write
+from tests.support.toys import plugged, retrieval_spec
 
 DATASETS, STUDENTS, STRATEGIES, SEEDS = 5, 4, 50, 5
 IMAGES, CAPTIONS = 1000, 5000  # Karpathy's test split of Flickr30k
@@ -41,13 +43,13 @@ def a_spec(data: int, student: int, strategy: int, seed: int) -> RunSpec:
     name = f"strategy {strategy}"
     return RunSpec(
         suite=f"many{data}",
-        dataset={"name": f"data{data}", "use": "data", "params": {}},
-        student={"name": f"student {student}", "use": "toy", "params": {"width": student}},
-        team=[{"name": one, "use": "lens", "params": {}} for one in "ab"],
-        strategy={"name": name, "use": name, "params": {}},
-        objective=[],
-        train={"epochs": 2, "batch_size": 8},
-        evaluate={"recall_at": [1, 5, 10], "every": 1},
+        task=retrieval_spec(1, 5, 10),
+        dataset=plugged("data", f"data{data}"),
+        student=plugged("toy", f"student {student}", width=student),
+        team=tuple(plugged("lens", one) for one in "ab"),
+        strategy=plugged(name),
+        train=Train(epochs=2, batch_size=8),
+        evaluate=Evaluate(),
         seed=seed,
     )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from itertools import permutations
-from math import comb
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,24 +13,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from kdbench.contracts import Metric
 from kdbench.errors import KdbenchError
-from kdbench.records.record import Record
-from kdbench.reports.attribution.shapley import WEIGHTS, Team, attribute, attribute_rows, named, teams_of
-from kdbench.reports.attribution.worth import KINDS, Attribution, Worth
-from kdbench.reports.board import Measured
-from kdbench.statistics.cells import Row, cell_of
+from kdbench.reports.attribution.attribute import attribute, attribute_scores
+from kdbench.reports.attribution.worth import TeamAttribution, Worth
+from kdbench.statistics.cells import Scores, cell_of
 from kdbench.statistics.crossed import Estimate, estimate
-from kdbench.statistics.pairs import difference
-from kdbench.statistics.units import units_of
-from kdbench.tasks.retrieval.ranks import Ranks
+from kdbench.statistics.pair_tests import difference
+from kdbench.suite.sub_teams import Team, named, teams_of
+from kdbench_plugins.attributions.shapley import Shapley
+from tests.support.directed import ERROR
+from tests.support.rankings import HEADLINE, finished
 
 Floats = NDArray[np.float64]
 SEEDS, UNITS = (3, 5, 8), 30
 NAMES = "abcde"
+METRIC = Metric(HEADLINE, "RSUM", headline=True)
+KINDS = ("leave-one-out", "Shapley", "alone")
 
 
-def rows(value: Callable[[Team], Floats], count: int, seeds: tuple[int, ...] = SEEDS) -> dict[Team, Row]:
-    return {team: Row(seeds, value(team)) for team in teams_of(NAMES[:count])}
+def rows(value: Callable[[Team], Floats], count: int, seeds: tuple[int, ...] = SEEDS) -> dict[Team, Scores]:
+    return {team: Scores(seeds, value(team)) for team in teams_of(NAMES[:count])}
+
+
+def attributed(given: Mapping[Team, Scores], teachers: str = "", metric: Metric = METRIC) -> TeamAttribution:
+    return attribute_scores(given, Shapley(), metric, teachers)
 
 
 def chance(team: Team, draw: int = 0) -> Floats:
@@ -39,12 +45,12 @@ def chance(team: Team, draw: int = 0) -> Floats:
     return np.random.default_rng([draw, *map(ord, sorted(team))]).normal(50, 20, (len(SEEDS), UNITS))
 
 
-def worth(found: Attribution, teacher: str) -> Worth:
+def worth(found: TeamAttribution, teacher: str) -> Worth:
     return found.worths[found.teachers.index(teacher)]
 
 
-def means(found: Attribution, kind: str = "Shapley") -> list[float]:
-    return [one.estimates[kind].mean for one in found.worths]  # type: ignore[index]
+def means(found: TeamAttribution, kind: str = "Shapley") -> list[float]:
+    return [one.estimates[kind].mean for one in found.worths]
 
 
 def same(a: Estimate, b: Estimate) -> None:
@@ -56,7 +62,7 @@ def same(a: Estimate, b: Estimate) -> None:
 def test_shapley_is_the_average_over_all_orders(count: int, draw: int) -> None:
     """By the definition: teachers join one after the other, in every order, and each has what the figures change by then."""
     given = rows(lambda team: chance(team, draw), count)
-    found = attribute_rows(given)
+    found = attributed(given)
     orders = list(permutations(NAMES[:count]))
     for teacher in NAMES[:count]:
         joined = [order[: order.index(teacher)] for order in orders]
@@ -69,30 +75,19 @@ def test_shapley_is_the_average_over_all_orders(count: int, draw: int) -> None:
 @given(st.integers(1, 5), st.integers(0, 10**6))
 def test_leave_one_out_and_alone_by_their_definitions(count: int, draw: int) -> None:
     given = rows(lambda team: chance(team, draw), count)
-    found = attribute_rows(given)
+    found = attributed(given)
     everyone: Team = frozenset(NAMES[:count])
     for teacher in everyone:
         ends = {"leave-one-out": (everyone, everyone - {teacher}), "alone": (frozenset({teacher}), frozenset[str]())}
         for kind, (with_it, without) in ends.items():
             expected = estimate(given[with_it].values - given[without].values)
-            same(worth(found, teacher).estimates[kind], expected)  # type: ignore[index]
+            same(worth(found, teacher).estimates[kind], expected)
     same(found.total, estimate(given[everyone].values - given[frozenset()].values))
-
-
-@given(st.integers(1, 10))
-def test_shapley_values_sum_to_what_the_team_gains_exactly(count: int) -> None:
-    """In fractions: summed over teachers, every team's coefficient is 0 but those of all and none, 1 and -1."""
-    for size in range(count + 1):  # of a team; each of its teachers has joined it, each other one would leave it
-        joined = size * WEIGHTS["Shapley"](size - 1, count) if size else Fraction(0)
-        left = (count - size) * WEIGHTS["Shapley"](size, count) if size < count else Fraction(0)
-        assert joined - left == (size == count) - (size == 0)
-    for kind in KINDS:  # a mean of marginal contributions
-        assert sum(comb(count - 1, size) * WEIGHTS[kind](size, count) for size in range(count)) == 1
 
 
 @given(st.integers(1, 5), st.integers(0, 10**6))
 def test_efficiency_in_figures(count: int, draw: int) -> None:
-    found = attribute_rows(rows(lambda team: chance(team, draw), count))
+    found = attributed(rows(lambda team: chance(team, draw), count))
     assert sum(means(found)) == pytest.approx(found.total.mean, abs=1e-9)
     assert found.total.mean == pytest.approx(found.teams[tuple(NAMES[:count])] - found.teams[()], abs=1e-9)
 
@@ -100,7 +95,7 @@ def test_efficiency_in_figures(count: int, draw: int) -> None:
 @given(st.integers(2, 4), st.integers(0, 10**6))
 def test_symmetry(count: int, draw: int) -> None:
     """a and b never make a difference to each other's place."""
-    found = attribute_rows(rows(lambda team: chance(frozenset(name.replace("b", "a") for name in team), draw), count))
+    found = attributed(rows(lambda team: chance(frozenset(name.replace("b", "a") for name in team), draw), count))
     for kind in KINDS:
         same(worth(found, "a").estimates[kind], worth(found, "b").estimates[kind])
 
@@ -108,7 +103,7 @@ def test_symmetry(count: int, draw: int) -> None:
 def test_twins_share_what_either_does() -> None:
     """Each is spared without loss, and each has half of the gain."""
     gain = np.full((3, UNITS), 10.0) + np.random.default_rng(0).normal(size=(3, UNITS))
-    found = attribute_rows(rows(lambda team: gain * bool(team), 2))
+    found = attributed(rows(lambda team: gain * bool(team), 2))
     for name in "ab":
         one = worth(found, name).estimates
         assert (one["leave-one-out"].mean, one["leave-one-out"].p) == (0, 1)
@@ -120,11 +115,11 @@ def test_twins_share_what_either_does() -> None:
 @given(st.integers(2, 5), st.integers(0, 10**6))
 def test_who_changes_nothing_is_worth_nothing(count: int, draw: int) -> None:
     """To the last bit: rounding errors would have a p-value."""
-    found = attribute_rows(rows(lambda team: chance(team - {"b"}, draw), count))
+    found = attributed(rows(lambda team: chance(team - {"b"}, draw), count))
     for one in worth(found, "b").estimates.values():
         assert (one.mean, one.low, one.high, one.p) == (0, 0, 0, 1)
     if count > 2:  # and the others are worth what they are without
-        without = attribute_rows({team: Row(SEEDS, chance(team, draw)) for team in teams_of("acde"[: count - 1])})
+        without = attributed({team: Scores(SEEDS, chance(team, draw)) for team in teams_of("acde"[: count - 1])})
         for teacher in without.teachers:
             for kind in KINDS:
                 same(worth(found, teacher).estimates[kind], worth(without, teacher).estimates[kind])
@@ -132,8 +127,8 @@ def test_who_changes_nothing_is_worth_nothing(count: int, draw: int) -> None:
 
 @given(st.integers(1, 4), st.integers(0, 10**6), st.floats(-3, 3))
 def test_linearity(count: int, draw: int, factor: float) -> None:
-    one, other = (attribute_rows(rows(lambda team, d=d: chance(team, d), count)) for d in (draw, draw + 1))  # type: ignore[misc]
-    both = attribute_rows(rows(lambda team: chance(team, draw) + factor * chance(team, draw + 1), count))
+    one, other = (attributed(rows(lambda team, d=d: chance(team, d), count)) for d in (draw, draw + 1))  # type: ignore[misc]
+    both = attributed(rows(lambda team: chance(team, draw) + factor * chance(team, draw + 1), count))
     for kind in KINDS:
         expected = np.array(means(one, kind)) + factor * np.array(means(other, kind))
         assert means(both, kind) == pytest.approx(expected, abs=1e-8)
@@ -141,7 +136,7 @@ def test_linearity(count: int, draw: int, factor: float) -> None:
 
 def test_teachers_that_add_up_have_what_they_add() -> None:
     shares = {"a": 4.0, "b": -1.5, "c": 0.25}
-    found = attribute_rows(rows(lambda team: chance(frozenset()) + sum(shares[name] for name in team), 3))
+    found = attributed(rows(lambda team: chance(frozenset()) + sum(shares[name] for name in team), 3))
     for kind in KINDS:
         assert means(found, kind) == pytest.approx(list(shares.values()))
     assert found.total.mean == pytest.approx(2.75)
@@ -149,7 +144,7 @@ def test_teachers_that_add_up_have_what_they_add() -> None:
 
 def test_by_hand() -> None:
     """Gloves: a has a left one, b and c a right one, and a pair is worth 6. Shapley: 4, 1 and 1."""
-    found = attribute_rows(rows(lambda team: chance(frozenset()) + 6 * ("a" in team and len(team) > 1), 3))
+    found = attributed(rows(lambda team: chance(frozenset()) + 6 * ("a" in team and len(team) > 1), 3))
     assert means(found) == pytest.approx([4, 1, 1])
     assert means(found, "leave-one-out") == pytest.approx([6, 0, 0])
     assert means(found, "alone") == pytest.approx([0, 0, 0])
@@ -159,15 +154,15 @@ def test_by_hand() -> None:
 def test_what_seeds_and_units_do_to_all_teams_cancels(count: int, draw: int) -> None:
     rng = np.random.default_rng(draw)
     seed, unit = rng.normal(0, 30, (3, 1)), rng.normal(0, 30, (1, UNITS))
-    plain = attribute_rows(rows(lambda team: chance(team, draw), count))
-    shifted = attribute_rows(rows(lambda team: chance(team, draw) + seed + unit, count))
+    plain = attributed(rows(lambda team: chance(team, draw), count))
+    shifted = attributed(rows(lambda team: chance(team, draw) + seed + unit, count))
     for a, b in zip(plain.worths, shifted.worths, strict=True):
         for kind in KINDS:
             same(a.estimates[kind], b.estimates[kind])
 
 
 def test_p_values_are_corrected_over_teachers() -> None:
-    found = attribute_rows(rows(chance, 4))
+    found = attributed(rows(chance, 4))
     for kind in KINDS:
         p = sorted((one.estimates[kind].p, one.corrected[kind]) for one in found.worths)
         stepped = 0.0
@@ -179,46 +174,56 @@ def test_p_values_are_corrected_over_teachers() -> None:
 def test_only_seeds_that_all_teams_have_count() -> None:
     """In whatever order a row has them."""
     given = rows(chance, 2)
-    given[frozenset("a")] = Row((8, 4, 3), given[frozenset("a")].values[[2, 1, 0]])
-    found = attribute_rows(given)
-    expected = attribute_rows({team: Row((3, 8), chance(team)[[0, 2]]) for team in teams_of("ab")})
+    given[frozenset("a")] = Scores((8, 4, 3), given[frozenset("a")].values[[2, 1, 0]])
+    found = attributed(given)
+    expected = attributed({team: Scores((3, 8), chance(team)[[0, 2]]) for team in teams_of("ab")})
     assert found.seeds == (3, 8)
     assert found.worths == expected.worths
-    assert "left out, as not every team has them: seeds 4, 5" in found.notes
+    assert "left out, as not every sub-team has them: seeds 4, 5" in found.notes
 
 
 def test_errors() -> None:
     full = rows(chance, 2)
     partial = {team: row for team, row in full.items() if team not in (frozenset(), frozenset("ab"))}
-    with pytest.raises(KdbenchError, match=r"^2 of 4 teams are missing: no teacher; a \+ b$"):
-        attribute_rows(partial)
-    with pytest.raises(KdbenchError, match=r"teams with b, who is none of the teachers a"):
-        attribute_rows(full, teachers="a")
-    with pytest.raises(KdbenchError, match=r"share no seed.*no teacher: 0; a: 3, 5, 8; b"):
-        attribute_rows(full | {frozenset[str](): Row((0,), chance(frozenset())[:1])})
+    with pytest.raises(KdbenchError, match=r"^2 of 4 sub-teams are missing: no distillation; a \+ b$"):
+        attributed(partial)
+    with pytest.raises(KdbenchError, match=r"teams with b, not among the teachers a"):
+        attributed(full, "a")
+    with pytest.raises(KdbenchError, match=r"share no seed.*no distillation: 0; a: 3, 5, 8; b"):
+        attributed(full | {frozenset[str](): Scores((0,), chance(frozenset())[:1])})
     with pytest.raises(KdbenchError, match="splits of different sizes"):
-        attribute_rows(full | {frozenset("b"): Row(SEEDS, chance(frozenset("b"))[:, 1:])})
+        attributed(full | {frozenset("b"): Scores(SEEDS, chance(frozenset("b"))[:, 1:])})
     with pytest.raises(KdbenchError, match="nothing to attribute"):
-        attribute_rows({frozenset[str](): full[frozenset()]})
+        attributed({frozenset[str](): full[frozenset()]})
 
 
-def steady(shares: Mapping[str, float], count: int = 3, seeds: tuple[int, ...] = SEEDS) -> Attribution:
+def steady(
+    shares: Mapping[str, float], count: int = 3, seeds: tuple[int, ...] = SEEDS, metric: Metric = METRIC
+) -> TeamAttribution:
     """Teachers that add up, each team with a little noise of its own."""
-    return attribute_rows(
+    return attributed(
         rows(lambda team: (chance(team)[: len(seeds)] - 50) / 100 + sum(shares.get(name, 0.0) for name in team), count, seeds),
+        metric=metric,
     )
 
 
-def test_the_verdict_says_it_plainly() -> None:
+def test_the_verdict() -> None:
     found = steady({"a": 5.0, "c": -3.0})
     said = found.verdict
-    assert said.startswith("To the team a + b + c, `a` adds ")
-    assert "; `b` adds nothing that can be told from chance (" in said
-    assert "; `c` does harm, without it the team has " in said
-    assert f"`a` adds {means(found, 'leave-one-out')[0]:.2f} RSUM (" in said
-    assert f"the team has {-means(found, 'leave-one-out')[2]:.2f} RSUM more (" in said
+    assert said.startswith("In the team a + b + c, `a` improves ")
+    assert "; `b` makes no significant difference (" in said
+    assert f"`a` improves RSUM by {means(found, 'leave-one-out')[0]:.2f} (" in said
+    assert f"; `c` worsens RSUM by {-means(found, 'leave-one-out')[2]:.2f} (" in said
     assert "one seed" not in said
-    assert steady({"a": 5.0}, seeds=(3,)).verdict.endswith("; one seed: says nothing of training's chance")
+    assert steady({"a": 5.0}, seeds=(3,)).verdict.endswith("; one seed: the variance of training is unknown")
+
+
+def test_a_lower_error_is_an_improvement() -> None:
+    found = steady({"a": 5.0, "c": -3.0}, metric=ERROR)
+    assert found.verdict.startswith("In the team a + b + c, `c` improves error by ")
+    assert "`a` worsens error by " in found.verdict
+    assert next(row[0] for row in found.rows()) == "c"
+    assert any(line.split()[:4] == ["teacher", "worth", "error", "(K)"] for line in found.lines())
 
 
 def test_the_table() -> None:
@@ -231,8 +236,8 @@ def test_the_table() -> None:
     assert table[-1][2] == f"{found.total.mean:+.2f}"
     assert all(any(cell in line for line in lines) for row in table for cell in row)
     assert any(line.split() == ["a", "+", "b", "+", "c", f"{found.teams['a', 'b', 'c']:.2f}"] for line in lines)
-    assert any("8 teams over 3 seeds (3, 5, 8); p-values corrected for 3 teachers" in line for line in lines)
-    assert not any("a + b" in line.split("  ")[0] for line in attribute_rows(rows(chance, 5)).lines()[2:])  # 32 are too many
+    assert any("8 sub-teams over 3 seeds (3, 5, 8); p-values corrected for 3 teachers" in line for line in lines)
+    assert not any("a + b" in line.split("  ")[0] for line in attributed(rows(chance, 5)).lines()[2:])  # 32 are too many
 
 
 def test_plain_is_json_with_the_same_figures() -> None:
@@ -244,28 +249,27 @@ def test_plain_is_json_with_the_same_figures() -> None:
             assert (shown[kind]["mean"], shown[kind]["low"]) == (one.estimates[kind].mean, one.estimates[kind].low)
             assert shown[kind]["p_corrected"] == one.corrected[kind]
     assert {named(one["team"]): one["mean"] for one in read["teams"]} == {named(k): v for k, v in found.teams.items()}
-    assert (read["metric"], read["seeds"], read["comparisons"]) == ("rsum", [3, 5, 8], 3)
+    assert (read["metric"], read["method"], read["seeds"], read["comparisons"]) == (HEADLINE, "Shapley", [3, 5, 8], 3)
 
 
-def test_of_cells(spec: Callable[..., object], record: Callable[..., Record]) -> None:
+def test_of_cells(spec: Callable[..., Any]) -> None:
     """From ranks: leave-one-out is the difference of two cells, and the metric can be another."""
     sizes = {"images": 20, "captions": 40, "concepts": 20}
-    units = units_of(sizes)
     cells = {}
     for team in teams_of("ab"):
         runs = []
         for seed in range(3):
             rng = np.random.default_rng([seed, len(team), "a" in team])
-            ranks = Ranks(*(rng.integers(1, 12, size=size, dtype=np.int32) for size in (20, 40)))
-            one = record(spec(seed=seed, team=[{"name": name} for name in sorted(team)]), sizes=sizes)
-            runs.append(Measured(one, lambda ranks=ranks: ranks))  # type: ignore[misc]
-        cells[team] = cell_of(runs, units)
-    for metric in ("rsum", "image_retrieval_recall@5"):
-        found = attribute(cells, metric)
-        expected = estimate(difference(cells[frozenset("ab")].row(metric), cells[frozenset("a")].row(metric)).values)
+            text, image = (rng.integers(1, 12, size=size, dtype=np.int32) for size in (20, 40))
+            laid_out = spec(seed=seed, team=[{"name": name, "use": "lens"} for name in sorted(team)])
+            runs.append(finished(laid_out, text, image))
+        cells[team] = cell_of(runs, sizes)
+    for metric in ("", "image_retrieval_recall@5"):
+        found, name = attribute(cells, Shapley(), metric), metric or HEADLINE
+        expected = estimate(difference(cells[frozenset("ab")].scores(name), cells[frozenset("a")].scores(name)).values)
         same(worth(found, "b").estimates["leave-one-out"], expected)
-        assert found.metric == metric
+        assert found.metric.name == name
     with pytest.raises(KdbenchError, match=r"no metric 'rsun'; did you mean 'rsum'\?"):
-        attribute(cells, "rsun")
-    with pytest.raises(KdbenchError, match="1 of 4 teams are missing: b"):
-        attribute({team: cell for team, cell in cells.items() if team != frozenset("b")})
+        attribute(cells, Shapley(), "rsun")
+    with pytest.raises(KdbenchError, match="1 of 4 sub-teams are missing: b"):
+        attribute({team: cell for team, cell in cells.items() if team != frozenset("b")}, Shapley())

@@ -11,14 +11,16 @@ import pytest
 
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
-from kdbench.records.record import Record, read_record, record_path, write_record
-from kdbench.reports.attribution.findings import Finding, findings, records_of, to_do
-from kdbench.reports.attribution.sub_teams import Teams, teams_for
+from kdbench.records.files import read_record, write_record, write_units
+from kdbench.records.names import record_path
+from kdbench.records.record import Record
+from kdbench.reports.attribution import Finding, findings, records_of, to_do
 from kdbench.statistics.crossed import estimate
 from kdbench.suite.check import load_suite
-from kdbench.suite.plan import RunSpec
-from kdbench.tasks.retrieval.concepts import write_concepts
-from tests.support.rankings import finished
+from kdbench.suite.spec import RunSpec
+from kdbench.suite.sub_teams import Teams, teams_for
+from kdbench_plugins.attributions.shapley import Shapley
+from tests.support.rankings import HEADLINE, finished, units_of
 from tests.support.rankings import write as write_run
 
 Make = Callable[..., Record]
@@ -49,7 +51,7 @@ def finish(record: Make, tmp_path: Path) -> Callable[..., Record]:
 
 
 def read(teams: Teams, results: Path) -> dict[str, Finding]:
-    found = findings(teams, records_of(teams.specs, results), results)
+    found = findings(teams, records_of(teams.specs, results), results, Shapley())
     return {one.game.strategy: one for one in found}
 
 
@@ -58,7 +60,7 @@ def label(spec: RunSpec) -> str:
 
 
 def test_figures_are_those_of_the_records(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
-    records = {label(spec): finish(spec).metrics["rsum"] for spec in teams.specs}
+    records = {label(spec): finish(spec).metrics[HEADLINE] for spec in teams.specs}
     found = read(teams, tmp_path)
 
     def mean(team: str) -> float:
@@ -68,7 +70,7 @@ def test_figures_are_those_of_the_records(teams: Teams, finish: Callable[..., Re
     for strategy, one in found.items():
         assert one.attribution is not None
         assert (one.missing, one.reason) == ((), "")
-        nobody, a, b, both = (mean(team) for team in ("no teacher", "a", "b", f"a+b · {strategy}"))
+        nobody, a, b, both = (mean(team) for team in ("no distillation", "a", "b", f"a+b · {strategy}"))
         worth_a, worth_b = (worth.estimates for worth in one.attribution.worths)
         assert worth_a["leave-one-out"].mean == pytest.approx(both - b)
         assert worth_b["leave-one-out"].mean == pytest.approx(both - a)
@@ -81,9 +83,9 @@ def test_figures_are_those_of_the_records(teams: Teams, finish: Callable[..., Re
 def test_nothing_is_recorded(teams: Teams, tmp_path: Path) -> None:
     known = records_of(teams.specs, tmp_path)
     assert to_do(teams.specs, known) == teams.specs
-    for one in findings(teams, known, tmp_path):
+    for one in findings(teams, known, tmp_path, Shapley()):
         assert one.attribution is None
-        assert one.reason == "4 of 4 teams have no finished run: no teacher; a; b; a + b"
+        assert one.reason == "4 of 4 sub-teams have no finished run: no distillation; a; b; a + b"
         assert len(one.missing) == 8
 
 
@@ -91,12 +93,12 @@ def test_what_is_missing_is_named_and_the_other_strategy_known(
     teams: Teams, finish: Callable[..., Record], tmp_path: Path
 ) -> None:
     for spec in teams.specs:
-        if not spec.strategy or spec.strategy["name"] == "equal":
+        if not spec.strategy or spec.strategy.name == "equal":
             finish(spec)
     found = read(teams, tmp_path)
     assert found["equal"].attribution is not None
     assert found["ammkd"].attribution is None
-    assert found["ammkd"].reason == "1 of 4 teams have no finished run: a + b"
+    assert found["ammkd"].reason == "1 of 4 sub-teams have no finished run: a + b"
     assert [label(spec) for spec in found["ammkd"].missing] == ["a+b · ammkd · seed 0", "a+b · ammkd · seed 1"]
 
 
@@ -106,7 +108,7 @@ def test_seeds_that_a_team_lacks_are_left_out(teams: Teams, finish: Callable[...
     one = read(teams, tmp_path)["equal"]
     assert one.attribution is not None
     assert one.attribution.seeds == (0,)
-    assert "left out, as not every team has them: seeds 1" in one.attribution.notes
+    assert "left out, as not every sub-team has them: seeds 1" in one.attribution.notes
     assert [label(spec) for spec in one.missing] == ["b · seed 1"]  # failed: it is tried again
 
 
@@ -130,16 +132,16 @@ def test_records_of_other_data_do_not_compare(teams: Teams, finish: Callable[...
         read(teams, tmp_path)
 
 
-def test_damaged_ranks(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+def test_damaged_arrays(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
     for spec in teams.specs:
         finish(spec)
-    path = record_path(tmp_path, "tiny", teams.specs[0].run_id).with_suffix(".ranks.npz")
+    path = record_path(tmp_path, "tiny", teams.specs[0].run_id).with_suffix(".test.npz")
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(RecordError, match=path.name):
         read(teams, tmp_path)
 
 
-def test_units_are_the_concepts_where_these_are_known(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+def test_units_are_the_concepts_if_known(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
     """Six concepts of four images each; without their file, Karpathy's layout is assumed and told."""
     for spec in teams.specs:
         finish(spec)
@@ -148,18 +150,18 @@ def test_units_are_the_concepts_where_these_are_known(teams: Teams, finish: Call
     assert any("Karpathy" in note for note in without.notes)
     images, captions = np.arange(IMAGES) % 6, np.arange(CAPTIONS) % 6
     where = record_path(tmp_path, "tiny", teams.specs[0].run_id)
-    sha256 = write_concepts(where, "d" * 64, images, captions)
+    sha256 = write_units(where, "d" * 64, units_of(images, captions))
     for spec in teams.specs:
-        finish(spec, sizes=SIZES | {"concepts": 6}, concepts_sha256=sha256)
+        finish(spec, sizes=SIZES | {"concepts": 6}, units_sha256=sha256)
     found = read(teams, tmp_path)["equal"].attribution
     assert found is not None
     assert not any("Karpathy" in note for note in found.notes)
     assert found.total.mean == pytest.approx(without.total.mean)
     sums = np.zeros((2, 6))  # v(N) − v(∅) for each seed and concept, anew
-    for sign, name in ((1, "a+b · equal"), (-1, "no teacher")):
+    for sign, name in ((1, "a+b · equal"), (-1, "no distillation")):
         for seed in (0, 1):
             [spec] = [spec for spec in teams.specs if label(spec) == f"{name} · seed {seed}"]
-            with np.load(record_path(tmp_path, "tiny", spec.run_id).with_suffix(".ranks.npz")) as ranks:
+            with np.load(record_path(tmp_path, "tiny", spec.run_id).with_suffix(".test.npz")) as ranks:
                 for concept in range(6):
                     for way, of in (("text", images), ("image", captions)):
                         sums[seed, concept] += sign * sum(100 * (ranks[way][of == concept] <= k).mean() for k in (1, 5))
@@ -167,14 +169,14 @@ def test_units_are_the_concepts_where_these_are_known(teams: Teams, finish: Call
     assert (found.total.low, found.total.high, found.total.p) == pytest.approx((again.low, again.high, again.p))
 
 
-def test_concepts_of_another_content(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+def test_units_of_another_content(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
     where = record_path(tmp_path, "tiny", teams.specs[0].run_id)
-    sha256 = write_concepts(where, "d" * 64, np.arange(IMAGES), np.arange(CAPTIONS) // 2)
+    sha256 = write_units(where, "d" * 64, units_of(np.arange(IMAGES), np.arange(CAPTIONS) // 2))
     for spec in teams.specs:
-        finish(spec, concepts_sha256="0" * 64)
-    with pytest.raises(RecordError, match="not the concepts that the record was written with"):
+        finish(spec, units_sha256="0" * 64)
+    with pytest.raises(RecordError, match=r"test units unusable: found its sha256 is .*, not the one its record holds"):
         read(teams, tmp_path)
     for spec in teams.specs:
-        finish(spec, concepts_sha256=sha256, sizes=SIZES | {"concepts": 5})
-    with pytest.raises(RecordError, match=r"dddddddddddd\.concepts\.npz: concepts unusable: found it is of .*'concepts': 24"):
+        finish(spec, units_sha256=sha256, sizes=SIZES | {"concepts": 5})
+    with pytest.raises(RecordError, match=r"dddddddddddd\.units\.npz: units of another split: found .*'concepts': 24"):
         read(teams, tmp_path)

@@ -1,4 +1,4 @@
-"""All teams of a suite's teachers, laid out."""
+"""All sub-teams of a suite's teachers, laid out as runs."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ from hypothesis import strategies as st
 
 from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import Plugins
-from kdbench.reports.attribution import sub_teams as coalitions
-from kdbench.reports.attribution.sub_teams import teams_for
+from kdbench.suite import sub_teams
 from kdbench.suite.check import load_suite
-from kdbench.suite.model import Evaluate, Latency, Plugged, Suite, Term, Train
+from kdbench.suite.model import Suite
 from kdbench.suite.plan import plan
+from kdbench.suite.settings import Evaluate, Latency, Train
+from kdbench.suite.spec import PluginSpec
+from kdbench.suite.sub_teams import named, teams_for, teams_of
+from tests.support.toys import plugged, retrieval_spec, term
 
 Write = Callable[..., Path]
 NAMES = ["t0", "t1", "t2", "t3"]
 
 
 def suite_of(teams: list[list[str]], strategies: int = 2, seeds: int = 2, names: Sequence[str] = NAMES) -> Suite:
-    def labels(letter: str, count: int) -> list[Plugged]:
-        return [Plugged(name=f"{letter}{i}", use=letter, params={}) for i in range(count)]
+    def labels(letter: str, count: int) -> list[PluginSpec]:
+        return [plugged(letter, f"{letter}{i}") for i in range(count)]
 
     return Suite(
         path=Path("suite.yaml"),
         name="grid",
+        task=retrieval_spec(),
         seeds=list(range(seeds)),
         datasets=labels("d", 2),
         students=labels("s", 3),
-        teachers={name: Plugged(name=name, use=name, params={}) for name in names},
+        teachers={name: plugged(name) for name in names},
         references=list(names[:1]),
         teams=teams,
         strategies=labels("w", strategies),
-        objective=[Term(name="o", use="o", params={}, coefficient=1.0)],
+        objective=[term("o")],
         train=Train(),
         evaluate=Evaluate(),
         latency=Latency(),
@@ -63,9 +67,7 @@ def test_what_the_suite_lists_is_not_done_twice(teams: list[Sequence[str]], stra
     expected = {
         spec.run_id
         for spec in plan(suite)
-        if not spec.role
-        and (names := tuple(teacher["name"] for teacher in spec.team)) in set(map(tuple, first.values()))
-        and set(names) <= whole
+        if not spec.role and (names := spec.teachers) in set(map(tuple, first.values())) and set(names) <= whole
     }
     assert expected <= {spec.run_id for spec in found.specs}
 
@@ -82,9 +84,9 @@ def test_every_game_has_every_team_over_every_seed(teams: list[Sequence[str]], s
         for team, runs in game.runs.items():
             assert [run.seed for run in runs] == [0, 1]
             for run in runs:
-                assert {teacher["name"] for teacher in run.team} == team
-                assert (run.dataset["name"], run.student["name"]) == (game.dataset, game.student)
-                assert (run.strategy["name"] if run.strategy else "") == (game.strategy if len(team) > 1 else "")
+                assert set(run.teachers) == team
+                assert (run.dataset.name, run.student.name) == (game.dataset, game.student)
+                assert (run.strategy.name if run.strategy else "") == (game.strategy if len(team) > 1 else "")
     assert len(found.games) == 2 * 3 * strategies
     once = {spec.run_id for game in found.games for runs in game.runs.values() for spec in runs}
     assert sorted(once) == sorted(spec.run_id for spec in found.specs)  # each once, and no other
@@ -104,7 +106,7 @@ def test_who_asks_in_what_order_does_not_matter(teams: list[Sequence[str]], aske
 
 def test_unlisted_teams_keep_the_order_of_the_largest() -> None:
     (game, *_) = teams_for(suite_of([["t2", "t0", "t1"], ["t0", "t2"]])).games
-    orders = {team: [teacher["name"] for teacher in runs[0].team] for team, runs in game.runs.items()}
+    orders = {team: list(runs[0].teachers) for team, runs in game.runs.items()}
     assert orders[frozenset({"t0", "t2"})] == ["t0", "t2"]  # as listed
     assert orders[frozenset({"t0", "t1"})] == ["t0", "t1"]
     assert orders[frozenset({"t1", "t2"})] == ["t2", "t1"]
@@ -115,7 +117,7 @@ def test_unlisted_teams_keep_the_order_of_the_largest() -> None:
 def test_a_strategy_can_be_chosen() -> None:
     found = teams_for(suite_of([["t0", "t1"]], strategies=3), strategy="w1")
     assert {game.strategy for game in found.games} == {"w1"}
-    assert {spec.strategy["name"] for spec in found.specs if spec.strategy} == {"w1"}
+    assert {spec.strategy.name for spec in found.specs if spec.strategy} == {"w1"}
     assert len(found.specs) == 2 * 2 * 3 * 4
 
 
@@ -133,7 +135,7 @@ def test_variants_are_games_of_their_own() -> None:
     both = teams_for(varied(suite, plain=suite, hotter=hotter))
     expected = [spec.run_id for spec in plan(varied(suite, plain=suite, hotter=hotter)) if spec.role == ""]
     assert set(expected) <= {spec.run_id for spec in both.specs}
-    rates = {game.variant: {run.train["lr"] for runs in game.runs.values() for run in runs} for game in both.games}
+    rates = {game.variant: {run.train.lr for runs in game.runs.values() for run in runs if run.train} for game in both.games}
     assert rates == {"plain": {1e-3}, "hotter": {0.1}}
     assert [game.strategy for game in both.games if (game.dataset, game.student) == ("d0", "s0")] == ["w0", "w1", "w0"]
 
@@ -170,7 +172,7 @@ def test_too_many_teachers_and_how_many_runs_they_would_be(monkeypatch: pytest.M
     suite = suite_of([NAMES])
     two = varied(suite, one=suite, other=suite.model_copy(update={"strategies": suite.strategies[:1]}))
     count = len(teams_for(two).specs)
-    monkeypatch.setattr(coalitions, "MOST", 3)
+    monkeypatch.setattr(sub_teams, "MOST", 3)
     with pytest.raises(KdbenchError, match=f"4 teachers make 16 teams, {count} runs in all; expected at most 3"):
         teams_for(two)
 
@@ -185,3 +187,7 @@ def test_of_a_suite_file(suite_file: Write, plugins: Plugins) -> None:
         "pebble · b · seed 0",
         "pebble · b · seed 1",
     }
+
+
+def test_teams_come_small_ones_first_and_have_names() -> None:
+    assert [named(team) for team in teams_of(["t1", "t0"])] == ["no distillation", "t1", "t0", "t0 + t1"]
