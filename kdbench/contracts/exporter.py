@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kdbench.contracts.task import Task
+from kdbench.contracts.values import Owned
 
 TOLERANCE = 1e-3  # the largest difference between an entry of an output as exported and as trained
 
@@ -25,8 +26,8 @@ class ExportContext:
     run_id: str
     label: str  # of the run
     task: Task
-    data: Any
-    encoded: Any
+    data: Owned
+    encoded: Owned
     batch_size: int  # to evaluate in
 
 
@@ -39,8 +40,8 @@ class ExportedModel:
     milliseconds on a CPU by the name of what was timed.
     """
 
-    student: Any
-    encoded: Any
+    student: Owned
+    encoded: Owned
     difference: float | None = None
     name: str = "float32"  # tells variants apart, such as `int8`
     latency: Mapping[str, float] = field(default_factory=dict)
@@ -93,10 +94,10 @@ class Exporter(Protocol):
             return [Offer("state_dict", StateDict, "a state dict of PyTorch")]
     """
 
-    def check(self, student: Any, name: str) -> None:
+    def check(self, student: Owned, name: str) -> None:
         """Raises KdbenchError if a student, called `name` in its suite, cannot be written. Called before data is read."""
         ...
 
-    def export(self, student: Any, context: ExportContext) -> Exported:
+    def export(self, student: Owned, context: ExportContext) -> Exported:
         """Writes a student, finalized and in eval mode on the CPU, into `context.folder`. Raises KdbenchError."""
         ...

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from kdbench.contracts.dataset import SplitName
 from kdbench.contracts.metric import Metric
+from kdbench.contracts.values import Owned
 from kdbench.errors import PluginError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
     from torch.nn import Module
+
+    from kdbench.contracts.values import Arrays
 
 Report = Callable[[str, int, int], None]  # stage, done, total
 
@@ -43,7 +46,7 @@ class World(Protocol):
         """All processes' rows [total, …] of the rows that each has read."""
         ...
 
-    def agree_on_buffers(self, module: Any) -> None:
+    def agree_on_buffers(self, module: Owned) -> None:
         """Gives all processes rank 0's buffers, such as running statistics."""
         ...
 
@@ -91,7 +94,7 @@ class Feed(Protocol):
         """Steps in an epoch."""
         ...
 
-    def batch(self, step: int) -> Any:
+    def batch(self, step: int) -> Owned:
         """The whole batch (`Batch`) at a step counted from 0 over all epochs, on the training device."""
         ...
 
@@ -108,7 +111,7 @@ class TeacherOutputs(Protocol):
         """Its width as `Objective.head` receives it."""
         ...
 
-    def outputs(self, batch: Any, device: str) -> Any:
+    def outputs(self, batch: Owned, device: str) -> Owned:
         """Its `Outputs` of a batch, detached."""
         ...
 
@@ -184,10 +187,10 @@ class Part:
 class WithoutTest:
     """Data whose test split cannot be reached: `split("test")` raises AssertionError."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Owned) -> None:
         self._data = data
 
-    def split(self, name: SplitName) -> Any:
+    def split(self, name: SplitName) -> Owned:
         if name not in ("train", "validation"):
             raise AssertionError(f"a trial asked for the {name!r} split; tuning sees train and validation")
         return self._data.split(name)
@@ -226,76 +229,76 @@ class Task(ABC):
 
     # Data
 
-    def misfits(self, dataset: Any, batch_size: int) -> Iterator[tuple[str, object, str]]:
+    def misfits(self, dataset: Owned, batch_size: int) -> Iterator[tuple[str, object, str]]:
         """Settings that do not fit a dataset's splits: (path in a suite, found, expected). Reads indices only.
 
         Paths are those of a suite file, such as `train.batch_size`; `{dataset}` in what is expected becomes its label.
         """
         return iter(())
 
-    def open(self, dataset: Any, cache: Any, device: str, report: Report) -> Any:
+    def open(self, dataset: Owned, cache: Owned, device: str, report: Report) -> Owned:
         """The dataset as runs see it (`Data`): decoded, encoded, cached. By default it is `Data` itself."""
         return dataset
 
-    def without_test(self, data: Any) -> Any:
+    def without_test(self, data: Owned) -> Owned:
         """The same data with a test split that cannot be reached: what tuning sees. Data have a method `split`."""
         return WithoutTest(data)
 
     @abstractmethod
-    def encode(self, data: Any, student: Any, split: SplitName) -> Any:
+    def encode(self, data: Owned, student: Owned, split: SplitName) -> Owned:
         """A split as the student reads it."""
 
     @abstractmethod
-    def teach(self, data: Any, teacher: Any) -> TeacherOutputs:
+    def teach(self, data: Owned, teacher: Owned) -> TeacherOutputs:
         """Runs a teacher over the train split; a teacher that prepares itself sees train and validation only."""
 
     # Training
 
     @abstractmethod
-    def feed(self, encoded: Any, settings: FeedSettings) -> Feed:
+    def feed(self, encoded: Owned, settings: FeedSettings) -> Feed:
         """The batches of an encoded train split."""
 
-    def width(self, student: Any) -> int:
+    def width(self, student: Owned) -> int:
         """The student's width as `Objective.head` receives it."""
         return int(student.width)
 
-    def forward(self, student: Any, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    def forward(self, student: Owned, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """The student's output tensors with their graph, then whatever its auxiliary loss reads.
 
         By default its module is called with the inputs and returns one tensor.
         """
         return [student.module(*inputs)]
 
-    def outputs(self, student: Any, tensors: Sequence[Tensor]) -> Any:
+    def outputs(self, student: Owned, tensors: Sequence[Tensor]) -> Owned:
         """`Outputs` of (copies of) what `forward` returned; by default all of it are output tensors."""
         return TensorOutputs(tuple(tensors))
 
     @abstractmethod
-    def losses(self, outputs: Any, batch: Any) -> Tensor:
+    def losses(self, outputs: Owned, batch: Owned) -> Tensor:
         """The loss against the truth of each sample, [B], of a student's or a teacher's outputs."""
 
-    def distributions(self, outputs: Any) -> Tensor:
+    def distributions(self, outputs: Owned) -> Tensor:
         """Each sample's distribution over candidates, [B, C], rows summing to 1. Raises PluginError if the task has none."""
         raise PluginError(f"the task {self.name!r} has no distribution over candidates; use another strategy")
 
-    def after_step(self, student: Any) -> None:
+    def after_step(self, student: Owned) -> None:
         """Keeps the student within bounds after an optimizer step. Does nothing by default."""
 
     # Evaluation
 
     @abstractmethod
-    def evaluate(self, student: Any, encoded: Any, batch_size: int, device: str, world: World) -> dict[str, NDArray[Any]]:
+    def evaluate(self, student: Owned, encoded: Owned, batch_size: int, device: str, world: World) -> Arrays:
         """Arrays to store, of a student in eval mode, without gradients. Raises Diverged if its outputs are not finite.
 
         In a `world` of several ranks each may compute a share of the outputs, but must `gather` in the same order; the
         first rank's arrays are used.
         """
 
-    def evaluate_teacher(self, teacher: Any, data: Any, split: SplitName) -> dict[str, NDArray[Any]]:
+    def evaluate_teacher(self, teacher: Owned, data: Owned, split: SplitName) -> Arrays:
         """The same of a teacher itself. Raises PluginError if the task cannot."""
         raise PluginError(f"the task {self.name!r} does not evaluate teachers; leave `references:` out")
 
-    def measure(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    def measure(self, arrays: Arrays) -> dict[str, float]:
         """Metric name → raw value, of one evaluation's arrays. By default the mean over the array of the metric's name."""
         return {metric.name: float(arrays[metric.name].mean()) for metric in self.metrics}
 
@@ -303,17 +306,17 @@ class Task(ABC):
         """What `kdbench evaluate --out` writes of a model, as JSON values, in a form that tools of the field read."""
         return {"task": self.name, "dataset": dataset, "model": model, "pretrained": weights, "metrics": dict(metrics)}
 
-    def sizes(self, data: Any) -> dict[str, int]:
+    def sizes(self, data: Owned) -> dict[str, int]:
         """How much the test split holds, by what. The first is what a larger test split would be counted in."""
         return {"samples": len(data.split("test"))}
 
-    def units(self, data: Any) -> dict[str, NDArray[np.int64]]:
-        """Which test unit each query belongs to, by array name or `Queries.units`; {} where every entry is a unit of its own."""
+    def units(self, data: Owned) -> dict[str, NDArray[np.int64]]:
+        """Which test unit each query belongs to, by array name or `Queries.units`; {} if every entry is one."""
         return {}
 
     def contributions(
         self,
-        arrays: Mapping[str, NDArray[Any]],
+        arrays: Arrays,
         sizes: Mapping[str, int],
         units: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> Contributions:
@@ -329,7 +332,7 @@ class Task(ABC):
             if metric.shown
         ]
 
-    def problems(self, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+    def problems(self, arrays: Arrays, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         """What is wrong with stored arrays of finite numbers: (what, found, expected)."""
         for metric in self.metrics:
             found = arrays.get(metric.name)
@@ -358,10 +361,10 @@ class Task(ABC):
         """
         raise PluginError(f"the task {self.name!r} searches; it must implement gallery()")
 
-    def samples(self, data: Any) -> dict[str, Any]:
+    def samples(self, data: Owned) -> dict[str, Any]:
         """What `parts` needs to draw inputs like those of a dataset, as JSON values; training data only."""
         return {}
 
-    def parts(self, student: Any, samples: Mapping[str, Any], count: int) -> Sequence[Part]:
+    def parts(self, student: Owned, samples: Mapping[str, Any], count: int) -> Sequence[Part]:
         """What is measured of a student, each part with `count` inputs; nothing by default."""
         return ()

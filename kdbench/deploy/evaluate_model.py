@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from kdbench.contracts.values import Owned
+
+if TYPE_CHECKING:
+    from kdbench.contracts.values import Arrays
+
 from typing import Any
 
-from numpy.typing import NDArray
 from torch import nn
 
 from kdbench.contracts import SplitName, Task
@@ -12,8 +18,8 @@ from kdbench.training.evaluation import evaluated
 
 
 def evaluate_model(
-    task: Task, data: Any, model: Any, split: SplitName = "test", batch_size: int = 256, device: str = "cpu"
-) -> dict[str, NDArray[Any]]:
+    task: Task, data: Owned, model: Any, split: SplitName = "test", batch_size: int = 256, device: str = "cpu"
+) -> Arrays:
     """What each unit of a split scored (`Task.evaluate`); `task.measure` makes metrics of it.
 
     `data` is the dataset as `task.open` returns it. `model` is a student, which has a `module` and is moved to `device`, or

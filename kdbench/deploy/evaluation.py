@@ -18,8 +18,7 @@ from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.plugin_entries import plug
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from kdbench.contracts.values import Arrays
 
 MODEL = "openclip"  # the teacher that a bare model name stands for
 SPLITS = ("test", "validation")
@@ -33,7 +32,7 @@ class Evaluation:
 
     task: Task
     metrics: dict[str, float]
-    arrays: dict[str, NDArray[np.generic]]
+    arrays: Arrays
 
     @property
     def shown(self) -> dict[str, float]:

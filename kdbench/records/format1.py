@@ -11,8 +11,8 @@ import json
 import re
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
+from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import digest_of
 
 # What its fields are called now.
@@ -22,19 +22,19 @@ _OPERATIONAL = ("checkpoint_every", "devices")
 _ABSENT = ("variant", "role", "smoke", "tuning")  # not part of an id where a run has none
 
 
-def record_fields(given: dict[str, Any]) -> dict[str, Any]:
+def record_fields(given: JsonObject) -> JsonObject:
     """The fields of a record as `Record` has them; `original` is the spec as it was written."""
     fields = {RENAMED.get(name, name): value for name, value in given.items()}
     return fields | {"spec": spec_of(given["spec"]), "original": given["spec"]}
 
 
-def written_fields(fields: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
+def written_fields(fields: JsonObject, written: JsonObject) -> JsonObject:
     """The reverse of `record_fields`: a record with its `spec` as it was written."""
     then: dict[str, str] = {now: name for name, now in RENAMED.items()}
     return {then.get(name) or name: value for name, value in (fields | {"spec": written}).items()}
 
 
-def spec_of(written: dict[str, Any]) -> dict[str, Any]:
+def spec_of(written: JsonObject) -> JsonObject:
     """A spec of format 1 in the fields of `RunSpec`. Raises one of `UNREADABLE` where it is none."""
     if written.get("version", 1) != 1:
         raise ValueError(f"version {written['version']!r} of a spec, expected 1")
@@ -60,37 +60,37 @@ def spec_of(written: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run_id(written: dict[str, Any]) -> str:
+def run_id(written: JsonObject) -> str:
     """The id that format 1 gave a run."""
     return _id(written)
 
 
-def cell_id(written: dict[str, Any]) -> str:
+def cell_id(written: JsonObject) -> str:
     """The id that format 1 gave a cell."""
     return _id({key: value for key, value in written.items() if key != "seed"})
 
 
-def label(written: dict[str, Any]) -> str:
+def label(written: JsonObject) -> str:
     """The label that format 1 gave a run."""
     if written.get("role") == "reference":
         return f"{written['student']['name']} · as it is"
     return f"{cell_label(written)} · seed {written['seed']}"
 
 
-def cell_label(written: dict[str, Any]) -> str:
+def cell_label(written: JsonObject) -> str:
     """The label that format 1 gave a cell."""
     team = "+".join(teacher["name"] for teacher in written["team"]) or "no teacher"
     strategy = [written["strategy"]["name"]] if written["strategy"] else []
     return " · ".join([*([written["variant"]] if written.get("variant") else []), written["student"]["name"], team, *strategy])
 
 
-def summary_fields(given: dict[str, Any]) -> dict[str, Any]:
+def summary_fields(given: JsonObject) -> JsonObject:
     """The fields of a study's summary as `StudySummary` has them; `original` is what of it was hashed, as it was written."""
     known = {"version": 1} | given  # the first searches did not say
     return known | {"spec": spec_of(given["spec"]), "original": {name: given[name] for name in ("spec", "space", "settings")}}
 
 
-def study_ids(study: dict[str, Any]) -> dict[str, str]:
+def study_ids(study: JsonObject) -> dict[str, str]:
     """The digest, name and label that format 1 gave a study, from its summary's `spec`, `space`, `settings`, `version`."""
     written = study["spec"]
     train = {key: value for key, value in written["train"].items() if key not in _OPERATIONAL}
@@ -100,17 +100,17 @@ def study_ids(study: dict[str, Any]) -> dict[str, str]:
     return {"digest": digest, "study": name, "label": cell_label(written)}
 
 
-def _id(written: dict[str, Any]) -> str:
+def _id(written: JsonObject) -> str:
     train = {key: value for key, value in written["train"].items() if key not in _OPERATIONAL}
     known = {key: value for key, value in written.items() if value or key not in _ABSENT}
     return digest_of({**known, "train": train})[:12]
 
 
-def _plugin(kind: str, written: dict[str, Any]) -> dict[str, Any]:
+def _plugin(kind: str, written: JsonObject) -> JsonObject:
     return {**written, "defaults": _defaults(kind, written["use"], written["params"])}
 
 
-def _defaults(kind: str, use: str, params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _defaults(kind: str, use: str, params: JsonObject, prefix: str = "") -> JsonObject:
     pinned = _pinned().get(kind, {}).get(use, {})
     found = {f"{prefix}{name}": value for name, value in pinned.get("defaults", {}).items()}
     for name, inner in pinned.get("uses", {}).items():
@@ -121,7 +121,7 @@ def _defaults(kind: str, use: str, params: dict[str, Any], prefix: str = "") -> 
 
 
 @cache
-def _pinned() -> dict[str, dict[str, dict[str, Any]]]:
+def _pinned() -> dict[str, dict[str, JsonObject]]:
     """Kind → plugin → `defaults` of its parameters, and of those that hold a plugin, by `uses`, its kind."""
-    pinned: dict[str, dict[str, dict[str, Any]]] = json.loads(files("kdbench.records").joinpath("format1.json").read_bytes())
+    pinned: dict[str, dict[str, JsonObject]] = json.loads(files("kdbench.records").joinpath("format1.json").read_bytes())
     return pinned

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from kdbench.contracts.values import JsonObject
 from kdbench.errors import RecordError
 from kdbench.records import format1
 from kdbench.records.files import read_model, write_model
@@ -29,7 +30,7 @@ class TrialSummary(Frozen):
     number: int
     state: State
     reason: str = ""  # of a state but complete
-    params: dict[str, Any]  # by path: `train.lr`, `objective[0].coefficient`, `strategy.C`, `student.width`
+    params: JsonObject  # by path: `train.lr`, `objective[0].coefficient`, `strategy.C`, `student.width`
     values: list[float] = []  # by goal, of the best epoch; none where the trial is not complete
     epochs: dict[int, float] = {}  # the metric on validation after each epoch that was validated
     best_epoch: int | None = None
@@ -57,7 +58,7 @@ class StudySummary(Frozen):
     pareto: list[int] = []  # trials that no other beats in every goal; with several goals only
     importance: dict[str, float] = {}  # of the parameters: shares of the variance, by PED-ANOVA; empty where unknown
     trials: list[TrialSummary]
-    original: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)  # as format 1 wrote it
+    original: JsonObject | None = Field(default=None, exclude=True, repr=False)  # as format 1 wrote it
 
     @classmethod
     def of(cls, study: Study, **found: Any) -> StudySummary:
@@ -87,8 +88,8 @@ class StudySummary(Frozen):
         return given
 
     @model_serializer(mode="wrap")
-    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields: dict[str, Any] = write(self)
+    def _written(self, write: SerializerFunctionWrapHandler) -> JsonObject:
+        fields: JsonObject = write(self)
         return fields | self.original if self.original is not None else fields
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from kdbench.contracts import Progress, Task
+from kdbench.contracts.values import Owned
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Kind, Plugins, installed
 from kdbench.storage.cache import Cache
@@ -48,7 +48,7 @@ class RunContext:
             task: Task = build_spec("task", spec)
         return task
 
-    def open(self, task: Task, dataset: PluginSpec, run_id: str) -> Any:
+    def open(self, task: Task, dataset: PluginSpec, run_id: str) -> Owned:
         """The dataset of a run as its task opens it, reporting its work as that run's."""
 
         def report(stage: str, done: int, total: int) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from kdbench.contracts.values import Owned
+
+if TYPE_CHECKING:
+    from kdbench.contracts.values import Arrays
+
 import shutil
 import time
 import traceback
@@ -9,7 +16,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from kdbench.contracts import Student, Task
@@ -124,7 +130,7 @@ def record_of(spec: RunSpec, context: RunContext, status: Status, reason: str, s
     return record
 
 
-def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Any) -> Outcome:
+def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Owned) -> Outcome:
     """Of a teacher itself, without any training of ours."""
     started = time.perf_counter()
     try:
@@ -139,7 +145,7 @@ def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: An
     return Outcome(**found, timings=timings, encodings=encodings)
 
 
-def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Any, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arrays: Arrays) -> dict[str, Any]:
     """Writes what the test split scored and which units it has; what a record says of them."""
     path = record_path(context.results, spec.suite, spec.run_id)
     return {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from kdbench.contracts import Progress, Strategy, Student, Task
+from kdbench.contracts.values import Owned
 from kdbench.deploy.profile.memory import Watch
 from kdbench.plugins.building import build_spec
 from kdbench.runs.context import RunContext
@@ -27,12 +27,12 @@ class Learned:
     watch: Watch  # of the memory, since just before the student was built
 
 
-def teach(task: Task, data: Any, teacher: PluginSpec) -> TeamTeacher:
+def teach(task: Task, data: Owned, teacher: PluginSpec) -> TeamTeacher:
     """A teacher's outputs on the train split, computed or found in the cache."""
     return TeamTeacher(teacher.name, task.teach(data, build_spec("teacher", teacher)))
 
 
-def learn(spec: RunSpec, context: RunContext, task: Task, data: Any, id: str, rank: Rank = Rank()) -> Learned:  # noqa: B008
+def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, rank: Rank = Rank()) -> Learned:  # noqa: B008
     """Trains what a run trains.
 
     `id` names the checkpoint, from which training resumes if it exists, and the run in progress messages. With a `rank` among

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kdbench.contracts.values import JsonObject
 from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind, Plugins, article
 from kdbench.plugins.parameters import checked_params, default_params, nested_uses, params_model
@@ -23,7 +24,7 @@ LISTS: dict[str, Kind] = {
 }
 
 
-def plug(kind: Kind, entry: dict[str, Any], source: str, plugins: Plugins) -> PluginSpec:
+def plug(kind: Kind, entry: JsonObject, source: str, plugins: Plugins) -> PluginSpec:
     """One plugin as a suite would use it, given elsewhere, say on the command line. Raises SuiteError."""
     diagnostics = Diagnostics(source, {})
     found = plugged(kind, entry, (), plugins, diagnostics)
@@ -47,7 +48,7 @@ def plugged_list(key: str, entries: Any, plugins: Plugins, diagnostics: Diagnost
 
 
 def plugged(
-    kind: Kind, entry: dict[str, Any], where: YamlPath, plugins: Plugins, diagnostics: Diagnostics, label: str | None = None
+    kind: Kind, entry: JsonObject, where: YamlPath, plugins: Plugins, diagnostics: Diagnostics, label: str | None = None
 ) -> PluginSpec | None:
     """One entry, its parameters checked against the plugin's signature; None where it is wrong, which is then noted."""
     params = dict(entry)
@@ -83,8 +84,8 @@ def plugged(
 
 
 def _params(
-    kind: Kind, use: str, params: dict[str, Any], where: YamlPath, plugins: Plugins, diagnostics: Diagnostics
-) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    kind: Kind, use: str, params: JsonObject, where: YamlPath, plugins: Plugins, diagnostics: Diagnostics
+) -> tuple[JsonObject, JsonObject] | None:
     """All parameters, and the defaults of those that have one; those that hold another plugin's spec are checked in turn."""
     offer = plugins.find(kind, use).offer
     try:

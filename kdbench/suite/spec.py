@@ -13,15 +13,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import digest_of
 from kdbench.suite.settings import Evaluate, Train
 
-SPEC_VERSION = 2  # raise when the same spec comes to mean another computation
+SPEC_VERSION: Literal[2] = 2  # raise when the same spec comes to mean another computation
 # Settings that do not define the computation. More devices sum in another order, and dropout and batch statistics differ
 # between them, but a run may start on one device and finish on eight.
 OPERATIONAL = frozenset({"checkpoint_every", "devices"})
 # Defaults of the core's settings when they were introduced. Never edited: a default that changes leaves its pin behind.
-PINNED: dict[str, dict[str, Any]] = {
+PINNED: dict[str, JsonObject] = {
     "train": {
         "epochs": 30,
         "batch_size": 256,
@@ -55,22 +56,22 @@ class PluginSpec(Frozen):
 
     name: str
     use: str
-    params: dict[str, Any] = {}
-    defaults: dict[str, Any] = {}
+    params: JsonObject = {}
+    defaults: JsonObject = {}
     version: Annotated[int, Field(strict=True, ge=1)] = 1
 
     @cached_property
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> JsonObject:
         """Without parameters that equal their default."""
-        form: dict[str, Any] = {"name": self.name, "use": self.use, "params": without_defaults(self.params, self.defaults)}
+        form: JsonObject = {"name": self.name, "use": self.use, "params": without_defaults(self.params, self.defaults)}
         return form | ({"version": self.version} if self.version != 1 else {})
 
     @property
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """The offer's name and all parameters, whatever the label."""
         return {"use": self.use, "params": self.params}
 
-    def same_as(self, plain: dict[str, Any]) -> bool:
+    def same_as(self, plain: JsonObject) -> bool:
         """Whether `plain` (see there), written perhaps before a parameter was added, means the same plugin."""
         return bool(plain) and {**self.canonical, "name": ""} == {
             "name": "",
@@ -86,7 +87,7 @@ class TermSpec(PluginSpec):
     coefficient: Annotated[float, Field(strict=True, allow_inf_nan=False)] = 1.0
 
     @cached_property
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> JsonObject:
         form = super().canonical
         return form | ({"coefficient": self.coefficient} if self.coefficient != 1.0 else {})
 
@@ -134,9 +135,9 @@ class RunSpec(Frozen):
         return digest_of(self._cell)[:12]
 
     @cached_property
-    def _cell(self) -> dict[str, Any]:
+    def _cell(self) -> JsonObject:
         """The canonical form without the seed."""
-        form: dict[str, Any] = {
+        form: JsonObject = {
             "version": self.version,
             "suite": self.suite,
             "task": self.task.canonical,
@@ -190,16 +191,16 @@ class RunSpec(Frozen):
         return ""
 
 
-def settings_form(block: str, settings: BaseModel) -> dict[str, Any]:
+def settings_form(block: str, settings: BaseModel) -> JsonObject:
     """A block of the core's settings without operational ones and those at their pinned default."""
     pins = {name: field.default for name, field in type(settings).model_fields.items()} | PINNED[block]
     values = settings.model_dump()
     return {name: value for name, value in values.items() if name not in OPERATIONAL and value != pins[name]}
 
 
-def without_defaults(params: dict[str, Any], defaults: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def without_defaults(params: JsonObject, defaults: JsonObject, prefix: str = "") -> JsonObject:
     """Parameters less those that equal their default; a nested plugin keeps its `use`."""
-    kept: dict[str, Any] = {}
+    kept: JsonObject = {}
     for name, value in params.items():
         path = prefix + name
         if path in defaults and _same(value, defaults[path]):

@@ -14,7 +14,7 @@ from kdbench.suite.plan import plan
 from kdbench.suite.spec import Frozen, RunSpec
 from kdbench.suite.sweep import Parameter, Settings, Sweep
 
-STUDY_VERSION = 3  # raise when the same study comes to describe another search
+STUDY_VERSION: Literal[3] = 3  # raise when the same study comes to describe another search
 
 
 class Study(Frozen):

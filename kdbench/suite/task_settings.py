@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import ValidationError
 
 from kdbench.contracts import Task
+from kdbench.contracts.values import JsonObject
 from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import checked_params, construct, default_params, params_model
 from kdbench.suite.diagnostics import Diagnostics
@@ -14,7 +13,7 @@ from kdbench.suite.settings import Evaluate
 from kdbench.suite.spec import PluginSpec
 
 
-def task_of(data: dict[str, Any], plugins: Plugins, diagnostics: Diagnostics) -> tuple[PluginSpec | None, dict[str, Any]]:
+def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tuple[PluginSpec | None, JsonObject]:
     """The task that the datasets pose, with what `evaluate:` says of it, and the data without that. None where it is wrong.
 
     Datasets that are wrong themselves have no say; with none left the suite is wrong anyway.
@@ -37,7 +36,7 @@ def task_of(data: dict[str, Any], plugins: Plugins, diagnostics: Diagnostics) ->
         return None, {**data, "evaluate": core} if isinstance(given, dict) else data
     offer = plugins.find("task", names[0]).offer
     known = params_model(offer).model_fields
-    own: dict[str, Any] = {}
+    own: JsonObject = {}
     if isinstance(given, dict):
         own = {key: value for key, value in given.items() if key in known}
         data = {**data, "evaluate": {key: value for key, value in given.items() if key not in known}}

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from kdbench.contracts.values import Owned
+
+if TYPE_CHECKING:
+    from kdbench.contracts.values import Arrays
+
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,7 +19,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kdbench.contracts import FeedSettings, Task
@@ -30,8 +36,8 @@ class Tried:
     """A task with a dataset opened in an empty cache, and students of it."""
 
     build: Callable[[], Task]
-    dataset: Callable[[], Any]
-    student: Callable[[], Any]
+    dataset: Callable[[], Owned]
+    student: Callable[[], Owned]
     folder: Path
 
     @cached_property
@@ -39,19 +45,19 @@ class Tried:
         return self.build()
 
     @cached_property
-    def data(self) -> Any:
+    def data(self) -> Owned:
         return self.task.open(self.dataset(), Cache(self.folder), "cpu", lambda *_: None)
 
-    def built(self, seed: int = 0) -> Any:
+    def built(self, seed: int = 0) -> Owned:
         torch.manual_seed(seed)
         return self.student()
 
-    def arrays(self, seed: int = 0) -> dict[str, NDArray[Any]]:
+    def arrays(self, seed: int = 0) -> Arrays:
         """What is stored of an untrained student on the test split."""
         student = self.built(seed)
         return evaluated(self.task, student, self.task.encode(self.data, student, "test"), BATCH, "cpu")
 
-    def feed(self, seed: int = 0) -> tuple[Any, Any]:
+    def feed(self, seed: int = 0) -> tuple[Owned, Owned]:
         student = self.built()
         encoded = self.task.encode(self.data, student, "train")
         return student, self.task.feed(encoded, FeedSettings(BATCH, EPOCHS, seed, "cpu", ALONE.read))
@@ -189,19 +195,21 @@ PROPERTIES: dict[str, Property[Tried]] = {
 
 
 def find(
-    build: Callable[[], Task], dataset: Callable[[], Any], student: Callable[[], Any], waives: Waives = ()
+    build: Callable[[], Task], dataset: Callable[[], Owned], student: Callable[[], Owned], waives: Waives = ()
 ) -> list[Finding]:
     """What holds of a task."""
     with one_thread(), torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         return examine(PROPERTIES, Tried(build, dataset, student, Path(folder)), waives)
 
 
-def check_task(build: Callable[[], Task], dataset: Callable[[], Any], student: Callable[[], Any], waives: Waives = ()) -> None:
+def check_task(
+    build: Callable[[], Task], dataset: Callable[[], Owned], student: Callable[[], Owned], waives: Waives = ()
+) -> None:
     """Raises AssertionError that lists every property that fails. The dataset should be small."""
     insist(find(build, dataset, student, waives))
 
 
-def _seen(of: Tried, student: Any, feed: Any, step: int) -> Sequence[Tensor]:
+def _seen(of: Tried, student: Owned, feed: Any, step: int) -> Sequence[Tensor]:
     """What a step reads: the student's inputs, and the loss of its untrained outputs, which the batch decides."""
     cast(nn.Module, student.module).eval()
     inputs = feed.inputs(step)

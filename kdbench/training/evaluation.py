@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+from kdbench.contracts.values import Owned
+
+if TYPE_CHECKING:
+    from kdbench.contracts.values import Arrays
+
 
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from kdbench.contracts import Student, Task
@@ -13,9 +18,7 @@ from kdbench.training.distributed import ALONE, World
 
 
 @torch.no_grad()
-def evaluated(
-    task: Task, student: Student, encoded: Any, batch_size: int, device: str, world: World = ALONE
-) -> dict[str, NDArray[Any]]:
+def evaluated(task: Task, student: Student, encoded: Owned, batch_size: int, device: str, world: World = ALONE) -> Arrays:
     """What `task.evaluate` finds of a student in eval mode, whose mode is then what it was before.
 
     Ranks first agree on buffers, such as running statistics. Raises Diverged if the student's outputs are not finite.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbench.contracts import FeedSettings, Strategy, Student, Task
+from kdbench.contracts.values import Owned
 from kdbench.storage.digest import digest_of
 from kdbench.suite.settings import Train
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
@@ -26,7 +27,7 @@ class Learner:
         self,
         task: Task,
         student: Student,
-        data: Any,
+        data: Owned,
         settings: Train,
         seed: int,
         device: str,

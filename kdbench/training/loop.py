@@ -12,6 +12,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from kdbench.contracts import Strategy, Student, Task
+from kdbench.contracts.values import Owned
 from kdbench.errors import Diverged
 from kdbench.records.trace import Trace
 from kdbench.storage import checkpoint as checkpoints
@@ -57,8 +58,8 @@ class _State:
 def train(
     task: Task,
     student: Student,
-    data: Any,
-    validation: Any,
+    data: Owned,
+    validation: Owned,
     settings: Train,
     evaluate: Evaluate,
     seed: int,
@@ -139,7 +140,7 @@ def train(
     )
 
 
-def _validated(task: Task, student: Student, split: Any, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
+def _validated(task: Task, student: Student, split: Owned, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
     """The metrics of a split, as the first rank finds them."""
     arrays = evaluated(task, student, split, evaluate.batch_size, device, world)
     return cast(dict[str, float], world.told(task.measure(arrays) if world.first else None))

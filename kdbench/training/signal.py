@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from kdbench.contracts import Outputs, Task
+from kdbench.contracts.values import Owned
 from kdbench.training.distributed import ALONE, World
 
 
@@ -55,9 +55,9 @@ class StepSignal:
         self,
         task: Task,
         graph: Graph,
-        teachers: Sequence[Any],
+        teachers: Sequence[Owned],
         names: Sequence[str],
-        batch: Any,
+        batch: Owned,
         task_losses: Tensor,
         generator: Generator,
     ) -> None:

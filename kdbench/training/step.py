@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from kdbench.contracts import Outputs, Strategy, Task
+from kdbench.contracts.values import Owned
 from kdbench.errors import PluginError
 from kdbench.training.distributed import ALONE, Relay, World
 from kdbench.training.signal import Graph, StepSignal, moment
 from kdbench.training.team import Team
 
-Auxiliary = Callable[[Sequence[Tensor], Any], Tensor]
+Auxiliary = Callable[[Sequence[Tensor], Owned], Tensor]
 Wrap = Callable[[Sequence[Tensor]], Outputs]
 
 
@@ -40,7 +40,7 @@ class Teaching:
     """What a step learns from beside the truth: the team, its outputs of the batch, the strategy, λ."""
 
     team: Team
-    teachers: Sequence[Any]
+    teachers: Sequence[Owned]
     strategy: Strategy | None  # None for one teacher, who needs none
     distill: float
     generator: Generator
@@ -50,7 +50,7 @@ def backward(
     task: Task,
     views: Sequence[Tensor],
     wrap: Wrap,
-    batch: Any,
+    batch: Owned,
     teaching: Teaching | None = None,
     parameters: Sequence[Tensor] = (),
     auxiliary: Auxiliary | None = None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from kdbench.contracts import Objective, TeacherOutputs
+from kdbench.contracts.values import Owned
 from kdbench.storage.digest import digest_of
 
 
@@ -46,15 +47,15 @@ class Team:
             self.heads.append(nn.ModuleList([nn.Identity() if head is None else head for head in heads]))
         self.heads.to(device)
 
-    def outputs(self, batch: Any) -> list[Any]:
+    def outputs(self, batch: Owned) -> list[Owned]:
         """Every teacher's `Outputs` of a batch."""
         return [teacher.stored.outputs(batch, self.device) for teacher in self.teachers]
 
-    def losses(self, student: Any, teachers: Sequence[Any], batch: Any) -> list[Tensor]:
+    def losses(self, student: Owned, teachers: Sequence[Owned], batch: Owned) -> list[Tensor]:
         """T of [B], each with a graph of its own: a backward of one does not run through the others."""
         return [self._loss(student, teacher, place, batch) for place, teacher in enumerate(teachers)]
 
-    def _loss(self, student: Any, teacher: Any, place: int, batch: Any) -> Tensor:
+    def _loss(self, student: Owned, teacher: Owned, place: int, batch: Owned) -> Tensor:
         heads = cast(nn.ModuleList, self.heads[place])
         total = torch.zeros(len(batch), device=self.device)
         for (coefficient, term), head in zip(self.terms, heads, strict=True):

@@ -208,7 +208,10 @@ def assert_equal_gradients(case: Case, oracle: Oracle) -> None:
     found = case.gradients()
     assert found.keys() == oracle.gradients.keys()
     for name, expected in oracle.gradients.items():
-        assert torch.allclose(found[name], expected, rtol=RTOL, atol=ATOL), f"{name}: {found[name]} is not {expected}"
+        # Losses are float32: sums round relative to their largest terms, in an order that differs between processors, so
+        # a small entry among large ones is known no better than they are.
+        atol = ATOL * max(1.0, float(expected.abs().max()))
+        assert torch.allclose(found[name], expected, rtol=RTOL, atol=atol), f"{name}: {found[name]} is not {expected}"
 
 
 @pytest.mark.parametrize("shape", [(TEACHERS,), (TEACHERS, BATCH)])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,11 @@ from kdbench.contracts.exporter import TOLERANCE, ExportContext, ExportedModel
 from kdbench.errors import Diverged, KdbenchError
 from kdbench.training.evaluation import evaluated
 
-Arrays = Mapping[str, NDArray[Any]]
+if TYPE_CHECKING:
+    from kdbench.contracts.values import Arrays
 
 
-def arrays_of(model: ExportedModel, context: ExportContext) -> dict[str, NDArray[Any]]:
+def arrays_of(model: ExportedModel, context: ExportContext) -> Arrays:
     """What the exported model scores on the test split. Raises KdbenchError if its outputs are not finite."""
     try:
         return evaluated(context.task, model.student, model.encoded, context.batch_size, "cpu")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from kdbench.contracts.values import Arrays
     from kdbench.data.dataset import CachedDataset
     from kdbench.storage.cache import Cache
     from kdbench.tasks.retrieval.embeddings import EncodedSplit
@@ -122,9 +123,7 @@ class Retrieval(Task):
 
     # Evaluation
 
-    def evaluate(
-        self, student: Student, encoded: EncodedSplit, batch_size: int, device: str, world: World
-    ) -> dict[str, NDArray[Any]]:
+    def evaluate(self, student: Student, encoded: EncodedSplit, batch_size: int, device: str, world: World) -> Arrays:
         from kdbench.tasks.retrieval.embeddings import student_embeddings
         from kdbench.tasks.retrieval.ranks import Ranks
 
@@ -133,12 +132,12 @@ class Retrieval(Task):
             return {}
         return Ranks.of(images, texts, encoded.image_concepts, encoded.caption_concepts).arrays
 
-    def evaluate_teacher(self, teacher: Teacher, data: CachedDataset, split: SplitName) -> dict[str, NDArray[Any]]:
+    def evaluate_teacher(self, teacher: Teacher, data: CachedDataset, split: SplitName) -> Arrays:
         from kdbench.tasks.retrieval.teachers import rank_teacher
 
         return rank_teacher(data, teacher, split, Retrieval()).arrays
 
-    def measure(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    def measure(self, arrays: Arrays) -> dict[str, float]:
         from kdbench.tasks.retrieval.ranks import retrieval_metrics
 
         return retrieval_metrics(arrays["text"], arrays["image"], self.recall_at)
@@ -159,7 +158,7 @@ class Retrieval(Task):
 
     def contributions(
         self,
-        arrays: Mapping[str, NDArray[Any]],
+        arrays: Arrays,
         sizes: Mapping[str, int],
         units: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> Contributions:
@@ -175,7 +174,7 @@ class Retrieval(Task):
             Queries("text", "i2t", "image", "retrieval rank", ratio=True, units="images"),
         )
 
-    def problems(self, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+    def problems(self, arrays: Arrays, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.retrieval.check_arrays import problems
 
         return problems(arrays, sizes)
