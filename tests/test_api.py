@@ -35,7 +35,7 @@ def test_all_that_is_exported_is_there_and_documented(name: str) -> None:
 
 def test_what_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'kdbench' has no attribute 'lod'"):
-        kdbench.lod  # type: ignore[attr-defined]  # noqa: B018
+        kdbench.lod  # noqa: B018
 
 
 def test_the_functions_of_the_api_keep_their_names() -> None:

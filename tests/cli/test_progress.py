@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kdbench.cli.bars import duration
 from kdbench.cli.progress import ProgressDisplay
 from kdbench.contracts import Progress
 from kdbench.plugins.loading import Plugins
@@ -159,20 +158,3 @@ def test_it_is_a_tracker(plugins: Plugins, spec: Spec, record: Make) -> None:
         for hook, arguments in events.items():
             plugins.notify(hook, **arguments)
     assert (display.labels, display.finished) == ({"r": spec().label}, 1)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (0.4, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 0 s"),
-        (95, "1 min 35 s"),
-        (3600, "1 h 0 min"),
-        (7300, "2 h 1 min"),
-        (100_000, "27 h 46 min"),
-    ],
-)
-def test_duration(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

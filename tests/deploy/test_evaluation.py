@@ -59,7 +59,12 @@ def test_settings_of_the_task_and_the_split(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit(arguments: dict[str, Any], told: str, tmp_path: Path) -> None:
-    given = {"model": {"use": "sage"}, "dataset": "beads", "cache": tmp_path / "cache", "plugins": toy_plugins()} | arguments
+    given: dict[str, Any] = {
+        "model": {"use": "sage"},
+        "dataset": "beads",
+        "cache": tmp_path / "cache",
+        "plugins": toy_plugins(),
+    } | arguments
     with pytest.raises(KdbenchError) as error:
         kdbench.evaluate(given.pop("model"), given.pop("dataset"), **given)
     assert told in str(error.value)

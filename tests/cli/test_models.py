@@ -10,14 +10,21 @@ import numpy as np
 import pytest
 
 from kdbench import TeacherData
+from kdbench.plugins.loading import Plugins
+from kdbench.records.files import record_path, write_record, write_trace
 from kdbench.records.profiles import find_profiles, read_profile
+from kdbench.records.record import Record
+from kdbench.records.trace import Trace
 from kdbench.runs.execute import execute
+from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.ranks import ranks
 from tests.support.command_plugins import command_plugins
 from tests.support.toys import Beads, Sage, run_context, run_spec
 
 Command = Callable[..., tuple[int, str, str]]
+Spec = Callable[..., RunSpec]
+Make = Callable[..., Record]
 NO_DATA: TeacherData = None  # type: ignore[assignment]  # a sage learns nothing
 
 
@@ -124,3 +131,32 @@ def test_latencies_of_an_export_join_the_profile(kdbench: Command, tmp_path: Pat
     code, out, _ = kdbench("profile", "few.yaml", "--format", "json")
     assert json.loads(out)[0]["rows"][0]["extra"] == profile.extra
     assert kdbench("run", "few.yaml")[2] == "All 1 runs are recorded under results/few.\n"  # and measured
+
+
+@pytest.fixture
+def tiny(typed: Command, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Types a command; the tiny plugins are what is installed."""
+    monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: plugins)
+    return typed
+
+
+def test_inspect(tiny: Command, spec: Spec, record: Make, tmp_path: Path) -> None:
+    made = record(spec())
+    path = record_path(tmp_path / "results", made.spec.suite, made.run_id)
+    assert tiny("inspect", made.run_id[:6])[0] == 2  # nothing is recorded
+    path.parent.mkdir(parents=True)
+    trace = Trace(
+        step=[1, 2],
+        loss=[3.0, 2.0],
+        task=[2.0, 1.0],
+        weights={"a": [0.5, 0.4], "b": [0.5, 0.6]},
+        entropy=[0.69, 0.67],
+        cosines={"a · b": [0.5, -0.5]},
+        conflict=[0, 1],
+    )
+    write_record(tmp_path / "results", made.replace(trace_sha256=write_trace(path, trace)))
+    code, out, err = tiny("inspect", made.run_id[:6], "--png", "what.png")
+    assert code == 0
+    assert "Weight of each teacher" in out
+    assert err == "Drawn into what.png\n"
+    assert (tmp_path / "what.png").read_bytes().startswith(b"\x89PNG")

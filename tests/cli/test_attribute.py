@@ -70,7 +70,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "site" / "toys-1.0.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = tests.cli.test_attribute_command:TOYS\n")
+    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = tests.cli.test_attribute:TOYS\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
 
 

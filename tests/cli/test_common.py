@@ -1,0 +1,119 @@
+"""The command line: how it starts and how it ends."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from kdbench.cli import app
+from kdbench.plugins.loading import Plugins
+from tests.support.paths import ROOT
+from tests.support.processes import SCRIPT, process
+
+Command = Callable[..., tuple[int, str, str]]
+QUICKSTART = str(ROOT / "suites/quickstart.yaml")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["schema"], ["suites"], ["plan", QUICKSTART], ["cache", "-h"]])
+def test_starting_imports_no_torch(arguments: list[str]) -> None:
+    """And neither does offering plugins or laying out a suite; `check` may, where a plugin looks deeper."""
+    code = (
+        f"import sys; sys.argv = ['kdbench', *{arguments}]\nfrom kdbench.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print([name for name in ('torch', 'open_clip', 'timm', 'transformers', 'pandas') if name in sys.modules])"
+    )
+    done = process(sys.executable, "-c", code)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+@pytest.mark.parametrize("argument", ["--help", "plugins"])
+def test_starting_takes_less_than_half_a_second(argument: str) -> None:
+    """In seconds of the processor: those of the clock also count what else the machine is doing."""
+
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert process(SCRIPT, argument).returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(once() for _ in range(3)) < 0.5
+
+
+@pytest.mark.parametrize("arguments", [["plugins", "strategy"], ["schema"], ["check", "absent.yaml"], ["chek"]])
+def test_python_m_kdbench_is_kdbench(arguments: list[str]) -> None:
+    script, module = process(SCRIPT, *arguments), process(sys.executable, "-m", "kdbench", *arguments)
+    assert (script.returncode, script.stdout) == (module.returncode, module.stdout)
+    assert script.stderr == module.stderr.replace("python -m kdbench", "kdbench")
+
+
+def test_without_arguments_it_helps(kdbench: Command) -> None:
+    _, out, _ = kdbench()
+    assert "kdbench run quickstart" in " ".join(out.split())
+
+
+def test_a_wrong_suite_ends_with_2_and_no_traceback(suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    path.write_text(path.read_text().replace("- equal", "- eqaul"))
+    for verb in ("check", "plan", "run"):
+        done = process(SCRIPT, verb, str(path))
+        assert done.returncode == 2
+        assert f"{path}:15: strategies[0].use\n  found     'eqaul'" in done.stderr
+        assert "did you mean 'equal'?" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "absent.yaml"], "absent.yaml: no such file"),
+        (["check", "suite.yaml", "train.lr"], "override 'train.lr': expected dotted.path=value"),
+        (["run", "suite.yaml", "--device", "gpu"], "--device: found 'gpu', expected auto, cpu, cuda"),
+        (["plugins", "strategi"], "no kind of plugin is called 'strategi'; did you mean 'strategy'?"),
+        (["leaderboard", "nowhere"], "nowhere: no such file or folder"),
+        (["leaderboard"], "results: no such file or folder"),
+        (["leaderboard", "--format", "html"], "--format: use\n  found     'html'"),
+        (["run"], "Missing argument"),
+        (["chek"], "check"),
+    ],
+)
+def test_what_is_the_users_to_mend_ends_with_2(
+    arguments: list[str], message: str, kdbench: Command, suite_file: Callable[..., Path]
+) -> None:
+    suite_file()
+    code, out, err = kdbench(*arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_a_bug_keeps_its_traceback(kdbench: Command, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(kind: str) -> None:
+        raise ZeroDivisionError(kind)
+
+    monkeypatch.setattr(plugins, "offers", bug)
+    with pytest.raises(ZeroDivisionError):
+        kdbench("plugins")
+
+
+def test_h_is_help_everywhere() -> None:
+    def commands(group: typer.Typer, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+        found = [above]
+        found += [(*above, one.name or one.callback.__name__) for one in group.registered_commands if one.callback]
+        for inner in group.registered_groups:
+            if inner.typer_instance and inner.name:
+                found += commands(inner.typer_instance, (*above, inner.name))
+        return found
+
+    every = commands(app)
+    assert ("data", "check") in every
+    assert len(every) > 30
+    for words in every:
+        done = CliRunner().invoke(app, [*words, "-h"])
+        assert done.exit_code == 0, words
+        assert "Usage:" in done.output

@@ -1,0 +1,46 @@
+"""`kdbench run` when nothing is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kdbench.plugins.loading import Plugins
+from kdbench.records.files import write_record
+from kdbench.records.record import Record
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import plan
+from tests.support.rankings import finished, write
+
+Make = Callable[..., Record]
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(("status", "code"), [("ok", 0), ("diverged", 1)])
+def test_run_when_all_is_recorded(
+    status: str,
+    code: int,
+    kdbench: Command,
+    suite_file: Callable[..., Path],
+    plugins: Plugins,
+    record: Make,
+    tmp_path: Path,
+) -> None:
+    """Nothing is trained: the tiny plugins cannot even be built."""
+    path = suite_file()
+    specs = plan(load_suite(path, plugins))
+    for spec in specs[:-1]:
+        write(tmp_path / "results", finished(spec, *np.random.default_rng(spec.seed).integers(1, 11, (2, 10))))
+    if status == "ok":
+        write(tmp_path / "results", finished(specs[-1], *np.ones((2, 10))))
+    else:
+        write_record(tmp_path / "results", record(specs[-1], status=status, reason="not a number", metrics={}))
+    found, out, err = kdbench("run", path, "--no-profile")
+    assert found == code
+    assert err == "All 8 runs are recorded under results/tiny.\n"
+    assert out.count("· pebble ·") >= 1
+    assert len([line for line in out.splitlines() if "±" in line and "interval" not in line]) >= 4
+    assert ("diverged: not a number" in out) == (status == "diverged")

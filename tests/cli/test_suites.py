@@ -1,0 +1,84 @@
+"""Commands over suites: listed, planned, checked, resolved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+from kdbench.plugins.loading import Plugins, installed
+from kdbench.records.files import write_record
+from kdbench.records.record import Record
+from kdbench.suite import shipped
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import plan
+from tests.support.paths import ROOT
+
+Make = Callable[..., Record]
+Command = Callable[..., tuple[int, str, str]]
+
+
+def test_check(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    assert kdbench("check", path) == (0, f"{path}: fine, 8 runs\n", "")
+    assert kdbench("check", path, "seeds=[0]", "teams=[[]]") == (0, f"{path}: fine, 1 run\n", "")
+
+
+def test_plan(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins, record: Make, tmp_path: Path) -> None:
+    path = suite_file()
+    specs = plan(load_suite(path, plugins))
+    write_record(tmp_path / "results", record(specs[0]))
+    write_record(tmp_path / "results", record(specs[1], status="failed", reason="out of memory"))
+    code, out, err = kdbench("plan", path)
+    rows = [line.split() for line in out.splitlines()[2:10]]
+    assert (code, err) == (0, "")
+    assert [row[0] for row in rows] == [spec.run_id for spec in specs]
+    assert rows[0][1:] == ["shapes", "pebble", "no", "distillation", "–", "0", "ok"]
+    assert rows[1][1:] == ["shapes", "pebble", "a", "–", "0", "failed"]
+    assert rows[7][1:] == ["shapes", "pebble", "a", "+", "b", "ammkd", "1", "to", "do"]
+    assert out.splitlines()[-1].startswith("7 of 8 runs to do, about ")
+    _, elsewhere, _ = kdbench("plan", path, "--results", tmp_path / "none")
+    assert elsewhere.splitlines()[-1].startswith("8 of 8 runs to do; ")
+    assert not (tmp_path / "none").exists()
+
+
+def test_schema(kdbench: Command) -> None:
+    code, out, err = kdbench("schema")
+    assert (code, err) == (0, "")
+    schema = json.loads(out)
+    Draft202012Validator.check_schema(schema)
+    assert "strategy:ammkd" in schema["$defs"]
+
+
+def test_suites_lists_each_with_one_line(typed: Command) -> None:
+    code, out, err = typed("suites")
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert code == 0
+    assert lines.keys() == shipped.suites().keys()
+    assert lines["quickstart"].endswith("minutes on a laptop.")
+    assert max(map(len, out.splitlines())) <= 100
+    assert str(ROOT / "suites") in err
+
+
+def test_a_shipped_suite_by_its_name(typed: Command) -> None:
+    code, out, _ = typed("plan", "quickstart")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("5 of 5 runs to do")
+    code, out, err = typed("plan", "quikstart")
+    assert (code, out) == (2, "")
+    assert err == "quikstart: no such file, and no such shipped suite; did you mean 'quickstart'?\n"
+
+
+def test_resolved_is_a_suite_with_the_same_runs(typed: Command) -> None:
+    code, out, err = typed("check", "emoji", "seeds=[7]", "--resolved")
+    assert (code, "fine, 7 runs" in err) == (0, True)
+    Path("resolved.yaml").write_text(out)
+    assert "extends" not in out
+    suites = (
+        load_suite(ROOT / "suites/emoji.yaml", installed(), ["seeds=[7]"]),
+        load_suite(Path("resolved.yaml"), installed()),
+    )
+    one, other = ([run.run_id for run in plan(suite)] for suite in suites)
+    assert one == other

@@ -1,0 +1,17 @@
+"""Commands in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = str(Path(sys.executable).with_name("kdbench"))
+
+
+def process(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command for at most a minute; further variables of its environment may be given."""
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=os.environ | {"COLUMNS": "150"} | environment
+    )
