@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kdbench.data.dataset import CachedDataset
     from kdbench.storage.cache import Cache
     from kdbench.tasks.retrieval.embeddings import EncodedSplit
+    from kdbench.tasks.retrieval.units import Units
 
 MAX_LOGIT_SCALE = math.log(100.0)  # as in CLIP (Radford et al. 2021, §2.5)
 K = Annotated[int, Field(ge=1)]
@@ -50,6 +51,7 @@ class Retrieval(Task):
     def __init__(self, *, recall_at: Annotated[list[K], Field(min_length=1, description="The K of R@K.")] = [1, 5, 10]) -> None:  # noqa: B006
         self.recall_at = tuple(recall_at)
         self._metrics = metrics(self.recall_at)
+        self._last_units: tuple[dict[str, int], Mapping[str, NDArray[np.int64]] | None, Units] | None = None
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -162,10 +164,19 @@ class Retrieval(Task):
         sizes: Mapping[str, int],
         units: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> Contributions:
-        from kdbench.tasks.retrieval.units import contributions, units_of
+        from kdbench.tasks.retrieval.units import contributions
 
-        found = units_of(sizes, (units["images"], units["captions"]) if units else None)
+        found = self._units_of(sizes, units)
         return Contributions(contributions(arrays["text"], arrays["image"], found, self.recall_at), found.note)
+
+    def _units_of(self, sizes: Mapping[str, int], units: Mapping[str, NDArray[np.int64]] | None) -> Units:
+        """Those of the last call if it was of the same split: all rows of a table share theirs."""
+        from kdbench.tasks.retrieval.units import units_of
+
+        if self._last_units is None or self._last_units[0] != sizes or self._last_units[1] is not units:
+            found = units_of(sizes, (units["images"], units["captions"]) if units else None)
+            self._last_units = dict(sizes), units, found
+        return self._last_units[2]
 
     @property
     def queries(self) -> Sequence[Queries]:
