@@ -1,7 +1,7 @@
-"""What a plugin implements, and what it is handed. Plugins import these names from `kdbench`.
+"""What a plugin implements and what it receives. Plugins import these names from `kdbench`.
 
 Shapes: N images, M captions, B samples in a batch, T teachers, d the width of an embedding. Embeddings are unit vectors.
-Nothing here imports torch, so that offering a plugin stays cheap.
+Nothing here imports torch: offering a plugin stays cheap.
 """
 
 from kdbench.contracts.attribution import Attribution

@@ -1,4 +1,4 @@
-"""A way of dividing a team's gain among its teachers."""
+"""How a team's gain is divided among its teachers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Attribution(Protocol):
     label: str  # the field's name for what a teacher gets, such as `Shapley value`
 
     def divide(self, values: Values, teachers: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
-        """What each teacher is worth, [S, U] each, in the unit of `values`.
+        """Teacher → its part of the gain, [S, U], in the unit of `values`.
 
-        `values` holds the contributions [S, U], of S seeds and U test units, of all 2^T sub-teams of the T teachers, the empty
-        one included. The result has to be linear in them: intervals and tests are then paired by seed and unit. A teacher that
-        changes no sub-team's values should get exact zeros, which sums of its marginal contributions give.
+        `values` maps each of the 2^T sub-teams of the T teachers, the empty one included, to its contributions [S, U] for S
+        seeds and U test units. The result must be linear in `values`, because intervals and tests are paired by seed and
+        unit. A teacher that changes no sub-team's values should get exact zeros; sums of marginal contributions do that.
         """
         ...

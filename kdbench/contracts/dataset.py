@@ -1,4 +1,4 @@
-"""What a dataset of image-text pairs is."""
+"""Datasets of image-text pairs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SplitName = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a dataset. An image and a caption match when they show the same concept.
+    """One split of a dataset: N images, M captions. An image and a caption match if they belong to the same concept.
 
-    Karpathy's protocol is the special case of one concept per image. Splits share no concepts.
+    Karpathy's protocol is the special case of one concept per image. No concept is in two splits.
     """
 
     images: Sequence[NDArray[np.uint8]]  # N of [size, size, 3] RGB, decoded when indexed
@@ -28,10 +28,10 @@ class Split:
 
 
 class Dataset(Protocol):
-    """Images, captions and which belong together. Building it and `split` read indices only; pixels are read on access.
+    """Images, captions, and which of them match. The constructor and `split` read indices only; pixels are read on access.
 
-    A dataset with a true attribute `streamed` has PlacedImages in its splits and a method `read_image(file, offset, bytes)`:
-    its train split is never copied in decoded form.
+    A dataset whose attribute `streamed` is true returns PlacedImages as the images of its splits and has a method
+    `read_image(file, offset, bytes)`; its train split is then never stored in decoded form.
     """
 
     size: int  # pixels; images are square

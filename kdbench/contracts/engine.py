@@ -10,9 +10,10 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Site:
-    """What work is executed with. `jobs` is how many pieces execute at a time; None leaves that to the engine.
+    """Folders, device and limits that work is executed with.
 
-    `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+    `jobs` is the number of pieces of work executed at a time; None leaves it to the engine. `device` is `auto`, `cpu`,
+    `cuda`, `cuda:N` or `mps`.
     """
 
     results: Path
@@ -26,26 +27,26 @@ class Work(Protocol):
 
     @property
     def key(self) -> str:
-        """Identifies it among all pieces; fit for a file name."""
+        """Identifies the piece of work; safe as a file name."""
         ...
 
     @property
     def label(self) -> str:
-        """How a person recognises it."""
+        """A readable name for messages and displays."""
         ...
 
     @property
     def needs(self) -> Sequence[str]:
-        """Keys of the pieces that compute what it reads. Started before they end, it waits for them or repeats them."""
+        """Keys of the work that computes what this one reads. If started before they end, it waits for them or repeats them."""
         ...
 
     @property
     def workers(self) -> int:
-        """How many workers may share it, each executing this same message."""
+        """How many workers may execute this same message together."""
         ...
 
     def model_dump_json(self) -> str:
-        """Its form between processes, which `kdbench.engines.messages.WORK` reads."""
+        """JSON that `kdbench.engines.messages.WORK` reads back in another process."""
         ...
 
 
@@ -54,22 +55,23 @@ class Event(Protocol):
 
     @property
     def kind(self) -> str:
-        """Its class, in the JSON form."""
+        """The name of its class in JSON."""
         ...
 
 
 class Engine(Protocol):
-    """Executes work. The parameters of its builder are its options; a session gives it work and a site.
+    """Executes work. The builder's parameters are the engine's options; a session passes the work and a site.
 
-    An engine decides where and when; what a piece of work is, `kdbench.engines.executor.Executor` knows: in a worker,
-    build one for the site and call `execute(work)` for each piece.
+    An engine decides where and when work executes; `kdbench.engines.executor.Executor` knows how. In a worker, build an
+    Executor for the site and call `execute(work)` for each piece.
     """
 
     def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:
-        """Returns when every piece has ended. A piece never comes before those it needs.
+        """Executes all work and returns when every piece has ended. `work` lists a piece after those it needs.
 
-        `on_event` receives for each piece Started, then what its executor sends (Finished at the end of a run), or Crashed
-        if its worker died; one thread at a time calls it. An error of `on_event`, and an interrupt, ends all workers at
-        once and is raised; checkpoints stay. Raises KdbenchError if it cannot work at the site.
+        For each piece, `on_event` receives Started, then the events of its executor (Finished at the end of a run), or
+        Crashed if its worker died. It is called by one thread at a time. If `on_event` raises, or on an interrupt, all
+        workers are stopped at once and the exception is raised; checkpoints stay. Raises KdbenchError if the engine cannot
+        work at the site.
         """
         ...

@@ -10,15 +10,15 @@ from typing import Any, Protocol
 from kdbench.contracts.task import Task
 from kdbench.contracts.values import Owned
 
-TOLERANCE = 1e-3  # the largest difference between an entry of an output as exported and as trained
+TOLERANCE = 1e-3  # largest absolute difference allowed between an output of the exported and of the trained student
 
 
 @dataclass(frozen=True)
 class ExportContext:
-    """What an exporter is told of the student that it writes.
+    """What an exporter receives beside the student.
 
-    `folder` is empty; it gets its final name once everything has been written and evaluated. `data` is the dataset of the
-    run as its task opens it, `encoded` the test split as the student reads it (`Task.encode`).
+    `folder` is empty; it is renamed to its final name after everything has been written and evaluated. `data` is the run's
+    dataset as `Task.open` returns it, `encoded` the test split as `Task.encode` returns it.
     """
 
     folder: Path
@@ -33,23 +33,23 @@ class ExportContext:
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A model that was written, loaded again by the runtime that is to use it.
+    """A written model, loaded again by the runtime that it was written for.
 
-    The task evaluates `student` on `encoded`, the test split as that model reads it, by `Task.evaluate`. `difference` is
-    the largest absolute difference between an entry of its outputs and of the trained student's. `latency` holds median
-    milliseconds on a CPU by the name of what was timed.
+    `Task.evaluate` evaluates `student` on `encoded`, the test split as that model reads it. `difference` is the largest
+    absolute difference between its outputs and the trained student's. `latency` maps what was timed to its median
+    in milliseconds on a CPU.
     """
 
     student: Owned
     encoded: Owned
     difference: float | None = None
-    name: str = "float32"  # tells variants apart, such as `int8`
+    name: str = "float32"  # of a variant, such as `int8`
     latency: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model card (README.md) says of a format: names that Hugging Face knows, and in Markdown how to load the folder."""
+    """A format's part of the model card (README.md): names that Hugging Face knows, and Markdown on how to load the folder."""
 
     library: str
     usage: str
@@ -60,11 +60,12 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an exporter wrote.
+    """What an exporter returns.
 
-    The first model must be the student, within `TOLERANCE`; further ones are lossy variants, which are evaluated alone.
-    With a `card`, kdbench writes README.md: the student, its training and its metrics. With `metadata`, values for JSON,
-    it writes metadata.json: those, the run, and what was measured. `packages` are distributions whose versions matter.
+    The first model must agree with the student within `TOLERANCE`; further models are lossy variants, which are evaluated
+    and not compared. With a `card`, kdbench writes README.md: the student, its training and its metrics. With `metadata`
+    (JSON values), it writes metadata.json: these values, the run, and the measurements. `packages` are distributions whose
+    versions metadata.json lists.
     """
 
     models: Sequence[ExportedModel]
@@ -76,9 +77,9 @@ class Exported:
 class Exporter(Protocol):
     """A format in which `kdbench export RUN --to NAME` writes a trained student.
 
-    Offered by the hook `kdbench_exporters`; the builder's parameters are the format's options, `Offer.task` is the task
-    whose students it writes, empty if of any task. kdbench loads the student, evaluates what was written by the run's task
-    on the test split, compares that with the record, and moves the folder to its place only if everything succeeded::
+    Offered by the hook `kdbench_exporters`. The builder's parameters are the format's options; `Offer.task` is the task
+    whose students it writes, empty for any task. kdbench loads the student, evaluates the written model on the test
+    split, compares the result with the record, and renames the folder to its final name only if everything succeeded::
 
         class StateDict:
             def check(self, student, name):
@@ -95,9 +96,9 @@ class Exporter(Protocol):
     """
 
     def check(self, student: Owned, name: str) -> None:
-        """Raises KdbenchError if a student, called `name` in its suite, cannot be written. Called before data is read."""
+        """Raises KdbenchError if the student, labelled `name` in its suite, cannot be written. Called before data are read."""
         ...
 
     def export(self, student: Owned, context: ExportContext) -> Exported:
-        """Writes a student, finalized and in eval mode on the CPU, into `context.folder`. Raises KdbenchError."""
+        """Writes the student (finalized, in eval mode, on the CPU) into `context.folder`. Raises KdbenchError if it cannot."""
         ...

@@ -1,6 +1,6 @@
-"""The hooks. A plugin is a module named in the entry-point group `kdbench` that implements any of them.
+"""The hooks. A plugin is a module, listed in the entry-point group `kdbench`, that implements any of them.
 
-A hook that offers returns values and changes nothing; keep the module cheap to import (import torch where it is used).
+Hooks that offer plugins return values and change nothing. Keep the module cheap to import: import torch where it is used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ hookimpl = pluggy.HookimplMarker("kdbench")
 
 @hookspec
 def kdbench_tasks() -> Iterable[Offer[Task]]:  # type: ignore[empty-body]
-    """Offer tasks: what a batch, an output, a loss and a metric is. Datasets name theirs in `Offer.task`.
+    """Offer tasks, which define batches, outputs, losses and metrics. A dataset names its task in `Offer.task`.
 
     Example::
 
@@ -87,7 +87,7 @@ def kdbench_students() -> Iterable[Offer[Student]]:  # type: ignore[empty-body]
 
 @hookspec
 def kdbench_objectives() -> Iterable[Offer[Objective]]:  # type: ignore[empty-body]
-    """Offer objectives: distillation losses of one teacher.
+    """Offer objectives: distillation losses between the student and one teacher.
 
     Example::
 
@@ -123,9 +123,9 @@ def kdbench_strategies() -> Iterable[Offer[Strategy]]:  # type: ignore[empty-bod
 
 @hookspec
 def kdbench_trackers() -> Iterable[Offer[Tracker]]:  # type: ignore[empty-body]
-    """Offer trackers: objects with any of the hooks below, told what happens by `kdbench run --track NAME`.
+    """Offer trackers: objects that implement any of the hooks below, called during `kdbench run --track NAME`.
 
-    A module that implements those hooks itself is told always.
+    If the plugin's module itself implements those hooks, they are called in every run.
 
     Example::
 
@@ -155,7 +155,7 @@ def kdbench_engines() -> Iterable[Offer[Engine]]:  # type: ignore[empty-body]
 
         @hookimpl
         def kdbench_engines():
-            return [Offer("here", Here, "in this process, one run after the other")]
+            return [Offer("here", Here, "in this process, one run after another")]
     """
 
 
@@ -182,7 +182,7 @@ def kdbench_exporters() -> Iterable[Offer[Exporter]]:  # type: ignore[empty-body
 
 @hookspec
 def kdbench_reports() -> Iterable[Offer[Report]]:  # type: ignore[empty-body]
-    """Offer reports: what `kdbench leaderboard` can write of records, such as a site, figures or CSV.
+    """Offer reports: what `kdbench leaderboard` can write from records, such as a site, figures or CSV.
 
     Example::
 
@@ -200,7 +200,7 @@ def kdbench_reports() -> Iterable[Offer[Report]]:  # type: ignore[empty-body]
 
 @hookspec
 def kdbench_attributions() -> Iterable[Offer[Attribution]]:  # type: ignore[empty-body]
-    """Offer attributions: ways of dividing a team's gain among its teachers.
+    """Offer attributions: methods that divide a team's gain among its teachers.
 
     Example::
 
@@ -218,7 +218,7 @@ def kdbench_attributions() -> Iterable[Offer[Attribution]]:  # type: ignore[empt
 
 @hookspec
 def kdbench_run_started(run_id: str, spec: object) -> None:
-    """A run begins; `spec` is its `kdbench.suite.spec.RunSpec`. For trackers.
+    """Called when a run begins; `spec` is its `kdbench.suite.spec.RunSpec`. For trackers.
 
     Example::
 
@@ -230,7 +230,7 @@ def kdbench_run_started(run_id: str, spec: object) -> None:
 
 @hookspec
 def kdbench_progress(progress: Progress) -> None:
-    """About twice a second: the stage, step, loss and teacher weights of a run. For displays.
+    """Called about twice a second with the stage, step, loss and teacher weights of a run. For displays.
 
     Example::
 
@@ -242,7 +242,7 @@ def kdbench_progress(progress: Progress) -> None:
 
 @hookspec
 def kdbench_epoch_finished(run_id: str, epoch: int, metrics: dict[str, float]) -> None:
-    """An epoch ended; `metrics` holds the mean loss, the mean weights and, where measured, validation metrics.
+    """Called after each epoch; `metrics` holds the mean loss, the mean weights and, if measured, validation metrics.
 
     Example::
 
@@ -254,7 +254,7 @@ def kdbench_epoch_finished(run_id: str, epoch: int, metrics: dict[str, float]) -
 
 @hookspec
 def kdbench_run_finished(run_id: str, record: object) -> None:
-    """A run ended, whatever its status; `record` is the `kdbench.records.record.Record` that was written.
+    """Called when a run has ended, with any status; `record` is the `kdbench.records.record.Record` that was written.
 
     Example::
 

@@ -1,4 +1,4 @@
-"""A metric, declared once by its task and known to nobody else by name."""
+"""A metric. Its task declares it once; no other code knows it by name."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """What a task measures on a split.
+    """One metric of a task.
 
     Records store `name` with the raw value; tables, tests and figures show `scale` times that value in `unit` under `label`.
-    Exactly one metric of a task is its `headline`: validation selects by it, tables rank by it. `best` is the raw value of a
-    flawless model, `worst` that of the worst possible one (None: unbounded). `priority` is higher for columns that stay longer
-    in a narrow terminal; `shown` is false for metrics kept in records only. `group` joins metrics that share a chart.
-    `meaning` is one sentence for readers.
+    Exactly one metric of a task is its `headline`: validation selects by it and tables are sorted by it. `best` and `worst`
+    are the raw values of a perfect and of the worst possible model (None: unbounded). In a narrow terminal, columns of lower
+    `priority` are dropped first; `shown` is false for metrics kept in records only. Metrics of one `group` are drawn in one
+    chart. `meaning` explains the metric in one sentence.
     """
 
     name: str
@@ -31,13 +31,13 @@ class Metric:
     meaning: str = ""
 
     def better(self, one: float, other: float) -> bool:
-        """Whether the raw or shown value `one` is better than `other`; neither is where they are equal or NaN."""
+        """Whether `one` is better than `other`, both raw or both shown. False if they are equal or one is NaN."""
         return one > other if self.higher_is_better else one < other
 
     def gain(self, one: float, other: float) -> float:
-        """By how much `one` is better than `other`, in their unit; negative where it is worse."""
+        """By how much `one` is better than `other`, in their unit; negative if it is worse."""
         return one - other if self.higher_is_better else other - one
 
     def text(self, shown: float) -> str:
-        """A shown value with its decimals, without its unit."""
+        """Formats a shown value to the metric's decimals, without the unit."""
         return f"{shown:.{self.decimals}f}"

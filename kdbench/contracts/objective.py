@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 
 class Objective(Protocol):
-    """The distillation loss of one teacher. Several in a suite are summed with their coefficients."""
+    """The distillation loss of one teacher. If a suite lists several, they are summed with their coefficients."""
 
     def head(self, student_width: int, teacher_width: int) -> Module | None:
-        """A module trained beside the student to compare the two, or None; its parameters do not count as the student's."""
+        """A module that is trained with the student to compare it with the teacher, such as a projection; None if none is needed.
+
+        Its parameters are not counted as the student's.
+        """
         ...
 
     def losses(self, student: Pairs, teacher: Pairs, head: Any, batch: Batch) -> Tensor:
-        """Loss per sample, [B], differentiable in the student and the head."""
+        """Loss per sample, [B], differentiable with respect to the student's embeddings and the head."""
         ...

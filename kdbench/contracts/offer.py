@@ -1,4 +1,4 @@
-"""How a hook offers a plugin, and how a parameter says that it holds another one."""
+"""How a hook offers a plugin, and how a parameter is marked as holding another plugin."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ Status = Literal["", "published", "reconstruction", "library"]
 
 @dataclass(frozen=True)
 class Offer(Generic[T_co]):
-    """One plugin as a hook returns it.
+    """One plugin, as a hook returns it.
 
     `name` is what a suite writes after `use:`. `build` takes keyword arguments only; its typed signature is the schema
     of the plugin's parameters, checked before anything is built. `summary` is one line for `kdbench plugins`.
 
-    `check`, if given, takes the same arguments and raises KdbenchError for what types cannot express, such as a model name
-    that does not exist; it may import anything, but must not download or write.
+    `check`, if given, takes the same arguments and raises KdbenchError for errors that types cannot express, such as a model
+    name that does not exist. It may import anything, but must not download or write.
 
-    `smoke(params) -> params` serves `kdbench run --smoke`: from checked parameters it derives others that follow the same
-    code paths with nothing to download and next to nothing to compute. Without it they stay as they are.
+    `smoke(params) -> params` is called for `kdbench run --smoke`. It turns checked parameters into ones that take the same
+    code paths, download nothing and compute next to nothing. Without it, the parameters are used unchanged.
 
-    `task` names the task that a dataset poses, and that a teacher, student or objective can take part in; strategies,
-    trackers and the like serve every task. `version` starts at 1 and is raised when a parameter's default, or the meaning
-    of the same parameters, changes: it is part of run ids, which leave defaults out.
+    `task` is the task that a dataset, teacher, student or objective is for; strategies, trackers and other kinds work with
+    every task. `version` starts at 1; raise it when a parameter's default or the meaning of the parameters changes, because
+    run ids contain the version but leave out parameters at their default.
 
-    The rest is documentation, also used by `kdbench conform`. `status` of a method: `published`, a `reconstruction` of a
-    source that leaves something open (leaderboards mark it), or another `library`'s code. `example` holds parameters to
-    show and to test with, required where some have no default. `waives` names properties of the conformance kit that do
-    not apply, each with the reason.
+    The other fields are documentation, also used by `kdbench conform`. `status` of a method is `published`, `reconstruction`
+    (its source leaves details open; leaderboards mark it) or `library` (another library's code). `example` holds parameters
+    to show and to test with; required if a parameter has no default. `waives` maps properties of the conformance kit that
+    do not apply to the reason.
     """
 
     name: str

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Which pairs a step sees, and when. On the device of the embeddings."""
+    """The pairs of one step, on the device of the embeddings."""
 
     images: Tensor  # [B], indices into the train split's images
     captions: Tensor  # [B], indices into its captions
     concepts: Tensor  # [B]; pairs of one concept are positives of each other
-    progress: float  # part of the training done, 0 to 1
+    progress: float  # fraction of the training done, 0 to 1
     host: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None  # the same indices in numpy, to read stored rows by
 
     def __len__(self) -> int:
@@ -27,7 +27,7 @@ class Batch:
 
     @property
     def same(self) -> Tensor:
-        """[B, B]: whether pairs i and j show one concept. The diagonal is true."""
+        """[B, B]: whether pairs i and j are of one concept. The diagonal is true."""
         return self.concepts[:, None] == self.concepts[None, :]
 
 

@@ -1,4 +1,4 @@
-"""What `kdbench leaderboard` can make of records: a site, figures, a table, CSV."""
+"""What `kdbench leaderboard` can write from records: a site, figures, a table, CSV."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 
 @dataclass(frozen=True)
 class Method:
-    """What a plugin says of a strategy it offers; `name` is what suites write after `use:`.
+    """An installed strategy; `name` is what suites write after `use:`.
 
-    `formula` is plain text, `status` that of its `Offer`, `provider` the package and entry point.
+    `formula` and `status` come from its `Offer`, as plain text; `provider` is the package and entry point.
     """
 
     name: str
@@ -25,11 +25,11 @@ class Method:
 
 @dataclass(frozen=True)
 class Reported:
-    """Everything there is to report, read from records and checked.
+    """Everything that can be reported, read from records and verified.
 
     `board` is a `kdbench.reports.Board`: tables of comparable rows with their intervals, ranks and notes. `profiles` are
-    `kdbench.records.profile.Profile`s, `studies` `kdbench.records.study_summary.StudySummary`s. `methods` describe the
-    strategies that are installed; a board may hold rows of others.
+    `kdbench.records.profile.Profile`s, `studies` `kdbench.records.study_summary.StudySummary`s. `methods` describes the
+    installed strategies; the board may also have rows of strategies that are not installed.
     """
 
     board: Any
@@ -55,17 +55,17 @@ class Report(Protocol):
     """
 
     def write(self, material: Reported, target: Path) -> list[Path]:
-        """Writes to `target`, a file or a folder as the report decides; its parents are created.
+        """Writes `target`, a file or a folder depending on the report, and creates its parents.
 
-        Returns the paths written, the one to open first. Raises KdbenchError if `target` cannot be written.
+        Returns the paths written, first the one to open. Raises KdbenchError if `target` cannot be written.
         """
         ...
 
 
 @runtime_checkable
 class TextReport(Report, Protocol):
-    """A report that is text as well, so that `kdbench leaderboard --format NAME` can print it."""
+    """A report that `kdbench leaderboard --format NAME` can also print."""
 
     def text(self, material: Reported, width: int | None = None) -> str:
-        """The report without a final newline, of at most `width` characters a line if the format can be narrowed."""
+        """The report as text without a final newline, at most `width` characters wide if the format can be narrowed."""
         ...

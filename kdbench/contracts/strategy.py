@@ -1,4 +1,4 @@
-"""How teachers are weighted, and what a strategy may look at."""
+"""How teachers are weighted, and what a strategy can read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Signal(Protocol):
-    """What a strategy may read of a step. Lazy: what is not read is not computed. All of it is detached.
+    """What a strategy can read at a step. Lazy: only what is read is computed. All tensors are detached.
 
     Shapes: T teachers, B samples, O output tensors of the task; image-text retrieval has two, image and text embeddings.
     """
@@ -33,13 +33,13 @@ class Signal(Protocol):
 
     @property
     def teacher_probs(self) -> Tensor:
-        """[T, B, C]: each teacher's distribution over candidates for each sample; in retrieval, of the batch's texts for each
+        """[T, B, C]: each teacher's distribution over candidates for each sample; in retrieval, over the batch's texts for each
         image. Raises PluginError if the task has none."""
         ...
 
     @property
     def student_probs(self) -> Tensor:
-        """[B, C]: the student's."""
+        """[B, C]: the student's distribution over the same candidates."""
         ...
 
     @property
@@ -49,13 +49,13 @@ class Signal(Protocol):
 
     @property
     def teacher_embeddings(self) -> tuple[Tensor, ...]:
-        """T of [O, B, …]: each teacher's output tensors; in retrieval [2, B, d_t]."""
+        """T tensors [O, B, …]: each teacher's output tensors; in retrieval [2, B, d_t]."""
         ...
 
     @property
     def gradients(self) -> Tensor:
-        """[T, n]: of each teacher's mean loss at the student's output tensors, flattened and concatenated; in retrieval
-        n = 2·B·d."""
+        """[T, n]: gradients of each teacher's mean loss with respect to the student's output tensors, flattened and concatenated;
+        in retrieval n = 2·B·d."""
         ...
 
     @property
@@ -65,24 +65,25 @@ class Signal(Protocol):
 
     @property
     def parameter_gramian(self) -> Tensor:
-        """[T, T]: the same at the student's parameters. Costs a backward through the student for each teacher."""
+        """[T, T]: the same for gradients with respect to the student's parameters. Costs one backward through the student per
+        teacher."""
         ...
 
-    teachers: tuple[str, ...]  # names, in the order of T
+    teachers: tuple[str, ...]  # names, in the order of the axis T
     batch: Batch
     generator: Generator  # for strategies that draw; seeded from the run's seed and the step
 
 
 class Strategy(Protocol):
-    """Decides how the teachers are weighted. One instance serves one run.
+    """Decides how the teachers are weighted. Each run has its own instance.
 
-    Optional methods, called where they exist: `observe(loss: float)` after each step with the task loss,
+    Optional methods, called if they exist: `observe(loss: float)` after each step with the task loss,
     `end_epoch(validation: dict[str, float] | None)` after each epoch with the validation metrics if they were measured,
-    `state_dict()` with `load_state_dict(state)` (tensors, numbers, strings, lists, dicts) if it remembers anything, and
-    `report() -> dict[str, float]` with figures of its own worth a curve beside the weights. A strategy whose attribute
-    `raw` is true may give finite weights of any sign and sum, which then act as a hidden learning rate.
+    `state_dict()` and `load_state_dict(state)` (tensors, numbers, strings, lists, dicts) if it has state, and
+    `report() -> dict[str, float]` for figures of its own, recorded in the trace beside the weights. A strategy whose
+    attribute `raw` is true may return finite weights of any sign and sum; these also change the effective learning rate.
     """
 
     def weigh(self, signal: Signal) -> Tensor:
-        """Weights [T] or [T, B], not negative, summing to one over the teachers."""
+        """Returns weights [T] or [T, B], nonnegative, summing to one over the teachers."""
         ...

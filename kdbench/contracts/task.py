@@ -1,7 +1,7 @@
-"""A task: everything that is particular to one kind of problem. Nothing outside `kdbench.tasks` knows what a sample is.
+"""A task: everything specific to one kind of problem. No other code knows what a sample is.
 
-The training loop, records, statistics, reports and the conformance kit see a task through this class alone. A third
-party's task subclasses it, is offered by the hook `kdbench_tasks`, and is named by its datasets (`Offer.task`).
+The training loop, records, statistics, reports and the conformance kit use a task only through the class `Task`. A third
+party subclasses it, offers the subclass by the hook `kdbench_tasks`, and names it in its datasets (`Offer.task`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Report = Callable[[str, int, int], None]  # stage, done, total
 
 
 class World(Protocol):
-    """The processes that share a run. One process alone exchanges nothing."""
+    """The processes of a distributed run. A single process exchanges nothing."""
 
     @property
     def first(self) -> bool:
@@ -43,20 +43,20 @@ class World(Protocol):
         ...
 
     def gather(self, values: Tensor, total: int) -> Tensor:
-        """All processes' rows [total, …] of the rows that each has read."""
+        """The rows of all processes, [total, …], in order; `values` holds those that this process has encoded."""
         ...
 
     def agree_on_buffers(self, module: Owned) -> None:
-        """Gives all processes rank 0's buffers, such as running statistics."""
+        """Copies rank 0's buffers, such as running statistics, to all processes."""
         ...
 
 
 class Outputs(Protocol):
-    """What a model returns for a batch, as losses and objectives read it."""
+    """A model's outputs for a batch, as losses and objectives read them."""
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """[B, …] each. Gradients per teacher are taken at the student's, flattened and concatenated in this order."""
+        """Tensors [B, …]. Gradients per teacher are taken at the student's, flattened and concatenated in this order."""
         ...
 
     @property
@@ -74,20 +74,20 @@ class TensorOutputs:
 
 
 class Batch(Protocol):
-    """Which samples a step sees, and when."""
+    """The samples of one step."""
 
     @property
     def progress(self) -> float:
-        """Part of the training done, 0 to 1."""
+        """Fraction of the training done, 0 to 1."""
         ...
 
     def __len__(self) -> int:
-        """B, over all processes."""
+        """The batch size B over all processes."""
         ...
 
 
 class Feed(Protocol):
-    """The batches of a training, a pure function of data, seed and step: the same for every strategy."""
+    """The batches of a training: a function of data, seed and step alone, hence the same for every strategy."""
 
     @property
     def per_epoch(self) -> int:
@@ -99,7 +99,7 @@ class Feed(Protocol):
         ...
 
     def inputs(self, step: int) -> Sequence[Tensor]:
-        """What the student reads in this process at that step, on the training device."""
+        """The student's inputs in this process at that step, on the training device."""
         ...
 
 
@@ -108,11 +108,11 @@ class TeacherOutputs(Protocol):
 
     @property
     def width(self) -> int:
-        """Its width as `Objective.head` receives it."""
+        """The teacher's width, as passed to `Objective.head`."""
         ...
 
     def outputs(self, batch: Owned, device: str) -> Owned:
-        """Its `Outputs` of a batch, detached."""
+        """The teacher's `Outputs` for a batch, detached."""
         ...
 
 
@@ -121,7 +121,7 @@ class Data(Protocol):
 
     @property
     def digest(self) -> str:
-        """A hash of everything in it, as decoded."""
+        """A hash of the decoded contents."""
         ...
 
     @property
@@ -129,13 +129,13 @@ class Data(Protocol):
 
     @property
     def encodings(self) -> Mapping[str, float]:
-        """Seconds that each derived entry it has opened took to make, by a key that runs share."""
+        """Seconds that computing each opened cache entry took, by a key that is equal in all runs using the entry."""
         ...
 
 
 @dataclass(frozen=True)
 class FeedSettings:
-    """How a train split is fed: `share(total)` gives the rows of a batch that this process reads."""
+    """How a train split is fed. `share(total)` returns the rows of a batch of `total` that this process reads."""
 
     batch_size: int
     epochs: int
@@ -146,9 +146,10 @@ class FeedSettings:
 
 @dataclass(frozen=True)
 class Contributions:
-    """Metric name → [S, U], for S seeds and U test units, in shown units; the mean over units is the metric, exactly.
+    """What each seed and test unit contributes to each metric.
 
-    `note` says what was assumed about the units, empty if nothing.
+    `values` maps metric names to [S, U], for S seeds and U test units, in shown units; the mean over units equals the metric
+    exactly. `note` states what was assumed about the units, empty if nothing.
     """
 
     values: Mapping[str, NDArray[np.float64]]
@@ -157,10 +158,10 @@ class Contributions:
 
 @dataclass(frozen=True)
 class Queries:
-    """A stored array with one figure for each test query: two models are compared query by query with it.
+    """A stored array with one value per test query, by which two models are compared query by query.
 
-    `array` is its name among those of `Task.evaluate`, `label` names these queries together, `query` one of them, and
-    `figure` says what the values are. Changes are ratios if `ratio`, as for ranks, otherwise differences.
+    `array` is its name in `Task.evaluate`, `label` names the queries (plural), `query` a single one, and `figure` the values.
+    With `ratio`, changes are ratios, as for retrieval ranks, otherwise differences.
     """
 
     array: str
@@ -169,14 +170,14 @@ class Queries:
     figure: str
     higher_is_better: bool = False
     ratio: bool = False
-    units: str = ""  # the entry of `Task.units` that belongs to it, if it is not called like the array
+    units: str = ""  # the entry of `Task.units` for these queries, if it has another name than the array
 
 
 @dataclass(frozen=True)
 class Part:
     """One part of a student whose parameters, FLOPs and latency are measured, such as a tower.
 
-    `inputs` [n, …] is what it reads, on the CPU; `call(module, inputs)` runs it on the student's finalized module.
+    `inputs` [n, …] are its inputs, on the CPU; `call(module, inputs)` runs it on the student's finalized module.
     """
 
     name: str
@@ -185,7 +186,7 @@ class Part:
 
 
 class WithoutTest:
-    """Data whose test split cannot be reached: `split("test")` raises AssertionError."""
+    """Data without access to the test split: `split("test")` raises AssertionError."""
 
     def __init__(self, data: Owned) -> None:
         self._data = data
@@ -200,16 +201,16 @@ class WithoutTest:
 
 
 class Task(ABC):
-    """Subclass this for a task. Constructor arguments are settings that a suite gives in its `evaluate:` block.
+    """Base class of tasks. Constructor arguments are settings, given in a suite's `evaluate:` block.
 
-    Arrays stored per test unit are maps of names to numpy arrays whose first axis counts queries or units.
+    Stored arrays are maps of names to numpy arrays whose first axis counts queries or test units.
     """
 
     name: ClassVar[str]
-    # The module that `kdbench conform` tries plugins of this task by: `FIND` maps kinds to functions (build, waives) that
-    # return findings, and `EXAMPLES` holds builders of a small `dataset` and `student` that the task itself is tried with.
+    # The module with which `kdbench conform` checks plugins of this task: `FIND` maps kinds to functions (build, waives) that
+    # return findings, and `EXAMPLES` holds builders of a small `dataset` and `student` to check the task itself with.
     conformance: ClassVar[str] = ""
-    values_per_unit: ClassVar[int] = 1  # the most that a stored array holds of one query or unit; larger files are refused
+    values_per_unit: ClassVar[int] = 1  # most values that a stored array has per query or unit; larger files are refused
 
     # What is measured
 
@@ -220,7 +221,7 @@ class Task(ABC):
 
     @property
     def headline(self) -> Metric:
-        """The metric that selects and ranks."""
+        """The metric by which validation selects and tables are sorted."""
         return next(metric for metric in self.metrics if metric.headline)
 
     def metric(self, name: str) -> Metric:
@@ -230,18 +231,18 @@ class Task(ABC):
     # Data
 
     def misfits(self, dataset: Owned, batch_size: int) -> Iterator[tuple[str, object, str]]:
-        """Settings that do not fit a dataset's splits: (path in a suite, found, expected). Reads indices only.
+        """Yields settings that do not fit a dataset's splits: (path, found, expected). Reads indices only.
 
-        Paths are those of a suite file, such as `train.batch_size`; `{dataset}` in what is expected becomes its label.
+        Paths are those of a suite file, such as `train.batch_size`; `{dataset}` in `expected` is replaced by its label.
         """
         return iter(())
 
     def open(self, dataset: Owned, cache: Owned, device: str, report: Report) -> Owned:
-        """The dataset as runs see it (`Data`): decoded, encoded, cached. By default it is `Data` itself."""
+        """The dataset as runs use it (`Data`): decoded, encoded, cached. By default the dataset itself, if it implements `Data`."""
         return dataset
 
     def without_test(self, data: Owned) -> Owned:
-        """The same data with a test split that cannot be reached: what tuning sees. Data have a method `split`."""
+        """The data without access to the test split, for tuning. `data` must have a method `split`."""
         return WithoutTest(data)
 
     @abstractmethod
@@ -250,7 +251,7 @@ class Task(ABC):
 
     @abstractmethod
     def teach(self, data: Owned, teacher: Owned) -> TeacherOutputs:
-        """Runs a teacher over the train split; a teacher that prepares itself sees train and validation only."""
+        """Computes a teacher's outputs on the train split. A teacher that trains sees train and validation data only."""
 
     # Training
 
@@ -259,59 +260,59 @@ class Task(ABC):
         """The batches of an encoded train split."""
 
     def width(self, student: Owned) -> int:
-        """The student's width as `Objective.head` receives it."""
+        """The student's width, as passed to `Objective.head`."""
         return int(student.width)
 
     def forward(self, student: Owned, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """The student's output tensors with their graph, then whatever its auxiliary loss reads.
+        """The student's output tensors with their graph, followed by the tensors that its auxiliary loss reads.
 
-        By default its module is called with the inputs and returns one tensor.
+        By default, calls its module with the inputs and expects one tensor.
         """
         return [student.module(*inputs)]
 
     def outputs(self, student: Owned, tensors: Sequence[Tensor]) -> Owned:
-        """`Outputs` of (copies of) what `forward` returned; by default all of it are output tensors."""
+        """Wraps (copies of) the tensors that `forward` returned in `Outputs`; by default all are output tensors."""
         return TensorOutputs(tuple(tensors))
 
     @abstractmethod
     def losses(self, outputs: Owned, batch: Owned) -> Tensor:
-        """The loss against the truth of each sample, [B], of a student's or a teacher's outputs."""
+        """The task loss of each sample, [B], from a student's or a teacher's outputs."""
 
     def distributions(self, outputs: Owned) -> Tensor:
         """Each sample's distribution over candidates, [B, C], rows summing to 1. Raises PluginError if the task has none."""
         raise PluginError(f"the task {self.name!r} has no distribution over candidates; use another strategy")
 
     def after_step(self, student: Owned) -> None:
-        """Keeps the student within bounds after an optimizer step. Does nothing by default."""
+        """Called after each optimizer step, such as to clamp a parameter. Does nothing by default."""
 
     # Evaluation
 
     @abstractmethod
     def evaluate(self, student: Owned, encoded: Owned, batch_size: int, device: str, world: World) -> Arrays:
-        """Arrays to store, of a student in eval mode, without gradients. Raises Diverged if its outputs are not finite.
+        """Evaluates a student, in eval mode and without gradients; returns the arrays to store.
 
-        In a `world` of several ranks each may compute a share of the outputs, but must `gather` in the same order; the
-        first rank's arrays are used.
+        In a `world` of several ranks, each rank may compute part of the outputs, but all must call `gather` in the same
+        order; rank 0's arrays are used. Raises Diverged if the outputs are not finite.
         """
 
     def evaluate_teacher(self, teacher: Owned, data: Owned, split: SplitName) -> Arrays:
-        """The same of a teacher itself. Raises PluginError if the task cannot."""
+        """Evaluates a teacher itself; returns the same arrays. Raises PluginError if the task cannot."""
         raise PluginError(f"the task {self.name!r} does not evaluate teachers; leave `references:` out")
 
     def measure(self, arrays: Arrays) -> dict[str, float]:
-        """Metric name → raw value, of one evaluation's arrays. By default the mean over the array of the metric's name."""
+        """Metric name → raw value, from one evaluation's arrays. By default the mean of the array with the metric's name."""
         return {metric.name: float(arrays[metric.name].mean()) for metric in self.metrics}
 
     def result_file(self, dataset: str, model: str, weights: str, metrics: Mapping[str, float]) -> dict[str, Any]:
-        """What `kdbench evaluate --out` writes of a model, as JSON values, in a form that tools of the field read."""
+        """The JSON values that `kdbench evaluate --out` writes for a model; a task may use a form that other tools read."""
         return {"task": self.name, "dataset": dataset, "model": model, "pretrained": weights, "metrics": dict(metrics)}
 
     def sizes(self, data: Owned) -> dict[str, int]:
-        """How much the test split holds, by what. The first is what a larger test split would be counted in."""
+        """Sizes of the test split by name. The first is the one that power estimates vary."""
         return {"samples": len(data.split("test"))}
 
     def units(self, data: Owned) -> dict[str, NDArray[np.int64]]:
-        """Which test unit each query belongs to, by array name or `Queries.units`; {} if every entry is one."""
+        """The test unit of each query, by array name or `Queries.units`; {} if every entry is its own unit."""
         return {}
 
     def contributions(
@@ -320,12 +321,12 @@ class Task(ABC):
         sizes: Mapping[str, int],
         units: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> Contributions:
-        """Of arrays stacked over seeds, [S, …] each."""
+        """Contributions from arrays that are stacked over seeds, [S, …] each."""
         return Contributions({metric.name: metric.scale * arrays[metric.name] for metric in self.metrics})
 
     @property
     def queries(self) -> Sequence[Queries]:
-        """Arrays to compare query by query. By default those of shown metrics, which `measure` takes the mean of."""
+        """Arrays to compare query by query. By default one per shown metric, named like the metric."""
         return [
             Queries(metric.name, metric.label, "unit", metric.label, metric.higher_is_better)
             for metric in self.metrics
@@ -333,7 +334,7 @@ class Task(ABC):
         ]
 
     def problems(self, arrays: Arrays, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-        """What is wrong with stored arrays of finite numbers: (what, found, expected)."""
+        """Yields errors in stored arrays of finite numbers: (what, found, expected)."""
         for metric in self.metrics:
             found = arrays.get(metric.name)
             if found is None:
@@ -343,28 +344,30 @@ class Task(ABC):
                 yield f"array {metric.name}", f"shape {list(found.shape)}", expected
 
     def unit_problems(self, units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-        """What is wrong with stored test units, rows of whole numbers: (what, found, expected)."""
+        """Yields errors in stored test units, which are one-dimensional integer arrays: (what, found, expected)."""
         return iter(())
 
     def record_problems(self, metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-        """What is wrong with a record's figures beyond names and ranges: (what, found, expected). Either map may be empty."""
+        """Yields errors in a record's metrics and sizes beyond names and ranges: (what, found, expected). Maps may be empty."""
         return iter(())
 
     # Cost
 
-    searches: ClassVar[bool] = False  # whether a query is compared with a gallery of embeddings, which then is timed as well
+    searches: ClassVar[bool] = (
+        False  # whether a query is compared with a gallery of embeddings; the search is then timed as well
+    )
 
     def gallery(self, sizes: Mapping[str, int]) -> int:
-        """How many embeddings a query of a task that searches is compared with, of a test split's `sizes`.
+        """The number of embeddings that a query is compared with, from a test split's `sizes`; only for tasks that search.
 
-        Raises KeyError where they do not say.
+        Raises KeyError if `sizes` does not have it.
         """
         raise PluginError(f"the task {self.name!r} searches; it must implement gallery()")
 
     def samples(self, data: Owned) -> dict[str, Any]:
-        """What `parts` needs to draw inputs like those of a dataset, as JSON values; training data only."""
+        """JSON values from which `parts` draws inputs like those of the dataset; reads training data only."""
         return {}
 
     def parts(self, student: Owned, samples: Mapping[str, Any], count: int) -> Sequence[Part]:
-        """What is measured of a student, each part with `count` inputs; nothing by default."""
+        """The parts of a student to measure, each with `count` inputs; none by default."""
         return ()

@@ -1,4 +1,4 @@
-"""What a teacher is, and which data it may see."""
+"""Teachers of image-text retrieval, and the data that they can see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Towers:
-    """A teacher ready to teach: two encoders to [B, d] and the scale of its logits (already exponentiated)."""
+    """A prepared teacher: two encoders that return [B, d], and the scale of its logits (already exponentiated)."""
 
     image: Encoder
     text: Encoder
@@ -24,29 +24,29 @@ class Towers:
 
 
 class Teacher(Protocol):
-    """Owns its weights, tokenizer, preprocessing and width. Building is cheap; `towers` may train on the data."""
+    """Owns its weights, tokenizer, preprocessing and width. The constructor is cheap; `towers` may train on the data."""
 
     def towers(self, data: TeacherData) -> Towers: ...
 
 
 class TeacherData(Protocol):
-    """What a teacher may see of a dataset: the train and validation splits. The test split cannot be reached."""
+    """The training data of a teacher: train and validation splits. The test split cannot be reached."""
 
     device: str
     size: int  # pixels of the dataset's images
 
     def split(self, name: Literal["train", "validation"]) -> Split:
-        """Captions, concepts and images of a split."""
+        """The images, captions and concepts of a split."""
         ...
 
     def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
-        """The outputs of `encoder` on a split, computed once for everyone."""
+        """The outputs of `encoder` on a split, computed once and cached."""
         ...
 
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
-        """Trains what `build` returns with the one training loop, without distillation, and keeps the weights.
+        """Trains the model that `build` returns, without distillation, and caches its weights.
 
-        `recipe` holds the settings of a suite's `train:` block and a `seed`. The best validation epoch is returned,
-        in eval mode; asked for again with the same key, recipe and dataset, the kept weights are.
+        `recipe` holds settings of a suite's `train:` block and a `seed`. Returns the model of the best validation epoch in
+        eval mode. A later call with the same key, recipe and dataset loads the cached weights.
         """
         ...

@@ -1,4 +1,4 @@
-"""Who is told what happens."""
+"""Trackers, which follow runs, and the progress they receive."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Protocol
 
 
 class Tracker(Protocol):
-    """Told what happens: implements any of the hooks `kdbench_run_started`, `kdbench_progress`, `kdbench_epoch_finished`
-    and `kdbench_run_finished` with `@hookimpl`. One instance serves one `kdbench run` that asks for it."""
+    """Follows runs: implements any of the hooks `kdbench_run_started`, `kdbench_progress`, `kdbench_epoch_finished` and
+    `kdbench_run_finished` with `@hookimpl`. Each `kdbench run --track NAME` builds its own instance."""
 
 
 @dataclass
 class Progress:
-    """Where a run is, as the progress hook is told it about twice a second."""
+    """The progress of a run, passed to the progress hook about twice a second."""
 
     run_id: str
-    stage: str  # what is being done, say "train" or "encode lite0"
+    stage: str  # such as "train" or "encode lite0"
     done: int
     total: int
     loss: float | None = None

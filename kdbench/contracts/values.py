@@ -1,4 +1,4 @@
-"""Types of values that pass through the core unopened, and of what is stored of an evaluation."""
+"""Types of values that the core passes on without looking inside, and of stored evaluation results."""
 
 from __future__ import annotations
 
