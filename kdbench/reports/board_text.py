@@ -68,7 +68,7 @@ def _notes(table: Table, rows: list[Row]) -> list[str]:
     if units := _units(table.shown):
         notes.append(units)
     if table.missing:
-        notes.append(f"incomplete: without {', '.join(table.missing)}")
+        notes.append(f"incomplete, these baselines are missing: {', '.join(table.missing)}")
     if any(len(row.runs) == 1 for row in table.rows):
         notes.append(f"{ONE_SEED} one seed: its interval does not include the variance of training")
     if labels := sorted({label for row in rows for label in row.reconstructions}):

@@ -47,7 +47,7 @@ def test_markdown(board: Board) -> None:
     notes = [line for line in lines if line.startswith("- ")]
     assert notes[0].startswith(f"- {table.split}; mean ± half of the 95 % interval")
     assert notes[1] == "- t2i R@1, t2i R@5, t2i R@10, i2t R@1, i2t R@5, i2t R@10 (%); RSUM (points)"
-    assert notes[2] == "- incomplete: without a alone, b alone"
+    assert notes[2] == "- incomplete, these baselines are missing: a alone, b alone"
     assert notes[3] == "- ! one seed: its interval does not include the variance of training"
     assert notes[-1] == r"- toy · a+b · equal · seed 0: failed: out of \| memory"
 
