@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -137,7 +137,7 @@ class Training:
             (self.losses, self.weights, self.epochs),
         )
 
-    def ranks(self) -> dict[str, NDArray[Any]]:
+    def ranks(self) -> Mapping[str, NDArray[Any]]:
         return evaluated(TASK, self.student, self.splits[1], 256, "cpu")
 
 
