@@ -1,7 +1,7 @@
 """kdbench: a benchmark harness for multi-teacher knowledge distillation of small vision-language models.
 
 `run`, `load` and `evaluate` are the Python API; the other names are what plugin authors need. Importing the package imports
-no torch, numpy, pandas or pydantic: names that need one of them are imported when they are first used.
+nothing else, so that commands start fast: each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -9,60 +9,59 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kdbench.contracts import (
-    Attribution,
-    Bank,
-    Batch,
-    Contributions,
-    Dataset,
-    Encoder,
-    Engine,
-    Event,
-    ExportContext,
-    Exported,
-    ExportedModel,
-    Exporter,
-    Feed,
-    FeedSettings,
-    Method,
-    Metric,
-    Modality,
-    ModelCard,
-    Objective,
-    Offer,
-    Outputs,
-    Pairs,
-    Part,
-    Progress,
-    Queries,
-    Report,
-    Reported,
-    Signal,
-    Site,
-    Split,
-    SplitName,
-    Strategy,
-    Student,
-    StudentModule,
-    Task,
-    Teacher,
-    TeacherData,
-    TeacherOutputs,
-    TensorOutputs,
-    TextReport,
-    Towers,
-    Tracker,
-    Uses,
-    Work,
-    World,
-)
-from kdbench.contracts.hookspecs import hookimpl
-from kdbench.errors import KdbenchError, PluginError, Skip, nearest
-from kdbench.plugins.building import build
-
 if TYPE_CHECKING:
+    from kdbench.contracts import (
+        Attribution,
+        Bank,
+        Batch,
+        Contributions,
+        Dataset,
+        Encoder,
+        Engine,
+        Event,
+        ExportContext,
+        Exported,
+        ExportedModel,
+        Exporter,
+        Feed,
+        FeedSettings,
+        Method,
+        Metric,
+        Modality,
+        ModelCard,
+        Objective,
+        Offer,
+        Outputs,
+        Pairs,
+        Part,
+        Progress,
+        Queries,
+        Report,
+        Reported,
+        Signal,
+        Site,
+        Split,
+        SplitName,
+        Strategy,
+        Student,
+        StudentModule,
+        Task,
+        Teacher,
+        TeacherData,
+        TeacherOutputs,
+        TensorOutputs,
+        TextReport,
+        Towers,
+        Tracker,
+        Uses,
+        Work,
+        World,
+    )
+    from kdbench.contracts.hookspecs import hookimpl
     from kdbench.deploy.evaluation import Evaluation, evaluate
     from kdbench.engines.suite_run import run
+    from kdbench.errors import KdbenchError, PluginError, Skip, nearest
+    from kdbench.plugins.building import build
     from kdbench.reports.results import Results, load
     from kdbench.storage.placed_images import PLACE, PlacedImages
 
@@ -129,7 +128,7 @@ __all__ = [
     "run",
 ]
 
-_LAZY = {
+_NAMES = {
     "run": "kdbench.engines.suite_run",
     "load": "kdbench.reports.results",
     "Results": "kdbench.reports.results",
@@ -137,12 +136,18 @@ _LAZY = {
     "Evaluation": "kdbench.deploy.evaluation",
     "PLACE": "kdbench.storage.placed_images",
     "PlacedImages": "kdbench.storage.placed_images",
-}
+    "hookimpl": "kdbench.contracts.hookspecs",
+    "build": "kdbench.plugins.building",
+    "KdbenchError": "kdbench.errors",
+    "PluginError": "kdbench.errors",
+    "Skip": "kdbench.errors",
+    "nearest": "kdbench.errors",
+}  # of all others, kdbench.contracts
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+    if name in __all__:
+        return getattr(import_module(_NAMES.get(name, "kdbench.contracts")), name)
     raise AttributeError(f"module 'kdbench' has no attribute {name!r}")
 
 
