@@ -15,7 +15,7 @@ class Objective(Protocol):
     """The distillation loss of one teacher. If a suite lists several, they are summed with their coefficients."""
 
     def head(self, student_width: int, teacher_width: int) -> Module | None:
-        """A module that is trained with the student to compare it with the teacher, such as a projection; None if none is needed.
+        """A module for comparing student and teacher, such as a projection, trained with the student; None if not needed.
 
         Its parameters are not counted as the student's.
         """

@@ -54,8 +54,8 @@ class Signal(Protocol):
 
     @property
     def gradients(self) -> Tensor:
-        """[T, n]: gradients of each teacher's mean loss with respect to the student's output tensors, flattened and concatenated;
-        in retrieval n = 2·B·d."""
+        """[T, n]: gradient of each teacher's mean loss with respect to the student's output tensors, flattened and
+        concatenated; in retrieval n = 2·B·d."""
         ...
 
     @property

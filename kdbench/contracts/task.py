@@ -238,7 +238,7 @@ class Task(ABC):
         return iter(())
 
     def open(self, dataset: Owned, cache: Owned, device: str, report: Report) -> Owned:
-        """The dataset as runs use it (`Data`): decoded, encoded, cached. By default the dataset itself, if it implements `Data`."""
+        """The dataset as runs use it: decoded, encoded, cached. By default the dataset itself, which then implements `Data`."""
         return dataset
 
     def without_test(self, data: Owned) -> Owned:
@@ -353,9 +353,7 @@ class Task(ABC):
 
     # Cost
 
-    searches: ClassVar[bool] = (
-        False  # whether a query is compared with a gallery of embeddings; the search is then timed as well
-    )
+    searches: ClassVar[bool] = False  # whether a query is compared with a gallery of embeddings; profiles then time the search
 
     def gallery(self, sizes: Mapping[str, int]) -> int:
         """The number of embeddings that a query is compared with, from a test split's `sizes`; only for tasks that search.

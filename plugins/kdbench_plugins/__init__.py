@@ -1,1 +1,1 @@
-"""The plugins that ship with kdbench, registered through the same entry points as anyone's."""
+"""The plugins that ship with kdbench, registered through the same entry points as third-party plugins."""

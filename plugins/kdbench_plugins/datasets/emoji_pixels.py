@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pictures(Sequence["NDArray[np.uint8]"]):
-    """N files as N of uint8 [size, size, 3]. Nothing is kept: the core caches what it decodes."""
+    """N files as N images, uint8 [size, size, 3], decoded when indexed. Keeps nothing: the core caches decoded images."""
 
     paths: tuple[Path, ...]
     size: int
@@ -56,6 +56,6 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
 def _draw(path: Path, size: int) -> bytes:
     import resvg_py
 
-    # Without the system's fonts, so that the pixels are the same on every machine; OpenMoji has no text elements.
+    # Without system fonts the pixels are the same on every machine; OpenMoji has no text elements.
     drawn = resvg_py.svg_to_bytes(svg_path=str(path), width=size, height=size, skip_system_fonts=True)
     return bytes(drawn)

@@ -19,10 +19,10 @@ ABOUT = About(
 
 
 class Flickr30k(KarpathyDataset):
-    """`root` holds the dataset in any of the forms, found by looking or named by `form`; `size` is the side in pixels.
+    """`root` is a folder with the dataset in any supported form, detected or named by `form`. `size` is the side in pixels.
 
-    `quarantine` is a file with sources of images to leave out, one a line. With `miniature`, a folder is made of emoji,
-    once, and takes the place of all three.
+    `quarantine` is a file that lists sources of images to leave out, one per line. With `miniature`, a small folder of emoji
+    images is created once and used instead of `root`.
     """
 
     about = ABOUT
@@ -30,4 +30,4 @@ class Flickr30k(KarpathyDataset):
 
 @hookimpl
 def kdbench_datasets() -> list[Offer[Dataset]]:
-    return [Flickr30k.offer("31,014 photographs with five captions each, Karpathy's splits; from files that you have")]
+    return [Flickr30k.offer("31,014 photographs with five captions each, Karpathy's splits; reads your files")]

@@ -11,12 +11,11 @@ from kdbench_plugins.datasets.ondisk import Index, OnDisk, Size
 
 
 class Folder(OnDisk):
-    """`table` is a CSV, JSONL or Parquet file; `image`, `caption`, `split` and `concept` are names of its columns.
+    """`table` is a CSV, JSONL or Parquet file; `image`, `caption`, `split` and `concept` name its columns.
 
-    Paths of images start from `root`, by default from the table's folder. A caption is a string or a list of them; rows
-    of one image belong together. Without a `concept` column every image is a concept of its own; with one, images of a
-    concept match each other's captions. The rest is as for `flickr30k`; `miniature`
-    takes the place of the table and all that goes with it.
+    Image paths are relative to `root`, by default the table's folder. A caption is a string or a list of strings; an image
+    may have several rows. Without a `concept` column every image is its own concept; with one, images of a concept match
+    each other's captions. The other parameters are those of `flickr30k`; `miniature` is used instead of the table.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ def _places(table: Path | None, root: Path | None) -> tuple[Path, Path]:
         raise KdbenchError(f"dataset folder: table: there is no file {path}")
     base = (root or path.parent).expanduser()
     if not base.is_dir():
-        raise KdbenchError(f"dataset folder: root: {base} is not a folder; paths of images start from it")
+        raise KdbenchError(f"dataset folder: root: {base} is not a folder; image paths are relative to it")
     return path, base
 
 
@@ -71,7 +70,7 @@ def check(
     licence: str,  # noqa: ARG001
     miniature: bool,
 ) -> None:
-    """Whether table and folder are there, before a run is planned on them."""
+    """Raises KdbenchError if the table or the folder does not exist."""
     if miniature:
         check_miniature()
     else:

@@ -16,7 +16,7 @@ from kdbench_plugins.datasets.items import Item, captions_of, split_named
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns are called."""
+    """Names of the columns."""
 
     image: str
     caption: str
@@ -28,7 +28,7 @@ class Columns:
 
 
 def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
-    """The items of a table. Raises KdbenchError that names the row, counted from 1 without the header."""
+    """The items of a table. Raises KdbenchError with the row, counted from 1 without the header."""
     rows = _rows(table)
     if not rows:
         raise KdbenchError(f"{table}: has no rows")
@@ -56,7 +56,7 @@ def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
 
 
 def _joined(one: Item, other: Item, where: str) -> Item:
-    """Two rows of one image."""
+    """Merges two rows of one image."""
     for what, first, second in (("split", one.split, other.split), ("concept", one.concept, other.concept)):
         if first != second:
             leak = "; the same image in two splits would leak" if what == "split" else ""
@@ -82,15 +82,15 @@ def _check_columns(table: Path, columns: Columns, found: list[str]) -> None:
             continue
         if parameter == "split":
             raise KdbenchError(
-                f"{table}: has no column {name!r} ({nearest(name, found)}); add one that says train, validation or test for "
-                "every image, or name yours with `split:`. None is drawn by chance: all must be tested on the same images"
+                f"{table}: has no column {name!r} ({nearest(name, found)}); add one with train, validation or test for "
+                "every image, or name yours with `split:`. They are not drawn at random: all must test on the same images"
             )
         hint = f"{nearest(name, found)}; name yours with `{parameter}:`"
         raise KdbenchError(f"{table}: has no column {name!r}; {hint}")
 
 
 def _cell(value: Any) -> Any:
-    """A list written in a cell of text as JSON is a list."""
+    """Turns a text cell with a JSON list into a list."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             return json.loads(value)

@@ -1,4 +1,4 @@
-"""One image with its captions, wherever it lies, and what must hold of all of them together."""
+"""Images with their captions, in whatever form they are stored, and the checks on all of them together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kdbench import KdbenchError, SplitName, nearest
 from kdbench_plugins.datasets.blobs import Blob
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-# `restval` are the images of COCO's validation set that Karpathy's split leaves over; all who use it train on them.
+# `restval`: images of COCO's validation set outside Karpathy's validation and test splits, by custom used for training.
 NAMES: dict[str, SplitName] = {
     "train": "train",
     "training": "train",
@@ -21,15 +21,15 @@ NAMES: dict[str, SplitName] = {
     "dev": "validation",
     "test": "test",
 }
-# Captions of the known datasets stay below 1,000 characters. One beyond this is a file misread, say by a quotation mark
-# that never closes, and a tokenizer would cut it without a word.
+# Captions of known datasets have less than 1,000 characters. A longer one comes from a misread file, such as an unclosed
+# quotation mark; a tokenizer would truncate it silently.
 LONGEST = 5_000
-SHOWN = 5  # of the problems of one kind; the rest are counted
+SHOWN = 5  # problems of one kind that are listed; the rest are counted
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image. `key` is what all forms of a dataset call it; they are ordered by it. `concept` is the key by default."""
+    """One image. `key` is its name in all forms of a dataset and their sort key; `concept` is the key by default."""
 
     key: str
     split: SplitName
@@ -40,7 +40,7 @@ class Item:
 
 
 def split_named(name: Any, where: str) -> SplitName:
-    """The split that a file calls `name`. Raises KdbenchError."""
+    """The split that a file calls `name`. Raises KdbenchError if the name is unknown."""
     found = NAMES.get(str(name).strip().lower())
     if found is None:
         raise KdbenchError(f"{where}: found the split {name!r}; {nearest(name, NAMES)}")
@@ -48,13 +48,13 @@ def split_named(name: Any, where: str) -> SplitName:
 
 
 def key_of(filename: str) -> str:
-    """`images/123.jpg` → `123`: what is left when the image is packed into a shard."""
+    """`images/123.jpg` → `123`, the name of the image in a shard."""
     name: str = filename.replace("\\", "/").rpartition("/")[2]
     return name.partition(".")[0]
 
 
 def captions_of(value: Any, where: str) -> tuple[str, ...]:
-    """A list of captions, white space around them stripped. Raises KdbenchError that counts captions from 1."""
+    """A list of captions, stripped of white space. Raises KdbenchError for an invalid one, counting from 1."""
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, Sequence):
         raise KdbenchError(f"{where}: found captions of type {type(value).__name__}, expected a string or a list of them")
@@ -72,14 +72,14 @@ def _caption(text: Any, where: str) -> str:
     if len(stripped) > LONGEST:
         begins = f"{stripped[:40]!r}…"
         raise KdbenchError(
-            f"{where} has {len(stripped):,} characters ({begins}), expected at most {LONGEST:,}: is the file whole?"
+            f"{where} has {len(stripped):,} characters ({begins}), expected at most {LONGEST:,}: is the file complete?"
         )
     return str(stripped)
 
 
 def in_order(items: Iterable[Item], whose: str) -> list[Item]:
-    """The items by key. Raises KdbenchError for an image that is there twice, in two splits above all, and for a split
-    without any."""
+    """The items, sorted by key. Raises KdbenchError for an image that occurs twice, in particular in two splits, and for an
+    empty split."""
     ordered = sorted(items, key=lambda item: item.key)
     for what, field in (("image", "key"), ("image id", "image_id"), ("file", "source")):
         _refuse_repeated(ordered, what, field, whose)
@@ -112,6 +112,6 @@ def _count(found: list[str], what: str) -> str:
 
 
 def told(found: list[str]) -> str:
-    """The first of many."""
+    """The first problems of a list, with the number of further ones."""
     more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     return "; ".join(found[:SHOWN]) + more

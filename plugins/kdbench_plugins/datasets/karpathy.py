@@ -1,4 +1,4 @@
-"""Datasets under the Karpathy protocol, from whatever form their root holds."""
+"""Datasets under the Karpathy protocol: detects the form in which a folder holds them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdbench_plugins.datasets.parquet import parquet_index
 from kdbench_plugins.datasets.shards import shard_index
 
 Form = Literal["json", "csv", "webdataset", "parquet"]
-# In the order in which they are looked for; all give the same dataset, so the first will do.
+# In the order of detection. All forms give the same dataset, so the first match is used.
 FORMS: dict[Form, tuple[str, Callable[[Path, str], Index | None]]] = {
     "json": ("dataset_{name}.json beside a folder of images", json_index),
     "csv": ("a CSV file with the columns raw, split and filename beside a folder of images", csv_index),
@@ -26,7 +26,7 @@ FORMS: dict[Form, tuple[str, Callable[[Path, str], Index | None]]] = {
 
 @dataclass(frozen=True)
 class About:
-    """What is known of a dataset before anything is read. `obtain` says what to get, from whom, on what terms."""
+    """What is known about a dataset before it is read. `obtain` tells users what to get, from whom, under which terms."""
 
     name: Literal["flickr30k", "coco"]
     variable: str
@@ -36,9 +36,9 @@ class About:
 
 
 def locate(about: About, root: Path | None, form: Form | None) -> Index:
-    """The index of what lies in `root`, by default in the folder that the environment variable names.
+    """The index of the dataset in `root`, by default in the folder that the environment variable names.
 
-    Raises KdbenchError that says what to get and where to put it. Looks at names alone, but for the header of a CSV file.
+    Reads only file names and the header of a CSV file. Raises KdbenchError with instructions if nothing is found.
     """
     given = root or Path(os.environ.get(about.variable) or "")
     told = f"root: {root}" if root else f"{about.variable}={os.environ.get(about.variable, '')}"

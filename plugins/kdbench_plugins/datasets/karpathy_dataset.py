@@ -1,4 +1,4 @@
-"""What the datasets under the Karpathy protocol share: parameters, the check before a plan, the miniature."""
+"""The common part of datasets under the Karpathy protocol: parameters, check, miniature."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kdbench_plugins.datasets.ondisk import OnDisk, Size
 
 
 class KarpathyDataset(OnDisk):
-    """`about` says which; its docstring is for readers of `kdbench plugins`."""
+    """Base class. Subclasses set `about`; `kdbench plugins NAME` shows their docstring."""
 
     about: ClassVar[About]
 
@@ -33,7 +33,7 @@ class KarpathyDataset(OnDisk):
 
     @classmethod
     def check(cls, *, root: Path | None, form: Form | None, size: int, quarantine: Path | None, miniature: bool) -> None:  # noqa: ARG003
-        """Whether the dataset is there, before a run is planned on it."""
+        """Raises KdbenchError if the dataset is not found."""
         if miniature:
             check_miniature()
         else:

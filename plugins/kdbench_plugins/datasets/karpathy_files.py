@@ -1,4 +1,4 @@
-"""Karpathy's splits beside a folder of images: his JSON file, or the CSV file that the Hugging Face copy has."""
+"""Karpathy's splits beside a folder of images: his JSON file, or the CSV file of the copy on Hugging Face."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kdbench_plugins.datasets.ondisk import Index
 
 FOLDERS = ("", "images", "flickr30k-images", "flickr30k_images", "Images", "train2014", "val2014")
 COLUMNS = {"raw", "split", "filename"}
-TRIED = 50  # images looked for before their folder is said to be missing
+TRIED = 50  # images to look for before their folder is reported as missing
 
 
 def json_index(root: Path, name: str) -> Index | None:
-    """The index of a root that holds dataset_<name>.json, itself or in a folder of it."""
+    """The index of a root that holds dataset_<name>.json, directly or in a subfolder."""
     path = next((place for pattern in ("", "*/") for place in sorted(root.glob(f"{pattern}dataset_{name}.json"))), None)
     return None if path is None else Index(root, (path,), (), lambda: _read_json(root, path))
 
@@ -45,7 +45,7 @@ def _read_json(root: Path, path: Path) -> list[Item]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise KdbenchError(
             f"{path}: is not Karpathy's file ({type(error).__name__}: {error}); expected images with filename, split and "
-            "sentences with raw: is it cut short?"
+            "sentences with raw: is it truncated?"
         ) from error
     return _items(root, path, rows)
 
@@ -56,7 +56,7 @@ def _read_csv(root: Path, path: Path) -> list[Item]:
         for place, row in enumerate(csv.DictReader(stream), 1):
             where = f"{path}: row {place}"
             if any(row.get(column) is None for column in COLUMNS):
-                raise KdbenchError(f"{where}: has fewer fields than the header; is the file cut short?")
+                raise KdbenchError(f"{where}: has fewer fields than the header; is the file truncated?")
             try:
                 captions = json.loads(row["raw"])
             except ValueError as error:
@@ -82,7 +82,7 @@ def _items(root: Path, path: Path, rows: list[tuple[str, str, Any, Any, str]]) -
 
 
 def _folder(root: Path, path: Path, filepath: str, names: list[str]) -> Path:
-    """The folder that holds images, found by the first of them; a single one may be missing, and says so when it is read."""
+    """The folder that holds the images, located by the first of them. A single missing image is reported when it is read."""
     candidates = list(dict.fromkeys(root / folder / part for part in (filepath, "") for folder in FOLDERS))
     for name in names[:TRIED]:
         for folder in candidates:

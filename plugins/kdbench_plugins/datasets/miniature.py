@@ -1,4 +1,4 @@
-"""A miniature of Flickr30k or COCO on disk, in Karpathy's form: for trying things out, and for tests."""
+"""A miniature of Flickr30k or COCO on disk, for trials and tests."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Pictured = tuple["NDArray[np.uint8]", Sequence[str]]  # an image [height, width,
 COUNTS: dict[SplitName, int] = {"train": 128, "validation": 32, "test": 32}
 CAPTIONS = 5
 SIZE = 128  # pixels of the emoji
-SHARD = 50  # images of a shard, counted over all splits
-FORMAT = 1  # to be raised whenever this code draws another miniature
+SHARD = 50  # images per shard, counted over all splits
+FORMAT = 1  # raise when this code draws another miniature
 
 
 def write_miniature(
     folder: Path, splits: Mapping[str, Sequence[Pictured]], name: Name = "flickr30k", quality: int = 92
 ) -> list[Path]:
-    """Writes images as JPEGs beside their annotations and returns the files of the images.
+    """Writes images as JPEGs with their annotations and returns the paths of the images.
 
-    `splits` has images with their captions by split, in Karpathy's names (train, restval, val, test) or kdbench's. Made are
+    `splits` maps split names, Karpathy's (train, restval, val, test) or kdbench's, to images with captions. Writes
     dataset_flickr30k.json with flickr30k-images/, dataset_coco.json with train2014/ and val2014/, table.csv with images/, or
-    train/, val/ and test/ with shards that hold images and captions.
+    train/, val/ and test/ with shards of images and captions.
     """
     from PIL import Image
 
@@ -76,7 +76,7 @@ def write_miniature(
 
 
 def _pack(folder: Path, rows: list[list[str]]) -> None:
-    """Images and their captions as shards, SHARD images in each; the images' own files go."""
+    """Packs images and captions into shards of SHARD images each and removes the image files."""
     told: dict[tuple[str, str], list[str]] = {}
     for path, text, split in rows:
         told.setdefault((split, path), []).append(text)
@@ -92,16 +92,16 @@ def _pack(folder: Path, rows: list[list[str]]) -> None:
 
 
 def check_miniature() -> None:
-    """Raises KdbenchError where the packages that miniatures are drawn from are missing."""
+    """Raises KdbenchError if a package that miniatures are made from is missing."""
     from kdbench_plugins.datasets.emoji_packages import versions
 
     versions()
 
 
 def miniature_folder(name: Name) -> Path:
-    """The folder of the miniature of a dataset, drawn from the dataset `emoji` when it is first asked for.
+    """The folder with the miniature of a dataset, drawn from the dataset `emoji` on first use.
 
-    It lies in KDBENCH_CACHE or the user's cache folder. Raises KdbenchError where the packages of `emoji` are missing.
+    It is in KDBENCH_CACHE or the user's cache folder. Raises KdbenchError if a package of `emoji` is missing.
     """
     root = Path(os.environ.get("KDBENCH_CACHE") or user_cache_path("kdbench")) / "miniature"
     folder = root / f"{name}-{FORMAT}"
@@ -114,7 +114,7 @@ def miniature_folder(name: Name) -> Path:
         partial.chmod(0o755)
         partial.rename(folder)
     except OSError as error:
-        if not folder.is_dir():  # where it is, another process was quicker
+        if not folder.is_dir():  # it exists if another process was quicker
             raise KdbenchError(f"{folder}: the miniature cannot be written ({error})") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -132,6 +132,6 @@ def _emoji(name: SplitName, count: int) -> Iterator[Pictured]:
     first: dict[int, int] = {}
     for place, concept in enumerate(split.image_concepts.tolist()):
         first.setdefault(concept, place)
-    spread = list(first.items())[:: max(1, len(first) // count)][:count]  # not one category of emoji alone
+    spread = list(first.items())[:: max(1, len(first) // count)][:count]  # from all categories of emoji
     for concept, place in spread:
         yield split.images[place], list(islice(cycle(told[concept]), CAPTIONS))

@@ -1,4 +1,4 @@
-"""A dataset of items on disk: its splits, its fingerprint, and the images that are to be left out."""
+"""A dataset of items on disk: its splits, its fingerprint, and the images to leave out."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from kdbench import KdbenchError, Split, SplitName, nearest
 from kdbench_plugins.datasets.items import Item, in_order
 from kdbench_plugins.datasets.photographs import Photographs
 
-FORMAT = 1  # to be raised whenever this code gives other pixels, captions, concepts or an other order for the same files
+FORMAT = 1  # raise when this code returns other pixels, captions, concepts or another order for the same files
 Size = Annotated[int, Field(ge=16, le=1024)]
 
 
 @dataclass(frozen=True)
 class Index:
-    """Where a dataset lies. `read` gives its items; without `archives` every item is a file of its own."""
+    """The location of a dataset. `read` returns its items; without `archives` every item is a separate file."""
 
     root: Path
     annotations: tuple[Path, ...]  # hashed whole
-    archives: tuple[Path, ...]  # files that hold many images: known by name, size and time
+    archives: tuple[Path, ...]  # files that hold many images: identified by name, size and time
     read: Callable[[], list[Item]]
 
 
 class OnDisk:
-    """What all datasets on disk have in common. Building one reads annotations; images are read one by one.
+    """Base class of datasets on disk. The constructor reads annotations; images are read one by one.
 
-    `published` are images and captions of each split as the source states them, where it does; `kdbench data check` tells
-    where they differ.
+    `published` holds the numbers of images and captions per split that the source states, if it does; `kdbench data check`
+    reports differences.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class OnDisk:
 
     @cached_property
     def _items(self) -> list[Item]:
-        """Kept items in order. The place of a concept among all of them is its id."""
+        """The items without those left out, in order. The index of a concept among all concepts is its id."""
         items = self._index.read()
         unwanted = lines_of(self._quarantine)
         if unwanted:
@@ -75,7 +75,7 @@ class OnDisk:
         return in_order(items, f"dataset {self.name} in {self._index.root}")
 
     def _fingerprint(self) -> str:
-        """Follows the contents of annotations, the names, sizes and times of images or archives, and the parameters."""
+        """A hash of the annotations' contents, the names, sizes and times of images or archives, and the parameters."""
         archives = self._index.archives or [item.blob.path for item in self._items]
         made_of = {
             "dataset": self.name,
@@ -89,7 +89,7 @@ class OnDisk:
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
     def split(self, name: SplitName) -> Split:
-        """One split, its images in the order of their keys, the captions in the order of images."""
+        """One split; images are in the order of their keys, captions in the order of images."""
         known = get_args(SplitName)
         if name not in known:
             raise KdbenchError(f"dataset {self.name} has no split {name!r}: {nearest(name, known)}")
@@ -112,12 +112,12 @@ class OnDisk:
         )
 
     def _relative(self, source: str) -> str:
-        """As seen from the root, so that a dataset may move."""
+        """The path relative to the root: a dataset may be moved."""
         return source.removeprefix(f"{self._index.root}{os.sep}")
 
 
 def lines_of(quarantine: Path | None) -> list[str]:
-    """The sources that a list of what is to be left out names. Raises KdbenchError."""
+    """The sources in a list of images to leave out. Raises KdbenchError if it cannot be read."""
     if quarantine is None:
         return []
     try:
@@ -133,7 +133,7 @@ def _digest(path: Path) -> str:
 
 
 def stat_of(path: Path) -> tuple[int, int]:
-    """Size and time; of a file that is missing neither: reading it is the error then, and names it."""
+    """Size and time of a file; of a missing file neither, because reading it raises a better error."""
     try:
         found = os.stat(path)
     except OSError:

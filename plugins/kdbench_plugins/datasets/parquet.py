@@ -40,7 +40,7 @@ def _read(files: tuple[Path, ...]) -> list[Item]:
 
 
 def _rows(path: Path) -> Iterator[tuple[Item, bool]]:
-    """The items of a file, and whether the caption is a single one. Of images only their names are read."""
+    """The items of a file, and whether it has a single caption per row. Reads only the names of images."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -59,11 +59,11 @@ def _rows(path: Path) -> Iterator[tuple[Item, bool]]:
                     yield _item(values, caption, blob), isinstance(values[caption], str)
                     number += 1
     except (OSError, pyarrow.ArrowException) as error:
-        raise KdbenchError(f"{path}: is not a whole Parquet file ({error}); fetch it again") from error
+        raise KdbenchError(f"{path}: is not a complete Parquet file ({error}); download it again") from error
 
 
 def _columns(path: Path, schema: Any) -> str:
-    """The caption column, once the image column has been found as it should be."""
+    """The name of the caption column. Raises KdbenchError if it or a valid image column is missing."""
     import pyarrow
 
     if IMAGE not in schema.names:
@@ -80,7 +80,7 @@ def _columns(path: Path, schema: Any) -> str:
 def _item(values: dict[str, Any], caption: str, blob: ParquetBlob) -> Item:
     filename = values.get("filename") or (values[IMAGE] or {}).get("path")
     if not filename:
-        raise KdbenchError(f"{blob.source}: has neither a filename nor {IMAGE}.path; expected the name of the image")
+        raise KdbenchError(f"{blob.source}: has neither filename nor {IMAGE}.path; expected the name of the image")
     told = values[caption]
     image_id = values.get("img_id")
     return Item(
@@ -93,11 +93,9 @@ def _item(values: dict[str, Any], caption: str, blob: ParquetBlob) -> Item:
 
 
 def _split_of(path: Path) -> Any:
-    """The split in a file's name, train-00000-of-00010.parquet, or else that of its folder."""
+    """The split by the file's name, such as train-00000-of-00010.parquet, otherwise by its folder."""
     for name in (path.stem, path.parent.name):
         found = IN_NAME.search(name)
         if found:
             return NAMES[found.group(1).lower()]
-    raise KdbenchError(
-        f"{path}: neither a column `split` nor the name tells the split; expected a name such as train-*.parquet"
-    )
+    raise KdbenchError(f"{path}: its split is unknown; expected a column `split` or a file name such as train-*.parquet")

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-LONGEST = 64  # times the shorter side; beyond it a strip would fill the memory when it is resized
+LONGEST = 64  # longest side in multiples of the shorter one; resizing a longer strip would exhaust the memory
 
 
 @dataclass(frozen=True)
 class Photographs(Sequence["NDArray[np.uint8]"]):
-    """N blobs as N of uint8 [size, size, 3]. Nothing is kept: the core caches what it decodes."""
+    """N blobs as N images, uint8 [size, size, 3], decoded when indexed. Keeps nothing: the core caches decoded images."""
 
     blobs: tuple[Blob, ...]
     size: int
@@ -44,10 +44,10 @@ class Photographs(Sequence["NDArray[np.uint8]"]):
 
 
 def decode(data: bytes, size: int) -> NDArray[np.uint8]:
-    """An encoded image as uint8 RGB [size, size, 3]: upright by EXIF, the shorter side resized (bicubic), centre-cropped.
+    """Decodes an image to uint8 RGB [size, size, 3]: rotated by EXIF, shorter side resized (bicubic), centre-cropped.
 
-    As CLIP's preprocessing and torchvision's `Resize` and `CenterCrop` do it, to the pixel. Raises KdbenchError for what is
-    cut short or is no image; nothing is ever filled in.
+    Pixels equal those of CLIP's preprocessing and of torchvision's `Resize` and `CenterCrop`. Raises KdbenchError for data
+    that are truncated or not an image; missing parts are never filled in.
     """
     import numpy as np
     from PIL import Image, ImageOps
@@ -59,7 +59,7 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
     except MemoryError:
         raise
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, its own for bombs …
-        raise KdbenchError(f"cannot be decoded ({error}); {len(data):,} bytes were found: fetch the image again") from error
+        raise KdbenchError(f"cannot be decoded ({error}); {len(data):,} bytes were found: download the image again") from error
     picture = to_rgb(upright)
     width, height = picture.size
     short, long = sorted((width, height))
@@ -74,11 +74,11 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
 
 
 def to_rgb(image: Image) -> Image:
-    """An image of any common mode as RGB.
+    """Converts an image of any common mode to RGB.
 
-    CMYK goes the plain way, without a colour profile, as in the pipelines that published figures come from; 16-bit grey
-    becomes value / 257, which Pillow's own conversion would clip at 255; what is transparent lies on white. Raises
-    KdbenchError for a mode whose range is not known (floats, 32-bit integers).
+    CMYK is converted without a colour profile, as in the pipelines behind published results. 16-bit grey becomes
+    value / 257; Pillow's own conversion would clip it at 255. Transparency becomes white. Raises KdbenchError for a mode
+    whose range is not known (floats, 32-bit integers).
     """
     import numpy as np
     from PIL import Image as Images

@@ -1,6 +1,6 @@
-"""The pairs of many shards, of which little is kept: where each image lies, and how many captions it has.
+"""A compact table of the pairs in many shards: the location of each image and its number of captions.
 
-Captions and names are read again, shard by shard, when they are asked for: those of three million pairs would be gigabytes.
+Captions and names are read from the shards when needed: those of three million pairs would take gigabytes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class ShardTable:
-    """The pairs of `shards` in their order, without those whose source is in `unwanted`.
+    """The pairs of `shards`, in order, without those whose source is in `unwanted`.
 
-    `places` [N] of the type PLACE count through `shards`, `counts` [N] are captions. Raises KdbenchError for a shard that is
-    not whole, and for an unwanted source of these shards that is none of their images.
+    `places` [N] of the type PLACE index `shards`; `counts` [N] are numbers of captions. Raises KdbenchError for a truncated
+    shard, and for an unwanted source in these shards that is not one of their images.
     """
 
     def __init__(self, shards: Sequence[Path], unwanted: frozenset[str] = frozenset()) -> None:
@@ -48,7 +48,7 @@ class ShardTable:
         return _items(self._shards[number], self._unwanted)
 
     def source(self, image: int) -> str:
-        """How people find an image."""
+        """The name of an image in messages."""
         number = _before(self._images, image)
         return self.items(number)[image - int(self._images[number])].blob.source
 
@@ -59,7 +59,7 @@ class ShardTable:
 
 
 class Told(Sequence[str]):
-    """As many strings as `count`, each asked for by its place."""
+    """A sequence of `count` strings, each computed from its index when accessed."""
 
     def __init__(self, count: int, tell: Any) -> None:
         self._count, self._tell = count, tell

@@ -1,7 +1,7 @@
-"""Webdataset shards as CLIP_benchmark lays them out: <split>/0.tar, 1.tar …, nshards.txt, in them KEY.jpg and KEY.txt.
+"""Webdataset shards in CLIP_benchmark's layout: <split>/0.tar, 1.tar …, nshards.txt; in the tar files KEY.jpg and KEY.txt.
 
-Every line of a KEY.txt is a caption. Each shard is gone through once, from header to header; images are then read where
-they lie. CLIP_benchmark's own export calls images s0000000, s0000001 … in the order of its source: such shards give the same
+Every line of a KEY.txt is a caption. Each shard is scanned once, from header to header; images are then read directly from
+the shard. CLIP_benchmark's own export names images s0000000, s0000001 … in the order of its source: such shards give the same
 pixels and captions as other forms, in that order.
 """
 
@@ -30,7 +30,7 @@ def shard_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
 
 
 def split_folders(root: Path) -> list[Path]:
-    """The folders of shards in a root, which are called what a split may be called."""
+    """The folders of shards in a root, by split."""
     return [folder for folder in sorted(root.iterdir()) if folder.name.lower() in NAMES and any(folder.glob("*.tar"))]
 
 
@@ -39,7 +39,7 @@ def _read_folder(folder: Path) -> list[Item]:
 
 
 def shards_in(folder: Path) -> list[Path]:
-    """All shards of a folder in order. Raises KdbenchError where one is missing that nshards.txt counts."""
+    """All shards of a folder, in order. Raises KdbenchError if one that nshards.txt counts is missing."""
     shards = sorted(folder.glob("*.tar"))
     listed = folder / "nshards.txt"
     if listed.is_file():
@@ -48,14 +48,12 @@ def shards_in(folder: Path) -> list[Path]:
             raise KdbenchError(f"{listed}: found {text[:40]!r}, expected the number of shards")
         missing = [folder / f"{place}.tar" for place in range(int(text)) if not (folder / f"{place}.tar").is_file()]
         if missing:
-            raise KdbenchError(
-                f"{missing[0]}: is missing; {listed} says that there are {text} shards, {len(shards)} were found"
-            )
+            raise KdbenchError(f"{missing[0]}: is missing; {listed} lists {text} shards, found {len(shards)}")
     return shards
 
 
 def read_shard(shard: Path) -> list[Item]:
-    """The items of one shard. Raises KdbenchError that names the shard, and the member where it is cut short."""
+    """The items of one shard. Raises KdbenchError with the shard, and with the member at which it is truncated."""
     split = split_named(shard.parent.name, str(shard))
     pictures: dict[str, ShardBlob] = {}
     texts: dict[str, tuple[str, ...]] = {}
@@ -65,7 +63,7 @@ def read_shard(shard: Path) -> list[Item]:
         key = str(PurePosixPath(folder, stem))
         kept: dict[str, ShardBlob] | dict[str, tuple[str, ...]] = texts if extension.lower() == TEXT else pictures
         if extension.lower() in (*PICTURES, TEXT) and key in kept:
-            raise KdbenchError(f"{shard}: {member.member} is there twice")
+            raise KdbenchError(f"{shard}: {member.member} occurs twice")
         if extension.lower() in PICTURES:
             pictures[key] = member
         elif extension.lower() == TEXT:
@@ -89,7 +87,7 @@ def _captions(data: bytes, where: str) -> tuple[str, ...]:
 
 
 def _members(shard: Path) -> list[tuple[ShardBlob, bytes]]:
-    """The files of a shard, the contents of texts with them."""
+    """The files of a shard; texts with their contents."""
     found: list[tuple[ShardBlob, bytes]] = []
     length = shard.stat().st_size
     end = 0
@@ -106,11 +104,11 @@ def _members(shard: Path) -> list[tuple[ShardBlob, bytes]]:
             closed = stream.read(BLOCK) == bytes(BLOCK)
     except (tarfile.TarError, EOFError) as error:
         last = f"the last member found is {found[-1][0].member}" if found else "no member was found"
-        raise KdbenchError(f"{shard}: is not a whole tar file ({error}); {last}: fetch the shard again") from error
-    if not closed:  # cut between two members, which tarfile takes for the end
+        raise KdbenchError(f"{shard}: is not a complete tar file ({error}); {last}: download the shard again") from error
+    if not closed:  # truncated between two members, which tarfile treats as the end
         raise _cut(shard, f"nothing follows {found[-1][0].member if found else 'its beginning'}, not even an end mark", length)
     return found
 
 
 def _cut(shard: Path, what: str, length: int) -> KdbenchError:
-    return KdbenchError(f"{shard}: has been cut short: {what}, the file has {length:,} bytes; fetch the shard again")
+    return KdbenchError(f"{shard}: is truncated: {what}, the file has {length:,} bytes; download the shard again")

@@ -1,4 +1,4 @@
-"""The dataset `webdataset`: your own pairs in tar files, by the million."""
+"""The dataset `webdataset`: millions of your own pairs in tar files."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = 1  # to be raised whenever this code gives other pixels, captions or concepts for the same files
-SPLIT_BITS = 40  # concepts of a split begin at its place shifted by so many, so that no other split need be counted
+FORMAT = 1  # raise when this code returns other pixels, captions or concepts for the same files
+SPLIT_BITS = 40  # bits by which a split's index is shifted to give its first concept: other splits then need not be counted
 
 
 class WebDataset:
-    """Folders `train`, `val` and `test` in `root` hold tar files of KEY.jpg (png, webp) and KEY.txt, a caption a line.
+    """The folders `train`, `val` and `test` in `root` hold tar files of KEY.jpg (png, webp) and KEY.txt, one caption per line.
 
-    As img2dataset and CLIP_benchmark write them; other members are left alone, and every image is a concept of its own.
-    With `stream`, images of the train split are decoded whenever they are read, and no decoded copy is made; without, they
-    are decoded once, into the cache. `size` is the side in pixels. `quarantine` is a file with sources of images to leave
-    out, one a line. With `miniature`, shards are made of emoji, once.
+    img2dataset and CLIP_benchmark write this form; other members are ignored, and every image is its own concept. With
+    `stream`, images of the train split are decoded whenever they are read; without it, they are decoded once into the cache.
+    `size` is the side in pixels. `quarantine` is a file that lists sources of images to leave out, one per line. With
+    `miniature`, small shards of emoji images are created once and used instead of `root`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class WebDataset:
         self._splits: dict[SplitName, Split] = {}
 
     def _fingerprint(self) -> str:
-        """Follows the names, sizes and times of the shards, the size of the images, and what is left out."""
+        """A hash of the names, sizes and times of the shards, the size of the images, and the images left out."""
         shards = [(str(shard.relative_to(self._root)), *stat_of(shard)) for shard in self._files]
         unwanted = sorted(line.removeprefix(f"{self._root}/") for line in self._unwanted)
         made_of = ["webdataset", FORMAT, self.size, shards, unwanted]
@@ -84,7 +84,7 @@ class WebDataset:
         )
 
     def read_image(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
-        """One image, uint8 [size, size, 3], by where it lies in a shard. Raises KdbenchError that names both."""
+        """One image, uint8 [size, size, 3], at `offset` of a shard. Raises KdbenchError with both if it cannot be decoded."""
         shard = self._root / file
         data = ShardBlob(shard, f"the image at byte {offset:,}", offset, size).read()
         try:
@@ -94,7 +94,7 @@ class WebDataset:
             raise KdbenchError(f"{sources[0] if sources else shard}: {error}") from error
 
     def _sources(self, quarantine: Path | None) -> frozenset[str]:
-        """What is to be left out, in full: `train/0.tar: KEY.jpg` may be written from the root."""
+        """The sources to leave out as full paths; the list may be relative to the root: `train/0.tar: KEY.jpg`."""
         if quarantine is not None and not quarantine.is_file():
             raise KdbenchError(
                 f"dataset webdataset: quarantine: there is no file {quarantine}; make it with kdbench data check"
@@ -103,9 +103,9 @@ class WebDataset:
         found = set()
         for line in lines_of(quarantine):
             shard, _, member = line.partition(": ")
-            whole = str(self._root / shard)  # a whole path stays as it is
+            whole = str(self._root / shard)  # joining leaves an absolute path unchanged
             if whole not in known:
-                raise KdbenchError(f"{quarantine}: {shard!r} is no shard of the dataset; {nearest(whole, known)}")
+                raise KdbenchError(f"{quarantine}: {shard!r} is not a shard of the dataset; {nearest(whole, known)}")
             found.add(f"{whole}: {member}")
         return frozenset(found)
 
@@ -123,7 +123,7 @@ def _root(root: Path | None) -> Path:
 
 
 def _shards(root: Path) -> dict[SplitName, list[Path]]:
-    """The shards of every split. Raises KdbenchError where a split has none."""
+    """The shards of every split. Raises KdbenchError if a split has none."""
     found: dict[SplitName, list[Path]] = {name: [] for name in SPLITS}
     for folder in split_folders(root):
         found[NAMES[folder.name.lower()]] += shards_in(folder)
@@ -146,7 +146,7 @@ def check(
     licence: str,  # noqa: ARG001
     miniature: bool,
 ) -> None:
-    """Whether the shards are there, before a run is planned on them."""
+    """Raises KdbenchError if the shards are not found."""
     if miniature:
         check_miniature()
     else:
@@ -155,7 +155,7 @@ def check(
 
 @hookimpl
 def kdbench_datasets() -> list[Offer[Dataset]]:
-    summary = "your own image-text pairs in webdataset shards, read where they lie: for millions"
+    summary = "millions of your own image-text pairs in webdataset shards, optionally streamed"
 
     def smoke(params: dict[str, Any]) -> dict[str, Any]:
         return {**params, "root": None, "quarantine": None, "miniature": True, "size": 64}

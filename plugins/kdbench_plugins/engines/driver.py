@@ -1,6 +1,6 @@
-"""Hands work to a Ray cluster, listens to it, and tries lost work again. Ray itself is passed in, not imported.
+"""Submits work to a Ray cluster, receives its events, and retries lost work. Ray itself is passed in, not imported.
 
-Tries are counted here and not by Ray, which would repeat a run that runs out of memory for ever.
+Retries are counted here, not by Ray, which would repeat a run that exhausts the memory for ever.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from kdbench.engines.messages import (
 )
 from kdbench.errors import KdbenchError
 
-TRIES = 3  # of work that ends its process without any progress in between
+TRIES = 3  # tries of work that ends its process, without any progress in between
 POLL_SECONDS = 0.3
-LOG_CHARACTERS = 4000  # of a log's end, which events carry
+LOG_CHARACTERS = 4000  # bytes of a log's end that events carry
 
 
 @dataclass(eq=False)
 class Job:
-    """A piece of work that was handed to the cluster, and its state."""
+    """A piece of work on the cluster, and its state."""
 
     work: Work
     log: Path
@@ -50,7 +50,7 @@ class Job:
     furthest_when_lost: int = 0
 
     def log_tail(self) -> str:
-        """The end of what the work printed; empty if it never started."""
+        """The end of the work's log; empty if it never started."""
         try:
             return self.log.read_bytes().decode(errors="replace")[-LOG_CHARACTERS:]
         except OSError:
@@ -58,7 +58,7 @@ class Job:
 
 
 class Driver:
-    """Hands jobs to the cluster, at most `jobs` at a time if given.
+    """Submits jobs to the cluster, at most `jobs` at a time if given.
 
     `submit(work, log, number, waits)` returns a reference to the JSON of a run's Finished, or to "". `mailbox` is an actor
     whose `take` returns pairs of a number and the JSON of an event.
@@ -82,7 +82,7 @@ class Driver:
         self.broken: set[Any] = set()  # tries of those that were lost
 
     def follow(self) -> None:
-        """Returns when all jobs have ended."""
+        """Submits all jobs and returns when all have ended."""
         while self.waiting or self.pending:
             while self.waiting and len(self.pending) < (self.jobs or len(self.pending) + 1):
                 self._submit(self.waiting.popleft())
@@ -93,7 +93,7 @@ class Driver:
                     self._end(ref)
 
     def cancel(self) -> None:
-        """Ends what is pending; checkpoints stay."""
+        """Cancels pending jobs; checkpoints stay."""
         for ref, job in self.pending.items():
             with suppress(Exception):  # the cluster may be what has failed
                 self.ray.cancel(ref, force=True)
@@ -142,7 +142,7 @@ class Driver:
         errors = self.ray.exceptions
         try:
             self._finish(job, self.ray.get(ref))
-        except KdbenchError as error:  # Ray raises what a task raised: a node cannot work at all
+        except KdbenchError as error:  # Ray raises the task's own error: a node cannot work at all
             raise KdbenchError(str(getattr(error, "cause", error))) from None
         except (errors.RayTaskError, errors.TaskCancelledError, errors.RuntimeEnvSetupError) as error:
             if not self._resubmitted(job):
@@ -152,7 +152,7 @@ class Driver:
                 self._try_again(job, ref, error)
 
     def _resubmitted(self, job: Job) -> bool:
-        """A job that waited for a lost one fails with its error; it is submitted anew, and not to blame."""
+        """Whether a job failed only because it waited for a lost one. It is submitted again, and the try does not count."""
         if job.waits:
             self._listen()
             ready, _ = self.ray.wait(job.waits, num_returns=len(job.waits), timeout=0)

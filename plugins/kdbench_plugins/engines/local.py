@@ -1,4 +1,4 @@
-"""`local`: worker processes on this machine, one torch thread each; a crash costs one run."""
+"""`local`: worker processes on this machine with one torch thread each; a crash affects one run only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Local:
-    """Executes `site.jobs` pieces of work at a time: by default as many as there are cores on the CPU, one on a GPU."""
+    """Executes `site.jobs` pieces of work at a time; by default one per core on a CPU, one on a GPU."""
 
     def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:
         jobs = site.jobs or default_jobs(site.device)
@@ -31,10 +31,10 @@ def default_jobs(device: str) -> int:
 
 
 def _repeated(work: Sequence[Work], jobs: int) -> list[Work]:
-    """Pieces that workers may share, once for each worker.
+    """The work with pieces that several workers may share repeated, once per worker.
 
-    A worker serves a study to its end before it turns to another. With no more workers than studies, each study has one
-    at a time, and what its sampler draws does not depend on their speed.
+    A worker completes a study before it starts another. With no more workers than studies, each study has one worker at a
+    time, and its sampler's draws do not depend on the workers' speed.
     """
     shared = [one for one in work if one.workers > 1]
     times = -(-min(jobs, sum(one.workers for one in shared)) // max(1, len(shared)))
@@ -42,7 +42,7 @@ def _repeated(work: Sequence[Work], jobs: int) -> list[Work]:
 
 
 class _Pool:
-    """The worker processes of one call, a thread each that listens to them."""
+    """The worker processes of one call, each with a thread that receives its events."""
 
     def __init__(self, work: list[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:
         self.waiting, self.site, self.on_event = deque(work), site, on_event

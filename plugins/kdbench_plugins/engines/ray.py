@@ -1,7 +1,7 @@
-"""`ray`: a Ray cluster (Moritz et al., OSDI 2018), an existing one or one started here. The only file that imports Ray.
+"""`ray`: an existing Ray cluster (Moritz et al., OSDI 2018), or one started here. The only file that imports Ray.
 
-Events reach the driver through a mailbox, an actor beside it, and not as a stream that each task yields: a stream wants the
-same items again from a task that is tried again, and one that resumes from its checkpoint has fewer to yield.
+Events reach the driver through a mailbox, which is an actor, and not as a stream that each task yields: after a retry Ray
+expects a stream to yield the same items again, but a task that resumes from its checkpoint yields fewer.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ STORE_BYTES = 10**8  # tasks exchange small messages; everything large is in the
 
 
 class Ray:
-    """Executes work as Ray tasks: a study is one task, which executes its trials one after the other.
+    """Executes work as Ray tasks. A study is one task, which executes its trials one after another.
 
     `site.results` and `site.cache` must be the same folders on every node. `address`: `auto`, `host:port` or
-    `ray://host:port`; by default what RAY_ADDRESS says, else a cluster on this machine for the duration of the runs.
-    Each task reserves `cpus`, `gpus` (by default 1 on CUDA; with 0.5 two share one) and `memory` (bytes, or `4GB`).
-    `site.jobs` is how many tasks are submitted at a time; by default all, or on a cluster started here one a core.
+    `ray://host:port`; by default RAY_ADDRESS, otherwise a cluster on this machine for the duration of the runs.
+    Each task reserves `cpus`, `gpus` (by default 1 on CUDA; with 0.5 two tasks share one) and `memory` (bytes, or `4GB`).
+    `site.jobs` is the number of tasks submitted at a time; by default all, or one per core on a cluster started here.
 
-    A task whose process or node is lost is tried again and resumes from its checkpoint. Raises KdbenchError if Ray is not
-    installed, no cluster answers, it cannot provide what tasks reserve, or a node does not share the folders.
+    A task whose process or node is lost is retried and resumes from its checkpoint. Raises KdbenchError if Ray is not
+    installed, no cluster answers, no node has the reserved resources, or a node does not share the folders.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Ray:
                 driver.cancel()
 
     def gpus_on(self, device: str) -> float:
-        """GPUs that a task reserves."""
+        """The GPUs that a task reserves."""
         return (1.0 if device == "cuda" else 0.0) if self.gpus is None else self.gpus
 
     def _driver(self, ray: Any, work: Sequence[Work], site: Site, seal: str, on_event: Callable[[Work, Event], None]) -> Driver:
@@ -120,7 +120,7 @@ class Ray:
             ray.shutdown()
 
     def _device(self, ray: Any, device: str) -> str:
-        """`auto` is what the cluster has: this machine may be one without a GPU."""
+        """The device of tasks. `auto` depends on the cluster, because this machine may have no GPU."""
         if device == "auto":
             return "cuda" if ray.cluster_resources().get("GPU") and self.gpus != 0 else "cpu"
         if device.startswith("cuda:"):
@@ -128,7 +128,7 @@ class Ray:
         return device
 
     def _check(self, ray: Any, device: str) -> None:
-        """Raises KdbenchError if no node can execute a task. A cluster may grow, and warns; one started here does not."""
+        """Checks that a node can execute a task; if not, raises KdbenchError on a cluster started here, otherwise warns."""
         asked = {"CPU": self.cpus, "GPU": self.gpus_on(device), "memory": self.memory or 0}
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if any(all(node.get(name, 0) >= amount for name, amount in asked.items()) for node in nodes):
@@ -155,11 +155,11 @@ class _Mailbox:
         return letters
 
     def sync(self) -> None:
-        """Calls of one sender keep their order: when this returns, all events that it has put are here."""
+        """Returns when all earlier events of the caller have arrived: calls of one sender keep their order."""
 
 
 def _execute(errand: str, mailbox: Any, number: int, *_waited_for: Any) -> str:
-    """In a worker of the cluster. Returns the JSON of a run's Finished, else nothing."""
+    """Executed in a worker of the cluster. Returns the JSON of a run's Finished, otherwise an empty string."""
     import ray
 
     from kdbench.engines.messages import AnyEvent, Started
@@ -178,7 +178,7 @@ def _execute(errand: str, mailbox: Any, number: int, *_waited_for: Any) -> str:
 
 @contextmanager
 def _sealed(site: Site) -> Iterator[str]:
-    """Puts into both folders a file by which nodes recognise them."""
+    """Writes a file into both folders by which nodes can verify that they are shared."""
     seal = f".driver-{uuid.uuid4().hex[:12]}"
     files = [folder / seal for folder in (site.results, site.cache)]
     for file in files:
@@ -192,7 +192,7 @@ def _sealed(site: Site) -> Iterator[str]:
 
 
 def _check_answers(address: str) -> None:
-    """Raises OSError if nothing listens there: Ray itself tries for minutes."""
+    """Raises OSError if nothing listens at the address; Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()

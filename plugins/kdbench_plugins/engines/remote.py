@@ -1,4 +1,4 @@
-"""One piece of work in a process of another machine: on shared folders, one process a run, each run at most once."""
+"""Executes one piece of work on another machine with shared folders; a run is executed by one process at a time, and once."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from kdbench.records.record import DONE
 from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import RunSpec
 
-SHARED_SECONDS = 10.0  # within which a file of the driver must be visible here: network file systems look up late
-WAIT_SECONDS = 5.0  # for a run's lock, before a warning
-_executors: dict[tuple[Site, str], Executor] = {}  # one a process: its plugins and verified cache serve all work
+SHARED_SECONDS = 10.0  # seconds until a file of the driver must be visible here: network file systems cache look-ups
+WAIT_SECONDS = 5.0  # seconds of waiting for a run's lock before a warning
+_executors: dict[tuple[Site, str], Executor] = {}  # one per process: all work uses its plugins and verified cache entries
 
 
 class Errand(Message):
-    """A piece of work with what another machine needs for it.
+    """A piece of work with everything that another machine needs to execute it.
 
-    `folder` is the driver's current folder, `seal` the name of a file that it wrote into `site.results` and `site.cache`.
-    `log` is the file that receives what the work prints.
+    `folder` is the driver's working directory, `seal` the name of a file that it wrote into `site.results` and `site.cache`.
+    `log` is the file that receives the output of the work.
     """
 
     site: Site
@@ -43,9 +43,9 @@ class Errand(Message):
 
 
 def execute_errand(errand: Errand, send: Callable[[AnyEvent], None]) -> Finished | None:
-    """Executes the work, sends its events but the last, and returns that of a run.
+    """Executes the work, sends all events but the last, and returns a run's last event.
 
-    A recorded run is not executed again; its record is returned. Raises KdbenchError if a folder is not the driver's.
+    A recorded run is not executed again; its record is returned. Raises KdbenchError if a folder is not shared with the driver.
     """
     _enter(errand)
     ended: list[Finished] = []
@@ -78,14 +78,17 @@ def _executor(errand: Errand, send: Callable[[AnyEvent], None]) -> Executor:
 
 
 def _enter(errand: Errand) -> None:
-    """A node with folders of its own would write where the driver never looks, and start every run from the beginning."""
+    """Raises KdbenchError if the folders are not the driver's.
+
+    A node with other folders would write records that the driver never reads, and start every run from the beginning.
+    """
     until = time.monotonic() + SHARED_SECONDS
     for name, folder in (("results", errand.site.results), ("cache", errand.site.cache)):
         while not (folder / errand.seal).exists():
             if time.monotonic() > until:
                 raise KdbenchError(
-                    f"--{name}: node {platform.node()} does not see what was written into {folder}; expected a folder that "
-                    "all nodes share, under the same path, such as an NFS mount"
+                    f"--{name}: node {platform.node()} cannot see what the driver wrote into {folder}; expected a folder "
+                    "that all nodes share, under the same path, such as an NFS mount"
                 )
             time.sleep(0.2)
     try:
@@ -99,9 +102,9 @@ def _enter(errand: Errand) -> None:
 
 @contextmanager
 def _locked(cache: Path, spec: RunSpec, send: Callable[[AnyEvent], None]) -> Iterator[None]:
-    """One process at a time executes a run: a node that the cluster has lost may still execute it for a while.
+    """Locks a run: a node that the cluster has lost may still execute it for a while.
 
-    The system releases the lock of a process that dies; on NFS the server does when the lease of a lost machine ends.
+    The operating system releases the lock of a process that dies; on NFS, the server does when a machine's lease expires.
     """
     folder = cache / "scratch"
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +122,7 @@ def _locked(cache: Path, spec: RunSpec, send: Callable[[AnyEvent], None]) -> Ite
 
 @contextmanager
 def _printing_to(path: Path) -> Iterator[None]:
-    """What this process prints, C libraries included, goes to `path`, where it can be read even if the process dies."""
+    """Redirects the output of this process, C libraries included, to `path`, which survives the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     _flush()

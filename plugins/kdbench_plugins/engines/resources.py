@@ -1,4 +1,4 @@
-"""What a piece of work reserves on a cluster, as types of an engine's options."""
+"""Resources that work reserves on a cluster, as types of an engine's options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**1
 
 
 def in_bytes(value: object) -> object:
-    """`4GB` and `512 MiB` as bytes; anything but a string as it is. Raises ValueError for another string."""
+    """`4GB` or `512 MiB` in bytes; values that are not strings unchanged. Raises ValueError for another string."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([a-z]*)", value.strip(), re.IGNORECASE)

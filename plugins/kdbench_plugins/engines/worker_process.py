@@ -26,11 +26,11 @@ from kdbench.engines.messages import (
 )
 from kdbench.engines.worker import SITE
 
-LOG_CHARACTERS = 4000  # of a log's end, which events carry
+LOG_CHARACTERS = 4000  # bytes of a log's end that events carry
 
 
 class WorkerProcess:
-    """Executes work, one piece after the other, until it dies or is stopped."""
+    """Executes pieces of work one after another, until it dies or is stopped."""
 
     def __init__(self, site: Site) -> None:
         # "a": the worker writes at the end, wherever this end of the shared file has been read
@@ -90,4 +90,4 @@ class WorkerProcess:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # the process is gone; reading its events will show how
+            pass  # the process is gone; reading its events will report how

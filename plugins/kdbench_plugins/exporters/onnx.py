@@ -1,4 +1,4 @@
-"""The exporter `onnx`: two towers as ONNX files, in float32 and if asked for in int8, evaluated with ONNX Runtime."""
+"""The exporter `onnx`: two towers as ONNX files, in float32 and optionally int8, evaluated with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 class OnnxExporter:
-    """`image.onnx` and `text.onnx` with a dynamic batch. `int8` writes both in int8 as well, and evaluates them."""
+    """Writes `image.onnx` and `text.onnx` with a dynamic batch size. `int8` also writes and evaluates both in int8."""
 
     def __init__(self, *, int8: bool = False) -> None:
         self.int8 = int8
@@ -42,7 +42,7 @@ class OnnxExporter:
         models = [loaded("fp32", context.batch_size, max(differences.values()))]
         if self.int8:
             quantize(folder)
-            # A batch shares the scale of its activations, so only an item alone has an embedding of its own.
+            # int8 activations have one scale per batch: only with batch size 1 does an embedding not depend on other items.
             models.append(loaded("int8", 1))
         metadata = {
             "towers": {tower: dict(session(tower_path(folder, tower)).get_modelmeta().custom_metadata_map) for tower in TOWERS},
@@ -53,7 +53,7 @@ class OnnxExporter:
 
 
 def _config(student: Any) -> dict[str, Any] | None:
-    """The config of a model of open_clip, which names tokenizer and preprocessing; None for other students."""
+    """The open_clip config of the student, with tokenizer and preprocessing; None if it is not an open_clip model."""
     from kdbench_plugins.exporters.open_clip_folder import open_clip_of
 
     try:

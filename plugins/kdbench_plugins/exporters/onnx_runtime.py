@@ -36,8 +36,7 @@ def session(path: Path) -> Any:
 def onnx_embeddings(folder: Path, split: EncodedSplit, precision: Precision = "fp32", batch_size: int = 256) -> Embeddings:
     """Unit vectors of the images [N, d] and captions [M, d] of an encoded split, by the towers in `folder`.
 
-    In int8 a batch shares the scale of its activations, so that an embedding depends on the rest of its batch; with
-    `batch_size` 1 it does not.
+    In int8, activations have one scale per batch, so an embedding depends on the rest of its batch unless `batch_size` is 1.
     """
     images, texts = (
         _embed(session(tower_path(folder, tower, precision)), values, batch_size)
@@ -47,9 +46,9 @@ def onnx_embeddings(folder: Path, split: EncodedSplit, precision: Precision = "f
 
 
 def onnx_latency(folder: Path, precision: Precision = "fp32") -> dict[str, float]:
-    """Median milliseconds of each tower at batches of 1 and 32: `image_batch1`, `text_batch32` and so on.
+    """Median milliseconds of each tower at batch sizes 1 and 32: `image_batch1`, `text_batch32` and so on.
 
-    With torch.get_num_threads() threads, on blank items; comparable on one machine only.
+    Uses torch.get_num_threads() threads and blank items; comparable only on one machine.
     """
     found = {}
     for tower in TOWERS:

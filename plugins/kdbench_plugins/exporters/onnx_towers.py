@@ -1,4 +1,4 @@
-"""A student as two ONNX files, `image.onnx` and `text.onnx`, with a dynamic batch; and the same in int8."""
+"""Writes a student as two ONNX files, `image.onnx` and `text.onnx`, with a dynamic batch size, also in int8."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kdbench_plugins.exporters.onnx import PACKAGES
 from kdbench_plugins.exporters.onnx_runtime import TOWERS, session, tower_path
 from kdbench_plugins.openclip import brief
 
-BATCH_SIZES = (1, 2, 5)  # that both runtimes are compared at
+BATCH_SIZES = (1, 2, 5)  # batch sizes at which the runtimes are compared
 
 
 class _Tower(nn.Module):
@@ -47,11 +47,11 @@ def check_packages() -> None:
 
 
 def write_onnx(student: Any, split: EncodedSplit, folder: Path, metadata: dict[str, str]) -> dict[str, float]:
-    """Writes both towers in float32 and returns by tower the largest absolute difference from torch at batches of 1, 2 and 5.
+    """Writes both towers in float32. Returns, by tower, the largest absolute difference from torch at batch sizes 1, 2 and 5.
 
-    A tower's input `items` is what the student's tower reads, of the type and shape that the encoded `split` has; its output
-    `vectors` are unit vectors, float32 [batch, d]. The file's metadata describes both, beside `metadata`. Raises
-    KdbenchError if a package is missing, torch cannot export a tower, or the difference is over `TOLERANCE`.
+    A tower's input `items` has the type and shape of the encoded `split`; its output `vectors` are unit vectors, float32
+    [batch, d]. The file's metadata holds `metadata` and describes input and output. Raises KdbenchError if a package is
+    missing, torch cannot export a tower, or a difference exceeds `TOLERANCE`.
     """
     check_packages()
     differences = {}
@@ -73,7 +73,7 @@ def write_onnx(student: Any, split: EncodedSplit, folder: Path, metadata: dict[s
 
 def quantize(folder: Path) -> list[Path]:
     """Writes `image.int8.onnx` and `text.int8.onnx` beside the float32 towers: weights in 8 bits, activations quantized
-    dynamically, with one scale for a whole batch. Returns both paths. Raises KdbenchError if ONNX Runtime cannot."""
+    dynamically with one scale per batch. Returns both paths. Raises KdbenchError if ONNX Runtime cannot quantize a tower."""
     check_packages()
     onnx: Any = importlib.import_module("onnx")
     quantization: Any = importlib.import_module("onnxruntime.quantization")
@@ -88,7 +88,7 @@ def quantize(folder: Path) -> list[Path]:
             # Unsigned: not every version of ONNX Runtime has a convolution of signed weights.
             quantization.quantize_dynamic(model, path, weight_type=quantization.QuantType.QUInt8)
             written.append(path)
-    except Exception as error:  # onnx and ONNX Runtime raise what they like
+    except Exception as error:  # onnx and ONNX Runtime raise many types
         raise KdbenchError(f"ONNX Runtime cannot quantize the {tower} tower ({brief(error)}); export without int8") from error
     finally:
         logging.disable(before)
@@ -132,5 +132,5 @@ def _difference(module: nn.Module, values: Any, path: Path) -> float:
 
 
 def _some(values: Any, count: int) -> Tensor:
-    """The first items as a tower reads them, over again where there are fewer."""
+    """The first `count` items as a tower reads them, repeated if the split has fewer."""
     return to_device(np.asarray(values[: min(count, len(values))])[np.arange(count) % len(values)], "cpu")

@@ -1,4 +1,4 @@
-"""The exporter `open_clip`: a folder with a model card that open_clip loads by itself."""
+"""The exporter `open_clip`: a folder with a model card that open_clip can load."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kdbench.contracts.exporter import TOLERANCE
 USAGE = """```python
 import open_clip
 
-folder = "local-dir:FOLDER"  # where this file lies, or "hf-hub:OWNER/NAME"
+folder = "local-dir:FOLDER"  # the folder of this file, or "hf-hub:OWNER/NAME"
 model, preprocess = open_clip.create_model_from_pretrained(folder)
 tokenizer = open_clip.get_tokenizer(folder)
 model.eval()
@@ -27,9 +27,9 @@ CARD = ModelCard(
 
 
 class OpenClipExporter:
-    """Config, weights, tokenizer if it is one of Hugging Face, and a model card.
+    """Writes config, weights, a model card and, if it is from Hugging Face, the tokenizer.
 
-    Loaded with `open_clip.create_model_from_pretrained("local-dir:FOLDER")`. Writes students with a method `open_clip()`.
+    Load it with `open_clip.create_model_from_pretrained("local-dir:FOLDER")`. Only for students with a method `open_clip()`.
     """
 
     def check(self, student: Any, name: str) -> None:
@@ -57,4 +57,4 @@ class OpenClipExporter:
 
 @hookimpl
 def kdbench_exporters() -> list[Offer[Exporter]]:
-    return [Offer("open_clip", OpenClipExporter, "a folder that open_clip loads by itself, with a model card")]
+    return [Offer("open_clip", OpenClipExporter, "a folder with a model card that open_clip can load")]

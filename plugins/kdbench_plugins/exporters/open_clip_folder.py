@@ -1,4 +1,4 @@
-"""A student as a folder that open_clip loads by itself: `open_clip.create_model_from_pretrained("local-dir:FOLDER")`."""
+"""Writes a student as a folder for `open_clip.create_model_from_pretrained("local-dir:FOLDER")`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_clip_of(student: Any, name: str) -> tuple[dict[str, Any], Any]:
     give = getattr(student, "open_clip", None)
     if give is None:
         raise KdbenchError(
-            f"the student {name!r} is no model of open_clip: its plugin has no method open_clip(); expected a student such as "
+            f"the student {name!r} is not an open_clip model: its plugin has no method open_clip(); expected a student such as "
             "`openclip`, or export it with --to onnx"
         )
     config, clip = give()
@@ -31,7 +31,7 @@ def open_clip_of(student: Any, name: str) -> tuple[dict[str, Any], Any]:
 
 
 def write_open_clip(student: Any, name: str, folder: Path) -> None:
-    """Writes config, weights, and the tokenizer if it is one of Hugging Face. Raises KdbenchError for other students."""
+    """Writes config, weights and, if it is from Hugging Face, the tokenizer. Raises KdbenchError for other students."""
     config, clip = open_clip_of(student, name)
     (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     save_weights(folder / WEIGHTS, clip)
@@ -45,8 +45,8 @@ def write_open_clip(student: Any, name: str, folder: Path) -> None:
 
 @torch.no_grad()
 def open_clip_embeddings(folder: Path, split: Split, batch_size: int = 256) -> Embeddings:
-    """Unit vectors of the images [N, d] and captions [M, d] of a split, by open_clip alone: its loading, preprocessing and
-    tokenizer, nothing of the student's. Raises KdbenchError if open_clip cannot load the folder."""
+    """Unit vectors of the images [N, d] and captions [M, d] of a split, computed with open_clip's own loading, preprocessing
+    and tokenizer. Raises KdbenchError if open_clip cannot load the folder."""
     from PIL import Image
 
     open_clip = import_open_clip()
@@ -54,8 +54,8 @@ def open_clip_embeddings(folder: Path, split: Split, batch_size: int = 256) -> E
         with hushed():
             model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
             tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-    except Exception as error:  # open_clip, torch and the hub raise what they like
-        raise KdbenchError(f"open_clip cannot load what was written for it ({type(error).__name__}: {error})") from error
+    except Exception as error:  # open_clip, torch and the hub raise many types
+        raise KdbenchError(f"open_clip cannot load the exported folder ({type(error).__name__}: {error})") from error
     model.eval()
 
     def in_batches(count: int, embed: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Embeddings that an exported model has given, in the form in which the retrieval task evaluates a student."""
+"""Wraps the embeddings of an exported model as a student that the retrieval task can evaluate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Embeddings = tuple[NDArray[np.float32], NDArray[np.float32]]  # of images [N, d]
 
 
 class AsGiven(nn.Module):
-    """A student's module whose inputs are embeddings already."""
+    """A student's module whose inputs are already embeddings."""
 
     def __init__(self, logit_scale: Tensor) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class AsGiven(nn.Module):
 
 
 class Embedded:
-    """The student that an exported model is, evaluated on embeddings of the test split that it has given."""
+    """A student that stands for an exported model and returns the embeddings computed with it."""
 
     def __init__(self, student: Any, embeddings: Embeddings) -> None:
         self.width = int(embeddings[0].shape[1])
@@ -38,10 +38,10 @@ class Embedded:
 
 
 def encoded_as(embeddings: Embeddings, split: EncodedSplit) -> EncodedSplit:
-    """The encoded split with embeddings in place of what the student reads."""
+    """The encoded split with embeddings in place of the student's inputs."""
     return EncodedSplit(*embeddings, split.image_concepts, split.caption_concepts)
 
 
 def furthest(found: Embeddings, expected: Embeddings) -> float:
-    """The largest absolute difference between an entry of two pairs of embeddings; NaN if any entry is."""
+    """The largest absolute difference between two pairs of embeddings; NaN if any entry is NaN."""
     return float(np.max([np.abs(one - other).max() for one, other in zip(found, expected, strict=True)]))

@@ -1,8 +1,8 @@
-"""`class_vector_kl`: a teacher's stored embeddings are class vectors, and the student's classification follows the teacher's.
+"""`class_vector_kl`: student and teacher classify against the teacher's stored embeddings; the student matches the teacher.
 
-AMMKD (arXiv 2509.00039) decouples text: a teacher's captions are encoded once and kept as class vectors. A reconstruction:
-AMMKD's text beyond the abstract is not openly available. The pattern is that of PromptKD (Li et al., CVPR 2024), in which
-teacher and student share the teacher's stored text embeddings; the image bank for the student's texts mirrors it.
+AMMKD (arXiv 2509.00039) encodes a teacher's captions once and keeps them as class vectors. This is a reconstruction, because
+only AMMKD's abstract is openly available. It follows PromptKD (Li et al., CVPR 2024), where teacher and student share the
+teacher's stored text embeddings; the image bank for the student's texts mirrors this.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 
 class ClassVectorKL:
-    """½·τ²·[KL(σ(s_t v_t Wᵀ/τ) ‖ σ(s_t P(v) Wᵀ/τ)) + the same for u_t, P'(u) and W'] per sample.
+    """KL divergence per sample between the teacher's and the student's classification by class vectors.
 
-    The class vectors W [K, d_t] are the teacher's embeddings of captions, W' those of images: of the `batch`, of `all` the
-    train split, or of the batch and so many others, drawn without replacement at each step. σ is a distribution over
-    concepts: it adds up the probabilities of class vectors that show the same one. P and P' map to the teacher's width,
-    linear or through one layer of `hidden` units, and their outputs are normalised again. `temperature` is τ. Only the
-    teacher's scale is used. Raises KdbenchError where W holds more than the batch and the teacher has no bank.
+    v and u are the student's image and text embeddings, v_t and u_t the teacher's, s_t the teacher's logit scale, which is
+    used for both. The class vectors W [K, d_t] are the teacher's caption embeddings; for texts, its image embeddings take
+    their place. `bank` chooses them: those of the `batch`, of `all` the train split, or of the batch and a number of others,
+    drawn without replacement at each step. σ is a softmax, summed over class vectors of the same concept. P and P' map to
+    the teacher's width, linearly or through one layer of `hidden` units; their outputs are normalised again. `temperature`
+    is τ. Raises KdbenchError if W holds more than the batch and the teacher has no stored embeddings.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class ClassVectorKL:
 
 
 def concept_log_probs(logits: Tensor, place: Tensor, concepts: int) -> Tensor:
-    """Log-probabilities of concepts, [C, B], for logits of class vectors, [K, B], which show concept `place` [K] of C.
+    """Log-probabilities of concepts, [C, B], from logits of class vectors, [K, B]; `place` [K] is the concept of each.
 
     Finite for logits of any size, since exponentials are taken relative to the largest logit of the same concept.
     """
@@ -87,7 +88,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
         Offer(
             "class_vector_kl",
             ClassVectorKL,
-            "KL between classifications by the teacher's stored embeddings (AMMKD's class vectors)",
+            "KL between teacher and student, both classifying by the teacher's stored embeddings (AMMKD's class vectors)",
             formula="ℓ = ½τ²[KL(σ(s_t v_t Wᵀ/τ) ‖ σ(s_t P(v) Wᵀ/τ)) + the same for texts against images]",
             source="AMMKD, arXiv 2509.00039; PromptKD, Li et al., CVPR 2024",
             status="reconstruction",

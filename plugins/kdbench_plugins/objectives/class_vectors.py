@@ -9,13 +9,13 @@ from torch import Tensor
 
 from kdbench import Batch, KdbenchError, Modality, Pairs
 
-Choice = Literal["batch", "all"] | int  # an integer: the batch's and so many others
+Choice = Literal["batch", "all"] | int  # an integer: the batch's and that many others
 
 
 def class_vectors(choice: Choice, modality: Modality, teacher: Pairs, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Embeddings of different images or captions, [K, d_t], and the concepts they show, [K].
+    """Embeddings of distinct images or captions, [K, d_t], and their concepts, [K].
 
-    Raises KdbenchError where they are to hold more than the batch and the teacher has no bank.
+    Raises KdbenchError if `choice` is more than the batch and the teacher has no stored embeddings.
     """
     own, places = (teacher.image, batch.images) if modality == "image" else (teacher.text, batch.captions)
     if choice == "batch":
@@ -31,7 +31,7 @@ def class_vectors(choice: Choice, modality: Modality, teacher: Pairs, batch: Bat
 
 
 def once(values: Tensor, places: Tensor) -> Tensor:
-    """The values [B, …] of different places, in their order: two images of a batch may come with one caption."""
+    """The values [B, …] without repetitions of an index, in order: two images of a batch may come with one caption."""
     known, rank = torch.unique(places, return_inverse=True)
     result = values.new_empty(len(known), *values.shape[1:])
     result[rank] = values
@@ -39,10 +39,10 @@ def once(values: Tensor, places: Tensor) -> Tensor:
 
 
 def with_others(places: Tensor, total: int, count: int) -> Tensor:
-    """The places given, each once, and `count` others of 0…total−1, or as many as there are.
+    """The given indices, each once, and `count` other indices from 0…total−1, or as many as there are.
 
-    They follow from the seed that the core gives torch at every step, and from nothing drawn since: all teachers of a step
-    are asked about the same captions, whatever their place in the team.
+    They depend only on the seed that the core gives torch at every step: all teachers of a step use the same captions,
+    wherever they are in the team.
     """
     outside = torch.ones(total, dtype=torch.bool, device=places.device)
     outside[places] = False

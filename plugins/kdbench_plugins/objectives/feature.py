@@ -1,4 +1,4 @@
-"""`feature`: the student's embeddings, projected, meet the teacher's. CLIP-KD's FD (Yang et al., CVPR 2024)."""
+"""`feature`: squared distance between projected student and teacher embeddings. CLIP-KD's FD (Yang et al., CVPR 2024)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class Feature:
-    """‖P v − v_t‖² + ‖P' u − u_t‖² per sample, on unit vectors, with a linear map for each tower.
+    """Squared distance per sample between the student's projected embeddings and the teacher's.
 
-    The projections P v and P' u are normalised again, so that the loss lies between 0 and 8 whatever the widths. (CLIP-KD
-    averages over the width instead and weighs the result 2000.)
+    v and u are the student's image and text embeddings, v_t and u_t the teacher's. P and P' are linear maps, one per tower;
+    P v and P' u are normalised again, hence the loss is between 0 and 8 for any width. (CLIP-KD averages over the width
+    instead and weights the result by 2000.)
     """
 
     def head(self, student_width: int, teacher_width: int) -> Module:
@@ -37,7 +38,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
         Offer(
             "feature",
             Feature,
-            "squared distance of projected embeddings (CLIP-KD's FD)",
+            "squared distance between projected student and teacher embeddings (CLIP-KD's FD)",
             formula="ℓ = ‖P v − v_t‖² + ‖P' u − u_t‖²",
             source="CLIP-KD, Yang et al., CVPR 2024",
             status="published",

@@ -1,4 +1,4 @@
-"""The heads that compare a student with a teacher of another width."""
+"""Heads for comparing a student with a teacher of another width."""
 
 from __future__ import annotations
 

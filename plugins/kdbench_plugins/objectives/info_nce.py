@@ -1,4 +1,4 @@
-"""InfoNCE (van den Oord et al. 2018) of given logits, its target uniform over the positives of a query."""
+"""InfoNCE (van den Oord et al. 2018) of given logits, with a target uniform over the positives of a query."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 def info_nce(logits: Tensor, positives: Tensor) -> Tensor:
     """Cross-entropy of each query, [B], for logits [B, K] and `positives` [B, K], at least one in each row.
 
-    Not below ln P where a query has P positives.
+    At least ln P for a query with P positives.
     """
     return -(logits.log_softmax(dim=1) * positives).sum(dim=1) / positives.sum(dim=1)

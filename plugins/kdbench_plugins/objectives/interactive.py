@@ -1,4 +1,4 @@
-"""`interactive`: the student's images among the teacher's texts, and the reverse. CLIP-KD's ICL (Yang et al., CVPR 2024)."""
+"""`interactive`: the student's embeddings contrasted with the teacher's. CLIP-KD's ICL (Yang et al., CVPR 2024)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 
 class Interactive:
-    """½[InfoNCE(s·P v u_tᵀ) + InfoNCE(s·P' u v_tᵀ)] per sample, its queries the student's, its candidates the teacher's.
+    """InfoNCE per sample with the student's embeddings as queries and the teacher's as candidates, both directions averaged.
 
-    P and P' are linear maps to the teacher's width, whose outputs are normalised again. Pairs of one concept are positives
-    of each other. The scale s is the student's, as in its own InfoNCE; CLIP-KD's released code learns another for this
-    loss alone, which starts at ln(1/.07) = 2.66 and multiplies without an exponential. The teacher's scale is not used.
+    v and u are the student's image and text embeddings, v_t and u_t the teacher's. P and P' are linear maps to the teacher's
+    width; their outputs are normalised again. Pairs of one concept are positives of each other. The scale s is the
+    student's, as in the task loss; CLIP-KD's released code learns a separate one for this loss, which starts at
+    ln(1/.07) = 2.66 and multiplies without an exponential. The teacher's scale is not used.
     """
 
     def head(self, student_width: int, teacher_width: int) -> Module:
@@ -41,12 +42,12 @@ def kdbench_objectives() -> list[Offer[Objective]]:
         Offer(
             "interactive",
             Interactive,
-            "the student finds its pair among the teacher's embeddings (CLIP-KD's ICL)",
+            "contrasts the student's embeddings with the teacher's of the other modality (CLIP-KD's ICL)",
             formula="ℓ = ½[InfoNCE(s·P v u_tᵀ) + InfoNCE(s·P' u v_tᵀ)]",
             source="CLIP-KD, Yang et al., CVPR 2024",
             status="published",
             waives={
-                "zero where teacher and student agree": "contrastive: a pair that agrees still competes with the others",
+                "zero where teacher and student agree": "contrastive: a matching pair still competes with the other pairs",
             },
         )
     ]

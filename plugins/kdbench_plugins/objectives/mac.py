@@ -1,7 +1,7 @@
 """`mac`: modality-adaptive contrastive loss, PUMA's second stage (Lyu et al., ACM MM 2025, arXiv 2507.08064).
 
-A loss of the student alone: the teacher is not used. Every teacher of a team has the same loss, so that with weights that
-sum to 1 it counts once.
+A loss of the student alone: the teacher is not used. All teachers of a team have the same loss, so with weights that sum to 1
+it counts once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Mac:
-    """InfoNCE of logits s_ij/τ_ij per sample, s_ij the cosine of query i and target j of the batch.
+    """InfoNCE of logits s_ij/τ_ij per sample; s_ij is the cosine of query i and target j of the batch.
 
-    Pairs in even places query with their image and have the text as target, those in odd places the other way, so that the
-    candidates of every query are of both modalities. τ_ij falls from `temperature` by exp(−min(.5, progress)) where the
-    targets of i and j are of one modality, positives among them; elsewhere it stays. Targets of the query's concept are
-    its positives.
+    Pairs with an even index use the image as query and the text as target, pairs with an odd index the reverse: every query
+    has candidates of both modalities. If the targets of i and j are of one modality, τ_ij falls from `temperature` by the
+    factor exp(−min(½, progress)), also for positives; otherwise it is constant. Targets of the query's concept are its
+    positives.
     """
 
     def __init__(self, *, temperature: Annotated[float, Field(gt=0)] = 0.03) -> None:
@@ -46,7 +46,7 @@ class Mac:
         return info_nce(torch.where(odd[:, None] == odd, intra, cosines / self.temperature), batch.same)
 
     def intra_temperature(self, progress: float) -> float:
-        """τ between targets of one modality, at a share of the training between 0 and 1."""
+        """τ between targets of one modality, at `progress` from 0 to 1."""
         return self.temperature * math.exp(-min(0.5, progress))
 
 
@@ -56,13 +56,13 @@ def kdbench_objectives() -> list[Offer[Objective]]:
         Offer(
             "mac",
             Mac,
-            "the student's own contrastive loss, harder within a modality as training proceeds (PUMA, stage 2)",
+            "the student's contrastive loss; its temperature within a modality falls during training (PUMA, stage 2)",
             formula="ℓ = InfoNCE(s_ij/τ_ij), τ_ij = τ·exp(−min(½, progress)) within a target modality, else τ",
             source="PUMA, Lyu et al., ACM MM 2025",
             status="published",
             waives={
                 "zero where teacher and student agree": "contrastive, and the teacher is not used",
-                "swapping modalities swaps directions": "places take turns: swapping modalities swaps even and odd places",
+                "swapping modalities swaps directions": "pairs alternate: swapping modalities swaps even and odd pairs",
             },
         )
     ]

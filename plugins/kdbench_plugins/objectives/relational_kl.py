@@ -1,4 +1,4 @@
-"""`relational_kl`: the student's in-batch similarities follow the teacher's. CLIP-KD's CRD (Yang et al., CVPR 2024)."""
+"""`relational_kl`: the student's in-batch similarities match the teacher's. CLIP-KD's CRD (Yang et al., CVPR 2024)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 
 class RelationalKL:
-    """½[KL(σ(s_t v_t u_tᵀ/τ) ‖ σ(s v uᵀ/τ)) + the same transposed]·τ², per sample.
+    """KL divergence per sample between the teacher's and the student's in-batch distributions, both directions averaged.
 
-    Similarities have no width, so no head is needed. `temperature` is τ; τ² keeps the gradient's size (Hinton et al. 2015).
+    v and u are the student's image and text embeddings and s its scale; v_t, u_t and s_t are the teacher's. Similarities do
+    not depend on the width, so there is no head. `temperature` is τ; the factor τ² keeps the size of the gradient (Hinton et
+    al. 2015).
     """
 
     def __init__(self, *, temperature: Annotated[float, Field(gt=0)] = 1.0) -> None:

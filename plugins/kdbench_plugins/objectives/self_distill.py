@@ -1,6 +1,6 @@
-"""`self_distill`: a pruned student learns its task and its teacher's embeddings. PUMA, stage 1 (ACM MM 2025, arXiv 2507.08064).
+"""`self_distill`: contrastive loss plus distance to the teacher's embeddings. PUMA, stage 1 (ACM MM 2025, arXiv 2507.08064).
 
-A reconstruction: PUMA compares representations before they are normalised, while students and teachers here hand on unit
+A reconstruction: PUMA compares representations before they are normalised, while students and teachers here return unit
 vectors.
 """
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class SelfDistill:
-    """mix·InfoNCE + (1 − mix)·scale·(‖P v − v_t‖² + ‖P' u − u_t‖²) per sample.
+    """The student's InfoNCE and the squared distance to the teacher's embeddings per sample, mixed by `mix`.
 
-    InfoNCE is that of the student's own pairs at `temperature`, the mean of both directions, pairs of one concept being
-    positives of each other. P and P' are linear maps to the teacher's width, whose outputs are not normalised again. A
-    squared distance is summed over the width and not averaged: on unit vectors it is then of the order of 1 whatever the
-    width, as InfoNCE is, and `scale` can be 1. (A mean over a width d is this sum at scale 1/d.)
+    InfoNCE compares the student's image embeddings v and text embeddings u at `temperature` τ, both directions averaged;
+    pairs of one concept are positives of each other. P and P' are linear maps to the teacher's width, whose outputs are not
+    normalised again. Squared distances are summed over the width, not averaged: between unit vectors they are then of
+    order 1 for any width, as InfoNCE is, and `scale` can be 1. (A mean over a width d equals this sum at scale 1/d.)
     """
 
     def __init__(
@@ -63,7 +63,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             source="PUMA, Lyu et al., ACM MM 2025",
             status="reconstruction",
             waives={
-                "zero where teacher and student agree": "its contrastive part remains: a pair competes with the others",
+                "zero where teacher and student agree": "its contrastive part: a matching pair still competes with others",
             },
         )
     ]

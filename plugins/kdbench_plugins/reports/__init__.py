@@ -1,1 +1,1 @@
-"""Reports: what `kdbench leaderboard` can make of records."""
+"""First-party reports: what `kdbench leaderboard` can write from records."""

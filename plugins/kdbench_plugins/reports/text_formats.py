@@ -1,4 +1,4 @@
-"""A leaderboard as text: for the terminal, for a README, for a spreadsheet, for a program."""
+"""A leaderboard as text: for the terminal, a README, a spreadsheet or a program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TextFile:
     style: Format = "table"
 
     def text(self, material: Reported, width: int | None = None) -> str:
-        """The tables of runs and, below them, what the students cost."""
+        """The tables of runs, followed by the costs of students."""
         from kdbench.reports import leaderboard
 
         return leaderboard(material.board, material.profiles, self.style, width)
@@ -36,23 +36,23 @@ class TextFile:
 
 
 class TerminalTable(TextFile):
-    """Plain columns; leaves out those that do not fit the terminal."""
+    """Plain columns; leaves out columns that do not fit the terminal."""
 
 
 class Markdown(TextFile):
-    """For a README."""
+    """Markdown tables."""
 
     style: Format = "markdown"
 
 
 class Csv(TextFile):
-    """One line for each row of each table, runs only."""
+    """CSV: one line for each row of each table, without the costs of students."""
 
     style: Format = "csv"
 
 
 class Json(TextFile):
-    """Tables, rows and students as they are, for a program."""
+    """JSON: all tables, rows and students."""
 
     style: Format = "json"
 
@@ -60,8 +60,8 @@ class Json(TextFile):
 @hookimpl
 def kdbench_reports() -> list[Offer[Report]]:
     return [
-        Offer("table", TerminalTable, "tables for the terminal"),
-        Offer("markdown", Markdown, "tables for a README"),
-        Offer("csv", Csv, "one line for each row, for a spreadsheet"),
-        Offer("json", Json, "everything, for a program"),
+        Offer("table", TerminalTable, "tables for a terminal"),
+        Offer("markdown", Markdown, "Markdown tables for a README"),
+        Offer("csv", Csv, "CSV for a spreadsheet, one line for each row"),
+        Offer("json", Json, "JSON for programs, with all values"),
     ]

@@ -1,7 +1,7 @@
-"""`ammkd`: AMMKD's gradient-diversity weighting (arXiv 2509.00039), by way of AE-KD (Du et al., NeurIPS 2020).
+"""`ammkd`: AMMKD's gradient-diversity weighting (arXiv 2509.00039), built after AE-KD (Du et al., NeurIPS 2020).
 
-A reconstruction: AMMKD's text beyond the abstract is not openly available; its wording and the sister paper by the same
-first authors point to AE-KD's quadratic programme, which is what is built here.
+A reconstruction, because only AMMKD's abstract is openly available. Its wording, and another paper by the same first
+authors, point to AE-KD's quadratic programme, which is implemented here.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Ammkd:
-    """w = argmin ½‖Σ_t w_t g_t‖² subject to Σw = 1 and 0 ≤ w_t ≤ C.
+    """Weights of the shortest convex combination of the teachers' gradients, none above `C`.
 
-    g_t is the gradient of teacher t's mean loss, in the `embedding` space at the student's embeddings, both towers flattened
-    together, or in the space of the student's `parameters`, which costs a backward through the student for each teacher.
-    This is the dual of AE-KD's programme with tolerance C: 1/T gives equal weights, 1 gives MGDA. With `normalize: l2` the
-    programme sees unit gradients and w_t is divided by ‖g_t‖, renormalised and capped again; where a gradient vanishes it has
-    no direction to normalise, and the programme sees them as they are. Raises Skip where C < 1/T.
+    g_t is the gradient of teacher t's mean loss. With `space: embedding` it is taken at the student's embeddings, both towers
+    concatenated; with `parameters`, at the student's parameters, which costs one backward through the student per teacher.
+    This is the dual of AE-KD's programme with tolerance C: C = 1/T gives equal weights, C = 1 gives MGDA. With
+    `normalize: l2` the programme reads unit gradients, and w_t is divided by ‖g_t‖, renormalised and capped again; if a
+    gradient vanishes, gradients are not normalised at that step. Raises Skip if C < 1/T.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Ammkd:
             return signal.losses.new_ones(1)
         if self.cap * teachers < 1 - 1e-12:
             raise Skip(f"ammkd: C = {self.cap} is below 1/{teachers}, so no weights of {teachers} teachers sum to 1")
-        if self.cap * teachers <= 1 + 1e-12:  # only equal weights are left, and no gradient is needed to see it
+        if self.cap * teachers <= 1 + 1e-12:  # only equal weights are feasible: no gradient is needed
             return signal.losses.new_full((teachers,), 1 / teachers)
         gramian = signal.gramian if self.space == "embedding" else signal.parameter_gramian
-        if not torch.isfinite(gramian).all():  # the loss is about to be found not finite
+        if not torch.isfinite(gramian).all():  # the loop is about to find a loss that is not finite
             return signal.losses.new_full((teachers,), 1 / teachers)
         weights = weights_from_gramian(gramian.double().cpu().numpy(), self.cap, self.normalize)
         return torch.from_numpy(weights).to(signal.losses)
@@ -70,7 +70,7 @@ def weights_from_gramian(gramian: NDArray[Any], cap: float, normalize: Literal["
 
 
 def capped(weights: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
-    """Weights in proportion to those given, none above `cap`, summing to 1: what a cap cuts off goes to the others."""
+    """Weights proportional to the given ones, none above `cap`, summing to 1: the excess goes to the others."""
     import numpy as np
 
     result = weights.copy()
@@ -79,7 +79,7 @@ def capped(weights: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
         held |= result > cap
         rest = weights[~held].sum()
         result = np.where(held, cap, weights * (1 - cap * held.sum()) / rest if rest > 0 else 0.0)
-        if rest <= 0:  # all that was left had no weight: share what remains
+        if rest <= 0:  # all uncapped weights are zero: distribute the rest equally
             result[~held] = (1 - cap * held.sum()) / max(1, (~held).sum())
             break
     return result
@@ -91,9 +91,9 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "ammkd",
             Ammkd,
-            "gradient-diversity weights: the shortest mixture of the teachers' gradients, no weight above C",
+            "the shortest convex combination of the teachers' gradients, no weight above C",
             formula="w = argmin ½‖Σ_t w_t g_t‖²  s.t. Σw = 1, 0 ≤ w_t ≤ C",
-            source="AMMKD, arXiv 2509.00039, by way of AE-KD, Du et al., NeurIPS 2020",
+            source="AMMKD, arXiv 2509.00039; AE-KD, Du et al., NeurIPS 2020",
             status="reconstruction",
         )
     ]

@@ -1,7 +1,7 @@
 """The shortest vector in a capped simplex of gradients: argmin_w ½ wᵀGw, Σw = 1, 0 ≤ w ≤ C, solved exactly.
 
-A primal active-set method for a handful of variables (Nocedal & Wright 2006, §16.5). It starts at equal weights, so ties
-are broken towards them, and in exact steps: there is no tolerance at which it would stop early and return its start.
+A primal active-set method for a handful of variables (Nocedal & Wright 2006, §16.5). It starts at equal weights, so ties are
+broken towards them. Its steps are exact: no tolerance can make it stop early and return the start.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Relative to the trace. Where teachers agree, many weights are optimal; this picks those nearest to equal, at the price of
-# a KKT residual of the same size.
+# Relative to the trace. If teachers agree, many weights are optimal; this ridge selects those nearest to equal, at the price
+# of a KKT residual of the same size.
 RIDGE = 1e-10
 SLACK = 1e-14
 
 
 def solve(gramian: NDArray[Any], cap: float) -> Floats:
-    """Weights [T] for a Gramian [T, T] and a cap C from 1/T to 1; equal weights where the Gramian is zero.
+    """Weights [T] for a Gramian [T, T] and a cap C from 1/T to 1; equal weights if the Gramian is zero.
 
-    The Gramian is divided by its trace first: batch-mean gradients have entries near 1e-6 and below, which an absolute
-    tolerance would take for zero. Raises ValueError where no weights satisfy the cap or the Gramian is not finite.
+    The Gramian is divided by its trace first: gradients of batch means have entries near 1e-6 and below, which an absolute
+    tolerance would treat as zero. Raises ValueError if no weights satisfy the cap or the Gramian is not finite.
     """
     size = len(gramian)
     if cap * size < 1 - 1e-12:
@@ -53,7 +53,7 @@ def solve(gramian: NDArray[Any], cap: float) -> Floats:
 
 
 def _move(matrix: Floats, weights: Floats, side: NDArray[np.int8], free: NDArray[np.intp], cap: float) -> bool:
-    """Goes to the optimum over the free weights; True where a bound stopped it, which then holds one more weight."""
+    """Moves to the optimum over the free weights. Returns True if a bound stopped the move; one more weight is then held."""
     if len(free) < 2:
         return False
     gradient = matrix @ weights
@@ -76,7 +76,7 @@ def _move(matrix: Floats, weights: Floats, side: NDArray[np.int8], free: NDArray
 
 
 def _release(matrix: Floats, weights: Floats, side: NDArray[np.int8]) -> bool:
-    """Frees the held weight whose multiplier has the wrong sign by most; False where the weights are optimal."""
+    """Frees the held weight whose multiplier violates its sign most. Returns False if the weights are optimal."""
     gradient = matrix @ weights
     free = side == 0
     if free.any():

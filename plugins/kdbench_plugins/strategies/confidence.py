@@ -1,4 +1,4 @@
-"""`confidence`: more weight to teachers that are right about a sample. CA-MKD (Zhang et al., ICASSP 2022)."""
+"""`confidence`: more weight per sample for teachers with a lower cross-entropy. CA-MKD (Zhang et al., ICASSP 2022)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Confidence:
-    """w[t,b] = (1 − σ_t(CE[t,b])) / (T − 1), per sample, each at most 1/(T−1); σ_t is the softmax over teachers.
+    """Weights per sample that decrease with the teacher's cross-entropy, each at most 1/(T−1).
 
-    CE[t,b] is the cross-entropy of teacher t's in-batch distributions against the true pairs, both directions averaged. With
-    two teachers this is the softmax of −CE. A teacher alone has weight 1.
+    CE[t,b] is the cross-entropy of teacher t's in-batch distributions against the true pairs, both directions averaged; σ_t
+    is the softmax over teachers. With two teachers the weights are the softmax of −CE. A single teacher has weight 1.
     """
 
     def weigh(self, signal: Signal) -> Tensor:
@@ -31,7 +31,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "confidence",
             Confidence,
-            "per sample, more for teachers whose in-batch distribution is closer to the truth",
+            "per sample, more weight for teachers with a lower cross-entropy against the true pairs",
             formula="w[t,b] = (1 − σ_t(CE[t,b])) / (T − 1)",
             source="CA-MKD, Zhang et al., ICASSP 2022",
             status="published",

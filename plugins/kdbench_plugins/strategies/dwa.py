@@ -1,4 +1,4 @@
-"""`dwa`: dynamic weight average, more for losses that fall slowly. Liu et al., CVPR 2019."""
+"""`dwa`: dynamic weight average, more weight for losses that fall slowly. Liu et al., CVPR 2019."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MOST = 1e6
 
 
 class Dwa:
-    """w = σ_t(r_t / temperature) with r_t = ℓ_t(e−1) / ℓ_t(e−2), [T], the same throughout an epoch e.
+    """Softmax over teachers of r_t / temperature with r_t = ℓ_t(e−1) / ℓ_t(e−2), [T], constant within an epoch e.
 
-    ℓ_t(e) is the mean of teacher t's loss over epoch e; the first two epochs have equal weights. (The paper's weights sum to
-    T; these to 1, so that the sum is no hidden learning rate.) A loss that was zero makes no ratio: r_t is then 1 if it still
-    is, else 10⁶, which bounds every r_t.
+    ℓ_t(e) is the mean of teacher t's loss over epoch e. Weights are equal in the first two epochs. (The paper's weights sum
+    to T; here they sum to 1, because the sum would act as a hidden learning rate.) r_t is at most 10⁶; if ℓ_t(e−2) is zero,
+    r_t is 1 if ℓ_t(e−1) is zero too, otherwise 10⁶.
     """
 
     def __init__(self, *, temperature: Annotated[float, Field(gt=0)] = 2.0) -> None:
@@ -37,7 +37,7 @@ class Dwa:
         if len(self.means) < 2:
             return signal.losses.new_full((len(losses),), 1 / len(losses))
         ratios = torch.tensor([ratio(before, last) for before, last in zip(*self.means, strict=True)], dtype=torch.float64)
-        # The largest is taken off before dividing: a low temperature makes zeros then, not infinities.
+        # The largest is subtracted before dividing: a low temperature then gives zeros, not infinities.
         return ((ratios - ratios.max()) / self.temperature).softmax(dim=0).to(signal.losses)
 
     def end_epoch(self, validation: dict[str, float] | None) -> None:  # noqa: ARG002
@@ -66,7 +66,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "dwa",
             Dwa,
-            "dynamic weight average: by epoch, more for teachers whose loss falls slowly",
+            "dynamic weight average: each epoch, more weight for teachers whose loss falls slowly",
             formula="w = σ_t((ℓ_t(e−1) / ℓ_t(e−2)) / temperature)",
             source="Liu et al., CVPR 2019",
             status="published",

@@ -1,4 +1,4 @@
-"""`entropy`: more weight to teachers with confident predictions. EBKD (Kwon et al., ICASSP 2020)."""
+"""`entropy`: more weight per sample for teachers whose predictions have a low entropy. EBKD (Kwon et al., ICASSP 2020)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Entropy:
-    """w[t,b] = (1 − H[t,b] / Σ_j H[j,b]) / (T − 1), per sample, each at most 1/(T−1).
+    """Weights per sample that decrease with the entropy of the teacher's distribution, each at most 1/(T−1).
 
-    H[t,b] is the entropy of teacher t's distribution of the batch's texts for image b; no label is looked at. Equal weights
-    where every teacher is certain (ΣH = 0), and 1 for a teacher alone.
+    H[t,b] is the entropy of teacher t's distribution over the batch's texts for image b; labels are not used. Weights are
+    equal if the entropy of every teacher is zero. A single teacher has weight 1.
     """
 
     def weigh(self, signal: Signal) -> Tensor:
@@ -36,7 +36,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "entropy",
             Entropy,
-            "per sample, more for teachers whose in-batch distribution has less entropy",
+            "per sample, more weight for teachers whose in-batch distribution has a lower entropy",
             formula="w[t,b] = (1 − H[t,b] / Σ_j H[j,b]) / (T − 1)",
             source="EBKD, Kwon et al., ICASSP 2020",
             status="published",

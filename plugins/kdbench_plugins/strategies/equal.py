@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Equal:
-    """w_t = 1/T."""
+    """Equal weights for all teachers."""
 
     def weigh(self, signal: Signal) -> Tensor:
         teachers = len(signal.teachers)

@@ -1,4 +1,4 @@
-"""`fixed`: weights that the suite gives (W-Ensemble)."""
+"""`fixed`: constant weights from the suite (W-Ensemble)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Fixed:
-    """w_t = given weight / sum over the team. `weights` maps teacher names to numbers that are not negative.
+    """Constant weights, normalised over the team. `weights` maps teacher names to nonnegative numbers c_t.
 
-    Names outside the team are left aside, so that one entry serves several teams. Raises Skip where a team has a teacher
-    without a weight, KdbenchError where all its weights are zero.
+    Names that are not in the team are ignored: one entry serves several teams. Raises Skip if a teacher of the team has no
+    weight, KdbenchError if all weights of the team are zero.
     """
 
     def __init__(self, *, weights: dict[str, Weight]) -> None:
@@ -40,7 +40,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "fixed",
             Fixed,
-            "weights given by the suite",
+            "constant weights from the suite",
             formula="w_t = c_t / Σ_j c_j",
             source="W-Ensemble",
             status="published",

@@ -1,4 +1,4 @@
-"""Teachers' weights made of the Gramian of their gradients by another library: what its weightings all share."""
+"""Teacher weights that another library computes from the Gramian of their gradients: the code common to its weightings."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ SEEDS = 2**32  # torch's CPU generator reads 32 bits of a seed
 
 
 class GramianWeighting:
-    """w = max(0, weighting(G / mean of G's diagonal)), divided by its sum.
+    """w = max(0, weighting(G / mean(diag G))), normalised to sum 1.
 
-    The weighting reads the Gramian [T, T] in float64 on the CPU and gives T numbers. Dividing by the mean diagonal lets
-    its tolerances mean the same whatever the size of the gradients, which in training are near 1e-6.
+    The weighting maps the Gramian [T, T], in float64 on the CPU, to T numbers. The division by the mean diagonal makes its
+    tolerances independent of the size of the gradients, whose inner products are near 1e-6 in training.
 
-    A weighting made for multi-task learning gives coefficients of a direction, whose sum is free: PCGrad's came to 3.3 in a
-    test. Here the sum would act as a hidden learning rate of the distillation, so that by default negative numbers are set
-    to 0 and the rest is divided by its sum; where none is positive, weights are equal. Without `normalize` the library's
-    numbers are returned as they are for the Gramian of mean diagonal 1, and `raw` says so to the core.
+    Weightings for multi-task learning return the coefficients of a direction, whose sum is arbitrary (3.3 for PCGrad in one
+    test). Here the sum would act as a hidden learning rate of the distillation. By default, negative numbers are therefore
+    set to 0 and the rest is divided by its sum; if none is positive, weights are equal. Without `normalize`, the library's
+    numbers for the Gramian of mean diagonal 1 are returned unchanged, and `raw` is true.
 
-    One teacher has weight 1. Equal weights are given where all gradients vanish or some are not finite.
+    A single teacher has weight 1. Weights are equal if all gradients vanish or some are not finite.
     """
 
     def __init__(
         self, make: Callable[[int], Any], normalize: bool = True, statistic: Callable[[Tensor], Tensor] | None = None
     ) -> None:
-        """`make` gives the weighting of T teachers, which reads the `statistic` of the Gramian, itself by default."""
-        make(2)  # what it lacks to be made is said before a run, not in its first step
+        """`make` builds the weighting of T teachers; it receives `statistic` of the Gramian, by default the Gramian itself."""
+        make(2)  # a missing package is reported before a run, not in its first step
         self.raw = not normalize
         self._make = make
         self._statistic = statistic
@@ -61,11 +61,11 @@ class GramianWeighting:
         return weights.to(signal.losses)
 
     def _ask(self, gramian: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The weighting's answer. What it draws from the global generator is seeded from `generator` and taken back."""
+        """The weighting's result. torch's global generator is seeded from `generator` for the call and restored afterwards."""
         import torch
 
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cvxpy tells its caller, the library, how to be faster, at every step
+            warnings.simplefilter("ignore")  # cvxpy advises the library, at every step, how to be faster
             if generator is not None:
                 # Not torch.manual_seed, which would reseed every GPU too.
                 torch.default_generator.manual_seed(int(torch.randint(SEEDS, (), generator=generator)))

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Krum(GramianWeighting):
-    """w = 1/m for the m teachers with the least Σ_j ‖g_t − g_j‖ over their T − f − 2 nearest, f = n_byzantine, else 0.
+    """w = 1/m for the m = `n_selected` teachers with the smallest Σ_j ‖g_t − g_j‖ over their T − f − 2 nearest, else 0.
 
-    With no more than m = n_selected teachers all are selected, whatever their gradients. Else raises Skip where T < f + 3,
-    for then there are no neighbours to measure.
+    f is `n_byzantine`. With at most m teachers all are selected. With more, raises Skip if T < f + 3, because there are no
+    neighbours to measure then.
     """
 
     def __init__(self, make: Callable[[int], Any], n_byzantine: int, n_selected: int, normalize: bool) -> None:

@@ -1,6 +1,6 @@
-"""`loss_value`: weights from the losses themselves. MH-CVSE (arXiv 2412.19184).
+"""`loss_value`: weights proportional to the losses, or to their inverse. MH-CVSE (arXiv 2412.19184).
 
-A reconstruction: the paper says no more than that losses are weighted according to the loss value itself.
+A reconstruction: the paper only says that losses are weighted according to the loss value itself.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class LossValue:
-    """w_t = ℓ_t / Σ_j ℓ_j, or (1/ℓ_t) / Σ_j 1/ℓ_j with `direction: inverse`; [T], of the losses' means in the batch.
+    """Weights [T] proportional to each teacher's mean loss in the batch or, with `direction: inverse`, to its inverse.
 
-    `proportional` turns to the teacher the student is furthest from: Σ w_t ∇ℓ_t is then ∇(½ Σ ℓ_t²) / Σ ℓ_t. Where all
-    losses are zero the weights are equal; `inverse` leaves all the weight to the teachers whose loss is zero, if there are any.
+    `proportional` favours the teacher that the student is furthest from: Σ w_t ∇ℓ_t equals ∇(½ Σ ℓ_t²) / Σ ℓ_t. Weights are
+    equal if all losses are zero. With `inverse`, teachers whose loss is zero, if there are any, have all the weight in
+    equal parts.
     """
 
     def __init__(self, *, direction: Literal["proportional", "inverse"] = "proportional") -> None:
@@ -30,7 +31,7 @@ class LossValue:
 
 
 def proportional(values: Tensor) -> Tensor:
-    """values / Σ values, [T], of values that are not negative; equal where all are zero."""
+    """values / Σ values, [T], for nonnegative values; equal if all are zero."""
     values = values.clamp(min=0)  # rounding may leave a divergence just below zero
     if not (values > 0).any():
         values = values.new_ones(len(values))
@@ -38,7 +39,7 @@ def proportional(values: Tensor) -> Tensor:
 
 
 def inverse(values: Tensor) -> Tensor:
-    """(1/values) / Σ 1/values, [T], and its limit where some are zero: those share all."""
+    """(1/values) / Σ 1/values, [T]; if some values are zero, its limit: these have all the weight in equal parts."""
     values = values.clamp(min=0)
     zero = values == 0
     return proportional(zero.to(values) if zero.any() else values.min() / values)
@@ -50,7 +51,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "loss_value",
             LossValue,
-            "in proportion to each teacher's loss, or to its inverse",
+            "weights proportional to each teacher's loss, or to its inverse",
             formula="w_t = ℓ_t / Σ_j ℓ_j  or  (1/ℓ_t) / Σ_j 1/ℓ_j",
             source="MH-CVSE, arXiv 2412.19184",
             status="reconstruction",

@@ -14,9 +14,9 @@ HIDDEN = 128
 
 
 class Agent(nn.Module):
-    """States [B, S] to distributions over T teachers [B, T]: linear 128, ReLU, linear T, softmax.
+    """Maps states [B, S] to distributions over T teachers [B, T]: linear 128, ReLU, linear T, softmax.
 
-    The first layer has no bias, as in the paper's code. Weights are not set: let them be `drawn` or load them.
+    The first layer has no bias, as in the paper's code. Weights are uninitialised: initialise them with `drawn` or load them.
     """
 
     def __init__(self, states: int, teachers: int) -> None:
@@ -30,14 +30,15 @@ class Agent(nn.Module):
 
 
 class Maps(nn.Module):
-    """P_t [2, d_t, d]: for each teacher a linear map of the student's image embeddings to its own, and one of texts."""
+    """P_t [2, d_t, d]: for each teacher, linear maps from the student's image and text embeddings to its own."""
 
     def __init__(self, shapes: Sequence[Sequence[int]]) -> None:
         super().__init__()
         self.maps = nn.ParameterList([nn.Parameter(torch.empty(*shape)) for shape in shapes])
 
     def forward(self, student: Tensor, teachers: Sequence[Tensor]) -> Tensor:
-        """Embeddings [2, B, d] and T of [2, B, d_t] to [B, T], the mean of both modalities' cosines with P_t z."""
+        """Maps embeddings z [2, B, d] and T tensors z_t [2, B, d_t] to the cosines of P_t z and z_t, averaged over the
+        modalities, [B, T]."""
         cosines = [
             cosine_similarity(student @ matrix.transpose(1, 2), teacher, dim=2).mean(dim=0)
             for matrix, teacher in zip(self.maps, teachers, strict=True)
@@ -47,7 +48,7 @@ class Maps(nn.Module):
 
 @torch.no_grad()
 def drawn(module: nn.Module, generator: Generator) -> nn.Module:
-    """The module, its weights drawn as torch does a linear layer's, uniform within ±1/√inputs, from the generator alone."""
+    """Initialises the module as torch does linear layers, uniformly within ±1/√inputs, from `generator` only."""
     for parameter in module.parameters():
         bound = (parameter.shape[-1] if parameter.dim() > 1 else HIDDEN) ** -0.5
         parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
@@ -67,13 +68,13 @@ class Learner:
         self.optimizer.step()
 
     def to(self, device: torch.device) -> None:
-        """Moves weights and moments, if they are elsewhere."""
+        """Moves weights and moments to the device."""
         if next(self.module.parameters()).device != device:
             self.module.to(device)
             self._load_moments(self.optimizer.state_dict()["state"])
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies, which further steps leave as they are."""
+        """Returns copies, which further steps do not change."""
         moments = deepcopy(self.optimizer.state_dict()["state"])
         return {"weights": {name: value.clone() for name, value in self.module.state_dict().items()}, "moments": moments}
 

@@ -1,4 +1,4 @@
-"""`mtkd_rl`: an agent weighs the teachers for each sample. MTKD-RL (Yang et al., AAAI 2025, arXiv 2502.18510)."""
+"""`mtkd_rl`: a trained agent weights the teachers per sample. MTKD-RL (Yang et al., AAAI 2025, arXiv 2502.18510)."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ Rate = Annotated[float, Field(gt=0)]
 
 
 class MtkdRl:
-    """w = (head + (1 − σ(CE))/(T−1) + σ(KL))/3, [T, B], σ over teachers; 1/T in the first epoch.
+    """w = (head + (1 − σ(CE))/(T−1) + σ(KL))/3, [T, B], σ over teachers; equal weights in the first epoch.
 
-    head [B, T] is the agent's: all teachers' [cos(P_t z, z_t), KL_t, CE_t, z_t, probability row] in one, through linear 128,
-    ReLU, linear T and softmax. z and z_t are the sample's embeddings, of image and text; cos is the mean of both. CE_t is the
-    teacher's cross-entropy against the true pairs, KL_t that of its in-batch distribution from the student's. A row begins
-    with the sample's own pair, the others follow in descending order, for batches are shuffled and columns mean nothing.
+    head [B, T] is the agent's output: the concatenated [cos(P_t z, z_t), KL_t, CE_t, z_t, probability row] of all teachers
+    through linear 128, ReLU, linear T and softmax. z and z_t are the student's and the teacher's embeddings of the sample's
+    image and text; cos is averaged over both. CE_t is the teacher's cross-entropy against the true pairs, KL_t the divergence
+    of its in-batch distribution from the student's. A probability row holds the sample's own pair first and the others
+    in descending order, because batches are shuffled and columns have no meaning.
 
-    r_b = −(task loss + Σ_t w ℓ_t) of a sample, z-scored over the batch and clamped to [0, 1]. As in the authors' code the
-    agent minimises the mean of −r_b·log w over samples and teachers, its gradient flowing through head: after `every` steps
-    and at the end of an epoch, one step of Adam (`lr`) for each batch since. All teachers of a sample share its reward, so
-    that no weights but equal ones are best: the agent learns to make up for what the other two parts do, on rewarded samples.
+    The reward r_b is −(task loss + Σ_t w ℓ_t) of a sample, z-scored over the batch and clamped to [0, 1]. As in the authors'
+    code, the agent minimises the mean of −r_b·log w over samples and teachers, with the gradient through head: after `every`
+    steps and at the end of an epoch, one step of Adam (`lr`) for each batch since the last update. All teachers of a sample
+    have the same reward, so equal weights are the optimum: on rewarded samples, the agent learns to compensate the other
+    two terms of w.
 
-    P_t are linear maps of the strategy's own, one for each tower, trained by another Adam at `map_lr` to raise the cosines by
-    a step a batch. Initial weights of both are drawn at the first step. Between updates it keeps `every` times the states,
-    B·Σ_t(3 + 2d_t + B) floats: 13 MB for 10 batches of 256 from two teachers of width 192.
+    P_t are linear maps of the strategy, one per tower, trained to increase the cosines by a separate Adam (`map_lr`), one
+    step per batch. Initial weights of both are drawn at the first step. Between updates the strategy keeps the states of up
+    to `every` batches, B·Σ_t(3 + 2d_t + B) floats each: 13 MB for 10 batches of 256 and two teachers of width 192.
     """
 
     def __init__(self, *, lr: Rate = 1e-3, map_lr: Rate = 1e-3, every: Annotated[int, Field(ge=1)] = 10) -> None:
@@ -71,7 +73,7 @@ class MtkdRl:
         return weights
 
     def _mapped(self, signal: Signal) -> Tensor:
-        """The cosines [B, T] of P_t z with z_t, by the maps that are then trained by a step."""
+        """The cosines [B, T] of P_t z and z_t, followed by one training step of the maps."""
         import torch
 
         from kdbench_plugins.strategies.mtkd_agent import Learner, Maps, drawn
@@ -105,7 +107,7 @@ class MtkdRl:
         self.epoch += 1
 
     def report(self) -> dict[str, float]:
-        """`head/<teacher>`, the mean over the batch of the agent's own weights, and the mean `cosine` of P_t z with z_t."""
+        """`head/<teacher>`: the agent's own weights; `cosine`: cosines of P_t z and z_t; both averaged over the batch."""
         return {name: float(value) for name, value in self.shown.items()}
 
     def state_dict(self) -> dict[str, Any]:
@@ -136,10 +138,10 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "mtkd_rl",
             MtkdRl,
-            "an agent weighs the teachers for each sample, rewarded by the student's loss (MTKD-RL)",
+            "an agent, rewarded by the student's loss, weights the teachers per sample (MTKD-RL)",
             formula="w = (agent(state) + (1 − σ(CE))/(T−1) + σ(KL))/3, agent: min −r·log w, r = −(task loss + Σ_t w_t ℓ_t)",
             source="MTKD-RL, Yang et al., AAAI 2025",
             status="published",
-            waives={"permuting teachers permutes weights": "the agent reads all teachers at once, each by weights of its own"},
+            waives={"permuting teachers permutes weights": "the agent reads all teachers at once, each with its own weights"},
         )
     ]

@@ -1,7 +1,7 @@
-"""`quality_retaining`: the inverse of a smoothed loss. The weights of EMTAL's quality retaining (NeurIPS 2024).
+"""`quality_retaining`: weights inverse to a smoothed loss. EMTAL's quality retaining (NeurIPS 2024).
 
-EMTAL distils from a bank of each teacher's outputs as well: that is the objective `class_vector_kl`, which a suite names
-beside this strategy.
+EMTAL also distils from a bank of each teacher's outputs. For this part, a suite uses the objective `class_vector_kl` with
+this strategy.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class QualityRetaining:
-    """w_t = (1/m_t) / Σ_j 1/m_j, [T], with m_t ← momentum·m_t + (1 − momentum)·ℓ_t.
+    """Weights [T] inverse to moving averages of the losses: m_t ← momentum·m_t + (1 − momentum)·ℓ_t.
 
-    ℓ_t is a teacher's mean loss in the batch; m_t begins at the first of them and takes in each step's before it weighs. The
-    teachers' losses so weighted are about equal, and none retains its quality at another's cost. Teachers whose m_t is zero
-    share all the weight.
+    ℓ_t is a teacher's mean loss in the batch; m_t starts at the first one and is updated before the weights of a step are
+    computed. The weighted losses are then about equal, and no teacher is learned at the expense of another. Teachers whose
+    m_t is zero have all the weight in equal parts.
     """
 
     def __init__(self, *, momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95) -> None:
@@ -53,7 +53,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "quality_retaining",
             QualityRetaining,
-            "inverse to a moving average of each teacher's loss",
+            "weights inverse to a moving average of each teacher's loss",
             formula="w_t ∝ 1 / EMA(ℓ_t)",
             source="EMTAL, NeurIPS 2024",
             status="published",

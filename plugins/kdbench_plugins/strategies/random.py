@@ -1,4 +1,4 @@
-"""`random`: one teacher a step, drawn uniformly (Rand-Single of RL-KD, Yuan et al., AAAI 2021)."""
+"""`random`: one teacher per step, drawn uniformly (Rand-Single of RL-KD, Yuan et al., AAAI 2021)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Random:
-    """w = a unit vector, its place drawn uniformly from the T teachers at each step."""
+    """All weight on one of the T teachers, drawn uniformly at each step."""
 
     def weigh(self, signal: Signal) -> Tensor:
         import torch
@@ -29,10 +29,10 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "random",
             Random,
-            "one teacher a step, drawn uniformly",
+            "one teacher per step, drawn uniformly",
             formula="w = e_k, k drawn uniformly from 1 … T",
             source="Rand-Single of RL-KD, Yuan et al., AAAI 2021",
             status="published",
-            waives={"permuting teachers permutes weights": "it draws a place; permuting permutes in distribution only"},
+            waives={"permuting teachers permutes weights": "it draws an index: permuting permutes in distribution only"},
         )
     ]

@@ -1,4 +1,4 @@
-"""`relative_change`: more for teachers whose loss still moves. AdapMTL's adaptive weighting (arXiv 2408.03913, 2024)."""
+"""`relative_change`: more weight for teachers whose loss changes more. AdapMTL's weighting (arXiv 2408.03913, 2024)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MOST = 1e6
 
 
 class RelativeChange:
-    """w_t = c_t / Σ_j c_j, [T], c_t the mean over the last `window` steps of |ℓ_t(k−1) − ℓ_t(k)| / ℓ_t(k).
+    """Weights [T] proportional to the mean relative change of each teacher's loss over the last `window` steps.
 
-    ℓ_t(k) is a teacher's mean loss in step k's batch. Changes are gathered from `start` on, a share of the training (the
-    paper's code begins at step 5,000 of 20,000), since the first ones say little. Weights are equal until then and until there
-    is one change; a window not yet full is averaged as it is. A change counts 10⁶ at most, so that a loss which vanishes is
-    not infinitely loud. Equal weights where no loss changes.
+    ℓ_t(k) is a teacher's mean loss in the batch of step k. Changes are collected after the fraction `start` of the training
+    (the paper's code starts at step 5,000 of 20,000), because early changes say little. Weights are equal until the first
+    change has been collected; until a window is full, the mean is over the changes so far. A change counts as 10⁶ at
+    most, which bounds the effect of a vanishing loss. Weights are equal if no loss changes.
     """
 
     def __init__(self, *, window: Annotated[int, Field(ge=1)] = 500, start: Annotated[float, Field(ge=0, lt=1)] = 0.25) -> None:
@@ -49,7 +49,7 @@ class RelativeChange:
 
 
 def change(before: float, now: float) -> float:
-    """|before − now| / now, at most `MOST`; 0 where both are zero. Losses that rounding made negative count as zero."""
+    """|before − now| / now, at most `MOST`; 0 if both are zero. Losses that rounding made negative count as zero."""
     if now > 0:
         return min(abs(max(before, 0.0) - now) / now, MOST)
     return MOST if before > 0 else 0.0
@@ -61,7 +61,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "relative_change",
             RelativeChange,
-            "more for teachers whose loss changes more from step to step, over a window",
+            "more weight for teachers whose loss changes more between steps, over a window",
             formula="w_t ∝ mean over k of |ℓ_t(k−1) − ℓ_t(k)| / ℓ_t(k)",
             source="AdapMTL, arXiv 2408.03913",
             status="published",

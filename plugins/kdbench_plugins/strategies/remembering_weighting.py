@@ -1,4 +1,4 @@
-"""A weighting of the teachers' Gramian that remembers Gramians it saw before."""
+"""A weighting of the teachers' Gramian with state that depends on earlier Gramians."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RememberingWeighting(GramianWeighting):
-    """A GramianWeighting whose state are the weighting's buffers and the `attributes` named, numbers or numpy arrays."""
+    """A GramianWeighting with state: the weighting's buffers and the named `attributes`, numbers or numpy arrays."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class RememberingWeighting(GramianWeighting):
             return
         self._teachers = state["teachers"]
         self._weighting = self._make(self._teachers)
-        self._ask(torch.eye(self._teachers, dtype=torch.float64))  # it lays out its memory when it is first asked
+        self._ask(torch.eye(self._teachers, dtype=torch.float64))  # its state is allocated at the first call
         self._weighting.load_state_dict(state["buffers"])
         for name, value in state["attributes"].items():
             setattr(self._weighting, name, value.numpy().copy() if isinstance(value, torch.Tensor) else value)

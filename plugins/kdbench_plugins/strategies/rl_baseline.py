@@ -1,4 +1,4 @@
-"""What a reward is compared with before it teaches a policy."""
+"""The baseline that is subtracted from a reward before a policy learns from it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 
 class Baseline:
-    """A running mean of the reward over batches, and of the square of its distance from that mean.
+    """Running means, over batches, of the reward and of its squared distance from that mean.
 
-    The mean is that of earlier batches alone: a baseline that knew the actions it judges would bias the gradient. The scale
-    includes the batch at hand, which bounds advantages; it is one positive number for all of a batch and turns no gradient.
+    The baseline uses earlier batches only: one that depended on the current actions would bias the gradient. The scale
+    includes the current batch, which bounds advantages; it is one positive number per batch, so it does not change the
+    direction of the gradient.
     """
 
     def __init__(self, momentum: float, standardize: bool) -> None:
@@ -23,7 +24,7 @@ class Baseline:
         self.square = 0.0
 
     def advantages(self, rewards: Tensor) -> Tensor:
-        """(r − baseline) / scale for rewards [B], after which both move on; 0 for the first batch, which only sets them."""
+        """(r − baseline) / scale for rewards [B], then updates both; 0 for the first batch, which only initialises them."""
         if self.mean is None:
             self.mean = float(rewards.mean())
             self.square = float((rewards - self.mean).square().mean())

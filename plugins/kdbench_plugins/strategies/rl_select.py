@@ -1,4 +1,4 @@
-"""`rl_select`: a policy selects teachers for each sample. RL-KD (Yuan et al., AAAI 2021, arXiv 2012.06048)."""
+"""`rl_select`: a policy selects teachers per sample. RL-KD (Yuan et al., AAAI 2021, arXiv 2012.06048)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ RECALLS = ("image_retrieval_recall@1", "text_retrieval_recall@1")
 
 
 class RlSelect:
-    """w[t,b] = a[t,b] / Σ_j a[j,b], a[t,b] ~ Bernoulli(sigmoid(A_t·F[t,b] + b_t)); 1/T where nobody is selected.
+    """Equal weights for the teachers that a policy selects for each sample; for all teachers if it selects none.
 
-    F[t,b] are the student's embeddings of the sample's image and text, the teacher's in-batch probabilities of the sample's
-    own pair and, in descending order, of the others, and the teacher's cross-entropy as CE/(CE + log B). At first A = 0 and
-    every teacher is selected with probability `initial`; at 1 all are, always, and the weights are `equal`'s to the last bit.
+    The features F[t,b] are the student's embeddings of the sample's image and text; the teacher's in-batch probabilities, the
+    sample's own pair first and the others in descending order; and the teacher's cross-entropy as CE/(CE + log B). Initially
+    A = 0 and every teacher is selected with probability `initial`; with 1, all are always selected, and the weights are
+    bit-identical to those of `equal`.
 
-    Rewards of a sample are r1 = −L_CE, r2 = −L_CE − L_KD, r3 = γ·r2 + (1 − γ)·R@1, where L_KD is its mean distillation loss
-    over the teachers selected for it and R@1 the mean of both directions' at the last validation, 0 until the first. L_CE is
-    the task loss after the update that the selection brought about: the mean task loss of the next batch, the same for all
-    samples of this one, which costs no forward of its own. So the policy learns from a batch at the start of the next step:
+    The reward r of a sample is r1 = −L_CE, r2 = −L_CE − L_KD or r3 = γ·r2 + (1 − γ)·R@1. L_KD is the mean distillation loss
+    over the teachers selected for it; R@1 is the mean of both directions at the last validation, 0 before the first. L_CE is
+    the task loss after the update caused by the selection. To avoid another forward pass it is taken as the mean task loss of
+    the next batch, the same for all samples. The policy therefore learns from a batch at the start of the next step:
 
         θ ← θ + lr · mean_b Σ_t ((r_b − baseline)/scale) ∇ log π(a[t,b] | F[t,b]),
 
-    where the baseline is a running mean of the reward and the scale its running root mean square distance from it, so that
-    `lr` means the same for losses of any size; without `standardize` the scale is 1.
+    where the baseline is a running mean of the reward and the scale a running root mean square of its distance from the
+    baseline, which makes `lr` independent of the size of the losses. Without `standardize` the scale is 1.
 
-    For a share of `warmup` of the training the student learns from the average of all teachers and the policy rests; for a
-    share of `pretrain` it still does, while the policy selects on paper and is rewarded as if it had acted; then the policy
-    acts. Raises KdbenchError where nothing is left for it to act in.
+    For the fraction `warmup` of the training, the student learns from the average of all teachers and the policy is not
+    trained. For the fraction `pretrain` after it, the student still does, but the policy is trained on selections that are
+    not applied. After that, they are. Raises KdbenchError if no step is left for the policy to act.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class RlSelect:
         return rl_policy.selection_weights(actions).to(signal.losses)
 
     def _learn(self, task_loss: float, like: Tensor) -> None:
-        """One step of REINFORCE from the batch before, now that its task loss is known."""
+        """One step of REINFORCE on the previous batch, whose task loss is known now."""
         from kdbench_plugins.strategies import rl_policy
 
         assert self.policy is not None
@@ -107,7 +108,7 @@ class RlSelect:
         self.validation = sum(validation[name] for name in RECALLS) / len(RECALLS)
 
     def report(self) -> dict[str, float]:
-        """The mean probability of selection over the current batch, for each teacher."""
+        """Each teacher's mean probability of selection in the current batch."""
         return self.probs
 
     def state_dict(self) -> dict[str, Any]:
@@ -137,11 +138,11 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "rl_select",
             RlSelect,
-            "a policy, learned by REINFORCE, selects teachers for each sample (RL-KD)",
+            "a policy, trained by REINFORCE, selects teachers per sample (RL-KD)",
             formula="w[t,b] = a[t,b]/Σ_j a[j,b], a[t,b] ~ Bernoulli(sigmoid(A_t·F[t,b] + b_t))",
             source="RL-KD, Yuan et al., AAAI 2021",
             status="published",
             check=check,
-            waives={"permuting teachers permutes weights": "each draws numbers of its own; permuting permutes in distribution"},
+            waives={"permuting teachers permutes weights": "draws per teacher: permuting permutes in distribution only"},
         )
     ]

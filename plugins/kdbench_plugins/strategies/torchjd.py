@@ -1,8 +1,8 @@
-"""`torchjd:…`: weightings of TorchJD (Quinton & Rey, arXiv 2406.16232), each by the paper that its entry names.
+"""`torchjd:…`: weightings of TorchJD (Quinton & Rey, arXiv 2406.16232); each entry names its paper.
 
-Left out are those that need more than the teachers' Gramian: the gradients themselves (ConFIG, GradDrop, trimmed mean,
-Excess-MTL), gradients of independent batches (MoDo, SDMGrad), one objective that comes first (PCD), another weighting
-(CR-MOGM); and mean, constant and random weights, which are `equal`, `fixed` and `random`.
+Not included are methods that need more than the teachers' Gramian: the gradients themselves (ConFIG, GradDrop, trimmed mean,
+Excess-MTL), gradients of independent batches (MoDo, SDMGrad), a primary objective (PCD) or another weighting (CR-MOGM); and
+mean, constant and random weights, which are `equal`, `fixed` and `random`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kdbench_plugins.strategies import torchjd_weightings as weightings
 
 
 class Row(NamedTuple):
-    """What is said of a weighting, whose name and parameters are those of its builder."""
+    """The documentation of a weighting; name and parameters come from its builder."""
 
     build: Callable[..., Strategy]
     summary: str
@@ -26,44 +26,44 @@ class Row(NamedTuple):
 
 
 PERMUTING = "permuting teachers permutes weights"
-SHUFFLES = {PERMUTING: "the library projects in random order; permuting permutes in distribution only"}
+SHUFFLES = {PERMUTING: "the library projects in random order: permuting permutes in distribution only"}
 
 ROWS = [
     Row(
         weightings.mgda,
-        "the shortest mixture of the gradients (MGDA)",
+        "the shortest convex combination of the gradients (MGDA)",
         "w = argmin ‖Σ_t w_t g_t‖²  s.t. Σw = 1, w ≥ 0",
         "Désidéri, Comptes Rendus Mathématique 2012; Sener & Koltun, NeurIPS 2018",
     ),
     Row(
         weightings.upgrad,
-        "the mean of the gradients, each projected so that it conflicts with none (UPGrad)",
+        "the mean of the gradients, each projected to conflict with none (UPGrad)",
         "w ∝ Σ_t argmin_{v ≥ e_t} vᵀGv",
         "Quinton & Rey, arXiv 2406.16232",
     ),
     Row(
         weightings.dualproj,
-        "the mean gradient, projected so that it conflicts with none (DualProj)",
+        "the mean gradient, projected to conflict with none (DualProj)",
         "w ∝ argmin_{v ≥ 1/T} vᵀGv",
         "GEM, Lopez-Paz & Ranzato, NeurIPS 2017",
     ),
     Row(
         weightings.cagrad,
-        "near the mean gradient, where the worst-off gains most (CAGrad)",
+        "near the mean gradient, the direction that improves the worst teacher most (CAGrad)",
         "w ∝ 1/T + c·‖ḡ‖/‖Σ_t v_t g_t‖·v,  v = argmin_simplex ⟨ḡ, Σ_t v_t g_t⟩ + c·‖ḡ‖·‖Σ_t v_t g_t‖",
         "Liu et al., NeurIPS 2021",
     ),
     Row(
         weightings.pcgrad,
-        "the sum of the gradients, each projected off those it conflicts with (PCGrad)",
+        "the sum of the gradients, each without its conflicting components (PCGrad)",
         "g_i ← g_i − min(0, ⟨g_i, g_j⟩)/‖g_j‖²·g_j for j ≠ i in random order;  Σ_i g_i = Σ_t w_t g_t",
         "Yu et al., NeurIPS 2020",
         SHUFFLES,
     ),
     Row(
         weightings.gradvac,
-        "as PCGrad, with cosines lifted to what they used to be (GradVac)",
-        "g_i ← g_i + a_j·g_j for j ≠ i in random order, so that cos(g_i, g_j) ≥ its moving average",
+        "like PCGrad, but raises cosines to their moving averages (GradVac)",
+        "g_i ← g_i + a_j·g_j for j ≠ i in random order, with a_j such that cos(g_i, g_j) ≥ its moving average",
         "Wang et al., ICLR 2021",
         SHUFFLES,
     ),
@@ -76,7 +76,7 @@ ROWS = [
     Row(weightings.nash_mtl, "the Nash bargaining solution (Nash-MTL)", "w: Gw = 1/w", "Navon et al., ICML 2022"),
     Row(
         weightings.aligned_mtl,
-        "the mean gradient with its principal components brought to one length (Aligned-MTL)",
+        "the mean gradient after all principal components are scaled to one length (Aligned-MTL)",
         "w ∝ √λ_min · G^(−½) · 1/T",
         "Senushkin et al., CVPR 2023",
     ),
@@ -84,7 +84,7 @@ ROWS = [
     Row(
         weightings.krum,
         "the mean of the gradients nearest to their neighbours (Multi-Krum)",
-        "w = 1/m for the m teachers with the least Σ_j ‖g_t − g_j‖ over their T − f − 2 nearest, else 0",
+        "w = 1/m for the m teachers with the smallest Σ_j ‖g_t − g_j‖ over their T − f − 2 nearest, else 0",
         "Blanchard et al., NeurIPS 2017",
     ),
 ]
@@ -108,7 +108,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
 
 
 def _checked(build: Callable[..., Strategy]) -> Callable[..., None]:
-    """Building is cheap and finds out whether the library's extras are there."""
+    """Builds the strategy, which is cheap and fails if an extra of the library is missing."""
 
     def check(**parameters: Any) -> None:
         build(**parameters)

@@ -24,18 +24,18 @@ Build = TypeVar("Build", bound=Callable[..., Strategy])
 
 NORMALIZE = """
 
-Negative weights are set to 0 and the rest is divided by its sum, which would act as a hidden learning rate; `normalize: false`
-gives the library's numbers as they are for the Gramian divided by the mean of its diagonal."""
+Negative weights are set to 0 and the rest is divided by its sum, which would otherwise act as a hidden learning rate.
+`normalize: false` returns the library's numbers for the Gramian, divided by the mean of its diagonal, unchanged."""
 
 
 def weighting(build: Build) -> Build:
-    """Adds what holds for all of them to a builder's docstring."""
+    """Adds the common part of the documentation to a builder's docstring."""
     build.__doc__ = inspect.cleandoc(build.__doc__ or "") + NORMALIZE
     return build
 
 
 def library(name: str, **parameters: Any) -> Any:
-    """An instance of a class of torchjd. Raises KdbenchError where torchjd or one of its extras is not installed."""
+    """An instance of a class of torchjd. Raises KdbenchError if torchjd or one of its extras is not installed."""
     try:
         from torchjd import aggregation, linalg
 
@@ -47,15 +47,15 @@ def library(name: str, **parameters: Any) -> Any:
 
 @weighting
 def mgda(*, epsilon: Positive = 1e-3, max_iters: Count = 100, normalize: bool = True) -> Strategy:
-    """The shortest mixture of the gradients, by Frank and Wolfe's steps, which end below `epsilon`; `ammkd` with C = 1 is
-    the exact solution. Of teachers that agree exactly the library takes the first."""
+    """The shortest convex combination of the gradients, by Frank-Wolfe steps until they are below `epsilon`; `ammkd` with
+    C = 1 is the exact solution. Of teachers with equal gradients, the library selects the first."""
     return GramianWeighting(lambda _: library("MGDAWeighting", epsilon=epsilon, max_iters=max_iters), normalize)
 
 
 @weighting
 def upgrad(*, reg_eps: Positive = 1e-4, normalize: bool = True) -> Strategy:
-    """The mean of the gradients, each projected onto the cone of directions that no gradient minds. `reg_eps` is added to
-    the diagonal of the Gramian of trace 1."""
+    """The mean of the gradients, each projected onto the cone of directions that conflict with no gradient. `reg_eps` is
+    added to the diagonal of the Gramian of trace 1."""
     return GramianWeighting(
         lambda _: library("UPGradWeighting", projector=library("QuadprogProjector", reg_eps=reg_eps)), normalize
     )
@@ -63,7 +63,7 @@ def upgrad(*, reg_eps: Positive = 1e-4, normalize: bool = True) -> Strategy:
 
 @weighting
 def dualproj(*, reg_eps: Positive = 1e-4, normalize: bool = True) -> Strategy:
-    """The mean gradient, projected onto the cone of directions that no gradient minds. `reg_eps` as in `upgrad`."""
+    """The mean gradient, projected onto the cone of directions that conflict with no gradient. `reg_eps` as in `upgrad`."""
     return GramianWeighting(
         lambda _: library("DualProjWeighting", projector=library("QuadprogProjector", reg_eps=reg_eps)), normalize
     )
@@ -71,20 +71,21 @@ def dualproj(*, reg_eps: Positive = 1e-4, normalize: bool = True) -> Strategy:
 
 @weighting
 def cagrad(*, c: NotNegative = 0.5, normalize: bool = True) -> Strategy:
-    """The direction within c·‖mean‖ of the mean gradient that serves the worst-off best; c = 0 is the mean itself. Without
-    `normalize`, weights are 0 where the gradients can cancel."""
+    """The direction within c·‖mean‖ of the mean gradient that improves the worst teacher most; c = 0 gives the mean itself.
+    Without `normalize`, weights are 0 if the gradients can cancel."""
     return GramianWeighting(lambda _: library("CAGradWeighting", c=c), normalize)
 
 
 @weighting
 def pcgrad(*, normalize: bool = True) -> Strategy:
-    """Each gradient is projected off those it conflicts with, one after the other in random order; then their sum."""
+    """The sum of the gradients after each has lost its components that conflict with other gradients, removed one after
+    another in random order."""
     return GramianWeighting(lambda _: library("PCGradWeighting"), normalize)
 
 
 @weighting
 def gradvac(*, beta: Share = 0.5, normalize: bool = True) -> Strategy:
-    """As `pcgrad`, but each cosine is lifted to a moving average of what it was, with decay `beta`, instead of to 0."""
+    """Like `pcgrad`, but raises each cosine to its moving average with decay `beta` instead of to 0."""
     return RememberingWeighting(lambda _: library("GradVacWeighting", beta=beta), normalize)
 
 
@@ -98,11 +99,11 @@ def imtl_g(*, normalize: bool = True) -> Strategy:
 def nash_mtl(
     *, max_norm: NotNegative = 1.0, update_weights_every: Count = 1, optim_niter: Count = 20, normalize: bool = True
 ) -> Strategy:
-    """The Nash bargaining solution, Gw = 1/w, begun at the weights before, equal ones at first. Where the mixture by these
-    conflicts with a teacher, the library finds no solution and keeps them. `max_norm` bounds the length of the mixture of
-    gradients, and is seen in the weights only without `normalize`; 0 is no bound.
+    """The Nash bargaining solution, Gw = 1/w, solved from the previous weights, initially equal ones. If the gradients
+    combined by these conflict with a teacher, the library finds no solution and keeps them. `max_norm` bounds the length of
+    the combined gradient, 0 for no bound; it affects the weights only without `normalize`.
 
-    The library wants gradients and asks of them no more than the Gramian: it is given the Gramian's root."""
+    The library takes gradients but uses only their Gramian; it is given the square root of the Gramian."""
     return RememberingWeighting(
         lambda teachers: (
             library(
@@ -121,13 +122,14 @@ def nash_mtl(
 
 @weighting
 def aligned_mtl(*, scale_mode: Literal["min", "median", "rmse"] = "min", normalize: bool = True) -> Strategy:
-    """The mean of the gradients after their principal components are brought to one length."""
+    """The mean of the gradients after their principal components are scaled to one length."""
     return GramianWeighting(lambda _: library("AlignedMTLWeighting", scale_mode=scale_mode), normalize)
 
 
 @weighting
 def fairgrad(*, alpha: NotNegative = 2.0, max_iters: Count | None = None, normalize: bool = True) -> Strategy:
-    """The α-fair solution, Gw = w^(−1/α): 0 is the mean, 1 is Nash-MTL's, larger is nearer to the same gain for all."""
+    """The α-fair solution, Gw = w^(−1/α). α = 0 gives the mean, 1 the solution of Nash-MTL; with larger α the teachers' gains
+    become more equal."""
     return GramianWeighting(lambda _: library("FairGradWeighting", alpha=alpha, max_iters=max_iters), normalize)
 
 

@@ -1,4 +1,4 @@
-"""`uncertainty`: learned variances tell how far each teacher's loss is to be trusted. Kendall et al., CVPR 2018."""
+"""`uncertainty`: weights from a learned variance of each teacher's loss. Kendall et al., CVPR 2018."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-BOUND = 30.0  # of |s_t|: has room for the best s_t = ln ℓ_t of losses from 1e-13 to 1e13
+BOUND = 30.0  # bound of |s_t|: admits the optimum s_t = ln ℓ_t for losses from 1e-13 to 1e13
 
 
 class Uncertainty:
-    """w_t = exp(−s_t) / Σ_j exp(−s_j), [T], where the log-variances s_t minimise Σ_t ½ exp(−s_t) ℓ_t + ½ s_t.
+    """Weights w_t = exp(−s_t) / Σ_j exp(−s_j), [T]; the log-variances s_t minimise Σ_t ½ exp(−s_t) ℓ_t + ½ s_t.
 
-    ℓ_t is a teacher's mean loss in the batch. The s_t start at 0 and are trained by an Adam of their own, at the rate `lr`,
-    after they have served a step, as in joint training; they stay within ±30. Adam moves each by a few `lr` a step at most,
-    however large the losses are.
+    ℓ_t is a teacher's mean loss in the batch. The s_t start at 0 and are trained by a separate Adam with the learning rate
+    `lr`, after they have been used in a step, as in joint training; they stay within ±30. Adam moves each by at most a few
+    times `lr` per step, however large the losses are.
 
     Weights are normalised because their sum would act as a hidden learning rate: exp(−s_t) grows as the losses fall. With
-    `normalize: false` they are the paper's ½ exp(−s_t), and the strategy is `raw`.
+    `normalize: false` they are ½ exp(−s_t), as in the paper, and the strategy is `raw`.
     """
 
     def __init__(self, *, lr: Annotated[float, Field(gt=0)] = 0.01, normalize: bool = True) -> None:
@@ -79,7 +79,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "uncertainty",
             Uncertainty,
-            "learned log-variances: less for teachers whose loss stays high",
+            "learned log-variances: less weight for teachers whose loss stays high",
             formula="w_t ∝ exp(−s_t),  s = argmin Σ_t ½ exp(−s_t) ℓ_t + ½ s_t",
             source="Kendall et al., CVPR 2018",
             status="published",

@@ -1,4 +1,4 @@
-"""Builds open_clip models for training, and finds out before the training whether their towers fit together."""
+"""Builds open_clip models for training and checks beforehand that their towers fit together."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SUITABLE = "mobilenetv2_035, efficientnet_lite0, resnet10t or convnext_atto"
 
 
 def named_config(model: str) -> dict[str, Any]:
-    """The config of a model that open_clip knows, or of its folder or hub repository."""
+    """The config of a model in open_clip's registry, a folder or a hub repository."""
     name = model if ":" in model else model.replace("/", "-")
     config: dict[str, Any] = attempt(f"the config of {model!r}", lambda: import_open_clip().get_model_config(name))
     return config
 
 
 def create(model: str | None, config: dict[str, Any], pretrained: str | None) -> Any:
-    """The model, by its name where it has one; new weights come from torch's global generator."""
+    """Builds the model, by name if it has one; new weights are drawn from torch's global generator."""
     open_clip = import_open_clip()
-    # What the config says about the towers' own weights, which open_clip's factory would otherwise overrule.
+    # Keeps the config's setting for the towers' own weights, which open_clip's factory would override.
     own = {
         "pretrained_image": bool(config["vision_cfg"].get("timm_model_pretrained", False)),
         "pretrained_text": bool(config["text_cfg"].get("hf_model_pretrained", True)),
@@ -34,7 +34,7 @@ def create(model: str | None, config: dict[str, Any], pretrained: str | None) ->
         if model is not None:
             return attempt(f"the model {model!r}", lambda: open_clip.create_model(model, pretrained, **own))
         with tempfile.TemporaryDirectory() as folder:
-            # open_clip reads configs from its registry, which belongs to everyone, or from a folder.
+            # open_clip reads configs from its registry, which is global, or from a folder.
             (Path(folder) / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
             clip = attempt("a model of this config", lambda: open_clip.create_model(f"local-dir:{folder}", **own))
         if pretrained is not None:
@@ -43,20 +43,20 @@ def create(model: str | None, config: dict[str, Any], pretrained: str | None) ->
 
 
 def attempt(what: str, make: Callable[[], T]) -> T:
-    """What `make` returns; what it raises becomes a KdbenchError, for names, files and numbers are the suite's."""
+    """Calls `make` and turns its exceptions into KdbenchError, because names, files and numbers come from the suite."""
     try:
         return make()
     except KdbenchError:
         raise
-    except Exception as error:  # open_clip asserts, timm, torch and the hub raise what they like
+    except Exception as error:  # open_clip asserts; timm, torch and the hub raise many types
         raise KdbenchError(f"student openclip: open_clip cannot give {what} ({brief(error)})") from error
 
 
 def check_towers(clip: Any, config: dict[str, Any], context_length: int) -> None:
-    """Sends one blank picture and one blank caption through. Raises KdbenchError where a tower does not fit.
+    """Encodes a blank picture and a blank caption. Raises KdbenchError if a tower does not fit.
 
     open_clip sizes its projection by timm's `num_features`, which is wrong for towers with a hidden layer in their head
-    (MobileNetV3 and V4, LCNet, GhostNet …): such a model builds well and fails in its first step.
+    (MobileNetV3 and V4, LCNet, GhostNet …): such a model can be built but fails in its first step.
     """
     import torch
 
@@ -85,7 +85,7 @@ def check_towers(clip: Any, config: dict[str, Any], context_length: int) -> None
 
 
 def check_timm_tower(vision: dict[str, Any]) -> None:
-    """`check_hidden_head` for a tower that is not built yet: without weights, so that nothing is drawn or downloaded."""
+    """Checks a tower before it is built, on the meta device: without weights, nothing is drawn or downloaded."""
     name = str(vision.get("timm_model_name") or "")
     if name and ":" not in name:
         import torch

@@ -1,4 +1,4 @@
-"""Is this a config of open_clip's format? Wrong keys and names are found before a model is built from them."""
+"""Checks open_clip configs: finds wrong keys and names before a model is built."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from kdbench import KdbenchError, nearest
 from kdbench_plugins.openclip import import_open_clip, import_timm
 
-# A student small enough to be trained on a laptop, for examples: timm's smallest ResNet beside a narrow transformer.
+# A student for examples that can be trained on a laptop: timm's smallest ResNet and a narrow transformer.
 SMALL: dict[str, Any] = {
     "embed_dim": 128,
     "vision_cfg": {
@@ -28,7 +28,7 @@ BEYOND_INIT = {"custom_text"}  # read by open_clip's factory, not by its classes
 
 
 def checked_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A copy of `config`. Raises KdbenchError with the path of what is missing, unknown or not a map."""
+    """A checked copy of `config`. Raises KdbenchError with the path of a key that is missing, unknown or not a map."""
     open_clip = import_open_clip()
     if isinstance(config.get("model_cfg"), dict):  # an open_clip_config.json as open_clip writes it
         config = config["model_cfg"]

@@ -16,39 +16,39 @@ class ClipModule(nn.Module):
 
     def __init__(self, clip: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
-        # Channels-last is what convolutions on CPUs and tensor cores prefer, and what permuted NHWC pixels are already.
+        # Channels-last is faster for convolutions on CPUs and tensor cores, and the layout of permuted NHWC pixels.
         clip.visual.to(memory_format=torch.channels_last)
         self.clip = clip
-        # (x/255 − mean)/std as one multiplication and one addition; no part of the state, for it is not learned.
+        # (x/255 − mean)/std as one multiplication and one addition; not part of the state, because it is not learned.
         deviation = torch.tensor(std).view(1, -1, 1, 1)
         self.register_buffer("scale", 1 / (255 * deviation), persistent=False)
         self.register_buffer("shift", -torch.tensor(mean).view(1, -1, 1, 1) / deviation, persistent=False)
 
     @property
     def logit_scale(self) -> Tensor:
-        """open_clip's own parameter, the logarithm of the scale."""
+        """open_clip's parameter, the logarithm of the scale."""
         scale: Tensor = self.clip.logit_scale
         return scale
 
     def encode_image(self, images: Tensor) -> Tensor:
-        """uint8 [B, height, width, 3] to unit vectors [B, d]."""
+        """Encodes pixels, uint8 [B, height, width, 3], to unit vectors [B, d]."""
         vectors: Tensor = self.clip.encode_image(self._pixels(images), normalize=True)
         return vectors
 
     def encode_text(self, texts: Tensor) -> Tensor:
-        """Tokens, int32 [B, context], to unit vectors [B, d]."""
+        """Encodes tokens, int32 [B, context], to unit vectors [B, d]."""
         vectors: Tensor = self.clip.encode_text(texts.long(), normalize=True)
         return vectors
 
     def encode_image_tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What `encode_image` returns, and of the same forward pass the tower's last feature map, [B, places, width]."""
+        """The result of `encode_image` and, from the same forward pass, the tower's last feature map, [B, positions, width]."""
         found = self.clip.forward_intermediates(image=self._pixels(images), image_indices=1, normalize_intermediates=True)
-        # As a map, [B, width, rows, columns], the one format that all of open_clip's and timm's towers give.
+        # As a map, [B, width, rows, columns], the one format that all towers of open_clip and timm support.
         return found["image_features"], found["image_intermediates"][-1].flatten(2).transpose(1, 2)
 
     def encode_text_tokens(self, texts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What `encode_text` returns, of the same forward pass the features of all tokens, [B, context, width], and which of
-        them are words, [B, context]: those up to the end token, or for a tower that reads no end token all but padding."""
+        """The result of `encode_text` and, from the same forward pass, the features of all tokens, [B, context, width], and a
+        mask of words, [B, context]: tokens up to the end token, or all but padding for a tower without an end token."""
         texts = texts.long()
         found = self.clip.forward_intermediates(text=texts, text_indices=1, normalize_intermediates=True)
         return found["text_features"], found["text_intermediates"][-1], self._words(texts)
@@ -57,7 +57,7 @@ class ClipModule(nn.Module):
         return images.permute(0, 3, 1, 2).float() * self.scale + self.shift
 
     def _words(self, texts: Tensor) -> Tensor:
-        tower: Any = getattr(self.clip, "text", None)  # open_clip's plain CLIP class has taken its text tower apart
+        tower: Any = getattr(self.clip, "text", None)  # open_clip's plain CLIP class has no text tower of its own
         pool = self.clip.text_pool_type if tower is None else tower.pool_type
         if pool not in ("argmax", "eos"):
             return texts != getattr(tower, "pad_id", 0)

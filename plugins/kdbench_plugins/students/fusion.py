@@ -1,7 +1,7 @@
-"""`fusion`: a student that learns beside a feature-fusion network, which is gone when the training is over.
+"""`fusion`: trains a student together with a feature-fusion network, which is dropped after training.
 
-A reconstruction of AMMKD's (arXiv 2509.00039), of which no more is openly known than that it "extracts and merges
-discriminative features from both modalities". Hard negatives are those of ALBEF (Li et al., NeurIPS 2021).
+A reconstruction of the fusion network of AMMKD (arXiv 2509.00039), whose abstract only says that it "extracts and merges
+discriminative features from both modalities". Hard negatives are drawn as in ALBEF (Li et al., NeurIPS 2021).
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Field(ge=1)]
 NEEDED = ("encode_image_tokens", "encode_text_tokens")
-BLANK = 64  # pixels of the picture that is sent through to see how wide tokens are
+BLANK = 64  # pixels of the picture that is encoded to find the width of tokens
 
 
 class Fusion:
-    """L = L_student + weight·L_match, L_match = mean BCE(score(g ⊙ a + (1 − g) ⊙ b), whether image and text match).
+    """A student with an additional image-text matching loss on fused token features: L = L_student + weight·L_match.
 
-    `student` is a student's spec, such as `{use: openclip, config: {…}}`. Its towers' token features attend to each other,
-    of images to texts and the reverse, in a common `width` with that many `heads`; a and b are their means, g a gate. Matched
-    are the true pairs and, for each image and each text, a partner of another concept, the likelier drawn the more alike the
-    student finds them. The student's own embeddings, initial weights and inference are those it has without.
+    `student` is a student's spec, such as `{use: openclip, config: {…}}`. Its towers' token features are mapped to a common
+    `width` and attend to each other, images to texts and the reverse, with `heads` heads; a and b are their means, g is a
+    gate. Matched are the true pairs and, for each image and each text, a partner of another concept, drawn with a higher
+    probability the more similar the student finds them. The student's own embeddings, initial weights and inference are
+    unchanged.
 
     Its module needs `encode_image_tokens(images) -> (embeddings, tokens [B, L, w])` and `encode_text_tokens(texts) ->
-    (embeddings, tokens [B, M, w'], words [B, M])`, `words` true where there is a token and false where there is padding.
-    Raises KdbenchError where it lacks them, or where `heads` does not divide `width`.
+    (embeddings, tokens [B, M, w'], words [B, M])`, `words` true for tokens and false for padding. Raises KdbenchError if
+    these are missing or `heads` does not divide `width`.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Fusion:
         from kdbench_plugins.students.fusion_network import FusionModule, FusionNetwork
 
         check(student=student, width=width, heads=heads, weight=weight)
-        # First: what the student draws for its initial weights must not depend on what comes beside it.
+        # First: the student's initial weights must not depend on the fusion network.
         self.student: Student = build("student", student)
         widths = token_widths(self.student, student["use"])
         self.width = self.student.width
@@ -60,11 +61,11 @@ class Fusion:
         return module
 
     def open_clip(self) -> tuple[dict[str, Any], Any]:
-        """The student's own. Raises KdbenchError where it is no model of open_clip."""
+        """The student's own. Raises KdbenchError if it is not an open_clip model."""
         give: Any = getattr(self.student, "open_clip", None)
         if give is None:
             raise KdbenchError(
-                f"student fusion: the student in it, {type(self.student).__name__}, is no model of open_clip; expected one "
+                f"student fusion: its student, {type(self.student).__name__}, is not an open_clip model; expected one "
                 "such as openclip"
             )
         config, clip = give()
@@ -72,9 +73,9 @@ class Fusion:
 
 
 def token_widths(student: Student, name: str) -> tuple[int, int]:
-    """Of images and texts, found by sending a blank picture and a short caption through. Draws nothing.
+    """Widths of the image and text tokens, found by encoding a blank picture and a short caption. Draws no random numbers.
 
-    Raises KdbenchError where the student cannot serve.
+    Raises KdbenchError if the student has no token features.
     """
     import numpy as np
     import torch
@@ -94,7 +95,7 @@ def token_widths(student: Student, name: str) -> tuple[int, int]:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             picture = encoded(student.images, np.zeros((1, BLANK, BLANK, 3), dtype=np.uint8))
             images, texts = module.encode_image_tokens(picture)[1], module.encode_text_tokens(encoded(student.texts, ["a"]))[1]
-    except Exception as error:  # whatever a tower raises that has no tokens
+    except Exception as error:  # any exception of a tower without tokens
         raise KdbenchError(
             f"student fusion: {name!r} gives no token features ({type(error).__name__}: {error}); expected towers that do"
         ) from error
@@ -104,7 +105,7 @@ def token_widths(student: Student, name: str) -> tuple[int, int]:
 
 
 def encoded(encoder: Encoder, items: Any) -> Tensor:
-    """One item as a tower reads it."""
+    """One item, encoded for a tower."""
     result = encoder.encode(items if encoder.base is None else encoded(encoder.base, items), "cpu")
     return result.float() if result.is_floating_point() else result
 
@@ -120,7 +121,7 @@ def kdbench_students() -> list[Offer[Student]]:
         Offer(
             "fusion",
             Fusion,
-            "another student, trained beside a feature-fusion network that is dropped afterwards (AMMKD)",
+            "another student, trained with a feature-fusion network that is dropped afterwards (AMMKD)",
             check,
             formula="L = L_student + weight·mean BCE(score(g ⊙ a + (1 − g) ⊙ b), match), a, b by cross-attention of tokens",
             source="AMMKD, arXiv 2509.00039; hard negatives of ALBEF, Li et al., NeurIPS 2021",

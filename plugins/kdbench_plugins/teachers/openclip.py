@@ -1,4 +1,4 @@
-"""The teacher `openclip`: any model of open_clip with published weights, or with those of a local checkpoint."""
+"""The teacher `openclip`: any open_clip model with published weights or a local checkpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kdbench import Encoder, KdbenchError, TeacherData, Modality, Offer, Teacher, Towers, hookimpl
+from kdbench import Encoder, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, hookimpl
 from kdbench_plugins.openclip import SCHEMAS, brief, check_model_name, check_pretrained, hushed, import_open_clip
 from kdbench_plugins.shrink import shrunken_checkpoint
 from kdbench_plugins.teachers.tower import settled, state_digest
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
-VISUAL = "visual."  # in open_clip's state, what begins with this is the image tower's and all else the text tower's
+VISUAL = "visual."  # prefix of the image tower in open_clip's state; everything else belongs to the text tower
 
 
 class OpenClip:
-    """`model` and `pretrained` as in open_clip: `pretrained` is a tag of that model or a checkpoint file.
+    """`model` is a name in open_clip, `pretrained` a tag of that model or a checkpoint file.
 
-    For models named `hf-hub:…` or `local-dir:…`, which bring their weights, `pretrained` is empty.
+    For models named `hf-hub:…` or `local-dir:…`, which include weights, `pretrained` is empty.
     """
 
     def __init__(self, *, model: str, pretrained: str = "", precision: Literal["fp32", "bf16"] = "fp32") -> None:
@@ -39,7 +39,7 @@ class OpenClip:
         return Towers(ImageTower(clip, self.precision), TextTower(clip, tokenizer), scale)
 
     def load(self) -> Any:
-        """The whole model, in eval mode. Raises KdbenchError where its name or its weights cannot be had."""
+        """The whole model, in eval mode. Raises KdbenchError if it or its weights cannot be loaded."""
         open_clip = import_open_clip()
         check(model=self.model, pretrained=self.pretrained)
         try:
@@ -47,11 +47,11 @@ class OpenClip:
                 clip = open_clip.create_model(
                     self.model, self.pretrained or None, precision=self.precision, require_pretrained=True
                 )
-        except Exception as error:  # open_clip, torch, safetensors and the hub raise what they like
+        except Exception as error:  # open_clip, torch, safetensors and the hub raise many types
             hint = (
-                "it must be a checkpoint of that very model, of tensors alone"
+                "it must be a checkpoint of this model that contains only tensors"
                 if Path(self.pretrained).is_file()
-                else "without a network, give `pretrained` the path of a checkpoint; with one, a run keeps its downloads"
+                else "without a network, set `pretrained` to the path of a checkpoint; with one, downloads are cached"
             )
             raise KdbenchError(
                 f"teacher openclip: the weights {self.pretrained or self.model!r} of {self.model!r} could not be loaded "
@@ -61,7 +61,7 @@ class OpenClip:
 
 
 def check(*, model: str, pretrained: str = "", precision: Literal["fp32", "bf16"] = "fp32") -> None:  # noqa: ARG001
-    """Whether open_clip knows the names. Raises KdbenchError with the nearest one."""
+    """Raises KdbenchError with the nearest name if open_clip does not know `model` or `pretrained`."""
     _need_weights(model, pretrained)
     check_model_name(model)
     if pretrained:
@@ -69,7 +69,7 @@ def check(*, model: str, pretrained: str = "", precision: Literal["fp32", "bf16"
 
 
 def smoke(params: dict[str, Any]) -> dict[str, Any]:
-    """The same model with a layer or two and weights of chance, from a folder."""
+    """The same family with one or two layers and random weights, loaded from a folder."""
     return params | {"model": f"local-dir:{shrunken_checkpoint(params['model'], params['pretrained'])}", "pretrained": ""}
 
 
@@ -77,12 +77,12 @@ def _need_weights(model: str, pretrained: str) -> None:
     if not pretrained and not model.startswith(SCHEMAS):
         raise KdbenchError(
             f"teacher openclip: {model!r} needs `pretrained`, a tag of open_clip or a checkpoint file; "
-            "a teacher with random weights has nothing to teach"
+            "a teacher needs trained weights"
         )
 
 
 class ImageTower:
-    """uint8 [B, S, S, 3] to unit vectors [B, d], through the model's own preprocessing, picture by picture."""
+    """Encodes uint8 [B, S, S, 3] to unit vectors [B, d] with the model's own preprocessing."""
 
     modality: Modality = "image"
     base: Encoder | None = None
@@ -110,7 +110,7 @@ class ImageTower:
 
 
 class TextTower:
-    """A list of captions to unit vectors [B, d], through the model's own tokenizer."""
+    """Encodes captions to unit vectors [B, d] with the model's own tokenizer."""
 
     modality: Modality = "text"
     base: Encoder | None = None
@@ -130,7 +130,7 @@ class TextTower:
 
 
 def unit(features: Tensor) -> Tensor:
-    """Unit vectors in float32, whatever precision the tower computes in."""
+    """Unit vectors in float32, for any precision of the tower."""
     from torch.nn.functional import normalize
 
     return normalize(features.float(), dim=-1)
@@ -142,7 +142,7 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
         Offer(
             "openclip",
             OpenClip,
-            "any model of open_clip, its weights downloaded or from a local checkpoint",
+            "any open_clip model, with downloaded weights or a local checkpoint",
             check,
             example={"model": "ViT-B-16", "pretrained": "datacomp_xl_s13b_b90k"},
             smoke=smoke,

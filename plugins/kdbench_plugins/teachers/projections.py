@@ -12,7 +12,7 @@ INITIAL_SCALE = math.log(1 / 0.07)  # CLIP's (Radford et al. 2021, §2.5)
 
 
 class Projections(nn.Module):
-    """Image features [B, i] and text features [B, t] to unit vectors [B, width]."""
+    """Maps image features [B, i] and text features [B, t] to unit vectors [B, width]."""
 
     logit_scale: Tensor
 
@@ -32,10 +32,10 @@ class Projections(nn.Module):
 
 
 def projection(features: int, hidden: int, width: int, dropout: float, input_dropout: float) -> nn.Module:
-    """A perceptron with one hidden layer, or a linear map where `hidden` is 0.
+    """A perceptron with one hidden layer, or a linear map if `hidden` is 0.
 
-    LayerNorm, for pooled features differ in scale between backbones; dropout on the features themselves, for there are
-    more of them than concepts to learn from.
+    LayerNorm, because the scale of pooled features differs between backbones; dropout on the features, because there are more
+    features than concepts.
     """
     first = [nn.LayerNorm(features), nn.Dropout(input_dropout)]
     if hidden == 0:

@@ -1,4 +1,4 @@
-"""One trained tower of a two-tower model, frozen, as an encoder; and the digest that tells its weights from others'."""
+"""A trained tower of a two-tower model as a frozen encoder, and the digest that identifies its weights."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MAX_SCALE = 100.0  # CLIP's bound on the scale of its logits
 
 
 class Tower:
-    """Reads its base's outputs [B, ...] and returns unit vectors [B, d]."""
+    """Encodes its base's outputs [B, ...] to unit vectors [B, d]."""
 
     def __init__(self, module: Module, base: Encoder, design: str) -> None:
-        """`design` says what the module computes beside its weights: two designs may share shapes."""
+        """`design` identifies the module's computation: two designs may have weights of equal shapes."""
         self.module = module
         self.base: Encoder | None = base
         self.modality: Modality = base.modality
@@ -37,7 +37,7 @@ class Tower:
 
 
 def frozen_towers(student: Student, design: str) -> Towers:
-    """A trained student as a teacher: what it reads stays cached, and its module becomes the two towers."""
+    """Turns a trained student into a teacher: its encoders become the bases of two towers that use its module."""
     module: Any = student.module
     return Towers(
         image=Tower(module, student.images, design),
@@ -47,12 +47,12 @@ def frozen_towers(student: Student, design: str) -> Towers:
 
 
 def settled(module: Any, device: str) -> Any:
-    """The module on `device`, in eval mode and without gradients, whatever was called on it before."""
+    """The module on `device`, in eval mode and without gradients, also after `train()` was called on it."""
     return module.requires_grad_(False).eval().to(device)
 
 
 def tensor_of(items: Any, device: str) -> Tensor:
-    """Array or tensor to a tensor on `device`; a copy, for the core's arrays are read-only memory maps."""
+    """Copies an array or tensor to `device`; the core's arrays are read-only memory maps."""
     import numpy as np
     import torch
 
@@ -61,7 +61,7 @@ def tensor_of(items: Any, device: str) -> Tensor:
 
 
 def state_digest(module: Module, prefix: str = "", without: str = "\0") -> str:
-    """sha256 over names, types, shapes and bytes of the module's state, of names with one prefix and not the other."""
+    """sha256 over names, types, shapes and bytes of the state's entries that have one prefix and not the other."""
     import torch
 
     digest = hashlib.sha256()
@@ -69,5 +69,5 @@ def state_digest(module: Module, prefix: str = "", without: str = "\0") -> str:
         if name.startswith(prefix) and not name.startswith(without):
             digest.update(f"{name}|{value.dtype}|{list(value.shape)}|".encode())
             flat = value.detach().cpu().contiguous().reshape(-1)
-            digest.update(flat.view(torch.uint8).numpy().data)  # bytes, for numpy has no bfloat16
+            digest.update(flat.view(torch.uint8).numpy().data)  # bytes, because numpy has no bfloat16
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The teacher `trained`: any student of the suite's plugins, first trained without teachers and then kept."""
+"""The teacher `trained`: any student, trained without distillation before the runs and cached."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from kdbench import TeacherData, Offer, Teacher, Towers, Uses, build, hookimpl
+from kdbench import Offer, Teacher, TeacherData, Towers, Uses, build, hookimpl
 from kdbench_plugins.students.clip_config import SMALL
 from kdbench_plugins.teachers.recipe import BatchSize, Count, NotNegative, Positive, Share
 from kdbench_plugins.teachers.tower import frozen_towers
@@ -47,7 +47,7 @@ class Trained:
 
 
 def files_in(spec: Any) -> list[str]:
-    """sha256 of every file that a spec names: the same path with other initial weights in it is another student."""
+    """sha256 of every file that a spec names: other initial weights under the same path make another student."""
     if isinstance(spec, dict):
         return [digest for _, value in sorted(spec.items()) for digest in files_in(value)]
     if isinstance(spec, list):

@@ -1,4 +1,4 @@
-"""Names of runs and their figures, the same in every tracker."""
+"""Names of runs and metrics, the same in every tracker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def epoch_scalars(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def final_scalars(record: Record) -> dict[str, float]:
-    """The figures of a record: `test/…`, `best/…` (validation, best epoch), `mean_weight/…` and `dynamics/…`."""
+    """The values of a record: `test/…`, `best/…` (validation, best epoch), `mean_weight/…` and `dynamics/…`."""
     parts = {
         "test": record.metrics,
         "best": record.validation,
@@ -32,7 +32,7 @@ def final_scalars(record: Record) -> dict[str, float]:
 
 
 def hyperparameters(spec: RunSpec) -> dict[str, Any]:
-    """The spec as one map of dotted names, without the defaults that travel with its plugins."""
+    """The spec as one map of dotted names, without the stored defaults of its plugins."""
     plugins: dict[str, Any] = {name: {"defaults"} for name in ("task", "dataset", "student", "strategy")}
     plugins |= {name: {"__all__": {"defaults"}} for name in ("team", "objective")}
     return flat(spec.model_dump(mode="json", exclude=plugins))

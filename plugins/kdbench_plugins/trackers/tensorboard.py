@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
 
 class TensorBoard:
-    """One folder a run, `<log_dir>/<suite>/<run>`; `tensorboard --logdir <log_dir>` shows them all.
+    """Writes one folder per run, `<log_dir>/<suite>/<run>`; `tensorboard --logdir <log_dir>` shows them all.
 
-    Each epoch has the mean loss, the teachers' mean weights and, where measured, the validation metrics; the end has the
-    figures of the record, and a run that is ok a row in the table of hyperparameters. A run that resumes, or is repeated,
-    continues in its folder; later epochs that were written before are hidden. Raises KdbenchError if tensorboard is not
-    installed.
+    Logs, for each epoch, the mean loss, the teachers' mean weights and, if measured, the validation metrics; at the end, the
+    record's values and, for a run that is ok, a row in the table of hyperparameters. A run that resumes or is repeated
+    continues in its folder; later epochs from before are hidden. Raises KdbenchError if tensorboard is not installed.
     """
 
     def __init__(self, *, log_dir: str = "runs") -> None:
@@ -32,7 +31,7 @@ class TensorBoard:
             raise KdbenchError(f"TensorBoard cannot be imported ({error}); pip install 'kdbench[tensorboard]'") from error
         self.writer_class = SummaryWriter
         self.log_dir = Path(log_dir).resolve()
-        self.specs: dict[str, RunSpec] = {}  # by run id, as all that follows
+        self.specs: dict[str, RunSpec] = {}  # by run id, like all the following
         self.writers: dict[str, SummaryWriter] = {}
         self.epochs: dict[str, int] = {}
 
@@ -46,14 +45,14 @@ class TensorBoard:
         self.epochs[run_id] = epoch
         for name, value in epoch_scalars(metrics).items():
             writer.add_scalar(name, value, epoch)
-        writer.flush()  # to be seen now, and to be there after an interrupt
+        writer.flush()  # visible now, and kept after an interrupt
 
     @hookimpl
     def kdbench_run_finished(self, run_id: str, record: Record) -> None:
         spec, ok = record.spec, record.status == "ok"
         epoch = spec.train.epochs if ok and spec.train else self.epochs.get(run_id, 0)
         self.specs.setdefault(run_id, spec)
-        # Without an epoch since the run started or resumed, what was written before stays as it is.
+        # Without an epoch since the run started or resumed, earlier events stay unchanged.
         writer = self.writers.get(run_id) or self._open(run_id, epoch, purge_step=None)
         writer.add_text("status", ": ".join(filter(None, [record.status, record.reason])), epoch)
         figures = final_scalars(record)
@@ -66,7 +65,7 @@ class TensorBoard:
             known.pop(run_id, None)
 
     def _open(self, run_id: str, epoch: int, purge_step: int | None) -> SummaryWriter:
-        """At the first epoch and not before: only then is it known where the run resumes."""
+        """Opens the run's writer at its first epoch; only then is it known where the run resumes."""
         spec = self.specs[run_id]
         folder = self.log_dir / _file_name(spec.suite) / f"{_file_name(spec.label)[:150]}-{run_id}"
         writer = self.writers[run_id] = self.writer_class(str(folder), purge_step=purge_step)
@@ -75,7 +74,7 @@ class TensorBoard:
 
 
 def _add_hyperparameters(writer: SummaryWriter, spec: RunSpec, figures: dict[str, float]) -> None:
-    # What writer.add_hparams does, in the run's own file: it would open a second one, which TensorBoard shows as a run.
+    # As writer.add_hparams, but into the run's own file: that opens a second one, which TensorBoard shows as another run.
     from torch.utils.tensorboard.summary import hparams
 
     for summary in hparams(hyperparameters(spec), figures):  # type: ignore[no-untyped-call]
@@ -83,10 +82,10 @@ def _add_hyperparameters(writer: SummaryWriter, spec: RunSpec, figures: dict[str
 
 
 def _file_name(text: str) -> str:
-    """`small · a+b · seed 0` → `small-a+b-seed-0`: a name that every file system takes."""
+    """`small · a+b · seed 0` → `small-a+b-seed-0`, a name that is valid in every file system."""
     return re.sub(r"[^\w.+=]+", "-", text).strip("-.")
 
 
 @hookimpl
 def kdbench_trackers() -> list[Offer[Tracker]]:
-    return [Offer("tensorboard", TensorBoard, "curves, specs and hyperparameters as event files for TensorBoard")]
+    return [Offer("tensorboard", TensorBoard, "writes curves, specs and hyperparameters as event files for TensorBoard")]

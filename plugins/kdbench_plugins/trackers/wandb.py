@@ -1,4 +1,4 @@
-"""`wandb`: runs on Weights & Biases, or in its offline files."""
+"""`wandb`: logs runs to Weights & Biases or to its offline files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
 
 class WandB:
-    """One W&B run a run, in `project`; runs that differ in the seed alone are a group.
+    """Logs one W&B run per run, in `project`; runs that differ only in the seed form a group.
 
-    Its config is the spec; each epoch has the mean loss, the teachers' mean weights and, where measured, the validation
-    metrics; its summary ends with the record's figures and its status, which is also the exit code: 0 for `ok` and
-    `skipped`. A run that resumes is a new W&B run from that epoch on: both have the same `run_id` in their config. `mode`
-    is by default that of the environment (WANDB_MODE). Raises KdbenchError if wandb is not installed, or is online
-    without a login.
+    Its config is the spec. Each epoch logs the mean loss, the teachers' mean weights and, if measured, the validation
+    metrics. The summary holds the record's values and its status, which is also the exit code: 0 for `ok` and `skipped`. A
+    run that resumes is a new W&B run from that epoch on; both have the same `run_id` in their config. `mode` is by default
+    that of the environment (WANDB_MODE). Raises KdbenchError if wandb is not installed, or is online without a login.
     """
 
     def __init__(self, *, project: str = "kdbench", mode: Literal["online", "offline", "disabled"] | None = None) -> None:
@@ -35,7 +34,7 @@ class WandB:
         self.runs: dict[str, Run] = {}
         if (mode or wandb.setup().settings.mode) == "online":
             try:
-                wandb.login()  # now, and not in the middle of a display or after an hour of teachers
+                wandb.login()  # now, not in the middle of a display or after an hour of preparing teachers
             except wandb.errors.Error as error:
                 raise KdbenchError(f"Weights & Biases: {error}; `wandb login`, or mode: offline") from error
 
@@ -65,4 +64,4 @@ class WandB:
 
 @hookimpl
 def kdbench_trackers() -> list[Offer[Tracker]]:
-    return [Offer("wandb", WandB, "runs on Weights & Biases, or in its offline files")]
+    return [Offer("wandb", WandB, "logs runs to Weights & Biases or to its offline files")]

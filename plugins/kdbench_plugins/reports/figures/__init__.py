@@ -1,4 +1,4 @@
-"""A leaderboard in pictures: the headline metric against cost, teacher weights over training, the spread of seeds."""
+"""Figures of a leaderboard: the headline metric against cost, teacher weights over training, the spread of seeds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kdbench.contracts.report import Report
 
 
 def figures() -> Report:
-    """PNG and SVG files, each with its figures inside as text."""
+    """Writes PNG and SVG files; each also contains its data as text."""
     from kdbench_plugins.reports.figures.drawing import Figures
 
     return Figures()

@@ -13,7 +13,7 @@ from kdbench_plugins.reports.figures.picture_files import Picture
 
 
 class Figures:
-    """Plots as PNG and SVG files in a folder, which is created; other files in it are kept."""
+    """Writes plots as PNG and SVG files into a folder, which is created; other files in it are kept."""
 
     def write(self, material: Reported, target: Path) -> list[Path]:
         """See `draw`."""
@@ -29,7 +29,7 @@ def draw(folder: Path, board: Board, planes: Sequence[Plane]) -> list[Path]:
 
 
 def pictures(board: Board, planes: Sequence[Plane]) -> list[Picture]:
-    """Each plane; of each table its seeds, and its weights if runs have traces. Nothing is drawn yet."""
+    """The pictures of a board: each plane, the seeds of each table, and its weights if runs have traces. Draws nothing yet."""
     plots = [cost_plane(plane) for plane in planes]
     for table in board.tables:
         if table.rows:

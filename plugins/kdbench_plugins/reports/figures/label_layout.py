@@ -1,4 +1,4 @@
-"""Where labels go so that they do not hide each other."""
+"""Places labels without overlaps."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def apart(positions: Sequence[float], gap: float) -> list[float]:
-    """Positions near those given, in their order, no two nearer than `gap`: the least squares of moves."""
+    """Positions in the same order, at least `gap` apart, with the least sum of squared moves."""
     order = sorted(range(len(positions)), key=lambda place: positions[place])
-    blocks: list[tuple[float, int]] = []  # of labels that touch: where the first would start, and how many
+    blocks: list[tuple[float, int]] = []  # groups of touching labels: position of the first, number
     for rank, place in enumerate(order):
         start, count = positions[place] - rank * gap, 1
         while blocks and blocks[-1][0] >= start:
@@ -28,13 +28,13 @@ def apart(positions: Sequence[float], gap: float) -> list[float]:
     return found
 
 
-OFFSETS = [(x, y) for y in (9, -9, 20, -20, 31, -31) for x in (-7, 7)]  # points from the mark, the nearest first
+OFFSETS = [(x, y) for y in (9, -9, 20, -20, 31, -31) for x in (-7, 7)]  # offsets from the mark in points, the nearest first
 
 
 def label(axes: Axes, marks: Sequence[tuple[float, float, str]], taken: Sequence[tuple[Bbox, float]]) -> list[Annotation]:
-    """Writes a text beside each mark (x, y, text), where it covers least of other texts and of what is `taken`.
+    """Writes a text beside each mark (x, y, text), where it covers the least of other texts and of `taken`.
 
-    That is boxes in pixels, each with how much a pixel of it counts.
+    `taken` holds boxes in pixels, each with the cost of covering one of its pixels.
     """
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
     boxes, written = list(taken), []
@@ -57,7 +57,7 @@ def label(axes: Axes, marks: Sequence[tuple[float, float, str]], taken: Sequence
 
 
 def _shared(one: Bbox, other: Bbox) -> float:
-    """The area two boxes share, in square pixels."""
+    """The area of the intersection of two boxes, in square pixels."""
     width = min(one.x1, other.x1) - max(one.x0, other.x0)
     height = min(one.y1, other.y1) - max(one.y0, other.y0)
     return max(0.0, float(width)) * max(0.0, float(height))

@@ -1,4 +1,4 @@
-"""What the legend of a plot holds: kinds or roles, lines, unnamed levels, then what bars, bands and stripes are."""
+"""The entries of a plot's legend: kinds or roles, lines, unnamed levels, then the meaning of bars, bands and stripes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Entry = tuple["Artist", str]
 
 
 def legend_entries(plot: Plot) -> list[Entry]:
-    """In their order. Panels share their kinds, lines and levels."""
+    """The entries in order. All panels of a plot have the same kinds, lines and levels."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

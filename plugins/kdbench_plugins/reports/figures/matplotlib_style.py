@@ -1,4 +1,4 @@
-"""How all figures look, and what makes their bytes depend on nothing but what they show."""
+"""The style of all figures, and the settings that make equal figures equal files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Dashes = Literal["-", "--", "-."]
-WIDTH = 9.0  # inches: at 150 dpi half as wide again as a README, where 9 points are still legible
+WIDTH = 9.0  # inches: at 150 dpi 1.5 times the width of a README, in which 9 points are still legible
 DPI = 150
 
 _SETTINGS = {
     "svg.hashsalt": "kdbench",
-    # Letters as outlines: a label that was placed with this font's widths stays clear of its neighbours wherever it is
-    # shown, as a README's pictures bring no fonts of their own. The text itself is in the description.
+    # Letters as outlines: labels were placed with this font's widths and would overlap in another font, and pictures
+    # of a README cannot load fonts. The text itself is in the description.
     "svg.fonttype": "path",
     "font.family": ["DejaVu Sans"],
     "figure.dpi": DPI,
@@ -41,7 +41,7 @@ _SETTINGS = {
 
 @contextmanager
 def settings() -> Iterator[None]:
-    """matplotlib's defaults with these settings, whatever a user's matplotlibrc says; figures are made and saved in it."""
+    """A context with matplotlib's defaults and these settings, without a user's matplotlibrc. Make and save figures in it."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -51,12 +51,12 @@ def settings() -> Iterator[None]:
 
 
 def look(place: int) -> tuple[str, str]:
-    """Colour and marker of the n-th of many: the first 56 all differ."""
+    """Colour and marker of the n-th kind; the first 56 differ."""
     return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
 
 
 def stroke(place: int) -> tuple[str, Dashes]:
-    """Colour and dashes of the n-th curve, so that neighbours differ without colour too."""
+    """Colour and dashes of the n-th curve; neighbours differ also without colour."""
     dashes: tuple[Dashes, ...] = ("-", "--", "-.")
     return COLOURS[place % len(COLOURS)], dashes[place % len(dashes)]
 
@@ -72,7 +72,7 @@ def headed(figure: Figure, lines: Sequence[str]) -> None:
 
 
 def laid_out(figure: Figure) -> None:
-    """Gives everything its place in pixels, which is known only after all but the labels has been drawn."""
+    """Computes the layout in pixels, which is known only after everything but the labels has been drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
@@ -80,7 +80,7 @@ def laid_out(figure: Figure) -> None:
 
 
 def legend(figure: Figure, entries: Sequence[tuple[Artist, str]], columns: int) -> None:
-    """Below the axes. Names are set after matplotlib has made the legend, which leaves out those that begin with `_`."""
+    """Draws the legend below the axes. Sets names afterwards, because matplotlib leaves out those that begin with `_`."""
     box = figure.legend(
         [artist for artist, _ in entries],
         [f"entry {place}" for place in range(len(entries))],

@@ -1,4 +1,4 @@
-"""Paints a plot with matplotlib: the size, the heading, the legend, and labels where they can be read."""
+"""Paints a plot with matplotlib: size, heading, legend, and labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 3  # of panels
-TEXT = 125  # characters of a line of the heading
+TEXT = 125  # characters per line of the heading
 
 
 def paint(plot: Plot) -> Figure:
-    """The figure, laid out. Call it, and save what it returns, within `matplotlib_style.settings`."""
+    """The finished figure. Call this, and save its result, within `matplotlib_style.settings`."""
     from matplotlib.figure import Figure
 
     columns = min(COLUMNS, len(plot.panels))
@@ -49,7 +49,7 @@ def paint(plot: Plot) -> Figure:
 
 
 def _size(plot: Plot, rows: int) -> tuple[float, float]:
-    """In inches."""
+    """Width and height in inches."""
     first = plot.panels[0]
     if first.kinds:
         return WIDTH, 5.6 + 0.09 * len(first.kinds)
@@ -61,7 +61,7 @@ def _size(plot: Plot, rows: int) -> tuple[float, float]:
 
 
 def _name(figure: Figure, axes: Axes, panel: Panel) -> None:
-    """Levels, marks and places with names. Labels are placed in pixels, so the figure is laid out before each."""
+    """Labels levels, marks and positions. Labels are placed in pixels, so the figure is laid out before each."""
     if panel.values == "y" and any(mark.low is not None for mark in panel.marks):
         shown = include(axes, panel)
         laid_out(figure)
@@ -74,11 +74,11 @@ def _name(figure: Figure, axes: Axes, panel: Panel) -> None:
 
 
 def name_marks(axes: Axes, panel: Panel) -> None:
-    """Names beside marks, clear of marks, bars and the front."""
+    """Writes names beside marks without covering marks, bars or the front."""
     from matplotlib.transforms import Bbox
 
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    worst: dict[float, float] = {BAR: 1.0, MARK: 3.0, ABOVE: 20.0}  # how bad it is to cover one
+    worst: dict[float, float] = {BAR: 1.0, MARK: 3.0, ABOVE: 20.0}  # cost of covering one
     taken = [
         (Bbox(artist.get_window_extent(renderer).get_points()).padded(1), worst[artist.get_zorder()])
         for artist in axes.lines
@@ -93,7 +93,7 @@ def name_marks(axes: Axes, panel: Panel) -> None:
 
 
 def name_above(axes: Axes, panel: Panel) -> None:
-    """Names above the axes, at their places, moved where they would touch. The figure is laid out."""
+    """Writes names above the axes at their positions, moved apart if they would touch. Lay out the figure first."""
     size = axes.figure.dpi / 72
     at = [float(axes.transData.transform((place, 0))[0]) for place, _ in panel.above]
     for (place, name), here, there in zip(panel.above, at, apart(at, 24 * size), strict=True):

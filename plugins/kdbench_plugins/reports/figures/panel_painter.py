@@ -14,15 +14,15 @@ from kdbench_plugins.reports.figures.matplotlib_style import Dashes, bare, look,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BAR, MARK, ABOVE = 2, 4, 6  # what is drawn over what
-FAINT = 0.45  # opacity of what is significantly worse, among marks that have a colour for each kind
+BAR, MARK, ABOVE = 2, 4, 6  # drawing order
+FAINT = 0.45  # opacity of marks that are significantly worse, if colours stand for kinds
 BAND, STRIPE = 0.2, 0.13
 
 Looks = Mapping[str, tuple[str, str]]
 
 
 def paint_panel(axes: Axes, panel: Panel) -> None:
-    """Everything but labels, which need the layout."""
+    """Paints everything but labels, which need the layout."""
     _axis(axes, panel.x, "x")
     _axis(axes, panel.y, "y")
     for place in panel.stripes:
@@ -48,12 +48,12 @@ def paint_panel(axes: Axes, panel: Panel) -> None:
 
 
 def kind_looks(panel: Panel) -> Looks:
-    """A colour and a marker for each kind, the same in every plot with the same kinds."""
+    """Colour and marker of each kind, the same in all plots with the same kinds."""
     return {name: look(place) for place, name in enumerate(sorted(panel.kinds))}
 
 
 def line_look(line: Line) -> tuple[str, Dashes]:
-    """Colour and dashes."""
+    """Colour and dashes of a line."""
     if line.role is None:
         return stroke(line.place)
     return (BLACK if line.role == "front" else LOOKS[line.role].colour), "-"
@@ -97,7 +97,7 @@ def _line(axes: Axes, line: Line) -> None:
 
 
 def _axis(axes: Axes, axis: Axis, direction: str) -> None:
-    """Label, scale, ticks and limits of `x` or `y`."""
+    """Sets label, scale, ticks and limits of `x` or `y`."""
     from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter
 
     getattr(axes, f"set_{direction}label")(clean(axis.label), parse_math=False)
@@ -129,7 +129,7 @@ def _axis(axes: Axes, axis: Axis, direction: str) -> None:
 
 
 def _widen(axes: Axes, panel: Panel) -> None:
-    """Room on both sides of the points for their labels."""
+    """Adds room for labels on both sides of the points."""
     forward, back = axes.xaxis.get_transform(), axes.xaxis.get_transform().inverted()
     at = [float(forward.transform([mark.x])[0]) for mark in panel.marks if mark.x is not None]
     known = [float(forward.transform([cost])[0]) for cost, _ in panel.above] or at

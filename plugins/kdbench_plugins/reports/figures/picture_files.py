@@ -1,4 +1,4 @@
-"""A plot as files: PNG and SVG, with the figures it shows inside as text."""
+"""A plot as PNG and SVG files that also contain its data as text."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
 @dataclass(frozen=True)
 class Picture:
-    """`stem` is its files' name without suffix: letters, digits, hyphens. `alt` says what it shows in one sentence.
+    """A plot to be written. `stem` is the file name without suffix: letters, digits, hyphens. `alt` describes it in a sentence.
 
-    `data` are the figures it is drawn from, as lines of text. Both files hold it, so it can be told whether they show today's
-    records without comparing outlines and pixels, which differ with the version of matplotlib (`embedded`).
+    `data` holds the plotted values as lines of text. Both files contain it: `embedded` can then check that they show the
+    current records without comparing outlines and pixels, which depend on the version of matplotlib.
     """
 
     stem: str
@@ -40,7 +40,7 @@ class Picture:
 
     @classmethod
     def of(cls, plot: Plot) -> Picture:
-        """Nothing is drawn yet."""
+        """Prepares the picture of a plot; draws nothing yet."""
         return cls(plot.stem, clean(plot.title), plot.alt, plot.data, partial(paint, plot))
 
     def save(self, folder: Path) -> list[Path]:
@@ -48,7 +48,7 @@ class Picture:
         paths = []
         about = {"Title": self.title, "Description": self.data}
         with settings(), warnings.catch_warnings():
-            # Characters that the font lacks are drawn as boxes; the description has them as text.
+            # Characters missing in the font are drawn as boxes; the description has them as text.
             warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
             figure = self.figure()
             for suffix, left_out in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
@@ -63,7 +63,7 @@ class Picture:
 
 
 def embedded(picture: Path) -> str:
-    """The data that an SVG or PNG was drawn from. Raises KdbenchError if it cannot be read, or holds none."""
+    """The data in an SVG or PNG file. Raises KdbenchError if it cannot be read or has none."""
     try:
         if picture.suffix == ".png":
             from PIL import Image
@@ -75,5 +75,5 @@ def embedded(picture: Path) -> str:
     except (OSError, ElementTree.ParseError) as error:
         raise KdbenchError(f"{picture}: cannot read the picture ({error})") from error
     if not found:
-        raise KdbenchError(f"{picture}: it does not say what it was drawn from; draw it again")
+        raise KdbenchError(f"{picture}: it does not contain its data; draw it again")
     return str(found)

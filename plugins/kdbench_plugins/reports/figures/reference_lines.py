@@ -1,4 +1,4 @@
-"""The teachers' own scores as labelled lines across a panel."""
+"""The scores of teachers themselves as labelled lines across a panel."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kdbench_plugins.reports.figures.label_layout import apart
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FAR = 2.0  # heights of what the students take up, beyond which a line would press them flat
+FAR = 2.0  # in heights of the students' range; a line farther away would compress it too much
 
 
 def include(axes: Axes, panel: Panel) -> list[tuple[Level, str]]:
-    """Draws the named levels and widens the axis to them; returns each with an arrow if it lies beyond the figure."""
+    """Draws the named levels and extends the axis to them; returns each with an arrow if it is outside the figure."""
     ends = [end for mark in panel.marks for end in (mark.low, mark.high) if end is not None and isfinite(end)]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     height = (high - low) or abs(high) / 100 or 1.0
@@ -38,7 +38,7 @@ def include(axes: Axes, panel: Panel) -> list[tuple[Level, str]]:
 
 
 def name_lines(axes: Axes, shown: Sequence[tuple[Level, str]]) -> None:
-    """Names to the right of the lines, moved where they would touch. The figure has been drawn once."""
+    """Writes names to the right of the lines, moved apart if they would touch. Draw the figure once before."""
     texts = [[*wrapped(level.name, 20), f"{level.text} {beyond}".strip()] for level, beyond in shown]
     box = axes.get_window_extent()
     point = axes.figure.dpi / 72

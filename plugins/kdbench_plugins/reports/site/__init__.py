@@ -1,4 +1,4 @@
-"""A leaderboard as a folder of web pages that needs neither a server nor a network."""
+"""A leaderboard as a folder of web pages that need neither a server nor a network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kdbench.contracts.report import Report
 
 
 def site() -> Report:
-    """A folder of HTML pages: open `index.html`."""
+    """Writes a folder of HTML pages: open `index.html`."""
     from kdbench_plugins.reports.site.site_pages import Site
 
     return Site()
@@ -16,4 +16,4 @@ def site() -> Report:
 
 @hookimpl
 def kdbench_reports() -> list[Offer[Report]]:
-    return [Offer("site", site, "a web site that needs no server: tables, plots, a page for each run, strategy and study")]
+    return [Offer("site", site, "a web site without a server: tables, plots, a page for each run, strategy and study")]

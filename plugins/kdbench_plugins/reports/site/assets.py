@@ -14,7 +14,7 @@ NAMED = re.compile(r"\s*([\w$]+)(?:\s+as\s+([\w$]+))?\s*")
 
 
 def copy_assets(folder: Path) -> None:
-    """Writes them into a new `folder`. Raises KdbenchError if a package is missing or not as expected."""
+    """Writes the files into a new `folder`. Raises KdbenchError if a package is missing or not as expected."""
     folder.mkdir(parents=True)
     for path in sorted(OWN.iterdir()):
         (folder / path.name).write_bytes(path.read_bytes())
@@ -25,9 +25,9 @@ def copy_assets(folder: Path) -> None:
 
 
 def classic(module: str, name: str) -> str:
-    """An ES module without imports, turned into a classic script that binds its exports to a global `name`.
+    """Turns an ES module without imports into a classic script that binds its exports to a global `name`.
 
-    Browsers load no modules from file://: there every file is an origin of its own, and modules are subject to CORS.
+    Browsers do not load modules from file://, because every file there is a separate origin and modules are subject to CORS.
     """
     exports = list(EXPORT.finditer(module))
     if len(exports) != 1 or re.search(r"^\s*import\b(?!\s*\()|\bimport\.meta\b", module, re.MULTILINE):
@@ -43,7 +43,7 @@ def classic(module: str, name: str) -> str:
 
 
 def _vendored(package: str, path: str) -> Path:
-    """A file of an installed package, which is not imported: that would take longer than writing all pages."""
+    """A file of an installed package. Does not import the package, which would take longer than writing all pages."""
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
         file = Path(folder) / path

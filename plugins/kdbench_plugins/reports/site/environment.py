@@ -1,4 +1,4 @@
-"""Jinja as all pages use it: everything is escaped, and an undefined name is an error."""
+"""The Jinja environment of all pages: everything is escaped, and an undefined name is an error."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kdbench.reports.plots.trial_history import setting_text, value_text
 from kdbench_plugins.reports.site import formatting
 from kdbench_plugins.reports.site.page_names import token
 
-# A page opened from file:// has an origin of its own: Chromium lets 'self' stand for its folder, for others the scheme does,
-# and no page of the web can load from file:. Plotly writes style rules into the page, hence 'unsafe-inline' for styles;
-# scripts stay those of the folder.
+# For a page opened from file://, Chromium matches 'self' with its folder; other browsers need the scheme, which is safe because
+# no page on the web can load from file:. Plotly writes style rules into the page, hence 'unsafe-inline' for styles; scripts
+# are those of the folder only.
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -29,7 +29,7 @@ URL = re.compile(r"(https?://[^\s<>\"'`\\]*[^\s<>\"'`\\.,;:!?)\]}])")
 
 
 def environment() -> Environment:
-    """A new one; templates are compiled on first use and kept."""
+    """A new environment; templates are compiled on first use and kept."""
     made = Environment(
         loader=PackageLoader("kdbench_plugins.reports.site", "templates"),
         autoescape=True,
@@ -37,7 +37,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Jinja's tojson escapes <, >, & and ' for a script element; it must not write NaN, which JSON does not have.
+    # Jinja's tojson escapes <, >, & and ' for a script element; NaN must raise, because JSON does not have it.
     made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     made.filters.update(token=token, linked=linked, value=value_text, setting=setting_text)
     for filter in (formatting.order, formatting.number, formatting.percent, formatting.seconds, formatting.measure):
@@ -47,7 +47,7 @@ def environment() -> Environment:
 
 
 def linked(text: Any) -> Markup:
-    """Text with its http and https addresses as links; nothing else becomes one."""
+    """Text with http and https addresses as links; other addresses stay text."""
     parts = URL.split(str(text))
     return Markup("").join(
         Markup('<a href="{0}" rel="noopener noreferrer">{0}</a>').format(part) if place % 2 else escape(part)

@@ -1,4 +1,4 @@
-"""Figures as a page shows them, and as it sorts them."""
+"""Numbers as a page shows them and as it sorts them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ NONE = "–"
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """With a fixed number of digits after the point and thousands marked; `–` if there is none."""
+    """A number with a fixed number of decimals and thousands separators; `–` if there is none."""
     return NONE if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
 
 
 def percent(share: float | None) -> str:
-    """A share, 0 to 1, in percent."""
+    """A fraction, 0 to 1, in percent."""
     return number(None if share is None else 100 * share)
 
 
 def seconds(value: float | None) -> str:
-    """Whole seconds from ten on."""
+    """Seconds, without decimals from ten seconds."""
     return number(value, 0 if value is not None and abs(value) >= 10 else 1)
 
 
 def order(value: float | None) -> str:
-    """What a column of figures is sorted by: empty, before all figures, if there is none."""
+    """The sort key of a number; empty, which sorts first, if there is none."""
     return "" if value is None or not math.isfinite(value) else repr(round(float(value), 6))
 
 

@@ -1,4 +1,4 @@
-"""Which columns a table has, what they are called, and what they mean."""
+"""The columns of a table, their heads and their meaning."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from kdbench.reports.board import Board, Row, Table
 
 DAGGER = "†"
 MEANINGS = {
-    "Rank": "The ranks a row may have, 1 the best. 2–5: one row is significantly better, and up to four may be.",
-    "Group": "Rows of one tie group are indistinguishable by these runs (all pairs tested, Holm, 5 %).",
-    "Variant": "What else a suite varied.",
-    "Strategy": f"How the teachers' signals are combined; fewer than two teachers need no strategy. {DAGGER} marks a "
-    "reconstruction: the source leaves something open.",
+    "Rank": "The ranks that are possible for a row, 1 is best. 2–5: one row is significantly better, up to four may be.",
+    "Group": "Rows with a tie group in common are indistinguishable by these runs (all pairs tested, Holm, 5 %).",
+    "Variant": "The suite's variant (ablation).",
+    "Strategy": f"How the teachers are weighted; fewer than two teachers need no strategy. {DAGGER} marks a "
+    "reconstruction: the source leaves details open.",
     "Teachers": "The student's teachers. “teacher itself”: evaluated without training, and not ranked.",
-    "Seeds": "How many runs, with different random seeds, the row is a mean of.",
-    "± and bold": "Half the 95 % interval over seeds and test units. Bold: this row and those it is tied with are "
-    "significantly better than all of the next group.",
-    "Student, s": "Seconds to train the student, the mean of its runs.",
-    "Teachers, s": "Seconds to train and encode the teachers, shared among the runs that used them.",
-    "Strategy, %": "The part of a training step spent in the strategy.",
-    "Peak, MB": "The most memory (10⁶ bytes) that a run held.",
+    "Seeds": "The number of runs, with different random seeds, that the row averages.",
+    "± and bold": "Half the width of the 95 % interval over seeds and test units. Bold: this row and those it is tied with "
+    "are significantly better than all rows of the next group.",
+    "Student, s": "Seconds to train the student, averaged over runs.",
+    "Teachers, s": "Seconds to train the teachers and compute their outputs, divided among the runs that used them.",
+    "Strategy, %": "The fraction of a training step spent in the strategy.",
+    "Peak, MB": "Peak memory (10⁶ bytes) of a run.",
     "Tuning": "How the hyperparameters were found; the same for all rows of a table.",
-    "Mean weights": "The weight of each teacher, the mean over all steps and runs.",
-    "Runs": "The page of each run, by its seed.",
+    "Mean weights": "The weight of each teacher, averaged over all steps and runs.",
+    "Runs": "Links to the pages of the runs, by seed.",
 }
 
 
 @dataclass(frozen=True)
 class MetricColumn:
-    """A column of a metric. `header` is short, as its group stands above it."""
+    """A metric's column. `header` is short, because the group's name stands above it."""
 
     metric: Metric
     header: str
 
     @property
     def first(self) -> str:
-        """The order that puts the best on top."""
+        """The sort order that puts the best row on top."""
         return "desc" if self.metric.higher_is_better else "asc"
 
 
 def meanings(board: Board) -> dict[str, str]:
-    """What each column means, the metrics' before the costs'."""
+    """The meaning of each column, metrics before costs."""
     metrics = {metric.label: _meaning(metric) for table in board.tables for metric in table.shown}
     before = ("Rank", "Group", "Variant", "Strategy", "Teachers", "Seeds")
     rest = {name: text for name, text in MEANINGS.items() if name not in before}
@@ -50,7 +50,7 @@ def meanings(board: Board) -> dict[str, str]:
 
 
 def metric_groups(table: Table) -> dict[str, list[MetricColumn]]:
-    """By group, without the headline, which has a column of its own."""
+    """The columns of metrics by group, without the headline, which has its own column."""
     found: dict[str, list[MetricColumn]] = {}
     for metric in table.shown:
         if not metric.headline:
@@ -60,17 +60,17 @@ def metric_groups(table: Table) -> dict[str, list[MetricColumn]]:
 
 
 def headline(table: Table) -> MetricColumn:
-    """The column that ranks."""
+    """The column by which the table is sorted."""
     return MetricColumn(table.headline, table.headline.label + _arrow(table.headline))
 
 
 def way(metric: Metric) -> str:
-    """For a sentence: `higher is better`."""
+    """The direction of a metric in words: `higher is better`."""
     return "higher is better" if metric.higher_is_better else "lower is better"
 
 
 def label(row: Row) -> str:
-    """What a row is called in its table, where teachers and variant have columns of their own."""
+    """The label of a row in a table that has columns for teachers and variant."""
     return row.strategy or (row.student if row.reference else f"{row.teachers} alone" if row.team else "no distillation")
 
 
@@ -80,29 +80,29 @@ def varied(table: Table) -> bool:
 
 
 def reconstructed(row: Row) -> bool:
-    """Whether its strategy is a reconstruction."""
+    """Whether the row's strategy is a reconstruction."""
     return bool(row.strategy) and row.strategy in row.reconstructions
 
 
 def reconstructions(table: Table) -> list[str]:
-    """Labels of all parts of its rows that are."""
+    """Labels of all parts of the table's rows that are reconstructions."""
     return sorted({label for row in [*table.rows, *table.references] for label in row.reconstructions})
 
 
 def rank(row: Row) -> str:
-    """`2`, or `1–3`; empty for a reference."""
+    """The possible ranks: `2` or `1–3`; empty for a reference."""
     if row.reference or not row.first:
         return ""
     return str(row.first) if row.first == row.last else f"{row.first}–{row.last}"
 
 
 def use(row: Row) -> str:
-    """What the suite wrote after `use:` for its strategy; empty without one."""
+    """The name of the row's strategy after `use:`; empty without one."""
     return row.spec.strategy.use if row.spec.strategy else ""
 
 
 def _arrow(metric: Metric) -> str:
-    """Marks a column whose least figure is the best; in most the greatest is."""
+    """Marks a column in which lower is better."""
     return "" if metric.higher_is_better else " ↓"
 
 

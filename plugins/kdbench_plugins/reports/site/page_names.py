@@ -1,4 +1,4 @@
-"""Names as file names and anchors: a name may hold any character, a file name only a few."""
+"""File names and anchors from names, which may contain any character."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LONGEST = 40
 
 
 def slug(name: str) -> str:
-    """Lower-case letters, digits and hyphens, at most 53 characters, ending in a hash so that no two names share one."""
+    """Lower-case letters, digits and hyphens, at most 53 characters, ending in a hash that makes it unique."""
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST].strip("-")
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{readable}-{digest}" if readable else digest

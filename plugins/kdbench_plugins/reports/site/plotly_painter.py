@@ -1,4 +1,4 @@
-"""Paints a panel for plotly, as JSON values. Colours are names of CSS variables, which the page looks up in its scheme."""
+"""Paints a panel for plotly, as JSON values. Colours are names of CSS variables, which the page resolves."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from kdbench.reports.palette import LOOKS
 from kdbench.reports.plots.model import Axis, Level, Line, Mark, Number, Panel, Points
 
 Figure = dict[str, Any]
-HEAD, LINE = 110, 24  # pixels: what a plot of named rows needs beside them, and for each
-TALL, LOW = 420, 300  # pixels, of plots of marks and of curves
+HEAD, LINE = 110, 24  # height in pixels of a plot of named rows: base, and per row
+TALL, LOW = 420, 300  # heights in pixels of plots of marks and of curves
 SIZES = {"front": 10, "pareto": 10, "mean": 9, "seed": 7}
 
 
 def paint(panel: Panel) -> Figure:
-    """`traces` and `layout` as plotly reads them; `levels` are named by the page's script.
+    """`traces` and `layout` for plotly; the page's script labels `levels`.
 
-    Points without marks are invisible, so that a role has the same trace in every plot.
+    Points without marks are invisible: a role has the same trace in every plot.
     """
     traces = [trace for line in panel.lines for trace in _line(line, panel)]
     traces += [_points(points, panel) for points in panel.points]
@@ -38,12 +38,12 @@ def paint(panel: Panel) -> Figure:
 
 
 def plain(text: object) -> str:
-    """For plotly, which takes some tags and entities in a text for markup."""
+    """Escapes a text for plotly, which interprets some tags and entities as markup."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def finite(value: Number) -> Number:
-    """A gap for what is no number, which JSON cannot write."""
+    """None, which plotly draws as a gap, for values that are not finite, which JSON cannot express."""
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -72,7 +72,7 @@ def _points(points: Points, panel: Panel) -> Figure:
 
 
 def _intervals(marks: Sequence[Mark], panel: Panel, colour: str) -> Figure:
-    """How far the intervals reach beyond their values."""
+    """The distances of the intervals' ends from the values."""
     above, below = [], []
     for mark in marks:
         value = mark.y if panel.values == "y" else mark.x
@@ -91,7 +91,7 @@ def _intervals(marks: Sequence[Mark], panel: Panel, colour: str) -> Figure:
 
 
 def _line(line: Line, panel: Panel) -> Iterator[Figure]:
-    """The curve, before it its band as an invisible curve and one that fills down to it."""
+    """The traces of a curve: its band, as an invisible curve and one that fills down to it, then the curve."""
     if line.role is None:
         colour, dash = f"--line-{1 + line.place % 6}", ("solid", "dash", "dot")[line.place // 6 % 3]
     else:
@@ -120,7 +120,7 @@ def _line(line: Line, panel: Panel) -> Iterator[Figure]:
 
 
 def _levels(levels: Sequence[Level], panel: Panel) -> Figure:
-    """Each a line across the plot, at costs that are not compared."""
+    """The traces of levels: a horizontal line each, because their costs are not compared."""
     known = [mark.x for mark in panel.marks if mark.x is not None and math.isfinite(mark.x)]
     first, last = (min(known), max(known)) if known else (0.0, 1.0)
     return {

@@ -1,4 +1,4 @@
-"""Where the figures of a board come from: counts over its runs."""
+"""The origin of a board's results: counts over its runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kdbench.reports.board import Board
 
 @dataclass(frozen=True)
 class Provenance:
-    """Counts of runs by what they ran with, most runs first."""
+    """Counts of runs by commit, device and so on, most runs first."""
 
     runs: int
     kdbench: dict[str, int]
@@ -24,7 +24,7 @@ class Provenance:
 
 
 def runs_of(board: Board) -> list[Measured]:
-    """Every run of its tables, once: references stand in several."""
+    """Every run of the board's tables, once; references are in several tables."""
     rows = (row for table in board.tables for row in [*table.references, *table.rows])
     return list({run.record.run_id: run for row in rows for run in row.runs}.values())
 
@@ -42,7 +42,7 @@ def provenance(runs: Iterable[Measured]) -> Provenance:
 
 
 def commit(record: Record) -> str:
-    """Short, with a note on what is not known."""
+    """The short commit of a record, with a note on uncommitted changes."""
     if not record.commit:
         return "unknown commit"
     return record.commit[:10] + (" with changes" if record.dirty else "" if record.dirty is False else ", perhaps with changes")

@@ -17,9 +17,9 @@ MODE = 0o755
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """Yields an empty folder beside `folder` to write into, which replaces `folder` when the block ends.
+    """Yields an empty folder beside `folder`, which replaces `folder` when the block ends.
 
-    A site that was there before is removed; if writing fails it is left unchanged. Raises KdbenchError if `folder` is a file,
+    An older site there is removed; if writing fails it stays unchanged. Raises KdbenchError if `folder` is a file,
     holds files that kdbench did not write, contains the current folder, or cannot be written.
     """
     target = folder.resolve()
@@ -31,7 +31,7 @@ def replaced(folder: Path) -> Iterator[Path]:
         raise KdbenchError(f"{folder}: cannot be written ({error}); choose another folder") from error
     try:
         yield partial
-        partial.chmod(MODE)  # mkdtemp makes it private, and a web server has to read it
+        partial.chmod(MODE)  # mkdtemp makes it private, but a web server must be able to read it
         names = sorted(entry.name for entry in partial.iterdir())
         (partial / MARKER).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         _check(target, folder)  # again, as writing took some time
@@ -44,7 +44,7 @@ def replaced(folder: Path) -> Iterator[Path]:
 
 def _check(target: Path, folder: Path) -> None:
     if Path.cwd().is_relative_to(target):
-        raise KdbenchError(f"{folder}: contains the current folder, which a site would replace; name a folder inside it")
+        raise KdbenchError(f"{folder}: contains the working directory, which a site would replace; name a folder inside it")
     if not target.exists():
         return
     if not target.is_dir():
@@ -55,7 +55,7 @@ def _check(target: Path, folder: Path) -> None:
     marker = target / MARKER
     if not marker.is_file():
         raise KdbenchError(
-            f"{folder}: is not empty and no site written by kdbench (it has no {MARKER}); nothing was written: "
+            f"{folder}: is not empty and not a site written by kdbench (it has no {MARKER}); nothing was written: "
             "choose another folder or empty it first"
         )
     foreign = found - {MARKER, *marker.read_text(encoding="utf-8").splitlines()}

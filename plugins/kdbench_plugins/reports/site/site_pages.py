@@ -1,4 +1,4 @@
-"""Writes a leaderboard as a folder of web pages that opens from a disk as well as from a server."""
+"""Writes a leaderboard as a folder of web pages that works from disk and from a server."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from kdbench.reports.student_table import StudentsTable
 
 ENTRY = "index.html"
-LONG = 120  # characters of a row's label; the page's script shortens it to fit the screen
+LONG = 120  # characters of a row's label; the page's script shortens labels further to fit the screen
 
 
 class Site:
-    """A folder of pages; a site of kdbench's that was in it is replaced."""
+    """Writes a folder of pages; an older site in it is replaced."""
 
     def write(self, material: Reported, target: Path) -> list[Path]:
         """Its pages. See `write_site`."""
@@ -51,7 +51,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Written:
-    """A site: how many pages it has and which to open."""
+    """A written site: the number of pages, and the one to open."""
 
     pages: int
     entry: Path
@@ -65,12 +65,12 @@ def write_site(
     methods: Sequence[Method],
     studies: Sequence[StudySummary] = (),
 ) -> Written:
-    """An index with all tables and plots, a page for each run, each strategy in use, and each study.
+    """Writes an index with all tables and plots, and a page for each run, each strategy in use, and each study.
 
-    `methods` describe strategies; `studies` have been checked and each is there once, as `read_studies` gives them.
+    `methods` describe strategies; `studies` are verified and unique, as `read_studies` returns them.
 
-    Written whole or not at all; replaces a site that was in `folder`. Raises KdbenchError if anything else is there, if it
-    cannot be written, and if itables or plotly, which carry the scripts, are missing.
+    The folder is written whole or not at all, and replaces an older site. Raises KdbenchError if `folder` holds anything else,
+    cannot be written, or if itables or plotly, which contain the scripts, are missing.
     """
     with replaced(folder) as partial:
         copy_assets(partial / "assets")
@@ -94,7 +94,7 @@ class _Pages:
         self.environment.globals.update(columns=page_columns, standings=STANDINGS)
 
     def page(self, path: str, template: str, **values: Any) -> None:
-        """Never written twice: two pages of one name would be a loss."""
+        """Writes a page. Raises an error for a second page of the same name, which would overwrite the first."""
         target = self.folder / path
         target.parent.mkdir(exist_ok=True)
         text = self.environment.get_template(template).render(root="../" if "/" in path else "", **values)
@@ -164,7 +164,7 @@ class _Pages:
 
 
 def anchors(tables: Sequence[Table]) -> dict[int, str]:
-    """What each table's parts are called within a page, by `id(table)`; tables that share their id are counted."""
+    """The anchors of each table's parts within a page, by `id(table)`; tables with equal ids are numbered."""
     seen: Counter[str] = Counter()
     found = {}
     for table in tables:

@@ -1,4 +1,4 @@
-"""A run's spec as YAML, as a suite would write it."""
+"""A run's spec as YAML, in the form of a suite."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import yaml
 from kdbench.records.record import Record
 from kdbench.suite.spec import RunSpec
 
-# libyaml's, if PyYAML was built with it: a tenth of the time.
+# libyaml's, if PyYAML was built with it: ten times faster.
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_DEFAULTS = {"defaults"}  # of parameters: not part of what was run
+_DEFAULTS = {"defaults"}  # of parameters: not part of the run
 _HIDDEN: Any = {
     **dict.fromkeys(("task", "dataset", "student", "strategy"), _DEFAULTS),
     **{name: {"__all__": _DEFAULTS} for name in ("team", "objective")},
@@ -21,21 +21,21 @@ _HIDDEN: Any = {
 
 
 def recorded_spec(record: Record) -> dict[str, Any]:
-    """The spec of a record as it was written, less what only serves to compute its id."""
+    """The spec of a record as it was written, without the fields that only serve to compute its id."""
     return record.original if record.original is not None else spec_values(record.spec)
 
 
 def spec_values(spec: RunSpec) -> dict[str, Any]:
-    """The same of any spec."""
+    """The same for any spec."""
     return spec.model_dump(mode="json", exclude=_HIDDEN)
 
 
 def readable(values: dict[str, Any]) -> str:
-    """YAML that reads back equal."""
+    """YAML that reads back as an equal value."""
     return "".join(_part(json.dumps({name: value})) for name, value in values.items())
 
 
 @lru_cache(maxsize=1024)
 def _part(text: str) -> str:
-    """One key, and what is below it: runs of one suite share most of theirs."""
+    """The YAML of one key and its value, cached because most are equal for all runs of a suite."""
     return str(yaml.dump(json.loads(text), Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=100))

@@ -1,4 +1,4 @@
-"""Strategies in use, with all rows of theirs: one page each."""
+"""The strategies in use, with all their rows: one page each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from kdbench_plugins.reports.site.spec_yaml import readable
 
 @dataclass
 class StrategyPage:
-    """`method` is None if no installed plugin describes it. `parameters` are YAML by label, each way they were set once."""
+    """A strategy in use.
+
+    `method` is None if no installed plugin describes it. `parameters` maps labels to YAML, each setting once.
+    """
 
     name: str
     method: Method | None
@@ -24,12 +27,12 @@ class StrategyPage:
 
     @property
     def file(self) -> str:
-        """Its path within the site."""
+        """The path of its page within the site."""
         return f"strategies/{slug(self.name)}.html"
 
 
 def strategy_pages(board: Board, methods: Sequence[Method]) -> dict[str, StrategyPage]:
-    """By what suites write after `use:`, in the order of the tables."""
+    """Strategies by their name after `use:`, in the order of the tables."""
     known = {method.name: method for method in methods}
     pages: dict[str, StrategyPage] = {}
     for table in board.tables:

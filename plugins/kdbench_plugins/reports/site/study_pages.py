@@ -1,4 +1,4 @@
-"""Studies of tuning: a page each, and which of them found the parameters of a run."""
+"""Tuning studies: one page each, and the study that found a run's parameters."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ARROWS = {"maximize": "↑", "minimize": "↓"}
 
 @dataclass
 class StudyPage:
-    """A study for readers. `runs` are the tuned runs whose parameters it found."""
+    """The page of a study. `runs` are the tuned runs whose parameters it found."""
 
     summary: StudySummary
     runs: list[Record] = field(default_factory=list)
 
     @property
     def file(self) -> str:
-        """Its path within the site."""
+        """The path of its page within the site."""
         return f"tuning/{slug(f'{self.summary.suite}/{self.summary.study}')}.html"
 
     @property
@@ -50,25 +50,25 @@ class StudyPage:
 
     @property
     def name(self) -> str:
-        """What its row is called beside columns for dataset, student and teachers."""
+        """The label of its row beside columns for dataset, student and teachers."""
         spec = self.summary.spec
         found = spec.strategy.name if spec.strategy else "one teacher" if spec.team else "no distillation"
         return f"{spec.variant}: {found}" if spec.variant else found
 
     @cached_property
     def states(self) -> dict[str, int]:
-        """Trials by state, of those there are."""
+        """Numbers of trials by state; states without trials are left out."""
         found = Counter(trial.state for trial in self.summary.trials)
         return {state: found[state] for state in STATES if found[state]}
 
     @property
     def planned(self) -> int:
-        """Trials that were asked for."""
+        """The number of trials in its settings."""
         return self.summary.settings.trials
 
     @property
     def several(self) -> bool:
-        """Whether it trades goals off, so that no trial is the best."""
+        """Whether it has several goals, hence no single best trial."""
         return len(self.summary.goals) > 1
 
     @property
@@ -78,7 +78,7 @@ class StudyPage:
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
-        """Of its task's metrics, by name; empty if the task is not installed here."""
+        """The metrics of its task by name; empty if the task is not installed here."""
         try:
             return {metric.name: metric.label for metric in task_of(self.summary.spec.task).metrics}
         except KdbenchError:
@@ -86,7 +86,7 @@ class StudyPage:
 
     @property
     def goals(self) -> list[tuple[str, str]]:
-        """Their names for a person, each with the direction that is better: ↑ or ↓."""
+        """Readable names of its goals, each with the direction that is better: ↑ or ↓."""
         ways = zip(self.summary.goals, self.summary.directions, strict=True)
         return [(self.labels.get(goal, goal), ARROWS[way]) for goal, way in ways]
 
@@ -103,7 +103,7 @@ class StudyPage:
 
     @cached_property
     def paths(self) -> dict[str, bool]:
-        """Of all parameters drawn, and whether all their values are numbers."""
+        """The paths of all drawn parameters, each with whether all its values are numbers."""
         drawn: dict[str, list[Any]] = defaultdict(list)
         for trial in self.trials:
             for path, value in trial.params.items():
@@ -116,12 +116,12 @@ class StudyPage:
         return sorted(self.summary.importance.items(), key=lambda pair: -pair[1])
 
     def history(self, goal: int) -> list[Step]:
-        """Every trial by number, with the best so far."""
+        """The value of every trial by number, and the best so far."""
         return best_so_far(self.summary, goal)
 
     @property
     def yaml(self) -> str:
-        """Its settings, space and spec."""
+        """Its settings, space and spec as YAML."""
         summary = self.summary
         if summary.original is not None:
             return readable({name: summary.original[name] for name in ("settings", "space", "spec")})
@@ -132,7 +132,7 @@ class StudyPage:
 
 
 def study_pages(summaries: Sequence[StudySummary], records: Iterable[Record]) -> list[StudyPage]:
-    """By suite, dataset and student, best first."""
+    """Studies grouped by suite, dataset and student, best first."""
     pages = [StudyPage(summary) for summary in summaries]
     known: dict[str, list[StudyPage]] = defaultdict(list)
     for page in pages:
@@ -150,13 +150,13 @@ def _rank(page: StudyPage) -> float:
 
 
 def _tuned_cell(summary: StudySummary) -> str:
-    """The cell of the runs that follow from a study; empty if none does."""
+    """The cell of the runs that use the study's best parameters; empty if there is none."""
     if not (best := summary.best_trial):
         return ""
     try:
         return with_values(summary.spec, best.params).replace(tuning=summary.settings.budget).cell_id
     except (KdbenchError, KeyError, IndexError, TypeError, ValueError, AttributeError):
-        return ""  # parameters that its spec has no place for
+        return ""  # parameters that do not fit its spec
 
 
 def _number(value: Any) -> bool:
