@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: shown without a traceback, exit code 2. Bugs keep theirs."""
+"""Errors that the user can fix: shown without a traceback, exit code 2. Bugs keep their traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class KdbenchError(Exception):
-    """Something outside kdbench is wrong; the message says where, what was found, what was expected, what to do."""
+    """Something outside kdbench is wrong. The message says where, what was found, what was expected, and what to do."""
 
 
 class SuiteError(KdbenchError):
@@ -19,15 +19,15 @@ class PluginError(KdbenchError):
 
 
 class CacheError(KdbenchError):
-    """A cache entry is not what its manifest says."""
+    """A cache entry differs from its manifest."""
 
 
 class RecordError(KdbenchError):
-    """A record or its ranks cannot be read or do not agree."""
+    """A record or one of its files cannot be read, or they do not agree."""
 
 
 class Skip(Exception):
-    """Raised by a plugin that cannot take part in a run (say, no such device); the run is recorded as skipped."""
+    """Raised by a plugin that cannot be used in a run, such as a missing device; the run is recorded as skipped."""
 
 
 class Diverged(Exception):
@@ -35,7 +35,7 @@ class Diverged(Exception):
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """A clause that names the closest known name, or all of them where none is close; empty where none is known."""
+    """A clause for messages with the closest known name, or with all names if none is close; empty if there are none."""
     names = sorted(known)
     lowered = {other.lower(): other for other in names}
     close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.5)
@@ -45,4 +45,4 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 
 class KdbenchWarning(UserWarning):
-    """Something a user should see although work goes on."""
+    """A warning for the user; the work continues."""

@@ -1,4 +1,4 @@
-"""A split's captions, read from their file one by one: a training whose tokens are cached reads none."""
+"""A split's captions, read from their file one by one; a training whose tokens are cached reads none."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-BLOCK = 1 << 20  # bytes searched at a time
+BLOCK = 1 << 20  # bytes scanned at a time
 
 
 class StoredCaptions(Sequence[str]):
-    """The strings of a JSON list in a file. Keeps the start and end of each, 16 bytes a caption, after the first access."""
+    """The strings of a JSON list in a file. After the first access, keeps their start and end: 16 bytes per caption."""
 
     def __init__(self, path: Path, count: int) -> None:
         self.path = path
@@ -49,11 +49,11 @@ class StoredCaptions(Sequence[str]):
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
-        """Where every string begins and ends in the file, quotes included, [M, 2]."""
+        """Start and end of every string in the file, quotes included, [M, 2]."""
         ends = np.empty((self._count, 2), dtype=np.int64)
         found = 0
         with self.path.open("rb") as stream:
-            held, base = b"", 0  # what of the file has not been looked through, and where it begins
+            held, base = b"", 0  # the part of the file that has not been scanned, and its offset
             while block := stream.read(BLOCK):
                 held += block
                 seen = 0

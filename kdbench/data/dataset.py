@@ -1,4 +1,4 @@
-"""A dataset as runs see it: decoded once into uint8 memory maps, and encoded once by every encoder that asks."""
+"""A dataset as runs use it: decoded once into uint8 memory maps, and encoded once by each encoder."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 class CachedDataset:
-    """Wraps a plugin's dataset. `seconds` holds what making each cache entry it has opened took, by folder.
+    """Wraps a plugin's dataset. `seconds` maps the folder of each opened cache entry to the seconds that making it took.
 
-    Images are decoded by `jobs` threads. Decoding and encoding resume after a stop, even a kill.
+    Images are decoded by `jobs` threads. Decoding and encoding resume after an interrupt or a kill.
 
-    If the dataset's `streamed` is true, the images of the train split are read once for the digest and from their source in
-    every epoch. Validation and test images are decoded as usual: they are few.
+    If the dataset's `streamed` is true, images of the train split are not stored in decoded form: they are read from their
+    source once for the digest, and again in every epoch. Validation and test images, which are few, are decoded as usual.
     """
 
     def __init__(self, dataset: Dataset, cache: Cache, device: str = "cpu", report: Report = silent, jobs: int = 1) -> None:
@@ -61,7 +61,7 @@ class CachedDataset:
 
     @property
     def digest(self) -> str:
-        """A hash of all pixels, captions and concepts, the same whether they are streamed or not."""
+        """A hash of all pixels, captions and concepts, the same with and without streaming."""
         files = {name: file["sha256"] for name, file in self.decoded.files.items() if name not in (PLACES, FILES, HASH)}
         if self.streamed:
             files["train.images.npy"] = (self.decoded.folder / HASH).read_text(encoding="ascii")
@@ -73,11 +73,11 @@ class CachedDataset:
 
     @property
     def encodings(self) -> dict[str, float]:
-        """Seconds that each cache entry it has opened took to make, by the first 12 digits of its key."""
+        """Seconds that making each opened cache entry took, by the first 12 digits of its key."""
         return {folder.name[:12]: round(seconds, 3) for folder, seconds in self.seconds.items()}
 
     def split(self, name: SplitName) -> Split:
-        """The split: images [N, size, size, 3] and concepts as memory maps, captions read on access.
+        """A split: images [N, size, size, 3] and concepts as memory maps, captions read on access.
 
         Images of a streamed split are PlacedImages.
         """
@@ -94,9 +94,9 @@ class CachedDataset:
         return Split(images, captions, image_concepts, caption_concepts)
 
     def inputs(self, encoder: Encoder, name: SplitName) -> NDArray[Any] | StreamedInputs:
-        """What a student reads: as `encode`, but pixels of a streamed split are computed whenever rows are read.
+        """A student's inputs: like `encode`, but pixels of a streamed split are computed whenever rows are read.
 
-        Pixels are uint8 values computed from images directly. Anything else took a network to compute, and is stored.
+        Pixels are uint8 values that are computed directly from images. Other outputs come from a network and are stored.
         """
         if self._streams(name) and encoder.modality == "image" and encoder.base is None:
             images = self.split(name).images
@@ -112,7 +112,7 @@ class CachedDataset:
     def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
         """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
 
-        Processes that need the same outputs at the same time share the work.
+        Processes that need the same outputs at the same time compute them together.
         """
         # The base comes first: its time is counted separately and its cache entry is shared.
         items = self.encode(encoder.base, name) if encoder.base else None
@@ -143,7 +143,7 @@ class CachedDataset:
 
     def _encode(self, encoder: Encoder, items: Any, start: int, stop: int) -> NDArray[Any]:
         chunk = items[start:stop]
-        if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored halved, handed on whole
+        if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored as float16, passed on as float32
             chunk = chunk.astype(np.float32)
         tensor = encoder.encode(chunk, self.device).detach().cpu()
         let_go(items)
@@ -168,7 +168,7 @@ class CachedDataset:
             listed.unlink()
 
     def _list(self, split: Split, folder: Path, told: Callable[[int, int], None]) -> None:
-        """Writes where the images of a streamed split are, and the hash that a file of all of them would have."""
+        """Writes the locations of a streamed split's images, and the hash that a file of all decoded images would have."""
         images: Any = split.images
         if not isinstance(images, PlacedImages) or not hasattr(self.source, "read_image"):
             found = type(images).__name__

@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from kdbench.contracts import Split
 from kdbench.storage.memory_map import let_go
 
-CHUNK = 128  # images decoded, listed as done and reported at a time
-FEW = 16  # images that a thread decodes at a time when they are read in order
+CHUNK = 128  # images per chunk: decoded, listed as done and reported together
+FEW = 16  # images that a thread decodes at a time when images are read in order
 T = TypeVar("T")
-DONE = ".done"  # ends the name of the list of finished chunks: a line for each, its first image and the hash of its pixels
+DONE = ".done"  # suffix of the list of finished chunks: a line for each, with its first image and the hash of its pixels
 
 
 def decode_images(split: Split, size: int, path: Path, report: Callable[[int, int], None], jobs: int = 1) -> None:
     """Writes uint8 [N, size, size, 3] to `path`, read from the split by `jobs` threads.
 
-    Threads, not processes: Pillow decodes and resizes outside Python's lock, and nothing has to be pickled. With one job the
-    calling thread does everything. A list beside the file names the chunks that are done; if both exist, chunks whose pixels
-    match the list are kept. `report` gets the number of images done and the total. Raises what the first image, in order,
-    that cannot be decoded raises.
+    Threads, not processes: Pillow decodes and resizes without holding the GIL, and nothing has to be pickled. With one job
+    the calling thread does everything. A list beside the file names finished chunks; on resuming, chunks whose pixels match
+    the list are kept. `report` receives the number of images done and the total. Raises the exception of the first image,
+    in order, that cannot be decoded.
     """
     total = len(split.images)
     listed = path.with_name(path.name + DONE)
@@ -108,7 +108,7 @@ def in_order(read: Callable[[int], T], total: int, jobs: int) -> Iterator[T]:
 
 
 def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
-    """The other files of a split beside its images, by name, in pieces."""
+    """The files of a split other than its images: name → contents in pieces."""
     return {
         f"{name}.image_concepts.npy": [_npy(split.image_concepts)],
         f"{name}.caption_concepts.npy": [_npy(split.caption_concepts)],
@@ -143,11 +143,11 @@ def _npy(array: NDArray[Any]) -> bytes:
 
 
 def _reopened(path: Path, listed: Path, shape: tuple[int, ...]) -> tuple[Any, set[int]]:
-    """The memory map and the chunks in it that are done; a new map if there is none of this shape."""
+    """The memory map and its finished chunks; a new map if there is none of this shape."""
     if path.is_file() and listed.is_file():
         try:
             images = np.lib.format.open_memmap(path, "r+")
-        except (OSError, ValueError):  # stopped before it had its full length
+        except (OSError, ValueError):  # interrupted before it had its full length
             images = None
         if images is not None and images.shape == shape and images.dtype == np.uint8:
             return images, _intact(images, listed)
@@ -156,7 +156,7 @@ def _reopened(path: Path, listed: Path, shape: tuple[int, ...]) -> tuple[Any, se
 
 
 def _intact(images: Any, listed: Path) -> set[int]:
-    """Chunks whose pixels match the list: after a power cut the list may be ahead of the pixels."""
+    """Chunks whose pixels match the list; after a power cut the list may be ahead of the pixels."""
     kept: dict[int, str] = {}
     for line in listed.read_text(encoding="ascii", errors="replace").splitlines():
         start, _, pixels = line.partition(" ")

@@ -1,8 +1,7 @@
-"""Writes an encoder's outputs into one file that is then memory-mapped; processes share the work, and it resumes after a stop.
+"""Writes an encoder's outputs into one file, which is then memory-mapped. Several processes can help; interrupted work resumes.
 
-One file, not many: a memory map of it gives any number of rows for next to no memory. Blocks of it are what processes
-claim and what is listed as done. It is written, not mapped, while it grows, since every page written through a map counts
-as memory of this process.
+A memory map of a single file gives access to any number of rows at almost no memory. Processes claim blocks of it and list
+them as done. While it grows it is written, not mapped, because pages written through a map count as memory of the process.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ from numpy.typing import NDArray
 
 try:
     import fcntl
-except ImportError:  # Windows, where work is not shared
+except ImportError:  # Windows, where processes do not help each other
     fcntl = None  # type: ignore[assignment]
 
-CHUNK = 128  # rows computed, listed as done and reported at a time
-BLOCK = 32  # chunks that a process claims at a time, or more if a file would have more than BLOCKS blocks
+CHUNK = 128  # rows per chunk: computed, listed as done and reported together
+BLOCK = 32  # chunks per block, which a process claims at a time; more if a file would have more than BLOCKS blocks
 BLOCKS = 1024
-DONE = ".done"  # suffix of a folder with a list for each block: for each chunk its first row and the hash of its bytes
+DONE = ".done"  # suffix of a folder with a list per block: the first row of each chunk and the hash of its bytes
 Compute = Callable[[int, int], NDArray[Any]]
 
 
 def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, int], None]) -> None:
-    """Writes [total, …] to `path` as numpy does, `compute(start, stop)` giving the rows of each chunk.
+    """Writes [total, …] to `path` in numpy's format; `compute(start, stop)` returns the rows of a chunk.
 
-    Chunks from an earlier attempt, or from processes in `help_with_rows`, are kept if their bytes match the list. `report`
-    gets the number of rows done and the total. Without rows no file is written.
+    Chunks of an earlier attempt, or from processes in `help_with_rows`, are kept if their bytes match the list. `report`
+    receives the number of rows done and the total. Without rows no file is written.
     """
     if total == 0:
         return
@@ -61,7 +60,7 @@ def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, 
 
 
 def help_with_rows(path: Path, total: int, compute: Compute) -> None:
-    """Helps another process that is in `write_rows`; returns when no block is left to claim."""
+    """Helps another process that executes `write_rows`. Returns when no block is left to claim."""
     lists = path.with_name(path.name + DONE)
     if fcntl is None:
         return
@@ -69,7 +68,7 @@ def help_with_rows(path: Path, total: int, compute: Compute) -> None:
         with _claimed(lists / str(block.start), wait=False) as stream:
             if stream is not None:
                 listed = {line.partition(" ")[0] for line in stream.read().decode(errors="replace").splitlines()}
-                for start in block:  # the other process checks that what is listed exists
+                for start in block:  # the other process checks that listed chunks exist
                     if str(start) not in listed:
                         _write(path, total, start, compute, stream)
 
@@ -82,7 +81,7 @@ def _blocks(total: int) -> list[range]:
 
 @contextmanager
 def _claimed(listed: Path, wait: bool) -> Iterator[BinaryIO | None]:
-    """A block's list, locked for this process; None if another has it, or if all is done and the list is gone."""
+    """A block's list, locked for this process; None if another process has it, or if all is done and the list is gone."""
     try:
         stream = listed.open("r+b")
     except FileNotFoundError:
@@ -99,7 +98,7 @@ def _claimed(listed: Path, wait: bool) -> Iterator[BinaryIO | None]:
 
 
 def _write(path: Path, total: int, start: int, compute: Compute, stream: BinaryIO) -> None:
-    """Computes a chunk, writes it, then its line."""
+    """Computes and writes a chunk, then its line in the list."""
     values = np.ascontiguousarray(compute(start, min(start + CHUNK, total)))
     content, header = values.tobytes(), _header(values, total)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:  # the first process creates it
@@ -120,7 +119,7 @@ def _header(values: NDArray[Any], total: int) -> bytes:
 
 
 def _kept(path: Path, stream: BinaryIO, total: int) -> set[int]:
-    """First rows of the chunks whose bytes match the list: after a power cut the list may be ahead of them."""
+    """First rows of the chunks whose bytes match the list; after a power cut the list may be ahead of the file."""
     kept: dict[int, str] = {}
     lines = stream.read().decode(errors="replace").splitlines()
     if lines and path.exists():
@@ -128,7 +127,7 @@ def _kept(path: Path, stream: BinaryIO, total: int) -> set[int]:
             try:
                 np.lib.format.read_magic(file)
                 shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            except ValueError:  # not even a header
+            except ValueError:  # not even a complete header
                 shape, dtype = (0,), np.dtype(np.uint8)
             begin, width = file.tell(), int(np.prod(shape[1:])) * dtype.itemsize
             for line in lines if shape[0] == total else []:

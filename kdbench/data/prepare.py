@@ -32,7 +32,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Problem:
-    """An image that cannot be used. `source` is its file, empty if the dataset does not say."""
+    """An image that cannot be used. `source` is its file, empty if the dataset does not name it."""
 
     split: SplitName
     index: int
@@ -42,10 +42,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What `check` found. `digest` is the one that records of runs hold; None if there are problems.
+    """The result of `check`. `digest` is the dataset digest of records; None if there are problems.
 
-    `differences` are counts that differ from those that the dataset's source states. `duplicates` are pairs of images with
-    identical pixels in two splits: the files are fine, but the test is not.
+    `differences` are counts that differ from those that the dataset's source states. `duplicates` are pairs of images in
+    different splits with identical pixels, which invalidate the test.
     """
 
     counts: dict[SplitName, Counts]
@@ -56,9 +56,9 @@ class DataReport:
 
 
 def check(dataset: Dataset, report: Report | None = None, jobs: int | None = None) -> DataReport:
-    """Decodes every image in `jobs` threads (one for each core by default), also after others have failed; stores nothing.
+    """Decodes every image in `jobs` threads (by default one per core) without storing it; continues after failures.
 
-    Raises KdbenchError if a split cannot be listed. `report` gets stage, done and total.
+    Raises KdbenchError if a split cannot be listed. `report` receives stage, done and total.
     """
     told = report or silent
     counts: dict[SplitName, Counts] = {}
@@ -94,9 +94,9 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
 
 
 def prepare(dataset: Dataset, cache: Cache, jobs: int | None = None, report: Report | None = None) -> CachedDataset:
-    """Decodes a dataset into the cache, in `jobs` threads (one for each core by default), and returns it from there.
+    """Decodes a dataset into the cache in `jobs` threads (by default one per core) and returns the cached dataset.
 
-    The result is bit-identical to what a run would compute. Called again after a stop, it resumes after the last images done.
+    The result is bit-identical to that of a run. Called again after an interrupt, it resumes after the last finished images.
     """
     prepared = CachedDataset(dataset, cache, report=report or silent, jobs=jobs or os.cpu_count() or 1)
     _ = prepared.decoded  # computed on access
@@ -104,10 +104,10 @@ def prepare(dataset: Dataset, cache: Cache, jobs: int | None = None, report: Rep
 
 
 def write_quarantine(path: Path, problems: Iterable[Problem]) -> int:
-    """Adds the sources of problems to a file, one a line, and returns how many are new.
+    """Appends the sources of problems to a file, one per line, and returns the number of new lines.
 
-    Existing lines stay: a dataset that is given the file reports only newer problems. Raises KdbenchError for a problem
-    without a source.
+    Existing lines stay, because a dataset with this file as `quarantine` no longer reports their images. Raises KdbenchError
+    for a problem without a source.
     """
     sources = []
     for problem in problems:
@@ -125,7 +125,7 @@ def write_quarantine(path: Path, problems: Iterable[Problem]) -> int:
 
 
 def _decoded(split: Split, size: int, jobs: int) -> Iterator[NDArray[np.uint8] | str]:
-    """Every image in order, or what is wrong with it."""
+    """Yields every image in order, or its problem."""
     return in_order(lambda index: _try(split, index, size), len(split.images), jobs)
 
 
@@ -138,7 +138,7 @@ def _try(split: Split, index: int, size: int) -> NDArray[np.uint8] | str:
         image = np.ascontiguousarray(split.images[index])
     except KdbenchError as error:
         return str(error)
-    except Exception as error:  # whatever the plugin raises: one bad image must not hide others
+    except Exception as error:  # any exception of the plugin: one bad image must not hide others
         return f"{type(error).__name__}: {error}"
     if image.dtype != np.uint8 or image.shape != (size, size, 3):
         return f"found {image.dtype} of shape {image.shape}, expected uint8 of shape ({size}, {size}, 3)"
@@ -150,4 +150,4 @@ def _differences(dataset: Dataset, counts: Mapping[SplitName, Counts]) -> Iterat
     for name, (images, captions) in published.items():
         for what, found, expected in (("images", counts[name].images, images), ("captions", counts[name].captions, captions)):
             if found != expected:
-                yield f"{name}: found {found:,} {what}, published are {expected:,}"
+                yield f"{name}: found {found:,} {what}, expected {expected:,} as published"

@@ -1,4 +1,4 @@
-"""Streamed images as a student reads them: computed for every batch, the next one while this one trains."""
+"""Streamed images as a student's inputs: computed for every batch, the next batch while the current one trains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StreamedInputs:
-    """What a student's encoder makes of placed images, computed whenever rows are read."""
+    """A student's encoder applied to PlacedImages whenever rows are read."""
 
     def __init__(self, images: PlacedImages, encoder: Encoder) -> None:
         self.images, self.encoder = images, encoder
@@ -24,7 +24,7 @@ class StreamedInputs:
         return len(self.images)
 
     def rows(self, wanted: NDArray[Any]) -> NDArray[Any]:
-        """The inputs of some images [B], as they would have been stored."""
+        """The inputs of the images at some indices [B], equal to stored ones."""
         return in_threads(self._encoded, wanted, self.images.threads)
 
     def _encoded(self, wanted: NDArray[Any]) -> NDArray[Any]:
@@ -33,9 +33,9 @@ class StreamedInputs:
 
 
 class Ahead:
-    """Rows by step; those of streamed inputs are read one step ahead.
+    """Rows by step; rows of streamed inputs are read one step ahead.
 
-    `wanted(step)` gives the rows of a step. Steps are asked for in order, up to `steps` − 1.
+    `wanted(step)` returns the row indices of a step. Steps must be requested in order, up to `steps` − 1.
     """
 
     def __init__(self, values: NDArray[Any] | StreamedInputs, wanted: Callable[[int], NDArray[Any]], steps: int) -> None:

@@ -1,1 +1,1 @@
-"""What is left of a student after training: its evaluation, its export, and what it costs."""
+"""Trained students: evaluation, export, and profiles of their costs."""

@@ -20,11 +20,11 @@ from kdbench.training.evaluation import evaluated
 def evaluate_model(
     task: Task, data: Owned, model: Any, split: SplitName = "test", batch_size: int = 256, device: str = "cpu"
 ) -> Arrays:
-    """What each unit of a split scored (`Task.evaluate`); `task.measure` makes metrics of it.
+    """The stored arrays (`Task.evaluate`) of a model on a split; `task.measure` turns them into metrics.
 
-    `data` is the dataset as `task.open` returns it. `model` is a student, which has a `module` and is moved to `device`, or
-    else a teacher, which is evaluated itself on the device that `data` was opened with. Raises Diverged if its outputs are
-    not finite and PluginError if the task does not evaluate teachers.
+    `data` is the dataset as `task.open` returns it. `model` is a student (an object with a `module`), which is moved to
+    `device`, or a teacher, which is evaluated on the device that `data` was opened with. Raises Diverged if its outputs are
+    not finite, PluginError if the task does not evaluate teachers.
     """
     if not hasattr(model, "module"):
         return task.evaluate_teacher(model, data, split)

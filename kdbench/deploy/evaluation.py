@@ -1,4 +1,4 @@
-"""`kdbench.evaluate`: one model on one dataset, by the metrics of the dataset's task, without any training of ours."""
+"""`kdbench.evaluate`: evaluates one model on one dataset by the metrics of the dataset's task, without training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kdbench.suite.plugin_entries import plug
 if TYPE_CHECKING:
     from kdbench.contracts.values import Arrays
 
-MODEL = "openclip"  # the teacher that a bare model name stands for
+MODEL = "openclip"  # the teacher plugin for a plain model name
 SPLITS = ("test", "validation")
 
 Named = str | Mapping[str, Any]  # a plugin's name, or its spec: {"use": "emoji", "size": 64}
@@ -28,7 +28,7 @@ Named = str | Mapping[str, Any]  # a plugin's name, or its spec: {"use": "emoji"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model scored: `metrics` are raw values by name, `arrays` hold what each query scored (`Task.evaluate`)."""
+    """The result for a model: `metrics` are raw values by name, `arrays` the values per test query (`Task.evaluate`)."""
 
     task: Task
     metrics: dict[str, float]
@@ -36,7 +36,7 @@ class Evaluation:
 
     @property
     def shown(self) -> dict[str, float]:
-        """The metrics that tables show, by label and in shown units."""
+        """The metrics shown in tables, by label and in shown units."""
         return {metric.label: metric.scale * self.metrics[metric.name] for metric in self._listed}
 
     def lines(self) -> list[str]:
@@ -64,10 +64,10 @@ def evaluate(
     """Evaluates a model on a split of a dataset.
 
     `model` is a name that open_clip knows (`ViT-B-32`, `hf-hub:…`, `local-dir:…`), the spec of a teacher such as
-    `{"use": "backbones", "image": "efficientnet_lite0"}`, or an object: a student (with a `module`) or a teacher of your own.
-    `dataset` is the name or the spec of an installed dataset. `settings` are those of its task, as a suite gives them in
-    `evaluate:`. `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; encoded data go to `cache`, by default that of all runs.
-    Raises KdbenchError if a name, a parameter or a setting does not fit.
+    `{"use": "backbones", "image": "efficientnet_lite0"}`, or an object: a student (with a `module`) or a teacher.
+    `dataset` is the name or the spec of an installed dataset. `settings` are those of its task, as in a suite's `evaluate:`
+    block. `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. `cache` is the folder for encoded data, by default that of
+    all runs. Raises KdbenchError if a name, a parameter or a setting is invalid.
     """
     if split not in SPLITS:
         raise KdbenchError(f"split: found {split!r}, expected {' or '.join(SPLITS)}")

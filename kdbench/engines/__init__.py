@@ -1,1 +1,1 @@
-"""Where runs and studies execute: sessions, the work they hand to engines, and the workers that execute it."""
+"""Execution of runs and studies: sessions, the work they pass to engines, and the workers that execute it."""

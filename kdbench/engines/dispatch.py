@@ -1,4 +1,4 @@
-"""What sessions of runs and of studies share: a site, an engine, and how they treat warnings."""
+"""Common code of sessions for runs and studies: a site, an engine, and the treatment of warnings."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from kdbench.suite.spec import RunSpec
 
 @dataclass
 class Dispatcher(ABC):
-    """Hands work to an engine, teachers first, and turns warnings of workers into warnings here."""
+    """Passes work to an engine, teachers first, and turns warnings of workers into warnings here."""
 
     site: Site
     engine: Engine
 
     @abstractmethod
     def on_event(self, work: Work, event: Event) -> None:
-        """Receives all events but warnings and crashes while teachers are prepared."""
+        """Receives all events except warnings, and crashes while teachers are prepared."""
 
     def dispatch(self, work: Sequence[Work], specs: Sequence[RunSpec]) -> None:
-        """Returns when all work, whose runs are of these specs, has ended. Raises what `Engine.execute` raises."""
+        """Executes work on runs of these specs and returns when all has ended. Raises what `Engine.execute` raises."""
         self.engine.execute([*preparations(specs), *work], self.site, self._on_event)
 
     def _on_event(self, work: Work, event: Event) -> None:

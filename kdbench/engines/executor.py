@@ -1,4 +1,4 @@
-"""Executes pieces of work in this process, one after the other: what a worker of any engine does."""
+"""Executes pieces of work in this process, one after another: the part common to the workers of all engines."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from kdbench.tuning.storage import Storage
 
 PROGRESS_SECONDS = 0.5
-# For every worker process: one thread, and waiting threads that sleep, as those that share cores must not spin.
+# For every worker process: one thread; waiting threads sleep, because spinning threads would slow others on the same core.
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
 
 
 class Executor:
-    """Executes work at a site and sends the events of it, the last being Done.
+    """Executes work at a site and sends its events, the last one being Done.
 
-    It takes over this process: one torch thread, and `warnings.showwarning`. `plugins` are those of this environment
-    unless given.
+    It changes global state of the process: one torch thread, and `warnings.showwarning`. `plugins` are by default those of
+    this environment.
     """
 
     def __init__(self, site: Site, send: Callable[[AnyEvent], None], plugins: Plugins | None = None) -> None:
@@ -65,7 +65,7 @@ class Executor:
         )
 
     def execute(self, work: Work) -> None:
-        """Executes one piece. A run that fails still has a record; only a lost storage raises (StorageLost)."""
+        """Executes one piece of work. A run that fails also gets a record. Raises StorageLost if a study's storage is lost."""
         if isinstance(work, PrepareTeacher):
             self._prepare(work)
         elif isinstance(work, ExecuteRun):
@@ -75,7 +75,7 @@ class Executor:
         elif isinstance(work, ServeStudy):
             self._serve(work)
         else:
-            raise TypeError(f"{work!r} is no message of kdbench.engines.messages")
+            raise TypeError(f"{work!r} is not a message of kdbench.engines.messages")
         self.send(Done())
 
     def _prepare(self, work: PrepareTeacher) -> None:
@@ -83,7 +83,7 @@ class Executor:
 
         try:
             prepare(work.task, work.dataset, work.teacher, self.context, work.teacher.name)
-        except Exception as error:  # every run that needs this teacher meets the same error and records it
+        except Exception as error:  # every run that needs this teacher records the same error
             text = str(error) if isinstance(error, KdbenchError | Skip) else f"{type(error).__name__}: {error}"
             warnings.warn(f"{work.label}: {text}", KdbenchWarning, stacklevel=1)
 

@@ -1,4 +1,4 @@
-"""Engines by name, and how an option of a command names a plugin."""
+"""Builds engines by name, and parses command-line options that name a plugin."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kdbench.plugins.parameters import construct
 from kdbench.suite.plugin_entries import plug
 from kdbench.suite.yaml_file import parse_scalar
 
-LOCAL = "local"  # the engine where none is named
+LOCAL = "local"  # the default engine
 
 
 def make_engine(
     plugins: Plugins, name: str = LOCAL, options: Mapping[str, object] | None = None, source: str = "engine"
 ) -> Engine:
-    """The engine of that name with its options.
+    """Builds the engine of that name with its options.
 
-    Raises KdbenchError, naming `source`, if there is no such engine or an option does not fit.
+    Raises KdbenchError, naming `source`, if there is no such engine or an option is invalid.
     """
     spec = plug("engine", {**(options or {}), "use": name}, source, plugins)
     engine: Engine = construct(plugins.find("engine", spec.use).offer, spec.params)
@@ -27,9 +27,9 @@ def make_engine(
 
 
 def named(text: str, option: str, what: str) -> tuple[str, dict[str, object]]:
-    """A plugin's name and parameters from `wandb` or, in YAML, `{use: wandb, project: mine}`.
+    """A plugin's name and parameters from a name such as `wandb`, or YAML such as `{use: wandb, project: mine}`.
 
-    `what` says what is named, such as "a tracker". Raises KdbenchError, naming the option.
+    `what` is the kind for messages, such as "a tracker". Raises KdbenchError, naming the option, if `text` is neither.
     """
     given = parse_scalar(text, option)
     params = {"use": given} if isinstance(given, str) else given

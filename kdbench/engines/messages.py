@@ -1,4 +1,4 @@
-"""Every message between processes: work that engines hand to workers, and events that come back. JSON in between."""
+"""All messages between processes, sent as JSON: work for workers, and the events that they return."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kdbench.suite.study import Study
 
 
 class Message(BaseModel):
-    """Immutable. Numbers that are not finite survive JSON."""
+    """An immutable message. Numbers that are not finite survive JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
@@ -26,7 +26,7 @@ class Message(BaseModel):
 
 
 class PrepareTeacher(Message):
-    """Compute a teacher's outputs on a dataset, ahead of the runs that share them."""
+    """Compute a teacher's outputs on a dataset before the runs that need them."""
 
     kind: Literal["prepare_teacher"] = "prepare_teacher"
     task: PluginSpec
@@ -35,7 +35,7 @@ class PrepareTeacher(Message):
 
     @cached_property
     def key(self) -> str:
-        """The same for all runs that share a teacher on a dataset."""
+        """Equal for all runs with the same teacher on the same dataset."""
         return digest_of([self.task.plain, self.dataset.plain, self.teacher.plain])[:12]
 
     @property
@@ -75,11 +75,11 @@ class ExecuteRun(Message):
 
 
 class ServeStudy(Message):
-    """Carry out trials of a study until none is left to be claimed."""
+    """Execute trials of a study until none is left to claim."""
 
     kind: Literal["serve_study"] = "serve_study"
     study: Study
-    storage: str  # a journal file or a database URL, valid wherever a worker runs
+    storage: str  # a journal file or a database URL that all workers can open
 
     @property
     def key(self) -> str:
@@ -95,7 +95,7 @@ class ServeStudy(Message):
 
     @property
     def workers(self) -> int:
-        """One for each trial."""
+        """As many as there are trials."""
         return self.study.settings.trials
 
 
@@ -104,7 +104,7 @@ WORK: TypeAdapter[AnyWork] = TypeAdapter(Annotated[AnyWork, Field(discriminator=
 
 
 def preparations(specs: Iterable[RunSpec]) -> list[PrepareTeacher]:
-    """One for each teacher on each dataset, so that no run waits for another's encoding."""
+    """Work for each teacher on each dataset; runs then need not wait for each other's encoding."""
     found = (PrepareTeacher(task=spec.task, dataset=spec.dataset, teacher=teacher) for spec in specs for teacher in spec.team)
     return list({work.key: work for work in found}.values())
 
@@ -119,14 +119,14 @@ class Started(Message):
 
 
 class ProgressMade(Message):
-    """Where a stage of the work is."""
+    """The progress of a stage of the work."""
 
     kind: Literal["progress_made"] = "progress_made"
     progress: Progress
 
 
 class EpochFinished(Message):
-    """The metrics of an epoch, of a run or of a trial by its id."""
+    """The metrics of an epoch of the run or trial with this id."""
 
     kind: Literal["epoch_finished"] = "epoch_finished"
     run_id: str
@@ -142,7 +142,7 @@ class Warned(Message):
 
 
 class TrialStarted(Message):
-    """A worker has claimed a trial of a study. `id` names the trial in progress and epochs."""
+    """A worker has claimed a trial of a study. `id` identifies the trial in progress and epoch events."""
 
     kind: Literal["trial_started"] = "trial_started"
     number: int
@@ -151,7 +151,7 @@ class TrialStarted(Message):
 
 
 class TrialEnded(Message):
-    """How a trial ended, by goal its values if it is complete. Engines add the log of one that failed."""
+    """A trial has ended; with its values by goal if it is complete. Engines add the log of a failed trial."""
 
     kind: Literal["trial_ended"] = "trial_ended"
     number: int
@@ -165,7 +165,7 @@ class TrialEnded(Message):
 
 
 class Finished(Message):
-    """A run has ended with this record. Engines add the log of one that failed."""
+    """A run has ended with this record. Engines add the log of a failed run."""
 
     kind: Literal["finished"] = "finished"
     record: Record
@@ -173,7 +173,7 @@ class Finished(Message):
 
 
 class Done(Message):
-    """The worker is ready for the next piece of work. Of use to engines only."""
+    """The worker is ready for the next piece of work. Used by engines only."""
 
     kind: Literal["done"] = "done"
 
@@ -199,7 +199,7 @@ class Exited(Message):
 
 
 class Lost(Message):
-    """The worker's process or machine was lost, as often as an engine tries it without any progress in between."""
+    """The worker's process or machine was lost as often as an engine retries without progress in between."""
 
     why: Literal["lost"] = "lost"
     times: int
@@ -210,7 +210,7 @@ class Lost(Message):
 
 
 class WorkerFailed(Message):
-    """The worker raised what no run raises."""
+    """The worker itself raised an exception."""
 
     why: Literal["worker_failed"] = "worker_failed"
     error: str
@@ -220,7 +220,7 @@ class WorkerFailed(Message):
 
 
 class Crashed(Message):
-    """The worker died. `trial` is the number of the trial that it was executing, `log` the end of what it printed."""
+    """The worker died. `trial` is the number of the trial that it was executing, `log` the end of its output."""
 
     kind: Literal["crashed"] = "crashed"
     reason: Annotated[Signalled | Exited | Lost | WorkerFailed, Field(discriminator="why")]

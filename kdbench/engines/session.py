@@ -1,4 +1,4 @@
-"""Executes a plan: leaves out recorded runs, hands the rest to an engine, tells trackers what happens."""
+"""Executes a plan: skips recorded runs, passes the rest to an engine, and notifies trackers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kdbench.engines.make import named
 from kdbench.engines.messages import Crashed, EpochFinished, ExecuteRun, Finished, ProgressMade, Started
 from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import construct
-from kdbench.records.files import recorded
+from kdbench.records.files import record_path, recorded
 from kdbench.records.record import DONE, Outcome, Record
 from kdbench.suite.plugin_entries import plug
 from kdbench.suite.spec import RunSpec
@@ -21,8 +21,8 @@ class Session(Dispatcher):
     """One `kdbench run`."""
 
     plugins: Plugins
-    records: dict[str, Record] = field(default_factory=dict)  # by run id, of this plan
-    logs: dict[str, str] = field(default_factory=dict)  # what failed runs printed
+    records: dict[str, Record] = field(default_factory=dict)  # by run id, for this plan
+    logs: dict[str, str] = field(default_factory=dict)  # output of failed runs
 
     def track(self, text: str) -> None:
         """Adds a tracker: its name, or a spec in YAML such as `{use: wandb, project: mine}`. Raises KdbenchError."""
@@ -33,18 +33,20 @@ class Session(Dispatcher):
         self.plugins.register(tracker, f"--track {spec.use} ({count})")  # the same tracker may serve twice
 
     def pending(self, specs: list[RunSpec]) -> list[RunSpec]:
-        """The runs that are still to do, failed and skipped ones among them; collects the records of the others."""
+        """The runs without a final record, including failed and skipped ones. Collects the records of the others."""
         todo = []
         for spec in specs:
             record = recorded(self.site.results, spec)
             if record and record.status in DONE:
                 self.records[spec.run_id] = record
-            else:
-                todo.append(spec)
+                continue
+            todo.append(spec)
+            if record and record.run_id != spec.run_id:  # of format 1, where runs have other ids
+                self.outdated[spec.run_id] = record_path(self.site.results, spec.suite, record.run_id)
         return todo
 
     def run(self, specs: list[RunSpec]) -> None:
-        """Executes runs; each ends with a record, also if its worker crashes. Raises what `Engine.execute` raises."""
+        """Executes runs. Each gets a record, also if its worker crashes. Raises what `Engine.execute` raises."""
         self.dispatch([ExecuteRun(spec=spec) for spec in specs], specs)
 
     def on_event(self, work: Work, event: Event) -> None:
@@ -64,6 +66,8 @@ class Session(Dispatcher):
     def _ended(self, spec: RunSpec, record: Record, log: str) -> None:
         self.records[spec.run_id] = record
         self.logs[spec.run_id] = log
+        if spec.run_id in self.outdated:
+            self.outdated.pop(spec.run_id).unlink(missing_ok=True)
         self.plugins.notify("kdbench_run_finished", run_id=spec.run_id, record=record)
 
     def _record_crash(self, spec: RunSpec, event: Crashed) -> Record:

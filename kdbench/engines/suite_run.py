@@ -1,4 +1,4 @@
-"""`kdbench.run`: a suite from its file to results. The commands `run`, `sweep` and `attribute` are made of the same parts."""
+"""`kdbench.run`: executes a suite and returns results. The commands `run`, `sweep` and `attribute` use the same parts."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def run(
     smoke: bool = False,
     plugins: Plugins | None = None,
 ) -> Results:
-    """Executes the runs of a suite that are not recorded yet, and returns the results of all.
+    """Executes the runs of a suite that have no record yet, and returns the results of all.
 
     `suite` is a file or the name of a shipped suite. `overrides` change it by path: `{"train.epochs": 5, "seeds": [0, 1]}`, or
-    texts such as `"train.epochs=5"`. Records go to `results`, data shared by all runs to `cache`. `jobs` is the number of
-    runs at a time, by default as many as `engine` finds room for. `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-    `trackers` are names, specs in YAML, or objects with tracker hooks. With `profile`, students that this device has not
-    measured yet are measured at the end; with `smoke`, models and data are shrunk to see that everything works.
+    texts such as `"train.epochs=5"`. Records go to `results`, data used by all runs to `cache`. `jobs` is the number of
+    runs at a time; by default the engine decides. `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. `trackers` are
+    names, specs in YAML, or objects with tracker hooks. With `profile`, students without a profile for this device are
+    measured at the end. With `smoke`, models and data are shrunk to check quickly that everything works.
 
-    A run that fails is recorded and does not stop the others: see `Results.failed`. Interrupted, the same call resumes. Raises
-    KdbenchError if the suite, a plugin or an option is wrong, before anything is executed.
+    A run that fails is recorded and does not stop the others; see `Results.failed`. After an interrupt, the same call resumes.
+    Raises KdbenchError before anything is executed if the suite, a plugin or an option is invalid.
     """
     plugins = plugins or installed()
     source = read_suite(find_suite(suite), override_texts(overrides))
@@ -61,7 +61,7 @@ def run(
 
 
 def override_texts(overrides: Mapping[str, Any] | Iterable[str]) -> list[str]:
-    """Overrides as the command line has them. JSON is YAML, so values keep their types."""
+    """Overrides in the form of the command line. Values are written as JSON, which is valid YAML, and keep their types."""
     if isinstance(overrides, Mapping):
         return [f"{path}={json.dumps(value)}" for path, value in overrides.items()]
     return list(overrides)
@@ -69,7 +69,7 @@ def override_texts(overrides: Mapping[str, Any] | Iterable[str]) -> list[str]:
 
 @dataclass
 class SuiteRun:
-    """A suite laid out as runs at a site; `todo` are those that are not recorded. Nothing is executed before `execute`."""
+    """The runs of a suite at a site; `todo` are those without a final record. Nothing is executed before `execute`."""
 
     source: SuiteSource
     suite: Suite
@@ -88,7 +88,7 @@ class SuiteRun:
         smoke: bool = False,
         lay_out: Callable[[Suite], list[RunSpec]] = plan,
     ) -> SuiteRun:
-        """Checks the suite; `lay_out` makes its runs. Raises SuiteError."""
+        """Checks the suite; `lay_out` turns it into runs. Raises SuiteError if the suite is invalid."""
         suite = check_suite(source, plugins, smoke=smoke)
         session = Session(site=site, engine=engine, plugins=plugins)
         specs = lay_out(suite)
@@ -102,17 +102,17 @@ class SuiteRun:
             self.session.plugins.register(tracker, f"tracker {len(self.session.plugins.manager.list_name_plugin())}")
 
     def execute(self) -> None:
-        """Lets plugins check their parameters, then executes what is to do. Raises SuiteError before anything has begun."""
+        """Lets plugins check their parameters, then executes `todo`. Raises SuiteError before anything is executed."""
         if self.todo:
             self.check()
             self.session.run(self.todo)
 
     def check(self) -> None:
-        """Lets every plugin check its parameters itself, which may import torch: better than to fail after an hour."""
+        """Lets every plugin check its own parameters (which may import torch) instead of failing after an hour."""
         check_suite(self.source, self.session.plugins, deep=True, smoke=self.smoke)
 
     def profile(self, on_student: Callable[[str], None] = lambda _: None) -> list[Profile]:
-        """Profiles of all students; measures those that this device has not measured. Call it when nothing trains."""
+        """Profiles of all students; measures those without a profile for this device. Call it when nothing trains."""
         from kdbench.deploy.profile.profile_students import profile_students
 
         site, latency = self.session.site, self.suite.latency
@@ -128,14 +128,14 @@ class SuiteRun:
         )
 
     def results(self, profiles: Sequence[Profile] | None = None) -> Results:
-        """Of the runs that are recorded, with these profiles or those beside the records."""
+        """The results of the recorded runs, with these profiles or those beside the records."""
         found = load(self.records, plugins=self.session.plugins, smoke=self.smoke)
         found.measured = profiles
         return found
 
     @property
     def records(self) -> list[Path]:
-        """The record files of its runs."""
+        """The record files of the suite's runs."""
         known = self.session.records
         done = [known[spec.run_id] for spec in self.specs if spec.run_id in known]
         return [record_path(self.session.site.results, record.spec.suite, record.run_id) for record in done]

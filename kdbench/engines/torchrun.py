@@ -1,10 +1,10 @@
-"""One run on ranks that another launcher starts, on one machine or several:
+"""Executes one run on ranks that another launcher starts, on one or several machines:
 
     torchrun --nproc-per-node 8 -m kdbench.engines.torchrun suites/mine.yaml RUN_ID train.devices=8
 
-Under Ray Train, or another launcher that sets up torch.distributed, call `execute_rank` in each worker. The machines share the
-results folder of rank 0 only. Each may have a cache of its own, but then computes the teachers' embeddings itself. If a
-rank fails, the launcher ends the others; the checkpoint stays.
+Under Ray Train, or another launcher that sets up torch.distributed, call `execute_rank` in each worker. Only rank 0 uses the
+results folder. Each machine may have its own cache, but then computes the teachers' embeddings itself. If a rank fails, the
+launcher stops the others; the checkpoint stays.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from kdbench.training.distributed import Rank
 def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None) -> Record | None:
     """Executes this process's part of a run. Rank 0 writes and returns the record, the others return None.
 
-    `rank` is read from the environment unless given. Raises KdbenchError if the number of ranks is not `train.devices`
-    and, on ranks other than 0, the error that ended the training.
+    `rank` is by default read from the environment. Raises KdbenchError if the number of ranks is not `train.devices`; ranks
+    other than 0 raise the error that ended the training.
     """
     rank = rank or Rank.of_environment()
     devices = spec.train.devices if spec.train else 1
     if rank.size != devices:
-        raise KdbenchError(f"{rank.size} ranks were started and train.devices is {devices}; expected the same")
+        raise KdbenchError(f"found {rank.size} ranks, expected {devices}, the value of train.devices")
     context = replace(context, device=rank.device(context.device))
     if rank.index == 0:
         return execute(spec, context, rank)
@@ -47,9 +47,9 @@ def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None) -
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="kdbench.engines.torchrun", description="One rank of one run.")
+    parser = argparse.ArgumentParser(prog="kdbench.engines.torchrun", description="Executes one rank of one run.")
     parser.add_argument("suite", type=Path)
-    parser.add_argument("run", help="the run's id, as kdbench plan shows it")
+    parser.add_argument("run", help="the run's id, shown by kdbench plan")
     parser.add_argument("overrides", nargs="*", metavar="PATH=VALUE")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--cache", type=Path)
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KdbenchError as error:
         print(error, file=sys.stderr)
         return 2
-    # A record of a failure ends the other ranks too.
+    # A failed run must also end the other ranks.
     return 0 if record is None or record.status == "ok" else 1
 
 

@@ -1,4 +1,4 @@
-"""Conducts the studies of a sweep: hands them to workers until every trial has ended, then writes the summaries."""
+"""Executes the studies of a sweep: passes them to workers until every trial has ended, then writes the summaries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdbench.records.study_summary import StudySummary, summarised, write_pareto
 from kdbench.suite.study import Study
 from kdbench.tuning.storage import Storage
 
-WAIT_SECONDS = 2.0  # between looks at trials that other processes execute
+WAIT_SECONDS = 2.0  # seconds between checks of trials that other processes execute
 
 
 def _ignore(*_: object) -> None:
@@ -24,7 +24,7 @@ def _ignore(*_: object) -> None:
 
 @dataclass
 class Tuner(Dispatcher):
-    """One `kdbench sweep`. A study with a summary is done, even if its storage is gone."""
+    """One `kdbench sweep`. A study with a summary is complete, even if its storage is gone."""
 
     storage: str  # a journal file or a database URL
     listener: Callable[[Study, Event], None] = field(default=_ignore)
@@ -40,14 +40,14 @@ class Tuner(Dispatcher):
         return self._opened
 
     def summary(self, study: Study) -> StudySummary | None:
-        """What a study found; None if it has not ended."""
+        """The summary of a study; None if it has not ended."""
         return summarised(self.site.results, study.spec.suite, study.name)
 
     def tune(self, studies: list[Study]) -> list[StudySummary]:
-        """Returns when every trial of every study has ended, in workers of this process or of others with this storage.
+        """Executes the studies; returns when every trial has ended, also those in other processes with this storage.
 
-        Trials of killed workers resume from their checkpoints; one that kills its worker twice has failed. Raises what
-        `Engine.execute` raises, and KdbenchError if workers die before they claim a trial.
+        Trials of killed workers resume from their checkpoints; a trial that kills its worker twice fails. Raises what
+        `Engine.execute` raises, and KdbenchError if workers die before claiming a trial.
         """
         todo = [study for study in studies if self.summary(study) is None]
         for study in todo:
@@ -68,7 +68,7 @@ class Tuner(Dispatcher):
             self.listener(work.study, event)
 
     def _finished(self, study: Study) -> bool:
-        """Whether all trials have ended; if so, writes the summary."""
+        """Returns whether all trials have ended; if so, writes the summary."""
         counts = self.opened.counts(study)
         if counts["waiting"] or counts["running"] or sum(counts.values()) < study.settings.trials:
             return False
@@ -79,7 +79,7 @@ class Tuner(Dispatcher):
         return True
 
     def _round(self, studies: list[Study]) -> None:
-        """Lets the engine serve the studies once, then counts crashes against the trials they happened in."""
+        """Executes the studies once, then counts crashes against their trials."""
         self._crashes, ended = [], self._ended
         self.dispatch([ServeStudy(study=study, storage=self.storage) for study in studies], [study.spec for study in studies])
         for study, crash in self._crashes:

@@ -18,10 +18,10 @@ SITE = TypeAdapter(Site)
 
 
 def main() -> None:
-    """Works until standard input ends. The first line holds the site, each further line a piece of work."""
+    """Executes work until standard input ends. The first line holds the site, each further line a piece of work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what to do
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not get between the events
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of libraries must not mix with the events
     site = SITE.validate_json(sys.stdin.readline())
     waiting: queue.Queue[AnyWork] = queue.Queue()
     threading.Thread(target=_listen, args=(waiting,), daemon=True).start()
@@ -33,7 +33,7 @@ def main() -> None:
 def _listen(waiting: queue.Queue[AnyWork]) -> None:
     for line in sys.stdin:
         waiting.put(WORK.validate_json(line))
-    os._exit(0)  # the parent is gone, however it ended: leave at once, the checkpoint is on disk
+    os._exit(0)  # the parent is gone: exit at once, the checkpoint is on disk
 
 
 if __name__ == "__main__":

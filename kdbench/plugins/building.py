@@ -1,6 +1,6 @@
-"""Builds plugins from specs: those that a run consists of, and those that another wraps by a parameter marked with `Uses`.
+"""Builds plugins from specs: those of a run, and those that another plugin takes by a parameter marked with `Uses`.
 
-Nothing is imported before something is built, so that plugin modules may import `build` and stay cheap.
+Imports happen only when something is built: plugin modules can import `build` and stay cheap.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _current: ContextVar[Plugins | None] = ContextVar("plugins", default=None)
 
 
 def build(kind: Kind, entry: dict[str, Any]) -> Any:
-    """Builds the plugin of an entry such as `{"use": "openclip", "model": "RN50"}`, its parameters checked.
+    """Checks the parameters of an entry such as `{"use": "openclip", "model": "RN50"}` and builds its plugin.
 
-    It is looked up among the plugins of this environment, or among those of the `building_with` around it. Raises
-    PluginError where there is none of that name.
+    Looks it up among the plugins of this environment, or of the enclosing `building_with`. Raises PluginError if there is
+    none of that name.
     """
     from kdbench.plugins.loading import installed
     from kdbench.plugins.parameters import construct
@@ -50,7 +50,7 @@ def build_spec(kind: Kind, spec: Planned) -> Any:
 
 @contextmanager
 def building_with(plugins: Plugins) -> Iterator[None]:
-    """Within it, `build` looks among the given plugins."""
+    """A context in which `build` uses the given plugins."""
     token = _current.set(plugins)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a plugin says of itself, for `kdbench plugins NAME` and for the README's tables: one text serves both."""
+"""The description of a plugin, for `kdbench plugins NAME` and for the documentation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from kdbench.plugins.parameters import params_model
 
 STATUSES = {
     "published": "published",
-    "reconstruction": "reconstruction: its source leaves something open",
+    "reconstruction": "reconstruction: its source leaves details open",
     "library": "another library's code",
 }
 
 
 def describe(kind: Kind, listed: Listed) -> str:
-    """Formula, source, status, parameters with types and defaults, and what to write in a suite."""
+    """Formula, source, status, parameters with types and defaults, and an example for a suite."""
     offer = listed.offer
     status = STATUSES.get(offer.status, "")
     facts = {"formula": offer.formula, "source": offer.source, "status": status, "from": listed.provider}
@@ -43,12 +43,12 @@ def describe(kind: Kind, listed: Listed) -> str:
 
 
 def parameter_rows(offer: Offer[Any]) -> list[tuple[str, str, str]]:
-    """Name, type and default of each of its parameters, as people read them."""
+    """Name, type and default of each parameter, in readable form."""
     return [(name, _type(field), _default(field)) for name, field in params_model(offer).model_fields.items()]
 
 
 def methods(kind: Kind, plugins: Plugins, provider: str = "") -> str:
-    """A Markdown table of what is offered of a kind, by providers that begin with `provider`."""
+    """A Markdown table of the plugins of a kind from providers that start with `provider`."""
     rows = [
         [f"`{name}`", _cell(listed.offer.formula or listed.offer.summary), _cell(listed.offer.source), listed.offer.status]
         for name, listed in plugins.offers(kind).items()

@@ -1,4 +1,4 @@
-"""Optional extras of an installed distribution, and what of them is missing."""
+"""Optional extras of an installed distribution, and their missing requirements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 
 
 def extras(name: str) -> dict[str, list[str]]:
-    """Each extra of a distribution with those of its requirements that are not installed, whatever their versions."""
+    """Extra → its requirements that are not installed in any version."""
     found: dict[str, list[str]] = {}
     try:
         dist = distribution(name)

@@ -1,4 +1,4 @@
-"""Loads plugins from the entry-point group `kdbench` and finds what they offer."""
+"""Loads plugins from the entry-point group `kdbench` and collects their offers."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def article(kind: Kind) -> str:
 
 @dataclass(frozen=True)
 class Listed:
-    """An offer and who made it."""
+    """An offer and its provider."""
 
     offer: Offer[Any]
     provider: str
 
 
 class Plugins:
-    """All plugins of this environment. One that fails to load is set aside with its error; the rest work."""
+    """All plugins of this environment. A plugin that fails to load is left out and its error kept; the others work."""
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager("kdbench")
@@ -66,7 +66,7 @@ class Plugins:
         return self
 
     def register(self, plugin: object, provider: str) -> None:
-        """Adds one plugin, a module or an object. A hook kdbench does not know is an error, not silence."""
+        """Adds one plugin, a module or an object. Raises an error for an unknown hook."""
         try:
             self.manager.register(plugin, name=provider)
             self.manager.check_pending()
@@ -76,7 +76,7 @@ class Plugins:
             raise PluginError(f"{error}; the hooks are documented in kdbench/contracts/hookspecs.py") from error
 
     def offers(self, kind: Kind) -> dict[str, Listed]:
-        """What is offered of one kind, by name. Raises PluginError where two providers offer the same name."""
+        """The offers of one kind by name. Raises PluginError if two providers offer the same name."""
         if kind not in self._offers:
             self._offers[kind] = self._collect(kind)
         return self._offers[kind]
@@ -104,7 +104,7 @@ class Plugins:
         return dict(sorted(found.items()))
 
     def find(self, kind: Kind, name: str) -> Listed:
-        """The offer of that name. Raises PluginError with the nearest name and the errors of plugins set aside."""
+        """The offer of that name. Raises PluginError with the nearest name and the errors of plugins that failed to load."""
         offers = self.offers(kind)
         if name in offers:
             return offers[name]
@@ -112,14 +112,14 @@ class Plugins:
         raise PluginError(message + self.broken_note())
 
     def broken_note(self) -> str:
-        """A clause that quotes the plugins that failed to load, empty if none did."""
+        """A clause for messages that quotes the plugins that failed to load, empty if none did."""
         if not self.broken:
             return ""
         failures = "".join(f"\n    {provider}: {error}" for provider, error in sorted(self.broken.items()))
         return f"\n  these plugins failed to load and may have offered it:{failures}"
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Calls a tracker hook; a tracker that raises is reported and does not stop the training."""
+        """Calls a tracker hook. An exception of a tracker becomes a warning and does not stop the training."""
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             wanted = {name: arguments[name] for name in implementation.argnames}
             _call_safely(implementation.function, implementation.plugin_name, wanted)
@@ -134,5 +134,5 @@ def _call_safely(function: Callable[..., object], provider: str, arguments: dict
 
 @cache
 def installed() -> Plugins:
-    """The plugins of this environment, loaded once a process."""
+    """The plugins of this environment, loaded once per process."""
     return Plugins().load()

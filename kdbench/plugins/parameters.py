@@ -1,4 +1,4 @@
-"""The parameters of a plugin: a pydantic model made from the typed signature of what builds it."""
+"""The parameters of a plugin: a pydantic model made from the typed signature of its builder."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from kdbench.contracts import Offer, Uses
 from kdbench.errors import PluginError
 
 T = TypeVar("T")
-RESERVED = {"use", "name", "coefficient"}  # keys that a suite writes beside the parameters
+RESERVED = {"use", "name", "coefficient"}  # keys of an entry in a suite that are not parameters
 
 
 @cache
 def params_model(offer: Offer[Any]) -> type[BaseModel]:
-    """A strict model whose fields are the keyword parameters of `offer.build`, with their types and defaults.
+    """A strict pydantic model whose fields are the keyword parameters of `offer.build`, with types and defaults.
 
-    Raises PluginError where the signature cannot serve as a schema: a parameter without a type, one that cannot be given
-    by name, *args, a reserved name.
+    Raises PluginError if the signature is not a schema: a parameter without a type, a positional-only parameter, *args, or a
+    reserved name.
     """
     fields: dict[str, Any] = {}
     hints = _hints(offer)
@@ -38,7 +38,7 @@ def params_model(offer: Offer[Any]) -> type[BaseModel]:
     config = ConfigDict(
         extra="forbid",
         strict=True,
-        validate_default=True,  # a default of 1 for a float becomes 1.0, as a given 1 does: one meaning, one run id
+        validate_default=True,  # a default of 1 for a float becomes 1.0, like a given 1: equal values, equal run ids
         allow_inf_nan=False,
         arbitrary_types_allowed=True,
         protected_namespaces=(),
@@ -50,30 +50,30 @@ def params_model(offer: Offer[Any]) -> type[BaseModel]:
 
 
 def checked_params(offer: Offer[Any], given: dict[str, Any]) -> dict[str, Any]:
-    """All parameters as plain JSON values, defaults filled in. Raises pydantic's ValidationError."""
+    """All parameters as JSON values, with defaults. Raises pydantic's ValidationError if one is invalid."""
     return _validate(offer, given).model_dump(mode="json")
 
 
 def default_params(offer: Offer[Any]) -> dict[str, Any]:
-    """The defaults of its parameters as plain JSON values; those that have none are absent."""
+    """The defaults of the parameters as JSON values; parameters without one are left out."""
     return params_model(offer).model_construct().model_dump(mode="json", warnings=False)
 
 
 def construct(offer: Offer[T], params: dict[str, Any]) -> T:
-    """Builds what is offered, from plain JSON values: a `Path` or an enumeration is made of its string first."""
+    """Builds the plugin from JSON values; strings are converted to `Path` or enumerations first."""
     values = _validate(offer, params)
     return offer.build(**{name: getattr(values, name) for name in type(values).model_fields})
 
 
 def check_deeper(offer: Offer[Any], params: dict[str, Any]) -> None:
-    """Runs the offer's own check, if it has one. Raises KdbenchError."""
+    """Runs the offer's own check, if it has one. Raises KdbenchError if the check fails."""
     if offer.check is not None:
         values = _validate(offer, params)
         offer.check(**{name: getattr(values, name) for name in type(values).model_fields})
 
 
 def nested_uses(offer: Offer[Any]) -> dict[str, Uses]:
-    """Parameters that hold another plugin's spec, marked with `Uses`."""
+    """The parameters that hold another plugin's spec (marked with `Uses`)."""
     found = {}
     for name, field in params_model(offer).model_fields.items():
         for mark in field.metadata:
@@ -90,7 +90,7 @@ def _validate(offer: Offer[Any], given: dict[str, Any]) -> BaseModel:
 def _hints(offer: Offer[Any]) -> dict[str, Any]:
     build: Any = offer.build
     function = build.__init__ if inspect.isclass(build) else build
-    # Parameters only: a return type may be imported for type checkers alone and then cannot be resolved here.
+    # Parameters only: a return type may be imported only for type checkers and then cannot be resolved here.
     annotations = {k: v for k, v in getattr(function, "__annotations__", {}).items() if k != "return"}
     try:
         return get_type_hints(

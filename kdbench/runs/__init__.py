@@ -1,1 +1,1 @@
-"""RunSpec to Record: `execute` is the spine, read it first."""
+"""From a RunSpec to a Record. Read `execute.py` first."""

@@ -1,4 +1,4 @@
-"""What a run is executed with: plugins, folders, a device, and callbacks for progress."""
+"""The context in which runs are executed: plugins, folders, a device, and callbacks for progress."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True)
 class RunContext:
-    """Shared by all runs of a process.
+    """The context of all runs in a process.
 
-    `plugins_elsewhere` finds the plugins in another process of the same run; it is pickled.
+    `plugins_elsewhere` is pickled and called to load the plugins in another process of the same run.
     """
 
     plugins: Plugins
@@ -34,7 +34,7 @@ class RunContext:
     plugins_elsewhere: Callable[[], Plugins] = installed
 
     def reconstructions(self, spec: RunSpec) -> list[str]:
-        """Labels of the parts of a run whose sources leave something open, as their plugins say."""
+        """Labels of the parts of a run whose plugins are reconstructions."""
         parts: list[tuple[Kind, PluginSpec]] = [("teacher" if spec.reference else "student", spec.student)]
         parts += [("objective", term) for term in spec.objective]
         parts += [("teacher", teacher) for teacher in spec.team]
@@ -49,7 +49,7 @@ class RunContext:
         return task
 
     def open(self, task: Task, dataset: PluginSpec, run_id: str) -> Owned:
-        """The dataset of a run as its task opens it, reporting its work as that run's."""
+        """Opens the dataset of a run by its task; progress is reported as the run's."""
 
         def report(stage: str, done: int, total: int) -> None:
             self.on_progress(Progress(run_id, stage, done, total))

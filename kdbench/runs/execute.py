@@ -1,4 +1,4 @@
-"""From a RunSpec to a Record: the spine of kdbench, and the file to read first."""
+"""From a RunSpec to a Record: the file to read first."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from kdbench.training.evaluation import evaluated
 
 
 def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None) -> Record:
-    """Runs `spec` and writes its record, whatever happens; only an interrupt leaves none.
+    """Executes `spec` and writes its record, also if the run fails; only an interrupt leaves no record.
 
-    A run on several devices starts its ranks here, unless this process is one of them already. The test split is opened on
-    the last lines of `outcome_of` and nowhere else.
+    A run on several devices starts its ranks here, unless this process is already one of them. Only the last lines of
+    `outcome_of` open the test split.
     """
     from kdbench.runs.ranks import outcome_of_ranks
 
@@ -65,7 +65,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None) -> Rec
 
 
 def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
-    """What a record says of the run. Ranks other than the first end when the training does, with an empty outcome."""
+    """The outcome for the record. Ranks other than the first end after the training, with an empty outcome."""
     task = context.task(spec.task)
     data = context.open(task, spec.dataset, spec.run_id)
     if spec.reference:
@@ -101,7 +101,7 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
 
 
 def prepare(task: PluginSpec, dataset: PluginSpec, teacher: PluginSpec, context: RunContext, id: str) -> None:
-    """Computes a teacher's outputs ahead of the runs that share them."""
+    """Computes a teacher's outputs before the runs that need them."""
     with building_with(context.plugins):
         its_task = context.task(task)
         teach(its_task, context.open(its_task, dataset, id), teacher)
@@ -131,7 +131,7 @@ def record_of(spec: RunSpec, context: RunContext, status: Status, reason: str, s
 
 
 def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Owned) -> Outcome:
-    """Of a teacher itself, without any training of ours."""
+    """The outcome of evaluating a teacher itself."""
     started = time.perf_counter()
     try:
         arrays = task.evaluate_teacher(build_spec("teacher", spec.student), data, "test")
@@ -146,7 +146,7 @@ def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Ow
 
 
 def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arrays: Arrays) -> dict[str, Any]:
-    """Writes what the test split scored and which units it has; what a record says of them."""
+    """Writes the arrays and units of the test split; returns the outcome for the record."""
     path = record_path(context.results, spec.suite, spec.run_id)
     return {
         "metrics": task.measure(arrays),
@@ -159,9 +159,9 @@ def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arra
 
 
 def _keep_weights(student: Student, spec: RunSpec, arrays_sha256: str, context: RunContext) -> None:
-    """The trained student goes to the cache, from where it can be exported; records stay small.
+    """Stores the trained student in the cache, from which it can be exported.
 
-    What the test scored is part of its key: the weights found for a record are those that gave its figures.
+    The hash of the stored arrays is part of the key: the weights found for a record are those that were evaluated.
     """
     finalize = getattr(student, "finalize", None)
     module = finalize() if finalize else student.module
@@ -173,5 +173,5 @@ def _keep_weights(student: Student, spec: RunSpec, arrays_sha256: str, context: 
 
 
 def now() -> str:
-    """The time in UTC, as records have it."""
+    """The current time in UTC, in the format of records."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,4 +1,4 @@
-"""Teachers, student and training of a run: everything up to its best validation epoch. The test split is out of reach."""
+"""Teachers, student and training of a run, up to its best validation epoch. Code here does not read the test split."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from kdbench.training.team import Team, TeamTeacher
 
 @dataclass(frozen=True)
 class Learned:
-    """A student at its best validation epoch, and what it took."""
+    """A student at its best validation epoch, with the costs of its training."""
 
     student: Student
     trained: Trained
     encodings: dict[str, float]  # seconds, by cache key
-    watch: Watch  # of the memory, since just before the student was built
+    watch: Watch  # MB, peak memory since just before the student was built
 
 
 def teach(task: Task, data: Owned, teacher: PluginSpec) -> TeamTeacher:
-    """A teacher's outputs on the train split, computed or found in the cache."""
+    """A teacher's outputs on the train split, computed or loaded from the cache."""
     return TeamTeacher(teacher.name, task.teach(data, build_spec("teacher", teacher)))
 
 
 def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, rank: Rank = Rank()) -> Learned:  # noqa: B008
-    """Trains what a run trains.
+    """Prepares the teachers of a run and trains its student.
 
-    `id` names the checkpoint, from which training resumes if it exists, and the run in progress messages. With a `rank` among
-    several it does that rank's share. Same seed, same initial weights, same batches: the student is built right after
-    seeding, before anything that a team or a strategy brings.
+    `id` names the run in progress messages and the checkpoint, from which training resumes if it exists. With a `rank` of
+    several, does that rank's part. The same seed gives the same initial weights and batches for every team and strategy: the
+    student is built right after seeding, before heads and strategy.
     """
     assert spec.train is not None, "references are not trained"
     teachers = [teach(task, data, teacher) for teacher in spec.team]

@@ -1,4 +1,4 @@
-"""A run on several devices of this machine: one process per rank; rank 0 reports progress."""
+"""A run on several devices of this machine, with one process per rank; rank 0 reports progress."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from kdbench.training.launch import Tell, launch
 
 
 def outcome_of_ranks(spec: RunSpec, context: RunContext, devices: int) -> Outcome:
-    """Rank 0's outcome of `devices` ranks. Raises KdbenchError if there are fewer devices."""
+    """Executes a run on `devices` ranks and returns rank 0's outcome. Raises KdbenchError if there are fewer devices."""
     if context.device.startswith("cuda") and (context.device != "cuda" or torch.cuda.device_count() < devices):
         raise KdbenchError(
-            f"train.devices is {devices}; found {torch.cuda.device_count()} GPUs and --device {context.device}, expected as "
-            "many GPUs and --device cuda"
+            f"train.devices is {devices}; found {torch.cuda.device_count()} GPUs and --device {context.device}, expected "
+            f"{devices} GPUs and --device cuda"
         )
     if context.device == "mps":
         raise KdbenchError(f"train.devices is {devices}; expected 1 on mps, or --device cpu")
@@ -55,7 +55,7 @@ def _as_rank(
     device: str,
     threads: int,
 ) -> Outcome:
-    """A rank's part of a run, in a process of its own."""
+    """A rank's part of a run, executed in its own process."""
     torch.set_num_threads(threads)
     listeners: dict[str, Any] = {}
     if rank.index == 0:

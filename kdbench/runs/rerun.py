@@ -1,4 +1,4 @@
-"""Trains a recorded run again from its spec and compares what the test split scored, bit for bit."""
+"""Trains a recorded run again from its spec and compares the stored arrays of the test split bit for bit."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Rerun:
-    """What a run gave when it was trained again."""
+    """A recorded run and the same run trained again."""
 
     record: Record  # as recorded
     again: Record
     headline: Metric
-    queries: int  # test queries over all stored arrays; 0 where a run diverged
-    differing: int  # those that score otherwise
-    differences: list[str]  # in device, threads, host or versions: with any, identical bits are not promised
+    queries: int  # test queries over all stored arrays; 0 if a run diverged
+    differing: int  # queries with another value
+    differences: list[str]  # differences in device, threads, host or versions; with any, bit-identical results are not promised
 
     @property
     def same(self) -> bool:
-        """Every query scores the same, or both diverged."""
+        """Whether every query has the same value, or both runs diverged."""
         digests = self.record.dataset_digest, self.again.dataset_digest
         return self.record.status == self.again.status and digests[0] == digests[1] and not self.differing
 
     @property
     def gap(self) -> float:
-        """The headline metric of the run trained again less the recorded one, as shown; 0 where one of them diverged."""
+        """The headline metric of the new run minus the recorded one, in shown units; 0 if one of them diverged."""
         name, runs = self.headline.name, (self.record, self.again)
         if any(name not in run.metrics for run in runs):
             return 0.0
         return self.headline.scale * (self.again.metrics[name] - self.record.metrics[name])
 
     def lines(self) -> list[str]:
-        """For a person: the outcome, then what differs."""
+        """Readable lines: the outcome, then the differences."""
         found = [f"{self.record.run_id} ({self.record.label}): {'same' if self.same else 'different'}"]
         if self.record.status != self.again.status:
             found.append(
@@ -72,7 +72,7 @@ class Rerun:
 
 
 class _OwnScratch(Cache):
-    """Shares all entries; neither uses nor removes a checkpoint of the run itself."""
+    """A cache with the same entries, but another folder for checkpoints: the run's own checkpoint is not touched."""
 
     def __init__(self, root: Path, scratch: Path) -> None:
         super().__init__(root)
@@ -85,16 +85,16 @@ class _OwnScratch(Cache):
 
 
 def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, device: str = "cpu") -> Rerun:
-    """Trains the run of `record` again, with as many threads as it had; `file` is one that `examined` found good.
+    """Trains the run of `record` again with the same number of threads; `file` must have passed `examined`.
 
-    Takes datasets and teachers from the cache where it has them, and writes only there and to a temporary folder. `device`
-    as torch names it. Raises RecordError if the run cannot be done here.
+    Uses datasets and teachers in the cache, and writes only to the cache and a temporary folder. `device` is a torch device.
+    Raises RecordError if the run cannot be executed here.
     """
     if record.status not in DONE:
         raise RecordError(f"{file.where}: {record.status}: {record.reason}; there is nothing to compare with")
     spec = record.spec
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, record.threads))  # more threads add up in another order
+    torch.set_num_threads(max(1, record.threads))  # another number of threads sums in another order
     try:
         with TemporaryDirectory() as folder:
             results = Path(folder) / "results"
@@ -112,7 +112,7 @@ def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, devic
 
 
 def compared(recorded: Arrays, arrays: Arrays) -> tuple[int, int]:
-    """Queries, and how many of them differ; all do where one side has others."""
+    """The number of queries, and of those that differ; all of them if the arrays have different names or shapes."""
     if not recorded or not arrays:
         return 0, 0
     queries = sum(len(values) for values in recorded.values())
@@ -122,7 +122,7 @@ def compared(recorded: Arrays, arrays: Arrays) -> tuple[int, int]:
 
 
 def _changed(one: NDArray[Any], other: NDArray[Any]) -> int:
-    """Queries, along the first axis, with another value."""
+    """The number of queries (first axis) with another value."""
     return int(np.count_nonzero((one != other).reshape(len(one), -1).any(axis=1)))
 
 

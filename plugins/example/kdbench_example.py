@@ -8,4 +8,4 @@ class Loudest:
 
 @hookimpl
 def kdbench_strategies():
-    return [Offer("loudest", Loudest, "more weight for teachers that differ more from the student")]
+    return [Offer("loudest", Loudest, "more weight to teachers further from the student")]

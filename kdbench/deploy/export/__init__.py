@@ -1,1 +1,1 @@
-"""What all export formats share: loading a trained student, a folder written whole, parity, model card, metadata."""
+"""Export of trained students, independent of the format: loading, atomic folders, parity checks, model card, metadata."""

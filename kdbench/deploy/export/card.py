@@ -19,7 +19,7 @@ CARD = "README.md"
 
 
 def write_card(record: Record, folder: Path, exported: Exported, task: Task, offer: Offer[Task]) -> None:
-    """Writes what the student of `record` is, how it was trained and what it scored; `offer` is its task's."""
+    """Writes a description of the student of `record`, its training and its metrics; `offer` is its task's."""
     assert exported.card is not None
     name = f"{record.spec.student.name}-{record.run_id}"
     environment = Environment(
@@ -42,10 +42,10 @@ def write_card(record: Record, folder: Path, exported: Exported, task: Task, off
 
 
 def front_matter(record: Record, name: str, card: ModelCard, task: Task) -> ModelCardData:
-    """Licence, pipeline tag, and a `model-index` with the metrics of the test split as records hold them."""
+    """Licence, pipeline tag, and a `model-index` with the raw metrics of the test split."""
     dataset = record.spec.dataset
     return ModelCardData(
-        license="other",  # nobody has chosen one for these weights; that of the data is named
+        license="other",  # the weights have no licence of their own; that of the data is named
         license_name=_slug(record.licence) if record.licence else "unknown",
         library_name=card.library,
         pipeline_tag=card.pipeline,
@@ -68,7 +68,7 @@ def front_matter(record: Record, name: str, card: ModelCard, task: Task) -> Mode
 
 
 def shown(metric: Metric, value: float) -> str:
-    """A raw value in the metric's unit, with one decimal more than tables have."""
+    """A raw value in the metric's unit, with one decimal more than in tables."""
     return f"{metric.scale * value:.{metric.decimals + 1}f}"
 
 

@@ -1,4 +1,4 @@
-"""Writes a trained student in a format that an exporter offers, and evaluates what was written."""
+"""Writes a trained student by an exporter and evaluates the written model."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def export(
     expected: Mapping[str, NDArray[Any]] | None = None,
     on_progress: Report = _ignore,
 ) -> ExportReport:
-    """Writes the student of `record` into `folder`, whole or not at all, and evaluates there what was written.
+    """Writes the student of `record` into `folder`, whole or not at all, and evaluates the written model.
 
-    `to` is an exporter with its options. `expected` are the arrays that the record stored (`read_arrays`); by default the
-    exported model is compared with what the student scores on this machine's CPU. Raises KdbenchError if the folder is not
-    empty, the weights are not in the cache, the dataset is no longer that of the record, the exporter cannot write this
-    student, or what was written is not the student.
+    `to` is an exporter with its options. `expected` holds the record's stored arrays (`read_arrays`); by default the exported
+    model is compared with the student evaluated on this machine's CPU. Raises KdbenchError if the folder is not empty, the
+    weights are not in the cache, the dataset has changed since the run, the exporter cannot write this student, or the
+    written model differs from the student.
     """
     with new_folder(folder) as partial, building_with(plugins):
         _check_task(to, record, plugins)
@@ -57,7 +57,7 @@ def export(
         context = _context(record, student, task, partial, cache, on_progress)
         exported = exporter.export(student, context)
         if not exported.models:
-            raise KdbenchError(f"the exporter {to.use!r} returned no model; expected the student as it was written")
+            raise KdbenchError(f"the exporter {to.use!r} returned no model; expected the written student first")
         report = _evaluated(exported, context, expected or evaluated(task, student, context.encoded, context.batch_size, "cpu"))
         if exported.metadata is not None:
             write_metadata(record, partial, exported, report.measured)
@@ -68,7 +68,7 @@ def export(
 
 
 def _evaluated(exported: Exported, context: ExportContext, expected: Mapping[str, NDArray[Any]]) -> ExportReport:
-    """What the models score, and whether the first is the student. Raises KdbenchError if it is not."""
+    """Evaluates the models and compares the first with the student. Raises KdbenchError if they differ."""
     task, (first, *lossy) = context.task, exported.models
     check_difference(first, context)
     arrays = arrays_of(first, context)
@@ -91,7 +91,7 @@ def _check_task(to: PluginSpec, record: Record, plugins: Plugins) -> None:
 
 
 def _context(record: Record, student: Any, task: Task, folder: Path, cache: Cache, on_progress: Report) -> ExportContext:
-    """Raises KdbenchError if the dataset is no longer that of the record."""
+    """Raises KdbenchError if the dataset has changed since the run."""
     dataset = record.spec.dataset
     data = task.open(build_spec("dataset", dataset), cache, "cpu", on_progress)
     if data.digest != record.dataset_digest:

@@ -44,5 +44,5 @@ def refuse_taken(folder: Path) -> None:
 
 
 def sizes(folder: Path) -> dict[str, int]:
-    """The files under a folder and their bytes."""
+    """The files under a folder and their sizes in bytes."""
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,4 +1,4 @@
-"""The student of a record, with the weights that its figures were measured with."""
+"""Loads the student of a record with the weights that were evaluated."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ KIND = "students"  # of cache entries
 
 
 def trained_student(record: Record, plugins: Plugins, cache: Cache) -> Any:
-    """Builds the student of `record`, finalized, with the weights kept after its training, in eval mode on the CPU.
+    """Builds the student of `record`, finalized, with its trained weights from the cache, in eval mode on the CPU.
 
-    torch's global generator is left as it was. Raises KdbenchError if the run trained no student, if the cache does not hold
-    its weights, and if they no longer fit what the plugin builds.
+    Does not change the state of torch's global generator. Raises KdbenchError if the run trained no student, if the cache
+    does not hold its weights, or if they do not fit the student that the plugin builds now.
     """
     weights = _kept(record, cache)
     with building_with(plugins), torch.random.fork_rng(devices=[]):
@@ -33,9 +33,9 @@ def trained_student(record: Record, plugins: Plugins, cache: Cache) -> Any:
     module = cast(nn.Module, student.module)
     try:
         module.load_state_dict(load_file(weights))
-    except RuntimeError as error:  # torch names every tensor that is missing, left over or of another shape
+    except RuntimeError as error:  # torch lists every tensor that is missing, unexpected or of another shape
         raise KdbenchError(
-            f"run {record.run_id}: the kept weights do not fit the student {record.spec.student.name!r} as its plugin builds "
+            f"run {record.run_id}: the cached weights do not fit the student {record.spec.student.name!r} as its plugin builds "
             f"it now ({' '.join(str(error).split())[:300]}); install the versions it was trained with, {_versions(record)}"
         ) from error
     module.eval()
@@ -49,18 +49,18 @@ def _kept(record: Record, cache: Cache) -> Path:
         )
     if record.status != "ok" or record.arrays_sha256 is None:
         raise KdbenchError(
-            f"run {record.run_id} ({record.label}) has the status {record.status!r}; expected 'ok': it left no trained student"
+            f"run {record.run_id} ({record.label}) has the status {record.status!r}; expected 'ok': there is no trained student"
         )
-    # As `kdbench.runs.execute` keeps them; a run of format 1 kept them under the id and the sha256 that its record holds.
+    # As `kdbench.runs.execute` stores them; for runs of format 1, under the id and the sha256 in the record.
     identity = {"run_id": record.run_id, "ranks": record.arrays_sha256}
     missing = KdbenchError(
-        f"the weights of run {record.run_id} ({record.label}) are not in the cache {cache.root}, or damaged. They are kept in "
-        "the cache where a run was trained, not in results: export with that cache, or remove the record and run the suite "
+        f"the weights of run {record.run_id} ({record.label}) are missing in the cache {cache.root} or damaged. They are kept "
+        "in the cache of the training, not in results: export with that cache, or remove the record and run the suite "
         f"{record.spec.suite!r} again with this one"
     )
 
     def make(_: Path) -> None:
-        raise missing  # weights come from a training only; a damaged entry ends here too
+        raise missing  # only a training makes weights; a damaged entry also ends here
 
     if not cache.holds(KIND, identity):
         raise missing

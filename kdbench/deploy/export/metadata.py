@@ -1,4 +1,4 @@
-"""metadata.json of an exported model: how to feed it, which run it is of, and what was measured."""
+"""metadata.json of an exported model: its inputs, its run, and the measurements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METADATA = "metadata.json"
 
 
 def write_metadata(record: Record, folder: Path, exported: Exported, measured: Mapping[str, Any]) -> None:
-    """Writes what the exporter says of its files beside the run, what was `measured`, and versions."""
+    """Writes the exporter's metadata, the run, what was `measured`, and versions."""
     contents = {
         "run_id": record.run_id,
         "label": record.label,
@@ -34,5 +34,5 @@ def write_metadata(record: Record, folder: Path, exported: Exported, measured: M
 
 
 def exported_with(exported: Exported) -> dict[str, str]:
-    """Versions of kdbench, what it computes with, and the exporter's packages."""
+    """Versions of kdbench, of the packages that it computes with, and of the exporter's packages."""
     return versions() | {package: version(package) for package in exported.packages}

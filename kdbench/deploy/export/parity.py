@@ -1,4 +1,4 @@
-"""Whether an exported model is still the student it was."""
+"""Checks that an exported model agrees with its student."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def arrays_of(model: ExportedModel, context: ExportContext) -> Arrays:
-    """What the exported model scores on the test split. Raises KdbenchError if its outputs are not finite."""
+    """The exported model's arrays on the test split. Raises KdbenchError if its outputs are not finite."""
     try:
         return evaluated(context.task, model.student, model.encoded, context.batch_size, "cpu")
     except Diverged as error:
@@ -24,7 +24,7 @@ def arrays_of(model: ExportedModel, context: ExportContext) -> Arrays:
 
 
 def check_difference(model: ExportedModel, context: ExportContext) -> None:
-    """Raises KdbenchError if the outputs of the exported model are not those of the student."""
+    """Raises KdbenchError if the exported model's outputs differ from the student's by more than `TOLERANCE`."""
     if model.difference is not None and not model.difference <= TOLERANCE:  # and not >, which a NaN would pass
         raise KdbenchError(
             f"the student {context.name!r}, exported and loaded again, returns other outputs: the largest difference is "
@@ -33,9 +33,9 @@ def check_difference(model: ExportedModel, context: ExportContext) -> None:
 
 
 def agreement(found: Arrays, expected: Arrays) -> dict[str, float]:
-    """By stored array, the share of its entries that are as expected: integers equal, others within `TOLERANCE`.
+    """Stored array → fraction of its entries that are as expected: integers equal, others within `TOLERANCE`.
 
-    Raises KdbenchError if the arrays are not of the same test units.
+    Raises KdbenchError if names or shapes differ.
     """
     shapes, others = ({name: list(values.shape) for name, values in arrays.items()} for arrays in (found, expected))
     if shapes != others:

@@ -1,4 +1,4 @@
-"""What an export reports: files, parity with the trained student, metrics, latencies."""
+"""The report of an export: files, parity with the trained student, metrics, latencies."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kdbench.contracts.exporter import TOLERANCE
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written and how it compares with the trained student on the test split."""
+    """The written files, and how the exported model compares with the trained student on the test split."""
 
     folder: Path
     files: dict[str, int]  # bytes, by path in the folder
-    difference: float | None  # the largest between an entry of an output as exported and as trained
-    agreement: dict[str, float]  # share of stored entries that equal the record's, by array
+    difference: float | None  # largest absolute difference between outputs of the exported and the trained student
+    agreement: dict[str, float]  # fraction of stored entries that equal the record's, by array
     headline: Metric
     metrics: dict[str, float]  # of the exported model, raw values as in records
     variants: dict[str, dict[str, float]] = field(default_factory=dict)  # metrics of lossy variants, by their name
@@ -26,7 +26,7 @@ class ExportReport:
 
     @property
     def measured(self) -> dict[str, Any]:
-        """All figures as JSON values."""
+        """All results as JSON values."""
         found = {"difference": self.difference, "agreement": self.agreement, "metrics": self.metrics, "latency": self.latency}
         return {**found, **self.variants}
 

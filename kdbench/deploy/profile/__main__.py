@@ -10,7 +10,7 @@ from kdbench.deploy.profile.own_process import Answer, Request
 
 
 def main() -> None:
-    """Keeps stdout for the answer: what libraries print goes to stderr."""
+    """Reserves stdout for the answer: output of libraries goes to stderr."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     request = Request.model_validate_json(sys.stdin.read())
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def answer(request: Request) -> Answer:
-    """The profile of the student, its memory included if nothing else has run in this process."""
+    """The student's profile, with its memory if nothing else has run in this process."""
     import torch
 
     torch.set_num_threads(request.threads)
@@ -35,12 +35,12 @@ def answer(request: Request) -> Answer:
         torch.manual_seed(0)
         task = build_spec("task", request.task)
         count = max(1, *request.batch_sizes)
-        # The student itself is let go: what served training alone must not count as held at inference.
+        # Releases the student itself: parts that serve only training must not count as memory at inference.
         inference = at_inference(build_spec("student", request.student), task, request.samples, count)
         gc.collect()
         memory = peak_memory(inference, request.device, baseline)
 
-        # Only now: measuring imports modules that inference does not need.
+        # Imported only now: measuring needs modules that inference does not.
         from kdbench.deploy.profile.measure import profile_of
 
         profile = profile_of(

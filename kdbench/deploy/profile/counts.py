@@ -1,4 +1,4 @@
-"""Figures of a student that need no clock: parameters and operations of its parts, bytes of its weights."""
+"""Costs that need no clock: parameters and FLOPs of a student's parts, bytes of its weights."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kdbench.deploy.profile.inference import Inference, in_eval_mode
 
 
 def part_parameters(inference: Inference, part: str) -> list[nn.Parameter]:
-    """The parameters that a part's output depends on, each once, frozen ones included: those that a gradient reaches.
+    """The parameters that a part's output depends on, frozen ones included, found by their gradients; each once.
 
-    The module is left as it was. A layer that a module runs without gradients is not found.
+    The module is unchanged afterwards. Layers that a module runs without gradients are not found.
     """
     parameters = list(inference.module.parameters())
     frozen = [parameter for parameter in parameters if not parameter.requires_grad]
@@ -23,7 +23,7 @@ def part_parameters(inference: Inference, part: str) -> list[nn.Parameter]:
             for parameter in frozen:
                 parameter.requires_grad_(True)
             output = inference.run(part, inference.inputs(part, 1))
-            # autograd.grad leaves the parameters' own `.grad` alone. A zero is a gradient, None is not.
+            # autograd.grad does not change the parameters' `.grad`. A zero is a gradient, None is not.
             found = torch.autograd.grad(output.sum(), parameters, allow_unused=True) if parameters else ()
         finally:
             for parameter in frozen:
@@ -32,17 +32,17 @@ def part_parameters(inference: Inference, part: str) -> list[nn.Parameter]:
 
 
 def count(parameters: list[nn.Parameter]) -> int:
-    """Numbers in the parameters, each parameter counted once."""
+    """The number of elements of the parameters, each parameter counted once."""
     return sum(size for size in {id(parameter): parameter.numel() for parameter in parameters}.values())
 
 
 def part_flops(inference: Inference, part: str) -> int:
-    """FLOPs of one input; a multiplication and an addition are two."""
+    """FLOPs for one input; a multiplication and an addition are two."""
     fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # the counter does not know that kernel
+    torch.backends.mha.set_fastpath_enabled(False)  # the counter does not support that kernel
     counter = FlopCounterMode(display=False)
     try:
-        # Attention as plain products: older versions of torch count no other on a CPU.
+        # Attention as plain matrix products: older versions of torch count nothing else on a CPU.
         with in_eval_mode(inference.module), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
             inference.run(part, inference.inputs(part, 1))
     finally:
@@ -51,7 +51,7 @@ def part_flops(inference: Inference, part: str) -> int:
 
 
 def exported_bytes(module: nn.Module) -> int:
-    """Size of the module's state as a safetensors file, floating-point numbers in float32, a shared tensor written once."""
+    """Bytes of the module's state as a safetensors file, with floats in float32 and shared tensors once."""
     seen: set[tuple[object, ...]] = set()
     state: dict[str, Tensor] = {}
     for name, value in module.state_dict().items():

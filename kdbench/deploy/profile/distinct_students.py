@@ -1,4 +1,4 @@
-"""The distinct students of a suite's runs, whatever their labels."""
+"""The distinct students of a suite's runs, independent of their labels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from kdbench.records.tasks import task_of
 from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import PluginSpec, RunSpec
 
-FORMAT = 2  # raise when the same student is to be measured anew
+FORMAT = 2  # raise to have all students measured again
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Where and how students are measured: the device by its name, batch sizes of the timings, threads."""
+    """Conditions of the measurement: the device's name, batch sizes of the timings, threads."""
 
     device: str
     batch_sizes: tuple[int, ...]
@@ -32,7 +32,7 @@ class Measurement:
 
 @dataclass
 class DistinctStudent:
-    """A student that runs of a suite train on a dataset, with all labels that they give it."""
+    """A student that runs of a suite train on a dataset, with all its labels."""
 
     id: str
     suite: str
@@ -44,7 +44,7 @@ class DistinctStudent:
     names: list[str] = field(default_factory=list)
 
     def known(self, results: Path) -> Profile | None:
-        """Its profile under `results`, also one written under another id, before a parameter was added to its plugin."""
+        """Its profile under `results`, also under an older id from before a parameter was added to its plugin."""
         return profiled(results, self.suite, self.id) or next(filter(self._fits, profiles_of(results, self.suite)), None)
 
     def _fits(self, profile: Profile) -> bool:
@@ -61,10 +61,10 @@ class DistinctStudent:
 def distinct_students(
     specs: Sequence[RunSpec], results: Path, plugins: Plugins, device: str, batch_sizes: Sequence[int], threads: int
 ) -> list[DistinctStudent]:
-    """The distinct students of runs, in their order; `device` is its name.
+    """The distinct students of runs, in order of appearance; `device` is the device's name.
 
-    The size of the gallery that a query is compared with is read from the records. Warns of students of a task that searches
-    if no run on their dataset has one.
+    The size of the gallery is read from the records. Warns if a student's task searches and no run on its dataset has a
+    record.
     """
     measurement = Measurement(device, tuple(sorted(set(batch_sizes))), threads)
     galleries = _galleries(specs, results, plugins)
@@ -83,13 +83,13 @@ def distinct_students(
         if name not in names:
             names.append(name)
     for name, dataset in without.items():
-        message = f"student {name}: not measured, no run on {dataset} has finished, so the size of its gallery is not known"
+        message = f"student {name}: not measured: the size of its gallery is unknown because no run on {dataset} has finished"
         warnings.warn(message, KdbenchWarning, stacklevel=3)
     return list(found.values())
 
 
 def _galleries(specs: Sequence[RunSpec], results: Path, plugins: Plugins) -> dict[str, int]:
-    """By dataset: a student whose own runs failed is measured with the gallery that other runs' records tell."""
+    """Sizes of the gallery by dataset: a student whose own runs failed uses that of other runs."""
     galleries: dict[str, int] = {}
     for spec in specs:
         task, dataset = task_of(spec.task, plugins), _content(spec.dataset)
@@ -115,5 +115,5 @@ def _id(spec: RunSpec, gallery: int | None, measurement: Measurement) -> str:
 
 
 def _content(plugin: PluginSpec) -> str:
-    """Equal for plugins that differ in nothing but their labels."""
+    """Equal for plugins that differ only in their labels."""
     return digest_of({**plugin.canonical, "name": ""})

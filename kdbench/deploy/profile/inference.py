@@ -1,4 +1,4 @@
-"""A student at inference: its finalized module, and the parts that its task wants measured."""
+"""A student at inference: its finalized module, and the parts that its task measures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdbench.contracts import Part, Task
 
 @dataclass(frozen=True)
 class Inference:
-    """The module without what served the training alone, and its parts by name with inputs [B, …]; at first on the CPU."""
+    """The finalized module and its parts by name, with inputs [B, …]; initially on the CPU."""
 
     module: nn.Module
     parts: dict[str, Part]
@@ -29,7 +29,7 @@ class Inference:
         return found[:count]
 
     def run(self, part: str, inputs: Tensor) -> Tensor:
-        """What a part returns."""
+        """The output of a part."""
         return self.parts[part].call(self.module, inputs)
 
     def first(self, count: int) -> Inference:
@@ -37,13 +37,13 @@ class Inference:
         return replace(self, parts={name: replace(part, inputs=self.inputs(name, count)) for name, part in self.parts.items()})
 
     def to(self, device: str) -> Inference:
-        """Moves the module, which stays the same object, and the inputs."""
+        """Moves the module, in place, and the inputs."""
         parts = {name: replace(part, inputs=part.inputs.to(device)) for name, part in self.parts.items()}
         return Inference(self.module.to(device), parts, self.width)
 
 
 def at_inference(student: Any, task: Task, samples: Mapping[str, Any], count: int) -> Inference:
-    """Calls the student's `finalize`, if it has one, and has its task draw `count` inputs for each part, like `samples`.
+    """Finalizes the student, if it has `finalize`, and lets its task draw `count` inputs like `samples` for each part.
 
     Raises KdbenchError as `Task.parts` does.
     """
@@ -55,18 +55,18 @@ def at_inference(student: Any, task: Task, samples: Mapping[str, Any], count: in
 
 @contextmanager
 def in_eval_mode(module: nn.Module) -> Iterator[None]:
-    """Puts every part of the module in eval mode, and afterwards back in the mode it was in."""
+    """Sets every submodule to eval mode and restores the previous modes afterwards."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
         yield
     finally:
         for part, training in modes.items():
-            part.training = training  # one by one: `train()` would set the parts below as well
+            part.training = training  # one by one: `train()` would also set submodules
 
 
 def run_once(inference: Inference) -> None:
-    """Every part reads one input."""
+    """Runs every part on one input."""
     with in_eval_mode(inference.module), torch.no_grad():
         for name in inference.parts:
             inference.run(name, inference.inputs(name, 1))

@@ -1,4 +1,4 @@
-"""Measures a student: what its parts hold, compute and take on one device."""
+"""Measures a student: parameters, FLOPs and latency of its parts on one device."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def measure(
 ) -> Profile:
     """The profile of a student of a task on a device, without its memory, which only a process of its own can measure.
 
-    `gallery` is how many embeddings a query is compared with, `samples` what `Task.samples` returned for a dataset, `seconds`
-    the least time spent on each timing. The student's `finalize` is called; the module is left in its modes, on its device,
-    without gradients and as trainable as before.
+    `gallery` is the number of embeddings that a query is compared with, `samples` the result of `Task.samples` for a dataset,
+    `seconds` the minimum time for each timing. Calls the student's `finalize`. Modes, device, gradients and `requires_grad` of
+    the module are unchanged afterwards.
     """
     inference = at_inference(student, task, samples or {}, max(1, *batch_sizes))
     return profile_of(inference, gallery, device, batch_sizes=batch_sizes, threads=threads, seconds=seconds)
@@ -48,10 +48,10 @@ def profile_of(
     seconds: float = SECONDS,
     memory: Memory | None = None,
 ) -> Profile:
-    """The same of a student that is finalized already; `memory` if it has been measured."""
+    """The same for a finalized student; `memory` if it has been measured."""
     before = load()
     home = str(next((parameter.device for parameter in inference.module.parameters()), "cpu"))
-    # First: what a module keeps of a pass in inference mode, such as a mask, would block the gradients that counting needs.
+    # First: tensors that a module caches in inference mode, such as a mask, would block the gradients that counting needs.
     counts = {
         part: {"parameters": count(part_parameters(inference, part)), "flops": part_flops(inference, part)}
         for part in inference.parts
@@ -88,6 +88,6 @@ def profile_of(
 
 
 def _named(latency: dict[str, dict[int, Timing]], search: Timing | None) -> dict[str, Timing]:
-    """The timings by their names in tables."""
+    """The timings by their column names."""
     parts = {f"{part} ms @{size}": timing for part, found in latency.items() for size, timing in found.items()}
     return parts | ({"search ms": search} if search else {})

@@ -1,4 +1,4 @@
-"""The memory that a student needs at inference, and that a run holds."""
+"""Peak memory of a student at inference and of a run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kdbench.records.profile import MEGABYTE, Memory
 
 
 def peak_memory(inference: Inference, device: str, baseline: float | None) -> Memory | None:
-    """Runs every part on one input. Meaningful only in a process that has done nothing else before.
+    """Measures memory while every part reads one input. Only valid in a process that has done nothing else before.
 
-    `baseline` is what `resident()` returned when only Python and torch were loaded. None if the system reports no memory.
-    The module is moved to the device.
+    `baseline` is the result of `resident()` with only Python and torch loaded. Returns None if the system does not report
+    memory. Moves the module to the device.
     """
     single = inference.first(1).to(device)
     if device.startswith("cuda"):
@@ -34,9 +34,9 @@ def peak_memory(inference: Inference, device: str, baseline: float | None) -> Me
 
 @dataclass(frozen=True)
 class Watch:
-    """Measures the peak memory of the device, or on a CPU of this process, since it began.
+    """Measures the peak memory of the device since `begin`; on a CPU, that of this process.
 
-    A worker executes one run after the other, so `begin` first returns what the last one left.
+    A worker executes several runs one after another, so `begin` first frees the memory of the last one.
     """
 
     device: str
@@ -44,7 +44,7 @@ class Watch:
 
     @classmethod
     def begin(cls, device: str) -> Watch:
-        """Starts to watch."""
+        """Starts the measurement."""
         tidy()
         if device.startswith("cuda"):
             torch.cuda.reset_peak_memory_stats(device)

@@ -1,4 +1,4 @@
-"""Measures a student in a process of its own, with no memory of earlier work and no threads that still run."""
+"""Measures a student in a separate process, without memory or threads of earlier work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TAIL = 2000
 
 
 class Request(Frozen):
-    """What to measure, where and how, as JSON on the process's stdin."""
+    """What to measure, on which device and how; JSON on the process's stdin."""
 
     task: PluginSpec
     student: PluginSpec
@@ -28,18 +28,18 @@ class Request(Frozen):
 
 
 class Answer(Frozen):
-    """What the process returns on stdout: a profile, or the reason why the student or the request is wrong."""
+    """The process's result on stdout: a profile, or the reason why the student cannot be measured."""
 
     profile: Profile | None = None
     reason: str = ""
 
 
 class NotMeasured(Exception):
-    """A student could not be measured; says why."""
+    """A student could not be measured, with the reason."""
 
 
 def measured_apart(request: Request) -> Profile:
-    """Runs `python -m kdbench.deploy.profile`. Raises NotMeasured."""
+    """Runs `python -m kdbench.deploy.profile`. Raises NotMeasured if the process dies or returns no profile."""
     threads = str(request.threads)
     done = subprocess.run(
         [sys.executable, "-m", "kdbench.deploy.profile"],
@@ -59,7 +59,7 @@ def measured_apart(request: Request) -> Profile:
 
 
 def profile_in(answer: Answer) -> Profile:
-    """The profile of an answer. Raises NotMeasured with the reason if it has none."""
+    """The profile in an answer. Raises NotMeasured with the reason if it has none."""
     if answer.profile is None:
         raise NotMeasured(answer.reason)
     return answer.profile

@@ -1,4 +1,4 @@
-"""What the operating system reports about the memory of this process."""
+"""The memory of this process, as the operating system reports it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ CLEAR = Path("/proc/self/clear_refs")
 
 
 def resident() -> float | None:
-    """MB that this process holds now, or its peak if the system reports no more; None if it reports nothing."""
+    """The process's resident memory in MB; its peak if the system reports only that; None if it reports neither."""
     now = _status("VmRSS")
     return now if now is not None else _most()
 
 
 def peak() -> float | None:
-    """The most MB that this process has held; None if the system does not report it."""
+    """The process's peak memory in MB; None if the system does not report it."""
     found = _status("VmHWM")
     return found if found is not None else _most()
 
 
 def forget_peak() -> bool:
-    """Sets the recorded peak to what is held now. Returns whether the system allowed it."""
+    """Resets the recorded peak to the current memory. Returns whether the system allows it."""
     try:
         CLEAR.write_text("5")
     except OSError:
@@ -36,13 +36,13 @@ def forget_peak() -> bool:
 
 
 def tidy() -> None:
-    """Returns unused memory to the system, so that what earlier work left does not count as the next one's.
+    """Returns unused memory to the system: memory of earlier work must not count for later work.
 
-    Modules are part of reference cycles, which wait for the collector, and the allocator keeps freed memory in many pieces.
+    Modules are in reference cycles, which only the garbage collector frees, and the allocator keeps freed memory.
     """
     gc.collect()
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # other C libraries keep nothing, or have no such function
+        with suppress(OSError, AttributeError):  # other C libraries keep no memory or have no such function
             ctypes.CDLL(None).malloc_trim(0)
 
 

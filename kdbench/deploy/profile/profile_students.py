@@ -1,4 +1,4 @@
-"""Profiles the students of a suite's runs, each once per device, in a process of its own."""
+"""Profiles the students of a suite's runs, each once per device, in a separate process."""
 
 from __future__ import annotations
 
@@ -34,12 +34,11 @@ def profile_students(
     seconds: float = 1.0,
     on_student: Callable[[str], None] = lambda _: None,
 ) -> list[Profile]:
-    """Profiles of all students of the runs, in their order; those that this device has measured already are read.
+    """Profiles of all students of the runs, in order; measures those without a profile for this device.
 
-    Call it when no training runs: students are measured one after the other, and among all processes that use the same
-    `cache` one at a time. `device` is `cpu`, `cuda` or `auto`, `seconds` the least time spent on each timing. `on_student`
-    is called with the name of each student about to be measured. A student that cannot be measured is skipped with a
-    warning.
+    Call it when no training runs. Students are measured one after another, and one at a time among all processes with the
+    same `cache`. `device` is `cpu`, `cuda` or `auto`; `seconds` is the minimum time for each timing. `on_student` is called
+    with the name of each student before it is measured. A student that cannot be measured is skipped with a warning.
     """
     device = resolved_device(device)
     students = distinct_students(specs, results, plugins, device_name(device), batch_sizes, threads)
@@ -59,14 +58,14 @@ def profile_students(
 
 
 class Samples:
-    """What tasks need to draw inputs like those of a dataset (`Task.samples`), read once per dataset."""
+    """`Task.samples` of datasets, read once per dataset: values to draw inputs from."""
 
     def __init__(self, plugins: Plugins, cache: Path) -> None:
         self._plugins, self._cache = plugins, Cache(cache)
         self._known: list[tuple[DistinctStudent, dict[str, Any]]] = []
 
     def of(self, student: DistinctStudent) -> dict[str, Any]:
-        """For the task and the dataset of a student."""
+        """The samples for a student's task and dataset."""
         for other, samples in self._known:
             if (other.task, other.dataset) == (student.task, student.dataset):
                 return samples
@@ -79,7 +78,7 @@ class Samples:
 
 
 def _named(student: DistinctStudent, results: Path, samples: Samples, device: str, seconds: float) -> Profile | None:
-    """The profile on disk, which another process may have written meanwhile, or a new one; with all labels of the student."""
+    """The profile on disk (another process may have written it meanwhile) or a new one, with all labels of the student."""
     profile = student.known(results) or _measured(student, samples, device, seconds)
     if profile is None:
         return None

@@ -1,4 +1,4 @@
-"""Figures of a student that need a clock, taken with torch.utils.benchmark."""
+"""Latencies of a student, measured with torch.utils.benchmark."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kdbench.deploy.profile.inference import Inference, in_eval_mode
 from kdbench.records.profile import Timing
 
 TOP = 10
-FEWEST = 10  # blocks; quartiles of fewer say little
+FEWEST = 10  # blocks; quartiles of fewer are not reliable
 SPREAD = 0.1  # IQR over median; beyond it a timing is unstable
 
 
 def clock(call: Callable[[], object], threads: int, seconds: float) -> Timing:
-    """Times `call` in blocks for at least `seconds`, longer if ten blocks take longer. Waits for a GPU to finish."""
+    """Times `call` in blocks for at least `seconds`, or until there are ten blocks. Waits for a GPU to finish."""
     timer = Timer("call()", globals={"call": call}, num_threads=threads)
     runs = [timer.blocked_autorange(min_run_time=seconds)]
     while sum(len(run.times) for run in runs) < FEWEST:
@@ -28,14 +28,14 @@ def clock(call: Callable[[], object], threads: int, seconds: float) -> Timing:
 
 
 def part_latency(inference: Inference, part: str, batch_size: int, threads: int, seconds: float) -> Timing:
-    """Latency of a part for a batch that is on the device already."""
+    """Latency of a part for a batch that is already on the device."""
     inputs = inference.inputs(part, batch_size)
     with in_eval_mode(inference.module), torch.inference_mode():
         return clock(lambda: inference.run(part, inputs), threads, seconds)
 
 
 def search_latency(gallery: int, width: int, device: str, threads: int, seconds: float) -> Timing:
-    """Latency of finding the ten best of [gallery, width] unit vectors for one query [width], all in float32."""
+    """Latency of finding the ten best of [gallery, width] unit vectors for one query [width] in float32."""
     generator = torch.Generator().manual_seed(0)
     vectors = normalize(torch.randn(gallery + 1, width, generator=generator), dim=1).to(device)
     query, stored = vectors[0], vectors[1:]
@@ -44,7 +44,7 @@ def search_latency(gallery: int, width: int, device: str, threads: int, seconds:
 
 
 def load() -> float | None:
-    """Processes that wanted a core, averaged over the last minute; None if the system does not report it."""
+    """The system's load average over the last minute; None if the system does not report it."""
     try:
         return round(os.getloadavg()[0], 2)
     except (AttributeError, OSError):
@@ -52,7 +52,7 @@ def load() -> float | None:
 
 
 def doubts(timings: dict[str, Timing], before: float | None, threads: int) -> list[str]:
-    """Why timings may not be repeatable: they vary, or other processes compute. `before` is the load before the first."""
+    """Reasons why timings may be unreliable: they vary, or other processes compute. `before` is the load before the first."""
     found = [
         f"{name}: IQR {timing.iqr_ms / timing.median_ms:.0%} of the median"
         for name, timing in timings.items()
