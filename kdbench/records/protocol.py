@@ -1,4 +1,4 @@
-"""What makes rows comparable: everything but the teachers, how they are weighted, and the seed."""
+"""What makes rows comparable: everything except the teachers, their weighting, and the seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kdbench.suite.spec import Frozen, PluginSpec, Tuning
 
 
 class Budget(Frozen):
-    """The samples a run has seen; none where nothing was trained."""
+    """The training budget in samples; none if nothing was trained."""
 
     epochs: int = 0
     steps: int = 0
@@ -20,13 +20,16 @@ class Budget(Frozen):
     def __str__(self) -> str:
         if not self.epochs:
             return "no training"
-        return f"{self.epochs} epochs, {self.steps} steps of {self.batch_size} samples"
+        epochs, steps = (
+            f"{count} {name}{'s' if count != 1 else ''}" for count, name in ((self.epochs, "epoch"), (self.steps, "step"))
+        )
+        return f"{epochs}, {steps} of {self.batch_size} samples"
 
 
 class Protocol(Frozen):
-    """Runs compare where these agree: dataset by content, split, task with its metrics, student, budgets.
+    """Two runs are comparable if these agree: dataset by content, split, task with its metrics, student, budgets.
 
-    References, which train nothing, have no student and no budget: `evaluation` is what they share with the rows beside them.
+    References train nothing and have neither a student nor a budget; they are shown beside rows with the same `evaluation`.
     """
 
     dataset: str  # its label
@@ -40,7 +43,7 @@ class Protocol(Frozen):
 
     @classmethod
     def of(cls, record: Record) -> Protocol:
-        """Of a finished run."""
+        """The protocol of a finished run."""
         spec = record.spec
         train = spec.train
         budget = Budget(epochs=train.epochs, steps=record.steps or 0, batch_size=train.batch_size) if train else Budget()
@@ -56,19 +59,19 @@ class Protocol(Frozen):
 
     @cached_property
     def id(self) -> str:
-        """12 hexadecimal digits, equal for protocols that compare."""
+        """12 hexadecimal digits, equal for comparable protocols."""
         student = self.student.canonical if self.student else None
         budgets = [self.budget.model_dump(), self.tuning.model_dump() if self.tuning else None]
         return digest_of([self.evaluation, student, *budgets])[:12]
 
     @cached_property
     def evaluation(self) -> str:
-        """Equal for protocols that evaluate on the same split by the same task, whatever the student."""
+        """Equal for protocols that evaluate on the same split by the same task, with any student."""
         return digest_of([self.dataset, self.dataset_digest, self.split, self.task.canonical, self.smoke])[:12]
 
     @property
     def parts(self) -> dict[str, str]:
-        """In words, by what differs between protocols."""
+        """The parts of the protocol in words, by name."""
         settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in self.task.params.items())
         return {
             "dataset": f"{self.dataset} (digest {self.dataset_digest[:8]})",

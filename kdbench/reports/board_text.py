@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal, get_args
@@ -21,7 +22,7 @@ WHAT = "mean ± half of the 95 % interval over seeds and test units"
 def render(board: Board, style: Format = "table", width: int | None = None) -> str:
     """Tables with a column for each metric that their task shows, in its unit.
 
-    With a `width`, a `table` leaves out columns that do not fit into that many characters, and names them.
+    With a `width`, a `table` leaves out columns that do not fit into that many characters, names them, and wraps its text.
     """
     if style == "json":
         return json.dumps(plain(board), indent=1, ensure_ascii=False)
@@ -30,7 +31,7 @@ def render(board: Board, style: Format = "table", width: int | None = None) -> s
     if not board.tables:
         return "\n".join(["No finished runs.", *board.notes])
     parts = [_text(table, style, width) for table in board.tables]
-    notes = [f"- {_cell(note, style)}" for note in board.notes]
+    notes = [wrapped(f"- {_cell(note, style)}", style, width) for note in board.notes]
     return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 
 
@@ -51,10 +52,19 @@ def _text(table: Table, style: Format, width: int | None) -> str:
         disable_numparse=True,
     )
     title = _cell(table.title, style)
-    head = [f"**{title}**", _cell(table.sentence, style)] if markdown else [title, table.sentence]
+    head = [f"**{title}**" if markdown else title, _cell(table.sentence, style)]
     notes = [f"- {_cell(note, style)}" for note in _notes(table, rows)]
     notes += [f"- left out to fit: {', '.join(dropped)}; --format csv has all"] if dropped else []
-    return "\n\n".join([*head, text, "\n".join(notes)])
+    parts = [*(wrapped(line, style, width) for line in head), text]
+    return "\n\n".join([*parts, "\n".join(wrapped(note, style, width) for note in notes)])
+
+
+def wrapped(text: str, style: Format, width: int | None) -> str:
+    """Prose in lines of at most `width` characters for a terminal; items of a list keep their indent."""
+    if style != "table" or width is None:
+        return text
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _shown(column: Column, row: Row, style: Format) -> str:

@@ -20,4 +20,4 @@ def leaderboard(board: Board, profiles: Iterable[Profile], style: Format = "tabl
     if style == "json":
         whole = json.loads(shown) | {"students": json.loads(render_students(students, style))}
         return json.dumps(whole, indent=1, ensure_ascii=False)
-    return f"{shown}\n\n{render_students(students, style)}"
+    return f"{shown}\n\n{render_students(students, style, width)}"

@@ -6,11 +6,12 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 
 from tabulate import tabulate
 
 from kdbench.records.profile import Memory, Profile, Timing
-from kdbench.reports.board_text import Format
+from kdbench.reports.board_text import Format, wrapped
 
 MILLION, GIGA = 10**6, 10**9
 DOUBLE_DAGGER = "‡"
@@ -114,16 +115,17 @@ def _row(profile: Profile) -> StudentRow:
     )
 
 
-def render_students(tables: list[StudentsTable], style: Format = "table") -> str:
+def render_students(tables: list[StudentsTable], style: Format = "table", width: int | None = None) -> str:
     """Times are medians with their interquartile ranges in brackets; `@32` is a batch of 32.
 
-    Memory is the peak, with that of Python and torch without the student in brackets. Empty without tables.
+    Memory is the peak, with that of Python and torch without the student in brackets. Empty without tables. With a `width`, a
+    `table` leaves out the last columns that do not fit into that many characters, and names them.
     """
     if style == "json":
         return json.dumps([_plain(table) for table in tables], indent=1, ensure_ascii=False)
     if style == "csv":
         return _csv(tables)
-    return "\n\n".join(_text(table, style) for table in tables)
+    return "\n\n".join(_text(table, style, width) for table in tables)
 
 
 def _columns(table: StudentsTable) -> dict[str, Callable[[StudentRow], str]]:
@@ -143,10 +145,22 @@ def _columns(table: StudentsTable) -> dict[str, Callable[[StudentRow], str]]:
     return columns
 
 
-def _text(table: StudentsTable, style: Format) -> str:
+def _fitting(table: StudentsTable, width: int | None) -> tuple[dict[str, Callable[[StudentRow], str]], list[str]]:
+    """The first columns that fit into `width` characters, and the names of the others."""
     columns = _columns(table)
-    rows = [[cell(row) for cell in columns.values()] for row in table.rows]
+    if width is None:
+        return columns, []
+    # tabulate leaves two characters between columns.
+    widths = [2 + max(len(name), *(len(cell(row)) for row in table.rows)) for name, cell in columns.items()]
+    count = max(1, sum(total - 2 <= width for total in accumulate(widths)))
+    names = list(columns)
+    return {name: columns[name] for name in names[:count]}, names[count:]
+
+
+def _text(table: StudentsTable, style: Format, width: int | None) -> str:
     markdown = style == "markdown"
+    columns, dropped = _fitting(table, None if markdown else width)
+    rows = [[cell(row) for cell in columns.values()] for row in table.rows]
     text = tabulate(
         [[cell.replace("|", r"\|") for cell in row] for row in rows] if markdown else rows,
         headers=list(columns),
@@ -154,8 +168,10 @@ def _text(table: StudentsTable, style: Format) -> str:
         colalign=["left"] + ["right"] * (len(columns) - 1),
         disable_numparse=True,
     )
-    notes = "\n".join(f"- {DOUBLE_DAGGER} unstable: {note}" for note in table.notes)
-    return "\n\n".join([f"**{table.title}**" if markdown else table.title, text, *([notes] if notes else [])])
+    notes = [f"- {DOUBLE_DAGGER} unstable: {note}" for note in table.notes]
+    notes += [f"- left out to fit: {', '.join(dropped)}; --format json has all"] if dropped else []
+    title = f"**{table.title}**" if markdown else wrapped(table.title, style, width)
+    return "\n\n".join([title, text, *(["\n".join(wrapped(note, style, width) for note in notes)] if notes else [])])
 
 
 def _csv(tables: list[StudentsTable]) -> str:

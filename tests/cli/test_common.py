@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,17 +31,14 @@ def test_starting_imports_no_torch(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
-@pytest.mark.parametrize("argument", ["--help", "plugins"])
-def test_starting_takes_less_than_half_a_second(argument: str) -> None:
-    """In seconds of the processor: those of the clock also count what else the machine is doing."""
-
-    def once() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert process(SCRIPT, argument).returncode == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    assert min(once() for _ in range(3)) < 0.5
+@pytest.mark.parametrize(("argument", "most"), [("--help", 420), ("plugins", 540)])
+def test_starting_imports_few_modules(argument: str, most: int) -> None:
+    """A counter in place of a clock, which would count what else the machine does; tests/benchmarks times the start."""
+    code = (
+        f"import sys; sys.argv = ['kdbench', {argument!r}]\nfrom kdbench.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\nprint(len(sys.modules))"
+    )
+    assert int(process(sys.executable, "-c", code).stdout.splitlines()[-1]) <= most
 
 
 @pytest.mark.parametrize("arguments", [["plugins", "strategy"], ["schema"], ["check", "absent.yaml"], ["chek"]])

@@ -70,14 +70,23 @@ def test_table(board: Board) -> None:
 
 @pytest.mark.parametrize("width", [60, 100, 140])
 def test_a_table_fits_where_it_can(board: Board, width: int) -> None:
-    lines = render(board, "table", width).splitlines()
-    rows = lines[4:9]
-    assert "RSUM" in rows[0]
-    assert max(map(len, rows)) <= width
-    (note,) = [line for line in lines if line.startswith("- left out to fit: ")]
-    assert note.endswith("; --format csv has all")
-    assert "mean weights" in note
+    text = render(board, "table", width)
+    assert "RSUM" in text
+    assert max(map(len, text.splitlines())) <= width
+    whole = " ".join(text.split())
+    note = whole[whole.index("- left out to fit: ") :]
+    assert "; --format csv has all" in note
+    assert "mean weights" in note.partition(";")[0]
     assert "left out to fit" not in render(board, "table", 400)
+
+
+def test_prose_is_wrapped_and_says_the_same(board: Board) -> None:
+    """Items of a list keep their indent; a format for other programs keeps its lines."""
+    narrow = render(board, "table", 60)
+    assert " ".join(board.tables[0].sentence.split()) in " ".join(narrow.split())
+    notes = narrow[narrow.index("\n- ") + 1 :].splitlines()
+    assert all(line.startswith(("- ", "  ")) for line in notes if line)
+    assert board.tables[0].sentence in render(board, "markdown", 60).splitlines()
 
 
 def test_csv(board: Board) -> None:

@@ -115,6 +115,18 @@ def test_table(tables: list[StudentsTable]) -> None:
     assert tables[1].title in lines
 
 
+@pytest.mark.parametrize("width", [60, 100, 140])
+def test_a_table_fits_where_it_can(tables: list[StudentsTable], width: int) -> None:
+    """The first columns stay; the others are named."""
+    text = render_students(tables, "table", width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "- left out to fit: " in text
+    headers = set(HEADERS)
+    for name in headers:
+        assert name in " ".join(text.split())
+    assert "left out" not in render_students(tables, "table", 400)
+
+
 def test_csv(tables: list[StudentsTable]) -> None:
     rows = list(csv.DictReader(io.StringIO(render_students(tables, "csv"))))
     assert [(row["device"], row["student"]) for row in rows] == [
