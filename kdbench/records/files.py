@@ -1,4 +1,4 @@
-"""Files under results/: what they are called, written whole, read with the file and the field in every error."""
+"""Reading and writing files under results/: writes are atomic, and errors name the file and the field."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write_record(results: Path, record: Record) -> Path:
 
 
 def read_record(path: Path) -> Record:
-    """Raises RecordError, naming the file and the field."""
+    """Reads a record. Raises RecordError, naming the file and the field."""
     return read_model(Record, path, "a record")
 
 
@@ -76,14 +76,14 @@ def read_model(kind: type[Model], path: Path, what: str, hint: str = "") -> Mode
 
 
 def write_arrays(record: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Writes what each test query scored beside a record and returns the file's sha256. Integers take as few bytes as fit."""
+    """Writes the arrays of a run beside its record and returns the file's sha256. Integers are stored in the smallest type."""
     return _write_npz(record.with_suffix(NOW.arrays), arrays)
 
 
 def write_units(record: Path, dataset_digest: str, units: Mapping[str, NDArray[np.int64]]) -> str | None:
-    """Writes the test units of a dataset's queries, numbered as they come, and returns the file's sha256; None without units.
+    """Writes the test units of a dataset's queries, renumbered in order of appearance, and returns the file's sha256.
 
-    Records of one dataset share the file.
+    Returns None without units. All records of a dataset in a folder use the same file.
     """
     if not units:
         return None
@@ -105,9 +105,9 @@ def write_trace(record: Path, trace: Trace) -> str:
 
 
 def read_arrays(path: Path, plugins: Plugins | None = None) -> dict[str, NDArray[Any]]:
-    """What each test query scored, of the record at `path`. Whole numbers come as int32, or int64 where that is too small.
+    """The stored arrays of the record at `path`. Integers are returned as int32, or as int64 if int32 is too small.
 
-    Raises RecordError if the file is missing, damaged, another run's, or does not hold what the task stores.
+    Raises RecordError if the file is missing, damaged, of another run, or not valid for the task.
     """
     record, file = read_record(path), RecordFile(Disk(), path.as_posix())
     with _named(file.arrays(record)):
@@ -121,7 +121,7 @@ def read_arrays(path: Path, plugins: Plugins | None = None) -> dict[str, NDArray
 
 
 def read_trace(path: Path) -> Trace:
-    """The trace of the record at `path`. Raises RecordError if it is missing, damaged, or another run's."""
+    """The trace of the record at `path`. Raises RecordError if it is missing, damaged, or of another run."""
     record, file = read_record(path), RecordFile(Disk(), path.as_posix())
     with _named(file.trace(record)):
         if record.trace_sha256 is None:
@@ -138,12 +138,12 @@ def _named(file: str) -> Iterator[None]:
 
 
 def find_records(paths: Iterable[Path]) -> list[Path]:
-    """The files given, and the record files in the folders given, each once. Raises RecordError where one does not exist."""
+    """The given files and the record files in the given folders, each once. Raises RecordError if a path does not exist."""
     found: dict[str, Path] = {}
     folders: dict[str, str] = {}
 
     def real(file: Path) -> str:
-        """Each folder is resolved once: there are thousands of files."""
+        """Resolves each folder only once, because there are thousands of files."""
         folder, name = os.path.split(file)
         if os.path.islink(file):
             return os.path.realpath(file)
@@ -164,9 +164,9 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
 
 
 def recorded(results: Path, spec: RunSpec) -> Record | None:
-    """The record of a run, whichever format it was written in; None where there is none that can be read (it is run again).
+    """The record of a run, in either format; None if there is none or it cannot be read (the run is then executed again).
 
-    Raises KdbenchError where a default has changed under an unchanged plugin version: the record is then of another run.
+    Raises KdbenchError if a plugin's default has changed without a new version: the record is then of another run.
     """
     path = record_path(results, spec.suite, spec.run_id)
     if not path.exists():
@@ -187,8 +187,8 @@ def recorded(results: Path, spec: RunSpec) -> Record | None:
 
 
 @lru_cache(maxsize=16)
-def _format1(folder: Path, modified: int) -> dict[str, Path]:  # noqa: ARG001  the time makes the cache forget
-    """The records of format 1 in a folder, by the id their runs have today."""
+def _format1(folder: Path, modified: int) -> dict[str, Path]:  # noqa: ARG001  a changed time invalidates the cache
+    """The records of format 1 in a folder, by the current ids of their runs."""
     found = {}
     for file in sorted(folder.glob("*.json")):
         if RUN_FILE.fullmatch(file.name) and b'"format":1' in _head(file):
@@ -212,7 +212,7 @@ def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _small(values: NDArray[Any]) -> NDArray[Any]:
-    """Whole numbers in as few bytes as fit."""
+    """Integers in the smallest type that fits."""
     if values.dtype.kind not in "iu" or values.min(initial=0) < 0 or values.max(initial=0) >= 2**32:
         return values
     return values.astype(np.uint16 if values.max(initial=0) < 2**16 else np.uint32)

@@ -1,8 +1,8 @@
-"""Records and studies of format 1, read as those of today.
+"""Reads records and studies of format 1 into the current models.
 
-Format 1 hashed all parameters of a run into its id, defaults included, and knew image-text retrieval alone. Its specs are
-given the defaults that plugins had then (`format1.json`, which is never edited), so that rows of both formats join one
-cell where their content is the same. Parameters of plugins that are not listed count as given.
+Format 1 hashed all parameters of a run into its id, defaults included, and supported image-text retrieval only. Its specs get
+the defaults that plugins had then (`format1.json`, which is never edited): rows of both formats with the same content are
+then in one cell. Parameters of plugins that are not listed count as not at their default.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from importlib.resources import files
 from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import digest_of
 
-# What its fields are called now.
+# Old field names → new ones.
 RENAMED = {"ranks_sha256": "arrays_sha256", "concepts_sha256": "units_sha256", "series_sha256": "trace_sha256"}
-UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, RecursionError)  # of what is no spec of format 1
+UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, RecursionError)  # for what is not a spec of format 1
 _OPERATIONAL = ("checkpoint_every", "devices")
-_ABSENT = ("variant", "role", "smoke", "tuning")  # not part of an id where a run has none
+_ABSENT = ("variant", "role", "smoke", "tuning")  # not part of an id if the run has none
 
 
 def record_fields(given: JsonObject) -> JsonObject:
-    """The fields of a record as `Record` has them; `original` is the spec as it was written."""
+    """The fields of a record in the form of `Record`; `original` is the spec as written."""
     fields = {RENAMED.get(name, name): value for name, value in given.items()}
     return fields | {"spec": spec_of(given["spec"]), "original": given["spec"]}
 
 
 def written_fields(fields: JsonObject, written: JsonObject) -> JsonObject:
-    """The reverse of `record_fields`: a record with its `spec` as it was written."""
+    """The inverse of `record_fields`: a record with its `spec` as written."""
     then: dict[str, str] = {now: name for name, now in RENAMED.items()}
     return {then.get(name) or name: value for name, value in (fields | {"spec": written}).items()}
 
 
 def spec_of(written: JsonObject) -> JsonObject:
-    """A spec of format 1 in the fields of `RunSpec`. Raises one of `UNREADABLE` where it is none."""
+    """A spec of format 1 as fields of `RunSpec`. Raises one of `UNREADABLE` if it is not one."""
     if written.get("version", 1) != 1:
         raise ValueError(f"version {written['version']!r} of a spec, expected 1")
     kind = "teacher" if written.get("role") == "reference" else "student"
@@ -61,37 +61,37 @@ def spec_of(written: JsonObject) -> JsonObject:
 
 
 def run_id(written: JsonObject) -> str:
-    """The id that format 1 gave a run."""
+    """A run's id in format 1."""
     return _id(written)
 
 
 def cell_id(written: JsonObject) -> str:
-    """The id that format 1 gave a cell."""
+    """A cell's id in format 1."""
     return _id({key: value for key, value in written.items() if key != "seed"})
 
 
 def label(written: JsonObject) -> str:
-    """The label that format 1 gave a run."""
+    """A run's label in format 1."""
     if written.get("role") == "reference":
         return f"{written['student']['name']} · as it is"
     return f"{cell_label(written)} · seed {written['seed']}"
 
 
 def cell_label(written: JsonObject) -> str:
-    """The label that format 1 gave a cell."""
+    """A cell's label in format 1."""
     team = "+".join(teacher["name"] for teacher in written["team"]) or "no teacher"
     strategy = [written["strategy"]["name"]] if written["strategy"] else []
     return " · ".join([*([written["variant"]] if written.get("variant") else []), written["student"]["name"], team, *strategy])
 
 
 def summary_fields(given: JsonObject) -> JsonObject:
-    """The fields of a study's summary as `StudySummary` has them; `original` is what of it was hashed, as it was written."""
-    known = {"version": 1} | given  # the first searches did not say
+    """The fields of a study's summary in the form of `StudySummary`; `original` is the hashed part as written."""
+    known = {"version": 1} | given  # not stored by the first searches
     return known | {"spec": spec_of(given["spec"]), "original": {name: given[name] for name in ("spec", "space", "settings")}}
 
 
 def study_ids(study: JsonObject) -> dict[str, str]:
-    """The digest, name and label that format 1 gave a study, from its summary's `spec`, `space`, `settings`, `version`."""
+    """A study's digest, name and label in format 1, from its summary's `spec`, `space`, `settings`, `version`."""
     written = study["spec"]
     train = {key: value for key, value in written["train"].items() if key not in _OPERATIONAL}
     whole = {"spec": {**written, "train": train}, "space": study["space"], "settings": study["settings"]}
@@ -122,6 +122,6 @@ def _defaults(kind: str, use: str, params: JsonObject, prefix: str = "") -> Json
 
 @cache
 def _pinned() -> dict[str, dict[str, JsonObject]]:
-    """Kind → plugin → `defaults` of its parameters, and of those that hold a plugin, by `uses`, its kind."""
+    """Kind → plugin → `defaults` of its parameters and `uses`, the kinds of parameters that hold another plugin."""
     pinned: dict[str, dict[str, JsonObject]] = json.loads(files("kdbench.records").joinpath("format1.json").read_bytes())
     return pinned

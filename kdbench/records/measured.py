@@ -1,4 +1,4 @@
-"""A finished run as statistics and reports see it: its record, its task, and what it stored, read when asked for."""
+"""A finished run as statistics and reports use it: its record, its task, and its stored files, read when needed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from kdbench.records.trace import Trace
 class Measured:
     """A run whose status is `ok`.
 
-    `arrays()` reads what was stored per test query (`Task.evaluate`) and raises RecordError if the file does not hold what
-    its record says. `trace()` is an empty `Trace` if the run has none.
+    `arrays()` reads the stored arrays (`Task.evaluate`) and raises RecordError if the file does not match its record.
+    `trace()` is an empty `Trace` if the run has none.
     """
 
     record: Record
@@ -30,7 +30,7 @@ class Measured:
 
     @cached_property
     def protocol(self) -> Protocol:
-        """What decides which other runs this one compares with."""
+        """Determines which other runs this one can be compared with."""
         return Protocol.of(self.record)
 
     @property

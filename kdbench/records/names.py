@@ -1,4 +1,4 @@
-"""What files under results/ are called."""
+"""Names of files under results/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RUN_FILE = re.compile(r"[0-9a-f]{12}\.json")
 
 @dataclass(frozen=True)
 class Suffixes:
-    """Of the files beside a record, in place of its `.json`; that of units follows the dataset's digest."""
+    """Suffixes of the files beside a record, in place of its `.json`; that of units follows the dataset's digest."""
 
     arrays: str
     trace: str
@@ -23,10 +23,10 @@ NOW = SUFFIXES[2]
 
 
 def record_path(results: Path, suite: str, run_id: str) -> Path:
-    """Where a run's record is written."""
+    """The path of a run's record."""
     return results / suite / f"{run_id}.json"
 
 
 def units_path(record: Path, dataset_digest: str, format: int = 2) -> Path:
-    """The file of a dataset's test units beside a record. Records of one dataset share it."""
+    """The file of a dataset's test units beside a record, the same for all records of the dataset in a folder."""
     return record.with_name(f"{dataset_digest[:12]}{SUFFIXES[format].units}")

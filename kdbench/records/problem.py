@@ -1,4 +1,4 @@
-"""What is wrong with a record, its files or a bundle."""
+"""A problem of a record, its files or a bundle."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ LONGEST = 160  # characters of a value that are shown
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: the file, what of it, what was found there and what was expected."""
+    """One problem: the file, the part of it, the value found and the value expected."""
 
-    path: str  # of a file in a bundle: BUNDLE:FILE
+    path: str  # for a file in a bundle: BUNDLE:FILE
     what: str
     found: str
     expected: str
@@ -21,7 +21,7 @@ class Problem:
 
     @property
     def line(self) -> str:
-        """The same in one line."""
+        """The problem in one line."""
         return f"{self.path}: {self.what}: found {_short(self.found)}, expected {_short(self.expected)}"
 
 

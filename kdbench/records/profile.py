@@ -1,4 +1,4 @@
-"""The profile of a student: what it costs at inference on one device."""
+"""The profile of a student: its costs at inference on one device."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import model_validator
 from kdbench.suite.spec import Frozen
 
 MEGABYTE = 10**6
-FORMAT_1_PARTS = ("image", "text")  # fields of their own in profiles of format 1
+FORMAT_1_PARTS = ("image", "text")  # separate fields in profiles of format 1
 
 
 class Timing(Frozen):
-    """Of one call, in milliseconds, over `blocks` of calls that torch.utils.benchmark timed."""
+    """The time of one call in milliseconds, over `blocks` of calls timed by torch.utils.benchmark."""
 
     median_ms: float
     iqr_ms: float  # between the quartiles of the blocks' means
@@ -23,42 +23,42 @@ class Timing(Frozen):
 class PartProfile(Frozen):
     """One part of a student, such as a tower, in eval mode."""
 
-    parameters: int  # that its output depends on; parameters shared by several parts are counted in each
-    flops: int  # of one input: products and sums of matrix products, convolutions and attention
+    parameters: int  # parameters that its output depends on; those of several parts count in each
+    flops: int  # for one input: multiplications and additions in matrix products, convolutions and attention
     latency: dict[int, Timing]  # by batch size, in float32
 
 
 class Memory(Frozen):
-    """The most that was held while every part read one input, in MB (10⁶ bytes)."""
+    """Peak memory while every part read one input, in MB (10⁶ bytes)."""
 
     kind: Literal["resident", "cuda"]  # of the process, or allocated by torch on the GPU
     peak_mb: float
-    before_mb: float  # held when the student was built and had read nothing
-    baseline_mb: float  # held with Python and torch alone, 0 on a GPU
+    before_mb: float  # with the student built, before any input
+    baseline_mb: float  # with only Python and torch loaded, 0 on a GPU
     from_start: bool = False  # whether the peak is that of the whole process, building the student included
 
 
 class Profile(Frozen):
-    """What a finalized student costs at inference on one device.
+    """The costs of a finalized student at inference on one device.
 
-    Only the parts that its task names are measured: reading and preprocessing are not. `id`, `names`, `student` and
-    `dataset` are empty where a student was measured that no suite names. A profile of format 1 is read as one of format 2.
+    Only the parts that its task names are measured, not reading and preprocessing. `id`, `names`, `student` and `dataset` are
+    empty for a student that was measured outside a suite. A profile of format 1 is read as one of format 2.
     """
 
     format: Literal[2] = 2
     id: str = ""
-    names: list[str] = []  # labels that suites give it
+    names: list[str] = []  # its labels in suites
     student: dict[str, Any] = {}  # `use` and `params`; compare with `PluginSpec.same_as`
-    dataset: dict[str, Any] = {}  # `name`, `use` and `params`: the inputs of its parts are like those of this dataset
+    dataset: dict[str, Any] = {}  # `name`, `use` and `params`: inputs had the form of this dataset's
     parts: dict[str, PartProfile]  # by name, in the task's order
-    parameters: int  # each counted once, those of no part too, such as a logit scale
+    parameters: int  # each counted once, including those of no part, such as a logit scale
     size_bytes: int  # of the weights as a safetensors file in float32
-    memory: Memory | None = None  # only where a process of its own measured it, and its system tells
-    gallery: int | None = None  # embeddings that a query is compared with; None where the task does not search
-    search: Timing | None = None  # of one query: inner products with the gallery, and the ten greatest
+    memory: Memory | None = None  # None unless a separate process measured it and its system reports memory
+    gallery: int | None = None  # embeddings that a query is compared with; None if the task does not search
+    search: Timing | None = None  # for one query: inner products with the gallery, and the ten largest
     unstable: bool  # whether `reasons` has any
     reasons: list[str] = []  # why timings may not be repeatable
-    load: list[float] = []  # processes that wanted a core, the mean of a minute, before the measurement and after it
+    load: list[float] = []  # load average over one minute, before and after the measurement
     precision: Literal["fp32"] = "fp32"
     device: str  # `cpu`, or the name of the GPU
     threads: int

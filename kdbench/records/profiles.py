@@ -1,4 +1,4 @@
-"""Profiles on disk, one small JSON file each, in a folder beside the records they belong to."""
+"""Profiles on disk: one small JSON file each, in a folder beside their records."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kdbench.records.files import read_model, write_model
 from kdbench.records.profile import Profile
 from kdbench.suite.spec import PluginSpec
 
-# Not `.json` alone: twelve hexadecimal digits before that are how records are told from other files.
+# Not just `.json`: records are recognised by twelve hexadecimal digits before it.
 SUFFIX = ".profile.json"
 
 
 def profile_path(results: Path, suite: str, id: str) -> Path:
-    """Where a profile is written."""
+    """The path of a profile."""
     return results / suite / "profiles" / f"{id}{SUFFIX}"
 
 
@@ -25,7 +25,7 @@ def write_profile(results: Path, suite: str, profile: Profile) -> Path:
 
 
 def read_profile(path: Path) -> Profile:
-    """Raises RecordError, naming the file and the field."""
+    """Reads a profile. Raises RecordError, naming the file and the field."""
     return read_model(Profile, path, "a profile", "; remove it to have it measured again")
 
 
@@ -46,7 +46,7 @@ def profiles_of(results: Path, suite: str) -> Iterator[Profile]:
 
 
 def add_figures(results: Path, suite: str, student: PluginSpec, device: str, host: str, figures: dict[str, float]) -> bool:
-    """Adds further figures of a student to its profiles of a suite on one device, by its name, of the host with this id.
+    """Adds further figures of a student to its profiles in a suite for one device, by name, of the host with this id.
 
     Returns whether the student has been measured there. Raises RecordError if a profile of the suite cannot be read.
     """
@@ -60,6 +60,6 @@ def add_figures(results: Path, suite: str, student: PluginSpec, device: str, hos
 
 
 def find_profiles(paths: Iterable[Path]) -> list[Path]:
-    """The profiles in the folders given, each once. Files are ignored, as records may be among the paths."""
+    """The profiles in the given folders, each once. Files among the paths are ignored, because they may be records."""
     found = {file.resolve(): file for path in paths if path.is_dir() for file in sorted(path.rglob(f"*{SUFFIX}"))}
     return list(found.values())

@@ -1,4 +1,4 @@
-"""What a record says about the code and the machine it came from."""
+"""The code and the machine that a record came from."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ def versions() -> dict[str, str]:
 
 
 def source(package: Path | None = None) -> dict[str, Any]:
-    """The commit of kdbench's own checkout, and whether files git tracks there differ from it.
+    """The commit of kdbench's checkout, and whether tracked files differ from it.
 
-    Both are None where kdbench is not run from a checkout. Records under results/ do not make a checkout dirty: they are
-    what a run adds.
+    Both are None if kdbench does not run from a checkout. Records under results/, which runs add, do not make it dirty.
     """
     folder = package or Path(__file__).parent
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:  # installed, perhaps inside another checkout
@@ -41,7 +40,7 @@ def source(package: Path | None = None) -> dict[str, Any]:
 
 
 def host() -> dict[str, Any]:
-    """The machine, told apart by a hash so that publishing a record does not publish a name."""
+    """The machine, identified by a hash: published records do not contain its name."""
     return {
         "id": hashlib.sha256(platform.node().encode()).hexdigest()[:8],
         "system": platform.system(),
@@ -52,7 +51,7 @@ def host() -> dict[str, Any]:
 
 
 def resolved_device(device: str) -> str:
-    """What `auto` means on this machine; any other device as it is."""
+    """The device for `auto` on this machine; other devices unchanged."""
     if device != "auto":
         return device
     try:

@@ -1,4 +1,4 @@
-"""Everything a leaderboard is made from: usable records with what their runs stored, test units, profiles, studies."""
+"""Reads everything that a leaderboard needs: valid records with their stored files, test units, profiles, studies."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Reading:
-    """What was found, and the problems of what was left out."""
+    """The valid files that were found, and the problems of those left out."""
 
-    runs: list[Measured] = field(default_factory=list)  # that are ok
-    unfinished: list[Record] = field(default_factory=list)  # all others
+    runs: list[Measured] = field(default_factory=list)  # runs that are ok
+    unfinished: list[Record] = field(default_factory=list)  # all other records
     units: dict[str, Mapping[str, NDArray[np.int64]]] = field(default_factory=dict)  # by dataset digest, see `Task.units`
     profiles: list[Profile] = field(default_factory=list)
     studies: list[StudySummary] = field(default_factory=list)  # beside tuned runs
@@ -41,10 +41,10 @@ class Reading:
 
 
 def read_measured(paths: Iterable[Path], plugins: Plugins | None = None) -> Reading:
-    """From folders, records and bundles. Leaves out what cannot be relied on and says why.
+    """Reads folders, records and bundles. Leaves out invalid records and returns the reasons as problems.
 
-    `plugins` offer the tasks; those installed do by default. Arrays and traces are read when a run is asked for them. Raises
-    RecordError if a path does not exist.
+    `plugins` offer the tasks, by default the installed ones. Arrays and traces are read only when needed. Raises RecordError
+    if a path does not exist.
     """
     found = Reading()
     with examined(paths, deep=False, plugins=plugins, beside=True) as seen:
@@ -57,7 +57,7 @@ def read_measured(paths: Iterable[Path], plugins: Plugins | None = None) -> Read
                 found.unfinished.append(record)
                 continue
             task = task_of(record.spec.task, plugins)
-            lasting = file if isinstance(file.source, Disk) else _in_memory(file, record)  # a bundle is closed after this
+            lasting = file if isinstance(file.source, Disk) else _in_memory(file, record)  # bundles are closed after this
             found.runs.append(Measured(record, task, _Arrays(lasting, record, task), _Trace(lasting, record)))
     return found
 
@@ -77,7 +77,7 @@ class _Arrays:
 
 @dataclass(frozen=True)
 class _Trace:
-    """Empty where there is none, or it is damaged, which `kdbench verify` reports."""
+    """The trace; empty if there is none or it is damaged, which `kdbench verify` reports."""
 
     file: RecordFile
     record: Record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -11,33 +11,33 @@ from kdbench.records import format1
 from kdbench.suite.spec import Frozen, RunSpec
 
 Status = Literal["ok", "skipped", "failed", "diverged"]
-DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; the others may go better next time
-# Fields that a file begins with; the format is found without reading on.
+DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; runs with another status are tried again
+# The first fields of a file: the format is found without parsing the rest.
 FIRST = ("format", "run_id", "cell_id", "label", "status", "reason", "spec", "reconstructions")
 
 
 class Outcome(Frozen):
-    """What a run found. All of it is empty where the run did not end well."""
+    """The result of a run; empty unless its status is `ok`."""
 
     metrics: dict[str, float] = {}  # on the test split, raw values by the task's names
-    validation: dict[str, float] = {}  # of the best epoch, which is the one evaluated
+    validation: dict[str, float] = {}  # validation metrics of the best epoch, which is the one evaluated
     best_epoch: int | None = None
     steps: int | None = None
     weights: dict[str, float] = {}  # mean over all steps, by teacher
     dynamics: dict[str, float] = {}  # `Trace.dynamics`
-    sizes: dict[str, int] = {}  # of the test split, by what its task counts
+    sizes: dict[str, int] = {}  # of the test split, by name (`Task.sizes`)
     dataset_digest: str | None = None
     licence: str | None = None
-    arrays_sha256: str | None = None  # of the file with what each test query scored
-    units_sha256: str | None = None  # of the file that says which test unit each query belongs to
+    arrays_sha256: str | None = None  # of the file with the stored arrays
+    units_sha256: str | None = None  # of the file with the test unit of each query
     trace_sha256: str | None = None
-    timings: dict[str, float] = {}  # seconds: teacher (shared by every run with them), train, strategy (part of it), evaluate
-    encodings: dict[str, float] = {}  # seconds of each entry made for its teachers, by cache key; other runs may share them
-    peak_mb: float | None = None  # 10⁶ bytes that its process, or its GPU, held at most
+    timings: dict[str, float] = {}  # seconds: teacher (serves other runs too), train, strategy (part of it), evaluate
+    encodings: dict[str, float] = {}  # seconds of each cache entry for its teachers, by key; serves other runs too
+    peak_mb: float | None = None  # peak memory of its process or GPU in 10⁶ bytes
 
 
 class Record(Outcome):
-    """What is known of one run."""
+    """The record of one run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,9 +46,9 @@ class Record(Outcome):
     cell_id: str
     label: str
     status: Status
-    reason: str = ""  # of any status but ok
+    reason: str = ""  # for any status but ok
     spec: RunSpec
-    reconstructions: list[str] = []  # labels of its methods whose source leaves something open
+    reconstructions: list[str] = []  # labels of its methods that are reconstructions
     versions: dict[str, str]
     commit: str | None
     dirty: bool | None
@@ -69,6 +69,14 @@ class Record(Outcome):
                 raise ValueError(f"its spec is none of format 1: {type(error).__name__}: {error}") from error
         return given
 
+    @model_validator(mode="after")
+    def _identified(self) -> Self:
+        try:
+            _ = self.ids, self.spec.run_id, self.spec.cell_id
+        except format1.UNREADABLE as error:
+            raise ValueError(f"its spec has no ids: {type(error).__name__}: {error}") from error
+        return self
+
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = write(self)
@@ -77,7 +85,7 @@ class Record(Outcome):
 
     @cached_property
     def ids(self) -> dict[str, str]:
-        """What `run_id`, `cell_id` and `label` must be by its spec, in its own format."""
+        """The values of `run_id`, `cell_id` and `label` that follow from its spec, in its own format."""
         if self.original is None:
             return {"run_id": self.spec.run_id, "cell_id": self.spec.cell_id, "label": self.spec.label}
         return {

@@ -1,4 +1,4 @@
-"""Where records lie: in folders, in a bundle, or in memory. All of them give a file's bytes by its name."""
+"""Sources of records: folders, a bundle, or memory. All return a file's bytes by its name."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Source(Protocol):
     """Files by name; slashes separate folders."""
 
     def shown(self, name: str) -> str:
-        """A file as messages name it."""
+        """The name of a file in messages."""
         ...
 
     def read(self, name: str) -> bytes | None:
-        """None if there is no such file. Raises RecordError if it cannot be read."""
+        """The contents of a file, None if it does not exist. Raises RecordError if it cannot be read."""
         ...
 
     def beside(self, record: str, folder: str, suffix: str) -> list[str]:
-        """The files with that suffix in a folder beside a record."""
+        """The files with a suffix in a folder beside a record."""
         ...
 
 
 class Disk:
-    """The folders of this machine."""
+    """The file system."""
 
     def shown(self, name: str) -> str:
         return name
@@ -73,10 +73,10 @@ class OpenBundle:
 
 @dataclass(frozen=True)
 class InMemory:
-    """Files of a bundle that has been closed since; an error stands for a file that could not be read."""
+    """Files kept in memory after their bundle was closed, with errors for files that could not be read."""
 
     files: dict[str, bytes | RecordError | None]
-    where: str  # the record they belong to, as messages name it
+    where: str  # the record they belong to, as named in messages
 
     def shown(self, name: str) -> str:
         return f"{self.where.rpartition(':')[0]}:{name}"
@@ -93,28 +93,28 @@ class InMemory:
 
 @dataclass(frozen=True)
 class RecordFile:
-    """The file of a record, unread, and the names of the files that belong to it."""
+    """The unread file of a record, and the names of the files that belong to it."""
 
     source: Source
     name: str
 
     @property
     def where(self) -> str:
-        """As messages name it."""
+        """Its name in messages."""
         return self.source.shown(self.name)
 
     @property
     def folder(self) -> str:
-        """Its folder, as messages name it."""
+        """The name of its folder in messages."""
         return posixpath.dirname(self.where) or "."
 
     @property
     def stem(self) -> str:
-        """The run id, if the file has the right name."""
+        """The run id, if the file is named correctly."""
         return posixpath.splitext(posixpath.basename(self.name))[0]
 
     def arrays(self, record: Record) -> str:
-        """The name of the file with what each test query scored."""
+        """The name of the file with the stored arrays."""
         return f"{posixpath.splitext(self.name)[0]}{SUFFIXES[record.format].arrays}"
 
     def trace(self, record: Record) -> str:

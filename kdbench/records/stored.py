@@ -1,4 +1,4 @@
-"""What a run stored beside its record, as anybody may have written it: arrays, trace, test units."""
+"""Reads untrusted files beside a record: arrays, trace, test units."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from kdbench.storage.archives import numbers, whole_rows
 
 
 def stored_arrays(record: Record, file: RecordFile, task: Task) -> dict[str, NDArray[Any]]:
-    """What each test query scored. Raises RecordError if the file is missing, damaged, too large or another run's.
+    """The stored arrays. Raises RecordError if the file is missing, damaged, too large or of another run.
 
-    Whether the arrays fit the record is for `Task.problems` to say.
+    `Task.problems` checks whether they fit the record.
     """
     content = _belonging(file, file.arrays(record), record.arrays_sha256)
     return numbers(content, max(record.sizes.values(), default=0) * task.values_per_unit)
 
 
 def stored_trace(record: Record, file: RecordFile) -> Trace:
-    """Raises RecordError if the file is missing, damaged or another run's."""
+    """The trace. Raises RecordError if the file is missing, damaged or of another run."""
     content = _belonging(file, file.trace(record), record.trace_sha256)
     try:
         return Trace.model_validate_json(content)
@@ -36,12 +36,12 @@ def stored_trace(record: Record, file: RecordFile) -> Trace:
 
 
 def stored_units(record: Record, file: RecordFile) -> dict[str, NDArray[np.int64]] | None:
-    """Which test unit each query belongs to, by array; None if there is no file and the record knows of none.
+    """The test unit of each query, by array; None if there is no file and the record does not name one.
 
-    Raises RecordError if the file is missing, damaged, too large or not the record's.
+    Raises RecordError if the file is missing, damaged, too large or of another dataset.
     """
     if record.units_sha256 is None:
-        content = file.read(file.units(record))  # the oldest records do not know of the file beside them
+        content = file.read(file.units(record))  # the oldest records do not name the file
         if content is None:
             return None
     else:
@@ -55,5 +55,5 @@ def _belonging(file: RecordFile, name: str, sha256: str | None) -> bytes:
         raise RecordError("no such file")
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise RecordError(f"its sha256 is {found}, not the one its record holds")
+        raise RecordError(f"its sha256 is {found}, not the one in its record")
     return content

@@ -11,9 +11,9 @@ from kdbench.records.verify.study_summaries import contradiction
 
 
 def read_studies(paths: Iterable[Path]) -> tuple[list[StudySummary], list[str]]:
-    """The summaries in the `sweep` folders at or below the folders given, and a line for each file left out.
+    """The summaries in the `sweep` folders at or below the given folders, and a line for each file left out.
 
-    Left out are files that are no summary, contradict themselves, or differ from an earlier file of the same study.
+    Files are left out if they are not a summary, are inconsistent, or differ from an earlier file of the same study.
     """
     found: dict[tuple[str, str], tuple[Path, StudySummary]] = {}
     notes = []

@@ -1,4 +1,4 @@
-"""What a study found: one small JSON file beside the records, written when its last trial has ended."""
+"""The result of a study: one small JSON file beside the records, written after its last trial."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from kdbench.suite.study import STUDY_VERSION, Study
 from kdbench.suite.sweep import Parameter, Settings
 
 FOLDER = "sweep"  # within a suite's records
-PARETO = ".pareto.json"  # configurations that follow from a summary, beside it
-LARGEST = 1e15  # of a value that a page draws, and of a trial's number
+PARETO = ".pareto.json"  # configurations from a summary, beside it
+LARGEST = 1e15  # bound of values that a page plots and of trial numbers
 State = Literal["complete", "pruned", "diverged", "failed"]
 Direction = Literal["minimize", "maximize"]
 
 
 class TrialSummary(Frozen):
-    """One trial, as it ended."""
+    """One ended trial."""
 
     number: int
     state: State
-    reason: str = ""  # of a state but complete
+    reason: str = ""  # of any state but complete
     params: JsonObject  # by path: `train.lr`, `objective[0].coefficient`, `strategy.C`, `student.width`
-    values: list[float] = []  # by goal, of the best epoch; none where the trial is not complete
-    epochs: dict[int, float] = {}  # the metric on validation after each epoch that was validated
+    values: list[float] = []  # by goal, at the best epoch; none unless the trial is complete
+    epochs: dict[int, float] = {}  # the validation metric after each validated epoch
     best_epoch: int | None = None
-    seconds: float | None = None  # of training; where it is not complete, since it last started or resumed
+    seconds: float | None = None  # of training; for a trial that is not complete, since its last start or resume
     started: str | None = None  # in UTC
     finished: str | None = None
 
 
 class StudySummary(Frozen):
-    """All trials of a study. Nothing in it comes from the test split."""
+    """All trials of a study. It contains nothing from the test split."""
 
     format: Literal[1, 2] = 2
     study: str
@@ -51,18 +51,18 @@ class StudySummary(Frozen):
     spec: RunSpec  # of the cell, with the suite's own parameters
     space: tuple[Parameter, ...]
     settings: Settings
-    version: int = STUDY_VERSION  # of the search that these mean
+    version: int = STUDY_VERSION  # version of the search algorithm
     goals: list[str]
     directions: list[Direction]
-    best: int | None = None  # the trial with the best value, the first of equals; None where none is complete, or of many goals
-    pareto: list[int] = []  # trials that no other beats in every goal; with several goals only
-    importance: dict[str, float] = {}  # of the parameters: shares of the variance, by PED-ANOVA; empty where unknown
+    best: int | None = None  # the first trial with the best value; None if none is complete or with several goals
+    pareto: list[int] = []  # trials that no other trial dominates; with several goals only
+    importance: dict[str, float] = {}  # of each parameter, by PED-ANOVA, as a fraction; empty if unknown
     trials: list[TrialSummary]
     original: JsonObject | None = Field(default=None, exclude=True, repr=False)  # as format 1 wrote it
 
     @classmethod
     def of(cls, study: Study, **found: Any) -> StudySummary:
-        """Of a study whose trials ended so: `trials`, `best`, `pareto`, `importance`."""
+        """The summary of a study with these results: `trials`, `best`, `pareto`, `importance`."""
         return cls(
             study=study.name,
             digest=study.digest,
@@ -94,13 +94,13 @@ class StudySummary(Frozen):
 
     @property
     def as_study(self) -> Study:
-        """The study that its spec, space and settings mean. Raises ValueError if its search is none of today's."""
-        version = STUDY_VERSION if self.format == 1 else self.version  # what a search of format 1 found still stands
+        """The study of its spec, space and settings. Raises ValueError if its search version is not supported any more."""
+        version = STUDY_VERSION if self.format == 1 else self.version  # results of searches of format 1 remain valid
         return Study.model_validate({"version": version, "spec": self.spec, "space": self.space, "settings": self.settings})
 
     @property
     def ids(self) -> dict[str, str]:
-        """What `digest`, `study` and `label` must be by its spec, space and settings, in its own format."""
+        """The values of `digest`, `study` and `label` that follow from its spec, space and settings, in its own format."""
         if self.original is not None:
             return format1.study_ids(self.original | {"version": self.version})
         study = self.as_study
@@ -108,17 +108,17 @@ class StudySummary(Frozen):
 
     @property
     def best_trial(self) -> TrialSummary | None:
-        """None where no trial is complete, or there are several goals."""
+        """The best trial; None if no trial is complete or there are several goals."""
         return next((trial for trial in self.trials if trial.number == self.best), None)
 
     @property
     def pareto_trials(self) -> list[TrialSummary]:
-        """Of a study with several goals."""
+        """The Pareto-optimal trials of a study with several goals."""
         return [trial for trial in self.trials if trial.number in self.pareto]
 
 
 def study_path(results: Path, suite: str, study: str) -> Path:
-    """Where a study's summary is written."""
+    """The path of a study's summary."""
     return results / suite / FOLDER / f"{study}.json"
 
 
@@ -128,7 +128,7 @@ def write_summary(results: Path, summary: StudySummary) -> Path:
 
 
 def write_pareto(results: Path, summary: StudySummary) -> Path:
-    """Writes the configurations that no other beats in every goal to a file of their own."""
+    """Writes the Pareto-optimal configurations to a separate file."""
     found = {
         "study": summary.study,
         "goals": summary.goals,
@@ -143,12 +143,12 @@ def write_pareto(results: Path, summary: StudySummary) -> Path:
 
 
 def read_summary(path: Path) -> StudySummary:
-    """Raises RecordError, naming the file and the field."""
+    """Reads a summary. Raises RecordError, naming the file and the field."""
     return read_model(StudySummary, path, "a study's summary")
 
 
 def summarised(results: Path, suite: str, study: str) -> StudySummary | None:
-    """What a study found; None where it has not ended, or its file cannot be read."""
+    """The summary of a study; None if it has not ended or its file cannot be read."""
     path = study_path(results, suite, study)
     try:
         return read_summary(path) if path.exists() else None

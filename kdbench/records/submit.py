@@ -1,4 +1,4 @@
-"""Puts records and all that belongs to them into one zip file, the same bytes for the same records."""
+"""Writes records and their files into one zip file; the same records give the same bytes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from kdbench.storage.atomic import written
 if TYPE_CHECKING:
     from kdbench.plugins.loading import Plugins
 
-DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can have
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip file
 LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """A bundle that was written."""
+    """A written bundle."""
 
     path: Path
     records: list[Record]
@@ -41,12 +41,12 @@ class Submitted:
 
 
 def submit(paths: Iterable[Path], out: Path, by: str = "", plugins: Plugins | None = None) -> Submitted:
-    """Bundles the records at `paths` with what their runs stored, their students' profiles and, if they are tuned, the
-    summaries of the studies that found their parameters. `by` names the submitter.
+    """Bundles the records at `paths` with their stored files, their students' profiles and, for tuned runs, the summaries of
+    the studies that found their parameters. `by` names the submitter.
 
-    Raises RecordError, and writes nothing, if there is no record, if `verify` finds a problem, and for runs that are a
-    smoke test, failed or were skipped; diverged ones are results. Warns of code that differed from its commit and marks it
-    in the manifest.
+    Raises RecordError, and writes nothing, if there is no record, if `verify` finds a problem, or if a run is a smoke run,
+    failed or was skipped; diverged runs are results. Warns if a run's code differed from its commit, and marks such runs in
+    the manifest.
     """
     if not by.isprintable() or len(by) > LONGEST_NAME:
         raise RecordError(f"--by: found {by!r}, expected a name in one line, of at most {LONGEST_NAME} characters")
@@ -56,14 +56,14 @@ def submit(paths: Iterable[Path], out: Path, by: str = "", plugins: Plugins | No
             listed = "\n".join(map(str, problems))
             raise RecordError(f"{listed}\nnothing was written: correct these, or submit only the records without problems")
         if not found.good:
-            raise RecordError("found no record to submit; `kdbench run SUITE` makes some")
+            raise RecordError("found no record to submit; create some with `kdbench run SUITE`")
         files = _gathered(found)
     if len(files) >= MAX_FILES or sum(map(len, files.values())) > MAX_BYTES // 2:
-        raise RecordError(f"{len(files)} files are more than a bundle may have; submit them in parts")
+        raise RecordError(f"{len(files)} files are too many for a bundle; submit them in parts")
     dirty = sorted(record.run_id for record in found.records if record.dirty)
     for record in found.records:
         if record.dirty:
-            message = f"{record.label}: its code differed from its commit, so others cannot run it again; marked as dirty"
+            message = f"{record.label}: its code differed from its commit, so others cannot reproduce it; marked as dirty"
             warnings.warn(message, KdbenchWarning, stacklevel=2)
     sums = {name: Listed(bytes=len(content), sha256=hashlib.sha256(content).hexdigest()) for name, content in files.items()}
     newest = max(record.format for record in found.records)
@@ -84,12 +84,12 @@ def _gathered(found: Examined) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for name, content in _files(found):
         if files.setdefault(name, content) != content:
-            raise RecordError(f"{name}: two folders have other measurements under this id; submit them one by one")
+            raise RecordError(f"{name}: two folders have different measurements under this id; submit them separately")
     return dict(sorted(files.items()))
 
 
 def _files(found: Examined) -> Iterator[tuple[str, bytes]]:
-    """By their names in the bundle, as they would be called under results/."""
+    """Files by their names in the bundle, which are those under results/."""
     for file, record in found.good:
         suite = record.spec.suite
         home = RecordFile(file.source, record_path(Path(), suite, record.run_id).as_posix())
@@ -108,7 +108,7 @@ def _files(found: Examined) -> Iterator[tuple[str, bytes]]:
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
-    """Whole or not at all. Stored, not deflated: the bytes that deflating makes depend on the library."""
+    """Writes the zip file whole or not at all. Stored, not deflated: deflated bytes depend on the library."""
     with written(out) as stream, ZipFile(stream, "w", ZIP_STORED) as archive:
         for name, content in files.items():
             info = ZipInfo(name, DATE)

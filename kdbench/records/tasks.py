@@ -1,4 +1,4 @@
-"""The task that a record names: what its metrics and stored arrays mean."""
+"""The task of a record, which interprets its metrics and stored arrays."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _built: WeakKeyDictionary[Plugins, dict[str, Task]] = WeakKeyDictionary()
 
 
 def task_of(spec: PluginSpec, plugins: Plugins | None = None) -> Task:
-    """The task with these parameters, built once and shared; `plugins` are those installed by default.
+    """The task with these parameters, built once and cached; `plugins` are by default the installed ones.
 
-    Raises RecordError if the task is not installed or does not take these parameters.
+    Raises RecordError if the task is not installed or does not accept these parameters.
     """
     from kdbench.plugins.loading import installed
     from kdbench.plugins.parameters import construct

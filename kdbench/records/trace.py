@@ -1,4 +1,4 @@
-"""The trace of a run: what its loss, the teachers' weights and gradients did over windows of steps."""
+"""The trace of a run: its loss, teacher weights and gradients over windows of steps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ DIGITS = 6
 
 
 class Trace(BaseModel):
-    """One value per window in every column; columns that a run does not have are empty.
+    """Columns with one value per window; columns that a run does not have are empty.
 
     `step` is the last step of a window, counted from 1. `loss`, `task`, `weights` by teacher and `entropy` (of the weights
-    over teachers, in nats; averaged over samples where a strategy weighs samples) are means over the window's steps.
-    `cosines` by pair of teachers, and `conflict` (1 where any is negative), are of the gradients at the window's last step.
-    `report` holds the strategy's own figures at that step, None where one has no finite value. Raises ValueError if windows
-    do not follow each other or a column has another length than `step`.
+    over teachers, in nats; averaged over samples for weights per sample) are means over the window's steps. `cosines` by
+    pair of teachers and `conflict` (1 if any cosine is negative) are of the gradients at the window's last step. `report`
+    holds the strategy's own figures at that step, None for one without a finite value. Raises ValueError if steps do not
+    increase or a column has another length than `step`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +35,7 @@ class Trace(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (np.diff([0, *self.step]) < 1).any():
-            raise ValueError("its steps do not grow")
+            raise ValueError("its steps do not increase")
         for name, column in self._columns():
             if column and len(column) != len(self.step):
                 raise ValueError(f"{name}: found {len(column)} values for {len(self.step)} windows")
@@ -49,7 +49,7 @@ class Trace(BaseModel):
 
     @property
     def dynamics(self) -> dict[str, float]:
-        """The trace in three figures: mean entropy of the weights, mean gradient cosine, share of steps with a conflict."""
+        """A summary of the trace: mean entropy of the weights, mean gradient cosine, fraction of steps with a conflict."""
         found: dict[str, list[float]] = {"weight_entropy": self.entropy} if len(self.weights) > 1 else {}
         if self.conflict:
             found["gradient_cosine"] = [value for pair in self.cosines.values() for value in pair]
@@ -58,6 +58,6 @@ class Trace(BaseModel):
 
     @property
     def mean_weights(self) -> dict[str, float]:
-        """Over all steps, by teacher."""
+        """Mean weights over all steps, by teacher."""
         lengths = np.diff([0, *self.step])
         return {name: float(lengths @ np.array(column) / lengths.sum()) for name, column in self.weights.items() if column}

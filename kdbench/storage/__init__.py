@@ -1,1 +1,1 @@
-"""What lies on disk: cache, checkpoints, memory maps, archives."""
+"""Files on disk: cache, checkpoints, memory maps, archives."""

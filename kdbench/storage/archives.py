@@ -1,4 +1,4 @@
-"""Numbers out of an .npz that anybody may have made: unpickles nothing and rejects decompression bombs."""
+"""Reads numbers from untrusted .npz files: unpickles nothing and rejects decompression bombs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from kdbench.errors import RecordError
 
-# What zipfile raises for contents that are damaged, encrypted or packed in a way that it does not know.
+# Exceptions of zipfile for contents that are damaged, encrypted or compressed by an unknown method.
 UNREADABLE = (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
-HEADER = 4096  # bytes that an array file may have beside its numbers
-MOST = 64  # arrays in an archive
+HEADER = 4096  # bytes of an array file beside its numbers, at most
+MOST = 64  # arrays in an archive, at most
 
 
 def numbers(content: bytes, longest: int) -> dict[str, NDArray[Any]]:
     """The arrays of an archive: finite numbers in one or more dimensions, at least one and at most `longest` in each array.
 
-    Whole numbers come as int32, or int64 where that is too small. Raises RecordError if the archive holds anything else.
+    Integers are returned as int32, or as int64 if int32 is too small. Raises RecordError if the archive holds anything else.
     """
     limit = 8 * longest + HEADER
     try:
@@ -39,18 +39,18 @@ def numbers(content: bytes, longest: int) -> dict[str, NDArray[Any]]:
 
 
 def whole_rows(content: bytes, longest: int) -> dict[str, NDArray[np.int64]]:
-    """The same where every array is a row of whole numbers. Raises RecordError if one is not."""
+    """The same for one-dimensional integer arrays. Raises RecordError if an array is not."""
     found = numbers(content, longest)
     for name, values in found.items():
         if values.ndim != 1 or values.dtype.kind != "i":
             raise RecordError(
-                f"found {values.dtype} of shape {list(values.shape)} in {name!r}, expected whole numbers in a row"
+                f"found {values.dtype} of shape {list(values.shape)} in {name!r}, expected one-dimensional integers"
             )
     return {name: values.astype(np.int64) for name, values in found.items()}
 
 
 def _array(content: bytes, longest: int) -> NDArray[Any]:
-    """Of an .npy file. NumPy reads headers slowly, and thousands of files share one."""
+    """The parsed header of an .npy file, cached: NumPy parses headers slowly, and thousands of files have the same one."""
     end = 10 + int.from_bytes(content[8:10], "little")
     shape, fortran, dtype = _layout(content[:end])
     if dtype.kind not in "iuf" or not shape or not 0 < prod(shape) <= longest:
@@ -64,12 +64,12 @@ def _array(content: bytes, longest: int) -> NDArray[Any]:
 
 
 def _signed(values: NDArray[Any]) -> NDArray[Any]:
-    """Differences of whole numbers must not wrap around."""
+    """Integers as int32 or int64: differences of smaller types could overflow."""
     for dtype in (np.int32, np.int64):
         limits = np.iinfo(dtype)
         if limits.min <= int(values.min()) and int(values.max()) <= limits.max:
             return values.astype(dtype)
-    raise RecordError(f"found {values.max()}, which is no number of anything")
+    raise RecordError(f"found {values.max()}, expected numbers below 2^63")
 
 
 @lru_cache

@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path whose file becomes `path` when the block ends; nothing is left of it if the block raises.
+    """A temporary path whose file is renamed to `path` when the block ends and removed if the block raises.
 
-    The content reaches the disk before the name does, so that a power cut leaves the old file or the new one.
+    The content is synced to disk before the rename: a power cut leaves either the old file or the new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content becomes `path` when the block ends."""
+    """A stream whose content becomes the file `path` when the block ends."""
     with replacing(path) as partial, partial.open("wb") as stream:
         yield stream
 

@@ -1,7 +1,8 @@
-"""Derived data on disk: content-addressed, made once, locked while made, verified when opened.
+"""Derived data on disk: content-addressed, computed once under a lock, verified when opened.
 
-An entry is a folder `<root>/<kind>/<key>/` of plain files with a manifest of their checksums. Its key is a hash of what
-it is made from, so entries are never updated, only made, and two processes that want the same one share the work.
+An entry is a folder `<root>/<kind>/<key>/` of plain files with a manifest of their checksums. Its key is a hash of its
+identity, that is of everything it is computed from. Entries are never changed; processes that need the same entry at the same
+time compute it together.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kdbench.errors import CacheError, KdbenchError, KdbenchWarning
 from kdbench.storage.digest import digest_of, file_digest
 
 MANIFEST = "manifest.json"
-POLL_SECONDS = 0.2  # between attempts to acquire a lock whose holder can be helped
+POLL_SECONDS = 0.2  # seconds between attempts to acquire a lock whose holder can be helped
 KEY = re.compile(r"[0-9a-f]{24}")
 
 
@@ -36,12 +37,12 @@ def default_root() -> Path:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry that is there: its folder and what its manifest says."""
+    """An existing entry: its folder and the contents of its manifest."""
 
     folder: Path
     identity: dict[str, Any]
     files: dict[str, dict[str, Any]]  # name → {"bytes", "sha256"}
-    seconds: float  # what making it took
+    seconds: float  # that computing it took
     made: str
 
     @property
@@ -54,11 +55,11 @@ class Entry:
 
     @property
     def digest(self) -> str:
-        """A hash of the contents."""
+        """A hash of the entry's contents."""
         return digest_of({name: file["sha256"] for name, file in self.files.items()})
 
     def verify(self) -> None:
-        """Raises CacheError, naming the file, where one is missing, cut short or altered."""
+        """Raises CacheError, naming the file, if one is missing, truncated or altered."""
         for name, expected in self.files.items():
             path = self.folder / name
             if not path.is_file():
@@ -71,7 +72,7 @@ class Entry:
 
 
 class Cache:
-    """The cache under one root. `entry` is the only way in."""
+    """The cache under one root folder. `entry` is the only way to add and read entries."""
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or default_root()
@@ -85,15 +86,15 @@ class Cache:
         resumable: bool = False,
         help_along: Callable[[Path], None] | None = None,
     ) -> Entry:
-        """Opens the entry made from `identity`, first calling `make(folder)` to write its files if it is not there.
+        """Opens the entry of `identity`; if it does not exist, first calls `make(folder)` to write its files.
 
-        A second process that wants the same entry waits for the first. A damaged entry is reported and made again. With
-        `resumable`, a `make` that was stopped (killed, interrupted, out of disk) finds its folder as it left it and must be
-        able to tell which files are complete. After a KdbenchError nothing is left, since the corrected input makes another
-        entry.
+        A second process that needs the same entry waits for the first. A damaged entry is reported and made again. With
+        `resumable`, the folder is kept if `make` is stopped (killed, interrupted, out of disk), and the next `make` must
+        detect which files are complete. After a KdbenchError the folder is removed, because corrected input has another
+        identity.
 
-        While a second process waits for a resumable entry, its `help_along` is called repeatedly with the folder that the
-        first is filling. It must find work that nobody else does, and return when the folder is gone.
+        While a process waits for a resumable entry, its `help_along` is called repeatedly with the folder that the first
+        process is filling. It must find unclaimed work, and return when the folder is gone.
         """
         folder = self.root / kind / digest_of(identity)[:24]
         if folder in self._verified:
@@ -105,7 +106,7 @@ class Cache:
         return entry
 
     def holds(self, kind: str, identity: dict[str, Any]) -> bool:
-        """Whether the entry exists; it may still turn out to be damaged."""
+        """Whether the entry exists; it may be damaged."""
         return (self.root / kind / digest_of(identity)[:24] / MANIFEST).is_file()
 
     def _open(self, folder: Path) -> Entry | None:
@@ -121,11 +122,11 @@ class Cache:
             return None
 
     def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:
-        # Under the lock a resumable entry has one maker at a time, so its folder needs no process number.
+        # The lock allows one maker at a time, so the folder of a resumable entry needs no process number in its name.
         partial = _partial(folder) if resumable else folder.with_name(f".partial-{folder.name}-{os.getpid()}")
         if not resumable:
             shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(exist_ok=resumable)  # with the user's umask, so that a cache can be shared
+        partial.mkdir(exist_ok=resumable)  # with the user's umask: a cache may be shared
         (partial / MANIFEST).unlink(missing_ok=True)  # left by a process killed at its last step
         keep = False
         try:
@@ -151,7 +152,7 @@ class Cache:
         return _read_manifest(folder)
 
     def entries(self) -> Iterator[Entry | CacheError]:
-        """Every entry, unverified; in place of one whose manifest cannot be read, the error that says so."""
+        """All entries, unverified; a CacheError in place of an entry whose manifest cannot be read."""
         for manifest in sorted(self.root.glob(f"*/*/{MANIFEST}")):
             if not manifest.parent.name.startswith("."):
                 try:
@@ -160,15 +161,15 @@ class Cache:
                     yield error
 
     def scratch(self, name: str) -> Path:
-        """A folder for what is still being worked on, such as checkpoints."""
+        """A folder for unfinished work, such as checkpoints."""
         folder = self.root / "scratch" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def clear(self) -> int:
-        """Removes everything a cache has made, checkpoints of unfinished runs too; returns the bytes freed.
+        """Removes everything that the cache has written, including checkpoints of unfinished runs; returns the bytes freed.
 
-        Whatever else lies under the root stays: a path that was a slip must not cost somebody's files.
+        Other files under the root stay: a mistyped path must not delete a user's files.
         """
         entries = [path.parent for path in self.root.glob(f"*/*/{MANIFEST}")]
         partial = [path for path in self.root.glob("*/.partial-*") if path.is_dir()]
@@ -182,14 +183,14 @@ class Cache:
         for lock in locks:
             lock.unlink(missing_ok=True)
         for folder in [*self.root.glob("*/*/"), *self.root.glob("*/"), self.root]:
-            with suppress(OSError):  # not empty: it holds files of others
+            with suppress(OSError):  # not empty: it holds other files
                 folder.rmdir()
         self._verified.clear()
         return size
 
 
 def _partial(folder: Path) -> Path:
-    """The folder in which a resumable entry is made."""
+    """The folder in which a resumable entry is written."""
     return folder.with_name(f".partial-{folder.name}")
 
 

@@ -24,7 +24,7 @@ def save(path: Path, state: Any) -> None:
 
 
 def load(path: Path) -> Any | None:
-    """What `save` wrote, on the CPU; None where there is no file or it cannot be read."""
+    """The state that `save` wrote, on the CPU; None if there is no file or it cannot be read."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
@@ -40,7 +40,7 @@ def _flatten(value: Any, tensors: dict[str, Tensor]) -> Any:
         tensors[name] = value.detach().cpu().clone().contiguous()
         return {TENSOR: name}
     if isinstance(value, dict):
-        # JSON knows string keys only, and an optimiser counts its parameters
+        # JSON has string keys only, and an optimizer's state has integer keys
         return {"__items__": [[key, _flatten(item, tensors)] for key, item in value.items()]}
     if isinstance(value, list | tuple):
         return [_flatten(item, tensors) for item in value]
@@ -60,5 +60,5 @@ def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def save_weights(path: Path, module: nn.Module) -> None:
-    """Writes a module's state as a plain safetensors file, whatever memory its tensors share."""
+    """Writes a module's state as a plain safetensors file, also if its tensors share memory."""
     save_file({name: value.detach().cpu().clone().contiguous() for name, value in module.state_dict().items()}, path)

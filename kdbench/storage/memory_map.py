@@ -1,9 +1,9 @@
 """Rows of arrays that may be larger than memory.
 
-A memory map is what everything is handed, for it reads like an array. Its pages, once touched, count as this process's for as
-long as nobody else wants the memory, and the kernel maps sixteen where one was asked for: a few thousand rows here and
-there, and all of the file is resident. Whoever reads rows over and over reads them from the file instead, and whoever goes
-through all of them lets go of what is behind.
+Functions receive memory maps, which read like arrays. Touched pages count as memory of this process until the system needs the
+memory, and the kernel maps sixteen pages for each one read: after a few thousand scattered rows the whole file is resident.
+Code that reads rows repeatedly therefore reads them from the file (`take`), and code that scans all rows releases the pages
+behind it (`blocks`, `let_go`).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 1 << 18  # rows that are gone through at a time
+BLOCK = 1 << 18  # rows per block
 
 
 @runtime_checkable
 class Lazy(Protocol):
-    """Rows that are made when they are asked for."""
+    """Rows that are computed when they are read."""
 
     def __len__(self) -> int: ...
     def rows(self, places: NDArray[Any], /) -> NDArray[Any]: ...
 
 
 def take(values: NDArray[Any] | Lazy, places: NDArray[Any]) -> NDArray[Any]:
-    """`values[places]`, places [B] not negative; of a memory map straight from its file."""
+    """`values[indices]` for nonnegative `indices` [B]; rows of a memory map are read directly from its file."""
     if isinstance(values, Lazy):
         return values.rows(places)
     if not _whole(values):
@@ -54,16 +54,16 @@ def take(values: NDArray[Any] | Lazy, places: NDArray[Any]) -> NDArray[Any]:
 
 
 def blocks(values: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Every block of rows with the number of its first; of a memory map none stays behind."""
+    """Yields blocks of rows with the index of their first row; releases pages of a memory map behind it."""
     for start in range(0, len(values), BLOCK):
         yield start, np.asarray(values[start : start + BLOCK])
         let_go(values)
 
 
 def let_go(values: Any) -> None:
-    """Gives up the pages of a memory map that this process holds. They are read again when asked for.
+    """Releases the resident pages of a memory map. They are read again when needed.
 
-    What was written to them is the file's by then, but not of a map in mode "c", which is left alone.
+    Written pages belong to the file by then, except in mode "c": such maps are left unchanged.
     """
     if _mapped(values) and values.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         values.base.madvise(mmap.MADV_DONTNEED)
@@ -74,9 +74,9 @@ def _mapped(values: Any) -> bool:
 
 
 def _whole(values: Any) -> bool:
-    """Whether these are all rows of a map of a file, in the file's order, that nobody writes to.
+    """Whether this is a complete, read-only memory map of a file, in the file's order.
 
-    A part of a map is none: it does not know where in the file it begins.
+    A slice of a map is not: it does not know its offset in the file.
     """
     return (
         _mapped(values)

@@ -1,7 +1,7 @@
-"""Images that are read where they lie, again and again, in place of a decoded copy of all of them.
+"""Images that are decoded from their source whenever they are read, instead of being stored in decoded form.
 
-For train splits too large to be copied: decoded, three million images of 224 pixels take 450 GB. Batches, pixels and the digest
-of the dataset are those of the copy, so a run ends the same either way; what it costs is decoding, in every epoch.
+For train splits that are too large to store: decoded, three million images of 224 pixels take 450 GB. Batches, pixels and the
+digest of the dataset are the same as with a decoded copy, and so are results; the price is decoding in every epoch.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# What is known of an encoded image: the number of its file, where in it the image begins, and its length.
+# The location of an encoded image: the number of its file, its offset in the file, and its length.
 PLACE = [("file", "<i4"), ("offset", "<i8"), ("bytes", "<i4")]
 
 
 class PlacedImages(Sequence["NDArray[np.uint8]"]):
-    """N images by the places of their bytes; one is decoded when indexed, and nothing is kept.
+    """N images, given by the locations of their bytes; decoded when indexed and not kept.
 
-    `read(file, offset, bytes)` gives the uint8 [size, size, 3] of one of `places`, a structured array [N] of the type `PLACE`
-    whose `file` counts through `files`; it may be called by many threads at once. A slice is an array, decoded by
-    `threads`, one for each core by default: Pillow decodes and resizes outside Python's lock.
+    `places` is a structured array [N] of the type `PLACE` whose field `file` indexes `files`. `read(file, offset, bytes)`
+    returns uint8 [size, size, 3] and is called by several threads at once. Slices are arrays, decoded by `threads` threads,
+    by default one per core: Pillow decodes and resizes without holding the GIL.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class PlacedImages(Sequence["NDArray[np.uint8]"]):
         return self._decoded(np.array([index % len(self)]))[0]
 
     def rows(self, wanted: NDArray[Any]) -> NDArray[np.uint8]:
-        """The images of some places [B], uint8 [B, size, size, 3]."""
+        """The images at the indices `wanted` [B], uint8 [B, size, size, 3]."""
         return in_threads(self._decoded, wanted, self.threads)
 
     def _decoded(self, wanted: NDArray[Any]) -> NDArray[np.uint8]:
@@ -62,12 +62,12 @@ class PlacedImages(Sequence["NDArray[np.uint8]"]):
 
 
 def in_threads(function: Callable[[NDArray[Any]], NDArray[Any]], wanted: NDArray[Any], threads: int) -> NDArray[Any]:
-    """`function` of all that is wanted, each thread with a share of it."""
+    """`function(wanted)`, computed in parts by several threads."""
     from concurrent.futures import ThreadPoolExecutor
 
     import numpy as np
 
-    if len(wanted) == 0:  # of an array without rows the shape is still asked for
+    if len(wanted) == 0:  # the shape of an array without rows is needed too
         return function(np.zeros(1, dtype=np.int64))[:0]
     shares = np.array_split(wanted, min(threads, len(wanted)))
     if len(shares) == 1:

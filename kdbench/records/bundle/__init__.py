@@ -1,1 +1,1 @@
-"""Records for others, packed with their checksums."""
+"""Bundles: records and their files in one zip file, with checksums."""

@@ -1,4 +1,4 @@
-"""Opens a bundle that somebody sent: unpacks nothing to disk, rejects decompression bombs and names that lead outside."""
+"""Opens untrusted bundles: unpacks nothing to disk, rejects decompression bombs and path traversal."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from kdbench.records.problem import Problem
 from kdbench.records.sources import OpenBundle
 from kdbench.storage.archives import UNREADABLE
 
-MAX_BYTES = 2 * 10**9  # unpacked
+MAX_BYTES = 2 * 10**9  # unpacked, at most
 MAX_FILES = 200_000
-# Parts that begin with a letter or digit: none is `..`, a drive or empty, and there is no backslash.
+# Parts that begin with a letter or digit: no part is `..`, a drive or empty, and there is no backslash.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9][A-Za-z0-9_.+-]*)*")
 RECORD = re.compile(r"([^/]+/[0-9a-f]{12})\.json")
 _OF_RECORD = "|".join(re.escape(suffix) for one in SUFFIXES.values() for suffix in (one.arrays, one.trace))
@@ -32,7 +32,7 @@ OTHER = re.compile(
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[OpenBundle | None, list[Problem]]]:
-    """The bundle's files, None where nothing in it can be used, and what is wrong with them by its manifest."""
+    """The bundle's files, None if it cannot be used at all, and problems found by its manifest."""
     try:
         archive = ZipFile(path)
     except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -57,7 +57,7 @@ def opened(path: Path) -> Iterator[tuple[OpenBundle | None, list[Problem]]]:
 
 
 def _danger(path: Path, members: list[ZipInfo]) -> Problem | None:
-    """Why a zip file must not be read at all, by its directory alone."""
+    """Reasons in the directory of a zip file not to read it at all."""
     if len(members) > MAX_FILES:
         return Problem(str(path), "too many files", f"{len(members)}", f"at most {MAX_FILES}")
     size = sum(member.file_size for member in members)
@@ -71,9 +71,9 @@ def _danger(path: Path, members: list[ZipInfo]) -> Problem | None:
         if stat.S_ISLNK(member.external_attr >> 16):
             return Problem(str(path), "a link", repr(name), "plain files")
         if name in seen:
-            return Problem(str(path), "a name that is there twice", repr(name), "each file once")
+            return Problem(str(path), "a name that occurs twice", repr(name), "each file once")
         if member.flag_bits & 1 or member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            return Problem(str(path), "packed in an unusual way", repr(name), "stored or deflated, not encrypted")
+            return Problem(str(path), "packed by an unsupported method", repr(name), "stored or deflated, not encrypted")
         seen.add(name)
     return None
 
@@ -105,4 +105,4 @@ def _differing(bundle: OpenBundle, manifest: Manifest) -> Iterator[Problem]:
                 expected = "a record, its arrays or its trace, test units, a profile or a study"
                 yield Problem(bundle.shown(name), "of no known kind", name, expected)
             elif kind[1] and f"{kind[1]}.json" not in there:
-                yield Problem(bundle.shown(name), "without its record", "a file that belongs to nothing", f"{kind[1]}.json")
+                yield Problem(bundle.shown(name), "without its record", "a file that belongs to no record", f"{kind[1]}.json")

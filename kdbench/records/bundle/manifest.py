@@ -1,4 +1,4 @@
-"""What a bundle says of itself: every file with its checksum, and who hands it in."""
+"""The manifest of a bundle: all files with checksums, and the submitter."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ class Listed(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Holds neither time nor path, so that the same records make the same bytes."""
+    """Contains no time and no path: the same records give the same bytes."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     format: Literal[1] = 1
     record_format: Literal[1, 2] = 2  # the newest format of its records
     kdbench: str  # the version that wrote the bundle
-    by: str  # who hands it in, as they call themselves
+    by: str  # the submitter's name
     dirty: list[str]  # run ids of records whose code differed from its commit
     files: dict[str, Listed]
     digest: str = ""  # sha256 over all of the above
 
     def sealed(self) -> Manifest:
-        """With its digest."""
+        """The manifest with its digest filled in."""
         return self.model_copy(update={"digest": digest_of(self.model_dump(exclude={"digest"}))})
 
     def content(self) -> bytes:
-        """The only bytes that this manifest may have in a bundle."""
+        """The manifest as bytes; a bundle must contain exactly these."""
         return (json.dumps(self.model_dump(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """Raises RecordError where it is none, or differs from the one that was written in any byte."""
+    """Reads a manifest. Raises RecordError if it is invalid or differs in any byte from the form in which it is written."""
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:

@@ -1,6 +1,6 @@
-"""Records checked before anyone relies on them.
+"""Checks records before they are used or published.
 
-`kdbench.runs.rerun`, which trains a run again, is imported on its own: all the rest does without torch.
+`kdbench.runs.rerun`, which trains a run again, is imported separately: everything here works without torch.
 """
 
 from kdbench.records.problem import Problem

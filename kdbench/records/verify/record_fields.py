@@ -1,4 +1,4 @@
-"""What a record shows to be wrong by itself, without other files: ids, figures, outcome, times. Fast: leaderboards ask it."""
+"""Problems of a record without other files: ids, metrics, outcome, times. Fast, because leaderboards run these checks."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _name = TypeAdapter(Name)
 
 
 def problems_of(record: Record, where: str, stem: str, plugins: Plugins | None) -> Iterator[Problem]:
-    """What is wrong with a record. `stem` is its file's name without `.json`, `where` the file as messages name it.
+    """Yields the problems of a record. `stem` is its file name without `.json`, `where` the file's name in messages.
 
-    `plugins` offer its task; those installed do by default.
+    `plugins` offer its task, by default the installed ones.
     """
     try:
         _name.validate_python(record.spec.suite, strict=True)
@@ -34,7 +34,7 @@ def problems_of(record: Record, where: str, stem: str, plugins: Plugins | None) 
         if stated != expected:
             yield Problem(where, f"{name} does not follow from the spec", stated, expected)
     if stem != record.run_id:
-        yield Problem(where, "a file name other than its run_id", stem, record.run_id)
+        yield Problem(where, "a file name that differs from its run_id", stem, record.run_id)
     yield from _times(record, where)
     if record.status == "ok":
         try:
@@ -51,15 +51,18 @@ def _times(record: Record, where: str) -> Iterator[Problem]:
     try:
         started, finished = (datetime.fromisoformat(time) for time in (record.started, record.finished))
         ordered = started <= finished
-    except (ValueError, TypeError) as error:  # no time; or one with a zone and one without
+    except (ValueError, TypeError) as error:  # not a time, or one with and one without a zone
         times = f"{record.started!r}, {record.finished!r} ({error})"
-        yield Problem(where, "started or finished is no time", times, "such as 2025-01-31T08:00:00Z")
+        yield Problem(where, "started or finished is not a time", times, "such as 2025-01-31T08:00:00Z")
         return
     if not ordered:
         yield Problem(where, "finished before it was started", record.finished, f"{record.started} or later")
-    for name, seconds in record.timings.items():
-        if not 0 <= seconds < float("inf"):
-            yield Problem(where, f"timings.{name}", repr(seconds), "seconds, not negative")
+    for block in ("timings", "encodings"):
+        for name, seconds in getattr(record, block).items():
+            if not 0 <= seconds < float("inf"):
+                yield Problem(where, f"{block}.{name}", repr(seconds), "seconds, not negative")
+    if record.peak_mb is not None and not 0 <= record.peak_mb < float("inf"):
+        yield Problem(where, "peak_mb", repr(record.peak_mb), "10⁶ bytes, not negative")
 
 
 def _outcome(record: Record, where: str, task: Task) -> Iterator[Problem]:
@@ -86,13 +89,13 @@ def _outcome(record: Record, where: str, task: Task) -> Iterator[Problem]:
 
 
 def _figures(metrics: Mapping[str, float], task: Task, where: str, of: str) -> Iterator[Problem]:
-    """Names, ranges, and what the task knows of its metrics."""
+    """Checks names, ranges, and the task's own rules for metrics."""
     if metrics.keys() != {metric.name for metric in task.metrics}:
         yield Problem(where, of, ", ".join(metrics) or "none", ", ".join(metric.name for metric in task.metrics))
         return
     for metric in task.metrics:
         low, high = _range(metric)
-        # A metric without bounds must be finite, and NaN is within no bounds.
+        # A metric without bounds must still be finite, and NaN is never within bounds.
         if not low - EXACT <= metrics[metric.name] <= high + EXACT or abs(metrics[metric.name]) == float("inf"):
             found = repr(metrics[metric.name])
             yield Problem(where, f"{of}.{metric.name} is outside its range", found, f"{low:g} to {high:g}")
@@ -101,6 +104,6 @@ def _figures(metrics: Mapping[str, float], task: Task, where: str, of: str) -> I
 
 
 def _range(metric: Metric) -> tuple[float, float]:
-    """Of raw values, infinite where a metric is unbounded."""
+    """Bounds of raw values, infinite if a metric is unbounded."""
     low, high = (metric.worst, metric.best) if metric.higher_is_better else (metric.best, metric.worst)
     return -float("inf") if low is None else low, float("inf") if high is None else high

@@ -17,7 +17,7 @@ from kdbench.records.verify.record_fields import EXACT
 
 
 def checked_arrays(record: Record, file: RecordFile, task: Task) -> tuple[dict[str, NDArray[Any]], list[Problem]]:
-    """The arrays of a record that is ok and has no problem of its own, empty where unusable, and what is wrong with them."""
+    """The arrays of a valid record with status ok, empty if unusable, and their problems."""
     where = file.source.shown(file.arrays(record))
     try:
         arrays = stored_arrays(record, file, task)

@@ -14,11 +14,11 @@ ROUNDED = 1e-6  # traces are rounded to six digits
 
 
 def trace_problems(record: Record, file: RecordFile) -> Iterator[Problem]:
-    """What is wrong with the trace of a record. The oldest records, and references, have none."""
+    """Yields the problems of a record's trace. The oldest records and references have none."""
     where = file.source.shown(file.trace(record))
     if record.trace_sha256 is None:
         if file.read(file.trace(record)) is not None:
-            yield Problem(where, "a trace that its record does not know", "a file", "none, or its sha256 in the record")
+            yield Problem(where, "a trace that its record does not name", "a file", "none, or its sha256 in the record")
         return
     try:
         trace = stored_trace(record, file)

@@ -1,4 +1,4 @@
-"""The summaries of studies beside records, each checked by itself."""
+"""Checks the summaries of studies beside records, each on its own."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from kdbench.records.problem import Problem
 from kdbench.records.sources import RecordFile
 from kdbench.records.study_summary import FOLDER, LARGEST, PARETO, StudySummary, TrialSummary
 
-# What a value raises that does not fit the parameter at its path, or a path that leads nowhere; pydantic's are ValueErrors.
+# Exceptions for a value that does not fit its parameter, or a path that does not exist; pydantic's are ValueErrors.
 NO_FIT = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A study's summary and its file. `fine` says that nothing is wrong with them."""
+    """A study's summary and its file. `fine` is true if they have no problem."""
 
     name: str  # in its source
-    where: str  # as messages name it
+    where: str  # its name in messages
     summary: StudySummary
     fine: bool
-    tunes: str  # the cell id of the runs that follow from it; empty where it has no best trial, or is not fine
+    tunes: str  # cell id of the runs with its best parameters; empty if it has no best trial or is not fine
 
 
 StudyFiles = dict[str, list[StudyFile]]  # by folder of records
 
 
 def studies_beside(files: Iterable[RecordFile], problems: list[Problem]) -> StudyFiles:
-    """The summaries in the folders of some records. Adds what is wrong with them to the problems found so far."""
+    """The summaries in the folders of some records. Adds their problems to `found`."""
     found: StudyFiles = {}
     altered = {one.path for one in problems}  # in a bundle
     for file in {file.folder: file for file in files}.values():
@@ -56,7 +56,7 @@ def studies_beside(files: Iterable[RecordFile], problems: list[Problem]) -> Stud
 
 
 def contradiction(summary: StudySummary) -> str:
-    """What about a summary does not agree with itself; empty where all does."""
+    """Yields the inconsistencies of a summary."""
     goals = len(summary.goals)
     if not goals or len(summary.directions) != goals:
         return f"directions: found {len(summary.directions)} for {goals} goals, expected one for each of one or more"
@@ -64,7 +64,7 @@ def contradiction(summary: StudySummary) -> str:
         return "spec.train: found nothing, expected the settings of a training"
     trials = [trial.number for trial in summary.trials]
     if len(set(trials)) < len(trials):
-        return "trials: a number is there twice"
+        return "trials: a number occurs twice"
     if not all(0 <= number < LARGEST for number in trials):
         return f"trials: found the number {min(trials)} or {max(trials)}, expected 0 and more"
     complete = [trial for trial in summary.trials if trial.state == "complete"]
@@ -76,24 +76,24 @@ def contradiction(summary: StudySummary) -> str:
         return f"best: found {summary.best}, expected {best}, which follows from the trials"
     for path, share in summary.importance.items():
         if not 0 <= share <= 1:
-            return f"importance: found {share} of {path}, expected a share, 0 to 1"
+            return f"importance: found {share} of {path}, expected a fraction, 0 to 1"
     strange = set(summary.pareto) - {trial.number for trial in complete}
     if strange:
-        return f"pareto: {min(strange)} is no complete trial"
+        return f"pareto: {min(strange)} is not a complete trial"
     return ""
 
 
 def _checked(summary: StudySummary, where: str) -> tuple[str, list[Problem]]:
-    """The cell id of the runs that follow, and what is wrong."""
+    """The cell id of the runs with its best parameters, and its problems."""
     if told := contradiction(summary):
-        return "", [Problem(where, "a study that contradicts itself", told, "what follows from its trials")]
+        return "", [Problem(where, "an inconsistent study", told, "values that follow from its trials")]
     settings, best = summary.settings, summary.best_trial
     try:
         tunes = summary.as_study.run(best.params).replace(tuning=settings.budget).cell_id if best else ""
         ids = summary.ids
     except NO_FIT as error:
         told = "; ".join(line.strip() for line in f"{type(error).__name__}: {error}".splitlines()[:3])
-        return "", [Problem(where, "no study, by its spec, space and settings", told, "as `kdbench sweep` writes it")]
+        return "", [Problem(where, "a spec, space or settings that give no study", told, "as `kdbench sweep` writes it")]
     expected: dict[str, Any] = {
         **ids,
         "suite": summary.spec.suite,
@@ -107,7 +107,7 @@ def _checked(summary: StudySummary, where: str) -> tuple[str, list[Problem]]:
     ]
     called = PurePosixPath(where).name
     if called != f"{summary.study}.json":
-        wrong.append(Problem(where, "a file name other than its study's", called, f"{summary.study}.json"))
+        wrong.append(Problem(where, "a file name that differs from its study's", called, f"{summary.study}.json"))
     if len(summary.trials) != settings.trials:
         wrong.append(Problem(where, "trials", f"{len(summary.trials)}", f"{settings.trials}, by its settings"))
     return tunes, wrong

@@ -1,4 +1,4 @@
-"""Whether the parameters of tuned runs are those that their studies found."""
+"""Checks that the parameters of tuned runs are those that their studies found."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ MISSING = (
 
 
 def study_of(record: Record, studies: Iterable[StudyFile]) -> StudyFile | None:
-    """The study that found a tuned record's parameters: the run that follows from it has the record's cell id."""
+    """The study that found a tuned record's parameters: its best parameters give the record's cell id."""
     return next((study for study in studies if study.tunes == record.spec.cell_id), None) if record.spec.tuning else None
 
 
 def unexplained(pairs: list[Pair], studies: StudyFiles) -> Iterator[tuple[RecordFile, Problem]]:
-    """Tuned records whose parameters no summary beside them explains.
+    """Yields tuned records without a summary beside them that explains their parameters.
 
-    A cell with nothing to tune has no study; its tuned run is then the untuned one, which is among the records.
+    A cell with nothing to tune has no study; its tuned run then equals the untuned one, which must be among the records.
     """
     runs = {record.spec.run_id for _, record in pairs}
-    known: dict[tuple[str, str], list[StudyFile]] = {}  # for all seeds of a cell
+    known: dict[tuple[str, str], list[StudyFile]] = {}  # once for all seeds of a cell
     for file, record in pairs:
         beside = studies.get(file.folder, [])
         if not record.spec.tuning or study_of(record, beside):
@@ -56,9 +56,9 @@ def _differing(file: RecordFile, spec: RunSpec, tuning: Tuning, same: list[Study
     budget, best = study.summary.settings.budget, study.summary.best_trial
     if tuning != budget:
         found, expected = json.dumps(tuning.model_dump()), f"{json.dumps(budget.model_dump())}, by {study.where}"
-        return Problem(file.where, "tuned otherwise than by its study", found, expected)
+        return Problem(file.where, "tuned with another budget than its study", found, expected)
     if best is None:
-        return Problem(file.where, "tuned by a study that found nothing", "no best trial", f"one in {study.where}")
+        return Problem(file.where, "tuned by a study without a result", "no best trial", f"one in {study.where}")
     by_study = study.summary.as_study.run(best.params)
     values = [(path, repr(value_at(spec, path)), repr(value_at(by_study, path))) for path in _paths(study)]
     found = ", ".join(f"{path} {value}" for path, value, other in values if value != other)
@@ -68,7 +68,7 @@ def _differing(file: RecordFile, spec: RunSpec, tuning: Tuning, same: list[Study
 
 
 def _of_cell(spec: RunSpec, study: StudyFile) -> bool:
-    """Whether they differ in nothing but what the study tunes, budget and seed."""
+    """Whether two runs differ only in the study's parameters, budget and seed."""
     try:
         return same_but_for(spec, study.summary.spec, _paths(study))
     except NO_FIT:

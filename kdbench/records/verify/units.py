@@ -1,4 +1,4 @@
-"""The test units of datasets, from the files beside their records."""
+"""Reads the test units of datasets from the files beside records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Units = dict[str, Mapping[str, NDArray[np.int64]]]  # by dataset digest: the uni
 
 
 def units_of(pairs: Iterable[tuple[RecordFile, Record]], plugins: Plugins | None) -> tuple[Units, list[Problem]]:
-    """Of all datasets that have such a file, and what is wrong with files. The oldest records know of no file and need none."""
+    """The units of all datasets with such a file, and the files' problems. The oldest records need no file."""
     found: Units = {}
     seen = set()
     problems: list[Problem] = []
@@ -48,4 +48,4 @@ def _take(found: Units, file: RecordFile, record: Record, task: Task) -> Iterato
         return
     known = found.setdefault(record.dataset_digest or "", units)
     if known.keys() != units.keys() or not all(np.array_equal(known[name], units[name]) for name in units):
-        yield Problem(where, "test units other than in another folder", "other numbers", "one content for a dataset")
+        yield Problem(where, "test units that differ between folders", "other numbers", "one content for a dataset")

@@ -1,4 +1,4 @@
-"""Mean weights sum to one, unless the strategy says that its own need not."""
+"""Checks that mean weights sum to one, unless the strategy is `raw`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.suite.spec import PluginSpec
 
-CLOSE = 1e-3  # what training allows a step
+CLOSE = 1e-3  # tolerance of training per step
 
 
 def weight_problems(record: Record, where: str, plugins: Plugins | None) -> Iterator[Problem]:
-    """`plugins` tell which strategies may have weights with another sum; those installed do by default."""
+    """Yields a problem if mean weights are invalid. `plugins` offer the strategies, by default the installed ones."""
     weights = record.weights
     total = sum(weights.values())
     if not weights or (abs(total - 1) <= CLOSE and min(weights.values()) >= -CLOSE):
         return
     raw = _raw(record.spec.strategy, plugins)
-    if raw is True and abs(total) < float("inf"):  # any finite weights will do
+    if raw is True and abs(total) < float("inf"):  # any finite weights are valid
         return
     reason = f"; {raw}" if isinstance(raw, str) else ""
     shown = ", ".join(f"{name} {weight!r}" for name, weight in weights.items())
@@ -28,7 +28,7 @@ def weight_problems(record: Record, where: str, plugins: Plugins | None) -> Iter
 
 
 def _raw(strategy: PluginSpec | None, plugins: Plugins | None) -> bool | str:
-    """Whether the strategy's weights may be any, or why that is not known."""
+    """Whether the strategy's weights may have any sum, or why that is unknown."""
     if strategy is None:
         return False
     from kdbench.plugins.building import build_spec, building_with
@@ -37,4 +37,4 @@ def _raw(strategy: PluginSpec | None, plugins: Plugins | None) -> bool | str:
         with building_with(plugins or installed()):
             return bool(getattr(build_spec("strategy", strategy), "raw", False))
     except (KdbenchError, KeyError, TypeError, ValueError, ImportError) as error:
-        return f"whether {strategy.name!r} may have others is not known: {error}"
+        return f"whether {strategy.name!r} allows others is unknown: {error}"
