@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kdbench.contracts import Event, Work
 from kdbench.engines.dispatch import Dispatcher
@@ -23,6 +24,7 @@ class Session(Dispatcher):
     plugins: Plugins
     records: dict[str, Record] = field(default_factory=dict)  # by run id, for this plan
     logs: dict[str, str] = field(default_factory=dict)  # output of failed runs
+    outdated: dict[str, Path] = field(default_factory=dict)  # files that a repeated run replaces but does not overwrite
 
     def track(self, text: str) -> None:
         """Adds a tracker: its name, or a spec in YAML such as `{use: wandb, project: mine}`. Raises KdbenchError."""

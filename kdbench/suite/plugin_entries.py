@@ -1,4 +1,4 @@
-"""Entries of a suite that name a plugin: `use:`, a label, parameters, all checked against the plugin's signature."""
+"""Entries of a suite that name a plugin (`use:`, a label, parameters), checked against the plugin's signature."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LISTS: dict[str, Kind] = {
 
 
 def plug(kind: Kind, entry: JsonObject, source: str, plugins: Plugins) -> PluginSpec:
-    """One plugin as a suite would use it, given elsewhere, say on the command line. Raises SuiteError."""
+    """A plugin in the form of a suite's entry, but given elsewhere, such as on the command line. Raises SuiteError."""
     diagnostics = Diagnostics(source, {})
     found = plugged(kind, entry, (), plugins, diagnostics)
     diagnostics.raise_if_any()
@@ -34,7 +34,7 @@ def plug(kind: Kind, entry: JsonObject, source: str, plugins: Plugins) -> Plugin
 
 
 def plugged_list(key: str, entries: Any, plugins: Plugins, diagnostics: Diagnostics) -> list[Any]:
-    """The entries of a list that are maps, checked; that the others are none has been noted."""
+    """The entries of a list that are maps, checked; others already have a diagnostic."""
     places = [i for i, entry in enumerate(entries if isinstance(entries, list) else []) if isinstance(entry, dict)]
     found = {i: plugged(LISTS[key], entries[i], (key, i), plugins, diagnostics) for i in places}
     seen: Counter[str] = Counter()
@@ -42,7 +42,7 @@ def plugged_list(key: str, entries: Any, plugins: Plugins, diagnostics: Diagnost
         if entry is None or key == "objective":
             continue
         if seen[entry.name]:
-            diagnostics.add((key, index), entry.name, "a label used once", "give each a `name:` of its own")
+            diagnostics.add((key, index), entry.name, "a unique label", "give each a `name:` of its own")
         seen[entry.name] += 1
     return [entry for entry in found.values() if entry]
 
@@ -50,7 +50,7 @@ def plugged_list(key: str, entries: Any, plugins: Plugins, diagnostics: Diagnost
 def plugged(
     kind: Kind, entry: JsonObject, where: YamlPath, plugins: Plugins, diagnostics: Diagnostics, label: str | None = None
 ) -> PluginSpec | None:
-    """One entry, its parameters checked against the plugin's signature; None where it is wrong, which is then noted."""
+    """One entry with its parameters checked against the plugin's signature; None, with diagnostics, if it is invalid."""
     params = dict(entry)
     use = params.pop("use", None)
     a_kind = article(kind)
@@ -75,18 +75,25 @@ def plugged(
     found = _params(kind, use, params, where, plugins, diagnostics)
     if found is None:
         return None
-    values, defaults = found
-    version = plugins.find(kind, use).offer.version
-    if coefficient is not None:
-        weight = float(coefficient)
-        return TermSpec(name=name, use=use, params=values, defaults=defaults, version=version, coefficient=weight)
-    return PluginSpec(name=name, use=use, params=values, defaults=defaults, version=version)
+    values, defaults, versions = found
+    spec = PluginSpec(
+        name=name,
+        use=use,
+        params=values,
+        defaults=defaults,
+        version=plugins.find(kind, use).offer.version,
+        versions=versions,
+    )
+    return spec if coefficient is None else TermSpec(**dict(spec), coefficient=float(coefficient))
 
 
 def _params(
     kind: Kind, use: str, params: JsonObject, where: YamlPath, plugins: Plugins, diagnostics: Diagnostics
-) -> tuple[JsonObject, JsonObject] | None:
-    """All parameters, and the defaults of those that have one; those that hold another plugin's spec are checked in turn."""
+) -> tuple[JsonObject, JsonObject, dict[str, int]] | None:
+    """All parameters, the defaults of those that have one, and the versions of the plugins that parameters hold.
+
+    Parameters that hold another plugin's spec are checked in turn.
+    """
     offer = plugins.find(kind, use).offer
     try:
         values = checked_params(offer, params)
@@ -94,10 +101,14 @@ def _params(
         diagnostics.add_validation(where, error, params, params_model(offer).model_fields)
         return None
     defaults = default_params(offer)
+    versions: dict[str, int] = {}
     for name, mark in nested_uses(offer).items():
         inner = plugged(mark.kind, values[name], (*where, name), plugins, diagnostics)
         if inner is None:
             return None
         values[name] = {"use": inner.use, **inner.params}
         defaults |= {f"{name}.{path}": value for path, value in inner.defaults.items()}
-    return values, defaults
+        versions |= {f"{name}.{path}": version for path, version in inner.versions.items()}
+        if inner.version != 1:
+            versions[name] = inner.version
+    return values, defaults, versions

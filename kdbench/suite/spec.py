@@ -1,9 +1,9 @@
-"""What one run is: frozen, typed, the same from the suite to the leaderboard.
+"""The spec of a run: frozen and typed, used from the suite to the leaderboard.
 
-A run's id is a hash of its canonical form, version 2: everything that can change the outcome, labels included, without
-what equals its pinned default. A new parameter, setting or option with a default therefore changes no id. The defaults
-of a plugin's parameters travel with its spec, so that ids can be recomputed where the plugin is not installed; a plugin
-that changes a default raises its `Offer.version`, which is part of the form.
+A run's id is a hash of its canonical form, version 2: everything that can change the outcome, labels included, without values
+that equal their pinned default. New parameters, settings or options with a default therefore change no id. A spec stores the
+defaults of its plugins' parameters, hence ids can be recomputed where a plugin is not installed. A plugin that changes a
+default must raise its `Offer.version`, which is part of the canonical form.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import digest_of
 from kdbench.suite.settings import Evaluate, Train
 
-SPEC_VERSION: Literal[2] = 2  # raise when the same spec comes to mean another computation
-# Settings that do not define the computation. More devices sum in another order, and dropout and batch statistics differ
-# between them, but a run may start on one device and finish on eight.
+SPEC_VERSION: Literal[2] = 2  # raise when the same spec means another computation
+# Settings that are not part of an id. More devices sum in another order, and dropout and batch statistics differ between them,
+# but a run may start on one device and finish on eight.
 OPERATIONAL = frozenset({"checkpoint_every", "devices"})
-# Defaults of the core's settings when they were introduced. Never edited: a default that changes leaves its pin behind.
+# Defaults of the core's settings when they were introduced. Never edit them: a changed default keeps its pinned value here.
 PINNED: dict[str, JsonObject] = {
     "train": {
         "epochs": 30,
@@ -43,41 +43,51 @@ class Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other fields. Unlike `model_copy`, it does not inherit what was derived from the old ones."""
+        """A copy with some fields replaced. Unlike `model_copy`, it does not copy cached properties of the old object."""
         return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | changes)
 
 
+Version = Annotated[int, Field(strict=True, ge=1)]
+
+
 class PluginSpec(Frozen):
-    """A plugin as a run uses it: its label, the offer's name, all its parameters.
+    """A plugin of a run: its label, the offer's name, and all parameters.
 
     `defaults` are those of its parameters when the suite was checked, by dotted path where a parameter holds another
-    plugin (`student.width`); `version` is the offer's.
+    plugin (`student.width`); `version` is the offer's, `versions` those of plugins that parameters hold, where they are not 1.
     """
 
     name: str
     use: str
     params: JsonObject = {}
     defaults: JsonObject = {}
-    version: Annotated[int, Field(strict=True, ge=1)] = 1
+    version: Version = 1
+    versions: dict[str, Version] = {}
 
     @cached_property
     def canonical(self) -> JsonObject:
-        """Without parameters that equal their default."""
+        """The plugin without parameters that equal their default."""
         form: JsonObject = {"name": self.name, "use": self.use, "params": without_defaults(self.params, self.defaults)}
-        return form | ({"version": self.version} if self.version != 1 else {})
+        return form | self._versions
+
+    @property
+    def _versions(self) -> JsonObject:
+        """Its own version and those of plugins it holds, as far as they are not the first."""
+        own: JsonObject = {"version": self.version} if self.version != 1 else {}
+        return own | ({"versions": self.versions} if self.versions else {})
 
     @property
     def plain(self) -> JsonObject:
-        """The offer's name and all parameters, whatever the label."""
+        """The offer's name and all parameters, without the label."""
         return {"use": self.use, "params": self.params}
 
     def same_as(self, plain: JsonObject) -> bool:
-        """Whether `plain` (see there), written perhaps before a parameter was added, means the same plugin."""
+        """Whether `plain`, the property of another spec, perhaps from before a parameter was added, is the same plugin."""
         return bool(plain) and {**self.canonical, "name": ""} == {
             "name": "",
             "use": plain.get("use"),
             "params": without_defaults(plain.get("params") or {}, self.defaults),
-            **({"version": self.version} if self.version != 1 else {}),
+            **self._versions,
         }
 
 
@@ -101,11 +111,10 @@ class Tuning(Frozen):
 
 
 class RunSpec(Frozen):
-    """One cell of the grid with its seed.
+    """One cell of the grid with a seed.
 
-    A run without teachers has no objective, and one with fewer than two teachers no strategy, whatever the suite says:
-    that is one row, not many. A reference is a teacher evaluated without training: it stands in `student`, and `train` is
-    None.
+    A run without teachers has no objective, and one with fewer than two teachers no strategy, even if the suite lists some:
+    it is a single row. A reference is a teacher evaluated without training: `student` holds the teacher, and `train` is None.
     """
 
     version: Literal[2] = SPEC_VERSION
@@ -121,17 +130,17 @@ class RunSpec(Frozen):
     seed: Annotated[int, Field(strict=True, ge=0)]
     variant: str = ""  # of the suite
     role: Literal["", "reference"] = ""
-    smoke: Annotated[bool, Field(strict=True)] = False  # shows that the machinery works; never published
-    tuning: Tuning | None = None  # None: parameters are the suite's own
+    smoke: Annotated[bool, Field(strict=True)] = False  # only shows that everything works; never published
+    tuning: Tuning | None = None  # None for parameters from the suite
 
     @cached_property
     def run_id(self) -> str:
-        """12 hexadecimal digits."""
+        """The run's id: 12 hexadecimal digits."""
         return digest_of({**self._cell, "seed": self.seed})[:12]
 
     @cached_property
     def cell_id(self) -> str:
-        """The same for all seeds of a cell."""
+        """The cell's id, equal for all its seeds: 12 hexadecimal digits."""
         return digest_of(self._cell)[:12]
 
     @cached_property
@@ -153,12 +162,12 @@ class RunSpec(Frozen):
             "smoke": self.smoke,
             "tuning": self.tuning.model_dump() if self.tuning else None,
         }
-        # Empty fields are left out, so that blocks added later change no id.
+        # Empty fields are left out: blocks added later change no id.
         return {name: value for name, value in form.items() if value not in ("", None, False, [], {})}
 
     @property
     def teachers(self) -> tuple[str, ...]:
-        """The labels of its team."""
+        """The labels of the team's teachers."""
         return tuple(teacher.name for teacher in self.team)
 
     @property
@@ -168,7 +177,7 @@ class RunSpec(Frozen):
 
     @property
     def cell_label(self) -> str:
-        """How a person recognises the cell."""
+        """A readable label of the cell."""
         if self.reference:
             return f"{self.student.name} · teacher itself"
         parts = [self.variant, self.student.name, "+".join(self.teachers) or "no distillation"]
@@ -176,40 +185,62 @@ class RunSpec(Frozen):
 
     @property
     def label(self) -> str:
-        """How a person recognises the run."""
+        """A readable label of the run."""
         return self.cell_label if self.reference else f"{self.cell_label} · seed {self.seed}"
 
     def disagreement(self, other: RunSpec) -> str:
         """Where two specs with one id differ in what both have: a default that changed without a new version; "" if nowhere."""
-        pairs = [(self.dataset, other.dataset), (self.student, other.student), *zip(self.team, other.team, strict=False)]
+        pairs = [(self.task, other.task), (self.dataset, other.dataset), (self.student, other.student)]
+        pairs += list(zip(self.team, other.team, strict=False))
         pairs += list(zip(self.objective, other.objective, strict=False))
         pairs += [(self.strategy, other.strategy)] if self.strategy and other.strategy else []
-        for one, its in pairs:
-            for name in one.params.keys() & its.params.keys():
-                if one.params[name] != its.params[name] and not isinstance(one.params[name], dict):
-                    return f"{one.use}.{name}: {its.params[name]!r} then, {one.params[name]!r} now"
-        return ""
+        return next((found for one, its in pairs if (found := _difference(one.use, one.params, its.params))), "")
+
+
+def _difference(where: str, params: JsonObject, others: JsonObject) -> str:
+    """The first parameter that both have, themselves or in a plugin they hold, with another value; "" if there is none."""
+    for name in params.keys() & others.keys():
+        one, its = params[name], others[name]
+        if _is_plugin(one) and _is_plugin(its):
+            if found := _difference(f"{where}.{name}", one, its):
+                return found
+        elif not _same(one, its):
+            return f"{where}.{name}: {its!r} then, {one!r} now"
+    return ""
 
 
 def settings_form(block: str, settings: BaseModel) -> JsonObject:
-    """A block of the core's settings without operational ones and those at their pinned default."""
+    """A block of the core's settings without operational settings and those at their pinned default."""
     pins = {name: field.default for name, field in type(settings).model_fields.items()} | PINNED[block]
     values = settings.model_dump()
     return {name: value for name, value in values.items() if name not in OPERATIONAL and value != pins[name]}
 
 
 def without_defaults(params: JsonObject, defaults: JsonObject, prefix: str = "") -> JsonObject:
-    """Parameters less those that equal their default; a nested plugin keeps its `use`."""
+    """Parameters less those that equal their default.
+
+    A plugin that a parameter holds keeps its `use`; it equals a default that holds a plugin if both do without their defaults.
+    """
     kept: JsonObject = {}
     for name, value in params.items():
         path = prefix + name
-        if path in defaults and _same(value, defaults[path]):
-            continue
-        nested = isinstance(value, dict) and "use" in value
-        kept[name] = without_defaults(value, defaults, f"{path}.") if nested else value
+        default: Any = defaults.get(path)
+        if _is_plugin(value):
+            value = without_defaults(value, defaults, f"{path}.")
+            default = without_defaults(default, defaults, f"{path}.") if _is_plugin(default) else default
+        if path not in defaults or not _same(value, default):
+            kept[name] = value
     return kept
 
 
+def _is_plugin(value: Any) -> bool:
+    return isinstance(value, dict) and "use" in value
+
+
 def _same(value: Any, default: Any) -> bool:
-    """Equal as JSON: true is not 1."""
+    """Equal as JSON, at any depth: true is not 1, but 1.0 is."""
+    if isinstance(value, dict) and isinstance(default, dict):
+        return value.keys() == default.keys() and all(_same(value[name], default[name]) for name in value)
+    if isinstance(value, list | tuple) and isinstance(default, list | tuple):
+        return len(value) == len(default) and all(map(_same, value, default))
     return bool(value == default) and isinstance(value, bool) == isinstance(default, bool)

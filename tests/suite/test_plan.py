@@ -88,7 +88,7 @@ def test_the_tiny_suite(suite_file: Callable[..., Path], plugins: Plugins) -> No
         "pebble · a+b · equal · seed 0",
         "pebble · a+b · ammkd · seed 0",
     ]
-    assert runs[2].team[1].model_dump(exclude={"defaults", "version"}) == {
+    assert runs[2].team[1].model_dump(exclude={"defaults", "version", "versions"}) == {
         "name": "b",
         "use": "lens",
         "params": {"focal": 50.0, "coated": False},

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from kdbench import Offer, Student, hookimpl
+from kdbench import Offer, Student, Uses, hookimpl
 from kdbench.plugins.loading import Plugins
 from kdbench.suite import settings
 from kdbench.suite import spec as specs
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
+from kdbench.suite.plugin_entries import plug
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.suite.spec import PINNED, PluginSpec, RunSpec, settings_form, without_defaults
 from kdbench.tasks import retrieval
@@ -49,6 +50,7 @@ MATTERS = {
     "team.0.params.focal": 36.0,
     "team.1.name": "c",
     "team.1.version": 2,
+    "team.1.versions": {"teacher": 2},
     "strategy.use": "random",
     "strategy.params.C": 0.5,
     "objective.0.coefficient": 2.0,
@@ -206,6 +208,63 @@ def test_nested_plugins_leave_out_their_own_defaults() -> None:
     outer = {"student": {"use": "pebble", "width": 8, "shade": "red"}, "epochs": 3}
     defaults = {"epochs": 3, "student.width": 8, "student.shade": "grey"}
     assert without_defaults(outer, defaults) == {"student": {"use": "pebble", "shade": "red"}}
+
+
+def test_a_default_that_holds_a_plugin_is_left_out_with_or_without_its_defaults() -> None:
+    default = {"use": "pebble", "width": 16}
+    then = {"student": default, "student.width": 8}
+    now = then | {"student.gloss": 0.5}
+    assert without_defaults({"student": default}, then) == without_defaults({"student": default | {"gloss": 0.5}}, now) == {}
+    other = {"student": {"use": "pebble", "width": 16, "gloss": 0.75}}
+    assert without_defaults(other, now) == other
+    assert without_defaults({"student": {"use": "pebble", "width": 8, "gloss": 0.5}}, now) == {"student": {"use": "pebble"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "same"),
+    [(1, 1.0, True), (1, True, False), ([1], [True], False), ([1], [1.0], True), ({"a": [0]}, {"a": [False]}, False)],
+)
+def test_values_equal_their_default_as_in_json(value: Any, default: Any, same: bool) -> None:
+    assert without_defaults({"p": value}, {"p": default}) == ({} if same else {"p": value})
+
+
+def shell(*, student: Annotated[dict[str, Any], Uses("student")]) -> Student:
+    raise AssertionError(f"a student was built: {student}")
+
+
+def with_shell(build: Callable[..., Student], version: int = 1) -> Plugins:
+    class Both:
+        @hookimpl
+        def kdbench_students(self) -> list[Offer[Student]]:
+            return [Offer("pebble", build, version=version), Offer("shell", shell)]
+
+    found = Plugins()
+    found.register(Both(), "tests:shell")
+    return found
+
+
+def test_a_plugin_in_a_parameter_grows_as_one_of_its_own_does() -> None:
+    def shelled(plugins: Plugins, depth: int = 1) -> PluginSpec:
+        entry: dict[str, Any] = {"use": "pebble"}
+        for _ in range(depth):
+            entry = {"use": "shell", "student": entry}
+        return plug("student", entry, "here", plugins)
+
+    for depth in (1, 2):
+        before, grown = shelled(with_shell(pebble), depth), shelled(with_shell(grown_pebble), depth)
+        silent, said = shelled(with_shell(other_pebble), depth), shelled(with_shell(other_pebble, version=2), depth)
+        assert grown.canonical == before.canonical == silent.canonical
+        assert said.canonical != before.canonical
+        assert said.versions == {".".join(["student"] * depth): 2}
+
+
+def test_a_default_that_changed_in_a_parameter_s_plugin_is_noticed(spec: Spec) -> None:
+    one, other = (
+        spec(student=plug("student", {"use": "shell", "student": {"use": "pebble"}}, "here", with_shell(build)))
+        for build in (pebble, other_pebble)
+    )
+    assert one.run_id == other.run_id
+    assert other.disagreement(one) == "shell.student.width: 8 then, 16 now"
 
 
 def test_a_plugin_written_before_a_parameter_was_added_is_the_same() -> None:

@@ -1,4 +1,4 @@
-"""What only several records together show to be wrong: a run twice, one dataset with two contents."""
+"""What only several records together show to be wrong: repeated runs, changed defaults, contradicting datasets."""
 
 from __future__ import annotations
 
@@ -17,21 +17,37 @@ Pair = tuple[RecordFile, Record]
 
 
 def repeated(pairs: list[Pair], plugins: Plugins | None) -> Iterator[tuple[RecordFile, Problem]]:
-    """Every record whose run came before, whichever format they have. The first stays: what is given first is trusted most."""
+    """Yields records whose run has an earlier record, of either format. The first one is kept: its path was given first."""
     first: dict[str, Pair] = {}
     for file, record in pairs:
         known = first.setdefault(record.spec.run_id, (file, record))
         if known[0] is not file:
             same = "the same record" if known[1] == record else f"another record of it{_gap(known[1], record, plugins)}"
-            yield file, Problem(file.where, f"run {record.run_id} is there twice", same, f"one, as at {known[0].where}")
+            yield (
+                file,
+                Problem(file.where, f"run {record.run_id} has two records", same, f"one, found first at {known[0].where}"),
+            )
+
+
+def unlike(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
+    """Records that have another value than the first of their cell, where each says that its own is the default.
+
+    A default was changed without a new version of its plugin, or was never the default.
+    """
+    first: dict[str, Pair] = {}
+    for file, record in pairs:
+        known, other = first.setdefault(record.spec.cell_id, (file, record))
+        if changed := record.spec.disagreement(other.spec):
+            expected = f"the same values in all records of a cell, as at {known.where}"
+            yield file, Problem(file.where, "another default than in records of the same cell", changed, expected)
 
 
 def contradicting(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
-    """Records that disagree with the others about a dataset.
+    """Yields records that contradict others about a dataset.
 
-    Two digests of one dataset with the same parameters, in one suite, cannot both be right, and the records alone do not
-    tell which one is. A digest that more than half of the records have stands, so that they stay usable; without such a
-    majority none does. The sizes of one digest are treated alike.
+    Two digests of one dataset with the same parameters in one suite cannot both be right, and records alone do not show which
+    one is. A digest in more than half of the records is accepted, which keeps these usable; without such a majority, all are
+    rejected. Sizes under one digest are treated in the same way.
     """
     yield from _outvoted(pairs, _dataset, lambda record: record.dataset_digest, "dataset_digest")
     yield from _outvoted(pairs, lambda record: record.dataset_digest, lambda record: str(sorted(record.sizes.items())), "sizes")
@@ -57,7 +73,7 @@ def _outvoted(
             others = "; ".join(
                 f"{other} ({times} of {len(group)} records)" for other, times in votes.most_common() if other != found
             )
-            expected = others if decided else f"one for all, but others have {others}, and no more than half agree"
+            expected = others if decided else f"one for all, but others have {others}, and at most half agree"
             name = record.spec.dataset.name
             yield file, Problem(file.where, f"{what} of {name} differs from that of the others", str(found), expected)
 
@@ -67,7 +83,7 @@ def _dataset(record: Record) -> str:
 
 
 def _gap(one: Record, other: Record, plugins: Plugins | None) -> str:
-    """By how much their headline metrics differ."""
+    """The difference of their headline metrics, for a message."""
     if not one.metrics or not other.metrics or one.metrics == other.metrics:
         return ""
     metric = task_of(one.spec.task, plugins).headline

@@ -1,4 +1,4 @@
-"""Sorts records into those that can be relied on and what is wrong with the others."""
+"""Separates valid records from the problems of invalid ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kdbench.records.profiles import SUFFIX
 from kdbench.records.record import Record
 from kdbench.records.sources import Disk, OpenBundle, RecordFile
 from kdbench.records.tasks import task_of
-from kdbench.records.verify.across_records import contradicting, repeated
+from kdbench.records.verify.across_records import contradicting, repeated, unlike
 from kdbench.records.verify.record_fields import problems_of
 from kdbench.records.verify.stored_arrays import checked_arrays
 from kdbench.records.verify.stored_trace import trace_problems
@@ -37,25 +37,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Examined:
-    """Records without a problem, each with its file, in the order given; problems of all others, of profiles and studies."""
+    """Valid records with their files, in the given order, and the problems of other records, of profiles and of studies."""
 
     good: list[tuple[RecordFile, Record]] = field(default_factory=list)
-    profiles: dict[str, list[tuple[str, Profile]]] = field(default_factory=dict)  # by folder, if asked to look deep
-    studies: StudyFiles = field(default_factory=dict)  # of the folders with tuned records; of all, if asked to look deep
-    units: Units = field(default_factory=dict)  # if asked for, or to look deep
+    profiles: dict[str, list[tuple[str, Profile]]] = field(default_factory=dict)  # by folder, with `deep`
+    studies: StudyFiles = field(default_factory=dict)  # of folders with tuned records; with `deep`, of all
+    units: Units = field(default_factory=dict)  # with `beside` or `deep`
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def records(self) -> list[Record]:
-        """Those without a problem."""
+        """The valid records."""
         return [record for _, record in self.good]
 
 
 def usable(paths: Iterable[Path], *, deep: bool = False, plugins: Plugins | None = None) -> tuple[list[Record], list[Problem]]:
-    """The records in folders, files and bundles that can be relied on, and what is wrong with the others.
+    """The valid records in folders, files and bundles, and the problems of the others.
 
     Checks schema, ids, figures, times, tuned runs and their studies, repeated runs and contradicting datasets; with `deep`,
-    also recomputes all that follows from stored arrays and traces, which takes a few milliseconds a record. Raises
+    also recomputes everything that follows from stored arrays and traces, which takes a few milliseconds per record. Raises
     RecordError if a path does not exist.
     """
     with examined(paths, deep=deep, plugins=plugins) as found:
@@ -63,7 +63,7 @@ def usable(paths: Iterable[Path], *, deep: bool = False, plugins: Plugins | None
 
 
 def verify(paths: Iterable[Path], plugins: Plugins | None = None) -> tuple[list[Record], list[Problem]]:
-    """The same, with everything recomputed. `plugins` offer the tasks, and tell which strategies have weights of any sum."""
+    """The same with everything recomputed. `plugins` offer the tasks and the strategies, which may allow weights of any sum."""
     return usable(paths, deep=True, plugins=plugins)
 
 
@@ -71,7 +71,7 @@ def verify(paths: Iterable[Path], plugins: Plugins | None = None) -> tuple[list[
 def examined(
     paths: Iterable[Path], *, deep: bool = True, plugins: Plugins | None = None, beside: bool = False
 ) -> Iterator[Examined]:
-    """The same with the files at hand: bundles stay open within the context.
+    """The same as a context, within which bundles stay open.
 
     Profiles and test units are read with `beside`, or with `deep`.
     """
@@ -92,8 +92,8 @@ def _examined(paths: Iterable[Path], deep: bool, beside: bool, plugins: Plugins 
         _read_profiles([file for file, _, _ in pairs], found)
     found.studies = studies_beside([file for file, record, _ in pairs if deep or record.spec.tuning], found.problems)
     refused = {id(file): problems for file, _, problems in pairs if problems}
-    for look in (partial(unexplained, studies=found.studies), partial(repeated, plugins=plugins), contradicting):
-        # What is wrong already has no say in what is right.
+    for look in (partial(unexplained, studies=found.studies), partial(repeated, plugins=plugins), unlike, contradicting):
+        # Records with a problem must not count in the vote below.
         for file, problem in look([(file, record) for file, record, _ in pairs if id(file) not in refused]):
             refused.setdefault(id(file), []).append(problem)
     found.problems += [problem for problems in refused.values() for problem in problems]
@@ -106,7 +106,7 @@ def _examined(paths: Iterable[Path], deep: bool, beside: bool, plugins: Plugins 
 
 @contextmanager
 def _no_collections() -> Iterator[None]:
-    """Records have no cycles: the garbage collector would walk over thousands of them again and again and free nothing."""
+    """Pauses the garbage collector, which would traverse thousands of records again and again; they have no cycles."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -125,7 +125,7 @@ def _files(paths: Iterable[Path], problems: list[Problem], stack: ExitStack) -> 
                 yield from _in_bundle(*stack.enter_context(opened(path)), problems)
         else:
             plain += group
-            files = find_records(plain)  # all so far, so that none is found twice
+            files = find_records(plain)  # all so far: none is reported twice
             yield from (RecordFile(Disk(), path.as_posix()) for path in files[count:])
             count = len(files)
 
@@ -133,7 +133,7 @@ def _files(paths: Iterable[Path], problems: list[Problem], stack: ExitStack) -> 
 def _in_bundle(bundle: OpenBundle | None, wrong: list[Problem], problems: list[Problem]) -> Iterator[RecordFile]:
     problems += wrong
     if bundle is not None:
-        # Of a record with an altered file nothing is used, whichever file it is.
+        # A record with any altered file is not used at all.
         spoilt = {_owner(problem.path) for problem in wrong}
         for name in sorted(bundle.archive.namelist()):
             if RECORD.fullmatch(name) and _owner(bundle.shown(name)) not in spoilt:
@@ -141,7 +141,7 @@ def _in_bundle(bundle: OpenBundle | None, wrong: list[Problem], problems: list[P
 
 
 def _owner(shown: str) -> str:
-    """What the files of one record have in common."""
+    """Common checks of the files of one record."""
     folder, _, name = shown.rpartition("/")
     return f"{folder}/{name.partition('.')[0]}"
 
@@ -162,7 +162,7 @@ def _read(file: RecordFile, problems: list[Problem]) -> Record | None:
 
 
 def _problems(file: RecordFile, record: Record, deep: bool, plugins: Plugins | None) -> list[Problem]:
-    """What is wrong with one record by itself."""
+    """Problems of a single record."""
     problems = list(problems_of(record, file.where, file.stem, plugins))
     if deep and not problems and record.status == "ok":
         problems += [
@@ -185,6 +185,6 @@ def _read_profiles(files: list[RecordFile], found: Examined) -> None:
                 found.problems.append(Problem(shown, "not a profile", told, "as `kdbench profile` writes it"))
                 continue
             if called != f"{profile.id}{SUFFIX}":
-                found.problems.append(Problem(shown, "a file name other than its id", called, f"{profile.id}{SUFFIX}"))
+                found.problems.append(Problem(shown, "a file name that differs from its id", called, f"{profile.id}{SUFFIX}"))
             else:
                 fine.append((name, profile))

@@ -85,3 +85,14 @@ def test_a_run_in_both_formats_is_there_twice(tmp_path: Path) -> None:
     assert kept.format == 1
     assert (problem.path, problem.found) == (str(now), "another record of it")
     assert problem.expected == f"one, as at {then}"
+
+
+def test_a_cell_with_two_defaults_is_told(tmp_path: Path) -> None:
+    """Otherwise a default that changed silently, or one that a record makes up, would join runs that differ."""
+    then, now = (plugged("equal").replace(params={"power": power}, defaults={"power": power}) for power in (1.0, 2.0))
+    one, other = made(tmp_path, 0, spec={"strategy": then}), made(tmp_path, 1, spec={"strategy": now})
+    (kept,), (problem,) = usable([one, other])
+    assert kept.spec.seed == 0
+    assert problem.path == str(other)
+    assert problem.what == "another default than in records of the same cell"
+    assert problem.found == "equal.power: 1.0 then, 2.0 now"

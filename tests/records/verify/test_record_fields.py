@@ -52,6 +52,9 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "no time": (set_in("started", to="yesterday"), "started or finished is no time"),
     "a time without a zone": (set_in("started", to="2025-01-01T00:00:00"), "started or finished is no time"),
     "seconds": (set_in("timings", "train", to=-1.0), "timings.train"),
+    "seconds of an encoding": (set_in("encodings", to={"0a": float("nan")}), "encodings.0a"),
+    "memory": (set_in("peak_mb", to=float("inf")), "peak_mb"),
+    "a parameter that is no number": (set_in("spec", "student", "params", "width", to=float("nan")), "not a record: the file"),
     "the best epoch": (set_in("best_epoch", to=4), "best_epoch"),
     "the steps": (set_in("steps", to=2), "steps"),
     "a term of the objective": (
@@ -67,6 +70,7 @@ THEN = DAMAGES | {
     "a key of the spec": (set_in("spec", "trian", to={}), "not a record: spec.trian"),
     "a plugin of the spec": (set_in("spec", "dataset", to="beads"), "not a record: the file"),
     "a spec of another version": (set_in("spec", "version", to=7), "not a record: the file"),
+    "no training": (set_in("spec", "train", to=None), "not a record: the file"),
     "a spec without a task's settings": (set_in("spec", "evaluate", to={"every": 1}), "not a record: the file"),
 }
 del THEN["a task of another name"], THEN["more images than the others saw"]
