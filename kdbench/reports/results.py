@@ -37,7 +37,7 @@ def load(
     return Results(read_measured(map(Path, listed), plugins), smoke=smoke)
 
 
-@dataclass
+@dataclass(repr=False)
 class Results:
     """Runs read from records. Metrics are in shown units (`Metric.unit`), as on the leaderboard."""
 
@@ -45,6 +45,11 @@ class Results:
     smoke: bool = False
     measured: Sequence[Profile] | None = None  # profiles in place of those read beside the records
     notes: list[str] = field(default_factory=list)  # shown first of the board's
+
+    def __repr__(self) -> str:
+        """A short line: what is held, not the records themselves."""
+        runs, unfinished, problems = len(self.reading.runs), len(self.reading.unfinished), len(self.reading.problems)
+        return f"<Results: {runs} finished, {unfinished} unfinished and {problems} left-out runs; see .table(), .runs, .text()>"
 
     @cached_property
     def board(self) -> Board:

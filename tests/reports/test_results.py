@@ -22,6 +22,10 @@ def emoji() -> kdbench.Results:
     return load(ROOT / "results/emoji")
 
 
+def test_its_repr_is_one_short_line(emoji: kdbench.Results) -> None:
+    assert repr(emoji) == "<Results: 27 finished, 0 unfinished and 0 left-out runs; see .table(), .runs, .text()>"
+
+
 def test_table_has_a_row_for_each_cell_with_intervals_and_groups(emoji: kdbench.Results) -> None:
     table = emoji.table()
     rows = [row for board in emoji.board.tables for row in (*board.rows, *board.references)]
