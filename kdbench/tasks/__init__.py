@@ -1,1 +1,1 @@
-"""What is particular to a task: batches, outputs, losses, metrics."""
+"""Tasks: their batches, outputs, losses and metrics."""

@@ -1,4 +1,4 @@
-"""Batches of rows of arrays: a feed and stored teacher outputs for tasks whose samples are numbered rows, such as fields."""
+"""A feed and stored teacher outputs for tasks whose samples are rows of arrays, such as fields."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RowFeed:
         self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
 
     def rows(self, step: int) -> NDArray[np.int64]:
-        """The rows of a step counted from 0 over all epochs, [B]."""
+        """The row indices [B] of a step, counted from 0 over all epochs."""
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._order = np.random.default_rng((self.settings.seed, epoch)).permutation(len(self.read))

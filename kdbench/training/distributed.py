@@ -1,22 +1,22 @@
-"""One run on many devices: what its ranks exchange, and how they reach the gradient of one process.
+"""One run on several devices: what its ranks exchange to compute the gradient of a single process.
 
-The loss of a step may be any function of the whole batch; in retrieval every image is compared with every text. Let
-V = [V_1; …; V_N] be the student's outputs, of which rank r has computed the rows V_r. The chain rule gives
+The loss of a step may depend on the whole batch; in retrieval, every image is compared with every text. Let
+V = [V_1; …; V_N] be the student's outputs, of which rank r computes the rows V_r. The chain rule gives
 
-    dL/dθ = Σ_r J_rᵀ ∂L/∂V_r + (what reaches θ above the outputs: a logit scale, heads, an auxiliary loss),
+    dL/dθ = Σ_r J_rᵀ ∂L/∂V_r + (contributions above the outputs: a logit scale, heads, an auxiliary loss),
 
-where J_r = ∂V_r/∂θ. Every rank therefore gathers V, builds all losses of the whole batch on a detached copy of it (cheap
-beside the student), takes there whatever gradients a strategy reads, and sends the rows ∂L/∂V_r through its own share of
-the student in one ordinary backward. This equals the gradient of a differentiable gather, whose backward would add up the
-same rows of N equal losses and divide by N.
+where J_r = ∂V_r/∂θ. Every rank therefore gathers V, computes all losses of the whole batch on a detached copy (cheap compared
+with the student), takes the gradients that a strategy reads there, and passes the rows ∂L/∂V_r backward through its part of
+the student's forward pass in one ordinary backward. This equals the gradient of a differentiable gather, whose backward would
+sum the same rows of N equal losses and divide by N.
 
 DistributedDataParallel averages the ranks' gradients, so the rows are multiplied by N to make the mean a sum. Parameters
-above the outputs have the same gradient on every rank, since all ranks see the same batch; it is computed before the
-backward that averages, and averaging leaves it as it is. `Relay` combines both.
+above the outputs have the same gradient on every rank, because all ranks have the same batch; it is computed before the
+averaging backward, and averaging does not change it. `Relay` combines both.
 
-The result is that of one process at the same global batch, up to the order of sums, with two exceptions. What the student
-draws, say for dropout, differs between ranks, and so from one process. Batch statistics are those of a rank's share, unless
-`synchronised` can make them the whole batch's.
+The result equals that of one process with the same global batch, up to the order of sums, with two exceptions. Random numbers
+inside the student, such as for dropout, differ between ranks. Batch statistics are those of a rank's rows, unless
+`synchronised` can compute them over the whole batch.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from torch import Tensor, nn
 
 from kdbench.errors import KdbenchError, KdbenchWarning
 
-# A rank may wait hours for another that encodes or reads. The launcher ends ranks that wait for a dead one.
+# A rank may wait hours for another that encodes or reads. The launcher stops ranks that wait for a dead one.
 PATIENCE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class World:
-    """Which of `size` ranks this process is. A world of one exchanges nothing."""
+    """The rank of this process among `size`. A world of one exchanges nothing."""
 
     rank: int = 0
     size: int = 1
@@ -52,19 +52,19 @@ class World:
         return self.rank == 0
 
     def share(self, total: int) -> slice:
-        """The rows of a batch of `total` that belong to this rank: shares differ by one at most, and may be empty."""
+        """The rows of a batch of `total` that belong to this rank. Numbers of rows differ by at most one, and may be zero."""
         return slice(self.rank * total // self.size, (self.rank + 1) * total // self.size)
 
     def read(self, total: int) -> slice:
-        """The rows that this rank reads: its share, or the first row if that is empty.
+        """The rows that this rank reads: its own, or the first row if it has none.
 
-        The student then never gets an empty batch, and every rank takes part in every exchange.
+        The student never receives an empty batch, and every rank takes part in every collective.
         """
         share = self.share(total)
         return share if share.start < share.stop else slice(0, min(1, total))
 
     def gather(self, values: Tensor, total: int) -> Tensor:
-        """All rows [total, …], in order and without gradient, from those that each rank has read."""
+        """The rows of all ranks, [total, …], in order and without gradient; `own` are those that this rank has read."""
         if self.size == 1:
             return values
         shares = [World(rank, self.size).share(total) for rank in range(self.size)]
@@ -76,26 +76,26 @@ class World:
         return torch.cat([part[: share.stop - share.start] for part, share in zip(parts, shares, strict=True)])
 
     def own(self, values: Tensor) -> Tensor:
-        """Of rows [total, …], those this rank has read; zeros if its share is empty and it read one all the same."""
+        """The rows of `values` [total, …] that this rank has read; zeros for the row that it reads without owning it."""
         share, read = self.share(len(values)), self.read(len(values))
         return values[read] if share == read else torch.zeros_like(values[read])
 
     def sum(self, values: Tensor) -> Tensor:
-        """Over the ranks."""
+        """The sum over the ranks."""
         if self.size > 1:
             values = values.clone()
             dist.all_reduce(values)
         return values
 
     def agreed(self, value: Tensor) -> Tensor:
-        """Rank 0's value. Ranks compute the same by themselves, but GPUs may add up in another order."""
+        """Rank 0's tensor. All ranks compute the same, but GPUs may sum in another order."""
         if self.size > 1:
             value = value.contiguous().clone()
             dist.broadcast(value, 0)
         return value
 
     def told(self, value: Any) -> Any:
-        """Rank 0's value, of any type that can be pickled; the other ranks' values are ignored."""
+        """Rank 0's value, of any picklable type; the values of other ranks are ignored."""
         if self.size == 1:
             return value
         values = [value]
@@ -103,7 +103,7 @@ class World:
         return values[0]
 
     def agree_on_buffers(self, module: nn.Module) -> None:
-        """Gives all ranks rank 0's buffers, such as the running statistics of batch normalisation."""
+        """Copies rank 0's buffers, such as the running statistics of batch normalisation, to all ranks."""
         if self.size > 1:
             for buffer in module.buffers():
                 dist.broadcast(buffer, 0)
@@ -114,7 +114,7 @@ ALONE = World()
 
 @dataclass(frozen=True)
 class Rank:
-    """A process of a run before it joins the others: its `index` among `size`, and torch's `init_method`."""
+    """A process of a distributed run before initialisation: its `index` among `size`, and torch's `init_method`."""
 
     index: int = 0
     size: int = 1
@@ -122,7 +122,7 @@ class Rank:
 
     @classmethod
     def of_environment(cls) -> Rank:
-        """As torchrun sets it, or as torch.distributed has been initialised (Ray Train).
+        """The rank set by torchrun, or that of an initialised torch.distributed (Ray Train).
 
         Raises KdbenchError if the environment has neither.
         """
@@ -131,15 +131,15 @@ class Rank:
         try:
             return cls(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
         except (KeyError, ValueError) as error:
-            raise KdbenchError(f"no rank: {error} of the environment; start this with torchrun") from error
+            raise KdbenchError(f"no rank: the environment has no {error}; start this with torchrun") from error
 
     def device(self, device: str) -> str:
-        """This rank's: on a machine with GPUs each has its own."""
+        """The device of this rank: on a machine with GPUs each rank has its own."""
         return f"cuda:{os.environ.get('LOCAL_RANK', self.index)}" if device == "cuda" and self.size > 1 else device
 
     @contextmanager
     def joined(self, device: str) -> Iterator[World]:
-        """The world, with torch.distributed initialised for the duration. Every rank must enter and leave."""
+        """A context with torch.distributed initialised; yields the world. Every rank must enter and leave it."""
         if self.size == 1:
             yield ALONE
         elif dist.is_initialized():
@@ -149,7 +149,7 @@ class Rank:
             if backend == "nccl":
                 torch.cuda.set_device(device)
             dist.init_process_group(backend, self.init_method, PATIENCE, rank=self.index, world_size=self.size)
-            # Not after an error: shutting down during a collective may hang, and the launcher ends the others.
+            # Not after an error: shutting down during a collective may hang, and the launcher stops the others.
             yield World(self.index, self.size)
             dist.destroy_process_group()
 
@@ -157,23 +157,23 @@ class Rank:
 class Relay:
     """DistributedDataParallel around a student and its heads, used just before the one backward through the student.
 
-    The wrapped module returns the student's outputs unchanged. By then the losses' own backward, on detached copies, has
-    left gradients at parameters above the outputs. DistributedDataParallel counts a parameter as ready once, so it must not
-    see those arrive one by one: an edge without gradient ties them to the outputs, they count as used, and are averaged as
-    they are. A parameter that nothing has used keeps no gradient, as in one process.
+    The wrapped module returns the student's outputs unchanged. Before, the losses' backward on detached copies has set the
+    gradients of parameters above the outputs. DistributedDataParallel marks a parameter as ready only once, so these must not
+    arrive separately: an edge without gradient connects them with the outputs, they count as used, and their gradients are
+    averaged unchanged. An unused parameter has no gradient, as in one process.
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # about a coming rename, which older torch does not have
-            # Buffers are not kept equal here: training does not read them, and ranks agree on them before evaluation.
+            # Buffers are not synchronised here: training does not read them, and they are copied from rank 0 before evaluation.
             self.module = nn.parallel.DistributedDataParallel(
                 _Through(modules), broadcast_buffers=False, find_unused_parameters=True
             )
 
     def backward(self, views: Sequence[Tensor], grads: Sequence[Tensor | None], world: World) -> None:
-        """Sends this rank's rows of the gradients at the whole batch's views, and averages all parameters' gradients."""
+        """Backward of this rank's rows of the gradients at the views, then averages the gradients of all parameters."""
         rows = [
             (view, torch.zeros_like(view) if grad is None else world.size * world.own(grad).to(view.dtype))
             for view, grad in zip(views, grads, strict=True)
@@ -194,7 +194,7 @@ class _Through(nn.Module):
 
 
 class _Edge(torch.autograd.Function):
-    """Reaches parameters in a backward and gives them no gradient."""
+    """Connects parameters with the graph without giving them a gradient."""
 
     @staticmethod
     def forward(ctx: Any, *parameters: Tensor) -> Tensor:
@@ -208,14 +208,14 @@ class _Edge(torch.autograd.Function):
 
 
 def synchronised(module: nn.Module, device: str, world: World) -> nn.Module:
-    """The module with batch statistics of the whole batch, if torch supports it: plain batch normalisation on GPUs.
+    """The module with batch statistics over the whole batch, if torch supports it: plain batch normalisation on GPUs.
 
-    Otherwise warns that statistics are those of each rank's share. Changes the module in place.
+    Otherwise warns that statistics are those of each rank's rows. Changes the module in place.
     """
     norms = {type(part) for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)}
     if world.size == 1 or not norms:
         return module
-    # torch would replace subclasses too, and lose what they do beside normalising (timm's have an activation).
+    # torch would also replace subclasses and lose their additional operations (timm's have an activation).
     plain = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm}
     if device.startswith("cuda") and norms <= plain:
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
@@ -223,7 +223,7 @@ def synchronised(module: nn.Module, device: str, world: World) -> nn.Module:
     if world.first:
         names = ", ".join(sorted(norm.__name__ for norm in norms))
         warnings.warn(
-            f"the student has {names}: on {world.size} devices its batch statistics are those of each one's share of the "
+            f"the student has {names}: on {world.size} devices its batch statistics are those of each device's part of the "
             "batch; results differ from those on one device",
             KdbenchWarning,
             stacklevel=2,

@@ -1,4 +1,4 @@
-"""Evaluates a student, whatever the task."""
+"""Evaluates a student of any task."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from kdbench.training.distributed import ALONE, World
 
 @torch.no_grad()
 def evaluated(task: Task, student: Student, encoded: Owned, batch_size: int, device: str, world: World = ALONE) -> Arrays:
-    """What `task.evaluate` finds of a student in eval mode, whose mode is then what it was before.
+    """The arrays of `task.evaluate` for a student in eval mode; restores the previous mode.
 
-    Ranks first agree on buffers, such as running statistics. Raises Diverged if the student's outputs are not finite.
+    First copies rank 0's buffers, such as running statistics, to all ranks. Raises Diverged if the student's outputs are not
+    finite.
     """
     module: object = student.module
     if not isinstance(module, nn.Module):

@@ -1,4 +1,4 @@
-"""Trains a model by the one training loop, without distillation, and keeps its weights: how teachers are trained."""
+"""Trains a teacher's model by the training loop, without distillation, and caches its weights."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kdbench.storage.checkpoint import save_weights
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.training.loop import train
 
-FIT_FORMAT = 1  # raise when the training loop comes to give other weights for the same recipe
+FIT_FORMAT = 1  # raise when the training loop gives other weights for the same recipe
 
 
 class FitData(Protocol):
-    """What is needed of a dataset opened for runs."""
+    """The part of an opened dataset that is needed here."""
 
     @property
     def digest(self) -> str: ...
@@ -30,21 +30,21 @@ class FitData(Protocol):
     cache: Cache
     device: str
     report: Callable[[str, int, int], None]  # stage, done, total
-    seconds: dict[Path, float]  # that each cache entry took to make
+    seconds: dict[Path, float]  # seconds that computing each cache entry took
 
 
 def fit(task: Task, data: FitData, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
-    """What `build` returns, trained by `recipe`, at its best validation epoch, frozen, in eval mode.
+    """The model that `build` returns, trained by `recipe`, at its best validation epoch, frozen and in eval mode.
 
-    `recipe` holds settings of a suite's `train:` block and a `seed`, 0 by default. The weights are kept in the cache under
-    dataset, key, recipe and seed. Raises PluginError if the recipe is not one of training.
+    `recipe` holds settings of a suite's `train:` block and a `seed`, by default 0. The weights are cached by dataset, key,
+    recipe and seed. Raises PluginError if a setting of the recipe is invalid.
     """
     try:
         settings = Train(**{name: value for name, value in recipe.items() if name != "seed"})
     except ValidationError as error:
-        raise PluginError(f"a teacher's recipe is not one of training: {error}") from error
+        raise PluginError(f"a teacher's training recipe is invalid: {error}") from error
     seed = int(recipe.get("seed", 0))
-    # As for a run: the same seed gives the same initial weights, whatever was drawn before.
+    # As for a run: the same seed gives the same initial weights, independent of earlier draws.
     torch.manual_seed(seed)
     student = build()
     module = cast(nn.Module, student.module)
@@ -55,7 +55,7 @@ def fit(task: Task, data: FitData, key: str, build: Callable[[], Student], recip
         "recipe": settings.model_dump(exclude={"checkpoint_every", "devices"}),
         "seed": seed,
     }
-    # Encoded outside the entry, so that its time is that of the training.
+    # Encoded before the entry: its time is then that of the training only.
     train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
 
     def make(folder: Path) -> None:

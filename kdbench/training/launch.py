@@ -1,7 +1,7 @@
-"""Starts the ranks of one run on this machine, passes on their messages, and ends all of them if one fails.
+"""Starts the ranks of one run on this machine, forwards their messages, and stops all if one fails.
 
-torch's own launchers end the others too, but may report a rank that failed only because another had died, and return no
-values. For other launchers, start `kdbench.engines.torchrun`.
+torch's own launchers also stop the others, but may report a rank that failed only because another one died, and return no
+values. With other launchers, start `kdbench.engines.torchrun`.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from typing import Any
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.training.distributed import Rank
 
-GRACE = 0.5  # seconds in which ranks that fail together may all report why
+GRACE = 0.5  # seconds to wait for the errors of other ranks that fail together
 Tell = Callable[[Any], None]
 
 
 def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], on_message: Callable[[Any], None]) -> Any:
     """Calls `function(member, tell, *arguments)` in `size` new processes and returns rank 0's result.
 
-    Function and arguments are pickled. What ranks `tell` is passed to `on_message` here; an exception of it ends the ranks.
-    Raises what a rank raised first: KdbenchError, Skip and Diverged as they are, anything else, such as a death, as a
-    KdbenchError with the rank and the error. No rank outlives this call.
+    Function and arguments are pickled. Messages that ranks pass to `tell` go to `on_message` here; if it raises, the ranks are
+    stopped. Raises the first exception of a rank: KdbenchError, Skip and Diverged unchanged, others, and the death of a rank,
+    as a KdbenchError with the rank and the error. No rank outlives this call.
     """
     context = get_context("spawn")
     ranks: dict[Connection, tuple[int, BaseProcess]] = {}
@@ -43,7 +43,7 @@ def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], 
                 reader, writer = context.Pipe(duplex=False)
                 process: BaseProcess = context.Process(target=_serve, args=(member, writer, function, arguments))
                 process.start()
-                writer.close()  # the rank then holds the only one: the pipe ends when the rank does
+                writer.close()  # only the rank keeps its end open: the pipe closes when the rank ends
                 ranks[reader] = (rank, process)
             return _follow(ranks, size, on_message)
         finally:
@@ -54,10 +54,10 @@ def launch(size: int, function: Callable[..., Any], arguments: tuple[Any, ...], 
 
 
 def _follow(ranks: dict[Connection, tuple[int, BaseProcess]], size: int, on_message: Callable[[Any], None]) -> Any:
-    """Receives messages until every rank has returned, or until one has failed and others that failed with it have reported."""
+    """Receives messages until all ranks have returned, or one has failed and others had time to report their errors."""
     lines = set(ranks)
     returned: dict[int, Any] = {}
-    failures: dict[int, tuple[float, BaseException]] = {}  # by rank, with the moment
+    failures: dict[int, tuple[float, BaseException]] = {}  # by rank, with the time
     while lines:
         ready = wait(lines, GRACE if failures else None)
         for line in lines & set(ready):
@@ -67,7 +67,7 @@ def _follow(ranks: dict[Connection, tuple[int, BaseProcess]], size: int, on_mess
             except EOFError:
                 lines.discard(line)
                 process.join()
-                if rank not in returned and rank not in failures:  # it died, before ranks that failed because of it
+                if rank not in returned and rank not in failures:  # a dead rank comes before ranks that failed because of it
                     failures[rank] = (0.0, KdbenchError(_death(rank, size, process.exitcode or 0)))
                 continue
             if kind == "told":

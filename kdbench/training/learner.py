@@ -1,4 +1,4 @@
-"""Student, heads, optimizer and strategy of a run, moved on one step at a time."""
+"""Student, heads, optimizer and strategy of a run, and one training step of all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kdbench.training.team import Team
 
 
 class Learner:
-    """Everything that a step changes. What a step draws follows from the seed and the step alone."""
+    """Everything that a step changes. Random numbers of a step depend only on the seed and the step."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class Learner:
 
     def step(self, step: int, compare: bool = False) -> StepResult:
         """Runs step `step`, counted from 0; with `compare` the result holds the teachers' Gramian."""
-        # Seeded at every step: what a strategy or a head draws cannot change what the student draws, say for dropout, and
-        # a resumed run needs no generator's state.
-        drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, for torch's CPU generator reads 32 bits of a seed
-        # Ranks draw apart inside the student, which sees other rows on each, and alike above its outputs.
+        # Seeded at every step: draws of a strategy or head cannot change the student's, such as for dropout, and a resumed run
+        # needs no generator state.
+        drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, because torch's CPU generator reads 32 bits of a seed
+        # Inside the student, which reads other rows on each rank, ranks draw different numbers; above its outputs, the same.
         torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
         self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
         batch = self.feed.batch(step)
@@ -90,11 +90,11 @@ class Learner:
         return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
 
     def report(self) -> dict[str, float]:
-        """The strategy's own figures."""
+        """The figures of the strategy's `report`."""
         return self._tell("report") or {}
 
     def end_epoch(self, validation: dict[str, float] | None) -> None:
-        """Tells the strategy that an epoch has ended, with the validation metrics if they were measured."""
+        """Notifies the strategy of the end of an epoch, with the validation metrics if they were measured."""
         self._tell("end_epoch", validation)
 
     def _tell(self, method: str, *arguments: object) -> Any:
@@ -102,11 +102,11 @@ class Learner:
         return getattr(self.strategy, method)(*arguments) if hasattr(self.strategy, method) else None
 
     def student_state(self) -> dict[str, Tensor]:
-        """A copy of the student's weights, on the CPU."""
+        """A copy of the student's weights on the CPU."""
         return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint holds of it."""
+        """Its state for a checkpoint."""
         return {
             "student": self.module.state_dict(),
             "heads": self.heads.state_dict(),
@@ -115,7 +115,7 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from what `state_dict` gave."""
+        """Restores the state from `state_dict`."""
         self.module.load_state_dict(state["student"])
         self.heads.load_state_dict(state["heads"])
         restore(self.optimizer, state["optimizer"])

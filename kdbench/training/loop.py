@@ -1,4 +1,4 @@
-"""The only training loop. Everything it draws follows from the seed and the step, so a resumed run ends bit-identical."""
+"""The only training loop. Its random numbers depend only on the seed and the step: a resumed run is bit-identical."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ OnEpoch = Callable[[int, dict[str, float]], None]
 
 @dataclass
 class Trained:
-    """What a training leaves behind; the student itself holds the weights of its best validation epoch."""
+    """The result of a training; the student itself has the weights of its best validation epoch."""
 
     steps: int
     best_epoch: int
     validation: dict[str, float]  # metrics of the best epoch
     weights: dict[str, float]  # mean weight by teacher
-    trace: Trace  # what losses, weights and gradients did
-    seconds: float  # of training, before and after any stop
-    strategy_seconds: float = 0.0  # of these, what the strategy took
+    trace: Trace  # of losses, weights and gradients
+    seconds: float  # of training, including time before a resume
+    strategy_seconds: float = 0.0  # of these, spent in the strategy
 
 
 @dataclass
 class _State:
-    """What a checkpoint holds beside the tensors of modules and optimizer."""
+    """The state in a checkpoint beside the tensors of modules and optimizer."""
 
     step: int = 0
     seconds: float = 0.0
@@ -75,8 +75,8 @@ def train(
 
     `data` and `validation` are splits as `task.encode` returns them. With a `checkpoint` path, training resumes from it if
     it exists. Raises Diverged when the loss is no longer finite. The test split is not among the arguments. In a `world` of
-    several ranks every one calls this with the same arguments; the first alone reads and writes the checkpoint, from which
-    another number of ranks may resume.
+    several ranks, all call this with the same arguments; only rank 0 reads and writes the checkpoint, from which another
+    number of ranks can resume.
     """
     learner = Learner(task, student, data, settings, seed, device, team, strategy, world)
     per_epoch = learner.feed.per_epoch
@@ -141,7 +141,7 @@ def train(
 
 
 def _validated(task: Task, student: Student, split: Owned, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
-    """The metrics of a split, as the first rank finds them."""
+    """The metrics of a split, computed by rank 0."""
     arrays = evaluated(task, student, split, evaluate.batch_size, device, world)
     return cast(dict[str, float], world.told(task.measure(arrays) if world.first else None))
 

@@ -19,7 +19,7 @@ def adamw(modules: Sequence[nn.Module], settings: Train) -> torch.optim.AdamW:
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak learning rate at a step counted from 0: linear warm-up, then a cosine to zero."""
+    """Fraction of the peak learning rate at a step, counted from 0: linear warm-up, then cosine decay to zero."""
     warm = round(warmup * steps)
     if step < warm:
         return (step + 1) / warm
@@ -27,9 +27,9 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 
 def restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Loads a state from a file, with each moment in the memory order of its parameter, such as channels-last.
+    """Loads a state from a file, with each moment in the memory format of its parameter, such as channels-last.
 
-    Fused AdamW walks through a parameter and its moments side by side in memory; a file keeps values, not strides.
+    Fused AdamW requires equal memory formats of a parameter and its moments; a file keeps values, not strides.
     """
     optimizer.load_state_dict(state)
     for parameter, moments in optimizer.state.items():

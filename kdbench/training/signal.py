@@ -1,4 +1,4 @@
-"""What a strategy sees of a step, computed when it is read."""
+"""The signal of a step that strategies read; values are computed when they are read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from kdbench.training.distributed import ALONE, World
 class Graph:
     """The differentiable side of a step, which strategies never see.
 
-    `losses` are T of [B], each with a graph of its own that begins at copies of the student's outputs. `heads` are the
-    parameters each teacher trains beside the student. `roots` are the student's own output tensors with the graph of the
-    student, for gradients at the `parameters`; in a `world` of several ranks they are this rank's rows.
+    `losses` are T tensors [B], each with its own graph that starts at copies of the student's outputs. `heads` are the
+    parameters of each teacher's heads. `roots` are the student's output tensors with the student's graph, for gradients with
+    respect to the `parameters`; in a `world` of several ranks they are this rank's rows.
     """
 
     losses: Sequence[Tensor]
@@ -32,13 +32,13 @@ class Graph:
     world: World = ALONE
 
     def leaves(self, teacher: int) -> list[Tensor]:
-        """Where a teacher's loss ends: the output tensors, further learned tensors, the teacher's heads."""
+        """The leaves of a teacher's loss: the output tensors, further learned tensors, the teacher's heads."""
         learned = self.student.learned
         return [*self.student.tensors, *learned, *(p for p in self.heads[teacher] if p.requires_grad)]
 
 
 def moment(values: Tensor) -> float:
-    """Seconds on a clock, once all work queued on the device of `values` is done."""
+    """The time in seconds after all work queued on the device of `values` is done."""
     if values.is_cuda:
         torch.cuda.synchronize(values.device)
     return time.perf_counter()
@@ -47,8 +47,8 @@ def moment(values: Tensor) -> float:
 class StepSignal:
     """Implements `Signal` over the graph of a step. Nothing it returns carries a gradient.
 
-    Gradients are taken at the student's outputs, where every teacher's loss begins: each costs the backward of its head
-    only, and none runs through the student.
+    Gradients are taken at the student's outputs, where every teacher's loss starts: each costs only a backward through its
+    head and none through the student.
     """
 
     def __init__(
@@ -100,10 +100,10 @@ class StepSignal:
 
     @cached_property
     def leaf_gradients(self) -> list[list[Tensor]]:
-        """Of each teacher's mean loss at all of its leaves: a step that has them need not run those backwards again."""
+        """The gradients of each teacher's mean loss at all its leaves, cached: the step reuses them."""
         started = moment(self._task_losses)
         found = [
-            # A loss may read one output only; the others' gradient is then zero.
+            # A loss may read only one output; the gradients of the others are then zero.
             list(torch.autograd.grad(losses.mean(), self._graph.leaves(t), retain_graph=True, materialize_grads=True))
             for t, losses in enumerate(self._graph.losses)
         ]
@@ -117,21 +117,21 @@ class StepSignal:
 
     @cached_property
     def gramian(self) -> Tensor:
-        # Where teachers nearly agree, float32 sums lose the very difference that a strategy asks about.
+        # If teachers nearly agree, float32 sums lose the small differences that strategies depend on.
         gradients = self.gradients.double()
         return gradients @ gradients.T
 
     @cached_property
     def parameter_gramian(self) -> Tensor:
         world, roots = self._graph.world, self._graph.roots
-        ends = [*enumerate(roots), *enumerate(self._graph.student.learned, len(roots))]  # by place of their leaf
+        ends = [*enumerate(roots), *enumerate(self._graph.student.learned, len(roots))]  # by index of their leaf
         ends = [(place, end) for place, end in ends if end.requires_grad]
         rows = []
         for grads in self.leaf_gradients:
             found = torch.autograd.grad(
                 [end for _, end in ends],
                 list(self._graph.parameters),
-                # Learned tensors above the outputs have the same gradient on every rank, and the first counts it.
+                # Learned tensors above the outputs have the same gradient on every rank; only rank 0 counts it.
                 [
                     (world.own(grads[place]) if place < len(roots) else grads[place] * world.first).to(end.dtype)
                     for place, end in ends

@@ -1,4 +1,4 @@
-"""One training step: a single backward through the student, however many teachers there are."""
+"""One training step: a single backward through the student for any number of teachers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Wrap = Callable[[Sequence[Tensor]], Outputs]
 class StepResult:
     """Detached values of a step.
 
-    `task` is the task loss, `loss` the whole loss, `weights` are [T] or [T, B]; `gramian` [T, T], if it was asked for, holds
-    inner products of the teachers' gradients at the student's outputs. `strategy_seconds` were spent on the weights, not
-    counting gradients that the step needs anyway.
+    `task` is the task loss, `loss` the total loss, `weights` are [T] or [T, B]; `gramian` [T, T], if requested, holds inner
+    products of the teachers' gradients at the student's outputs. `strategy_seconds` is the time for the weights, without
+    gradients that the step needs anyway.
     """
 
     task: Tensor
@@ -37,11 +37,11 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Teaching:
-    """What a step learns from beside the truth: the team, its outputs of the batch, the strategy, λ."""
+    """What a step needs for distillation: the team, its outputs for the batch, the strategy, λ."""
 
     team: Team
     teachers: Sequence[Owned]
-    strategy: Strategy | None  # None for one teacher, who needs none
+    strategy: Strategy | None  # None for a single teacher
     distill: float
     generator: Generator
 
@@ -58,15 +58,16 @@ def backward(
     world: World = ALONE,
     relay: Relay | None = None,
 ) -> StepResult:
-    """Adds the gradients of L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
+    """Adds the gradient of L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
 
-    `views` are what the task's `forward` returned, with their graph: output tensors [B, …], followed by what the student's
-    `auxiliary` loss wants; `wrap` makes `Outputs` of copies of them, and `parameters` are the student's. All losses are built
-    on detached copies of the views, where strategies take their gradients too; what accumulates there is then sent through
-    the student once. With `compare`, the teachers' gradients are compared whether or not the strategy reads them.
+    `views` are the tensors that the task's `forward` returned, with their graph: output tensors [B, …], followed by those
+    that the student's `auxiliary` loss reads. `wrap` turns copies of them into `Outputs`; `parameters` are the student's. All
+    losses, and the gradients for strategies, are computed on detached copies of the views; the gradients accumulated there are
+    then passed backward through the student once. With `compare`, the teachers' gradients are compared even if the strategy
+    does not read them.
 
-    In a `world` of several ranks the views are this rank's rows, as `World.read` gives them; everything else is of the whole
-    batch. The resulting gradients of all parameters that the `relay` holds are those of the whole batch, on every rank.
+    In a `world` of several ranks the views are this rank's rows (`World.read`); everything else is of the whole batch. The
+    resulting gradients of all parameters in the `relay` are those of the whole batch, on every rank.
     """
     copies = [world.gather(view.detach().float(), len(batch)).requires_grad_() for view in views]
     student = wrap(copies)
@@ -112,7 +113,7 @@ def _weigh(strategy: Strategy | None, signal: StepSignal) -> Tensor:
 
 
 def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
-    """Backward of Σ_t weights_t ℓ_t, which is linear in the gradients that the strategy has already taken."""
+    """Backward of Σ_t weights_t ℓ_t; reuses gradients that the strategy has already computed."""
     for teacher, grads in enumerate(signal.leaf_gradients):
         leaves = graph.leaves(teacher)
         for leaf, grad in zip(leaves, grads, strict=True):
@@ -126,22 +127,22 @@ def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
 
 
 def _run_backward(loss: Tensor) -> None:
-    # A learned scale's graph may be used again for each teacher.
+    # The graph of a learned scale is used once per teacher.
     loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
 
 
 def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
-    """The weights, if they are weights: [T] or [T, B], not negative, summing to one over the teachers.
+    """Checks weights: [T] or [T, B], nonnegative, summing to one over the teachers.
 
-    A sum other than one would act as a hidden learning rate; a strategy that wants this sets `raw = True`. Raises
-    PluginError with the weights found.
+    Another sum would act as a hidden learning rate; a strategy that needs this sets `raw = True`. Raises PluginError with the
+    weights found.
     """
     name = type(strategy).__name__
     teachers, batch = losses.shape
     if tuple(weights.shape) not in ((teachers,), (teachers, batch)):
         raise PluginError(f"{name}.weigh: found shape {list(weights.shape)}, expected [{teachers}] or [{teachers}, {batch}]")
     if not torch.isfinite(losses).all():
-        return weights  # the run has diverged, which the loop reports; the weights mean nothing
+        return weights  # the run has diverged, which the loop reports; the weights are meaningless
     raw = getattr(strategy, "raw", False)
     if not torch.isfinite(weights).all() or (not raw and (weights < -1e-6).any()):
         raise PluginError(f"{name}.weigh: found {_brief(weights)}, expected finite weights that are not negative")

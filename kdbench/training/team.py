@@ -1,4 +1,4 @@
-"""The teachers of a run: their stored outputs, the heads that compare the student with them, their losses."""
+"""The teachers of a run: their stored outputs, their heads, their losses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TeamTeacher:
 
 
 class Team:
-    """Sums the terms of an objective for each teacher. `heads` are trained beside the student."""
+    """Sums the terms of an objective for each teacher. `heads` are trained with the student."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class Team:
         self.device = device
         self.heads = nn.ModuleList()
         for teacher in teachers:
-            # Seeded by the teacher's name: its heads depend neither on its position in the team nor on the other teachers, and
-            # the student draws the same random numbers as without teachers.
+            # Seeded by the teacher's name: heads depend neither on the position in the team nor on other teachers, and the
+            # student draws the same random numbers as without teachers.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(digest_of([seed, "heads", teacher.name])[:8], 16))
                 heads = [term.head(student_width, teacher.stored.width) for _, term in self.terms]
@@ -48,11 +48,11 @@ class Team:
         self.heads.to(device)
 
     def outputs(self, batch: Owned) -> list[Owned]:
-        """Every teacher's `Outputs` of a batch."""
+        """Every teacher's `Outputs` for a batch."""
         return [teacher.stored.outputs(batch, self.device) for teacher in self.teachers]
 
     def losses(self, student: Owned, teachers: Sequence[Owned], batch: Owned) -> list[Tensor]:
-        """T of [B], each with a graph of its own: a backward of one does not run through the others."""
+        """T losses [B], each with its own graph: a backward of one does not run through the others."""
         return [self._loss(student, teacher, place, batch) for place, teacher in enumerate(teachers)]
 
     def _loss(self, student: Owned, teacher: Owned, place: int, batch: Owned) -> Tensor:

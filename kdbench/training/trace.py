@@ -1,4 +1,4 @@
-"""Collects the trace of a run: what loss, weights and gradients did over windows of steps."""
+"""Collects the trace of a run: loss, weights and gradients over windows of steps."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch import Tensor
 from kdbench.records.trace import DIGITS, Trace
 from kdbench.training.step import StepResult
 
-WINDOWS = 50  # at most; enough for a curve, small enough for git
+WINDOWS = 50  # at most; enough for a curve and small enough for git
 
 
 class Tracing:
-    """Columns by window of steps, as plain lists, which checkpoints and JSON take as they are.
+    """Columns with one value per window of steps, as plain lists for checkpoints and JSON.
 
-    `Trace` documents the columns. Gradients are compared at the same steps for every strategy.
+    See `Trace` for the columns. Gradients are compared at the same steps for every strategy.
     """
 
     def __init__(self, names: Sequence[str], steps: int, columns: dict[str, Any]) -> None:
-        """Continues `columns` if they hold something; changes them in place."""
+        """Continues `columns` if they are not empty; changes them in place."""
         self.names = list(names)
         self.steps = steps
         self.window = max(1, math.ceil(steps / WINDOWS))
@@ -63,7 +63,7 @@ class Tracing:
                 pair.append(_round(cosine))
             columns["conflict"].append(int(min(cosines) < 0))
         for key in {**columns["report"], **report}:
-            # A figure that starts late, stops early, or is not finite has no value in a window.
+            # A figure that starts late, ends early, or is not finite is None in the affected windows.
             column = columns["report"].setdefault(key, [None] * (len(columns["step"]) - 1))
             value = report.get(key, math.nan)
             column.append(_round(value) if math.isfinite(value) else None)
@@ -71,7 +71,7 @@ class Tracing:
 
 
 def trace_of(columns: dict[str, Any]) -> Trace:
-    """The trace without the window that is still open."""
+    """The trace without the unfinished window."""
     return Trace(**{name: column for name, column in columns.items() if name != "open"})
 
 
@@ -89,7 +89,7 @@ def _entropy(weights: Tensor) -> float:
 
 
 def _cosines(gramian: Tensor) -> list[float]:
-    """Of each pair; 0 where a gradient vanishes or is not finite."""
+    """The cosine of each pair of gradients; 0 if a gradient vanishes or is not finite."""
     norms = gramian.diagonal().clamp(min=0).sqrt()
     scale = torch.outer(norms, norms)
     cosines = torch.where(scale > 0, gramian / scale, 0.0).nan_to_num()

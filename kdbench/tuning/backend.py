@@ -1,4 +1,4 @@
-"""Opens what a storage consists of: Optuna's own, and locks that its users share."""
+"""Opens a storage: Optuna's own, and locks between its users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_backend(url: str, cache: Path) -> tuple[BaseStorage, Locks]:
-    """Of a journal file or a database URL; locks of a database other than PostgreSQL are files in the cache.
+    """Opens a journal file or a database URL. Locks for a database other than PostgreSQL are files in the cache.
 
     Raises KdbenchError if it cannot be opened.
     """

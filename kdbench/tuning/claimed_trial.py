@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class StorageLost(BaseException):
     """A storage that was open does not answer.
 
-    No Exception, because the trial has not failed: the worker ends, and the next one resumes the trial.
+    A BaseException, because the trial has not failed: the worker ends, and the next one resumes the trial.
     """
 
 
 class ClaimedTrial:
-    """A trial whose lock this process holds, until `end`. `others` gives the epochs' values of the study's other trials."""
+    """A trial whose lock this process holds until `end`. `others` returns the values by epoch of the study's other trials."""
 
     def __init__(
         self,
@@ -44,20 +44,20 @@ class ClaimedTrial:
 
     @property
     def id(self) -> str:
-        """Names its checkpoint: the same only for the same parameters of the same study."""
+        """The name of its checkpoint, equal only for equal parameters in the same study."""
         return f"trial-{digest_of([self.study.name, self.number, self.params])[:12]}"
 
     @property
     def params(self) -> dict[str, Any]:
-        """Those drawn, by path."""
+        """The drawn parameters, by path."""
         drawn = self._trial.params
         return {one.path: restored(one, drawn[one.path]) for one in self.study.space if one.path in drawn}
 
     def draw(self) -> dict[str, Any]:
-        """Draws the parameters that have not been drawn yet, each with a seed of its own.
+        """Draws the parameters that have not been drawn yet, each with its own seed.
 
-        A resumed trial keeps its parameters and draws the missing ones as it would have. What TPE draws depends on the
-        trials that have ended: with one worker a study is always the same, with several it depends on their speed.
+        A resumed trial keeps its parameters and draws the missing ones as without the interruption. TPE's draws depend on the
+        ended trials: with one worker a study is reproducible, with several it depends on their speed.
         """
         for parameter in self.study.space:
             self._trial.study.sampler = sampler_for(self.study, self.number, parameter)
@@ -75,7 +75,7 @@ class ClaimedTrial:
         settings, spec = self.study.settings, self.study.spec
         if len(settings.goals) > 1:
             return False  # Optuna neither stores epochs of such a study nor prunes it
-        if epoch not in self._reported:  # after a kill, epochs since the checkpoint come again, the same
+        if epoch not in self._reported:  # after a kill, epochs since the checkpoint are repeated with the same values
             self._trial.report(value, epoch)
             self._reported[epoch] = value
         if spec.train is None or epoch == spec.train.epochs:
@@ -90,7 +90,7 @@ class ClaimedTrial:
         )
 
     def end(self, ending: Ending) -> None:
-        """Writes how the trial ended and releases it."""
+        """Stores how the trial ended and releases it."""
         from optuna.exceptions import UpdateFinishedTrialError
 
         attributes = {STATE: ending.state, REASON: ending.reason, SECONDS: ending.seconds, BEST_EPOCH: ending.best_epoch}
@@ -100,7 +100,7 @@ class ClaimedTrial:
                 self._trial.set_user_attr(name, value)
             self._trial.study.tell(self._trial, values, optuna_state(ending.state))
         except (UpdateFinishedTrialError, ValueError):
-            if not self._frozen().state.is_finished():  # else this process was cut off, and another has ended the trial
+            if not self._frozen().state.is_finished():  # otherwise this process was cut off and another ended the trial
                 raise
         finally:
             self._release()

@@ -1,4 +1,4 @@
-"""What a trial's student costs, as `kdbench profile` measures it."""
+"""The costs of a trial's student, measured as by `kdbench profile`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from kdbench.records.provenance import host
 from kdbench.runs.context import RunContext
 from kdbench.suite.sweep import COSTS
 
-LATENCY_SECONDS = 0.5  # of timing each part
+LATENCY_SECONDS = 0.5  # for timing each part
 
 
 def costs_of(student: Any, task: Task, data: Any, context: RunContext, names: Sequence[str]) -> dict[str, float]:
-    """`parameters`, `flops` and `latency` of a student, those of `names`. Raises ValueError for another name.
+    """The costs `names` of a student, of `parameters`, `flops` and `latency`. Raises ValueError for another name.
 
-    Latency is in milliseconds: for one sample on one thread, the medians of all parts added. One process of this machine
-    at a time measures it, but the others keep training: with more than one job it is noisy. `flops` is the
-    objective that is the same every time.
+    Latency is in milliseconds, for one sample on one thread: the sum of the medians of all parts. One process of this machine
+    measures at a time, but others keep training: with more than one job it is noisy. `flops` is deterministic.
     """
     if unknown := set(names) - set(COSTS):
         raise ValueError(f"cost {min(unknown)!r}; expected one of {', '.join(COSTS)}")

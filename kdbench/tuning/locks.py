@@ -1,4 +1,4 @@
-"""Locks that end with the process that holds them: they tell a killed worker's trials from those that are executed."""
+"""Locks that end with the process that holds them: they distinguish trials of killed workers from running ones."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ IDLE_SECONDS = 60  # after which a server begins to probe a silent client
 
 
 class Locks(Protocol):
-    """Named locks, shared by all processes that use one storage."""
+    """Named locks between all processes that use one storage."""
 
     @contextmanager
     def held(self, name: str) -> Iterator[None]:
-        """Waits for the lock and holds it within the block."""
+        """Waits for the lock and holds it within the context."""
         ...
 
     def acquire(self, name: str) -> bool:
-        """Acquires the lock if it is free; returns whether it was."""
+        """Acquires the lock if it is free. Returns whether it was."""
         ...
 
     def release(self, name: str) -> None:
@@ -31,7 +31,7 @@ class Locks(Protocol):
 
 
 class FileLocks:
-    """Locks in a folder, for all processes that reach it."""
+    """Lock files in a folder, for all processes with access to it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,7 +60,7 @@ class FileLocks:
 
 
 class PostgresLocks:
-    """PostgreSQL's advisory locks, for all machines: the server releases them when a connection ends."""
+    """PostgreSQL's advisory locks, for all machines. The server releases them when a connection ends."""
 
     def __init__(self, url: str) -> None:
         from sqlalchemy import create_engine, text
@@ -90,10 +90,10 @@ class PostgresLocks:
 
 
 class JournalLock:
-    """The lock of a journal file. It ends with its process, where Optuna's own waits half a minute for a dead one.
+    """The lock of a journal file. It ends with its process, while Optuna's own waits half a minute for a dead one.
 
-    Its file is not that of Optuna's own lock, which a dashboard acquires when it writes, and breaks when it is old. A line
-    that was left half written (no space, no power) is cut off; otherwise the next line could not be read.
+    It uses another file than Optuna's own lock, which dashboards acquire for writing and break when it is old. An incomplete
+    last line (disk full, power cut) is removed; otherwise the next line could not be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,5 +115,5 @@ class JournalLock:
 
 
 def _key(name: str) -> int:
-    """A signed 64-bit number: advisory locks have no names."""
+    """A signed 64-bit number for a name, because advisory locks have no names."""
     return int.from_bytes(hashlib.sha256(f"kdbench {name}".encode()).digest()[:8], "big", signed=True)

@@ -1,4 +1,4 @@
-"""Parameters in Optuna's words: which sampler draws one, from what distribution, in which form a storage keeps it."""
+"""Parameters for Optuna: their samplers, distributions, and stored form."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Kept = bool | int | float | str | None
 
 
 def sampler_for(study: Study, number: int, parameter: Parameter) -> BaseSampler:
-    """The sampler of one parameter of one trial, with a seed of its own.
+    """The sampler of one parameter of one trial, with its own seed.
 
-    One parameter at a time: a trial that was killed between two of them resumes as if it had not been.
+    One parameter at a time: a trial that is killed between two of them resumes with the same draws.
     """
     from optuna.samplers import RandomSampler, TPESampler
 
@@ -45,7 +45,7 @@ def suggest(trial: optuna.Trial, parameter: Parameter) -> None:
 
 
 def suite_values(study: Study) -> dict[str, Kept]:
-    """The suite's own values of the parameters, as storages keep them; without those outside the space."""
+    """The suite's own values of the parameters in stored form, without those outside the space."""
     found: dict[str, Kept] = {}
     for parameter in study.space:
         with suppress(KeyError, IndexError, TypeError, ValueError):  # the student may not have it
@@ -56,12 +56,12 @@ def suite_values(study: Study) -> dict[str, Kept]:
 
 
 def kept(choice: Any) -> Kept:
-    """A choice as storages keep it: lists and maps as JSON."""
+    """A choice in stored form: lists and maps as JSON."""
     return choice if choice is None or isinstance(choice, bool | int | float | str) else json.dumps(choice, sort_keys=True)
 
 
 def restored(parameter: Parameter, value: Kept) -> Any:
-    """The parameter's value from what a storage keeps."""
+    """The parameter's value from its stored form."""
     if parameter.kind != "choice":
         return value
     return next(choice for choice in parameter.choices if kept(choice) == value and type(kept(choice)) is type(value))

@@ -1,4 +1,4 @@
-"""The states of trials as Optuna keeps them, which has none for a trial that diverged: attributes hold ours."""
+"""States of trials. Optuna has none for diverged trials, so attributes hold kdbench's states."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kdbench.records.study_summary import State
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
 
-# Names of a trial's attributes.
+# Names of trial attributes.
 STATE, REASON, SECONDS, BEST_EPOCH, CRASHES = "state", "reason", "seconds", "best_epoch", "crashes"
 
 
 def optuna_state(state: State) -> TrialState:
-    """Optuna's state of an ended trial.
+    """Optuna's state for an ended trial.
 
-    TPE ranks a pruned trial without a value last, as a diverged one should be, and ignores failed ones.
+    TPE ranks a pruned trial without a value last, which is right for a diverged one, and ignores failed trials.
     """
     from optuna.trial import TrialState
 

@@ -1,7 +1,7 @@
-"""Studies in their storage. A study has all its trials from the beginning; workers claim them and never add any.
+"""Studies in their storage. A study is created with all its trials; workers claim trials and never add any.
 
-A worker holds the lock of the trial that it executes. A trial that runs and is not locked belonged to a process that
-died; the next worker resumes it.
+A worker holds the lock of the trial that it executes. A running trial without a lock belongs to a dead process; the next worker
+resumes it.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-MOST_CRASHES = 2  # of a worker on one trial, after which the trial has failed
+MOST_CRASHES = 2  # crashes of workers on one trial, after which it has failed
 
 
 class Storage:
-    """A journal file, or a database by its URL. Raises KdbenchError if it cannot be opened."""
+    """Opens a journal file, or a database by its URL. Raises KdbenchError if it cannot be opened."""
 
     def __init__(self, url: str, cache: Path) -> None:
         self.backend, self.locks = open_backend(url, cache)
         self._known: dict[str, optuna.Study] = {}
 
     def set_up(self, study: Study) -> None:
-        """Creates a study with all its trials, or adds the missing ones of a set-up that was interrupted.
+        """Creates a study with all its trials, or adds missing ones after an interrupted creation.
 
-        The first trial has the suite's own parameters, as far as the space admits them: by validation at the tuning seed,
-        no cell comes out worse than untuned.
+        The first trial has the suite's own parameters, if they are in the space: on validation at the tuning seed, no cell is
+        then worse than without tuning.
         """
         import optuna
 
@@ -50,10 +50,10 @@ class Storage:
         self._known[study.name] = made
 
     def claim(self, study: Study) -> ClaimedTrial | None:
-        """The next trial of a study: an abandoned one, else a waiting one. None if all have ended or run elsewhere."""
+        """Claims the next trial of a study, abandoned ones first. None if all have ended or run elsewhere."""
         import optuna
 
-        self._known.pop(study.name, None)  # samplers remember the trials that a study had when they first asked
+        self._known.pop(study.name, None)  # samplers cache the trials that a study had at their first call
         found = self._study(study)
         with self.locks.held(study.name):
             for abandoned in self._trials(study, "RUNNING"):
@@ -77,7 +77,7 @@ class Storage:
         return False
 
     def crashed(self, study: Study, number: int, reason: str) -> bool:
-        """Counts a crash of a worker against its trial; returns whether that was one too many and the trial has failed."""
+        """Counts a crash of a worker against its trial. Returns whether the trial has failed because of too many crashes."""
         found = self._study(study)
         with self.locks.held(study.name):
             abandoned = next((one for one in self._trials(study, "RUNNING") if one.number == number), None)
@@ -100,7 +100,7 @@ class Storage:
         return Counter(state_of(trial) for trial in self._trials(study)) if self._exists(study) else Counter()
 
     def summary(self, study: Study) -> StudySummary:
-        """What is known of a study from its ended trials; without trials if there is no such study."""
+        """The summary of a study's ended trials; without trials if there is no such study."""
         return summary_of(study, self._study(study) if self._exists(study) else None)
 
     def _claimed(self, study: Study, trial: optuna.Trial) -> ClaimedTrial:
@@ -111,7 +111,7 @@ class Storage:
         return [trial.intermediate_values for trial in self._trials(study) if trial.number != number]
 
     def _acquire(self, study: Study, running: FrozenTrial) -> bool:
-        """Locks a trial that was running when it was looked up, unless another process holds it or it has ended since."""
+        """Locks a running trial, unless another process holds its lock or it has ended since it was looked up."""
         name = _lock(study, running.number)
         if not self.locks.acquire(name):
             return False

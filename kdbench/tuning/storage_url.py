@@ -1,4 +1,4 @@
-"""URLs of storages: with their driver, and without their password."""
+"""URLs of storages: adding the driver, hiding the password."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ def shown(url: str) -> str:
 
 
 def driven(url: str) -> str:
-    """`postgres://` and `postgresql://` with psycopg, the driver that the extra installs."""
+    """`postgres://` and `postgresql://` URLs with psycopg, the driver that the extra installs."""
     scheme = urlsplit(url).scheme
     return f"postgresql+psycopg{url[len(scheme) :]}" if scheme in ("postgres", "postgresql") else url

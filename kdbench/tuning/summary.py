@@ -1,4 +1,4 @@
-"""What a study found, from its trials as Optuna keeps them."""
+"""The summary of a study from its trials in Optuna's storage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def summary_of(study: Study, kept: optuna.Study | None) -> StudySummary:
-    """Of ended trials only; of none if the storage has no such study."""
+    """The summary of a study's ended trials; without trials if the storage has no such study."""
     ended = [trial for trial in kept.get_trials(deepcopy=False) if trial.state.is_finished()] if kept else []
     trials = [_trial_summary(trial, study) for trial in ended]
     complete = [trial for trial in trials if trial.state == "complete"]
@@ -34,9 +34,10 @@ def summary_of(study: Study, kept: optuna.Study | None) -> StudySummary:
 
 
 def _importance(kept: optuna.Study, signs: list[int]) -> dict[str, float]:
-    """Shares of the parameters by PED-ANOVA, which needs no scikit-learn; with several goals, in the first. {} if it has none.
+    """Importances of the parameters, as fractions, by PED-ANOVA, for the first goal; {} if there are none.
 
-    PED-ANOVA asks which parameters decide whether a trial is among the best; it takes a target's low values for those.
+    PED-ANOVA, which does not need scikit-learn, measures how much parameters decide whether a trial is among the best; it
+    treats low values of the target as best.
     """
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 

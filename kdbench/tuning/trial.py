@@ -16,12 +16,12 @@ OnEpoch = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What a trial's training came to."""
+    """The result of a trial's training."""
 
     validation: dict[str, float]  # metrics of the best epoch, raw
     best_epoch: int
-    seconds: float  # of training, in total over interruptions
-    costs: dict[str, float]  # those asked for: latency in ms, flops, parameters
+    seconds: float  # of training, including time before a resume
+    costs: dict[str, float]  # the requested ones: latency in ms, flops, parameters
 
 
 class Pruned(Exception):
@@ -29,7 +29,7 @@ class Pruned(Exception):
 
 
 def train_trial(spec: RunSpec, context: RunContext, id: str, on_epoch: OnEpoch, costs: Sequence[str] = ()) -> TrialOutcome:
-    """Trains `spec` as a run is trained, with the checkpoint of that `id`; writes no record.
+    """Trains `spec` like a run, with the checkpoint `id`; writes no record.
 
     `on_epoch` receives the metrics of every epoch and may raise Pruned. Raises what training raises: Skip, Diverged,
     KdbenchError and errors of plugins; AssertionError if anything asks for the test split.

@@ -1,4 +1,4 @@
-"""Executes the trials of a study, one after the other, until none is left to claim."""
+"""Executes the trials of a study, one after another, until none is left to claim."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def execute_trials(
     on_start: Callable[[ClaimedTrial], None],
     on_end: Callable[[ClaimedTrial, Ending], None],
 ) -> None:
-    """Calls `on_start` once a trial's parameters are drawn, `on_end` once its ending is stored. Raises StorageLost."""
+    """Claims and executes trials. Calls `on_start` after a trial's parameters are drawn, `on_end` after its end is stored.
+
+    Raises StorageLost if the storage does not answer.
+    """
     while (trial := storage.claim(study)) is not None:
         trial.draw()
         on_start(trial)
@@ -36,7 +39,7 @@ def execute_trials(
 
 
 def _ending(trial: ClaimedTrial, context: RunContext) -> Ending:
-    """Trains a claimed trial. Only an interrupt, a lost storage, or the end of the process, leaves it unended."""
+    """Trains a claimed trial and ends it, except on an interrupt, a lost storage, or the end of the process."""
     settings, started = trial.study.settings, time.perf_counter()
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
@@ -62,5 +65,5 @@ def _ending(trial: ClaimedTrial, context: RunContext) -> Ending:
 
 
 def _values(goals: list[str], outcome: TrialOutcome) -> tuple[float, ...]:
-    """By goal: costs of the student, metrics of the best epoch."""
+    """Values by goal: costs of the student, metrics of the best epoch."""
     return tuple((outcome.costs if goal in COSTS else outcome.validation)[goal] for goal in goals)

@@ -1,4 +1,4 @@
-"""Image-text retrieval: what its batches, losses, ranks and metrics are. Offered as a plugin; importing it imports no torch."""
+"""Image-text retrieval: its batches, losses, ranks and metrics. Offered as a plugin; importing it does not import torch."""
 
 from kdbench.contracts import Offer, Task
 from kdbench.contracts.hookspecs import hookimpl
@@ -13,10 +13,10 @@ def kdbench_tasks() -> list[Offer[Task]]:
         Offer(
             "retrieval",
             Retrieval,
-            "images by texts and texts by images, ranked both ways",
+            "retrieval of images by texts and of texts by images",
             formula=(
-                "An image and a text match when they show the same concept; R@K: share of queries whose best-placed match is "
-                "among the K best (ties count against the model); RSUM: the sum of all R@K in percent"
+                "An image and a text match if they are of the same concept; R@K: fraction of queries with a match among the "
+                "K best candidates (ties count against the model); RSUM: the sum of all R@K in percent"
             ),
             source="Karpathy & Fei-Fei, CVPR 2015 (protocol)",
             status="published",

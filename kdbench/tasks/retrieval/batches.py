@@ -1,4 +1,4 @@
-"""Which pairs make up a batch: a pure function of data, seed and step, the same for every strategy."""
+"""The pairs of a batch: a function of data, seed and step alone, hence the same for every strategy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Ints = NDArray[np.int64]
 
 
 class Batches:
-    """Every epoch shuffles the images and draws for each one a caption of its concept.
+    """In every epoch, shuffles the images and draws for each one a caption of its concept.
 
-    An incomplete last batch is left out: a smaller batch is an easier InfoNCE task, so its loss would not compare. As every
-    epoch shuffles anew, all images take part in time. Memory: eight bytes an image (up to four billion), and 16 a caption if
+    An incomplete last batch is left out, because the loss of InfoNCE depends on the batch size. As every epoch has another
+    order, all images are used over time. Memory: eight bytes per image (up to four billion), and 16 bytes per caption if
     captions are not sorted by concept.
     """
 
@@ -40,7 +40,7 @@ class Batches:
         self._drawn: NDArray[np.unsignedinteger[Any]] = np.empty(0, dtype=np.uint32)
 
     def __call__(self, step: int) -> tuple[Ints, Ints]:
-        """Indices of the images and of their captions, [B] each, at a step counted from 0 over all epochs."""
+        """Indices of the images and of their captions, [B] each, at `step`, counted from 0 over all epochs."""
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._shuffle(epoch)
@@ -51,7 +51,7 @@ class Batches:
         rng = np.random.default_rng((self.seed, epoch))
         most = max(len(self.image_concepts), len(self._ordered))
         self._order = np.arange(len(self.image_concepts), dtype=np.uint32 if most <= 2**32 else np.uint64)
-        rng.shuffle(self._order)  # the permutation of rng.permutation, in numbers half as long
+        rng.shuffle(self._order)  # the permutation of rng.permutation in 32-bit integers
         self._drawn = np.empty_like(self._order)
         for start, concepts in blocks(self.image_concepts):
             first, count = self._captions_of(concepts)
@@ -60,7 +60,7 @@ class Batches:
         self._epoch = epoch
 
     def _captions_of(self, concepts: Ints) -> tuple[Ints, Ints]:
-        """The first caption of each of the concepts [K] in sorted order, and how many each has."""
+        """The first caption, in sorted order, and the number of captions of each of the concepts [K]."""
         first = np.searchsorted(self._ordered, concepts, side="left")
         count = np.searchsorted(self._ordered, concepts, side="right") - first
         let_go(self._ordered)

@@ -1,4 +1,4 @@
-"""What is wrong with stored ranks and test units, or with the figures of a record."""
+"""Checks stored retrieval ranks, test units and a record's metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIZES = {"images", "captions", "concepts"}
 
 
 def problems(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-    """Of ranks `text` [N] and `image` [M]: whole numbers, as many as there are queries, within the candidates."""
+    """Yields problems of the ranks `text` [N] and `image` [M]: integers, one per query, from 1 to the number of candidates."""
     images, captions = sizes["images"], sizes["captions"]
     yield from _others(arrays, ("text", "image"))
     for name, queries, candidates in (("text", images, captions), ("image", captions, images)):
@@ -21,7 +21,7 @@ def problems(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> It
         if found is None:
             continue
         if found.ndim != 1 or found.dtype.kind not in "iu":
-            yield f"{name} ranks", f"{found.dtype} of shape {list(found.shape)}", "whole numbers in a row"
+            yield f"{name} ranks", f"{found.dtype} of shape {list(found.shape)}", "one-dimensional integers"
         elif len(found) != queries:
             yield f"{name} ranks", str(len(found)), f"{queries}, the queries by the record's sizes"
         elif found.min() < 1 or found.max() > candidates:
@@ -30,7 +30,7 @@ def problems(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> It
 
 
 def unit_problems(units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-    """Of the concepts of images [N] and captions [M]: as many as the record's sizes say."""
+    """Yields problems of the concepts of images [N] and captions [M]: their numbers must match the record's sizes."""
     wrong = list(_others(units, ("images", "captions")))
     if wrong:
         yield from wrong
@@ -42,15 +42,19 @@ def unit_problems(units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, in
 
 
 def _others(arrays: Mapping[str, NDArray[Any]], names: tuple[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Arrays missing, or too many."""
+    """Yields missing and unexpected arrays."""
     if arrays.keys() != set(names):
         yield "arrays", ", ".join(sorted(arrays)) or "none", " and ".join(names)
 
 
 def record_problems(metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-    """Sizes that no split has, and sums that do not follow from the recalls."""
+    """Yields impossible sizes, and sums that do not follow from the recalls."""
     if sizes and (set(sizes) != SIZES or not 1 <= sizes["concepts"] <= min(sizes["images"], sizes["captions"])):
-        yield "sizes of the test split", repr(dict(sizes)), "images, captions and concepts, of which there are fewest"
+        yield (
+            "sizes of the test split",
+            repr(dict(sizes)),
+            "images, captions and at most as many concepts",
+        )
     shares = [value for name, value in metrics.items() if "@" in name]
     if not shares:
         return

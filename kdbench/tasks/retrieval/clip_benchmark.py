@@ -1,4 +1,4 @@
-"""Results in the form that CLIP_benchmark writes, so that its `build` reads them beside its own."""
+"""Results in CLIP_benchmark's format, which its command `build` reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ TASK = "zeroshot_retrieval"
 
 
 def clip_benchmark_result(dataset: str, model: str, pretrained: str, metrics: dict[str, float]) -> dict[str, Any]:
-    """The contents of one of its JSON files; metrics are those it has a name for, shares from 0 to 1."""
+    """The contents of one of its JSON files; only metrics that it has a name for, as fractions from 0 to 1."""
     return {
         "dataset": dataset,
         "model": model,

@@ -17,9 +17,9 @@ from kdbench.training.distributed import ALONE
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """A split as a student's towers read it."""
+    """An encoded split: the inputs of a student's towers."""
 
-    images: Any  # an array [N, ...]; of a train split perhaps StreamedInputs, which `Ahead` reads alike
+    images: Any  # an array [N, ...]; for a train split possibly StreamedInputs
     texts: NDArray[Any]  # [M, ...]
     image_concepts: NDArray[np.int64]
     caption_concepts: NDArray[np.int64]
@@ -45,9 +45,9 @@ def to_device(values: NDArray[Any], device: str) -> torch.Tensor:
 def student_embeddings(
     student: Student, split: EncodedSplit, batch_size: int, device: str, world: World = ALONE
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Unit vectors of images [N, d] and captions [M, d], by the module in the mode that it is in.
+    """Unit vectors of images [N, d] and captions [M, d]; does not change the module's mode.
 
-    In a `world` of several ranks each encodes its share, and all get the whole. Raises Diverged if they are not finite.
+    In a `world` of several ranks each encodes a part, and all receive the whole. Raises Diverged if they are not finite.
     """
     images, texts = (
         world.gather(

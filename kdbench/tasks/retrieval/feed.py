@@ -1,4 +1,4 @@
-"""Batches of pairs as a student reads them; streamed images of the next batch are read while this one is computed."""
+"""Batches of pairs as a student's inputs; streamed images of the next batch are read while the current one is computed."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ def logits(pairs: Pairs) -> Tensor:
 
 
 def pair_losses(pairs: Pairs, same: Tensor) -> Tensor:
-    """Symmetric InfoNCE of each pair, [B]: the mean of both directions, its target uniform over the positives.
+    """Symmetric InfoNCE of each pair, [B]: the mean of both directions, with a target uniform over the positives.
 
-    `same` [B, B] tells which pairs show one concept. With one pair a concept this is CLIP's loss (Radford et al. 2021)
-    before the mean.
+    `same` [B, B] is true for pairs of one concept. With one pair per concept this is CLIP's loss (Radford et al. 2021) before
+    the mean.
     """
     return losses_of(logits(pairs), same)
 

@@ -6,11 +6,19 @@ from collections.abc import Sequence
 
 from kdbench.contracts import Metric
 
-_PRIORITIES = (8, 6, 7, 5, 4, 3)  # of the columns of each K, in order: in a narrow terminal the first K stays longest
+_PRIORITIES = (
+    8,
+    6,
+    7,
+    5,
+    4,
+    3,
+)  # priorities of the columns by K, in order: in a narrow terminal the first K stays longest
 
 
 def metrics(recall_at: Sequence[int]) -> tuple[Metric, ...]:
-    """`image_retrieval_recall@K` is text to image (t2i), `text_retrieval_recall@K` image to text (i2t); records hold shares."""
+    """The metrics for some K. `image_retrieval_recall@K` is text to image (t2i), `text_retrieval_recall@K` image to text (i2t);
+    raw values are fractions."""
     shares = [
         Metric(
             f"{target}_retrieval_recall@{k}",
@@ -21,7 +29,7 @@ def metrics(recall_at: Sequence[int]) -> tuple[Metric, ...]:
             worst=0.0,
             priority=dict(zip(recall_at, _PRIORITIES, strict=False)).get(k, 2),
             group=way,
-            meaning=f"Share of {queries}, in percent, with a match among the first {k}: {way_in_words}.",
+            meaning=f"Percentage of {queries} with a match among the first {k}: {way_in_words}.",
         )
         for way, target, queries, way_in_words in (
             ("t2i", "image", "texts", "texts retrieve images"),

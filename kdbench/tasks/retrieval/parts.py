@@ -1,4 +1,4 @@
-"""A student's two towers, each with a batch as it reads it."""
+"""The parts of a student to measure: its two towers, each with a batch of inputs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from kdbench.contracts import Encoder, Part, Student
 from kdbench.errors import KdbenchError
 
-SIZE = 64  # pixels, where no dataset says
+SIZE = 64  # pixels, without a dataset
 CAPTIONS = ("a dog runs after a red ball", "two people sit at a table in the sun")
 
 
 def towers(student: Student, samples: Mapping[str, Any], count: int) -> Sequence[Part]:
-    """Images of `samples["size"]` pixels drawn at random, and `samples["captions"]` over and over, through the encoders.
+    """Random images of `samples["size"]` pixels and repeated `samples["captions"]`, encoded for the towers.
 
-    Raises KdbenchError where an encoder makes another number of items than it was given.
+    Raises KdbenchError if an encoder returns another number of items than it received.
     """
     size, captions = samples.get("size", SIZE), samples.get("captions") or CAPTIONS
     pixels = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
@@ -50,7 +50,7 @@ def _inputs(tower: str, encoder: Encoder, items: Any, count: int) -> Tensor:
 
 
 def encoded(encoder: Encoder, items: Any) -> Tensor:
-    """What a tower reads of items, by way of the encoder's base; halved in between, as on disk."""
+    """A tower's inputs for items, computed through the encoder's base, whose outputs are converted to float16 as on disk."""
     if encoder.base is not None:
         values = encoded(encoder.base, items).numpy()
         values.flags.writeable = False

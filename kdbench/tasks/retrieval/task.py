@@ -1,4 +1,4 @@
-"""The task itself: one method for each thing that the core asks. Heavy imports happen inside."""
+"""The task `retrieval`. Methods import torch and other heavy modules themselves."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Retrieval(Task):
     def teach(self, data: CachedDataset, teacher: Teacher) -> TeacherOutputs:
         from kdbench.tasks.retrieval.teachers import teach
 
-        return teach(data, teacher, Retrieval())  # a teacher is the same whatever the suite's K
+        return teach(data, teacher, Retrieval())  # a teacher does not depend on the suite's K
 
     # Training
 
@@ -217,7 +217,7 @@ class Retrieval(Task):
 
 
 def _logits(pairs: Pairs) -> Tensor:
-    """A teacher's are computed once; a student's for each call, as every loss needs a graph of its own."""
+    """A teacher's logits are computed once; a student's for each call, because every loss needs its own graph."""
     from kdbench.tasks.retrieval.losses import logits
 
     return logits(pairs) if pairs.image.requires_grad else pairs.logits

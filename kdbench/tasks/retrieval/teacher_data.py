@@ -1,4 +1,4 @@
-"""What a teacher is given to prepare itself with: a dataset without its test split, and the one training loop."""
+"""The training data of a teacher: a dataset without its test split, and access to the training loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kdbench.training.fit import fit
 
 
 class DatasetTeacherData:
-    """Implements `TeacherData`. It keeps the dataset itself, which has a test split, out of sight."""
+    """Implements `TeacherData` without exposing the dataset itself, which has a test split."""
 
     def __init__(self, task: Task, dataset: CachedDataset) -> None:
         self._task = task

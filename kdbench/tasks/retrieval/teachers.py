@@ -1,4 +1,4 @@
-"""A teacher's embeddings: of the train split, where they are stored for training, and of any split, where they are ranked."""
+"""A teacher's embeddings: of the train split, stored for distillation, and of any split, for evaluating the teacher itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 
 @dataclass(frozen=True)
 class StoredEmbeddings:
-    """A teacher's embeddings of the train split, float16, and the scale of its logits. Implements `TeacherOutputs`."""
+    """A teacher's embeddings of the train split in float16, and the scale of its logits. Implements `TeacherOutputs`."""
 
     image: NDArray[Any]  # [N, d_t]
     text: NDArray[Any]  # [M, d_t]
@@ -48,7 +48,7 @@ class StoredEmbeddings:
 
 
 class StoredBank:
-    """Implements `Bank` over stored embeddings. A whole split moves to the device only when it is asked for."""
+    """Implements `Bank` over stored embeddings. A whole split is moved to the device only when it is requested."""
 
     def __init__(self, stored: StoredEmbeddings, device: str) -> None:
         self._stored = stored
@@ -78,12 +78,12 @@ class StoredBank:
 
 
 def unit_rows(values: NDArray[Any], device: str) -> Tensor:
-    """Stored embeddings as float32 on `device`; float16 on disk, so what comes back is made a unit vector again."""
+    """Stored embeddings as float32 on `device`, normalised again because they are float16 on disk."""
     return nn.functional.normalize(torch.from_numpy(values).to(device).float(), dim=1)
 
 
 def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings:
-    """A teacher's embeddings of the train split, computed or found in the cache."""
+    """A teacher's embeddings of the train split, computed or loaded from the cache."""
     towers = teacher.towers(DatasetTeacherData(task, data))
     split = data.split("train")
     return StoredEmbeddings(
@@ -96,9 +96,9 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
 
 
 def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task) -> Ranks:
-    """Retrieval ranks of a teacher's own embeddings.
+    """Retrieval ranks by a teacher's own embeddings.
 
-    The teacher prepares itself on training data as always, where it cannot reach the test split. Raises Diverged if its
+    The teacher is prepared on training data as for distillation, without access to the test split. Raises Diverged if its
     embeddings are not finite.
     """
     towers = teacher.towers(DatasetTeacherData(task, data))

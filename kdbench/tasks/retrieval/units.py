@@ -1,4 +1,4 @@
-"""Test units, in which queries are resampled: an image with its captions, or a concept with all its images and captions."""
+"""Test units, by which queries are resampled: an image with its captions, or a concept with all its images and captions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Units:
-    """The unit of every query, from 0 to `count` - 1: `images` [N] and `captions` [M]. `note` says what was assumed."""
+    """The unit of every query, from 0 to `count` - 1: `images` [N] and `captions` [M]. `note` states assumptions."""
 
     images: Ints
     captions: Ints
@@ -26,17 +26,17 @@ class Units:
     note: str = ""
 
     def sums(self, hits: NDArray[np.bool_], of: Literal["images", "captions"]) -> NDArray[np.int64]:
-        """Hits [..., Q] summed in their units, [..., U]. Zero where a unit has no such query."""
+        """Hits [..., Q] summed by unit, [..., U]; zero for a unit without such queries."""
         order, there, starts = self._orders[of]
         ordered = hits if order is None else hits[..., order]
         found = np.zeros((*hits.shape[:-1], self.count), dtype=np.int64)
-        # Summed in one byte where that is enough: no copy is made.
+        # Summed in one byte if that is enough: no copy is made.
         small = np.uint8 if self.sizes(of).max() < 2**8 else np.int64
         found[..., there] = np.add.reduceat(ordered.view(np.uint8), starts, axis=-1, dtype=small)
         return found
 
     def sizes(self, of: Literal["images", "captions"]) -> NDArray[np.int64]:
-        """How many queries each unit has, [U]."""
+        """The number of queries of each unit, [U]."""
         return self._sizes[of]
 
     @cached_property
@@ -45,7 +45,7 @@ class Units:
 
     @cached_property
     def _orders(self) -> dict[str, tuple[Ints | None, Ints, Ints]]:
-        """Queries by unit (None where they are so already), the units that have any, and where each begins."""
+        """Query indices sorted by unit (None if they already are), the units with queries, and the start of each."""
         orders: dict[str, tuple[Ints | None, Ints, Ints]] = {}
         for name, unit in (("images", self.images), ("captions", self.captions)):
             sorted_ = bool((unit[1:] >= unit[:-1]).all())
@@ -58,9 +58,9 @@ class Units:
 def units_of(sizes: Mapping[str, int], given: tuple[NDArray[Any], NDArray[Any]] | None = None) -> Units:
     """The units of a test split with `sizes["images"]` N and `sizes["captions"]` M.
 
-    `given` are the units of its images [N] and of its captions [M], as any integers, say a split's concepts. Without them
-    Karpathy's layout is assumed where it fits (M a multiple of N, one concept an image, captions in the order of images);
-    where it does not, every query is a unit. Raises KdbenchError where `given` has another number of queries.
+    `given` are the units of its images [N] and of its captions [M] as arbitrary integers, such as a split's concepts. Without
+    them, Karpathy's layout is assumed if it fits (M a multiple of N, one concept per image, captions in the order of images);
+    otherwise every query is a unit. Raises KdbenchError if `given` has another number of queries.
     """
     n, m = sizes["images"], sizes["captions"]
     if given is not None:
@@ -71,17 +71,17 @@ def units_of(sizes: Mapping[str, int], given: tuple[NDArray[Any], NDArray[Any]] 
         return Units(codes[:n].astype(np.int64), codes[n:].astype(np.int64), int(codes.max()) + 1)
     if n and m % n == 0 and sizes.get("concepts", n) == n:
         each = m // n
-        note = f"captions are taken to lie in the order of images, {each} an image (Karpathy's layout)"
+        note = f"captions are assumed to be in the order of images, {each} per image (Karpathy's layout)"
         return Units(np.arange(n), np.arange(m) // each, n, note)
-    note = "which captions belong to which image is not known: intervals treat queries as independent, and may be too narrow"
+    note = "it is unknown which captions belong to which image: intervals treat queries as independent and may be too narrow"
     return Units(np.arange(n), n + np.arange(m), n + m, note)
 
 
 def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_at: Sequence[int]) -> dict[str, Floats]:
-    """Metric → [S, U] in percent, from ranks [S, N] and [S, M]. The mean over units is each seed's metric, exactly.
+    """Metric → [S, U] in percent, from ranks [S, N] and [S, M]. The mean over units equals each seed's metric exactly.
 
-    R@K is a ratio, hits by queries, where units have unequal numbers of captions; a unit's figure is the linear part of its
-    influence on that ratio: units with many captions then score neither high nor low for it.
+    If units have unequal numbers of captions, R@K is a ratio of hits to queries; a unit's value is then the linear part of its
+    influence on that ratio. The number of a unit's captions alone does not make its value high or low.
     """
     found = {f"image_retrieval_recall@{k}": _of_units(image <= k, units, "captions") for k in recall_at}
     found |= {f"text_retrieval_recall@{k}": _of_units(text <= k, units, "images") for k in recall_at}

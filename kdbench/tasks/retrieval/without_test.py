@@ -1,4 +1,4 @@
-"""A dataset whose test split cannot be reached: what tuning sees."""
+"""A dataset without access to the test split, for tuning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kdbench.data.dataset import CachedDataset
 
 
 class WithoutTest(CachedDataset):
-    """Raises AssertionError where anything asks for the test split."""
+    """Raises AssertionError on any access to the test split."""
 
     def split(self, name: SplitName) -> Split:
         _refuse(name)
