@@ -1,1 +1,1 @@
-"""A suite file, from YAML to checked RunSpecs."""
+"""Suites: from a YAML file to checked RunSpecs."""

@@ -1,4 +1,4 @@
-"""What every block of a suite file has in common."""
+"""The base class of all blocks of a suite file."""
 
 from __future__ import annotations
 

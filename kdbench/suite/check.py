@@ -1,4 +1,4 @@
-"""A suite file and overrides in, a checked Suite out; nothing is downloaded, decoded or trained on the way."""
+"""Turns a suite file and overrides into a checked Suite without downloading, decoding or training anything."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def load_suite(
 
 
 def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke: bool = False) -> Suite:
-    """Raises SuiteError with every problem found, in the order of the file.
+    """Checks a suite. Raises SuiteError with all diagnostics, in the order of the file.
 
-    With `deep`, plugins check their parameters themselves as well, which may take seconds (torch may be imported) and
-    finds what only their own code can: a model name that does not exist, a package that is missing. With `smoke` the suite is
-    made small (see `kdbench.suite.smoke`) before anything looks for data.
+    With `deep`, plugins also check their parameters themselves. This may take seconds (torch may be imported) and finds errors
+    that types cannot, such as an unknown model name or a missing package. With `smoke`, the suite is shrunk first (see
+    `kdbench.suite.smoke`).
     """
     path = source.path
     data, diagnostics = source.parts()
@@ -54,13 +54,13 @@ def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke
 
 
 def _variants(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The variants of a suite that are maps; that others are none has been noted."""
+    """The variants that are maps; others already have a diagnostic."""
     given = data.get("variants")
     return {name: one for name, one in given.items() if isinstance(one, dict)} if isinstance(given, dict) else {}
 
 
 def _varied(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """The suite with a variant's blocks in place of its own: lists replaced, maps merged."""
+    """The suite with a variant's blocks instead of its own: lists are replaced, maps merged."""
     own = {key: value for key, value in data.items() if key != "variants"}
     merged = {
         key: {**own[key], **value} if isinstance(value, dict) and isinstance(own.get(key), dict) else value
@@ -72,7 +72,7 @@ def _varied(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def _checked(
     path: Path, data: dict[str, Any], plugins: Plugins, diagnostics: Diagnostics, deep: bool, smoke: bool
 ) -> Suite | None:
-    """The suite as far as it is right; None where something is wrong, which is then noted."""
+    """The checked suite; None, with diagnostics, if something is wrong."""
     before = len(diagnostics.found)
     task, data = task_of(data, plugins, diagnostics)
     file = _validated(data, task, diagnostics)
@@ -127,7 +127,7 @@ def _validated(data: dict[str, Any], task: PluginSpec | None, diagnostics: Diagn
     try:
         return SuiteFile.model_validate(data)
     except ValidationError as error:
-        blocks: dict[YamlPath, Any] = {(): SuiteFile.model_fields}  # whose keys a message lists
+        blocks: dict[YamlPath, Any] = {(): SuiteFile.model_fields}  # blocks whose keys a message lists
         for name in ("train", "evaluate", "latency"):
             blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
         blocks[("sweep",)] = SweepFile.model_fields
@@ -143,7 +143,7 @@ def _validated(data: dict[str, Any], task: PluginSpec | None, diagnostics: Diagn
 
 
 def _expand_shorthand(data: dict[str, Any]) -> None:
-    """`- equal` stands for `- use: equal`, in variants too, and `pruner: none` for `pruner: {use: none}`."""
+    """Expands short forms: `- equal` to `- use: equal`, also in variants, and `pruner: none` to `pruner: {use: none}`."""
     for changes in _variants(data).values():
         _expand_shorthand(changes)
     for key in LISTS:

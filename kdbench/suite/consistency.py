@@ -1,4 +1,4 @@
-"""What the parts of a suite must be to each other, and to the datasets: what one entry alone does not show."""
+"""Checks between the parts of a suite, and between a suite and its datasets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdbench.suite.yaml_file import YamlPath, path_steps
 
 
 def check_plugins(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
-    """Lets every plugin look at its parameters more closely than their types can."""
+    """Runs every plugin's own check of its parameters."""
     specs: list[tuple[Kind, YamlPath, PluginSpec]] = [
         *(("dataset", ("datasets", i), spec) for i, spec in enumerate(suite.datasets)),
         *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
@@ -30,7 +30,7 @@ def check_plugins(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> N
 def check_plugin(
     kind: Kind, use: str, params: dict[str, Any], where: YamlPath, plugins: Plugins, diagnostics: Diagnostics
 ) -> None:
-    """Lets one plugin, and those nested in it, look at its parameters."""
+    """Runs the checks of one plugin and of those nested in it."""
     offer = plugins.find(kind, use).offer
     try:
         check_deeper(offer, params)
@@ -52,7 +52,7 @@ def check_teams(file: SuiteFile, diagnostics: Diagnostics) -> None:
         if file.teams.index(team) < index:
             diagnostics.add(("teams", index), team, f"a team not listed yet; it is teams[{file.teams.index(team)}] as well")
         if team and not file.objective:
-            diagnostics.add(("teams", index), team, "an `objective:` with at least one term, for a team that teaches")
+            diagnostics.add(("teams", index), team, "an `objective:` with at least one term, for a team with teachers")
         if len(team) > 1 and not file.strategies:
             diagnostics.add(("teams", index), team, "at least one entry in `strategies:`, for a team of two or more")
     for index, name in enumerate(file.references):
@@ -67,7 +67,7 @@ def check_teams(file: SuiteFile, diagnostics: Diagnostics) -> None:
 
 
 def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
-    """Teachers, students and objectives take part in one task; it must be that of the datasets."""
+    """Checks that teachers, students and objectives are for the task of the datasets."""
     specs: list[tuple[Kind, YamlPath, PluginSpec]] = [
         *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
         *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
@@ -80,7 +80,7 @@ def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
 
 
 def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
-    """The task's settings and the batch must fit the splits; building a dataset reads its index only."""
+    """Checks that the task's settings and the batch size fit the splits. Building a dataset reads only its index."""
     task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
     for index, spec in enumerate(suite.datasets):
         try:

@@ -1,4 +1,4 @@
-"""What is wrong with a suite, gathered so that one reading shows all of it."""
+"""Collects diagnostics of a suite and reports them together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from kdbench.errors import SuiteError, nearest
 from kdbench.suite.yaml_file import YamlPath, dotted
 
-# pydantic's words for a type, in the words of a suite file
+# pydantic's names of types → words for suite files
 _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -41,18 +41,18 @@ class Diagnostics:
     _inside: tuple[YamlPath, frozenset[str]] = ((), frozenset())
 
     def add(self, where: YamlPath, found: object, expected: str, hint: str = "") -> None:
-        """`hint` names the nearest valid name; one that only repeats what was expected is left out."""
+        """Adds a diagnostic. `hint` names the nearest valid name; it is left out if it only repeats `expected`."""
         parts = [f"  found     {_show(found)}", f"  expected  {expected}"]
         if hint and not hint.startswith("known:"):
             parts.append(f"  {hint}")
         self._note(where, "\n".join(parts))
 
     def add_error(self, where: YamlPath, error: Exception) -> None:
-        """What a plugin said when it was built."""
+        """Adds an error raised by a plugin's check or constructor."""
         self._note(where, f"  {error}")
 
     def add_validation(self, where: YamlPath, error: ValidationError, value: object, known: Iterable[str] = ()) -> None:
-        """Adds every error that pydantic found in `value`, which stands at `where` and may have the keys `known`."""
+        """Adds every error that pydantic found in `value` at the path `where`; `known` are its valid keys."""
         names = sorted(known)
         for item in error.errors():
             here = (*where, *_path(item["loc"], value, item["type"]))
@@ -66,20 +66,20 @@ class Diagnostics:
                 self.add(here, found, _EXPECTED.get(item["type"], _sentence(item["msg"])))
 
     def add_apart(self, where: YamlPath, apart: Diagnostics) -> None:
-        """What was found in a value that stands in no file but follows from what stands at `where`."""
+        """Adds errors in a value that is not in the file but derived from the one at `where`."""
         for _, text in apart.found:
             self._note(where, text.partition("\n")[2])
         self.note = self.note or apart.note
 
     @contextmanager
     def within(self, where: YamlPath, keys: Iterable[str]) -> Iterator[None]:
-        """For the while, what is said of one of these keys is meant of the same key at `where`: a variant's own."""
+        """Within this context, diagnostics on these keys are reported at the same keys below `where`, those of a variant."""
         self._inside = where, frozenset(keys)
         yield
         self._inside = (), frozenset()
 
     def set_by(self, where: YamlPath, override: str) -> None:
-        """From now on the value at `where`, and all below it, is that of an override and stands on no line."""
+        """Marks the value at `where`, and everything below it, as set by an override and without a line."""
         self.lines = {path: line for path, line in self.lines.items() if path[: len(where)] != where}
         self.overrides[where] = override
 
@@ -96,8 +96,8 @@ class Diagnostics:
         self.found.append((line, f"{place}: {dotted(where)}\n{text}"))
 
     def _place(self, where: YamlPath) -> tuple[str, int]:
-        """The override or the line of the longest part of the path that has one. An entry that holds nothing but what
-        overrides brought is theirs."""
+        """The override or the line of the longest prefix of the path that has one. An entry with values from overrides only
+        is attributed to them."""
         for length in range(len(where), 0, -1):
             path = where[:length]
             if path in self.overrides:
@@ -107,7 +107,7 @@ class Diagnostics:
             inner = [override for key, override in self.overrides.items() if key[:length] == path]
             if inner:
                 return f"override {inner[0]}", 0
-        return (f"{self.source}:1" if self.lines else self.source), 1  # what comes from a command line has no lines
+        return (f"{self.source}:1" if self.lines else self.source), 1  # values from a command line have no lines
 
 
 class _Nothing:
@@ -119,7 +119,7 @@ NOTHING = _Nothing()
 
 
 def _path(loc: tuple[int | str, ...], value: Any, kind: str) -> YamlPath:
-    """pydantic's location less the steps it adds for keys and unions, which are not in the file."""
+    """pydantic's location without the steps that it adds for keys and unions."""
     path: list[int | str] = []
     for place, step in enumerate(loc):
         inside = step in value if isinstance(value, dict) else isinstance(value, list) and step in range(len(value))

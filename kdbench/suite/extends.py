@@ -1,7 +1,7 @@
-"""Presets: parts that suites share, named under `extends:`.
+"""Presets: reusable parts of suites, listed under `extends:`.
 
-Maps merge, lists are replaced. Of several presets a later one wins over an earlier one, and a suite's own keys win over all.
-A map that names another plugin by `use:` is replaced as a whole: parameters of one plugin mean nothing to another.
+Maps are merged, lists replaced. Later presets override earlier ones, and a suite's own keys override all presets. A map with
+another plugin under `use:` is replaced as a whole, because parameters of one plugin have no meaning for another.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from kdbench.suite import shipped
 from kdbench.suite.yaml_file import YamlPath, read
 
 KEY = "extends"
-ABOUT = ("name", "description")  # of a preset itself; a suite has its own
+ABOUT = ("name", "description")  # a preset's own description; a suite has its own
 
 
 @dataclass
 class Extended:
-    """A suite file merged with its presets: the line of every path, and the file of those that come from a preset."""
+    """A suite file merged with its presets, with the line of every path, and the file of those from a preset."""
 
     data: Any
     lines: dict[YamlPath, int]
@@ -28,7 +28,8 @@ class Extended:
 
 
 def read_extended(path: Path, above: tuple[Path, ...] = ()) -> Extended:
-    """Raises SuiteError where a file cannot be read, is no map, or extends what does not exist or itself."""
+    """Reads a suite file with its presets. Raises SuiteError if a file cannot be read, is not a map, or extends an unknown
+    preset or itself."""
     data, lines = read(path)
     if not isinstance(data, dict):
         found = "an empty file" if data is None else f"a {'list' if isinstance(data, list) else 'single value'}"
@@ -54,9 +55,9 @@ def read_extended(path: Path, above: tuple[Path, ...] = ()) -> Extended:
 
 
 def find_preset(name: str, beside: Path, here: str = "extends") -> Path:
-    """The file of a preset: looked up beside the suite, in the folder `presets` there, then among shipped presets.
+    """The file of a preset: looked up beside the suite, in the folder `presets` there, then among the shipped presets.
 
-    `here` begins the message of the SuiteError that is raised where there is none.
+    Raises SuiteError, with a message that starts with `here`, if there is none.
     """
     for path in (beside / name, beside / f"{name}{shipped.SUFFIX}", beside / shipped.PRESETS / f"{name}{shipped.SUFFIX}"):
         if path.is_file():
@@ -87,7 +88,7 @@ def _merged(base: Extended, own: Extended) -> Extended:
 
 
 def _merged_maps(base: dict[str, Any], own: dict[str, Any], where: YamlPath, replaced: list[YamlPath]) -> dict[str, Any]:
-    """`own` over `base`; notes in `replaced` the paths at which nothing of `base` is left."""
+    """`own` merged over `base`; adds the paths at which `own` replaces `base` to `replaced`."""
     merged = dict(base)
     for key, value in own.items():
         before = base.get(key)

@@ -1,4 +1,4 @@
-"""A suite file, checked: YAML to a validated Suite. Every error carries file, line, path, found, expected, nearest name."""
+"""The models of a suite: SuiteFile as written, Suite as checked."""
 
 from __future__ import annotations
 
@@ -29,57 +29,65 @@ VariantName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,=/_.+-]*$")
 
 
 class Variant(Block):
-    """What a variant may change of its suite."""
+    """The blocks that a variant can change."""
 
-    students: list[StudentEntry] = Field(default=[], description="In place of the suite's students.")
+    students: list[StudentEntry] = Field(default=[], description="Replaces the suite's students.")
     teachers: dict[Name, TeacherEntry] = Field(
-        default={}, description="Teachers beside the suite's or, by name, in their place."
+        default={}, description="Added to the suite's teachers, or replacing those of the same name."
     )
-    teams: list[list[str]] = Field(default=[], description="In place of the suite's teams.")
-    strategies: list[StrategyEntry] = Field(default=[], description="In place of the suite's strategies.")
-    objective: list[TermEntry] = Field(default=[], description="In place of the suite's objective.")
-    train: dict[str, Any] = Field(default={}, description="Training settings that differ from the suite's.")
+    teams: list[list[str]] = Field(default=[], description="Replaces the suite's teams.")
+    strategies: list[StrategyEntry] = Field(default=[], description="Replaces the suite's strategies.")
+    objective: list[TermEntry] = Field(default=[], description="Replaces the suite's objective.")
+    train: dict[str, Any] = Field(default={}, description="Training settings that replace the suite's.")
 
 
 class SuiteFile(Block):
-    """What a suite file holds. The grid is datasets × students × teams × strategies × seeds."""
+    """The contents of a suite file. The grid is datasets × students × teams × strategies × seeds."""
 
-    name: Name = Field(description="Names the folder of its records under results/.")
-    description: str = Field(default="", description="One line, shown by `kdbench suites`.")
+    name: Name = Field(description="Name of the suite, and of the folder of its records under results/.")
+    description: str = Field(default="", description="Description in one line, shown by `kdbench suites`.")
     extends: str | list[str] = Field(
         default=[],
-        description="Presets whose parts this suite takes over, such as students/resnet-48px: a file beside the suite or a "
-        "shipped preset. Maps merge, lists are replaced, later presets win, the suite's own keys win over all.",
+        description="Presets to merge into this suite, such as students/resnet-48px: files beside it or shipped presets. "
+        "Maps are merged, lists replaced; later presets override earlier ones, and the suite's own keys override all.",
     )
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(
         default=[0], description="One run per cell and seed; at least three for intervals, five for a verdict."
     )
-    datasets: Annotated[list[DatasetEntry], Field(min_length=1)] = Field(description="Datasets of one task, a table each.")
-    students: Annotated[list[StudentEntry], Field(min_length=1)] = Field(description="Students, a table each.")
-    teachers: dict[Name, TeacherEntry] = Field(default={}, description="Teachers by the name that teams use.")
-    teams: Annotated[list[list[str]], Field(min_length=1)] = Field(
-        default=[[]], description="Lists of teacher names; [] is no distillation. Fewer than two take no strategy."
+    datasets: Annotated[list[DatasetEntry], Field(min_length=1)] = Field(
+        description="Datasets, all of one task; each has its own table."
     )
-    references: list[str] = Field(default=[], description="Teachers evaluated themselves, without training: rows of their own.")
-    strategies: list[StrategyEntry] = Field(default=[], description="How teams of two or more are weighted, a row each.")
-    objective: list[TermEntry] = Field(default=[], description="Distillation losses of one teacher, summed.")
-    train: Train = Field(default=Train(), description="How every run is trained.")
-    evaluate: Evaluate = Field(default=Evaluate(), description="How runs are evaluated; settings of the task stand here too.")
-    latency: Latency = Field(default=Latency(), description="How students' latency is measured.")
-    sweep: SweepFile | None = Field(default=None, description="What `kdbench sweep` tunes; nothing else reads it.")
+    students: Annotated[list[StudentEntry], Field(min_length=1)] = Field(description="Students; each has its own table.")
+    teachers: dict[Name, TeacherEntry] = Field(default={}, description="Teachers, by the names that teams use.")
+    teams: Annotated[list[list[str]], Field(min_length=1)] = Field(
+        default=[[]], description="Lists of teacher names; [] is no distillation. Fewer than two have no strategy."
+    )
+    references: list[str] = Field(
+        default=[], description="Teachers evaluated themselves, without training; each has its own row."
+    )
+    strategies: list[StrategyEntry] = Field(
+        default=[], description="How teams of two or more are weighted; each strategy has its own row."
+    )
+    objective: list[TermEntry] = Field(
+        default=[], description="Terms of the distillation loss of one teacher; they are summed."
+    )
+    train: Train = Field(default=Train(), description="Training settings of all runs.")
+    evaluate: Evaluate = Field(default=Evaluate(), description="Evaluation settings, including those of the task.")
+    latency: Latency = Field(default=Latency(), description="How the latency of students is measured.")
+    sweep: SweepFile | None = Field(default=None, description="What `kdbench sweep` tunes; ignored by other commands.")
     variants: dict[VariantName, Variant] = Field(
         default={},
-        description="Ablations by name: each is the suite with some blocks changed, and all of them are run in its place. "
-        "Lists are replaced, maps merged; `full: {}` is the suite unchanged.",
+        description="Ablations by name: each is the suite with some blocks changed; they are run instead of the suite itself. "
+        "Lists are replaced, maps merged; `full: {}` is the unchanged suite.",
     )
 
 
 class Suite(Block):
-    """A checked suite: every plugin is known and every parameter typed and filled in."""
+    """A checked suite: all plugins are known, all parameters are typed and have values."""
 
     path: Path
     name: str
-    task: PluginSpec  # that its datasets pose, with its settings
+    task: PluginSpec  # of its datasets, with its settings
     seeds: list[int]
     datasets: list[PluginSpec]
     students: list[PluginSpec]
@@ -93,4 +101,4 @@ class Suite(Block):
     latency: Latency
     smoke: bool = False
     sweep: Sweep | None = None
-    variants: dict[str, Suite] = {}  # if there are any, they are what is run
+    variants: dict[str, Suite] = {}  # if there are any, they are run instead of the suite itself

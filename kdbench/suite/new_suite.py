@@ -1,4 +1,4 @@
-"""Writes a suite from a few choices: presets where they name one, plugins with their example parameters otherwise."""
+"""Writes a suite from a few choices, which are presets or plugins with their example parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdbench.suite.yaml_file import dump
 
 @dataclass(frozen=True)
 class Choices:
-    """What a new suite is made of.
+    """The choices for a new suite.
 
     `dataset` and `strategies` are plugins. `student` is a preset under students/ or a plugin, `teachers` one preset under
     teachers/ or plugins; `training` is a preset under training/.
@@ -30,12 +30,12 @@ class Choices:
 
 
 def known(part: str, kind: Kind, plugins: Plugins) -> list[str]:
-    """What may be chosen for a part of a suite: its presets, then plugins."""
+    """The options for a part of a suite: presets first, then plugins."""
     return [*_presets(part), *plugins.offers(kind)]
 
 
 def write_suite(name: str, choices: Choices, folder: Path, plugins: Plugins) -> Path:
-    """Writes NAME.yaml; never overwrites. Raises SuiteError if it exists already or a choice is unknown."""
+    """Writes NAME.yaml. Raises SuiteError if it exists already or a choice is unknown."""
     path = folder / f"{name}{shipped.SUFFIX}"
     text = suite_text(name, choices, plugins)
     try:
@@ -48,7 +48,7 @@ def write_suite(name: str, choices: Choices, folder: Path, plugins: Plugins) -> 
 
 
 def suite_text(name: str, choices: Choices, plugins: Plugins) -> str:
-    """The suite as YAML. Raises SuiteError, naming the nearest, if a choice is unknown."""
+    """The suite as YAML. Raises SuiteError with the nearest name if a choice is unknown."""
     extends: list[str] = []
     parts: dict[str, Any] = {"seeds": list(choices.seeds), "datasets": [_entry("dataset", choices.dataset, plugins)]}
     if choices.student in _presets("students"):
@@ -72,7 +72,7 @@ def suite_text(name: str, choices: Choices, plugins: Plugins) -> str:
 
 
 def _teams(teachers: list[str]) -> list[list[str]]:
-    """No distillation, each teacher alone, and all of them."""
+    """Teams: no distillation, each teacher alone, and all teachers."""
     return [[], *([one] for one in teachers), *([teachers] if len(teachers) > 1 else [])]
 
 

@@ -10,7 +10,7 @@ from kdbench.suite.yaml_file import parse_scalar, path_steps
 
 
 def apply_override(data: dict[str, Any], override: str, diagnostics: Diagnostics) -> None:
-    """Sets `a.b[0].c=value` in place; the value is read as YAML would read it."""
+    """Applies `a.b[0].c=value` to a suite, in place; the value is parsed as YAML. Raises SuiteError if it does not fit."""
     key, separator, text = override.partition("=")
     steps = path_steps(key)
     if not separator or not all(step != "" for step in steps):

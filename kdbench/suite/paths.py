@@ -1,4 +1,4 @@
-"""Parameters of a run by their path: `train.lr`, `objective[0].coefficient`, `strategy.C`, `student.width`."""
+"""Parameters of a run by path: `train.lr`, `objective[0].coefficient`, `strategy.C`, `student.width`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kdbench.suite.yaml_file import path_steps
 
 
 def with_values(spec: RunSpec, values: Mapping[str, Any]) -> RunSpec:
-    """The run with the parameters at some paths set.
+    """A copy of the run with the parameters at some paths set.
 
-    Raises KeyError, IndexError, TypeError or ValueError where a path leads nowhere or a value does not fit.
+    Raises KeyError, IndexError, TypeError or ValueError if a path does not exist or a value does not fit.
     """
     for path, value in values.items():
         head, *rest = path_steps(path)
@@ -55,7 +55,7 @@ def value_at(spec: RunSpec, path: str) -> Any:
 
 
 def same_but_for(one: RunSpec, other: RunSpec, paths: list[str]) -> bool:
-    """Whether two runs differ in nothing but the parameters at these paths, their tuning and their seed."""
+    """Whether two runs differ only in the parameters at these paths, their tuning and their seed."""
     moved = with_values(one, {path: value_at(other, path) for path in paths})
     return moved.replace(tuning=None).cell_id == other.replace(tuning=None).cell_id
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of suite files, with the parameters of every installed plugin, so that editors complete them."""
+"""The JSON Schema of suite files, with the parameters of all installed plugins, for completion in editors."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import nested_uses, params_model
 from kdbench.suite.model import SuiteFile
 
-SUITE_KINDS: tuple[Kind, ...] = ("dataset", "teacher", "student", "objective", "strategy")  # that a suite names by `use:`
+SUITE_KINDS: tuple[Kind, ...] = ("dataset", "teacher", "student", "objective", "strategy")  # kinds that a suite names by `use:`
 
 
 def json_schema(plugins: Plugins) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12). Wherever a suite names a plugin, one alternative for each that is installed."""
+    """JSON Schema (draft 2020-12). An entry that names a plugin has one alternative for each installed plugin."""
     schema = SuiteFile.model_json_schema() | {"title": "kdbench suite"}
-    parts = [name for name in schema["required"] if name != "name"]  # which a preset may bring
+    parts = [name for name in schema["required"] if name != "name"]  # may come from a preset
     schema |= {"required": ["name"], "anyOf": [{"required": parts}, {"required": ["extends"]}]}
     definitions = schema.setdefault("$defs", {})
     for kind in SUITE_KINDS:
@@ -27,7 +27,7 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
             names.append(name)
         alternatives = [{"$ref": _reference(f"{kind}:{name}")} for name in names]
         definitions[kind] = {"anyOf": [{"enum": names}, *alternatives]}
-    for name in plugins.offers("task"):  # a suite gives its task's settings in the block `evaluate`
+    for name in plugins.offers("task"):  # the block `evaluate` also holds the task's settings
         own = params_model(plugins.find("task", name).offer).model_json_schema(ref_template="#/$defs/{model}")
         definitions["Evaluate"]["properties"] |= own.get("properties", {})
         definitions |= own.get("$defs", {})
@@ -36,7 +36,7 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
 
 
 def _reference(name: str) -> str:
-    """A pointer into `$defs`; JSON pointers write `~` and `/` otherwise (RFC 6901)."""
+    """A pointer into `$defs`; JSON pointers escape `~` and `/` (RFC 6901)."""
     return "#/$defs/" + name.replace("~", "~0").replace("/", "~1")
 
 
@@ -57,7 +57,7 @@ def _offer_schema(kind: Kind, name: str, plugins: Plugins) -> dict[str, Any]:
 
 
 def _resolve(node: Any) -> Any:
-    """Replaces each place marked with a kind by a reference to its alternatives."""
+    """Replaces each marker of a kind by a reference to its alternatives."""
     if isinstance(node, list):
         return [_resolve(item) for item in node]
     if not isinstance(node, dict):

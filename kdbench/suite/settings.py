@@ -14,31 +14,33 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Block(BaseModel):
-    """A part of a suite: unknown keys are refused, types are exact, values never change."""
+    """A part of a suite: immutable; unknown keys are rejected and types are strict."""
 
     model_config = EXACT
 
 
 class Train(Block):
-    """How every run is trained: AdamW, linear warm-up, cosine decay to zero."""
+    """Training settings of all runs: AdamW, linear warm-up, cosine decay to zero."""
 
-    epochs: Count = Field(default=30, description="Passes over the training split.")
-    batch_size: Annotated[int, Field(ge=2)] = Field(default=256, description="Samples in a step.")
+    epochs: Count = Field(default=30, description="Passes over the train split.")
+    batch_size: Annotated[int, Field(ge=2)] = Field(default=256, description="Samples per step.")
     lr: Positive = Field(default=1e-3, description="Peak learning rate.")
-    weight_decay: NotNegative = Field(default=0.1, description="On matrices; biases, norms and scales have none.")
-    warmup: Share = Field(default=0.1, description="Share of the steps with linear warm-up.")
-    clip_norm: Positive = Field(default=1.0, description="Largest norm of the student's gradient.")
+    weight_decay: NotNegative = Field(default=0.1, description="Weight decay of matrices; biases, norms and scales have none.")
+    warmup: Share = Field(default=0.1, description="Fraction of the steps with linear warm-up.")
+    clip_norm: Positive = Field(default=1.0, description="Largest norm of the student's gradient; larger ones are clipped.")
     distill: NotNegative = Field(default=1.0, description="λ: weight of the teachers' losses beside the task loss.")
-    precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto: bf16 where a GPU has it.")
-    checkpoint_every: Count = Field(default=100, description="Steps between checkpoints; epoch ends have one too.")
-    devices: Count = Field(default=1, description="Processes that share a run, on a GPU each where there are any.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="auto: bf16 on GPUs that support it, else fp32."
+    )
+    checkpoint_every: Count = Field(default=100, description="Steps between checkpoints; there is also one after each epoch.")
+    devices: Count = Field(default=1, description="Processes per run, each on its own GPU if there are any.")
 
 
 class Evaluate(Block):
-    """How runs are validated and evaluated. What the suite's task adds stands in the same block of a suite file."""
+    """How runs are validated and evaluated. In a suite file, the task's settings are in the same block."""
 
     every: Count = Field(default=1, description="Epochs between validations; the last epoch is always validated.")
-    batch_size: Count = Field(default=256, description="Samples encoded at once.")
+    batch_size: Count = Field(default=256, description="Samples encoded at a time.")
 
 
 class Latency(Block):

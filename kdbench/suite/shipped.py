@@ -1,4 +1,4 @@
-"""Suites and presets that ship with the package: `suites/` of a checkout, a copy inside the installed package."""
+"""Suites and presets that ship with the package: `suites/` in a checkout, a copy in the installed package."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def presets_in(root: Path) -> dict[str, Path]:
 
 
 def find_suite(given: str | Path) -> Path:
-    """The file of that path or, if there is none, the shipped suite of that name.
+    """The file at that path or, if there is none, the shipped suite of that name.
 
-    Raises SuiteError with the nearest shipped name.
+    Raises SuiteError with the nearest shipped name if there is neither.
     """
     path = Path(given)
     if path.exists():
@@ -47,6 +47,6 @@ def find_suite(given: str | Path) -> Path:
 
 
 def description(path: Path) -> str:
-    """What a suite or a preset says of itself in one line, empty if nothing."""
+    """The one-line description of a suite or preset, empty if it has none."""
     data, _ = read(path)
     return str(data.get("description", "")) if isinstance(data, dict) else ""

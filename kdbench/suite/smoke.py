@@ -1,6 +1,6 @@
-"""A suite made small: the same grid, the same code paths, models and data shrunk by the plugins themselves.
+"""Smoke runs: the same grid and code paths, with models and data shrunk by the plugins themselves.
 
-What comes out says that the machinery works and nothing else; leaderboards leave such rows out.
+Their results only show that everything works; leaderboards leave them out.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from kdbench.plugins.parameters import checked_params, nested_uses
 from kdbench.suite.model import Suite
 from kdbench.suite.spec import PluginSpec
 
-PAIRS = 64  # in a step, at most
+PAIRS = 64  # samples per step, at most
 SUFFIX = "-smoke"
 
 
 def smoked(suite: Suite, plugins: Plugins) -> Suite:
-    """One seed, one epoch of small batches, and every plugin with the parameters that its offer's `smoke` gives."""
+    """The suite with one seed, one epoch of small batches, and every plugin with the parameters from its offer's `smoke`."""
 
     def small(kind: Kind, spec: PluginSpec) -> Any:
         return spec.replace(params=_params(kind, spec.use, spec.params, plugins))

@@ -1,4 +1,4 @@
-"""The studies of a suite, and the runs that follow from them. A study tunes one cell of the grid."""
+"""The studies of a suite, and the runs with the parameters that they find. A study tunes one cell of the grid."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kdbench.suite.plan import plan
 from kdbench.suite.spec import Frozen, RunSpec
 from kdbench.suite.sweep import Parameter, Settings, Sweep
 
-STUDY_VERSION: Literal[3] = 3  # raise when the same study comes to describe another search
+STUDY_VERSION: Literal[3] = 3  # raise when the same study means another search
 
 
 class Study(Frozen):
-    """A cell, the space its parameters are sought in, and how.
+    """A cell, the search space of its parameters, and the settings of the search.
 
     `spec` is the cell's run at the tuning seed, with the suite's own parameters.
     """
@@ -30,7 +30,7 @@ class Study(Frozen):
 
     @cached_property
     def digest(self) -> str:
-        """12 hexadecimal digits over everything that can change what the study finds."""
+        """12 hexadecimal digits of a hash over everything that can change the result of the study."""
         form = {
             "version": self.version,
             "run": self.spec.run_id,
@@ -41,27 +41,27 @@ class Study(Frozen):
 
     @property
     def name(self) -> str:
-        """What it is called in its storage and its file."""
+        """Its name in the storage and of its file."""
         return re.sub(r"[^A-Za-z0-9_.+-]+", "-", f"{self.label}-{self.digest}")
 
     @property
     def label(self) -> str:
-        """How a person recognises it."""
+        """A readable label of the study."""
         return self.spec.cell_label
 
     def run(self, values: Mapping[str, Any]) -> RunSpec:
-        """The cell's run with other parameters."""
+        """The cell's run with these parameters."""
         return with_values(self.spec, values)
 
 
 def studies(suite: Suite) -> list[Study]:
-    """One for each cell that has something to tune, in the order of the plan."""
+    """The studies of all cells that have something to tune, in the order of the plan."""
     found = [study for spec in plan(suite) if (study := study_of(suite, spec))]
     return list({study.name: study for study in found}.values())
 
 
 def study_of(suite: Suite, spec: RunSpec) -> Study | None:
-    """The study of the cell that a run belongs to, the same for all its seeds; None where nothing of it is tuned."""
+    """The study of a run's cell, the same for all its seeds; None if nothing of it is tuned."""
     sweep = (suite.variants[spec.variant] if spec.variant else suite).sweep
     if sweep is None or spec.reference:
         return None
@@ -70,10 +70,10 @@ def study_of(suite: Suite, spec: RunSpec) -> Study | None:
 
 
 def tuned(suite: Suite, best: Mapping[str, Mapping[str, Any]]) -> list[RunSpec]:
-    """The runs of the suite with the best parameters, by study name. Cells whose study has none are left out.
+    """The runs of the suite with the best parameters of their studies. Cells whose study has none are left out.
 
-    A cell with nothing to tune, such as one without teachers in a sweep over loss weights, is returned unchanged: rows compare
-    within one tuning budget, and its row belongs among the others.
+    `best` maps study names to parameters. A cell with nothing to tune, such as one without teachers in a sweep over loss
+    weights, keeps its parameters: rows are compared within one tuning budget, and its row belongs to them.
     """
     runs = []
     for spec in plan(suite):
@@ -87,7 +87,7 @@ def tuned(suite: Suite, best: Mapping[str, Mapping[str, Any]]) -> list[RunSpec]:
 
 
 def _space(sweep: Sweep, spec: RunSpec) -> list[Parameter]:
-    """What a cell has of the suite's space: without teachers there is no λ and no objective."""
+    """The part of the suite's space that applies to a cell: without teachers there is no λ and no objective."""
     common = [
         parameter
         for parameter in sweep.space

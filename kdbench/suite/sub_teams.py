@@ -1,4 +1,4 @@
-"""All sub-teams of a suite's teachers laid out as runs: what attribution to teachers needs."""
+"""The runs of all sub-teams of a suite's teachers, which attribution to teachers needs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Team = frozenset[str]
 
 @dataclass(frozen=True)
 class Game:
-    """One attribution and the runs that it takes: for every sub-team one for each seed.
+    """One attribution with its runs: for every sub-team, one per seed.
 
-    `strategy` is the label of the one that sub-teams of two and more have; empty if there is a single teacher.
+    `strategy` is the label of the strategy of sub-teams of two or more; empty if there is a single teacher.
     """
 
     dataset: str
@@ -39,7 +39,7 @@ class Game:
 
 @dataclass(frozen=True)
 class Teams:
-    """All attributions of a suite; `specs` are the runs of all games, each once, seeds outermost."""
+    """All attributions of a suite; `specs` are their runs, each once, with seeds as the outermost loop."""
 
     games: list[Game]
     specs: list[RunSpec]
@@ -47,10 +47,10 @@ class Teams:
 
 
 def teams_for(suite: Suite, strategy: str | None = None, teachers: Sequence[str] | None = None) -> Teams:
-    """All 2^T sub-teams of the `teachers`, by default those of each variant's largest team (of several, the first).
+    """All 2^T sub-teams of `teachers`, by default of each variant's largest team (the first of several).
 
-    The grid is the suite's: its datasets, students, seeds, variants and strategies (or the one named), so a team that the
-    suite lists has the runs that `kdbench run` gives it. Sub-teams of fewer than two take no strategy; strategies share them.
+    Uses the suite's grid: its datasets, students, seeds, variants and strategies (or the named one). Teams that the suite
+    lists have the same runs as in `kdbench run`. Sub-teams of fewer than two have no strategy; all strategies use their runs.
     Raises KdbenchError if there is no such strategy or teacher, no team has a teacher, or there are more than 10 teachers.
     """
     variants = suite.variants or {"": suite}
@@ -64,12 +64,12 @@ def teams_for(suite: Suite, strategy: str | None = None, teachers: Sequence[str]
         which = f"variant {name}: " if name else ""
         strategies = [one for one in variant.strategies if strategy in (None, one.name)]
         if strategy is not None and not strategies:
-            notes.append(f"{which}left out, as it has no strategy {strategy!r}")
+            notes.append(f"{which}left out: it has no strategy {strategy!r}")
             continue
         largest = [team for team in variant.teams if len(team) == max(map(len, variant.teams))]
         if teachers is None and len(largest) > 1:
             others = "; ".join(" + ".join(team) for team in largest[1:])
-            notes.append(f"{which}of the largest teams the first is taken, {' + '.join(largest[0])}; others are {others}")
+            notes.append(f"{which}there are several largest teams: using the first, {' + '.join(largest[0])}, not {others}")
         whole = _whole(variant, largest[0] if teachers is None else teachers, f"{suite.path}: {which}")
         wholes[name] = _in_order(frozenset(whole), variant)
         chosen[name] = variant.model_copy(update={"strategies": strategies, "references": []})
@@ -82,12 +82,12 @@ def teams_for(suite: Suite, strategy: str | None = None, teachers: Sequence[str]
 
 
 def teams_of(teachers: Sequence[str]) -> list[Team]:
-    """All 2^T sub-teams, small ones first: none, each teacher, …, all."""
+    """All 2^T sub-teams, smaller ones first: none, each teacher, …, all."""
     return [frozenset(team) for size in range(len(teachers) + 1) for team in combinations(teachers, size)]
 
 
 def named(team: Iterable[str]) -> str:
-    """For a person."""
+    """A readable name of a sub-team."""
     return " + ".join(sorted(team)) or "no distillation"
 
 
@@ -97,7 +97,7 @@ def _whole(suite: Suite, teachers: Sequence[str], where: str) -> list[str]:
         if name not in suite.teachers:
             raise KdbenchError(f"{where}no teacher {name!r}; {nearest(name, suite.teachers) or 'it has none'}")
         if list(teachers).count(name) > 1:
-            raise KdbenchError(f"{where}teacher {name!r} is given twice, expected each once")
+            raise KdbenchError(f"{where}found the teacher {name!r} twice, expected each once")
     if not teachers:
         raise KdbenchError(f"{where}no team has a teacher: there is nothing to attribute; list one in `teams:`")
     if not suite.objective:
@@ -108,7 +108,7 @@ def _whole(suite: Suite, teachers: Sequence[str], where: str) -> list[str]:
 
 
 def _in_order(team: Team, suite: Suite) -> list[str]:
-    """The teachers of a team as the suite lists them, else as in the largest listed team that holds them all.
+    """The teachers of a team in the suite's order: as the suite lists this team, otherwise as in the largest team with them.
 
     A run's id depends on this order, so it must not depend on the order of `--teachers`.
     """

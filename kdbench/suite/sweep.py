@@ -1,4 +1,4 @@
-"""The `sweep` block of a suite: what is tuned, by what, with how many trials."""
+"""The `sweep` block of a suite: what is tuned, how, and with how many trials."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from kdbench.suite.block import EXACT, Count
 from kdbench.suite.spec import Tuning
 
 Number = Annotated[int | float, Field(allow_inf_nan=False)]
-COSTS = ("latency", "flops", "parameters")  # of a student, goals besides the metrics; less is better
+COSTS = ("latency", "flops", "parameters")  # costs of a student that can be goals beside the metrics; lower is better
 
 
 class Part(BaseModel):
-    """A part of a sweep: unknown keys are refused, types are exact."""
+    """A part of a sweep: unknown keys are rejected, types are strict."""
 
     model_config = EXACT
 
 
 class Range(Part):
-    """Values from `low` to `high`, both included; whole numbers where the parameter is one."""
+    """Values from `low` to `high`, both included; whole numbers if the parameter is an integer."""
 
     low: Number = Field(description="Smallest value.")
     high: Number = Field(description="Largest value.")
-    log: bool = Field(default=False, description="Drawn on a logarithmic scale.")
-    step: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="Only low, low + step, low + 2 step …")
+    log: bool = Field(default=False, description="Draw values on a logarithmic scale.")
+    step: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="Draw only low, low + step, low + 2 step …")
 
 
 _SPACE = {"anyOf": [Range.model_json_schema(), {"type": "array", "minItems": 2}]}
@@ -45,10 +45,10 @@ class Pruner(Part):
 
 
 class SweepOptions(Part):
-    """How studies are conducted, the same for all studies of a suite."""
+    """The settings of all studies of a suite."""
 
     trials: Count = Field(description="Trials of each study, including failed and pruned ones.")
-    metric: str = Field(default="", description="What is optimised on the validation split; by default the task's headline.")
+    metric: str = Field(default="", description="Metric optimised on the validation split; by default the task's headline.")
     sampler: Literal["tpe", "random"] = Field(default="tpe", description="Optuna's TPE, or random draws.")
     startup: Count | None = Field(default=None, description="Random trials before TPE's; a third of all, at most 10.")
     pruner: Pruner | None = Field(default=None, description="successive_halving, or none; none with several objectives.")
@@ -59,23 +59,23 @@ class SweepOptions(Part):
 
     @property
     def goals(self) -> list[str]:
-        """What is optimised."""
+        """The goals of the optimisation."""
         return self.objectives or [self.metric]
 
 
 class Settings(SweepOptions):
-    """The options of a checked sweep: `metric` is filled in, `minimize` lists the goals besides costs that are better lower."""
+    """The options of a checked sweep: `metric` is filled in; `minimize` lists metrics for which lower is better."""
 
     minimize: list[str] = []
 
     @property
     def directions(self) -> list[Literal["minimize", "maximize"]]:
-        """Of each goal."""
+        """The direction of each goal."""
         return ["minimize" if goal in COSTS or goal in self.minimize else "maximize" for goal in self.goals]
 
     @property
     def budget(self) -> Tuning:
-        """What the runs that follow say of their tuning."""
+        """The tuning budget stored in runs with the parameters found."""
         return Tuning(split="validation", trials=self.trials, metric=self.metric)
 
 
@@ -88,7 +88,7 @@ class SweepFile(SweepOptions):
 
 
 class Parameter(Part):
-    """One dimension of a checked space, and the part of a run that it sets: `train.lr`, `strategy.C`, `student.width` …"""
+    """One dimension of a checked space: a parameter of a run by path, such as `train.lr`, `strategy.C`, `student.width`."""
 
     path: str
     kind: Literal["float", "int", "choice"]
@@ -99,7 +99,7 @@ class Parameter(Part):
     choices: list[Any] = []
 
     def admits(self, value: Any) -> bool:
-        """Whether a value can be drawn. True is not a number."""
+        """Whether a value can be drawn. True does not count as a number."""
         if self.kind == "choice":
             return any(choice == value and isinstance(choice, bool) == isinstance(value, bool) for choice in self.choices)
         if isinstance(value, bool) or not isinstance(value, int if self.kind == "int" else int | float):
@@ -109,9 +109,9 @@ class Parameter(Part):
 
 
 class Sweep(Part):
-    """A checked sweep: every path is known and both ends of every range are valid values."""
+    """A checked sweep: every path exists, and both ends of every range are valid values."""
 
     settings: Settings
     space: list[Parameter]
-    strategies: dict[str, list[Parameter]]  # by label, of the strategies there are
+    strategies: dict[str, list[Parameter]]  # by label of a strategy
     student: list[Parameter]

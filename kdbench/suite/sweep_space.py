@@ -1,4 +1,4 @@
-"""The space of a sweep against its suite: paths lead to parameters that may be tuned, and every value is a valid one."""
+"""Checks the space of a sweep against its suite: paths must name tunable parameters, and all values must be valid."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import COSTS, Parameter, Range, Settings, Sweep, SweepFile, SweepOptions
 from kdbench.suite.yaml_file import YamlPath, path_steps
 
-Plug = Callable[[Kind, dict[str, Any], Diagnostics], PluginSpec | None]  # checks an entry of a suite, noting what is wrong
-Try = Callable[[Any, Diagnostics], Any]  # a value in its place: that value as the schema reads it; what is wrong is noted
-# Settings that change no budget. Rows of other epochs or batches would not compare.
+Plug = Callable[[Kind, dict[str, Any], Diagnostics], PluginSpec | None]  # checks an entry of a suite and adds diagnostics
+Try = Callable[[Any, Diagnostics], Any]  # checks a value at its path and returns it as the schema reads it; adds diagnostics
+# Settings that do not change the budget: rows with other epochs or batch sizes would not be comparable.
 TUNABLE = ("lr", "weight_decay", "warmup", "clip_norm", "distill")
 
 
 def checked_sweep(file: SweepFile, suite: Suite, task: Task, plug: Plug, diagnostics: Diagnostics) -> Sweep:
-    """The sweep of a suite, or of a variant. What is wrong is noted."""
+    """The checked sweep of a suite or of a variant; adds diagnostics."""
     _check_settings(file, task, diagnostics)
     space = [_common(path, given, suite, plug, diagnostics) for path, given in file.space.items()]
     strategies = {}
@@ -50,7 +50,7 @@ def checked_sweep(file: SweepFile, suite: Suite, task: Task, plug: Plug, diagnos
 
 
 def check_labels(given: Any, suites: list[Suite], diagnostics: Diagnostics) -> None:
-    """Spaces are of strategies that the suite, or one of its variants, has."""
+    """Checks that spaces are of strategies in the suite or one of its variants."""
     labels = sorted({strategy.name for suite in suites for strategy in suite.strategies})
     own = given.get("strategies") if isinstance(given, dict) else None
     for label in own if isinstance(own, dict) else ():
@@ -60,7 +60,7 @@ def check_labels(given: Any, suites: list[Suite], diagnostics: Diagnostics) -> N
 
 
 def _settings(file: SweepFile, task: Task) -> Settings:
-    """With the metric that is optimised by default, and the directions of all goals."""
+    """The options with the default metric and the directions of all goals."""
     given = {name: getattr(file, name) for name in SweepOptions.model_fields}
     metric = file.metric or task.headline.name
     lower = [one.name for one in task.metrics if not one.higher_is_better and one.name in (file.objectives or [metric])]
@@ -80,10 +80,14 @@ def _check_settings(file: SweepFile, task: Task, diagnostics: Diagnostics) -> No
     if len(file.objectives) == 1:
         diagnostics.add(("sweep", "objectives"), file.objectives, "two or more; a single one is the `metric`")
     if file.objectives and file.pruner and file.pruner.use != "none":
-        diagnostics.add(("sweep", "pruner"), file.pruner.use, "none: Optuna does not prune studies of several objectives")
+        diagnostics.add(("sweep", "pruner"), file.pruner.use, "none: Optuna does not prune studies with several objectives")
     if file.student and not file.objectives:
-        # Rows are compared with rows of the same student: one tuned for each strategy would leave nothing to compare.
-        diagnostics.add(("sweep", "student"), dict(file.student), "`objectives:` beside it: students are traded off, not tuned")
+        # Rows are compared for the same student: with a student tuned per strategy, no two rows would be comparable.
+        diagnostics.add(
+            ("sweep", "student"),
+            dict(file.student),
+            "`objectives:` beside it: students are traded off, not tuned",
+        )
     if not file.space and not file.student and not any(file.strategies.values()):
         diagnostics.add(("sweep",), file.space, "something to tune: `space:`, or `strategies:` with a space of one of them")
 
@@ -122,7 +126,7 @@ def _of_plugin(
     diagnostics: Diagnostics,
     steps: YamlPath | None = None,
 ) -> Parameter | None:
-    """A parameter of a plugin as the suite has it."""
+    """A parameter of a plugin of the suite."""
     inside = steps or path_steps(path)
 
     def tried(value: Any, apart: Diagnostics) -> Any:
@@ -147,14 +151,14 @@ def _of_plugin(
 
 
 def put(target: Any, steps: YamlPath, value: Any) -> None:
-    """Sets what lies at the end of a path. Raises KeyError, IndexError or TypeError where the way to it does not exist."""
+    """Sets the value at a path. Raises KeyError, IndexError or TypeError if the path does not exist."""
     for step in steps[:-1]:
         target = target[step]
     target[steps[-1]] = value
 
 
 def _parameter(path: str, given: Any, where: YamlPath, tried: Try, diagnostics: Diagnostics) -> Parameter | None:
-    """A range or choices, each value tried in its place."""
+    """A range or choices; each value is checked at its path."""
     apart = Diagnostics("", {})
     if isinstance(given, list):
         if len(given) < 2 or any(given.index(one) < place for place, one in enumerate(given)):
@@ -178,17 +182,17 @@ def _parameter(path: str, given: Any, where: YamlPath, tried: Try, diagnostics: 
     elif span.log and span.step is not None:
         diagnostics.add((*where, "step"), span.step, "no step on a logarithmic scale")
     else:
-        # As the parameter's own type has them: 0 to 1 of a float is not a choice of two.
+        # In the parameter's own type: 0 to 1 for a float is not a choice of two values.
         ends = [tried(end, apart) for end in (span.low, span.high)]
         diagnostics.add_apart(where, apart)
         if apart.found:
             return None
         if any(isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end) for end in ends):
-            diagnostics.add(where, given, f"a list of choices: {path} is no number")
+            diagnostics.add(where, given, f"a list of choices: {path} is not a number")
             return None
         whole = all(isinstance(end, int) for end in ends)
         if whole and span.step is not None and not float(span.step).is_integer():
-            diagnostics.add((*where, "step"), span.step, f"a whole number, as {path} is one")
+            diagnostics.add((*where, "step"), span.step, f"a whole number, because {path} is one")
             return None
         as_own: Callable[[Any], Any] = int if whole else float
         step = None if span.step is None else as_own(span.step)

@@ -1,4 +1,4 @@
-"""The task of a suite: its datasets name it, and the block `evaluate` holds its settings beside the core's."""
+"""The task of a suite: named by its datasets, with its settings in the block `evaluate`, beside the core's."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kdbench.suite.spec import PluginSpec
 
 
 def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tuple[PluginSpec | None, JsonObject]:
-    """The task that the datasets pose, with what `evaluate:` says of it, and the data without that. None where it is wrong.
+    """The task of the datasets with its settings from `evaluate:`, and the data without these; None if it is invalid.
 
-    Datasets that are wrong themselves have no say; with none left the suite is wrong anyway.
+    Invalid datasets are ignored here; they already have a diagnostic.
     """
     entries = data.get("datasets")
     uses = [entry.get("use") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
@@ -25,11 +25,11 @@ def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tup
     for place, name in enumerate(names):
         if name != names[0]:
             diagnostics.add(
-                ("datasets", place), name, f"a dataset of the task {names[0]!r}, as the first; one suite has one task"
+                ("datasets", place), name, f"a dataset for the task {names[0]!r} of the first one; a suite has one task"
             )
             return None, data
     given = data.get("evaluate")
-    if not names:  # what `evaluate:` may hold beside the core's keys is then not known
+    if not names:  # the valid keys of `evaluate:` are then unknown
         core = (
             {key: value for key, value in given.items() if key in Evaluate.model_fields} if isinstance(given, dict) else given
         )

@@ -1,4 +1,4 @@
-"""Reads YAML safely, knowing the line of every key, with numbers and truth values as YAML 1.2's core schema has them."""
+"""Reads YAML safely, with the line of every key, and with numbers and booleans as in YAML 1.2's core schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ YamlPath = tuple[str | int, ...]  # a path in the file, such as ("students", 0, 
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `1e-3` as a string, `no` as false, `1:30` as 90, `012` as 10 and dates as dates; 1.2 does not."""
+    """YAML 1.1 reads `1e-3` as a string, `no` as false, `1:30` as 90, `012` as 10 and has dates; YAML 1.2 does not."""
 
 
 _CHANGED = {f"tag:yaml.org,2002:{name}" for name in ("float", "bool", "int", "timestamp")}
@@ -45,7 +45,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either version of YAML would read as something else than a string."""
+    """Quotes strings that either version of YAML would not read as strings."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
@@ -63,12 +63,12 @@ def dump(data: Any) -> str:
 
 
 def parse_scalar(text: str, source: str) -> Any:
-    """The value that `text` would have in a file; lists and maps in flow style too."""
+    """The value that `text` has as YAML; lists and maps in flow style are possible."""
     return _load(text, lambda _: source)[0]
 
 
 def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
-    """The file's data, and for each path in it the line it stands on (from 1)."""
+    """The file's data, and the line (from 1) of each path in it."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
 
 
 def _load(text: str, place: Any) -> tuple[Any, dict[YamlPath, int]]:
-    """Data and lines; `place(line)` begins an error's message."""
+    """Data and lines; messages of errors start with `place(line)`."""
     lines: dict[YamlPath, int] = {(): 1}
     try:
         loader = _Loader(text)
@@ -106,9 +106,9 @@ class _Twice(Exception):
 
 
 def _walk(node: yaml.Node, where: YamlPath, lines: dict[YamlPath, int], above: list[yaml.Node]) -> None:
-    """Notes the line of every path; refuses keys given twice, keys that are no scalars, and values inside themselves."""
+    """Collects the line of every path; rejects duplicate keys, keys that are not scalars, and recursive aliases."""
     if any(node is parent for parent in above):
-        raise yaml.MarkedYAMLError(problem="an alias inside the value it stands for", problem_mark=node.start_mark)
+        raise yaml.MarkedYAMLError(problem="a recursive alias", problem_mark=node.start_mark)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -131,5 +131,5 @@ def dotted(where: YamlPath) -> str:
 
 
 def path_steps(path: str) -> YamlPath:
-    """The inverse of `dotted`; `a.0` is `a[0]` too. A step that is empty is one of something mistyped."""
+    """The inverse of `dotted`; `a.0` also means `a[0]`. A mistyped path gives an empty step."""
     return tuple(int(step) if step.isdecimal() else step for step in re.split(r"\]?\[|\]?\.", path.strip().rstrip("]")))
