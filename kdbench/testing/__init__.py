@@ -1,14 +1,14 @@
-"""The conformance kit: what plugin authors run against a plugin, and what kdbench runs against its own.
+"""The conformance kit, with which plugin authors test their plugins and kdbench its own.
 
     from kdbench.testing import check_strategy
 
     def test_mine():
         check_strategy(lambda: Mine(sharpness=2.0))
 
-A check tries every property of its kind and raises AssertionError that lists those which fail, each with the input, what
-was found and what was expected. Properties that do not apply are waived by name. `conform` does the same with an offer and
-returns findings. Strategies and tasks are tried here; datasets, teachers, students and objectives have the properties that
-their task asks for, those of image-text retrieval in `kdbench.testing.retrieval`.
+A check tests every property of its kind and raises AssertionError with a list of those that fail, each with the input, the
+value found and the value expected. Properties that do not apply are waived by name. `conform` does the same for an offer and
+returns findings. Properties of strategies and tasks are here; those of datasets, teachers, students and objectives depend on
+the task, and are in `kdbench.testing.retrieval` for image-text retrieval.
 """
 
 from kdbench.testing.conform import conform

@@ -1,4 +1,4 @@
-"""All properties that a plugin should have, whatever its kind and its task."""
+"""Tests all properties of a plugin of any kind and task."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ KINDS: tuple[Kind, ...] = ("task", "dataset", "teacher", "student", "objective",
 def conform(
     offer: Offer[Any], kind: Kind, params: Mapping[str, Any] | None = None, others: Others | None = None
 ) -> list[Finding]:
-    """Tries every property of the kind on what is offered, built from `params` or else from the offer's example.
+    """Tests every property of the kind on an offer, built from `params`, by default the offer's example.
 
-    A strategy is compared with `others`, by name what builds them, by default every other that is installed. Plugins of a
-    task are tried by the module that it names in `Task.conformance`. Where nothing can be built, that is the only finding.
-    Raises PluginError for a kind without properties.
+    A strategy is compared with `others` (name → builder), by default all other installed strategies. Plugins of a task are
+    tested by the module in `Task.conformance`. If the plugin cannot be built, that is the only finding. Raises PluginError
+    for a kind without properties.
     """
     if kind not in KINDS:
-        raise PluginError(f"there are no properties of a {kind}; there are of {', '.join(KINDS)}")
+        raise PluginError(f"there are no properties for the kind {kind!r}; expected one of {', '.join(KINDS)}")
     build = partial(construct, offer, dict(offer.example if params is None else params))
     try:
         built = build()
-    except Exception as error:  # whatever the plugin raises
+    except Exception as error:  # any exception of the plugin
         hint = "; an offer whose parameters have no defaults needs an `example`" if params is None and not offer.example else ""
         return [Finding(BUILT, "fails", quoted(error) + hint)]
     if kind == "strategy":
@@ -47,26 +47,26 @@ def conform(
 
 
 def _find(offer: Offer[Any], kind: Kind, build: Callable[[], Any], waives: Waives) -> list[Finding]:
-    """By the checks of the task that the offer names."""
+    """Runs the checks of the task that the offer names."""
     task = construct(installed().find("task", offer.task).offer, {})
     find = _checks(task.conformance, "FIND").get(kind)
     return find(build, waives) if find else []
 
 
 def _checks(module: str, name: str) -> dict[str, Any]:
-    """What a task's module of checks holds under a name; nothing where it has no such module."""
+    """An attribute of the task's module of checks; empty if it has no such module."""
     return dict(getattr(import_module(module), name, {})) if module else {}
 
 
 def installed_others(name: str) -> Others:
-    """What builds every installed strategy but one, from its example; those that cannot be built are left out."""
+    """Builders of all installed strategies but one, from their examples; strategies that cannot be built are left out."""
     found: dict[str, Callable[[], Any]] = {}
     for other, listed in installed().offers("strategy").items():
         build = partial(construct, listed.offer, dict(listed.offer.example))
         if other != name:
             try:
                 build()
-            except Exception:  # its own examination will tell
+            except Exception:  # its own check reports the error
                 continue
             found[other] = build
     return found

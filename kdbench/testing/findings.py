@@ -1,4 +1,4 @@
-"""What the kit finds out about a plugin, property by property. A property is a small function that raises Broken."""
+"""Findings of the kit about a plugin. A property is a small function that raises Broken."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from torch import Tensor
 from kdbench.errors import nearest
 
 Subject = TypeVar("Subject")
-Property = Callable[[Subject], str | None]  # what it returns is worth a word beside "holds"
-Waives = Mapping[str, str] | Iterable[str]  # names of properties, with reasons or without
+Property = Callable[[Subject], str | None]  # a returned text is shown beside "holds"
+Waives = Mapping[str, str] | Iterable[str]  # names of properties, optionally with reasons
 KNOWN = "waived properties exist"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether a property holds. `detail` quotes what broke it, or the reason it is waived."""
+    """Whether a property holds. `detail` is the failure, or the reason why the property is waived."""
 
     property: str
     outcome: Literal["holds", "fails", "waived"]
@@ -30,11 +30,11 @@ class Finding:
 
 
 class Broken(AssertionError):
-    """A property does not hold; the message has the input, what was found and what was expected."""
+    """A property does not hold; the message has the input, the value found and the value expected."""
 
 
 def examine(properties: Mapping[str, Property[Subject]], subject: Subject, waives: Waives = ()) -> list[Finding]:
-    """Tries every property that is not waived. Whatever one raises is its failure, and the next has its turn."""
+    """Tests every property that is not waived. Any exception is a failure of that property; the others are still tested."""
     reasons = waives if isinstance(waives, Mapping) else dict.fromkeys(waives, "")
     findings = [
         Finding(name, "waived", reasons[name]) if name in reasons else _try(name, holds, subject)
@@ -42,7 +42,7 @@ def examine(properties: Mapping[str, Property[Subject]], subject: Subject, waive
     ]
     for name in reasons:
         if name not in properties:
-            detail = f"{name!r} is waived, and no property is called that; {nearest(name, properties)}"
+            detail = f"{name!r} is waived, but there is no such property; {nearest(name, properties)}"
             findings.append(Finding(KNOWN, "fails", detail))
     return findings
 
@@ -57,7 +57,7 @@ def _try(name: str, holds: Property[Subject], subject: Subject) -> Finding:
 
 
 def quoted(error: Exception) -> str:
-    """An exception with the place it came from."""
+    """An exception with its file and line."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"raised {type(error).__name__}: {error}{place}"
@@ -73,7 +73,7 @@ def insist(findings: Iterable[Finding]) -> None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Small tensors lose more to threads that wait for each other than they gain."""
+    """A context with one torch thread, which is faster for small tensors."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -83,7 +83,7 @@ def one_thread() -> Iterator[None]:
 
 
 def brief(values: Tensor, limit: int = 12) -> str:
-    """The first values of a tensor, to four digits."""
+    """The first values of a tensor, with four digits."""
     flat = values.detach().flatten().tolist()
     shown = ", ".join(f"{value:.4g}" for value in flat[:limit])
     more = f", … {len(flat)} in all" if len(flat) > limit else ""
@@ -91,7 +91,7 @@ def brief(values: Tensor, limit: int = 12) -> str:
 
 
 def furthest(found: Tensor, expected: Tensor) -> str:
-    """Where two tensors of one shape lie furthest apart."""
+    """Describes the largest difference between two tensors of one shape."""
     if found.shape != expected.shape:
         return f"found shape {list(found.shape)}, expected {list(expected.shape)}"
     found, expected = found.detach(), expected.detach()

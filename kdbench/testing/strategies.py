@@ -15,7 +15,7 @@ from kdbench.testing.retrieval.signals import Course, contents, drive, walk
 from kdbench.testing.strategy_runs import Build, compare, global_seeds, resume, twins
 from kdbench.training.step import checked
 
-# Epochs are short, but enough of them for what looks back upon two.
+# Short epochs, but enough of them for strategies that use the last two.
 TEAMS = tuple(Course(teachers, steps=2) for teachers in (2, 3, 5))
 ORDERS = tuple(Course(len(order), steps=2, order=order) for order in ((1, 0), (2, 0, 1), (1, 0, 2), (4, 3, 2, 1, 0)))
 EXTREMES = tuple(
@@ -35,19 +35,19 @@ EXTREMES = tuple(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A strategy to look into, and others that it should not equal."""
+    """A strategy under test, and others that it should differ from."""
 
     build: Build
     others: Mapping[str, Build] = field(default_factory=dict)
 
 
 def simplex(of: Candidate) -> None:
-    """Weights are [T] or [T, B], not negative and sum to one over the teachers; `raw` ones are finite."""
+    """Weights are [T] or [T, B], nonnegative and sum to one over the teachers; those of `raw` strategies are finite."""
     _over(TEAMS, lambda course: _check_weights(of, course))
 
 
 def no_gradient(of: Candidate) -> None:
-    """Weights are detached: nothing differentiates through them."""
+    """Weights are detached: no gradient flows through them."""
 
     def test(course: Course) -> None:
         for step, _, weights in walk(of.build(), course):
@@ -58,7 +58,7 @@ def no_gradient(of: Candidate) -> None:
 
 
 def permutation(of: Candidate) -> None:
-    """The teachers in another order get the same weights in that order, all along a run."""
+    """Permuting the teachers permutes the weights, during a whole run."""
 
     def test(course: Course) -> None:
         order = list(course.order)
@@ -72,7 +72,7 @@ def permutation(of: Candidate) -> None:
 
 
 def one_teacher(of: Candidate) -> None:
-    """A single teacher has weight 1, to the bit: that is plain distillation."""
+    """A single teacher has weight exactly 1: that is plain distillation."""
 
     def test(course: Course) -> None:
         for step, weights in enumerate(drive(of.build, course)):
@@ -83,12 +83,12 @@ def one_teacher(of: Candidate) -> None:
 
 
 def finite(of: Candidate) -> None:
-    """Losses that are zero, huge, tiny or the same for all give finite weights of the right kind."""
+    """Losses that are zero, huge, tiny or equal give valid, finite weights."""
     _over(EXTREMES, lambda course: _check_weights(of, course))
 
 
 def reproducible(of: Candidate) -> None:
-    """What is drawn is drawn from `signal.generator`, whatever state the global generators are in."""
+    """Random draws use `signal.generator` only, not the global generators."""
 
     def test(course: Course) -> None:
         with global_seeds(1):
@@ -101,17 +101,17 @@ def reproducible(of: Candidate) -> None:
 
 
 def resumable(of: Candidate) -> str:
-    """Saved at any step and loaded into a fresh instance, a strategy resumes bit for bit; without state, it needs none."""
+    """Saved at any step and loaded into a new instance, a strategy resumes bit for bit; without state, it needs none."""
     saves, loads = (hasattr(of.build(), method) for method in ("state_dict", "load_state_dict"))
     if saves != loads:
         raise Broken(f"found only {'state_dict' if saves else 'load_state_dict'}, expected both or none of the two")
     with tempfile.TemporaryDirectory() as folder:
         _over([Course(3), Course(5, steps=2, seed=1)], lambda course: resume(of.build, course, Path(folder) if saves else None))
-    return "" if saves else "it remembers nothing"
+    return "" if saves else "it has no state"
 
 
 def inputs_untouched(of: Candidate) -> None:
-    """What a strategy reads is left as it was."""
+    """A strategy does not change the signal."""
 
     def test(course: Course) -> None:
         strategy = of.build()
@@ -155,7 +155,7 @@ PROPERTIES: dict[str, Property[Candidate]] = {
 
 
 def find(build: Build, waives: Waives = (), others: Mapping[str, Build] | None = None) -> list[Finding]:
-    """What holds of a strategy; `others` are those it should differ from."""
+    """The findings about a strategy; `others` are those it should differ from."""
     with one_thread():
         return examine(PROPERTIES, Candidate(build, others or {}), waives)
 
@@ -166,7 +166,7 @@ def check_strategy(build: Build, waives: Waives = (), others: Mapping[str, Build
 
 
 def _over(courses: Iterable[Course], test: Callable[[Course], None]) -> None:
-    """Tests a strategy on every course. It may skip teams of some sizes, if it takes part with others."""
+    """Tests a strategy on every course. It may skip teams of some sizes, but not all."""
     courses = list(courses)
     skipped = []
     for course in courses:
@@ -176,10 +176,10 @@ def _over(courses: Iterable[Course], test: Callable[[Course], None]) -> None:
             raise
         except Skip as skip:
             skipped.append(f"{course}: skipped, {skip}")
-        except Exception as error:  # whatever a strategy raises
+        except Exception as error:  # any exception of the strategy
             raise Broken(f"{course}: {quoted(error)}") from error
     if len(skipped) == len(courses):
-        raise Broken(f"{skipped[0]}; expected to take part")
+        raise Broken(f"{skipped[0]}; expected weights")
 
 
 def _check_weights(of: Candidate, course: Course) -> None:

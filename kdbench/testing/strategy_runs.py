@@ -1,4 +1,4 @@
-"""Runs of a strategy against each other: resumed against whole, one strategy against another."""
+"""Comparisons of strategy runs: resumed with uninterrupted, one strategy with another."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def compare(found: list[Tensor], expected: list[Tensor], where: str, first: int 
 
 
 def resume(build: Build, course: Course, folder: Path | None) -> None:
-    """Compares a run with runs that stop after a step and resume with a fresh instance."""
+    """Compares a run with runs that stop after a step and resume with a new instance."""
     expected = drive(build, course)
     strategy = build()
     watched = []
@@ -54,7 +54,7 @@ def resume(build: Build, course: Course, folder: Path | None) -> None:
 
 
 def difference(found: Any, expected: Any, at: str = "") -> str | None:
-    """Where two states first differ, to the last bit; a NaN equals itself."""
+    """The first difference between two states, bit for bit; a NaN equals itself."""
     if isinstance(found, Tensor) and isinstance(expected, Tensor):
         if found.dtype != expected.dtype:
             return f"{at}found {found.dtype}, expected {expected.dtype}"
@@ -70,7 +70,7 @@ def difference(found: Any, expected: Any, at: str = "") -> str | None:
 
 
 def twins(one: Build, other: Build, courses: list[Course]) -> list[Course]:
-    """The courses both take part in, if they agree at every step of each; the first difference ends it."""
+    """The courses that neither skips, if both agree at every step; empty after the first difference."""
     shared = []
     for course in courses:
         try:
@@ -79,7 +79,7 @@ def twins(one: Build, other: Build, courses: list[Course]) -> list[Course]:
                     return []
         except Skip:
             continue
-        except Exception:  # the other's fault, or one that another property names
+        except Exception:  # an error of the other strategy, or one that another property reports
             return []
         shared.append(course)
     return shared
@@ -92,7 +92,7 @@ def _alike(one: Tensor, other: Tensor, batch_size: int) -> bool:
 
 @contextmanager
 def global_seeds(seed: int) -> Iterator[None]:
-    """Other global random numbers, for torch, NumPy and Python; restored afterwards."""
+    """A context with other states of the global generators of torch, NumPy and Python; restores them afterwards."""
     python, legacy = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=[]):

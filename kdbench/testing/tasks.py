@@ -1,4 +1,4 @@
-"""The properties of a task, tried with a dataset and a student of it."""
+"""The properties of a task, tested with one of its datasets and students."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from kdbench.training.distributed import ALONE
 from kdbench.training.evaluation import evaluated
 
 BATCH, EPOCHS = 8, 2
-EXACT = 1e-9  # of a metric, relative to its size or to 1
+EXACT = 1e-9  # of a metric, relative to the larger of its size and 1
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Tried:
         return self.student()
 
     def arrays(self, seed: int = 0) -> Arrays:
-        """What is stored of an untrained student on the test split."""
+        """The stored arrays of an untrained student on the test split."""
         student = self.built(seed)
         return evaluated(self.task, student, self.task.encode(self.data, student, "test"), BATCH, "cpu")
 
@@ -79,7 +79,7 @@ def unique_names(of: Tried) -> None:
 
 
 def measured(of: Tried) -> None:
-    """`measure` gives every metric as a finite number between its worst and its best, the same each time."""
+    """`measure` returns every metric as a finite number between its worst and best, the same each time."""
     arrays = of.arrays()
     found, again = of.task.measure(arrays), of.build().measure(arrays)
     if found != again:
@@ -95,7 +95,7 @@ def measured(of: Tried) -> None:
 
 
 def averaged(of: Tried) -> None:
-    """Contributions of the test units average to each seed's metrics, exactly, for several seeds at once and with units."""
+    """Contributions of the test units average exactly to each seed's metrics, for several seeds, with and without units."""
     every = [of.arrays(seed) for seed in (0, 1)]
     stacked = {name: np.stack([arrays[name] for arrays in every]) for name in every[0]}
     sizes = of.task.sizes(of.data)
@@ -111,7 +111,7 @@ def averaged(of: Tried) -> None:
 
 
 def consistent(of: Tried) -> None:
-    """What it stores passes its own checks, as records are checked by them."""
+    """Stored arrays pass the task's own checks, which are also applied to records."""
     arrays, sizes = of.arrays(), of.task.sizes(of.data)
     found = [*of.task.problems(arrays, sizes), *of.task.record_problems(of.task.measure(arrays), sizes)]
     units = of.task.units(of.data)
@@ -122,7 +122,7 @@ def consistent(of: Tried) -> None:
 
 
 def repeatable(of: Tried) -> None:
-    """A batch is a function of data, seed and step: asked for in any order, and of another feed, it is the same."""
+    """A batch is a function of data, seed and step: the same in any order of steps and from another feed."""
     student, feed = of.feed()
     steps = range(EPOCHS * feed.per_epoch)
     expected = [_seen(of, student, feed, step) for step in steps]
@@ -140,7 +140,7 @@ def repeatable(of: Tried) -> None:
 
 
 def per_sample(of: Tried) -> None:
-    """Output tensors and losses have a row for each sample of the batch, and progress runs from 0 towards 1."""
+    """Output tensors and losses have one row per sample, and progress runs from 0 towards 1."""
     student, feed = of.feed()
     for step in range(EPOCHS * feed.per_epoch):
         batch = feed.batch(step)
@@ -170,7 +170,7 @@ def teachable(of: Tried) -> None:
 
 
 def hidden_test(of: Tried) -> None:
-    """Data without its test split refuses it; training and validation are as before."""
+    """Data without the test split raise an error for it; train and validation are unchanged."""
     hidden, student = of.task.without_test(of.data), of.built()
     for split in ("train", "validation"):
         of.task.encode(hidden, student, cast(Any, split))
@@ -197,7 +197,7 @@ PROPERTIES: dict[str, Property[Tried]] = {
 def find(
     build: Callable[[], Task], dataset: Callable[[], Owned], student: Callable[[], Owned], waives: Waives = ()
 ) -> list[Finding]:
-    """What holds of a task."""
+    """The findings about a task."""
     with one_thread(), torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         return examine(PROPERTIES, Tried(build, dataset, student, Path(folder)), waives)
 
@@ -210,7 +210,7 @@ def check_task(
 
 
 def _seen(of: Tried, student: Owned, feed: Any, step: int) -> Sequence[Tensor]:
-    """What a step reads: the student's inputs, and the loss of its untrained outputs, which the batch decides."""
+    """The contents of a step: the student's inputs, and the loss of its untrained outputs, which depends on the batch."""
     cast(nn.Module, student.module).eval()
     inputs = feed.inputs(step)
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Asynchronous successive halving (Li et al., MLSys 2020), as a function of the values that trials have reported.
 
-Optuna's pruner stores its decision at a rung in the trial and does not decide again: a trial that is killed between decision and
-end would resume although it was pruned. This one gives the same answer at every call.
+Optuna's pruner stores its decision at a rung in the trial and does not decide again: a trial that is killed before its end
+would resume although it was pruned. This one gives the same answer at every call.
 """
 
 from __future__ import annotations

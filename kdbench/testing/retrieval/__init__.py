@@ -1,4 +1,4 @@
-"""Properties of datasets, teachers, students and objectives of image-text retrieval, and what its task is tried with."""
+"""Properties of datasets, teachers, students and objectives of image-text retrieval, and examples for testing its task."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The properties of a dataset. Of its images, a few of each split are read."""
+"""The properties of a dataset, tested with a few images of each split."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kdbench.testing.findings import Broken, Finding, Property, Waives, examine,
 
 Build = Callable[[], Dataset]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-LOOKS = 8  # images read of each split
+LOOKS = 8  # images read per split
 
 
 def disjoint(build: Build) -> None:
-    """No concept is in two splits: what a test asks has not been taught."""
+    """No concept is in two splits: the test split has only concepts that were not trained on."""
     dataset = build()
     concepts = {name: set(dataset.split(name).image_concepts.tolist()) for name in SPLITS}
     concepts = {name: found | set(dataset.split(name).caption_concepts.tolist()) for name, found in concepts.items()}
@@ -43,7 +43,7 @@ def matched(build: Build) -> None:
 
 
 def pictures(build: Build) -> None:
-    """Images are uint8 [size, size, 3], of one size throughout."""
+    """All images are uint8 [size, size, 3], with one size."""
     dataset = build()
     for name in SPLITS:
         images = dataset.split(name).images
@@ -56,18 +56,18 @@ def pictures(build: Build) -> None:
 
 
 def repeatable(build: Build) -> None:
-    """An image read twice, in whatever order, is the same."""
+    """Images read again, in another order, are the same."""
     dataset = build()
     for name in SPLITS:
         places = _some(len(dataset.split(name).images))
         first = {index: np.array(dataset.split(name).images[index]) for index in places}
         for index in reversed(places):
             if not np.array_equal(first[index], dataset.split(name).images[index]):
-                raise Broken(f"{name}, image {index}: read again, it is another picture")
+                raise Broken(f"{name}, image {index}: found other pixels when it was read again, expected the same")
 
 
 def worded(build: Build) -> None:
-    """Captions are strings with something in them."""
+    """Captions are strings that are not empty."""
     dataset = build()
     for name in SPLITS:
         for index, caption in enumerate(dataset.split(name).captions):
@@ -76,7 +76,7 @@ def worded(build: Build) -> None:
 
 
 def indexed(build: Build) -> None:
-    """Concepts are int64 arrays, as long as the images and captions that they belong to."""
+    """Concepts are int64 arrays with one entry per image or caption."""
     dataset = build()
     for name in SPLITS:
         split = dataset.split(name)
@@ -107,17 +107,17 @@ def equal_builds(build: Build) -> None:
 
 
 def unknown_split(build: Build) -> None:
-    """A split that there is none of is an error."""
+    """An unknown split raises an error."""
     unknown: Any = "no such split"
     try:
         build().split(unknown)
     except Exception:
         return
-    raise Broken(f"split({unknown!r}) returned something, expected an error that names the splits there are")
+    raise Broken(f"split({unknown!r}) returned a split, expected an error with the names of the splits")
 
 
 def streamed(build: Build) -> None:
-    """Where a dataset is streamed, images lie in their places, and a build of its own reads them there."""
+    """A streamed dataset has PlacedImages, and another build reads the same images by their locations."""
     if not getattr(build(), "streamed", False):
         return
     images, other = build().split("train").images, build()
@@ -126,11 +126,11 @@ def streamed(build: Build) -> None:
     for index in _some(len(images)):
         file, offset, length = images.places[index].tolist()
         if not np.array_equal(other.read_image(images.files[file], offset, length), images[index]):
-            raise Broken(f"train, image {index}: read_image of its place gives another picture")
+            raise Broken(f"train, image {index}: read_image with its location returns other pixels")
 
 
 def licensed(build: Build) -> None:
-    """The licence is named; every record quotes it."""
+    """The licence is named, because every record contains it."""
     licence = build().licence
     if not isinstance(licence, str) or not licence.strip():
         raise Broken(f"licence: found {licence!r}, expected the name of one")
@@ -151,7 +151,7 @@ PROPERTIES: dict[str, Property[Build]] = {
 
 
 def find(build: Build, waives: Waives = ()) -> list[Finding]:
-    """What holds of a dataset."""
+    """The findings about a dataset."""
     return examine(PROPERTIES, build, waives)
 
 
@@ -161,7 +161,7 @@ def check_dataset(build: Build, waives: Waives = ()) -> None:
 
 
 def _some(count: int) -> list[int]:
-    """Places spread over `count`, both ends among them."""
+    """Indices spread over `count`, including both ends."""
     return sorted({round(place) for place in np.linspace(0, count - 1, min(LOOKS, count))})
 
 

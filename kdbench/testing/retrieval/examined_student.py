@@ -1,4 +1,4 @@
-"""A student under examination: built a few times, watched, and shown a few images and captions."""
+"""A student under test, built several times, with a few inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kdbench.contracts import Student, StudentModule
 from kdbench.testing.retrieval.examined_teacher import MODALITIES, encoded, items_of
 
 cudnn: Any = torch.backends.cudnn
-# Torch's global settings: how each is read and how it is put back.
+# Torch's global settings: how to read and how to restore each.
 SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "default dtype": (torch.get_default_dtype, torch.set_default_dtype),
     "default device": (
@@ -32,7 +32,7 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 
 
 class ExaminedStudent:
-    """Builds a student three times, twice from one seed, and reads a few images and captions as it does."""
+    """Builds a student three times, twice from one seed, and encodes a few images and captions with its encoders."""
 
     def __init__(self, build: Callable[[], Student]) -> None:
         self._build = build
@@ -59,12 +59,12 @@ class ExaminedStudent:
         return self.built(4)
 
     def initial(self, student: Student) -> dict[str, Tensor]:
-        """The state it was built with, whatever has happened to it since."""
+        """A student in the state in which it was built."""
         return self._initial[id(student)]
 
     @contextmanager
     def settings_kept(self) -> Iterator[None]:
-        """Notes which of torch's settings change, and puts them back before they spoil what is examined next."""
+        """Records which of torch's settings change within the context, and restores them for the following properties."""
         before = {name: read() for name, (read, _) in SETTINGS.items()}
         try:
             yield
@@ -76,7 +76,7 @@ class ExaminedStudent:
 
     @cached_property
     def inputs(self) -> tuple[Tensor, Tensor]:
-        """What image and text tower read, [B, ...]; float16 in between, as on disk."""
+        """Inputs of the image and text towers, [B, ...]; outputs of bases are converted to float16 as on disk."""
         student = self.first
         readers = (student.images, student.texts)
         with self.settings_kept():

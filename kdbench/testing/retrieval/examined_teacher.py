@@ -1,4 +1,4 @@
-"""A teacher under examination: it prepares itself with watched training data and is handed images and captions."""
+"""A teacher under test, prepared with monitored training data, with a few images and captions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench.testing.retrieval.shapes_dataset import Shapes
 
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
-COUNT = 10  # images and captions encoded outside the cache
+COUNT = 10  # images and captions, encoded outside the cache
 
 
 class WatchedData:
-    """Implements `TeacherData` by delegating to another, and notes the splits that are asked for."""
+    """Implements `TeacherData` by delegating to another, and records the requested splits."""
 
     def __init__(self, data: DatasetTeacherData) -> None:
         self._data = data
@@ -43,7 +43,7 @@ class WatchedData:
 
 
 class ExaminedTeacher:
-    """Has a teacher prepare itself once for most properties, and a second time, in an empty cache, for one of them."""
+    """Prepares a teacher once for most properties, and a second time, with an empty cache, for one of them."""
 
     def __init__(self, build: Callable[[], Teacher], folder: Path) -> None:
         self._build, self._folder = build, folder
@@ -63,7 +63,7 @@ class ExaminedTeacher:
 
 
 def items_of(modality: Modality) -> Any:
-    """A few images, as the core hands them over and read-only as there, or captions."""
+    """A few images, read-only as in the core, or captions."""
     split = Shapes().split("train")
     if modality == "text":
         return list(split.captions[:COUNT])
@@ -71,7 +71,7 @@ def items_of(modality: Modality) -> Any:
 
 
 def encoded(encoder: Encoder, items: Any) -> Tensor:
-    """What an encoder makes of items, by way of its base, whose outputs the core keeps as float16."""
+    """An encoder's outputs for items, computed through its base, whose outputs the core stores as float16."""
     if encoder.base is not None:
         made = encoded(encoder.base, items)
         items = sealed((made.half().float() if made.is_floating_point() else made).numpy())
@@ -79,13 +79,13 @@ def encoded(encoder: Encoder, items: Any) -> Tensor:
 
 
 def sealed(array: NDArray[Any]) -> NDArray[Any]:
-    """Read-only, as the core's memory maps are."""
+    """A read-only copy, like the core's memory maps."""
     array.flags.writeable = False
     return array
 
 
 def modules_in(value: Any, known: set[int] | None = None, depth: int = 8) -> Iterator[nn.Module]:
-    """Every torch module that can be reached through attributes, lists and dicts."""
+    """All torch modules reachable through attributes, lists and dicts."""
     known = set() if known is None else known
     if id(value) in known or depth < 0:
         return

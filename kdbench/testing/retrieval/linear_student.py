@@ -1,4 +1,4 @@
-"""The smallest student of retrieval: two linear towers over pixels and over counts of letters."""
+"""The smallest student of retrieval: linear towers over pixels and over letter counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Pixels:
 
 
 class _Letters:
-    """How often each letter occurs in a caption, [B, 26]."""
+    """Counts of each letter in a caption, [B, 26]."""
 
     modality: Modality = "text"
     base: Encoder | None = None
@@ -52,7 +52,7 @@ class _LinearTowers(nn.Module):
 
 
 class LinearStudent:
-    """Reads images of `size` pixels; its embeddings have `width` numbers."""
+    """Reads images of `size` pixels and returns embeddings of `width`."""
 
     def __init__(self, *, size: int = 32, width: int = 16) -> None:
         self.width = width

@@ -1,4 +1,4 @@
-"""What an objective is tried on: a student's and a teacher's embeddings of a batch, a head, and a bank."""
+"""Inputs for testing an objective: a student's and a teacher's embeddings of a batch, a head, and a bank."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from kdbench.contracts import Batch, Objective, Pairs
 from kdbench.testing.findings import Broken
 
-WIDTH, OTHER = 4, 6  # of the student, and of a teacher that is wider
+WIDTH, OTHER = 4, 6  # of the student and of a wider teacher
 
 
 @dataclass
@@ -35,7 +35,7 @@ class KitBank:
 
 
 class ObjectiveInputs(NamedTuple):
-    """A batch as an objective is given it."""
+    """A batch as an objective receives it."""
 
     student: Pairs
     teacher: Pairs
@@ -51,7 +51,7 @@ def drawn_inputs(
     dtype: torch.dtype = torch.float64,
     seed: int = 0,
 ) -> ObjectiveInputs:
-    """Random unit vectors, two pairs of one concept among them, and a bank that holds further images and captions."""
+    """Random unit vectors, including two pairs of one concept, and a bank with further images and captions."""
     draw = torch.Generator().manual_seed(seed)
 
     def unit(rows: int, width: int) -> Tensor:
@@ -64,7 +64,7 @@ def drawn_inputs(
         unit(len(image_concepts), teacher_width), unit(len(caption_concepts), teacher_width), image_concepts, caption_concepts
     )
     images = torch.randperm(batch_size, generator=draw)
-    captions = images.clone()  # of the same concepts; for a few the second caption
+    captions = images.clone()  # of the same concepts; for some the second caption
     captions[images == 2] = len(image_concepts) + 2
     batch = Batch(images, captions, image_concepts[images], 0.4)
     teacher = Pairs(bank.images(images), bank.captions(captions), 20.0, bank)
@@ -76,21 +76,21 @@ def drawn_inputs(
 
 
 def learning(of: ObjectiveInputs) -> ObjectiveInputs:
-    """The same with a student that collects gradients."""
+    """The same with a student that requires gradients."""
     student = of.student
     image, text = (embedding.clone().requires_grad_() for embedding in (student.image, student.text))
     return of._replace(student=Pairs(image, text, torch.as_tensor(student.scale).clone().requires_grad_()))
 
 
 def losses_of(objective: Objective, of: ObjectiveInputs) -> Tensor:
-    """The losses; what an objective draws at random is the same each time, as the core's seed of a step makes it."""
+    """The losses. Random draws of an objective are the same each time, as with the core's seed of a step."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return objective.losses(of.student, of.teacher, of.head, of.batch)
 
 
 def identity(head: Any) -> Any:
-    """The head, made to change nothing: its square linear layers become the identity. Another kind must waive."""
+    """The head with its square linear layers set to the identity. Objectives with other heads must waive the property."""
     if head is None:
         return None
     for name, layer in head.named_modules():
@@ -98,7 +98,7 @@ def identity(head: Any) -> Any:
         if not own:
             continue
         if not isinstance(layer, nn.Linear) or layer.in_features != layer.out_features:
-            raise Broken(f"the head's {name or 'only layer'} is {layer}, expected square linear layers; else waive this")
+            raise Broken(f"the head's {name or 'only layer'} is {layer}, expected square linear layers; otherwise waive this")
         with torch.no_grad():
             nn.init.eye_(layer.weight)
             if layer.bias is not None:

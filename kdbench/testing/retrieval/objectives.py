@@ -30,7 +30,7 @@ Build = Callable[[], Objective]
 
 
 def per_sample(build: Build) -> None:
-    """Losses are [B], for teachers of the student's width and of another, in large batches and small."""
+    """Losses are [B], for teachers of the student's and another width, for large and small batches."""
     for width in (WIDTH, OTHER):
         for batch_size in (2, 6):
             objective = build()
@@ -41,7 +41,7 @@ def per_sample(build: Build) -> None:
 
 
 def finite(build: Build) -> None:
-    """Losses and their gradients are finite, however sharp the logits, for collapsed students and perfect ones."""
+    """Losses and their gradients are finite for any scale of the logits, for collapsed and perfect students."""
     for width in (WIDTH, OTHER):
         for scale in (1.0, 100.0):
             for state in ("random", "collapsed", "perfect"):
@@ -65,11 +65,11 @@ def moves_student(build: Build) -> None:
         found = learning(drawn_inputs(objective, width))
         grads = gradients(losses_of(objective, found), found.student, found.head)
         if not any(grads[name].abs().sum() > 0 for name in ("image embeddings", "text embeddings")):
-            raise Broken(f"teacher of width {width}: found no gradient at the embeddings, expected one at either")
+            raise Broken(f"teacher of width {width}: found no gradient at the embeddings, expected one at images or texts")
 
 
 def gradient(build: Build) -> None:
-    """Backward gives the derivative that differences give: at the embeddings, the scale and the head's parameters."""
+    """Backward agrees with finite differences at the embeddings, the scale and the head's parameters."""
     for width in (WIDTH, OTHER):
         objective = build()
         found = learning(drawn_inputs(objective, width, batch_size=3, scale=5.0))
@@ -85,7 +85,7 @@ def gradient(build: Build) -> None:
 
 
 def agreement(build: Build) -> None:
-    """A student that equals its teacher, through heads that change nothing, has no loss."""
+    """The loss is zero for a student that equals its teacher, with identity heads."""
     objective = build()
     found = drawn_inputs(objective)
     teacher = found.teacher
@@ -96,7 +96,7 @@ def agreement(build: Build) -> None:
 
 
 def swapping(build: Build) -> None:
-    """Images for texts and texts for images, of student, teacher and bank alike, leave each sample's loss as it is."""
+    """Swapping images and texts of student, teacher and bank does not change a sample's loss."""
     objective = build()
     found = drawn_inputs(objective)
     found = found._replace(head=identity(found.head))
@@ -114,7 +114,7 @@ def swapping(build: Build) -> None:
 
 
 def inputs_untouched(build: Build) -> None:
-    """What an objective is given is left as it was."""
+    """An objective does not change its inputs."""
     objective = build()
     found = drawn_inputs(objective, OTHER)
     before = {name: value.clone() for name, value in inputs(found).items()}
@@ -136,7 +136,7 @@ PROPERTIES: dict[str, Property[Build]] = {
 
 
 def find(build: Build, waives: Waives = ()) -> list[Finding]:
-    """What holds of an objective."""
+    """The findings about an objective."""
     with one_thread():
         return examine(PROPERTIES, build, waives)
 

@@ -1,4 +1,4 @@
-"""A small dataset that the kit draws itself, so that a plugin can be tried without files and without a network."""
+"""A small dataset that the kit draws itself: plugins can be tested without files and without a network."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ CONCEPTS = list(product(COLOURS, FORMS, GROUNDS))  # 48
 
 
 class Shapes:
-    """48 concepts, a shape of a colour on a dark or light ground, of which train, validation and test have 24, 12 and 12.
+    """48 concepts, each a shape of a colour on a dark or light ground: 24 for train, 12 for validation, 12 for test.
 
-    Each has two images, which differ in place and grain, and two captions.
+    Each has two images, which differ in position and noise, and two captions.
     """
 
     size = 32
@@ -38,7 +38,7 @@ class Shapes:
 
     def split(self, name: SplitName) -> Split:
         if name not in SPLITS:
-            raise KdbenchError(f"there is no split {name!r}; expected one of {', '.join(SPLITS)}")
+            raise KdbenchError(f"found the split {name!r}; expected one of {', '.join(SPLITS)}")
         return _split(name, self.size)
 
 
@@ -55,7 +55,7 @@ def _split(name: SplitName, size: int) -> Split:
 
 
 def _turn(place: int) -> int:
-    """0 to 3, such that every colour, form and ground is seen in training."""
+    """0 to 3, chosen such that the train split has every colour, form and ground."""
     colour, rest = divmod(place, len(FORMS) * len(GROUNDS))
     form, ground = divmod(rest, len(GROUNDS))
     return (colour + form + 2 * ground) % 4

@@ -1,4 +1,4 @@
-"""Signals to try a strategy on: a short made-up run, in which a real student of two linear towers approaches its teachers."""
+"""Signals for testing a strategy: a short synthetic run in which a student with two linear towers approaches its teachers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from kdbench.training.signal import Graph, StepSignal
 
 @dataclass(frozen=True)
 class Course:
-    """A run of `epochs` of `steps` steps. Teachers are called teacher0, teacher1 …
+    """A run of `epochs` epochs with `steps` steps each. Teachers are named teacher0, teacher1 …
 
-    Each has its own width, scale and quality: the later ones are worse, and all but teacher0 are wrong about half of the
-    concepts, so that gradients conflict. The losses fall as the student learns. They are multiplied by `scale`, or epoch by
-    epoch by the numbers of a tuple, whose last stays; those of teacher0 by `first` as well. `alike` makes every teacher the
-    same as teacher0, and `order` permutes them.
+    Each has its own width, scale and quality: later ones are worse, and all but teacher0 are wrong about half of the concepts,
+    which makes gradients conflict. The losses fall as the student learns. They are multiplied by `scale`, or per epoch by the
+    numbers of a tuple, the last of which is kept; those of teacher0 also by `first`. `alike` makes all teachers equal to
+    teacher0, and `order` permutes them.
     """
 
     teachers: int = 3
@@ -58,14 +58,14 @@ class Course:
         return self.epochs * self.steps
 
     def signal(self, step: int) -> StepSignal:
-        """What a strategy sees at a step, counted from 0."""
+        """The signal at a step, counted from 0."""
         epoch, place = divmod(step, self.steps)
         count = self.batch_size * self.steps
         shuffled = torch.randperm(count, generator=_generator(self.seed, epoch))
         rows = shuffled[place * self.batch_size : (place + 1) * self.batch_size]
         progress = step / self.total
         pairs = _pairs(self.width, count, self.seed)
-        # Learning: from random towers towards those that tell concepts apart without an error.
+        # Learning: from random towers towards those that separate all concepts.
         towers = [((1 - progress) * start + progress * torch.eye(self.width)).requires_grad_() for start in pairs.start]
         logit_scale = torch.tensor(math.log(10.0), requires_grad=True)
         views = [normalize(seen[rows] @ tower, dim=1) for seen, tower in zip(pairs.seen, towers, strict=True)]
@@ -87,7 +87,7 @@ class Course:
         )
 
     def validation(self, epoch: int) -> dict[str, float] | None:
-        """The metrics at the end of an epoch, counted from 1: every other is validated, and the last."""
+        """The metrics at the end of an epoch, counted from 1: every second epoch and the last are validated."""
         if epoch % 2 and epoch < self.epochs:
             return None
         rng = np.random.default_rng((self.seed, epoch))
@@ -99,7 +99,7 @@ class Course:
 
 
 class Moment(NamedTuple):
-    """A step of a course: what the strategy saw and the weights it gave."""
+    """A step of a course: the signal and the strategy's weights."""
 
     step: int
     signal: StepSignal
@@ -107,7 +107,7 @@ class Moment(NamedTuple):
 
 
 def walk(strategy: Strategy, course: Course, first: int = 0) -> Iterator[Moment]:
-    """Calls a strategy as the training loop does, step after step from `first`; yields after each step."""
+    """Calls a strategy like the training loop, from step `first`; yields after each step."""
     for step in range(first, course.total):
         signal = course.signal(step)
         weights = strategy.weigh(signal)
@@ -137,12 +137,12 @@ def generic_signal(
 
 
 def generic_batch(size: int) -> Batch:
-    """Pairs of as many concepts, half-way through the training."""
+    """Pairs of distinct concepts, half-way through the training."""
     return Batch(torch.arange(size), torch.arange(size), torch.arange(size), 0.5)
 
 
 def contents(signal: StepSignal) -> dict[str, Tensor]:
-    """Copies of everything a strategy can read of a signal."""
+    """Copies of everything that a strategy can read."""
     names = ("losses", "truth_losses", "task_losses", "teacher_probs", "student_probs", "embeddings", "gradients", "gramian")
     found = {name: getattr(signal, name) for name in names} | {"parameter_gramian": signal.parameter_gramian}
     found |= {f"teacher_embeddings[{place}]": pair for place, pair in enumerate(signal.teacher_embeddings)}
@@ -151,10 +151,10 @@ def contents(signal: StepSignal) -> dict[str, Tensor]:
 
 
 class _Pairs(NamedTuple):
-    concepts: Tensor  # [P], two pairs a concept
+    concepts: Tensor  # [P], two pairs per concept
     meaning: Tensor  # [P, d], a unit vector for each concept
-    seen: tuple[Tensor, Tensor]  # what image and text tower read, [P, d]
-    start: tuple[Tensor, Tensor]  # their weights at the beginning, [d, d]
+    seen: tuple[Tensor, Tensor]  # inputs of the image and text towers, [P, d]
+    start: tuple[Tensor, Tensor]  # their initial weights, [d, d]
 
 
 @lru_cache(maxsize=16)
@@ -162,20 +162,20 @@ def _pairs(width: int, count: int, seed: int) -> _Pairs:
     draw = _generator(seed, -1)
     concepts = torch.arange(count) // 2
     meaning = normalize(torch.randn(count, width, generator=draw), dim=1)[concepts]
-    # Every concept looks a little like the next one, which is what the second teacher takes it for.
+    # Every concept resembles the next one, for which the second teacher mistakes it.
     seen = [meaning + 0.5 * meaning.roll(2, dims=0) + 0.1 * torch.randn(count, width, generator=draw) for _ in range(2)]
     start = [torch.eye(width) + 0.5 * torch.randn(width, width, generator=draw) for _ in range(2)]
     return _Pairs(concepts, meaning, (seen[0], seen[1]), (start[0], start[1]))
 
 
 def _teacher(pairs: _Pairs, teacher: int, rows: Tensor, seed: int) -> tuple[Pairs, Tensor]:
-    """A teacher's embeddings of some pairs, and the head through which the student's are compared with them."""
+    """A teacher's embeddings of some pairs, and the head through which the student is compared with them."""
     draw = _generator(seed, 100 + teacher)
     count, width = pairs.meaning.shape
     own = width + teacher % 3
     mapping = torch.randn(width, own, generator=draw)
     doubt = 0.2 * (teacher + 1)
-    # The first is never quite wrong; each of the others takes half of the concepts for others, so that they contradict it.
+    # The first is never completely wrong; each of the others mistakes half of the concepts and contradicts it.
     wrong = (pairs.concepts + teacher) % 2 == 0 if teacher else torch.zeros(count, dtype=torch.bool)
     believed = torch.where(wrong[:, None], pairs.meaning.roll(2 * teacher, dims=0), pairs.meaning)
     image, text = (
@@ -186,7 +186,7 @@ def _teacher(pairs: _Pairs, teacher: int, rows: Tensor, seed: int) -> tuple[Pair
 
 
 def _distance(student: Pairs, teacher: Pairs, head: Tensor) -> Tensor:
-    """Projected embeddings and in-batch distributions: a loss per sample, with gradients at all there is."""
+    """A loss per sample from projected embeddings and in-batch distributions, with gradients at all leaves."""
     image = normalize(student.image @ head, dim=1) - teacher.image
     text = normalize(student.text @ head, dim=1) - teacher.text
     own, aim = logits(student).log_softmax(dim=1), logits(teacher).log_softmax(dim=1)

@@ -23,7 +23,7 @@ CLOSE = 1e-4
 
 
 def shaped(examined: ExaminedStudent) -> None:
-    """The module is torch's, and its logit scale a number that learns."""
+    """The module is a torch module, and its logit scale a trainable number."""
     student = examined.first
     if not isinstance(student.module, nn.Module):
         raise Broken(f"module: found {type(student.module).__name__}, expected a torch.nn.Module")
@@ -31,11 +31,11 @@ def shaped(examined: ExaminedStudent) -> None:
     if not isinstance(scale, Tensor) or scale.numel() != 1 or not torch.isfinite(scale).all():
         raise Broken(f"logit_scale: found {scale!r}, expected one finite number, the logarithm of the scale")
     if not any(scale is parameter and parameter.requires_grad for parameter in student.module.parameters()):
-        raise Broken("logit_scale: found a tensor that is no parameter of the module, or one that does not learn")
+        raise Broken("logit_scale: found a tensor that is not a trainable parameter of the module")
 
 
 def unit_vectors(examined: ExaminedStudent) -> None:
-    """Both towers give unit vectors [B, width], in training and after it."""
+    """Both towers return unit vectors [B, width], in training and in eval mode."""
     student = examined.first
     for evaluate in (False, True):
         for modality, found in zip(MODALITIES, examined.embed(student.module, evaluate=evaluate), strict=True):
@@ -53,7 +53,7 @@ def seeded(examined: ExaminedStudent) -> None:
 
 
 def drawn(examined: ExaminedStudent) -> None:
-    """Another seed gives other initial weights: they are drawn from torch's global generator and from nowhere else."""
+    """Another seed gives other initial weights: they are drawn from torch's global generator only."""
     one, other = examined.initial(examined.first), examined.initial(examined.other)
     if all(torch.equal(one[name], other[name]) for name in one):
         raise Broken(f"built from the seeds 3 and 4: all {len(one)} tensors are equal, expected other weights")
@@ -82,7 +82,7 @@ def teachable(examined: ExaminedStudent) -> None:
 
 
 def steady(examined: ExaminedStudent) -> None:
-    """In eval mode an item has the same embedding again, alone and in a batch."""
+    """In eval mode an item has the same embedding each time, alone and in a batch."""
     module = examined.first.module
     expected = examined.embed(module)
     again = examined.embed(module)
@@ -92,11 +92,11 @@ def steady(examined: ExaminedStudent) -> None:
         if not torch.equal(again[side], expected[side]):
             raise Broken(f"{COUNT} {modality}s, encoded again: {furthest(again[side], expected[side])}")
         if not torch.allclose(alone[side], expected[side], rtol=0, atol=CLOSE):
-            raise Broken(f"{COUNT} {modality}s one by one, against together: {furthest(alone[side], expected[side])}")
+            raise Broken(f"{COUNT} {modality}s one by one, compared with a batch: {furthest(alone[side], expected[side])}")
 
 
 def restored(examined: ExaminedStudent) -> None:
-    """The weights, saved and loaded into a student of another seed, give the embeddings they gave."""
+    """The weights, saved and loaded into a student of another seed, give the same embeddings."""
     student, other = examined.first, examined.other
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"
@@ -108,23 +108,23 @@ def restored(examined: ExaminedStudent) -> None:
 
 
 def keyed(examined: ExaminedStudent) -> None:
-    """What the towers read has the same keys in two builds, whatever their seeds."""
+    """The towers' encoders have the same keys in two builds with any seeds."""
     one, other = examined.first, examined.other
     for name in ("images", "texts"):
         keys = [getattr(student, name).key for student in (one, other)]
         if not isinstance(keys[0], str) or not keys[0] or keys[0] != keys[1]:
-            raise Broken(f"{name}: found the keys {keys[0]!r} and {keys[1]!r}, expected the same words twice")
+            raise Broken(f"{name}: found the keys {keys[0]!r} and {keys[1]!r}, expected equal keys")
 
 
 def modest(examined: ExaminedStudent) -> None:
-    """Building a student and encoding with it leave torch's global settings as they were."""
+    """Building a student and encoding with it do not change torch's global settings."""
     examined.embed(examined.first.module)
     if examined.changed:
         raise Broken("; ".join(dict.fromkeys(examined.changed)))
 
 
 def auxiliary(examined: ExaminedStudent) -> str:
-    """Views begin with the embeddings, and the loss of the module's own is a scalar."""
+    """Views start with the embeddings, and the module's own loss is a scalar."""
     student = examined.first
     module: Any = student.module
     if not hasattr(module, "auxiliary_loss"):
@@ -144,7 +144,7 @@ def auxiliary(examined: ExaminedStudent) -> str:
 
 
 def finalized(examined: ExaminedStudent) -> str:
-    """What is left after the training gives the embeddings that the whole gave."""
+    """The finalized module gives the same embeddings as the whole module."""
     student: Any = examined.first
     if not hasattr(student, "finalize"):
         return "all of it is kept"
@@ -171,7 +171,7 @@ PROPERTIES: dict[str, Property[ExaminedStudent]] = {
 
 
 def find(build: Build, waives: Waives = ()) -> list[Finding]:
-    """What holds of a student."""
+    """The findings about a student."""
     with torch.random.fork_rng(devices=[]):
         return examine(PROPERTIES, ExaminedStudent(build), waives)
 

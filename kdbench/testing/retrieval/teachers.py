@@ -1,4 +1,4 @@
-"""The properties of a teacher, tried on the kit's own small dataset, on which a teacher that trains is trained twice."""
+"""The properties of a teacher, tested on the kit's own small dataset, on which teachers that need training train twice."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CLOSE = 1e-4
 
 
 def unit_vectors(examined: ExaminedTeacher) -> None:
-    """Both towers return finite unit vectors [B, d], of one width for both."""
+    """Both towers return finite unit vectors [B, d] of the same width."""
     towers = examined.towers
     widths = []
     for modality in MODALITIES:
         tower = getattr(towers, modality)
         if tower.modality != modality:
-            raise Broken(f"the {modality} tower says that its modality is {tower.modality!r}")
+            raise Broken(f"{modality} tower: found the modality {tower.modality!r}")
         found = encoded(tower, items_of(modality))
         if found.dim() != 2 or len(found) != COUNT or not found.is_floating_point():
             raise Broken(f"{COUNT} {modality}s: found {found.dtype} of shape {list(found.shape)}, expected floats [{COUNT}, d]")
@@ -49,7 +49,7 @@ def batch_independent(examined: ExaminedTeacher) -> None:
 
 
 def equal_builds(examined: ExaminedTeacher) -> None:
-    """Prepared anew, with nothing kept from before, a teacher has the same keys and gives the same embeddings."""
+    """Prepared again with an empty cache, a teacher has the same keys and gives the same embeddings."""
     again, _ = examined.prepare("second")
     if not math.isclose(again.logit_scale, examined.towers.logit_scale, rel_tol=CLOSE):
         raise Broken(f"logit scale: found {again.logit_scale}, expected {examined.towers.logit_scale}")
@@ -63,10 +63,10 @@ def equal_builds(examined: ExaminedTeacher) -> None:
 
 
 def frozen(examined: ExaminedTeacher) -> None:
-    """A teacher neither learns nor changes, although `train()` is called on every module that it holds."""
+    """A teacher stays frozen and unchanged when `train()` is called on all its modules."""
     for modality in MODALITIES:
         tower, items = getattr(examined.towers, modality), items_of(modality)
-        expected = encoded(tower, items)  # now whatever is made on first use is there
+        expected = encoded(tower, items)  # now everything that is built on first use exists
         seen = list(modules_in(tower))
         for module in seen:
             module.train()
@@ -76,21 +76,21 @@ def frozen(examined: ExaminedTeacher) -> None:
         for module in seen:
             for name, parameter in module.named_parameters():
                 if parameter.requires_grad:
-                    raise Broken(f"{modality} tower: {name} of {type(module).__name__} requires a gradient, expected none to")
+                    raise Broken(f"{modality} tower: {name} of {type(module).__name__} requires a gradient, expected none")
 
 
 def scaled(examined: ExaminedTeacher) -> None:
-    """The logit scale is a finite number above 0, and 100 at most."""
+    """The logit scale is a finite number above 0 and at most 100."""
     scale = examined.towers.logit_scale
     if not isinstance(scale, float | int) or not 0 < scale <= 100 * (1 + 1e-6):
         raise Broken(f"logit scale: found {scale!r}, expected a number above 0, 100 at most")
 
 
 def no_test_split(examined: ExaminedTeacher) -> None:
-    """A teacher asks for the train and the validation split alone."""
+    """A teacher requests only the train and validation splits."""
     strange = [name for name in examined.first[1].asked if name not in ("train", "validation")]
     if strange:
-        raise Broken(f"the teacher asked for the split {strange[0]!r}, expected 'train' and 'validation' alone")
+        raise Broken(f"the teacher requested the split {strange[0]!r}, expected only 'train' and 'validation'")
 
 
 PROPERTIES: dict[str, Property[ExaminedTeacher]] = {
@@ -104,7 +104,7 @@ PROPERTIES: dict[str, Property[ExaminedTeacher]] = {
 
 
 def find(build: Build, waives: Waives = ()) -> list[Finding]:
-    """What holds of a teacher."""
+    """The findings about a teacher."""
     with tempfile.TemporaryDirectory() as folder:
         return examine(PROPERTIES, ExaminedTeacher(build, Path(folder)), waives)
 
