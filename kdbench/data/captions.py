@@ -27,15 +27,15 @@ class StoredCaptions(Sequence[str]):
         return self._count
 
     @overload
-    def __getitem__(self, place: int) -> str: ...
+    def __getitem__(self, position: int) -> str: ...
     @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if not isinstance(place, slice):
-            if not -self._count <= place < self._count:
-                raise IndexError(f"caption {place} of {self._count}")
-            return self._read(place % self._count, place % self._count + 1)[0]
-        start, stop, step = place.indices(self._count)
+    def __getitem__(self, position: slice) -> list[str]: ...
+    def __getitem__(self, position: int | slice) -> str | list[str]:
+        if not isinstance(position, slice):
+            if not -self._count <= position < self._count:
+                raise IndexError(f"caption {position} of {self._count}")
+            return self._read(position % self._count, position % self._count + 1)[0]
+        start, stop, step = position.indices(self._count)
         return self._read(start, stop)[::step] if step > 0 else list(self[stop + 1 : start + 1])[::step]
 
     def _read(self, start: int, stop: int) -> list[str]:

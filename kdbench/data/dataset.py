@@ -154,20 +154,20 @@ class CachedDataset:
         for name in SPLITS:
             split = self.source.split(name)
 
-            def told(done: int, total: int, name: SplitName = name) -> None:
+            def progress(done: int, total: int, name: SplitName = name) -> None:
                 self.report(f"decode {name} images", done, total)
 
             if self._streams(name):
-                self._list(split, folder, told)
+                self._list(split, folder, progress)
             else:
-                decode_images(split, self.source.size, folder / f"{name}.images.npy", told, self.jobs)
+                decode_images(split, self.source.size, folder / f"{name}.images.npy", progress, self.jobs)
             for file, content in other_files(split, name).items():
                 with (folder / file).open("wb") as stream:
                     stream.writelines(content)
         for listed in folder.glob(f"*{DONE}"):
             listed.unlink()
 
-    def _list(self, split: Split, folder: Path, told: Callable[[int, int], None]) -> None:
+    def _list(self, split: Split, folder: Path, progress: Callable[[int, int], None]) -> None:
         """Writes the locations of a streamed split's images, and the hash that a file of all decoded images would have."""
         images: Any = split.images
         if not isinstance(images, PlacedImages) or not hasattr(self.source, "read_image"):
@@ -175,4 +175,4 @@ class CachedDataset:
             raise PluginError(f"the dataset is streamed: found images of type {found}, expected PlacedImages and a read_image")
         np.save(folder / PLACES, images.places.astype(PLACE))
         (folder / FILES).write_text(json.dumps(list(images.files)), encoding="utf-8")
-        (folder / HASH).write_text(hash_images(split, self.source.size, told, images.threads), encoding="ascii")
+        (folder / HASH).write_text(hash_images(split, self.source.size, progress, images.threads), encoding="ascii")

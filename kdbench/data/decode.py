@@ -119,8 +119,8 @@ def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
 def _json(texts: Sequence[str]) -> Iterator[bytes]:
     """The output of json.dumps for the list of texts, without holding all of it."""
     yield b"["
-    for place, text in enumerate(texts):
-        yield (", " if place else "").encode() + json.dumps(text, ensure_ascii=False).encode()
+    for position, text in enumerate(texts):
+        yield (", " if position else "").encode() + json.dumps(text, ensure_ascii=False).encode()
     yield b"]"
 
 

@@ -60,7 +60,7 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
 
     Raises KdbenchError if a split cannot be listed. `report` receives stage, done and total.
     """
-    told = report or silent
+    notify = report or silent
     counts: dict[SplitName, Counts] = {}
     problems: list[Problem] = []
     files: dict[str, str] = {}
@@ -72,7 +72,7 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
         concepts = np.union1d(split.image_concepts, split.caption_concepts)
         counts[name] = Counts(len(split.images), len(split.captions), len(concepts))
         whole = hashlib.sha256(image_header(len(split.images), dataset.size))
-        told(f"check {name} images", 0, len(split.images))
+        notify(f"check {name} images", 0, len(split.images))
         for index, found in enumerate(_decoded(split, dataset.size, jobs or os.cpu_count() or 1)):
             if isinstance(found, str):
                 problems.append(Problem(name, index, split.sources[index] if split.sources else "", found))
@@ -82,7 +82,7 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
                 if other != name:
                     duplicates.append((_place(splits[other], other, first), _place(split, name, index)))
             if (index + 1) % FEW == 0 or index + 1 == len(split.images):
-                told(f"check {name} images", index + 1, len(split.images))
+                notify(f"check {name} images", index + 1, len(split.images))
         files[f"{name}.images.npy"] = whole.hexdigest()
         for file, content in other_files(split, name).items():
             hashed = hashlib.sha256()

@@ -16,7 +16,7 @@ from kdbench.plugins.parameters import params_model
 
 STATUSES = {
     "published": "published",
-    "reconstruction": "reconstruction: its source leaves details open",
+    "reconstruction": "reconstruction: its source leaves something open",
     "library": "another library's code",
 }
 
@@ -28,8 +28,8 @@ def describe(kind: Kind, listed: Listed) -> str:
     facts = {"formula": offer.formula, "source": offer.source, "status": status, "from": listed.provider}
     lines = [f"{kind} {offer.name}: {offer.summary}", ""]
     lines += [f"  {name:<9} {text}" for name, text in facts.items() if text]
-    told = inspect.getdoc(offer.build)
-    lines += ["", told] if told and not inspect.isabstract(offer.build) else []
+    documentation = inspect.getdoc(offer.build)
+    lines += ["", documentation] if documentation and not inspect.isabstract(offer.build) else []
     rows = parameter_rows(offer)
     lines += ["", tabulate(rows, headers=["parameter", "type", "default"]) if rows else "It takes no parameters."]
     example = {"use": offer.name, **offer.example}

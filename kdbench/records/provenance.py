@@ -50,9 +50,16 @@ def host() -> dict[str, Any]:
     }
 
 
+def checked_device(device: str) -> str:
+    """The device as given. Raises KdbenchError if there is no device of such a name."""
+    if device in ("auto", "cpu", "cuda", "mps") or (device.startswith("cuda:") and device[5:].isdecimal()):
+        return device
+    raise KdbenchError(f"device: found {device!r}, expected auto, cpu, cuda, cuda:N or mps")
+
+
 def resolved_device(device: str) -> str:
-    """The device for `auto` on this machine; other devices unchanged."""
-    if device != "auto":
+    """The device for `auto` on this machine; other devices unchanged. Raises KdbenchError if there is none of such a name."""
+    if checked_device(device) != "auto":
         return device
     try:
         import torch

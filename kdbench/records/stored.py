@@ -31,8 +31,8 @@ def stored_trace(record: Record, file: RecordFile) -> Trace:
     try:
         return Trace.model_validate_json(content)
     except (ValueError, RecursionError) as error:
-        told = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
-        raise RecordError(f"cannot be read ({told})") from error
+        reason = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise RecordError(f"cannot be read ({reason})") from error
 
 
 def stored_units(record: Record, file: RecordFile) -> dict[str, NDArray[np.int64]] | None:

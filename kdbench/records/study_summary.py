@@ -147,10 +147,21 @@ def read_summary(path: Path) -> StudySummary:
     return read_model(StudySummary, path, "a study's summary")
 
 
-def summarised(results: Path, suite: str, study: str) -> StudySummary | None:
-    """The summary of a study; None if it has not ended or its file cannot be read."""
-    path = study_path(results, suite, study)
+def summarised(results: Path, study: Study) -> StudySummary | None:
+    """The summary of a study, whichever format it was written in; None if it has not ended or its file cannot be read."""
+    path = study_path(results, study.spec.suite, study.name)
+    if path.exists():
+        return _readable(path)
+    # Format 1 named studies by another digest: its files are told by what they searched.
+    for file in sorted(path.parent.glob("*.json")):
+        found = None if file.name.endswith(PARETO) else _readable(file)
+        if found is not None and found.original is not None and found.as_study.digest == study.digest:
+            return found
+    return None
+
+
+def _readable(path: Path) -> StudySummary | None:
     try:
-        return read_summary(path) if path.exists() else None
+        return read_summary(path)
     except RecordError:
         return None

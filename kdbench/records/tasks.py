@@ -31,5 +31,5 @@ def task_of(spec: PluginSpec, plugins: Plugins | None = None) -> Task:
             built[key] = construct(plugins.find("task", spec.use).offer, spec.params)
         return built[key]
     except (KdbenchError, TypeError, ValueError) as error:
-        told = "; ".join(line.strip() for line in str(error).splitlines()[:3])
-        raise RecordError(f"the task {spec.use!r} cannot be built from its record: {told}") from error
+        reason = "; ".join(line.strip() for line in str(error).splitlines()[:3])
+        raise RecordError(f"the task {spec.use!r} cannot be built from its record: {reason}") from error

@@ -42,12 +42,12 @@ def take(values: NDArray[Any] | Lazy, places: NDArray[Any]) -> NDArray[Any]:
     buffer = rows.data.cast("B")
     file = os.open(mapped.filename, os.O_RDONLY)
     try:
-        for number, place in enumerate(places.tolist()):
-            if not 0 <= place < len(values):
-                raise IndexError(f"row {place} of {len(values)}")
-            read = os.preadv(file, [buffer[number * width : (number + 1) * width]], mapped.offset + place * width)
+        for number, position in enumerate(places.tolist()):
+            if not 0 <= position < len(values):
+                raise IndexError(f"row {position} of {len(values)}")
+            read = os.preadv(file, [buffer[number * width : (number + 1) * width]], mapped.offset + position * width)
             if read != width:
-                raise OSError(f"{mapped.filename}: ends in row {place} of {len(values)}")
+                raise OSError(f"{mapped.filename}: ends in row {position} of {len(values)}")
     finally:
         os.close(file)
     return rows

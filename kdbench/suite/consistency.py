@@ -43,10 +43,10 @@ def check_plugin(
 
 def check_teams(file: SuiteFile, diagnostics: Diagnostics) -> None:
     for index, team in enumerate(file.teams):
-        for place, name in enumerate(team):
+        for at, name in enumerate(team):
             if name not in file.teachers:
                 known = ", ".join(file.teachers) or "none is defined"
-                diagnostics.add(("teams", index, place), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
+                diagnostics.add(("teams", index, at), name, f"a key of `teachers:`: {known}", nearest(name, file.teachers))
         if len(set(team)) < len(team):
             diagnostics.add(("teams", index), team, "each teacher once")
         if file.teams.index(team) < index:

@@ -92,8 +92,8 @@ class Diagnostics:
         prefix, keys = self._inside
         if where and where[0] in keys:
             where = (*prefix, *where)
-        place, line = self._place(where)
-        self.found.append((line, f"{place}: {dotted(where)}\n{text}"))
+        position, line = self._place(where)
+        self.found.append((line, f"{position}: {dotted(where)}\n{text}"))
 
     def _place(self, where: YamlPath) -> tuple[str, int]:
         """The override or the line of the longest prefix of the path that has one. An entry with values from overrides only
@@ -121,11 +121,11 @@ NOTHING = _Nothing()
 def _path(loc: tuple[int | str, ...], value: Any, kind: str) -> YamlPath:
     """pydantic's location without the steps that it adds for keys and unions."""
     path: list[int | str] = []
-    for place, step in enumerate(loc):
+    for position, step in enumerate(loc):
         inside = step in value if isinstance(value, dict) else isinstance(value, list) and step in range(len(value))
         if inside:
             value = value[step]
-        elif not (kind == "missing" and place == len(loc) - 1):
+        elif not (kind == "missing" and position == len(loc) - 1):
             continue
         path.append(step)
     return tuple(path)

@@ -44,8 +44,8 @@ def read_extended(path: Path, above: tuple[Path, ...] = ()) -> Extended:
             f"{path}:{lines[KEY,]}: extends\n  found     {names!r}\n  expected  the name of a preset, or a list of names"
         )
     merged: Extended | None = None
-    for place, name in enumerate(names):
-        here = f"{path}:{lines.get((KEY, place), lines[KEY,])}"
+    for position, name in enumerate(names):
+        here = f"{path}:{lines.get((KEY, position), lines[KEY,])}"
         preset = find_preset(name, path.parent, here)
         if preset.resolve() in [one.resolve() for one in (*above, path)]:
             raise SuiteError(f"{here}: extends\n  found     {name!r}\n  expected  a preset that does not extend this file")

@@ -24,9 +24,9 @@ def with_values(spec: RunSpec, values: Mapping[str, Any]) -> RunSpec:
             train = Train.model_validate(spec.train.model_dump() | {str(rest[0]): value})
             spec = spec.replace(train=train)
         elif head == "objective":
-            place = int(rest[0])
+            position = int(rest[0])
             terms = list(spec.objective)
-            terms[place] = _with_value(terms[place], rest[1:], value)
+            terms[position] = _with_value(terms[position], rest[1:], value)
             spec = spec.replace(objective=tuple(terms))
         else:
             plugin = getattr(spec, str(head), None)

@@ -71,12 +71,12 @@ def _check_settings(file: SweepFile, task: Task, diagnostics: Diagnostics) -> No
     metrics = [metric.name for metric in task.metrics]
     if file.metric and file.metric not in metrics:
         diagnostics.add(("sweep", "metric"), file.metric, f"one of {', '.join(metrics)}", nearest(file.metric, metrics))
-    for place, goal in enumerate(file.objectives):
+    for position, goal in enumerate(file.objectives):
         known = [*metrics, *COSTS]
         if goal not in known:
-            diagnostics.add(("sweep", "objectives", place), goal, f"one of {', '.join(known)}", nearest(goal, known))
-        if file.objectives.index(goal) < place:
-            diagnostics.add(("sweep", "objectives", place), goal, "each objective once")
+            diagnostics.add(("sweep", "objectives", position), goal, f"one of {', '.join(known)}", nearest(goal, known))
+        if file.objectives.index(goal) < position:
+            diagnostics.add(("sweep", "objectives", position), goal, "each objective once")
     if len(file.objectives) == 1:
         diagnostics.add(("sweep", "objectives"), file.objectives, "two or more; a single one is the `metric`")
     if file.objectives and file.pruner and file.pruner.use != "none":
@@ -161,7 +161,7 @@ def _parameter(path: str, given: Any, where: YamlPath, tried: Try, diagnostics: 
     """A range or choices; each value is checked at its path."""
     apart = Diagnostics("", {})
     if isinstance(given, list):
-        if len(given) < 2 or any(given.index(one) < place for place, one in enumerate(given)):
+        if len(given) < 2 or any(given.index(one) < position for position, one in enumerate(given)):
             diagnostics.add(where, given, "two or more different choices, or a map with low and high")
             return None
         choices = [tried(value, apart) for value in given]

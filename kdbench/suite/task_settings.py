@@ -22,10 +22,10 @@ def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tup
     uses = [entry.get("use") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     offers = plugins.offers("dataset")
     names = [offers[use].offer.task for use in uses if isinstance(use, str) and use in offers]
-    for place, name in enumerate(names):
+    for position, name in enumerate(names):
         if name != names[0]:
             diagnostics.add(
-                ("datasets", place), name, f"a dataset for the task {names[0]!r} of the first one; a suite has one task"
+                ("datasets", position), name, f"a dataset for the task {names[0]!r} of the first one; a suite has one task"
             )
             return None, data
     given = data.get("evaluate")

@@ -78,8 +78,8 @@ def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
     return _load(text, lambda line: f"{path}:{line}")
 
 
-def _load(text: str, place: Any) -> tuple[Any, dict[YamlPath, int]]:
-    """Data and lines; messages of errors start with `place(line)`."""
+def _load(text: str, position: Any) -> tuple[Any, dict[YamlPath, int]]:
+    """Data and lines; messages of errors start with `position(line)`."""
     lines: dict[YamlPath, int] = {(): 1}
     try:
         loader = _Loader(text)
@@ -93,11 +93,11 @@ def _load(text: str, place: Any) -> tuple[Any, dict[YamlPath, int]]:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SuiteError(f"{place(line)}: not valid YAML: {error.problem or str(error).splitlines()[0]}") from error
+        raise SuiteError(f"{position(line)}: not valid YAML: {error.problem or str(error).splitlines()[0]}") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise SuiteError(f"{place(1)}: not valid YAML: {str(error).splitlines()[0]}") from error
+        raise SuiteError(f"{position(1)}: not valid YAML: {str(error).splitlines()[0]}") from error
     except _Twice as twice:
-        raise SuiteError(f"{place(twice.line)}: {dotted(twice.where)} is given twice; first on line {twice.first}") from None
+        raise SuiteError(f"{position(twice.line)}: {dotted(twice.where)} is given twice; first on line {twice.first}") from None
 
 
 class _Twice(Exception):

@@ -41,11 +41,11 @@ class RowFeed:
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """The row indices [B] of a step, counted from 0 over all epochs."""
-        epoch, place = divmod(step, self.per_epoch)
+        epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._order = np.random.default_rng((self.settings.seed, epoch)).permutation(len(self.read))
             self._epoch = epoch
-        return self._order[place * self.batch_size : (place + 1) * self.batch_size]
+        return self._order[position * self.batch_size : (position + 1) * self.batch_size]
 
     def batch(self, step: int) -> RowBatch:
         rows, device = self.rows(step), self.settings.device

@@ -59,8 +59,8 @@ def _try(name: str, holds: Property[Subject], subject: Subject) -> Finding:
 def quoted(error: Exception) -> str:
     """An exception with its file and line."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"raised {type(error).__name__}: {error}{place}"
+    position = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"raised {type(error).__name__}: {error}{position}"
 
 
 def insist(findings: Iterable[Finding]) -> None:
@@ -96,5 +96,5 @@ def furthest(found: Tensor, expected: Tensor) -> str:
         return f"found shape {list(found.shape)}, expected {list(expected.shape)}"
     found, expected = found.detach(), expected.detach()
     gap = (found.double() - expected.double()).abs().nan_to_num(nan=float("inf")).flatten()
-    place = int(gap.argmax())
-    return f"found {float(found.flatten()[place]):.6g}, expected {float(expected.flatten()[place]):.6g}"
+    position = int(gap.argmax())
+    return f"found {float(found.flatten()[position]):.6g}, expected {float(expected.flatten()[position]):.6g}"

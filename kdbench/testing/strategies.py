@@ -136,8 +136,8 @@ def unlike_others(of: Candidate) -> str:
     for name, build in of.others.items():
         shared = twins(of.build, build, courses)
         if shared:
-            told = "; ".join(map(str, shared))
-            raise Broken(f"{name} gives the same weights, to 1e-6, at all {courses[0].total} steps with {told}")
+            text = "; ".join(map(str, shared))
+            raise Broken(f"{name} gives the same weights, to 1e-6, at all {courses[0].total} steps with {text}")
     return f"compared with {', '.join(of.others) or 'no other'}"
 
 

@@ -161,12 +161,12 @@ def teachable(of: Tried) -> None:
     copies = [view.detach().float().requires_grad_() for view in views]
     outputs = of.task.outputs(student, copies)
     of.task.losses(outputs, feed.batch(0)).mean().backward()  # type: ignore[no-untyped-call]
-    for place, (view, copy) in enumerate(zip(views, copies[: len(outputs.tensors)], strict=False)):
+    for position, (view, copy) in enumerate(zip(views, copies[: len(outputs.tensors)], strict=False)):
         if copy.grad is None or not copy.grad.abs().sum() > 0:
-            raise Broken(f"output tensor {place}: found no gradient of the loss, expected one")
+            raise Broken(f"output tensor {position}: found no gradient of the loss, expected one")
         reached = torch.autograd.grad(view, parameters, copy.grad.to(view.dtype), retain_graph=True, allow_unused=True)
         if not any(grad is not None and grad.abs().sum() > 0 for grad in reached):
-            raise Broken(f"output tensor {place}: found a gradient at none of {len(parameters)} parameters")
+            raise Broken(f"output tensor {position}: found a gradient at none of {len(parameters)} parameters")
 
 
 def hidden_test(of: Tried) -> None:

@@ -94,8 +94,8 @@ class World:
             dist.broadcast(value, 0)
         return value
 
-    def told(self, value: Any) -> Any:
-        """Rank 0's value, of any picklable type; the values of other ranks are ignored."""
+    def broadcast(self, value: Any) -> Any:
+        """Returns rank 0's value, of any picklable type, on all ranks."""
         if self.size == 1:
             return value
         values = [value]

@@ -70,7 +70,7 @@ def _follow(ranks: dict[Connection, tuple[int, BaseProcess]], size: int, on_mess
                 if rank not in returned and rank not in failures:  # a dead rank comes before ranks that failed because of it
                     failures[rank] = (0.0, KdbenchError(_death(rank, size, process.exitcode or 0)))
                 continue
-            if kind == "told":
+            if kind == "message":
                 on_message(content)
             elif kind == "returned":
                 returned[rank] = content
@@ -94,7 +94,7 @@ def _serve(member: Rank, line: Connection, function: Callable[..., Any], argumen
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def tell(message: Any) -> None:
-        line.send(("told", time.monotonic(), message))
+        line.send(("message", time.monotonic(), message))
 
     try:
         line.send(("returned", time.monotonic(), function(member, tell, *arguments)))
@@ -105,8 +105,8 @@ def _serve(member: Rank, line: Connection, function: Callable[..., Any], argumen
         moment = time.monotonic()
         traceback.print_exc()
         sys.stderr.flush()
-        told = f"rank {member.index} of {member.size}: {type(error).__name__}: {error}"
-        line.send(("raised", moment, KdbenchError(told)))
+        text = f"rank {member.index} of {member.size}: {type(error).__name__}: {error}"
+        line.send(("raised", moment, KdbenchError(text)))
         os._exit(1)  # shutting down during a collective may hang
 
 

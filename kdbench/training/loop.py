@@ -83,7 +83,7 @@ def train(
     zeros = [0.0] * len(learner.names)
     state = _State(weight_sums=list(zeros), epoch_weights=list(zeros))
     best: dict[str, Tensor] = {}
-    saved = world.told(checkpoints.load(checkpoint) if checkpoint and world.first else None)
+    saved = world.broadcast(checkpoints.load(checkpoint) if checkpoint and world.first else None)
     if saved is not None:
         state, best = _State(**saved["state"]), saved["best"]
         learner.load_state_dict(saved["learner"])
@@ -143,7 +143,7 @@ def train(
 def _validated(task: Task, student: Student, split: Owned, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
     """The metrics of a split, computed by rank 0."""
     arrays = evaluated(task, student, split, evaluate.batch_size, device, world)
-    return cast(dict[str, float], world.told(task.measure(arrays) if world.first else None))
+    return cast(dict[str, float], world.broadcast(task.measure(arrays) if world.first else None))
 
 
 def _improves(task: Task, metrics: dict[str, float], best: dict[str, float]) -> bool:

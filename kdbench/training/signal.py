@@ -125,7 +125,7 @@ class StepSignal:
     def parameter_gramian(self) -> Tensor:
         world, roots = self._graph.world, self._graph.roots
         ends = [*enumerate(roots), *enumerate(self._graph.student.learned, len(roots))]  # by index of their leaf
-        ends = [(place, end) for place, end in ends if end.requires_grad]
+        ends = [(position, end) for position, end in ends if end.requires_grad]
         rows = []
         for grads in self.leaf_gradients:
             found = torch.autograd.grad(
@@ -133,8 +133,8 @@ class StepSignal:
                 list(self._graph.parameters),
                 # Learned tensors above the outputs have the same gradient on every rank; only rank 0 counts it.
                 [
-                    (world.own(grads[place]) if place < len(roots) else grads[place] * world.first).to(end.dtype)
-                    for place, end in ends
+                    (world.own(grads[position]) if position < len(roots) else grads[position] * world.first).to(end.dtype)
+                    for position, end in ends
                 ],
                 retain_graph=True,
                 materialize_grads=True,

@@ -53,10 +53,10 @@ class Team:
 
     def losses(self, student: Owned, teachers: Sequence[Owned], batch: Owned) -> list[Tensor]:
         """T losses [B], each with its own graph: a backward of one does not run through the others."""
-        return [self._loss(student, teacher, place, batch) for place, teacher in enumerate(teachers)]
+        return [self._loss(student, teacher, position, batch) for position, teacher in enumerate(teachers)]
 
-    def _loss(self, student: Owned, teacher: Owned, place: int, batch: Owned) -> Tensor:
-        heads = cast(nn.ModuleList, self.heads[place])
+    def _loss(self, student: Owned, teacher: Owned, position: int, batch: Owned) -> Tensor:
+        heads = cast(nn.ModuleList, self.heads[position])
         total = torch.zeros(len(batch), device=self.device)
         for (coefficient, term), head in zip(self.terms, heads, strict=True):
             total = total + coefficient * term.losses(student, teacher, head, batch)

@@ -70,7 +70,7 @@ def _outcome(record: Record, where: str, task: Task) -> Iterator[Problem]:
     if not sizes or min(sizes.values()) < 1:
         yield Problem(where, "sizes of the test split", repr(sizes), "one or more of everything that the task counts")
         return
-    yield from (Problem(where, *told) for told in task.record_problems({}, sizes))
+    yield from (Problem(where, *problem) for problem in task.record_problems({}, sizes))
     for name in ("dataset_digest", "arrays_sha256"):
         if not getattr(record, name):
             yield Problem(where, name, repr(getattr(record, name)), "a sha256, in a record of a run that is ok")

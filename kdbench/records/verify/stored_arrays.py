@@ -23,8 +23,12 @@ def checked_arrays(record: Record, file: RecordFile, task: Task) -> tuple[dict[s
         arrays = stored_arrays(record, file, task)
     except RecordError as error:
         return {}, [Problem(where, "arrays unusable", str(error), f"those of sha256 {record.arrays_sha256}")]
-    wrong = [Problem(where, *told) for told in task.problems(arrays, record.sizes)]
-    return arrays, wrong or list(_metric_problems(record, file.where, task.measure(arrays)))
+    try:
+        wrong = [Problem(where, *problem) for problem in task.problems(arrays, record.sizes)]
+        return arrays, wrong or list(_metric_problems(record, file.where, task.measure(arrays)))
+    except Exception as error:  # anyone may have written the arrays, and a third party the task
+        found = f"{type(error).__name__}: {error}"
+        return {}, [Problem(where, "arrays that their task cannot read", found, f"those of a {task.name} task")]
 
 
 def _metric_problems(record: Record, where: str, measured: dict[str, float]) -> Iterator[Problem]:

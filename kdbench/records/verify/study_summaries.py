@@ -45,8 +45,8 @@ def studies_beside(files: Iterable[RecordFile], problems: list[Problem]) -> Stud
             try:
                 summary = StudySummary.model_validate_json(file.read(name) or b"")
             except (ValidationError, RecordError) as error:
-                told = "; ".join(line.strip() for line in str(error).splitlines()[:3])
-                problems.append(Problem(where, "not a study's summary", told, "as `kdbench sweep` writes it"))
+                reason = "; ".join(line.strip() for line in str(error).splitlines()[:3])
+                problems.append(Problem(where, "not a study's summary", reason, "as `kdbench sweep` writes it"))
                 continue
             tunes, wrong = _checked(summary, where)
             problems += wrong
@@ -85,15 +85,15 @@ def contradiction(summary: StudySummary) -> str:
 
 def _checked(summary: StudySummary, where: str) -> tuple[str, list[Problem]]:
     """The cell id of the runs with its best parameters, and its problems."""
-    if told := contradiction(summary):
-        return "", [Problem(where, "an inconsistent study", told, "values that follow from its trials")]
+    if reason := contradiction(summary):
+        return "", [Problem(where, "an inconsistent study", reason, "values that follow from its trials")]
     settings, best = summary.settings, summary.best_trial
     try:
         tunes = summary.as_study.run(best.params).replace(tuning=settings.budget).cell_id if best else ""
         ids = summary.ids
     except NO_FIT as error:
-        told = "; ".join(line.strip() for line in f"{type(error).__name__}: {error}".splitlines()[:3])
-        return "", [Problem(where, "a spec, space or settings that give no study", told, "as `kdbench sweep` writes it")]
+        reason = "; ".join(line.strip() for line in f"{type(error).__name__}: {error}".splitlines()[:3])
+        return "", [Problem(where, "a spec, space or settings that give no study", reason, "as `kdbench sweep` writes it")]
     expected: dict[str, Any] = {
         **ids,
         "suite": summary.spec.suite,

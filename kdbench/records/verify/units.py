@@ -44,7 +44,7 @@ def _take(found: Units, file: RecordFile, record: Record, task: Task) -> Iterato
         return
     wrong = list(task.unit_problems(units, record.sizes))
     if wrong:
-        yield from (Problem(where, what, told, fits) for what, told, fits in wrong)
+        yield from (Problem(where, what, value, fits) for what, value, fits in wrong)
         return
     known = found.setdefault(record.dataset_digest or "", units)
     if known.keys() != units.keys() or not all(np.array_equal(known[name], units[name]) for name in units):

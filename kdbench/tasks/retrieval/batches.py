@@ -41,10 +41,10 @@ class Batches:
 
     def __call__(self, step: int) -> tuple[Ints, Ints]:
         """Indices of the images and of their captions, [B] each, at `step`, counted from 0 over all epochs."""
-        epoch, place = divmod(step, self.per_epoch)
+        epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._shuffle(epoch)
-        images = self._order[place * self.batch_size : (place + 1) * self.batch_size].astype(np.int64)
+        images = self._order[position * self.batch_size : (position + 1) * self.batch_size].astype(np.int64)
         return images, self._drawn[images].astype(np.int64)
 
     def _shuffle(self, epoch: int) -> None:

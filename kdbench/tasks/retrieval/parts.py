@@ -24,7 +24,7 @@ def towers(student: Student, samples: Mapping[str, Any], count: int) -> Sequence
     size, captions = samples.get("size", SIZE), samples.get("captions") or CAPTIONS
     pixels = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     pixels.flags.writeable = False  # as the core's memory maps are
-    texts = [captions[place % len(captions)] for place in range(count)]
+    texts = [captions[position % len(captions)] for position in range(count)]
     return [
         Part("image", _inputs("image", student.images, pixels, count), _image),
         Part("text", _inputs("text", student.texts, texts, count), _text),

@@ -61,12 +61,12 @@ class Retrieval(Task):
 
     def misfits(self, dataset: Dataset, batch_size: int) -> Iterator[tuple[str, object, str]]:
         sizes = {name: dataset.split(name) for name in ("train", "validation", "test")}
-        for place, k in enumerate(self.recall_at):
+        for position, k in enumerate(self.recall_at):
             for name in ("validation", "test"):
                 limit = min(len(sizes[name].images), len(sizes[name].captions))
                 if k > limit:
                     expected = f"at most {limit}, the candidates in {{dataset}}'s {name} split"
-                    yield f"evaluate.recall_at[{place}]", k, expected
+                    yield f"evaluate.recall_at[{position}]", k, expected
         if batch_size > len(sizes["train"].images):
             expected = f"at most {len(sizes['train'].images)}, the images in {{dataset}}'s train split"
             yield "train.batch_size", batch_size, expected

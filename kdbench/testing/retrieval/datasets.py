@@ -51,8 +51,8 @@ def pictures(build: Build) -> None:
             image = images[index]
             found: Any = (getattr(image, "dtype", type(image).__name__), getattr(image, "shape", None))
             if found != (np.uint8, (dataset.size, dataset.size, 3)):
-                told = f"{found[0]} of shape {found[1]}, expected uint8 of shape ({dataset.size}, {dataset.size}, 3)"
-                raise Broken(f"{name}, image {index}: found {told}")
+                text = f"{found[0]} of shape {found[1]}, expected uint8 of shape ({dataset.size}, {dataset.size}, 3)"
+                raise Broken(f"{name}, image {index}: found {text}")
 
 
 def repeatable(build: Build) -> None:
@@ -162,7 +162,7 @@ def check_dataset(build: Build, waives: Waives = ()) -> None:
 
 def _some(count: int) -> list[int]:
     """Indices spread over `count`, including both ends."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(LOOKS, count))})
+    return sorted({round(position) for position in np.linspace(0, count - 1, min(LOOKS, count))})
 
 
 def _read(images: Any) -> list[tuple[tuple[int, ...], bytes]]:

@@ -48,8 +48,8 @@ class ExaminedTeacher:
     def __init__(self, build: Callable[[], Teacher], folder: Path) -> None:
         self._build, self._folder = build, folder
 
-    def prepare(self, place: str) -> tuple[Towers, WatchedData]:
-        dataset = CachedDataset(Shapes(), Cache(self._folder / place))
+    def prepare(self, position: str) -> tuple[Towers, WatchedData]:
+        dataset = CachedDataset(Shapes(), Cache(self._folder / position))
         data = WatchedData(DatasetTeacherData(Retrieval(), dataset))
         return self._build().towers(data), data
 

@@ -121,7 +121,7 @@ def gradients(losses: Tensor, student: Pairs, head: Any) -> dict[str, Tensor]:
     if isinstance(head, nn.Module):
         places |= {f"head's {name}": value for name, value in head.named_parameters() if value.requires_grad}
     if not losses.requires_grad:
-        return {name: torch.zeros_like(place) for name, place in places.items()}
+        return {name: torch.zeros_like(position) for name, position in places.items()}
     found = torch.autograd.grad(losses.mean(), list(places.values()), allow_unused=True, materialize_grads=True)
     return dict(zip(places, found, strict=True))
 

@@ -44,26 +44,26 @@ class Shapes:
 
 @cache
 def _split(name: SplitName, size: int) -> Split:
-    chosen = [place for place in range(len(CONCEPTS)) if ("train", "validation", "train", "test")[_turn(place)] == name]
+    chosen = [i for i in range(len(CONCEPTS)) if ("train", "validation", "train", "test")[_turn(i)] == name]
     images, captions = [], []
-    for place in chosen:
-        colour, form, ground = CONCEPTS[place]
-        images += [_draw(place, take, size) for take in range(2)]
+    for i in chosen:
+        colour, form, ground = CONCEPTS[i]
+        images += [_draw(i, take, size) for take in range(2)]
         captions += [f"a {colour} {form} on a {ground} ground", f"{form}, {colour}, with {ground} behind it"]
     concepts = np.repeat(np.array(chosen, dtype=np.int64), 2)
     return Split(images, captions, concepts, concepts.copy())
 
 
-def _turn(place: int) -> int:
+def _turn(i: int) -> int:
     """0 to 3, chosen such that the train split has every colour, form and ground."""
-    colour, rest = divmod(place, len(FORMS) * len(GROUNDS))
+    colour, rest = divmod(i, len(FORMS) * len(GROUNDS))
     form, ground = divmod(rest, len(GROUNDS))
     return (colour + form + 2 * ground) % 4
 
 
-def _draw(place: int, take: int, size: int) -> NDArray[np.uint8]:
-    colour, form, ground = CONCEPTS[place]
-    rng = np.random.default_rng((place, take))
+def _draw(i: int, take: int, size: int) -> NDArray[np.uint8]:
+    colour, form, ground = CONCEPTS[i]
+    rng = np.random.default_rng((i, take))
     centre = size / 2 + rng.integers(-size // 8, size // 8 + 1, 2)
     down, right = np.mgrid[:size, :size] + 0.5
     y, x, reach = down - centre[0], right - centre[1], size * 0.3

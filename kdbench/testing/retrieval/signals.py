@@ -43,15 +43,15 @@ class Course:
 
     def __str__(self) -> str:
         noun = f"{'identical ' if self.alike else ''}teacher{'s' if self.teachers != 1 else ''}"
-        told = [f"{self.teachers} {noun}", f"batch {self.batch_size}"]
+        parts = [f"{self.teachers} {noun}", f"batch {self.batch_size}"]
         if self.scale != 1.0:
             by_epoch = isinstance(self.scale, tuple)
-            told.append(f"losses times {_plain(self.scale)}{' by epoch' if by_epoch else ''}")
+            parts.append(f"losses times {_plain(self.scale)}{' by epoch' if by_epoch else ''}")
         if self.first != 1.0:
-            told.append(f"teacher0's losses times {self.first:g}")
+            parts.append(f"teacher0's losses times {self.first:g}")
         if self.order:
-            told.append(f"order {list(self.order)}")
-        return ", ".join([*told, f"seed {self.seed}"])
+            parts.append(f"order {list(self.order)}")
+        return ", ".join([*parts, f"seed {self.seed}"])
 
     @property
     def total(self) -> int:
@@ -59,10 +59,10 @@ class Course:
 
     def signal(self, step: int) -> StepSignal:
         """The signal at a step, counted from 0."""
-        epoch, place = divmod(step, self.steps)
+        epoch, position = divmod(step, self.steps)
         count = self.batch_size * self.steps
         shuffled = torch.randperm(count, generator=_generator(self.seed, epoch))
-        rows = shuffled[place * self.batch_size : (place + 1) * self.batch_size]
+        rows = shuffled[position * self.batch_size : (position + 1) * self.batch_size]
         progress = step / self.total
         pairs = _pairs(self.width, count, self.seed)
         # Learning: from random towers towards those that separate all concepts.
@@ -145,7 +145,7 @@ def contents(signal: StepSignal) -> dict[str, Tensor]:
     """Copies of everything that a strategy can read."""
     names = ("losses", "truth_losses", "task_losses", "teacher_probs", "student_probs", "embeddings", "gradients", "gramian")
     found = {name: getattr(signal, name) for name in names} | {"parameter_gramian": signal.parameter_gramian}
-    found |= {f"teacher_embeddings[{place}]": pair for place, pair in enumerate(signal.teacher_embeddings)}
+    found |= {f"teacher_embeddings[{position}]": pair for position, pair in enumerate(signal.teacher_embeddings)}
     found |= {f"batch.{name}": getattr(signal.batch, name) for name in ("images", "captions", "concepts")}
     return {name: value.clone() for name, value in found.items()}
 
@@ -194,8 +194,8 @@ def _distance(student: Pairs, teacher: Pairs, head: Tensor) -> Tensor:
     return image.square().sum(dim=1) + text.square().sum(dim=1) + 0.1 * relations
 
 
-def _generator(seed: int, place: int) -> Generator:
-    return torch.Generator().manual_seed(seed * 100_003 + place + 1)
+def _generator(seed: int, position: int) -> Generator:
+    return torch.Generator().manual_seed(seed * 100_003 + position + 1)
 
 
 def _tell(strategy: Strategy, method: str, *arguments: object) -> Any:

@@ -86,7 +86,7 @@ def steady(examined: ExaminedStudent) -> None:
     module = examined.first.module
     expected = examined.embed(module)
     again = examined.embed(module)
-    parts = [examined.embed(module, slice(place, place + 1)) for place in range(COUNT)]
+    parts = [examined.embed(module, slice(position, position + 1)) for position in range(COUNT)]
     alone = [torch.cat([part[side] for part in parts]) for side in range(2)]
     for side, modality in enumerate(MODALITIES):
         if not torch.equal(again[side], expected[side]):

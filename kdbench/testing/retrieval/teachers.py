@@ -41,7 +41,7 @@ def batch_independent(examined: ExaminedTeacher) -> None:
     for modality in MODALITIES:
         tower, items = getattr(examined.towers, modality), items_of(modality)
         together = encoded(tower, items)
-        alone = torch.cat([encoded(tower, items[place : place + 1]) for place in range(COUNT)])
+        alone = torch.cat([encoded(tower, items[position : position + 1]) for position in range(COUNT)])
         backwards = encoded(tower, items[::-1] if modality == "text" else sealed(items[::-1].copy())).flip(0)
         for how, found in (("one by one", alone), ("in reverse order", backwards)):
             if found.shape != together.shape or not torch.allclose(found, together, rtol=0, atol=CLOSE):

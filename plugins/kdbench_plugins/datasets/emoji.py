@@ -48,12 +48,12 @@ class Emoji:
     def _select(self, name: SplitName) -> Split:
         import numpy as np
 
-        members = [(place, concept) for place, concept in enumerate(concepts()) if concept.split == name]
+        members = [(position, concept) for position, concept in enumerate(concepts()) if concept.split == name]
         return Split(
             images=Pictures(tuple(path for _, concept in members for path in concept.pictures), self.size),
             captions=tuple(caption for _, concept in members for caption in concept.captions),
-            image_concepts=np.array([place for place, concept in members for _ in concept.pictures], dtype=np.int64),
-            caption_concepts=np.array([place for place, concept in members for _ in concept.captions], dtype=np.int64),
+            image_concepts=np.array([position for position, concept in members for _ in concept.pictures], dtype=np.int64),
+            caption_concepts=np.array([position for position, concept in members for _ in concept.captions], dtype=np.int64),
         )
 
 

@@ -56,11 +56,11 @@ def concepts() -> tuple[Concept, ...]:
     )
     names = {emoji: plain(data[emoji]["en"]) for emoji in chosen}
     aliases = {emoji: [*aliases_of[_codes(emoji)], *data[emoji].get("alias", ())] for emoji in chosen}
-    told = captions(names, aliases)
+    texts = captions(names, aliases)
     return tuple(
         Concept(
             emoji,
-            tuple(told[emoji]),
+            tuple(texts[emoji]),
             (twemoji[_codes(emoji)], openmoji[_codes(emoji)]),
             group(names[emoji]),
             split_of(group(names[emoji])),

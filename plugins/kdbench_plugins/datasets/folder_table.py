@@ -34,8 +34,8 @@ def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
         raise KdbenchError(f"{table}: has no rows")
     _check_columns(table, columns, list(rows[0]))
     items: dict[str, Item] = {}
-    for place, row in enumerate(rows, 1):
-        where = f"{table}: row {place}"
+    for position, row in enumerate(rows, 1):
+        where = f"{table}: row {position}"
         name = row.get(columns.image)
         if not isinstance(name, str) or not name.strip():
             raise KdbenchError(f"{where}: {columns.image} is {name!r}, expected the path of an image")
@@ -117,14 +117,14 @@ def _csv(table: Path) -> list[dict[str, Any]]:
 
 def _jsonl(table: Path) -> list[dict[str, Any]]:
     rows = []
-    for place, line in enumerate(table.read_text(encoding="utf-8").split("\n"), 1):
+    for position, line in enumerate(table.read_text(encoding="utf-8").split("\n"), 1):
         if line.strip():
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise KdbenchError(f"{table}: line {place} is not JSON ({error})") from error
+                raise KdbenchError(f"{table}: line {position} is not JSON ({error})") from error
             if not isinstance(row, dict):
-                raise KdbenchError(f"{table}: line {place} is {line[:40]!r}, expected an object with the columns")
+                raise KdbenchError(f"{table}: line {position} is {line[:40]!r}, expected an object with the columns")
             rows.append(row)
     return rows
 

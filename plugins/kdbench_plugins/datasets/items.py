@@ -60,7 +60,7 @@ def captions_of(value: Any, where: str) -> tuple[str, ...]:
         raise KdbenchError(f"{where}: found captions of type {type(value).__name__}, expected a string or a list of them")
     if not texts:
         raise KdbenchError(f"{where}: has no caption")
-    return tuple(_caption(text, f"{where}: caption {place}") for place, text in enumerate(texts, 1))
+    return tuple(_caption(text, f"{where}: caption {position}") for position, text in enumerate(texts, 1))
 
 
 def _caption(text: Any, where: str) -> str:
@@ -102,16 +102,16 @@ def _refuse_repeated(items: list[Item], what: str, field: str, whose: str) -> No
             places = f"{what} {name!r}: {other.split} ({other.blob.source}) and {item.split} ({item.blob.source})"
             (leaks if other.split != item.split else twice).append(places)
     if leaks:
-        raise KdbenchError(f"{whose}: found {_count(leaks, 'image')} in two splits, which would leak: {told(leaks)}")
+        raise KdbenchError(f"{whose}: found {_count(leaks, 'image')} in two splits, which would leak: {listed(leaks)}")
     if twice:
-        raise KdbenchError(f"{whose}: found {_count(twice, 'image')} twice: {told(twice)}")
+        raise KdbenchError(f"{whose}: found {_count(twice, 'image')} twice: {listed(twice)}")
 
 
 def _count(found: list[str], what: str) -> str:
     return f"{len(found):,} {what}{'s' if len(found) > 1 else ''}"
 
 
-def told(found: list[str]) -> str:
+def listed(found: list[str]) -> str:
     """The first problems of a list, with the number of further ones."""
     more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     return "; ".join(found[:SHOWN]) + more

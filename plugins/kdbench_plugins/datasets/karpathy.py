@@ -41,12 +41,12 @@ def locate(about: About, root: Path | None, form: Form | None) -> Index:
     Reads only file names and the header of a CSV file. Raises KdbenchError with instructions if nothing is found.
     """
     given = root or Path(os.environ.get(about.variable) or "")
-    told = f"root: {root}" if root else f"{about.variable}={os.environ.get(about.variable, '')}"
+    source = f"root: {root}" if root else f"{about.variable}={os.environ.get(about.variable, '')}"
     if not root and not os.environ.get(about.variable):
         raise KdbenchError(f"dataset {about.name}: no folder is given. {_how(about)}")
     given = given.expanduser()
     if not given.is_dir():
-        raise KdbenchError(f"dataset {about.name}: {told} is not a folder. {_how(about)}")
+        raise KdbenchError(f"dataset {about.name}: {source} is not a folder. {_how(about)}")
     for name, (_, index) in FORMS.items():
         found = index(given, about.name) if form in (None, name) else None
         if found is not None:
@@ -54,7 +54,7 @@ def locate(about: About, root: Path | None, form: Form | None) -> Index:
     wanted = [what.format(name=about.name) for name, (what, _) in FORMS.items() if form in (None, name)]
     held = sorted(path.name for path in given.iterdir())
     shown = ", ".join(held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "") if held else "nothing"
-    raise KdbenchError(f"dataset {about.name}: {told} holds {shown}; expected {'; or '.join(wanted)}. {_how(about)}")
+    raise KdbenchError(f"dataset {about.name}: {source} holds {shown}; expected {'; or '.join(wanted)}. {_how(about)}")
 
 
 def _how(about: About) -> str:

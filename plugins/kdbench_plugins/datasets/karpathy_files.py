@@ -19,7 +19,7 @@ TRIED = 50  # images to look for before their folder is reported as missing
 
 def json_index(root: Path, name: str) -> Index | None:
     """The index of a root that holds dataset_<name>.json, directly or in a subfolder."""
-    path = next((place for pattern in ("", "*/") for place in sorted(root.glob(f"{pattern}dataset_{name}.json"))), None)
+    path = next((position for pattern in ("", "*/") for position in sorted(root.glob(f"{pattern}dataset_{name}.json"))), None)
     return None if path is None else Index(root, (path,), (), lambda: _read_json(root, path))
 
 
@@ -53,8 +53,8 @@ def _read_json(root: Path, path: Path) -> list[Item]:
 def _read_csv(root: Path, path: Path) -> list[Item]:
     rows = []
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        for place, row in enumerate(csv.DictReader(stream), 1):
-            where = f"{path}: row {place}"
+        for position, row in enumerate(csv.DictReader(stream), 1):
+            where = f"{path}: row {position}"
             if any(row.get(column) is None for column in COLUMNS):
                 raise KdbenchError(f"{where}: has fewer fields than the header; is the file truncated?")
             try:

@@ -45,23 +45,23 @@ def write_miniature(
     rows: list[list[str]] = []
     files: list[Path] = []
     pairs = ((split, image, captions) for split, chosen in splits.items() for image, captions in chosen)
-    for place, (split, image, captions) in enumerate(pairs):
+    for position, (split, image, captions) in enumerate(pairs):
         split = "val" if split == "validation" else split
         coco = "train2014" if split in ("train", "restval") else "val2014"
         home = {"flickr30k": "flickr30k-images", "coco": coco}.get(name, "images")
-        stem = f"COCO_{coco}_{place:012d}" if name == "coco" else f"{1000000000 + 7919 * place}"
+        stem = f"COCO_{coco}_{position:012d}" if name == "coco" else f"{1000000000 + 7919 * position}"
         path = folder / home / f"{stem}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path, quality=quality)
         files.append(path)
-        sentids = range(place * CAPTIONS, place * CAPTIONS + len(captions))
+        sentids = range(position * CAPTIONS, position * CAPTIONS + len(captions))
         sentences = [
-            {"raw": text, "tokens": text.lower().split(), "imgid": place, "sentid": sentid}
+            {"raw": text, "tokens": text.lower().split(), "imgid": position, "sentid": sentid}
             for text, sentid in zip(captions, sentids, strict=True)
         ]
         rows += [[f"{home}/{path.name}", text, split] for text in captions]
-        entry = {"filename": path.name, "imgid": place, "split": split, "sentids": list(sentids), "sentences": sentences}
-        entries.append(entry | ({"filepath": coco, "cocoid": place} if name == "coco" else {}))
+        entry = {"filename": path.name, "imgid": position, "split": split, "sentids": list(sentids), "sentences": sentences}
+        entries.append(entry | ({"filepath": coco, "cocoid": position} if name == "coco" else {}))
     if name == "folder":
         with (folder / "table.csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
@@ -77,15 +77,15 @@ def write_miniature(
 
 def _pack(folder: Path, rows: list[list[str]]) -> None:
     """Packs images and captions into shards of SHARD images each and removes the image files."""
-    told: dict[tuple[str, str], list[str]] = {}
+    texts: dict[tuple[str, str], list[str]] = {}
     for path, text, split in rows:
-        told.setdefault((split, path), []).append(text)
-    for place, ((split, path), captions) in enumerate(told.items()):
+        texts.setdefault((split, path), []).append(text)
+    for position, ((split, path), captions) in enumerate(texts.items()):
         image = folder / path
         caption = image.with_suffix(".txt")
         caption.write_text("\n".join(captions), encoding="utf-8")
         (folder / split).mkdir(exist_ok=True)
-        with tarfile.open(folder / split / f"{place // SHARD:05d}.tar", "a") as archive:
+        with tarfile.open(folder / split / f"{position // SHARD:05d}.tar", "a") as archive:
             for file in (image, caption):
                 archive.add(file, file.name)
     shutil.rmtree(folder / "images")
@@ -126,12 +126,12 @@ def _emoji(name: SplitName, count: int) -> Iterator[Pictured]:
     from kdbench_plugins.datasets.emoji import Emoji
 
     split = Emoji(size=SIZE).split(name)
-    told: dict[int, list[str]] = {}
+    texts: dict[int, list[str]] = {}
     for caption, concept in zip(split.captions, split.caption_concepts.tolist(), strict=True):
-        told.setdefault(concept, []).append(caption)
+        texts.setdefault(concept, []).append(caption)
     first: dict[int, int] = {}
-    for place, concept in enumerate(split.image_concepts.tolist()):
-        first.setdefault(concept, place)
+    for position, concept in enumerate(split.image_concepts.tolist()):
+        first.setdefault(concept, position)
     spread = list(first.items())[:: max(1, len(first) // count)][:count]  # from all categories of emoji
-    for concept, place in spread:
-        yield split.images[place], list(islice(cycle(told[concept]), CAPTIONS))
+    for concept, position in spread:
+        yield split.images[position], list(islice(cycle(texts[concept]), CAPTIONS))

@@ -100,7 +100,7 @@ class OnDisk:
     def _select(self, name: SplitName) -> Split:
         import numpy as np
 
-        ids = {concept: place for place, concept in enumerate(sorted({item.concept or item.key for item in self._items}))}
+        ids = {concept: position for position, concept in enumerate(sorted({item.concept or item.key for item in self._items}))}
         items = [item for item in self._items if item.split == name]
         concepts = [ids[item.concept or item.key] for item in items]
         return Split(

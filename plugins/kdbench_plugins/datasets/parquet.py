@@ -81,14 +81,14 @@ def _item(values: dict[str, Any], caption: str, blob: ParquetBlob) -> Item:
     filename = values.get("filename") or (values[IMAGE] or {}).get("path")
     if not filename:
         raise KdbenchError(f"{blob.source}: has neither filename nor {IMAGE}.path; expected the name of the image")
-    told = values[caption]
+    given = values[caption]
     image_id = values.get("img_id")
     return Item(
         key_of(str(filename)),
         split_named(values["split"], blob.source) if "split" in values else _split_of(blob.path),
-        captions_of(told, f"{blob.source} ({filename})"),
+        captions_of(given, f"{blob.source} ({filename})"),
         blob,
-        "" if image_id is None or isinstance(told, str) else str(image_id),
+        "" if image_id is None or isinstance(given, str) else str(image_id),
     )
 
 

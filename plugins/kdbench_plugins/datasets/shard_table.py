@@ -52,10 +52,10 @@ class ShardTable:
         number = _before(self._images, image)
         return self.items(number)[image - int(self._images[number])].blob.source
 
-    def caption(self, place: int) -> str:
-        number = _before(self._captions, place)
+    def caption(self, position: int) -> str:
+        number = _before(self._captions, position)
         skipped = int(self._captions[number])
-        return _texts(self._shards[number], self._unwanted)[place - skipped]
+        return _texts(self._shards[number], self._unwanted)[position - skipped]
 
 
 class Told(Sequence[str]):
@@ -67,18 +67,18 @@ class Told(Sequence[str]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(self._count))]
-        if not -self._count <= place < self._count:
-            raise IndexError(f"place {place} of {self._count}")
-        return self._tell(place % self._count)
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return [self[number] for number in range(*position.indices(self._count))]
+        if not -self._count <= position < self._count:
+            raise IndexError(f"place {position} of {self._count}")
+        return self._tell(position % self._count)
 
 
-def _before(totals: NDArray[Any], place: int) -> int:
+def _before(totals: NDArray[Any], position: int) -> int:
     import numpy as np
 
-    return int(np.searchsorted(totals, place, side="right")) - 1
+    return int(np.searchsorted(totals, position, side="right")) - 1
 
 
 @lru_cache(maxsize=2)

@@ -46,7 +46,7 @@ def shards_in(folder: Path) -> list[Path]:
         text = listed.read_text(encoding="utf-8").strip()
         if not text.isdecimal():
             raise KdbenchError(f"{listed}: found {text[:40]!r}, expected the number of shards")
-        missing = [folder / f"{place}.tar" for place in range(int(text)) if not (folder / f"{place}.tar").is_file()]
+        missing = [folder / f"{position}.tar" for position in range(int(text)) if not (folder / f"{position}.tar").is_file()]
         if missing:
             raise KdbenchError(f"{missing[0]}: is missing; {listed} lists {text} shards, found {len(shards)}")
     return shards

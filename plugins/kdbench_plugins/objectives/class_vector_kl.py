@@ -63,22 +63,22 @@ class ClassVectorKL:
             (head[0], student.image, teacher.image, captions),
             (head[1], student.text, teacher.text, images),
         ):
-            present, place = torch.unique(concepts, return_inverse=True)
+            present, position = torch.unique(concepts, return_inverse=True)
             scaled = teacher.scale / self.temperature * vectors
-            own = concept_log_probs(scaled @ normalize(project(queries), dim=1).T, place, len(present))
-            aim = concept_log_probs(scaled @ aims.T, place, len(present))
+            own = concept_log_probs(scaled @ normalize(project(queries), dim=1).T, position, len(present))
+            aim = concept_log_probs(scaled @ aims.T, position, len(present))
             halves.append(kl_div(own, aim, reduction="none", log_target=True).sum(dim=0))
         return (halves[0] + halves[1]) / 2 * self.temperature**2
 
 
-def concept_log_probs(logits: Tensor, place: Tensor, concepts: int) -> Tensor:
-    """Log-probabilities of concepts, [C, B], from logits of class vectors, [K, B]; `place` [K] is the concept of each.
+def concept_log_probs(logits: Tensor, position: Tensor, concepts: int) -> Tensor:
+    """Log-probabilities of concepts, [C, B], from logits of class vectors, [K, B]; `position` [K] is the concept of each.
 
     Finite for logits of any size, since exponentials are taken relative to the largest logit of the same concept.
     """
     top = logits.new_full((concepts, logits.shape[1]), -float("inf"))
-    top = top.scatter_reduce(0, place[:, None].expand_as(logits), logits.detach(), "amax")
-    sums = logits.new_zeros(top.shape).index_add(0, place, (logits - top[place]).exp())
+    top = top.scatter_reduce(0, position[:, None].expand_as(logits), logits.detach(), "amax")
+    sums = logits.new_zeros(top.shape).index_add(0, position, (logits - top[position]).exp())
     return (top + sums.log()).log_softmax(dim=0)
 
 

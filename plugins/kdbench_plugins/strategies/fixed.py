@@ -44,6 +44,6 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             formula="w_t = c_t / Σ_j c_j",
             source="W-Ensemble",
             status="published",
-            example={"weights": {f"teacher{place}": place + 1.0 for place in range(5)}},
+            example={"weights": {f"teacher{position}": position + 1.0 for position in range(5)}},
         )
     ]

@@ -127,7 +127,7 @@ class MtkdRl:
             return
         weights, maps = state["agent"]["weights"], state["maps"]["weights"]
         self.agent = Learner(Agent(weights["hidden"].shape[1], len(weights["bias"])), self.lr)
-        self.maps = Learner(Maps([maps[f"maps.{place}"].shape for place in range(len(maps))]), self.map_lr)
+        self.maps = Learner(Maps([maps[f"maps.{position}"].shape for position in range(len(maps))]), self.map_lr)
         self.agent.load_state_dict(state["agent"])
         self.maps.load_state_dict(state["maps"])
 

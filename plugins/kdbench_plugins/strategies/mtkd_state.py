@@ -31,9 +31,9 @@ def states_of(signal: Signal, cosines: Tensor, divergences: Tensor) -> Tensor:
     rows = own_pair_first(signal.teacher_probs)
     losses = signal.truth_losses.T
     parts: list[Tensor] = []
-    for place, embeddings in enumerate(signal.teacher_embeddings):
-        column = slice(place, place + 1)
-        parts += [cosines[:, column], divergences[:, column], losses[:, column], *embeddings, rows[place]]
+    for position, embeddings in enumerate(signal.teacher_embeddings):
+        column = slice(position, position + 1)
+        parts += [cosines[:, column], divergences[:, column], losses[:, column], *embeddings, rows[position]]
     return torch.cat([part.float() for part in parts], dim=1)
 
 

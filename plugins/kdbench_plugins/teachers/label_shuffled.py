@@ -78,8 +78,8 @@ def exchanged(captions: Any, concepts: list[int], share: float, seed: int) -> di
     result: dict[str, str] = {}
     for concept, own in of.items():
         others = of[following.get(concept, concept)]
-        for place, caption in enumerate(own):
-            result.setdefault(caption, others[place % len(others)])
+        for position, caption in enumerate(own):
+            result.setdefault(caption, others[position % len(others)])
     return result
 
 

@@ -43,7 +43,7 @@ def flat(value: object, name: str = "") -> dict[str, Any]:
     if isinstance(value, Mapping):
         parts = {str(key): part for key, part in value.items()}
     elif isinstance(value, list | tuple):
-        parts = {str(place): part for place, part in enumerate(value)}
+        parts = {str(position): part for position, part in enumerate(value)}
     else:
         return {name: value}
     return {key: leaf for part in parts for key, leaf in flat(parts[part], f"{name}.{part}" if name else part).items()}

@@ -13,7 +13,7 @@ MEANINGS = {
     "Group": "Rows with a tie group in common are indistinguishable by these runs (all pairs tested, Holm, 5 %).",
     "Variant": "The suite's variant (ablation).",
     "Strategy": f"How the teachers are weighted; fewer than two teachers need no strategy. {DAGGER} marks a "
-    "reconstruction: the source leaves details open.",
+    "reconstruction: the source leaves something open.",
     "Teachers": "The student's teachers. “teacher itself”: evaluated without training, and not ranked.",
     "Seeds": "The number of runs, with different random seeds, that the row averages.",
     "± and bold": "Half the width of the 95 % interval over seeds and test units. Bold: this row and those it is tied with "
