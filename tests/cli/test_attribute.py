@@ -141,7 +141,7 @@ def test_a_run_that_diverged_ends_with_1(kdbench: Command, suite: Path, tmp_path
     [
         (["--strategy", "equl"], "no strategy 'equl'; did you mean 'equal'?"),
         (["--teachers", "a,bb"], "no teacher 'bb'; did you mean 'b'?"),
-        (["--teachers", "a, a"], "teacher 'a' is given twice"),
+        (["--teachers", "a, a"], "found the teacher 'a' twice"),
         (["--teachers", ","], "nothing to attribute"),
         (["--device", "gpu"], "--device: found 'gpu'"),
         (["teams=[[]]"], "nothing to attribute"),

@@ -43,7 +43,7 @@ def test_check_counts_and_gives_the_digest(kdbench: Command, root: Path) -> None
     assert ["train", "6", "12", "6"] in lines
     assert ["validation", "2", "4", "2"] in lines
     assert lines[-1] == ["digest", check(Flickr30k(root=root, size=32)).digest]
-    assert "train: found 6 images, published are 29,000" in err
+    assert "train: found 6 images, expected 29,000 as published" in err
 
 
 def test_problems_are_named_and_can_be_left_out(kdbench: Command, root: Path) -> None:

@@ -35,7 +35,7 @@ def test_formats(typed: Command, results: list[Path]) -> None:
 
 
 def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(typed: Command, results: list[Path]) -> None:
-    """A record that is none, one with a metric edited, ranks cut short, a run that is there twice, another digest."""
+    """A record that is none, one with a metric edited, truncated ranks, a run with two records, another digest."""
     results[0].write_text("{}")
     content = json.loads(results[1].read_text())
     content["metrics"]["rsum"] += 1
@@ -55,7 +55,7 @@ def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(typ
         "not a record",
         "metrics.rsum does not follow",
         "arrays unusable",
-        "is there twice",
+        "has two records",
         "dataset_digest of beads",
     ):
         assert told in out

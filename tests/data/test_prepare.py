@@ -110,7 +110,7 @@ def test_images_in_two_splits_are_told() -> None:
 def test_differences_from_published_counts() -> None:
     dataset: Any = Beads()
     dataset.published = {"train": (32, 48), "test": (1000, 30)}
-    assert check(dataset, jobs=1).differences == ["test: found 20 images, published are 1,000"]
+    assert check(dataset, jobs=1).differences == ["test: found 20 images, expected 1,000 as published"]
 
 
 def test_progress() -> None:

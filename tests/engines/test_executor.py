@@ -107,7 +107,7 @@ def test_only_messages_are_work(tmp_path: Path) -> None:
             return "{}"
 
     other: Work = Other()
-    with warnings.catch_warnings(), pytest.raises(TypeError, match=r"no message of kdbench\.engines\.messages"):
+    with warnings.catch_warnings(), pytest.raises(TypeError, match=r"not a message of kdbench\.engines\.messages"):
         Executor(Site(tmp_path, tmp_path, "cpu"), list[AnyEvent]().append).execute(other)
 
 
@@ -115,7 +115,7 @@ def test_only_messages_are_work(tmp_path: Path) -> None:
 def test_a_teacher_that_cannot_be_prepared_costs_a_warning_and_not_the_worker(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Every run that needs it meets the same error, and is recorded with it."""
+    """Every run that needs it records the same error."""
     monkeypatch.setattr(Troubled, "error", error)
     teacher = plugged("troubled", "t")
     events = ask(prepare(teacher))

@@ -48,12 +48,12 @@ def test_errors_end_with_2_and_failures_with_1(tmp_path: Path, capsys: pytest.Ca
     assert f"{suite} has no run '000000000000'; kdbench plan {suite} lists them" in capsys.readouterr().err
     (spec, *_) = plan(load_suite(suite, toy_plugins(), ["train.devices=2"]))
     assert main(command(suite, spec.run_id, "train.devices=2")) == 2
-    assert "1 ranks were started and train.devices is 2" in capsys.readouterr().err
+    assert "found 1 ranks, expected 2, the value of train.devices" in capsys.readouterr().err
     poisoned = ["students=[{use: toy, poisoned: true}]"]
     (spec, *_) = plan(load_suite(suite, toy_plugins(), poisoned))
     assert main(command(suite, spec.run_id, *poisoned)) == 1
 
 
 def test_as_many_ranks_as_devices(tmp_path: Path) -> None:
-    with pytest.raises(KdbenchError, match=r"2 ranks were started and train\.devices is 1"):
+    with pytest.raises(KdbenchError, match=r"found 2 ranks, expected 1, the value of train\.devices"):
         execute_rank(run_spec(), run_context(tmp_path), Rank(1, 2))

@@ -178,14 +178,14 @@ def test_a_hyphen_is_an_underscore(tmp_path: Path) -> None:
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "kdbench-mine").mkdir()
     (tmp_path / "kdbench-mine" / "pyproject.toml").write_text("precious")
-    with pytest.raises(KdbenchError, match=r"kdbench-mine is there already; nothing was written"):
+    with pytest.raises(KdbenchError, match=r"kdbench-mine exists already; nothing was written"):
         write_package("strategy", "mine", tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["kdbench-mine", "pyproject.toml"]
     assert (tmp_path / "kdbench-mine" / "pyproject.toml").read_text() == "precious"
 
 
 def test_a_kind_without_a_template(tmp_path: Path) -> None:
-    with pytest.raises(KdbenchError, match="there is no template of a 'tracker'; expected dataset, objective, strategy"):
+    with pytest.raises(KdbenchError, match="there is no template for 'tracker'; expected one of dataset, objective, strategy"):
         write_package("tracker", "bell", tmp_path)
 
 

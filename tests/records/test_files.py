@@ -167,7 +167,7 @@ def test_equal_arrays_are_equal_files(spec: Spec, tmp_path: Path) -> None:
 def test_arrays_that_were_altered_are_refused(spec: Spec, record: Make, tmp_path: Path) -> None:
     path = with_arrays(tmp_path, ranks_of(1, 2, 3), record(spec()))
     write_arrays(path, ranks_of(1, 1, 1))
-    with pytest.raises(RecordError, match=f"{arrays_path(path)}: its sha256 is .*, not the one its record holds"):
+    with pytest.raises(RecordError, match=f"{arrays_path(path)}: its sha256 is .*, not the one in its record"):
         read_arrays(path)
 
 
@@ -250,7 +250,7 @@ def test_equal_traces_are_equal_files(spec: Spec, tmp_path: Path) -> None:
 def test_a_trace_that_was_altered_is_refused(spec: Spec, record: Make, tmp_path: Path) -> None:
     path = with_trace(tmp_path, record(spec()))
     write_trace(path, Trace(**TRACE.model_dump() | {"loss": [0.0, 0.0]}))
-    with pytest.raises(RecordError, match=f"{trace_path(path)}: its sha256 is .*, not the one its record holds"):
+    with pytest.raises(RecordError, match=f"{trace_path(path)}: its sha256 is .*, not the one in its record"):
         read_trace(path)
 
 

@@ -84,7 +84,7 @@ TRIALS = study().model_dump()["trials"]
         ({"spec": run_spec(team=[]).replace(train=None)}, "spec.train: found nothing"),
         ({"goals": []}, "directions: found 1 for 0 goals"),
         ({"goals": ["rsum", "latency"]}, "directions: found 1 for 2 goals"),
-        ({"trials": [*TRIALS, TRIALS[0]]}, "trials: a number is there twice"),
+        ({"trials": [*TRIALS, TRIALS[0]]}, "trials: a number occurs twice"),
         (
             {"trials": [TRIALS[1] | {"values": [1.0, 2.0]}]},
             "trials: 1 is complete with values [1.0, 2.0], expected 1 below 1e+15",
@@ -99,7 +99,7 @@ TRIALS = study().model_dump()["trials"]
         ({"best": 2}, "best: found 2, expected 1, which follows from the trials"),
         ({"best": None}, "best: found None, expected 1"),
         ({"trials": TRIALS[:1]}, "best: found 1, expected None"),
-        ({"pareto": [1, 0]}, "pareto: 0 is no complete trial"),
+        ({"pareto": [1, 0]}, "pareto: 0 is not a complete trial"),
     ],
 )
 def test_what_does_not_agree_with_itself(changes: dict[str, Any], told: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kdbench.errors import RecordError
+from kdbench.plugins.loading import installed
 from kdbench.records.files import find_records
 from kdbench.records.study_summary import (
     StudySummary,
@@ -18,7 +19,8 @@ from kdbench.records.study_summary import (
     write_pareto,
     write_summary,
 )
-from kdbench.suite.study import Study
+from kdbench.suite.check import load_suite
+from kdbench.suite.study import Study, studies
 from kdbench.suite.sweep import Parameter, Settings
 from tests.support.made_records import tuned
 from tests.support.paths import ROOT
@@ -42,7 +44,7 @@ SUMMARY = StudySummary.of(
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = write_summary(tmp_path, SUMMARY)
     assert path == study_path(tmp_path, "toys", STUDY.name)
-    assert read_summary(path) == SUMMARY == summarised(tmp_path, "toys", STUDY.name)
+    assert read_summary(path) == SUMMARY == summarised(tmp_path, STUDY)
     assert SUMMARY.best_trial == SUMMARY.trials[1]
     assert SUMMARY.as_study == STUDY
     assert SUMMARY.ids == {"digest": STUDY.digest, "study": STUDY.name, "label": STUDY.label}
@@ -54,10 +56,10 @@ def test_it_is_no_record(tmp_path: Path) -> None:
 
 
 def test_one_that_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
-    assert summarised(tmp_path, "toys", STUDY.name) is None
+    assert summarised(tmp_path, STUDY) is None
     path = write_summary(tmp_path, SUMMARY)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"trials": "many"}))
-    assert summarised(tmp_path, "toys", STUDY.name) is None
+    assert summarised(tmp_path, STUDY) is None
     with pytest.raises(RecordError, match="not a study's summary: trials"):
         read_summary(path)
 
@@ -93,3 +95,12 @@ def test_the_configurations_that_no_other_beats(tmp_path: Path) -> None:
         "configurations": [{"trial": 1, "params": {"train.lr": 0.2}, "values": {"rsum": 7.5, "latency": 3.0}}],
     }
     assert summary.pareto_trials == summary.trials[1:]
+
+
+def test_published_studies_are_found_by_what_they_searched() -> None:
+    """They are of format 1, whose digests and names are others: a sweep of the suite has nothing left to do."""
+    suite = load_suite(ROOT / "suites/emoji-sweep.yaml", installed())
+    found = [summarised(ROOT / "results", study) for study in studies(suite)]
+    assert len(found) == 7
+    assert all(summary and summary.format == 1 and len(summary.trials) == 12 for summary in found)
+    assert len({summary.study for summary in found if summary}) == 7

@@ -225,7 +225,7 @@ def test_profiles_that_disagree(tmp_path: Path) -> None:
     for folder, seed in (("one", 0), ("two", 1)):
         place = profile(tmp_path / folder, read_record(made(tmp_path / folder, seed)).spec.student.plain)
         edit(place, lambda content: content.update(threads=seed + 1))  # noqa: B023  # called at once
-    with pytest.raises(RecordError, match="two folders have other measurements under this id"):
+    with pytest.raises(RecordError, match="two folders have different measurements under this id"):
         submit([tmp_path], tmp_path / "b.zip")
 
 

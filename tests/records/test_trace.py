@@ -43,8 +43,8 @@ def test_nothing_traced_has_no_mean() -> None:
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
-        ({"step": [5, 5]}, "its steps do not grow"),
-        ({"step": [0, 5]}, "its steps do not grow"),
+        ({"step": [5, 5]}, "its steps do not increase"),
+        ({"step": [0, 5]}, "its steps do not increase"),
         ({"step": [1, 2], "loss": [1.0]}, "loss: found 1 values for 2 windows"),
         ({"step": [1], "weights": {"a": [1.0], "b": [1.0, 2.0]}}, "weights.b: found 2 values for 1 windows"),
         ({"step": [1], "report": {"late": [None, 1.0]}}, "report.late: found 2 values"),

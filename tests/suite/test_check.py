@@ -111,7 +111,7 @@ BROKEN = {
     "seed twice": Wrong("[0, 1]", "[0, 1,\n  0]", 3, "seeds[2]", "0", "each seed once"),
     "negative seed": Wrong("[0, 1]", "[0, -1]", 2, "seeds[1]", "-1", "greater than or equal to 0"),
     "label twice": Wrong(
-        "C: 0.6", "name: equal", 16, "strategies[1]", "'equal'", "a label used once", "give each a `name:` of its own"
+        "C: 0.6", "name: equal", 16, "strategies[1]", "'equal'", "a unique label", "give each a `name:` of its own"
     ),
     "label that is a number": Wrong(AMMKD, "{use: ammkd, name: 3}", 16, "strategies[1].name", "3", "a string"),
     "team of two without strategies": Wrong(
@@ -197,7 +197,7 @@ def test_a_nested_plugin_has_its_defaults(suite_file: SuiteFile, plugins: Plugin
 
 def test_teams_that_teach_need_an_objective(suite_file: SuiteFile, plugins: Plugins) -> None:
     path = suite_file(("objective:\n  - {use: cosine}\n", ""))
-    expected = "an `objective:` with at least one term, for a team that teaches"
+    expected = "an `objective:` with at least one term, for a team with teachers"
     assert complaint(path, plugins) == (
         f"{path}:12: teams[1]\n  found     ['a']\n  expected  {expected}\n"
         f"{path}:13: teams[2]\n  found     ['a', 'b']\n  expected  {expected}"

@@ -131,7 +131,7 @@ def test_variants_are_games_of_their_own() -> None:
     hotter = suite.model_copy(update={"train": Train(lr=0.1), "strategies": suite.strategies[:1]})
     found = teams_for(varied(suite, plain=suite, hotter=hotter), strategy="w1")
     assert {game.variant for game in found.games} == {"plain"}
-    assert found.notes == ["variant hotter: left out, as it has no strategy 'w1'"]
+    assert found.notes == ["variant hotter: left out: it has no strategy 'w1'"]
     both = teams_for(varied(suite, plain=suite, hotter=hotter))
     expected = [spec.run_id for spec in plan(varied(suite, plain=suite, hotter=hotter)) if spec.role == ""]
     assert set(expected) <= {spec.run_id for spec in both.specs}
@@ -143,7 +143,7 @@ def test_variants_are_games_of_their_own() -> None:
 def test_of_several_largest_teams_the_first_is_taken_and_told() -> None:
     found = teams_for(suite_of([["t0"], ["t1", "t3"], ["t0", "t1"]]))
     assert found.games[0].teachers == ("t1", "t3")
-    assert found.notes == ["of the largest teams the first is taken, t1 + t3; others are t0 + t1"]
+    assert found.notes == ["there are several largest teams: using the first, t1 + t3, not t0 + t1"]
     assert teams_for(suite_of([["t1", "t3"], ["t0", "t1"]]), teachers=["t0", "t1"]).notes == []
 
 
@@ -152,7 +152,7 @@ def test_of_several_largest_teams_the_first_is_taken_and_told() -> None:
     [
         (suite_of([["t0", "t1"]]), "w7", None, r"suite.yaml: no strategy 'w7'; did you mean 'w[01]'\?"),
         (suite_of([["t0", "t1"]]), None, ["t0", "t7"], r"suite.yaml: no teacher 't7'; did you mean 't\d'\?"),
-        (suite_of([["t0", "t1"]]), None, ["t0", "t0"], "teacher 't0' is given twice"),
+        (suite_of([["t0", "t1"]]), None, ["t0", "t0"], "found the teacher 't0' twice"),
         (suite_of([["t0", "t1"]]), None, [], "nothing to attribute"),
         (suite_of([[]]), None, None, "nothing to attribute"),
         (suite_of([["t0"]], strategies=0), None, ["t0", "t1"], "no `strategies:`"),

@@ -90,5 +90,5 @@ def fused() -> Trained:
 
 @cache
 def linear() -> Trained:
-    """A student that is no model of open_clip."""
+    """A student that is not an open_clip model."""
     return _run(plugged("toy", "linear"))

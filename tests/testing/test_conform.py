@@ -92,7 +92,7 @@ def test_what_cannot_be_built_is_the_only_finding() -> None:
 
 def test_kinds() -> None:
     assert set(KINDS) == {"task", "dataset", "teacher", "student", "objective", "strategy"}
-    with pytest.raises(PluginError, match="there are no properties of a tracker; there are of task, dataset"):
+    with pytest.raises(PluginError, match="there are no properties for the kind 'tracker'; expected one of task, dataset"):
         conform(Offer("bell", Equal), "tracker")
     assert all(finding.outcome == "holds" for finding in conform(Offer("shapes", Shapes), "dataset"))
     check_dataset(Shapes)

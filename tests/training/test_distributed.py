@@ -63,7 +63,7 @@ def test_shares_are_the_whole_once_and_nearly_equal(size: int, total: int) -> No
 def test_a_world_of_one_exchanges_nothing() -> None:
     assert lonely(torch.arange(3.0))
     values = object()
-    assert ALONE.told(values) is values
+    assert ALONE.broadcast(values) is values
     with Rank().joined("cpu") as world:
         assert world is ALONE
     assert not torch.distributed.is_initialized()
@@ -210,7 +210,7 @@ def test_torchrun_is_told_where_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     rank = Rank.of_environment()
     assert (rank.index, rank.size, rank.init_method) == (3, 8, "env://")
     assert (rank.device("cuda"), rank.device("cpu")) == ("cuda:1", "cpu")
-    with pytest.raises(KdbenchError, match=r"8 ranks were started and train\.devices is 2"):
+    with pytest.raises(KdbenchError, match=r"found 8 ranks, expected 2, the value of train\.devices"):
         execute_rank(run_spec(train={"devices": 2}), run_context(tmp_path))
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "1")

@@ -56,7 +56,7 @@ def test_the_text(trained: Trained, card: Any) -> None:
     for expected in (
         f"| t2i R@5 | {100 * shares[0]:.2f} | % |",
         f"| RSUM | {shares[1]:.2f} | points |",
-        "R@K: share of queries with a positive among the K best",
+        "R@K: fraction of queries with a match among the K best candidates",
         "open_clip.create_model_from_pretrained(folder)",
         "by distillation from 2 teachers",
         "48 images, 72 captions, 24 concepts",

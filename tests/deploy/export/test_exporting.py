@@ -80,7 +80,7 @@ def test_a_student_that_is_no_model_of_open_clip(tmp_path: Path) -> None:
     report = exported(run, tmp_path / "onnx", "onnx")
     assert report.agreement == {"text": 1.0, "image": 1.0}
     assert json.loads((tmp_path / "onnx/metadata.json").read_text())["open_clip"] is None
-    with pytest.raises(KdbenchError, match="'linear' is no model of open_clip"):
+    with pytest.raises(KdbenchError, match="'linear' is not an open_clip model"):
         exported(run, tmp_path / "open_clip", "open_clip")
     assert list(tmp_path.iterdir()) == [tmp_path / "onnx"]
 

@@ -67,7 +67,7 @@ def test_what_served_the_training_alone_is_gone() -> None:
 
 
 def test_weights_that_are_not_in_the_cache(trained: Trained, tmp_path: Path) -> None:
-    with pytest.raises(KdbenchError, match=r"are not in the cache .* in the cache where a run was trained, not in results"):
+    with pytest.raises(KdbenchError, match=r"are missing in the cache .* in the cache of the training, not in results"):
         trained_student(trained.record, trained.context.plugins, Cache(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

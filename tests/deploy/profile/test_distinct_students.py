@@ -58,7 +58,7 @@ def test_teachers_themselves_are_no_students(results: Path) -> None:
 
 def test_without_a_record_there_is_no_gallery(tmp_path: Path) -> None:
     keep(tmp_path, SPECS[0], status="failed", sizes={})
-    with pytest.warns(KdbenchWarning, match="student toy: not measured, no run on beads has finished"):
+    with pytest.warns(KdbenchWarning, match="toy: not measured: the size of its gallery is unknown because no run on beads"):
         assert distinct_students(SPECS[:1], tmp_path, toy_plugins(), "cpu", (1,), 1) == []
 
 

@@ -128,7 +128,7 @@ def changed(**changes: Any) -> Rows:
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        (without("split"), r"no column 'split' \(.*\); add one that says train, validation or test for every image, or name"),
+        (without("split"), r"no column 'split' \(.*\); add one with train, validation or test for every image, or name"),
         ([{**row, "captions": row["caption"]} for row in without("image")], "no column 'image'"),
         ([{"image": row["image"], "captions": row["caption"], "split": "test"} for row in rows()], "did you mean 'captions'"),
         (changed(image=None), "row 3: image is None, expected the path"),
@@ -156,7 +156,7 @@ def test_files_that_are_no_tables(root: Path) -> None:
         ("table.jsonl", b"[1, 2]\n", "expected an object"),
         ("table.csv", b"", "has no rows"),
         ("table.csv", b"image,caption\n\xff\xfe,a\n", "cannot be read"),
-        ("table.parquet", b"PAR1", "not a whole Parquet file"),
+        ("table.parquet", b"PAR1", "not a complete Parquet file"),
     ):
         (root / name).write_bytes(content)
         with pytest.raises(KdbenchError, match=told):

@@ -280,7 +280,7 @@ def test_an_unknown_split(root: Path) -> None:
 def test_a_json_cut_short(root: Path) -> None:
     path = root / "dataset_flickr30k.json"
     path.write_text(path.read_text()[:-10])
-    with pytest.raises(KdbenchError, match=r"dataset_flickr30k.json: is not Karpathy's file .*is it cut short"):
+    with pytest.raises(KdbenchError, match=r"dataset_flickr30k.json: is not Karpathy's file .*is it truncated"):
         flickr(root)
 
 
@@ -311,7 +311,7 @@ def test_a_shard_cut_anywhere(shards: Path) -> None:
     end = max(blob.offset + -(-blob.size // 512) * 512 for blob in members.values()) + 1024
     for length in [0, 100, 512, 700, 1024, *range(2048, end, 611), end // 512 * 512 - 1024]:
         shard.write_bytes(whole[:length])
-        with pytest.raises(KdbenchError, match=rf"{shard}: (has been cut short|is not a whole tar)") as caught:
+        with pytest.raises(KdbenchError, match=rf"{shard}: (is truncated|is not a complete tar)") as caught:
             flickr(shards).split("train")
         within = [name for name, blob in members.items() if blob.offset <= length < blob.offset + blob.size]
         assert all(name in str(caught.value) for name in within)
@@ -335,7 +335,7 @@ def test_a_shard_cut_after_it_was_listed(shards: Path) -> None:
 
 def test_a_missing_shard(shards: Path) -> None:
     (shards / "train" / "2.tar").unlink()
-    with pytest.raises(KdbenchError, match=r"train/2.tar: is missing; .*nshards.txt says that there are 4 shards, 3 were"):
+    with pytest.raises(KdbenchError, match=r"train/2.tar: is missing; .*nshards.txt lists 4 shards, found 3"):
         flickr(shards).split("train")
 
 
@@ -353,7 +353,7 @@ def test_a_parquet_file_cut_short(tmp_path: Path, root: Path) -> None:
     place = forms.write_parquet(tmp_path / "parquet", "flickr30k", root)
     path = next(place.rglob("*.parquet"))
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(KdbenchError, match=rf"{path}: is not a whole Parquet file"):
+    with pytest.raises(KdbenchError, match=rf"{path}: is not a complete Parquet file"):
         flickr(place).split("train")
 
 
@@ -462,6 +462,6 @@ def test_quarantine(root: Path, tmp_path: Path) -> None:
 
 def test_published_counts_are_reported_only(root: Path) -> None:
     differences = check(flickr(root), jobs=1).differences
-    assert "train: found 12 images, published are 29,000" in differences
-    assert "test: found 26 captions, published are 5,000" in differences
+    assert "train: found 12 images, expected 29,000 as published" in differences
+    assert "test: found 26 captions, expected 5,000 as published" in differences
     assert len(differences) == 6

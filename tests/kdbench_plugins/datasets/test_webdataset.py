@@ -135,7 +135,7 @@ def told(root: Path) -> tuple[list[str], list[int]]:
     ("line", "message"),
     [
         ("train/0.tar: nothing.jpg", r"no image of the dataset is '.*train/0.tar: nothing.jpg', which is to be left out"),
-        ("train/9.tar: 1.jpg", r"bad.txt: 'train/9.tar' is no shard of the dataset; did you mean '.*train/\d.tar'"),
+        ("train/9.tar: 1.jpg", r"bad.txt: 'train/9.tar' is not a shard of the dataset; did you mean '.*train/\d.tar'"),
     ],
 )
 def test_what_is_to_be_left_out_must_be_there(root: Path, tmp_path: Path, line: str, message: str) -> None:
@@ -147,11 +147,11 @@ def test_what_is_to_be_left_out_must_be_there(root: Path, tmp_path: Path, line: 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda root: (root / "train/2.tar").unlink(), r"2.tar: is missing; .*nshards.txt says that there are 4"),
+        (lambda root: (root / "train/2.tar").unlink(), r"2.tar: is missing; .*nshards.txt lists 4 shards"),
         (lambda root: [path.unlink() for path in (root / "val").iterdir()], "found none of the split validation"),
         (
             lambda root: (root / "train/1.tar").write_bytes((root / "train/1.tar").read_bytes()[:3000]),
-            r"1.tar: .*fetch the shard",
+            r"1.tar: .*download the shard",
         ),
     ],
 )

@@ -115,7 +115,7 @@ def test_the_second_process_waits_for_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["results", "cache"])
 def test_a_folder_that_is_not_shared_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name / ".seal").unlink()
-    with pytest.raises(KdbenchError, match=f"--{name}: node .* does not see what was written into {tmp_path}"):
+    with pytest.raises(KdbenchError, match=f"--{name}: node .* cannot see what the driver wrote into {tmp_path}"):
         execute_errand(errand(run_spec(), tmp_path), list[AnyEvent]().append)
     assert not (tmp_path / "logs").exists()
 

@@ -38,7 +38,7 @@ def test_offering_imports_neither_torch_nor_a_runtime(name: str) -> None:
 
 
 def test_other_students_are_refused_before_anything_is_written() -> None:
-    with pytest.raises(KdbenchError, match=r"'linear' is no model of open_clip"):
+    with pytest.raises(KdbenchError, match=r"'linear' is not an open_clip model"):
         OpenClipExporter().check(toy(), "linear")
     OpenClipExporter().check(small().student, "small")
 

@@ -1,4 +1,4 @@
-"""What open_clip loads by itself is the student of the record."""
+"""open_clip loads the student of the record from an exported folder."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_fused_student_is_the_one_in_it(tmp_path: Path) -> None:
 
 def test_other_students_are_refused(tmp_path: Path) -> None:
     run = linear()
-    with pytest.raises(KdbenchError, match=r"'linear' is no model of open_clip: its plugin has no method open_clip\(\)"):
+    with pytest.raises(KdbenchError, match=r"'linear' is not an open_clip model: its plugin has no method open_clip\(\)"):
         write_open_clip(run.student, "linear", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -101,7 +101,7 @@ def test_other_students_are_refused(tmp_path: Path) -> None:
 def test_a_folder_that_open_clip_cannot_load(trained: Trained, written: Path, tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_bytes((written / CONFIG).read_bytes())
     (tmp_path / WEIGHTS).write_bytes(b"no weights")
-    with pytest.raises(KdbenchError, match="open_clip cannot load what was written"):
+    with pytest.raises(KdbenchError, match="open_clip cannot load the exported folder"):
         open_clip_embeddings(tmp_path, trained.dataset.split("test"))
 
 

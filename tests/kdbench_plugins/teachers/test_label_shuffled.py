@@ -91,5 +91,5 @@ def test_the_seed_draws_the_circle(dataset: CachedDataset) -> None:
 def test_captions_it_has_not_seen_are_refused(dataset: CachedDataset) -> None:
     data = DatasetTeacherData(Retrieval(), dataset)
     towers = LabelShuffled(teacher=SAGE).towers(data)
-    with pytest.raises(KdbenchError, match="'a stranger' is neither in the train nor in the validation split"):
+    with pytest.raises(KdbenchError, match="'a stranger' is not in the train or validation split"):
         towers.text.encode(["a stranger"], "cpu")

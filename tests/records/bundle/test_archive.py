@@ -144,8 +144,8 @@ def with_bzip2(archive: ZipFile) -> None:
     ("add", "what"),
     [
         (with_link, "a link"),
-        (with_bzip2, "packed in an unusual way"),
-        (lambda archive: archive.writestr("manifest.json", b"{}"), "a name that is there twice"),
+        (with_bzip2, "packed by an unsupported method"),
+        (lambda archive: archive.writestr("manifest.json", b"{}"), "a name that occurs twice"),
     ],
 )
 def test_other_traps(add: Callable[[ZipFile], object], what: str, sent: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_bundle_beside_a_folder(sent: Path, tmp_path: Path) -> None:
         path.stem for path in sorted((tmp_path / "results/toys").glob("?" * 12 + ".json"))
     ]
     assert records == [read_record(tmp_path / "results/toys" / f"{record.run_id}.json") for record in records]
-    assert all(problem.path.startswith(f"{sent}:") and "there twice" in problem.what for problem in problems)
+    assert all(problem.path.startswith(f"{sent}:") and "occurs twice" in problem.what for problem in problems)
     assert len(problems) == 2
     assert verify([tmp_path / "results", sent, tmp_path / "results"]) == (records, problems)
 

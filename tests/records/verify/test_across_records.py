@@ -28,7 +28,7 @@ def test_the_first_of_two_records_of_a_run_stays(tmp_path: Path) -> None:
     assert problem.path == str(theirs)
     expected = f"another record of it, with RSUM {oracle(better)['rsum']:.2f} instead of {oracle(some_ranks(0))['rsum']:.2f}"
     assert problem.found == expected
-    assert problem.expected == f"one, as at {ours}"
+    assert problem.expected == f"one, found first at {ours}"
 
 
 def test_a_record_that_is_wrong_does_not_drive_out_a_right_one(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_without_a_majority_no_digest_stands(tmp_path: Path) -> None:
     records, problems = usable([tmp_path])
     assert records == []
     assert {problem.found for problem in problems} == {DIGEST, "e" * 64}
-    assert all("no more than half agree" in problem.expected for problem in problems)
+    assert all("at most half agree" in problem.expected for problem in problems)
 
 
 def test_datasets_of_other_parameters_or_suites_may_differ(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_run_in_both_formats_is_there_twice(tmp_path: Path) -> None:
     (kept,), (problem,) = verify([then, now])
     assert kept.format == 1
     assert (problem.path, problem.found) == (str(now), "another record of it")
-    assert problem.expected == f"one, as at {then}"
+    assert problem.expected == f"one, found first at {then}"
 
 
 def test_a_cell_with_two_defaults_is_told(tmp_path: Path) -> None:

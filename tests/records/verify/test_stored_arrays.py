@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from kdbench.records.files import read_record
+from kdbench.records.sources import Disk, RecordFile
 from kdbench.records.verify import usable, verify
+from kdbench.records.verify.stored_arrays import checked_arrays
 from kdbench.storage.digest import file_digest
+from kdbench.tasks.retrieval import Retrieval
 from tests.support.made_records import Damage, arrays_path, check_refused, cut, edit, made, oracle, set_in, some_ranks, whats
 
 
@@ -105,3 +110,19 @@ def test_a_record_of_format_1_has_its_own_file_names(tmp_path: Path) -> None:
     arrays_path(path, 1).rename(arrays_path(path))
     (problem,) = verify([path])[1]
     assert (problem.path, problem.what, problem.found) == (str(arrays_path(path, 1)), "arrays unusable", "no such file")
+
+
+def test_arrays_on_which_a_task_fails_are_told(tmp_path: Path) -> None:
+    """A task of a third party may check less than it reads."""
+
+    class Careless(Retrieval):
+        def problems(self, arrays: Any, sizes: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ARG002
+            return iter(())
+
+        def measure(self, arrays: Any) -> dict[str, float]:
+            raise KeyError("sound")
+
+    path = made(tmp_path)
+    arrays, (problem,) = checked_arrays(read_record(path), RecordFile(Disk(), path.as_posix()), Careless())
+    assert arrays == {}
+    assert (problem.what, problem.found) == ("arrays that their task cannot read", "KeyError: 'sound'")

@@ -28,7 +28,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a weight a little off": (set_in("weights", "a", to=6.75 / 12 + 1e-5), "weights.a does not follow from the trace"),
     "the dynamics": (set_in("dynamics", "gradient_cosine", to=0.5), "dynamics.gradient_cosine does not follow from the trace"),
     "a trace swapped": (lambda path, others: shutil.copy(trace_path(others[0]), trace_path(path)), "trace unusable"),
-    "a trace from nowhere": (set_in("trace_sha256", to=None), "a trace that its record does not know"),
+    "a trace from nowhere": (set_in("trace_sha256", to=None), "a trace that its record does not name"),
     "a trace shorter": (trace_edited(lambda trace: trace.update(step=[5, 10, 11])), "the last step"),
     "a trace that stands still": (trace_edited(lambda trace: trace.update(step=[5, 5, 12])), "trace unusable"),
     "a trace without steps": (trace_edited(lambda trace: trace.pop("step")), "trace unusable"),

@@ -83,7 +83,7 @@ SUMMARY: dict[str, tuple[Damage, list[str], str]] = {  # damage, what is told of
     "edited best trial": (put("trials", 1, "params", "train.lr", to=0.06), [], PARAMETERS),
     "best trial with less": (put("trials", 1, "params", to={"train.lr": 0.05}), [], PARAMETERS),
     "another best trial": (other_best, [], PARAMETERS),
-    "best that does not follow": (put("best", to=0), ["a study that contradicts itself"], NOT_FINE),
+    "best that does not follow": (put("best", to=0), ["an inconsistent study"], NOT_FINE),
     "best by another direction": (turned, [f"directions {FOLLOW}"], NOT_FINE),
     "wrong digest": (put("digest", to="0" * 12), [f"digest {FOLLOW}"], NOT_FINE),
     "another search": (put("version", to=1), ["no study, by its spec, space and settings"], NOT_FINE),
@@ -92,11 +92,11 @@ SUMMARY: dict[str, tuple[Damage, list[str], str]] = {  # damage, what is told of
     "no cell": (put("spec", "seeds", to=[0]), ["not a study's summary"], MISSING),
     "no place": (put("trials", 1, "params", to={"strategy": 1}), ["no study, by its spec, space and settings"], NOT_FINE),
     "a trial less": (lambda path: edit(path, lambda summary: summary["trials"].pop()), ["trials"], NOT_FINE),
-    "a trial more": (longer, [], "tuned otherwise than by its study"),
-    "no trial complete": (lambda path: edit(path, fail), [], "tuned by a study that found nothing"),
+    "a trial more": (longer, [], "tuned with another budget than its study"),
+    "no trial complete": (lambda path: edit(path, fail), [], "tuned by a study without a result"),
     "another file name": (
         lambda path: path.rename(path.with_name("x-000000000000.json")),
-        ["a file name other than its study's"],
+        ["a file name that differs from its study's"],
         NOT_FINE,
     ),
     "not the schema": (put("trials", to="many"), ["not a study's summary"], MISSING),
@@ -148,7 +148,7 @@ def test_a_record_that_claims_another_budget(tmp_path: Path) -> None:
         record.unlink()
         record = made(tmp_path, spec=run.replace(tuning=other))
         (problem,) = verify([tmp_path])[1]
-        assert (problem.path, problem.what) == (str(record), "tuned otherwise than by its study")
+        assert (problem.path, problem.what) == (str(record), "tuned with another budget than its study")
         assert problem.expected.endswith(f'"trials": 3, "metric": "mean_recall"}}, by {summary}')
 
 
@@ -184,7 +184,7 @@ def test_each_budget_of_a_cell_has_its_study(trials: int, tmp_path: Path) -> Non
     assert sorted(problem.path for problem in problems) == sorted(map(str, records))
     assert {problem.expected for problem in problems} == {f"train.lr 0.07, of trial 1 in {summary}"}
     summary.unlink()
-    assert whats(verify([tmp_path])[1]) == ["tuned otherwise than by its study"] * len(records)
+    assert whats(verify([tmp_path])[1]) == ["tuned with another budget than its study"] * len(records)
 
 
 def test_where_nothing_was_tuned_the_untuned_run_says_so(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_others_may_not(strategy: PluginSpec, tmp_path: Path) -> None:
 
 def test_of_a_strategy_that_is_not_installed_nothing_is_believed(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, plugged("laud"), **RAW)
-    assert "whether 'laud' may have others is not known" in problem.expected
+    assert "whether 'laud' allows others is unknown" in problem.expected
     assert "did you mean 'loud'?" in problem.expected
 
 

@@ -174,7 +174,7 @@ def test_units_of_another_content(teams: Teams, finish: Callable[..., Record], t
     sha256 = write_units(where, "d" * 64, units_of(np.arange(IMAGES), np.arange(CAPTIONS) // 2))
     for spec in teams.specs:
         finish(spec, units_sha256="0" * 64)
-    with pytest.raises(RecordError, match=r"test units unusable: found its sha256 is .*, not the one its record holds"):
+    with pytest.raises(RecordError, match=r"test units unusable: found its sha256 is .*, not the one in its record"):
         read(teams, tmp_path)
     for spec in teams.specs:
         finish(spec, units_sha256=sha256, sizes=SIZES | {"concepts": 5})

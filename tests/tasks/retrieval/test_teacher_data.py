@@ -120,7 +120,7 @@ def test_a_seed_that_is_not_given_is_zero(data: DatasetTeacherData, trainings: C
 
 @pytest.mark.parametrize("recipe", [{"epoch": 3}, {"epochs": 0}, {"lr": "fast"}])
 def test_a_recipe_that_is_none_is_refused(data: DatasetTeacherData, recipe: dict[str, Any]) -> None:
-    with pytest.raises(PluginError, match=f"(?s)a teacher's recipe is not one of training.*{next(iter(recipe))}"):
+    with pytest.raises(PluginError, match=f"(?s)a teacher's training recipe is invalid.*{next(iter(recipe))}"):
         data.fit("toy", toy, recipe)
 
 

@@ -181,7 +181,7 @@ WRONG: list[tuple[Callable[[], Dataset], str, str]] = [
     (Empty, "every image has a caption and every caption an image", "validation: found no concept"),
     (Floats, "images are uint8 squares of one size", "train, image 0: found float"),
     (OneLarger, "images are uint8 squares of one size", "test, image 23: found uint8 of shape (33, 32, 3)"),
-    (Flickering, "images read again are the same", "another picture"),
+    (Flickering, "images read again are the same", "other pixels"),
     (Wordless, "captions are words", "train, caption 47: found ' \\n'"),
     (Halves, "concepts are int64 and of the right lengths", "train.image_concepts: found int32 of shape (48,)"),
     (TooLong, "concepts are int64 and of the right lengths", "train.caption_concepts: found int64 of shape (49,)"),

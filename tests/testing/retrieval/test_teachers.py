@@ -180,7 +180,7 @@ class Insisting(Base):
 WRONG: dict[str, tuple[Callable[[], Teacher], str, str]] = {
     "long": (partial(Base, text="long"), "towers give unit vectors of one width", "10 texts: found norms"),
     "widths": (partial(Base, width=6), "towers give unit vectors of one width", "images of width 8 and captions of width 6"),
-    "modality": (Upside, "towers give unit vectors of one width", "the text tower says that its modality is 'image'"),
+    "modality": (Upside, "towers give unit vectors of one width", "text tower: found the modality 'image'"),
     "centred": (partial(Base, image="centred"), "an embedding does not depend on its batch", "10 images one by one"),
     "in turn": (partial(Base, text="in turn"), "an embedding does not depend on its batch", "10 texts one by one"),
     "renamed": (Renamed, "two builds are equal", "keys of the text tower"),
@@ -190,7 +190,7 @@ WRONG: dict[str, tuple[Callable[[], Teacher], str, str]] = {
     "silent": (partial(Base, scale=0.0), "the logit scale is above 0 and at most 100", "found 0.0"),
     "loud": (partial(Base, scale=101.0), "the logit scale is above 0 and at most 100", "found 101.0"),
     "not a number": (partial(Base, scale=float("nan")), "the logit scale is above 0 and at most 100", "found nan"),
-    "curious": (Curious, "the test split is not asked for", "asked for the split 'test'"),
+    "curious": (Curious, "the test split is not asked for", "requested the split 'test'"),
 }
 
 

@@ -119,7 +119,7 @@ def test_what_cannot_be_written_or_read(tmp_path: Path) -> None:
     with pytest.raises(KdbenchError, match="file: cannot read the picture"):
         embedded(tmp_path / "file")
     (tmp_path / "bare.svg").write_text("<svg/>")
-    with pytest.raises(KdbenchError, match="does not say what it was drawn from"):
+    with pytest.raises(KdbenchError, match="does not contain its data"):
         embedded(tmp_path / "bare.svg")
 
 
