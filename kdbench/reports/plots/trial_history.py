@@ -44,7 +44,7 @@ def best_so_far(summary: StudySummary, goal: int) -> list[Step]:
 
 
 def trial_history(summary: StudySummary, goal: int, labels: Mapping[str, str]) -> Panel:
-    """Every trial by number, told apart by state; trials without a value at the worse edge; the best so far as a line.
+    """Every trial by number, marked by state; trials without a value at the worse edge; the best so far as a line.
 
     `labels` name goals for readers.
     """

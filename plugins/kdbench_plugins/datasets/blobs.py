@@ -68,7 +68,7 @@ class ShardBlob:
         except OSError as error:
             raise KdbenchError(f"{self.source}: cannot be read ({error.strerror or error})") from error
         if len(data) != self.size:
-            raise KdbenchError(f"{self.source}: found {len(data)} bytes, expected {self.size}; the shard has been cut short")
+            raise KdbenchError(f"{self.source}: found {len(data)} bytes, expected {self.size}; the shard is truncated")
         return data
 
 
