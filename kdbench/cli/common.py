@@ -112,13 +112,6 @@ def cache_root(cache: Path | None) -> Path:
     return (cache or default_root()).resolve()
 
 
-def checked_device(device: str) -> str:
-    """The device as given. Raises KdbenchError if there is no device of such a name."""
-    if device in ("auto", "cpu", "cuda", "mps") or (device.startswith("cuda:") and device[5:].isdecimal()):
-        return device
-    raise KdbenchError(f"--device: found {device!r}, expected auto, cpu, cuda, cuda:N or mps")
-
-
 def counted(count: int, noun: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

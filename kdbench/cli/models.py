@@ -18,7 +18,6 @@ from kdbench.cli.common import (
     Suite,
     app,
     cache_root,
-    checked_device,
     given_params,
     plugins_here,
     say,
@@ -68,7 +67,7 @@ def evaluate(
         {**given_params(params, dataset), "use": dataset},
         split=split,
         settings=given_params(settings, "--set"),
-        device=checked_device(device),
+        device=device,
         cache=cache_root(cache),
         plugins=plugins_here(),
     )

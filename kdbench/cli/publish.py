@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, checked_device, complain, counted, plugins_here, say
+from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, complain, counted, plugins_here, say
 
 if TYPE_CHECKING:
     from kdbench.records.verify import Examined
@@ -77,6 +77,6 @@ def _rerun(run: str, found: Examined, cache: Path | None, device: str) -> Rerun:
     from kdbench.records.provenance import resolved_device
     from kdbench.runs.rerun import rerun as train_again
 
-    on = checked_device(device or ("cpu" if record.device == "cpu" else "auto"))
+    on = device or ("cpu" if record.device == "cpu" else "auto")
     say(f"Training {record.label} again")
     return train_again(file, record, plugins_here(), cache_root(cache), resolved_device(on))

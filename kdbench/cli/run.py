@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, cache_root, checked_device, plugins_here, say
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, cache_root, plugins_here, say
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, chosen_engine
 
@@ -71,6 +71,7 @@ def suite_source(suite: str, overrides: list[str] | None) -> SuiteSource:
 def site(results: Path, cache: Path | None, device: str, jobs: int | None) -> Site:
     """Where results and data lie, and what executes."""
     from kdbench.contracts import Site
+    from kdbench.records.provenance import checked_device
 
     return Site(results.resolve(), cache_root(cache), checked_device(device), jobs)
 

@@ -88,7 +88,14 @@ def evaluate(
         store = Cache(Path(cache) if cache else default_root())
         data = task.open(build_spec("dataset", data_spec), store, on, lambda *_: None)
         built = build_spec("teacher", teacher) if teacher else model
-        arrays = evaluate_model(task, data, built, "test" if split == "test" else "validation", batch_size, on)
+        try:
+            arrays = evaluate_model(task, data, built, "test" if split == "test" else "validation", batch_size, on)
+        except AttributeError as error:
+            if teacher or hasattr(built, "module"):
+                raise
+            raise KdbenchError(
+                f"model: found {built!r}, expected a name, a spec, a student (with a `module`) or a teacher ({error})"
+            ) from error
     return Evaluation(task, task.measure(arrays), arrays)
 
 

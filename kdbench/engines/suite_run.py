@@ -14,6 +14,7 @@ from kdbench.engines.session import Session
 from kdbench.plugins.loading import Plugins, installed
 from kdbench.records.files import record_path
 from kdbench.records.profile import Profile
+from kdbench.records.provenance import checked_device
 from kdbench.reports.results import Results, load
 from kdbench.storage.cache import default_root
 from kdbench.suite.check import check_suite
@@ -52,7 +53,7 @@ def run(
     """
     plugins = plugins or installed()
     source = read_suite(find_suite(suite), override_texts(overrides))
-    site = Site(Path(results).resolve(), (Path(cache) if cache else default_root()).resolve(), device, jobs)
+    site = Site(Path(results).resolve(), (Path(cache) if cache else default_root()).resolve(), checked_device(device), jobs)
     run = SuiteRun.of(source, site, make_engine(plugins, engine, engine_options), plugins, smoke)
     for tracker in trackers:
         run.track(tracker)

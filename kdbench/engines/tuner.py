@@ -41,7 +41,7 @@ class Tuner(Dispatcher):
 
     def summary(self, study: Study) -> StudySummary | None:
         """The summary of a study; None if it has not ended."""
-        return summarised(self.site.results, study.spec.suite, study.name)
+        return summarised(self.site.results, study)
 
     def tune(self, studies: list[Study]) -> list[StudySummary]:
         """Executes the studies; returns when every trial has ended, also those in other processes with this storage.

@@ -143,7 +143,7 @@ def test_a_run_that_diverged_ends_with_1(kdbench: Command, suite: Path, tmp_path
         (["--teachers", "a,bb"], "no teacher 'bb'; did you mean 'b'?"),
         (["--teachers", "a, a"], "found the teacher 'a' twice"),
         (["--teachers", ","], "nothing to attribute"),
-        (["--device", "gpu"], "--device: found 'gpu'"),
+        (["--device", "gpu"], "device: found 'gpu'"),
         (["teams=[[]]"], "nothing to attribute"),
         (["seds=[0]"], "did you mean 'seeds'?"),
     ],

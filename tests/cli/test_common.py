@@ -70,7 +70,7 @@ def test_a_wrong_suite_ends_with_2_and_no_traceback(suite_file: Callable[..., Pa
     [
         (["check", "absent.yaml"], "absent.yaml: no such file"),
         (["check", "suite.yaml", "train.lr"], "override 'train.lr': expected dotted.path=value"),
-        (["run", "suite.yaml", "--device", "gpu"], "--device: found 'gpu', expected auto, cpu, cuda"),
+        (["run", "suite.yaml", "--device", "gpu"], "device: found 'gpu', expected auto, cpu, cuda"),
         (["plugins", "strategi"], "no kind of plugin is called 'strategi'; did you mean 'strategy'?"),
         (["leaderboard", "nowhere"], "nowhere: no such file or folder"),
         (["leaderboard"], "results: no such file or folder"),

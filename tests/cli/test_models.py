@@ -68,7 +68,7 @@ def test_evaluate(split: str, kdbench: Command, tmp_path: Path) -> None:
         (["{use: sage}", "-d", "beads", "sed=3"], "did you mean 'seed'?"),
         (["{use: sage}", "-d", "beads", "--split", "train"], "split: found 'train', expected test or validation"),
         (["{use: sage}", "-d", "beads", "--set", "recal_at=[1]"], "did you mean 'recall_at'?"),
-        (["{use: sage}", "-d", "beads", "--device", "gpu"], "--device: found 'gpu'"),
+        (["{use: sage}", "-d", "beads", "--device", "gpu"], "device: found 'gpu'"),
     ],
 )
 def test_evaluate_says_what_is_wrong(arguments: list[str], told: str, kdbench: Command) -> None:

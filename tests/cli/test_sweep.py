@@ -212,7 +212,7 @@ def test_status_before_anything_has_begun(typed: Command, tmp_path: Path) -> Non
             "override sweep.sampler=tpee: sweep.sampler\n  found     'tpee'\n  expected  'tpe' or 'random'",
         ),
         (["sweep.strategies.ammkd.C.high=2"], "sweep.strategies.ammkd.C"),
-        (["--device", "gpu"], "--device: found 'gpu', expected auto, cpu, cuda, cuda:N or mps"),
+        (["--device", "gpu"], "device: found 'gpu', expected auto, cpu, cuda, cuda:N or mps"),
         (
             ["--storage", "postgresql://me:secret@127.0.0.1:1/none"],
             "--storage postgresql://me:***@127.0.0.1:1/none: cannot be opened",

@@ -119,7 +119,7 @@ def test_arrays_on_which_a_task_fails_are_told(tmp_path: Path) -> None:
         def problems(self, arrays: Any, sizes: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ARG002
             return iter(())
 
-        def measure(self, arrays: Any) -> dict[str, float]:
+        def measure(self, arrays: Any) -> dict[str, float]:  # noqa: ARG002
             raise KeyError("sound")
 
     path = made(tmp_path)
