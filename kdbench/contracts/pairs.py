@@ -32,7 +32,7 @@ class Batch:
 
 
 class Bank(Protocol):
-    """A teacher's stored embeddings of the whole train split, read when asked for."""
+    """A teacher's stored embeddings of the whole train split, read on request."""
 
     @property
     def image_concepts(self) -> Tensor:
@@ -45,11 +45,11 @@ class Bank(Protocol):
         ...
 
     def images(self, indices: Tensor | None = None) -> Tensor:
-        """Unit vectors of the images at `indices`, of all of them by default, [N, d]."""
+        """Unit vectors of the images at `indices`, by default of all, [N, d]."""
         ...
 
     def captions(self, indices: Tensor | None = None) -> Tensor:
-        """Unit vectors of the captions at `indices`, of all of them by default, [M, d]."""
+        """Unit vectors of the captions at `indices`, by default of all, [M, d]."""
         ...
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    # What a test query or unit scored, by name; the first axis counts queries or units, stacked seeds come before it.
+    # Stored values by name; the first axis counts test queries or units, an axis of stacked seeds comes before it.
     Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
-# A value of a task's own types: an opened dataset, an encoded split, a student, a teacher, a batch, outputs. Only the task and
-# its plugins look inside, and each knows the type it gets.
+# A value of one of a task's own types: an opened dataset, an encoded split, a student, a teacher, a batch, outputs. Only the
+# task and its plugins use its contents, and they know its type.
 Owned: TypeAlias = Any
 
-# A JSON object as it was written or will be: parameters, a spec of an older format.
+# A JSON object: parameters, or a spec of an older format.
 JsonObject: TypeAlias = dict[str, Any]

@@ -152,7 +152,7 @@ def summarised(results: Path, study: Study) -> StudySummary | None:
     path = study_path(results, study.spec.suite, study.name)
     if path.exists():
         return _readable(path)
-    # Format 1 named studies by another digest: its files are told by what they searched.
+    # Format 1 named studies by another digest: its files are found by their contents.
     for file in sorted(path.parent.glob("*.json")):
         found = None if file.name.endswith(PARETO) else _readable(file)
         if found is not None and found.original is not None and found.as_study.digest == study.digest:

@@ -52,7 +52,7 @@ def _try(name: str, holds: Property[Subject], subject: Subject) -> Finding:
         return Finding(name, "holds", holds(subject) or "")
     except Broken as broken:
         return Finding(name, "fails", str(broken))
-    except Exception as error:  # whatever the plugin raises
+    except Exception as error:  # any exception of the plugin
         return Finding(name, "fails", quoted(error))
 
 

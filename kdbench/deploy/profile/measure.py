@@ -28,7 +28,7 @@ def measure(
     threads: int = 1,
     seconds: float = SECONDS,
 ) -> Profile:
-    """The profile of a student of a task on a device, without its memory, which only a process of its own can measure.
+    """The profile of a student of a task on a device, without its memory, which only a separate process can measure.
 
     `gallery` is the number of embeddings that a query is compared with, `samples` the result of `Task.samples` for a dataset,
     `seconds` the minimum time for each timing. Calls the student's `finalize`. Modes, device, gradients and `requires_grad` of

@@ -145,7 +145,7 @@ PROPERTIES: dict[str, Property[Build]] = {
     "concepts are int64 and of the right lengths": indexed,
     "two builds are equal": equal_builds,
     "an unknown split is an error": unknown_split,
-    "streamed images lie where they are said to": streamed,
+    "streamed images are read from their locations": streamed,
     "the licence is named": licensed,
 }
 

@@ -128,7 +128,7 @@ def auxiliary(examined: ExaminedStudent) -> str:
     student = examined.first
     module: Any = student.module
     if not hasattr(module, "auxiliary_loss"):
-        return "it has no loss of its own"
+        return "it has no auxiliary loss"
     expected = examined.embed(student.module)
     views = module.encode_views(*examined.inputs)
     for modality, found, embedding in zip(MODALITIES, views, expected, strict=False):

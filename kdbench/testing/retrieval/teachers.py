@@ -97,9 +97,9 @@ PROPERTIES: dict[str, Property[ExaminedTeacher]] = {
     "towers give unit vectors of one width": unit_vectors,
     "an embedding does not depend on its batch": batch_independent,
     "two builds are equal": equal_builds,
-    "frozen and in eval mode whatever is called": frozen,
+    "frozen and in eval mode, also after train()": frozen,
     "the logit scale is above 0 and at most 100": scaled,
-    "the test split is not asked for": no_test_split,
+    "the test split is not requested": no_test_split,
 }
 
 

@@ -18,7 +18,7 @@ IN_NAME = re.compile(rf"(?:^|[-_.])({'|'.join(NAMES)})(?=[-_.]|$)", re.IGNORECAS
 
 
 def parquet_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
-    """The index of a root that holds Parquet files, at whatever depth."""
+    """The index of a root that holds Parquet files, at any depth."""
     files = tuple(sorted(root.rglob("*.parquet")))
     return Index(root, (), files, lambda: _read(files)) if files else None
 

@@ -58,7 +58,7 @@ class ShardTable:
         return _texts(self._shards[number], self._unwanted)[position - skipped]
 
 
-class Told(Sequence[str]):
+class ComputedStrings(Sequence[str]):
     """A sequence of `count` strings, each computed from its index when accessed."""
 
     def __init__(self, count: int, tell: Any) -> None:

@@ -13,7 +13,7 @@ from kdbench_plugins.datasets.items import NAMES, SPLITS
 from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
 from kdbench_plugins.datasets.ondisk import Size, lines_of, stat_of
 from kdbench_plugins.datasets.photographs import decode
-from kdbench_plugins.datasets.shard_table import ShardTable, Told
+from kdbench_plugins.datasets.shard_table import ComputedStrings, ShardTable
 from kdbench_plugins.datasets.shards import read_shard, shards_in, split_folders
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ class WebDataset:
         files = [str(shard.relative_to(self._root)) for shard in self._shards[name]]
         return Split(
             images=PlacedImages(self.read_image, files, table.places),
-            captions=Told(int(table.counts.sum()), table.caption),
+            captions=ComputedStrings(int(table.counts.sum()), table.caption),
             image_concepts=concepts,
             caption_concepts=np.repeat(concepts, table.counts),
-            sources=Told(count, table.source),
+            sources=ComputedStrings(count, table.source),
         )
 
     def read_image(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:

@@ -33,7 +33,7 @@ class WorkerProcess:
     """Executes pieces of work one after another, until it dies or is stopped."""
 
     def __init__(self, site: Site) -> None:
-        # "a": the worker writes at the end, wherever this end of the shared file has been read
+        # "a": the worker appends, independently of the position to which this process has read the file
         self.log: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kdbench.engines.worker"],

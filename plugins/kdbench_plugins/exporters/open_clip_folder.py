@@ -36,7 +36,7 @@ def write_open_clip(student: Any, name: str, folder: Path) -> None:
     (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     save_weights(folder / WEIGHTS, clip)
     if config["model_cfg"]["text_cfg"].get("hf_tokenizer_name"):
-        # From a folder, open_clip reads such a tokenizer from that folder, whatever its name is in the config.
+        # From a folder, open_clip reads such a tokenizer from that folder, for any name in the config.
         save = getattr(getattr(student.texts, "tokenizer", None), "save_pretrained", None)
         if save is None:
             raise KdbenchError(f"the tokenizer of the student {name!r} cannot be saved: it has no save_pretrained()")

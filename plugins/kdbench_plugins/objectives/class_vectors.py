@@ -41,8 +41,8 @@ def once(values: Tensor, places: Tensor) -> Tensor:
 def with_others(places: Tensor, total: int, count: int) -> Tensor:
     """The given indices, each once, and `count` other indices from 0…total−1, or as many as there are.
 
-    They depend only on the seed that the core gives torch at every step: all teachers of a step use the same captions,
-    wherever they are in the team.
+    They depend only on the seed that the core gives torch at every step: all teachers of a step use the same captions, at any
+    position in the team.
     """
     outside = torch.ones(total, dtype=torch.bool, device=places.device)
     outside[places] = False

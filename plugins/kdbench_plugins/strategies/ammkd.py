@@ -43,7 +43,7 @@ class Ammkd:
         import torch
 
         teachers = len(signal.teachers)
-        if teachers == 1:  # nothing to weigh, whatever C
+        if teachers == 1:  # a single teacher has weight 1 for any C
             return signal.losses.new_ones(1)
         if self.cap * teachers < 1 - 1e-12:
             raise Skip(f"ammkd: C = {self.cap} is below 1/{teachers}, so no weights of {teachers} teachers sum to 1")

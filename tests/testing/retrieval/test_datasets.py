@@ -188,8 +188,8 @@ WRONG: list[tuple[Callable[[], Dataset], str, str]] = [
     (Restless, "two builds are equal", "'restless "),
     (Reworded, "two builds are equal", "train: the captions of two builds differ"),
     (Tolerant, "an unknown split is an error", "expected an error"),
-    (Boastful, "streamed images lie where they are said to", "train: found images of type list, expected PlacedImages"),
-    (Displaced, "streamed images lie where they are said to", "train, image 0: read_image of its place gives another"),
+    (Boastful, "streamed images are read from their locations", "train: found images of type list, expected PlacedImages"),
+    (Displaced, "streamed images are read from their locations", "train, image 0: read_image of its place gives another"),
     (Unlicensed, "the licence is named", "found ''"),
 ]
 

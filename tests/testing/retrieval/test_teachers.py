@@ -185,12 +185,12 @@ WRONG: dict[str, tuple[Callable[[], Teacher], str, str]] = {
     "in turn": (partial(Base, text="in turn"), "an embedding does not depend on its batch", "10 texts one by one"),
     "renamed": (Renamed, "two builds are equal", "keys of the text tower"),
     "reborn": (Reborn, "two builds are equal", "images, prepared twice"),
-    "lively": (partial(Base, image="lively"), "frozen and in eval mode whatever is called", "image tower, after train()"),
-    "learning": (Learning, "frozen and in eval mode whatever is called", "0.weight of Sequential requires a gradient"),
+    "lively": (partial(Base, image="lively"), "frozen and in eval mode, also after train()", "image tower, after train()"),
+    "learning": (Learning, "frozen and in eval mode, also after train()", "0.weight of Sequential requires a gradient"),
     "silent": (partial(Base, scale=0.0), "the logit scale is above 0 and at most 100", "found 0.0"),
     "loud": (partial(Base, scale=101.0), "the logit scale is above 0 and at most 100", "found 101.0"),
     "not a number": (partial(Base, scale=float("nan")), "the logit scale is above 0 and at most 100", "found nan"),
-    "curious": (Curious, "the test split is not asked for", "requested the split 'test'"),
+    "curious": (Curious, "the test split is not requested", "requested the split 'test'"),
 }
 
 
