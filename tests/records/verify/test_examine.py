@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -66,16 +65,11 @@ def test_a_path_that_is_not_there(tmp_path: Path) -> None:
             verify([tmp_path / name])
 
 
-def test_the_light_look_is_quick(tmp_path: Path) -> None:
-    """5,000 records take less than 3 seconds, here by 1,000 of processor time; what it finds is still right."""
+def test_the_light_look_finds_all(tmp_path: Path) -> None:
+    """Of many records; tests/benchmarks times it."""
     full = read_record(made(tmp_path / "one"))
-    for seed in range(1000):
+    for seed in range(200):
         own = full.spec.replace(seed=seed)
         write_record(tmp_path / "all", full.replace(spec=own, run_id=own.run_id, cell_id=own.cell_id, label=own.label))
-    spent = []
-    for _ in range(2):
-        started = time.process_time()
-        records, problems = usable([tmp_path / "all"])
-        spent.append(time.process_time() - started)
-    assert (len(records), problems) == (1000, [])
-    assert min(spent) < 0.6
+    records, problems = usable([tmp_path / "all"])
+    assert (len(records), problems) == (200, [])
