@@ -191,7 +191,7 @@ def test_a_bundle_beside_a_folder(sent: Path, tmp_path: Path) -> None:
         path.stem for path in sorted((tmp_path / "results/toys").glob("?" * 12 + ".json"))
     ]
     assert records == [read_record(tmp_path / "results/toys" / f"{record.run_id}.json") for record in records]
-    assert all(problem.path.startswith(f"{sent}:") and "occurs twice" in problem.what for problem in problems)
+    assert all(problem.path.startswith(f"{sent}:") and "has two records" in problem.what for problem in problems)
     assert len(problems) == 2
     assert verify([tmp_path / "results", sent, tmp_path / "results"]) == (records, problems)
 
