@@ -1,4 +1,4 @@
-"""A suite laid out as runs."""
+"""The runs of a suite."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kdbench.suite.spec import PluginSpec, RunSpec
 
 
 def plan(suite: Suite) -> list[RunSpec]:
-    """All runs, seeds outermost: an interrupted suite has compared everything on the seeds it finished."""
+    """All runs, with seeds as the outermost loop: an interrupted suite has complete comparisons for its finished seeds."""
     variants = suite.variants or {"": suite}
     trained = [run for seed in suite.seeds for name, variant in variants.items() for run in _grid(variant, name, seed)]
     return [*_references(suite), *trained]
 
 
 def _references(suite: Suite) -> list[RunSpec]:
-    """One run each: nothing about them is drawn."""
+    """One run per reference: they involve no randomness."""
     return [
         RunSpec(
             suite=suite.name,

@@ -54,7 +54,7 @@ class PluginSpec(Frozen):
     """A plugin of a run: its label, the offer's name, and all parameters.
 
     `defaults` are those of its parameters when the suite was checked, by dotted path where a parameter holds another
-    plugin (`student.width`); `version` is the offer's, `versions` those of plugins that parameters hold, where they are not 1.
+    plugin (`student.width`); `version` is the offer's, `versions` those of nested plugins unless 1.
     """
 
     name: str
@@ -217,7 +217,7 @@ def settings_form(block: str, settings: BaseModel) -> JsonObject:
 
 
 def without_defaults(params: JsonObject, defaults: JsonObject, prefix: str = "") -> JsonObject:
-    """Parameters less those that equal their default.
+    """Parameters without those that equal their default.
 
     A plugin that a parameter holds keeps its `use`; it equals a default that holds a plugin if both do without their defaults.
     """
