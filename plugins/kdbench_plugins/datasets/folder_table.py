@@ -138,4 +138,4 @@ def _parquet(table: Path) -> list[dict[str, Any]]:
     try:
         return list(pyarrow.parquet.read_table(table).to_pylist())
     except pyarrow.ArrowException as error:
-        raise KdbenchError(f"{table}: is not a whole Parquet file ({error})") from error
+        raise KdbenchError(f"{table}: is not a complete Parquet file ({error})") from error
