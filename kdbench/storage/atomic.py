@@ -15,7 +15,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The content is synced to disk before the rename: a power cut leaves either the old file or the new one.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
     try:
         yield partial
@@ -31,6 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
     """A stream whose content becomes the file `path` when the block ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial, partial.open("wb") as stream:
         yield stream
 

@@ -91,7 +91,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
         Offer(
             "ammkd",
             Ammkd,
-            "the shortest convex combination of the teachers' gradients, no weight above C",
+            "gradient-diversity weights: the shortest convex combination of the gradients, none above C",
             formula="w = argmin ½‖Σ_t w_t g_t‖²  s.t. Σw = 1, 0 ≤ w_t ≤ C",
             source="AMMKD, arXiv 2509.00039; AE-KD, Du et al., NeurIPS 2020",
             status="reconstruction",

@@ -74,7 +74,7 @@ def test_weights_that_are_not_in_the_cache(trained: Trained, tmp_path: Path) -> 
 
 def test_weights_of_other_ranks_are_not_taken(trained: Trained) -> None:
     other = trained.record.replace(arrays_sha256="0" * 64)
-    with pytest.raises(KdbenchError, match="are not in the cache"):
+    with pytest.raises(KdbenchError, match="are missing in the cache"):
         trained_student(other, trained.context.plugins, trained.context.cache)
 
 

@@ -68,7 +68,7 @@ def test_units_of_another_folder(tmp_path: Path) -> None:
     write_units(first, DIGEST, UNITS)
     write_units(second, DIGEST, UNITS | {"captions": UNITS["captions"][::-1]})
     found = read_measured([tmp_path / "a", tmp_path / "b"])
-    assert whats(found.problems) == ["test units other than in another folder"]
+    assert whats(found.problems) == ["test units that differ between folders"]
     np.testing.assert_array_equal(found.units[DIGEST]["captions"], UNITS["captions"])
 
 

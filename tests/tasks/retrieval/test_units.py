@@ -19,7 +19,7 @@ def test_karpathys_layout_is_assumed_and_said() -> None:
     units = units_of({"images": 2, "captions": 6, "concepts": 2})
     assert (units.images.tolist(), units.captions.tolist(), units.count) == ([0, 1], [0, 0, 0, 1, 1, 1], 2)
     assert "Karpathy's layout" in units.note
-    assert "3 an image" in units.note
+    assert "3 per image" in units.note
 
 
 @pytest.mark.parametrize("sizes", [{"images": 4, "captions": 6}, {"images": 4, "captions": 8, "concepts": 2}])

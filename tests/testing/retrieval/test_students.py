@@ -244,7 +244,7 @@ def of(module: Callable[[], Any]) -> Callable[[], Student]:
 
 
 WRONG: dict[str, tuple[Callable[[], Student], str, str]] = {
-    "derived": (of(Derived), "a torch module with a logit scale that learns", "no parameter of the module"),
+    "derived": (of(Derived), "a torch module with a logit scale that learns", "not a trainable parameter of the module"),
     "long": (of(Long), "towers give unit vectors of its width", "10 texts in training mode: found norms [2"),
     "long in training": (of(LongInTraining), "towers give unit vectors of its width", "10 images in training mode"),
     "own numbers": (of(OwnNumbers), "same seed, same initial weights", "built twice from one seed, text.bias: found"),

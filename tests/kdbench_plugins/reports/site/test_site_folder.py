@@ -60,7 +60,7 @@ def test_where_writing_fails_the_old_site_stays(tmp_path: Path) -> None:
 
 def test_what_is_no_site_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("x")
-    with pytest.raises(KdbenchError, match=r"not empty and no site .* choose another folder"):
+    with pytest.raises(KdbenchError, match=r"not empty and not a site .* choose another folder"):
         _write(tmp_path, "new")
     assert _names(tmp_path) == {"precious.txt"}
     with pytest.raises(KdbenchError, match="is a file"):
@@ -92,7 +92,7 @@ def test_the_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     for folder in (Path(), Path("..")):
-        with pytest.raises(KdbenchError, match="contains the current folder"):
+        with pytest.raises(KdbenchError, match="contains the working directory"):
             _write(folder, "new")
     _write(Path("site"), "new")
     assert (tmp_path / "below" / "site" / "index.html").exists()

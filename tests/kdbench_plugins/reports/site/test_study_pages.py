@@ -97,7 +97,7 @@ def test_of_several_goals_the_pareto_set_is_shown(site: Written) -> None:
         ["0", "30.00", "1.500", "1,000,000", "train.lr 0.001, strategy.C 0.7, objective[0].coefficient 1"],
     ]
     assert [row[0] for row in _rows(raw, "trials-table")] == ["0 Pareto", "1", "2 Pareto", "3"]
-    assert "Not known" in " ".join(page.text("p"))
+    assert "Unknown" in " ".join(page.text("p"))
 
 
 def test_tuned_runs_and_their_study_lead_to_each_other(site: Written) -> None:
