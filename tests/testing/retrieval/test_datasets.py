@@ -189,7 +189,11 @@ WRONG: list[tuple[Callable[[], Dataset], str, str]] = [
     (Reworded, "two builds are equal", "train: the captions of two builds differ"),
     (Tolerant, "an unknown split is an error", "expected an error"),
     (Boastful, "streamed images are read from their locations", "train: found images of type list, expected PlacedImages"),
-    (Displaced, "streamed images are read from their locations", "train, image 0: read_image with its location returns other pixels"),
+    (
+        Displaced,
+        "streamed images are read from their locations",
+        "train, image 0: read_image with its location returns other pixels",
+    ),
     (Unlicensed, "the licence is named", "found ''"),
 ]
 
