@@ -67,8 +67,9 @@ def svg(imports: Imports, rows: list[list[str]]) -> str:
             x = WIDTH / 2 + (index - (len(row) - 1) / 2) * 240 + (shift if len(row) == 1 else 0)
             places[name] = x, MARGIN + BOX[1] / 2 + depth * ROW
     needed = reduced(imports)
-    pairs = sorted(((name, other) for name in imports for other in imports[name]), key=lambda pair: pair[1] in needed[pair[0]])
-    arrows = [_arrow(places[name], places[other], other in needed[name]) for name, other in pairs]
+    # By name within each kind: sets have another order in every process.
+    pairs = sorted((other in needed[name], name, other) for name in imports for other in imports[name])
+    arrows = [_arrow(places[name], places[other], other in needed[name]) for _, name, other in pairs]
     boxes = [_box(name, *place) for name, place in places.items() if name in imports]
     style = (
         "<style>text{font:13px system-ui,sans-serif;text-anchor:middle;dominant-baseline:central;fill:#1a237e}"
