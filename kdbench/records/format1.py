@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import digest_of
@@ -20,6 +22,16 @@ RENAMED = {"ranks_sha256": "arrays_sha256", "concepts_sha256": "units_sha256", "
 UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, RecursionError)  # for what is not a spec of format 1
 _OPERATIONAL = ("checkpoint_every", "devices")
 _ABSENT = ("variant", "role", "smoke", "tuning")  # not part of an id if the run has none
+
+
+def read(given: Any, fields: Callable[[JsonObject], JsonObject]) -> Any:
+    """The `fields` of a file of format 1, and anything else unchanged. Raises ValueError if its spec is not of format 1."""
+    if not isinstance(given, dict) or given.get("format") != 1 or "original" in given:
+        return given
+    try:
+        return fields(given)
+    except UNREADABLE as error:
+        raise ValueError(f"its spec is none of format 1: {type(error).__name__}: {error}") from error
 
 
 def record_fields(given: JsonObject) -> JsonObject:

@@ -62,12 +62,7 @@ class Record(Outcome):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("format") == 1 and "original" not in given:
-            try:
-                return format1.record_fields(given)
-            except format1.UNREADABLE as error:
-                raise ValueError(f"its spec is none of format 1: {type(error).__name__}: {error}") from error
-        return given
+        return format1.read(given, format1.record_fields)
 
     @model_validator(mode="after")
     def _identified(self) -> Self:
