@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -12,7 +15,8 @@ from typing import Any, Literal, get_args
 import pluggy
 
 from kdbench.contracts import Offer, hookspecs
-from kdbench.errors import KdbenchWarning, PluginError, nearest
+from kdbench.errors import KdbenchWarning, PluginError, nearest, quoted
+from kdbench.plugins.parameters import params_model
 
 Kind = Literal[
     "task", "dataset", "teacher", "student", "objective", "strategy", "tracker", "engine", "exporter", "report", "attribution"
@@ -31,6 +35,7 @@ HOOKS: dict[Kind, str] = {
     "report": "kdbench_reports",
     "attribution": "kdbench_attributions",
 }
+OWN = "kdbench:"  # how providers of this distribution begin
 
 
 def article(kind: Kind) -> str:
@@ -54,19 +59,18 @@ class Plugins:
         self.manager.add_hookspecs(hookspecs)
         self.broken: dict[str, str] = {}
         self._offers: dict[Kind, dict[str, Listed]] = {}
+        self._clashes: dict[tuple[Kind, str], str] = {}
 
     def load(self, points: list[EntryPoint] | None = None) -> Plugins:
         """Registers every entry point of the group (or those given)."""
         for point in entry_points(group="kdbench") if points is None else points:
             provider = f"{point.dist.name if point.dist else 'unknown'}:{point.name}"
-            try:
+            with self._guarded(provider):
                 self.register(point.load(), provider)
-            except Exception as error:  # an error in one plugin must not disable the others
-                self.broken[provider] = f"{type(error).__name__}: {error}"
         return self
 
     def register(self, plugin: object, provider: str) -> None:
-        """Adds one plugin, a module or an object. Raises an error for an unknown hook."""
+        """Adds one plugin, a module or an object. Raises an error for an unknown hook; notes a hook without `@hookimpl`."""
         try:
             self.manager.register(plugin, name=provider)
             self.manager.check_pending()
@@ -74,39 +78,80 @@ class Plugins:
             if self.manager.is_registered(plugin):
                 self.manager.unregister(plugin)
             raise PluginError(f"{error}; the hooks are documented in kdbench/contracts/hookspecs.py") from error
+        for name in unmarked_hooks(plugin):
+            hint = nearest(name, [name for name in vars(hookspecs) if name.startswith("kdbench_")])
+            self._set_aside(provider, f"{name} is not marked with @hookimpl and is not called" + (f"; {hint}" if hint else ""))
 
     def offers(self, kind: Kind) -> dict[str, Listed]:
-        """The offers of one kind by name. Raises PluginError if two providers offer the same name."""
+        """The offers of one kind by name, without those set aside: their parameters are no schema, or their name is taken."""
         if kind not in self._offers:
             self._offers[kind] = self._collect(kind)
         return self._offers[kind]
 
     def _collect(self, kind: Kind) -> dict[str, Listed]:
-        found: dict[str, Listed] = {}
+        found: dict[str, list[Listed]] = {}
         caller: pluggy.HookCaller = getattr(self.manager.hook, HOOKS[kind])
         for implementation in caller.get_hookimpls():
             provider = implementation.plugin_name
-            try:
-                offers: list[Any] = list(implementation.function())  # type: ignore[call-overload]
-                wrong = next((o for o in offers if not isinstance(o, Offer)), None)
-                if wrong is not None:
-                    raise PluginError(f"{HOOKS[kind]} must return Offer objects; found {wrong!r}")
-            except Exception as error:
-                self.broken[provider] = f"{type(error).__name__}: {error}"
-                continue
-            for offer in offers:
-                if offer.name in found:
-                    raise PluginError(
-                        f"two plugins offer the {kind} {offer.name!r}: {found[offer.name].provider} and {provider}; "
-                        "uninstall one or have its author rename it"
-                    )
-                found[offer.name] = Listed(offer, provider)
-        return dict(sorted(found.items()))
+            with self._guarded(provider):
+                for offer in _offered(kind, implementation.function):
+                    found.setdefault(offer.name, []).append(Listed(offer, provider))
+        chosen = {name: self._chosen(kind, name, several) for name, several in sorted(found.items())}
+        return {name: listed for name, listed in chosen.items() if listed and self._has_schema(listed)}
+
+    def _chosen(self, kind: Kind, name: str, several: list[Listed]) -> Listed | None:
+        """kdbench's own of several offers of one name, None if it has none. The others are set aside."""
+        if len(several) == 1:
+            return several[0]
+        providers = [listed.provider for listed in several]
+        own = [listed for listed in several if listed.provider.startswith(OWN)]
+        text = f"two plugins offer the {kind} {name!r}: {' and '.join(providers)}; uninstall one or have its author rename it"
+        for listed in several:
+            if listed not in own[:1]:
+                self._set_aside(listed.provider, text)
+        self._clashes[kind, name] = f"{text}; kdbench's own is used" if own else text
+        return own[0] if own else None
+
+    def _has_schema(self, listed: Listed) -> bool:
+        try:
+            params_model(listed.offer)
+        except PluginError as error:
+            self._set_aside(listed.provider, str(error))
+            return False
+        except Exception:  # a builder without a signature, such as a builtin: an error where it is built
+            return True
+        return True
+
+    @contextmanager
+    def _guarded(self, provider: str) -> Iterator[None]:
+        """Sets a plugin aside that raises anything but an interrupt; what it prints goes to standard error."""
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        except KeyboardInterrupt:
+            raise
+        except PluginError as error:
+            self._set_aside(provider, f"PluginError: {error}")
+        except BaseException as error:  # SystemExit too: one plugin must not disable the others
+            text = quoted(error).removeprefix("raised ")
+            self._set_aside(provider, f"{type(error).__name__}: {error}" if isinstance(error, SyntaxError) else text)
+
+    def _set_aside(self, provider: str, error: str) -> None:
+        before = self.broken.get(provider)
+        if before is None or error not in before:
+            self.broken[provider] = f"{before}; {error}" if before else error
 
     def find(self, kind: Kind, name: str) -> Listed:
-        """The offer of that name. Raises PluginError with the nearest name and the errors of plugins that failed to load."""
+        """The offer of that name. Raises PluginError with the nearest name and the errors of plugins that failed to load.
+
+        If several plugins offer the name, kdbench's own is returned with a warning; without one, the error names them.
+        """
         offers = self.offers(kind)
+        if (clash := self._clashes.get((kind, name))) and name not in offers:
+            raise PluginError(clash)
         if name in offers:
+            if clash:
+                warnings.warn(clash, KdbenchWarning, stacklevel=2)
             return offers[name]
         message = f"no {kind} is called {name!r}; {nearest(name, offers) or 'none is offered'}"
         raise PluginError(message + self.broken_note())
@@ -125,10 +170,29 @@ class Plugins:
             _call_safely(implementation.function, implementation.plugin_name, wanted)
 
 
+def unmarked_hooks(plugin: object) -> list[str]:
+    """Names of a plugin's functions that are named like hooks but lack `@hookimpl`, which pluggy passes over."""
+    names = [name for name in dir(plugin) if name.startswith("kdbench_")]
+    values = {name: inspect.getattr_static(plugin, name) for name in names}
+    return [name for name, value in values.items() if inspect.isfunction(value) and not hasattr(value, "kdbench_impl")]
+
+
+def _offered(kind: Kind, function: Callable[..., Any]) -> list[Offer[Any]]:
+    """What a hook offers. Raises PluginError if it is no list of offers."""
+    offered = function()
+    if not isinstance(offered, Iterable):
+        raise PluginError(f"{HOOKS[kind]} must return a list of Offer objects; found {offered!r}")
+    offers = list(offered)
+    for offer in offers:
+        if not isinstance(offer, Offer):
+            raise PluginError(f"{HOOKS[kind]} must return Offer objects; found {offer!r}")
+    return offers
+
+
 def _call_safely(function: Callable[..., object], provider: str, arguments: dict[str, Any]) -> None:
     try:
         function(**arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         warnings.warn(f"tracker {provider} raised {type(error).__name__}: {error}", KdbenchWarning, stacklevel=3)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
+from pydantic import Field
 
 from kdbench import Offer, PluginError, hookimpl
 from kdbench.errors import KdbenchWarning
 from kdbench.plugins.loading import HOOKS, KINDS, Listed, Plugins
-from kdbench.suite.schema import SUITE_KINDS
+from kdbench.suite.schema import SUITE_KINDS, json_schema
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 Distribution = Callable[[str, str], Path]
 
@@ -42,11 +47,23 @@ class ReturnsNothing:
         """The author forgot `return`."""
 
 
+class ReturnsOne:
+    @hookimpl
+    def kdbench_strategies(self) -> Any:
+        return Offer("one", dict)
+
+
 class RaisesWhileListing:
     @hookimpl
     def kdbench_strategies(self) -> Any:
         yield Offer("half", dict)
         raise RuntimeError("the other half is missing")
+
+
+class Exits:
+    @hookimpl
+    def kdbench_strategies(self) -> Any:
+        sys.exit(3)
 
 
 class Misspelt:
@@ -81,7 +98,13 @@ def test_entry_points_are_found(distribution: Distribution, monkeypatch: pytest.
     [
         ("acmeraises", "raise RuntimeError('out of order')", "RuntimeError: out of order"),
         ("acmelacks", "import a_library_nobody_has", "ModuleNotFoundError: No module named 'a_library_nobody_has'"),
-        ("acmesyntax", "def (", "SyntaxError: invalid syntax"),
+        ("acmesyntax", "def (", "SyntaxError: invalid syntax (acmesyntax_plugin.py, line 2)"),
+        ("acmename", "\nTABLE = 3\nprint(TABEL)", "NameError: name 'TABEL' is not defined (acmename_plugin.py, line 4)"),
+        (
+            "acmeexits",
+            "import sys\nprint('bye')\nsys.exit('no licence')",
+            "SystemExit: no licence (acmeexits_plugin.py, line 4)",
+        ),
     ],
 )
 def test_one_that_raises_on_import_is_set_aside(
@@ -108,10 +131,12 @@ def test_a_misspelt_hook_of_an_entry_point_is_set_aside(distribution: Distributi
 @pytest.mark.parametrize(
     ("plugin", "error"),
     [
-        (Raises(), "RuntimeError: no licence server"),
+        (Raises(), "RuntimeError: no licence server (test_loading.py, line 35)"),
         (ReturnsNames(), "PluginError: kdbench_strategies must return Offer objects; found 'soft'"),
-        (ReturnsNothing(), "TypeError: 'NoneType' object is not iterable"),
-        (RaisesWhileListing(), "RuntimeError: the other half is missing"),
+        (ReturnsNothing(), "PluginError: kdbench_strategies must return a list of Offer objects; found None"),
+        (ReturnsOne(), f"PluginError: kdbench_strategies must return a list of Offer objects; found {Offer('one', dict)!r}"),
+        (RaisesWhileListing(), "RuntimeError: the other half is missing (test_loading.py, line 60)"),
+        (Exits(), "SystemExit: 3 (test_loading.py, line 66)"),
     ],
 )
 def test_a_hook_that_goes_wrong_is_set_aside(plugin: object, error: str, plugins: Plugins) -> None:
@@ -136,10 +161,101 @@ def test_a_clash_names_both_providers(plugins: Plugins) -> None:
     plugins.register(Soft(), "acme:soft")
     plugins.register(Soft(), "umbrella:soft")
     with pytest.raises(PluginError) as raised:
-        plugins.offers("strategy")
+        plugins.find("strategy", "soft")
     assert str(raised.value).startswith("two plugins offer the strategy 'soft': ")
     assert {"acme:soft", "umbrella:soft"} <= set(str(raised.value).replace(";", "").split())
-    assert plugins.offers("dataset")  # other kinds are untouched
+    assert list(plugins.offers("strategy")) == ["ammkd", "equal", "fixed"]  # who does not ask for it is untouched
+    assert set(plugins.broken) == {"acme:soft", "umbrella:soft"}
+
+
+def test_a_name_of_kdbench_stays_kdbenchs(plugins: Plugins) -> None:
+    """Published records mean kdbench's own plugin by that name."""
+
+    class Equal:
+        @hookimpl
+        def kdbench_strategies(self) -> list[Offer[Any]]:
+            return [Offer("equal", dict), Offer("mine", dict)]
+
+    plugins.register(Equal(), "acme:equal")
+    assert list(plugins.offers("strategy")) == ["ammkd", "equal", "fixed", "mine"]
+    assert "two plugins offer the strategy 'equal': " in plugins.broken["acme:equal"]
+    with pytest.warns(KdbenchWarning, match="acme:equal.*kdbench's own is used"):
+        assert plugins.find("strategy", "equal").provider == "kdbench:equal"
+
+
+def untyped(*, scale=1.0) -> None:  # type: ignore[no-untyped-def]
+    raise AssertionError(scale)
+
+
+def none_for_a_number(*, tau: float = None) -> None:  # type: ignore[assignment]  # noqa: RUF013
+    raise AssertionError(tau)
+
+
+def below_its_limit(*, count: Annotated[int, Field(ge=1)] = 0) -> None:
+    raise AssertionError(count)
+
+
+def checkers_only(*, price: Decimal) -> None:
+    raise AssertionError(price)
+
+
+@pytest.mark.parametrize(
+    ("build", "error"),
+    [
+        (untyped, "wrong: parameter 'scale' of its builder has no type; its type is its schema"),
+        (lambda *widths: widths, "wrong: its builder takes '*widths'; expected parameters given by name"),
+        (Soft(), "wrong: Offer.build is an instance of Soft, expected its class; write Offer(…, Soft)"),
+        (none_for_a_number, "wrong: the default None of tau is no float"),
+        (below_its_limit, "wrong: the default 0 of count is no int (Input should be greater than or equal to 1)"),
+        (checkers_only, "`price`; import Decimal outside `if TYPE_CHECKING`"),
+    ],
+)
+def test_an_offer_whose_signature_is_no_schema_is_set_aside_alone(build: Any, error: str, plugins: Plugins) -> None:
+    """Neither its provider's other offers nor the schema of suites suffer."""
+
+    class Shop:
+        @hookimpl
+        def kdbench_strategies(self) -> list[Offer[Any]]:
+            return [Offer("wrong", build), Offer("right", Soft)]
+
+    plugins.register(Shop(), "acme:shop")
+    assert list(plugins.offers("strategy")) == ["ammkd", "equal", "fixed", "right"]
+    assert error in plugins.broken["acme:shop"]
+    with pytest.raises(PluginError, match="no strategy is called 'wrong'") as raised:
+        plugins.find("strategy", "wrong")
+    assert error in str(raised.value)
+    assert json_schema(plugins)["$defs"]
+
+
+def test_a_hook_without_its_mark_is_told() -> None:
+    """pluggy passes over it without a word."""
+
+    class Unmarked:
+        def kdbench_strategies(self) -> list[Offer[Any]]:
+            return [Offer("soft", dict)]
+
+        def kdbench_strategys(self) -> list[Offer[Any]]:
+            return []
+
+    plugins = Plugins()
+    plugins.register(Unmarked(), "acme:unmarked")
+    assert "kdbench_strategies is not marked with @hookimpl and is not called" in plugins.broken["acme:unmarked"]
+    assert "kdbench_strategys is not marked" in plugins.broken["acme:unmarked"]
+    assert "did you mean 'kdbench_strategies'?" in plugins.broken["acme:unmarked"]
+
+
+def test_what_a_plugin_prints_is_no_output_of_a_command(capsys: pytest.CaptureFixture[str], plugins: Plugins) -> None:
+    """`kdbench schema > file` stays JSON."""
+
+    class Talks:
+        @hookimpl
+        def kdbench_strategies(self) -> list[Offer[Any]]:
+            print("hello")
+            return []
+
+    plugins.register(Talks(), "acme:talks")
+    plugins.offers("strategy")
+    assert capsys.readouterr() == ("", "hello\n")
 
 
 def test_one_name_may_be_of_two_kinds(plugins: Plugins) -> None:
