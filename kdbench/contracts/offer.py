@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
@@ -19,6 +20,11 @@ class Offer(Generic[T_co]):
 
     `check`, if given, takes the same arguments and raises KdbenchError for errors that types cannot express, such as a model
     name that does not exist. It may import anything, but must not download or write.
+
+    `reads`, if given, takes the same arguments and returns the files and folders that the plugin reads, in an order that follows
+    from the parameters and from what it reads. A run's record holds a digest of their contents: the run is not taken for
+    recorded once they have changed. Without it, they are the files and folders that the parameters name. Plugins in parameters
+    marked with `Uses` answer for themselves.
 
     `smoke(params) -> params` is called for `kdbench run --smoke`. It turns checked parameters into ones that take the same
     code paths, download nothing and compute next to nothing. Without it, the parameters are used unchanged.
@@ -37,6 +43,7 @@ class Offer(Generic[T_co]):
     build: Callable[..., T_co]
     summary: str = ""
     check: Callable[..., None] | None = None
+    reads: Callable[..., Iterable[Path]] | None = field(default=None, kw_only=True)
     formula: str = ""
     source: str = ""
     status: Status = ""

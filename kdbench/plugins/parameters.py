@@ -9,7 +9,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from kdbench.contracts import Offer, Uses
 from kdbench.errors import PluginError
@@ -22,10 +22,13 @@ RESERVED = {"use", "name", "coefficient"}  # keys of an entry in a suite that ar
 def params_model(offer: Offer[Any]) -> type[BaseModel]:
     """A strict pydantic model whose fields are the keyword parameters of `offer.build`, with types and defaults.
 
-    Raises PluginError if the signature is not a schema: a parameter without a type, a positional-only parameter, *args, or a
-    reserved name.
+    Raises PluginError if the signature is not a schema: a parameter without a type, a positional-only parameter, *args, a
+    reserved name, a default of another type, or a builder that is no class or function.
     """
     fields: dict[str, Any] = {}
+    if not callable(offer.build):
+        found = type(offer.build).__name__
+        raise PluginError(f"{offer.name}: Offer.build is an instance of {found}, expected its class; write Offer(…, {found})")
     hints = _hints(offer)
     for name, parameter in inspect.signature(offer.build).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
@@ -46,6 +49,7 @@ def params_model(offer: Offer[Any]) -> type[BaseModel]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydantic warns about fields named `copy` or `schema`, methods that nothing here calls
         model: type[BaseModel] = create_model(offer.name, __config__=config, **fields)
+    _check_defaults(offer, model)
     return model
 
 
@@ -61,15 +65,19 @@ def default_params(offer: Offer[Any]) -> dict[str, Any]:
 
 def construct(offer: Offer[T], params: dict[str, Any]) -> T:
     """Builds the plugin from JSON values; strings are converted to `Path` or enumerations first."""
+    return offer.build(**typed_params(offer, params))
+
+
+def typed_params(offer: Offer[Any], params: dict[str, Any]) -> dict[str, Any]:
+    """JSON values as the builder takes them, with defaults. Raises pydantic's ValidationError if one is invalid."""
     values = _validate(offer, params)
-    return offer.build(**{name: getattr(values, name) for name in type(values).model_fields})
+    return {name: getattr(values, name) for name in type(values).model_fields}
 
 
 def check_deeper(offer: Offer[Any], params: dict[str, Any]) -> None:
     """Runs the offer's own check, if it has one. Raises KdbenchError if the check fails."""
     if offer.check is not None:
-        values = _validate(offer, params)
-        offer.check(**{name: getattr(values, name) for name in type(values).model_fields})
+        offer.check(**typed_params(offer, params))
 
 
 def nested_uses(offer: Offer[Any]) -> dict[str, Uses]:
@@ -87,6 +95,22 @@ def _validate(offer: Offer[Any], given: dict[str, Any]) -> BaseModel:
     return params_model(offer).model_validate_json(json.dumps(given))
 
 
+def _check_defaults(offer: Offer[Any], model: type[BaseModel]) -> None:
+    """Raises PluginError for a default that is not of its parameter's type; a suite would be blamed for it."""
+    try:
+        model.model_validate_json("{}")
+    except ValidationError as error:
+        for item in error.errors():
+            name = str(item["loc"][0])
+            if item["type"] != "missing":
+                default, kind = model.model_fields[name].default, model.model_fields[name].annotation
+                typed = getattr(kind, "__name__", str(kind))
+                hint = f"; write {name}: {typed} | None = None" if default is None else ""
+                raise PluginError(
+                    f"{offer.name}: the default {default!r} of {name} is no {typed} ({item['msg']}){hint}"
+                ) from error
+
+
 def _hints(offer: Offer[Any]) -> dict[str, Any]:
     build: Any = offer.build
     function = build.__init__ if inspect.isclass(build) else build
@@ -99,4 +123,15 @@ def _hints(offer: Offer[Any]) -> dict[str, Any]:
             include_extras=True,
         )
     except NameError as error:
-        raise PluginError(f"{offer.name}: a parameter's type cannot be resolved ({error})") from error
+        name, type_name = _unresolved(annotations, error)
+        raise PluginError(
+            f"{offer.name}: a parameter's type cannot be resolved ({error}): `{name}`; import {type_name} outside "
+            "`if TYPE_CHECKING`"
+        ) from error
+
+
+def _unresolved(annotations: dict[str, Any], error: NameError) -> tuple[str, str]:
+    """The first parameter whose type mentions the unknown name, and that name."""
+    missing = error.name or ""
+    named = [name for name, value in annotations.items() if isinstance(value, str) and missing in value]
+    return (named[0] if named else "?"), missing

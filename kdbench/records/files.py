@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from kdbench.errors import KdbenchError, RecordError
 from kdbench.records.names import NOW, RUN_FILE, SUFFIXES, record_path, units_path
-from kdbench.records.record import Record
+from kdbench.records.record import DONE, Record
 from kdbench.records.sources import Disk, RecordFile
 from kdbench.records.stored import stored_arrays, stored_trace
 from kdbench.records.tasks import task_of
@@ -32,6 +32,7 @@ __all__ = [
     "NOW",
     "SUFFIXES",
     "find_records",
+    "is_finished",
     "read_arrays",
     "read_model",
     "read_record",
@@ -184,6 +185,12 @@ def recorded(results: Path, spec: RunSpec) -> Record | None:
             "its `Offer.version`"
         )
     return record
+
+
+def is_finished(results: Path, spec: RunSpec) -> bool:
+    """Whether a run has a record that only `--redo` may replace."""
+    record = recorded(results, spec)
+    return record is not None and record.status in DONE
 
 
 @lru_cache(maxsize=16)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,15 @@ from kdbench.errors import KdbenchError
 PACKAGES = ("kdbench", "torch", "open_clip_torch", "timm", "numpy")
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages a result can depend on."""
+def versions(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Versions of Python and of the packages a result can depend on; `more` are those of its plugins."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return found | dict(more or {})
 
 
 def source(package: Path | None = None) -> dict[str, Any]:

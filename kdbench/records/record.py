@@ -8,12 +8,14 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from kdbench.records import format1
+from kdbench.records.parts import Part
 from kdbench.suite.spec import Frozen, RunSpec
 
 Status = Literal["ok", "skipped", "failed", "diverged"]
 DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; runs with another status are tried again
 # The first fields of a file: the format is found without parsing the rest.
 FIRST = ("format", "run_id", "cell_id", "label", "status", "reason", "spec", "reconstructions")
+OPTIONAL = ("parts",)  # left out of a file where they are empty, as in those from before they were added
 
 
 class Outcome(Frozen):
@@ -49,6 +51,7 @@ class Record(Outcome):
     reason: str = ""  # for any status but ok
     spec: RunSpec
     reconstructions: list[str] = []  # labels of its methods that are reconstructions
+    parts: dict[str, Part] = {}  # its plugins when it was executed, by name; empty in records from before this was recorded
     versions: dict[str, str]
     commit: str | None
     dirty: bool | None
@@ -75,7 +78,7 @@ class Record(Outcome):
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = write(self)
-        fields = {name: found[name] for name in (*FIRST, *found) if name in found}
+        fields = {name: found[name] for name in (*FIRST, *found) if name in found and (found[name] or name not in OPTIONAL)}
         return format1.written_fields(fields, self.original) if self.original is not None else fields
 
     @cached_property

@@ -1,0 +1,100 @@
+"""A digest of what files hold, wherever they lie. Contents are hashed once for each state of the files.
+
+The cache keeps the digests under the sizes, times and inodes of the files: as long as these stay, no content is read again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from kdbench.errors import KdbenchError
+from kdbench.storage.cache import Cache
+from kdbench.storage.digest import digest_of, file_digest
+
+FORMAT = 1
+THREADS = 4
+SETTLED_NS = 3 * 10**9  # a file changed so recently may change again without another time: clocks of file systems are coarse
+DIGESTS = "digests.json"
+Listed = tuple[str, Path]  # the name within a folder, "" for a file that was given itself; the file
+
+
+def content_digest(paths: Iterable[Path], cache: Cache) -> str:
+    """A digest of the contents of files and folders in the given order; "" without any.
+
+    Names count within folders only: moving or renaming what is given changes nothing. A file that does not exist counts as
+    such. Raises KdbenchError if a file cannot be read.
+    """
+    files = [listed for path in paths for listed in _files(path)]
+    if not files:
+        return ""
+    try:
+        found = _digests([file for _, file in files], cache)
+    except OSError as error:
+        raise KdbenchError(
+            f"{error.filename}: cannot be read ({error}); a run's record holds the digest of what it reads"
+        ) from error
+    return digest_of([[name, digest] for (name, _), digest in zip(files, found, strict=True)])
+
+
+def _files(path: Path) -> Iterator[Listed]:
+    if not path.is_dir():
+        yield "", path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(folder, name)
+            yield file.relative_to(path).as_posix(), file
+
+
+def _digests(files: list[Path], cache: Cache) -> list[str | None]:
+    """sha256 of each file, None for one that does not exist."""
+    for _ in range(2):
+        before = [_state(file) for file in files]
+        newest = max((times for state in before if state for times in state[1:3]), default=0)
+        found = _hashed(files) if time.time_ns() - newest < SETTLED_NS else _kept(files, before, cache)
+        if [_state(file) for file in files] == before:
+            return found
+    raise KdbenchError(f"{_common(files)}: changes while it is read; run again when it is complete")
+
+
+def _kept(files: list[Path], states: list[tuple[int, ...] | None], cache: Cache) -> list[str | None]:
+    def make(folder: Path) -> None:
+        (folder / DIGESTS).write_text(json.dumps(_hashed(files)), encoding="utf-8")
+
+    listed = [[os.path.abspath(file), state] for file, state in zip(files, states, strict=True)]
+    identity = {"format": FORMAT, "of": _common(files), "files": len(files), "states": digest_of(listed)}
+    entry = cache.entry("contents", identity, make)
+    found: list[str | None] = json.loads((entry.folder / DIGESTS).read_text(encoding="utf-8"))
+    return found
+
+
+def _hashed(files: list[Path]) -> list[str | None]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(_hash, files))
+
+
+def _hash(file: Path) -> str | None:
+    try:
+        return file_digest(file)
+    except FileNotFoundError:
+        return None
+
+
+def _state(file: Path) -> tuple[int, ...] | None:
+    """Size, times and inode. The time of the inode's last change cannot be set by tools that keep a file's own time."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _common(files: list[Path]) -> str:
+    """The file, or the folder that holds all."""
+    return os.path.commonpath([os.path.abspath(file) for file in files])

@@ -1,0 +1,91 @@
+"""Lock files that end with the process that holds them, and leave no file behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_held: set[int] = set()  # descriptors of the locks of this process
+
+
+@contextmanager
+def lock_file(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Holds the lock of that file within the context. Yields False at once, and holds nothing, if another process has it and
+    `wait` is false.
+
+    The operating system releases the lock of a process that dies; on NFS, the server does when a machine's lease expires.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        with _windows(path, wait) as held:
+            yield held
+        return
+    descriptor = _acquired(path, wait)
+    if descriptor is None:
+        yield False
+        return
+    _held.add(descriptor)
+    try:
+        yield True
+    finally:
+        path.unlink(missing_ok=True)  # still held: a process that waits for this file finds it gone and makes another
+        _held.discard(descriptor)
+        os.close(descriptor)
+
+
+def _acquired(path: Path, wait: bool) -> int | None:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if _is(path, descriptor):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    """Whether the open file still lies at the path."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _windows(path: Path, wait: bool) -> Iterator[bool]:
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _close_in_child() -> None:
+    """A forked child must not keep the locks of a parent that dies."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
