@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 
 class KdbenchError(Exception):
@@ -16,6 +18,49 @@ class SuiteError(KdbenchError):
 
 class PluginError(KdbenchError):
     """A plugin is missing, clashes with another, fails to load, or breaks its contract."""
+
+
+class ParameterError(KdbenchError):
+    """A value inside a parameter of a plugin is wrong. A suite's check shows it at its line.
+
+    `path` leads to it from the plugin's parameters: `("config", "vision_cfg", "image_size")`.
+    """
+
+    def __init__(
+        self, message: str, path: tuple[str | int, ...] = (), found: object = None, expected: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.path, self.found, self.expected, self.hint = path, found, expected, hint
+
+    @classmethod
+    def at(cls, plugin: str, path: tuple[str | int, ...], found: object, expected: str, hint: str = "") -> ParameterError:
+        """The error with its message."""
+        where = ".".join(map(str, path))
+        message = f"{plugin}: {where}: found {found!r}; expected {expected}" + (f". {hint}" if hint else "")
+        return cls(message, path, found, expected, hint)
+
+
+class UnusableItems(KdbenchError):
+    """Items of a dataset that cannot be used, because of their pictures or captions. `items`: source → what is wrong with it.
+
+    Raised once for all of them. `kdbench data check --quarantine FILE` writes their sources to a file by which a dataset leaves
+    them out.
+    """
+
+    SHOWN = 5  # the rest are counted
+
+    def __init__(self, whose: str, items: Mapping[str, str]) -> None:
+        super().__init__(whose, items)
+        self.whose, self.items = whose, items
+
+    def __str__(self) -> str:
+        told = list(self.items.values())
+        more = f"; and {len(told) - self.SHOWN:,} more" if len(told) > self.SHOWN else ""
+        count = f"{len(told):,} item{'s' if len(told) > 1 else ''}"
+        return (
+            f"{self.whose}: found {count} that cannot be used: {'; '.join(told[: self.SHOWN])}{more}. Mend them, or leave them "
+            "out: `kdbench data check … --quarantine FILE` lists them in a file, `quarantine: FILE` leaves them out"
+        )
 
 
 class CacheError(KdbenchError):
@@ -42,6 +87,32 @@ def nearest(name: object, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {lowered[close[0]]!r}?"
     return f"known: {', '.join(names)}" if names else ""
+
+
+TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def yaml_hint(found: object, truth: bool) -> str:
+    """A clause for messages about text where a truth value (or else a number) is expected; empty if the text is neither."""
+    if not isinstance(found, str):
+        return ""
+    if truth:
+        meant = TRUTH.get(found.lower()) or {"true": "true", "false": "false"}.get(found.lower())
+        if found.lower() in TRUTH:
+            return f"YAML 1.2 reads {found} as text; write {meant}"
+        return f"write {meant} without quotes" if meant else nearest(found, ("true", "false"))
+    try:
+        float(found)
+    except ValueError:
+        return ""
+    return f"write {found.strip()} without quotes"
+
+
+def quoted(error: BaseException) -> str:
+    """An exception of a plugin in one line, with the file and line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    position = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"raised {type(error).__name__}: {error}{position}"
 
 
 class KdbenchWarning(UserWarning):

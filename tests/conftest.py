@@ -75,8 +75,9 @@ class Shapes:
         self.fingerprint = f"shapes-{colours}"
 
     def split(self, name: SplitName) -> Split:
-        count = {"train": 40, "validation": 12, "test": 10}[name]
-        return Split(Sealed(count), [f"shape {i}" for i in range(count)], np.arange(count), np.arange(count))
+        first, count = {"train": (0, 40), "validation": (40, 12), "test": (52, 10)}[name]
+        concepts = np.arange(first, first + count)
+        return Split(Sealed(count), [f"shape {i}" for i in range(count)], concepts, concepts)
 
 
 def lens(*, focal: float, coated: bool = False) -> Teacher:

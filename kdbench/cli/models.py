@@ -24,19 +24,24 @@ from kdbench.cli.common import (
 )
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import Device
+from kdbench.cli.task_options import task_options
 from kdbench.errors import KdbenchError
 
 Run = Annotated[str, typer.Argument(help="A run: its id, the beginning of one, or the path of its record.")]
 
 
-@app.command(rich_help_panel=MODELS)
+@app.command(rich_help_panel=MODELS, context_settings={"ignore_unknown_options": True})
 def evaluate(
     model: Annotated[
         str, typer.Argument(help="A name of open_clip, hf-hub:… or local-dir:…, or a teacher as in a suite: '{use: …}'.")
     ],
     dataset: Annotated[str, typer.Option("--dataset", "-d", help="Name of a dataset.", autocompletion=names_of("dataset"))],
     params: Annotated[
-        list[str] | None, typer.Argument(metavar="[PARAMETER=VALUE]...", help="Parameters of the dataset, such as root=DIR.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[PARAMETER=VALUE]... [--SETTING VALUE]...",
+            help="Parameters of the dataset, such as root=DIR; any setting of its task as an option, such as --my-k 1,5 for my_k.",
+        ),
     ] = None,
     pretrained: Annotated[str, typer.Option(help="A tag of open_clip or a checkpoint file.")] = "",
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
@@ -59,6 +64,8 @@ def evaluate(
     from kdbench.deploy.evaluation import MODEL, evaluate
     from kdbench.suite.yaml_file import parse_scalar
 
+    plugins = plugins_here()
+    params, as_options = task_options(params or [], dataset, plugins)
     teacher = parse_scalar(model, "MODEL") if model.lstrip().startswith("{") else {"use": MODEL, "model": model}
     if pretrained:
         teacher["pretrained"] = pretrained
@@ -66,10 +73,10 @@ def evaluate(
         teacher,
         {**given_params(params, dataset), "use": dataset},
         split=split,
-        settings=given_params(settings, "--set"),
+        settings=as_options | given_params(settings, "--set"),
         device=device,
         cache=cache_root(cache),
-        plugins=plugins_here(),
+        plugins=plugins,
     )
     typer.echo("\n".join(found.lines()))
     if out:

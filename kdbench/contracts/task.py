@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from kdbench.contracts.dataset import SplitName
 from kdbench.contracts.metric import Metric
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kdbench.contracts.values import Arrays
 
 Report = Callable[[str, int, int], None]  # stage, done, total
+EVALUATED: tuple[SplitName, ...] = ("validation", "test")
 
 
 class World(Protocol):
@@ -230,10 +231,20 @@ class Task(ABC):
 
     # Data
 
-    def misfits(self, dataset: Owned, batch_size: int) -> Iterator[tuple[str, object, str]]:
+    def misfits(
+        self, dataset: Owned, batch_size: int | None, splits: Sequence[SplitName] = EVALUATED
+    ) -> Iterator[tuple[str, object, str]]:
         """Yields settings that do not fit a dataset's splits: (path, found, expected). Reads indices only.
 
-        Paths are those of a suite file, such as `train.batch_size`; `{dataset}` in `expected` is replaced by its label.
+        `splits` are those that are evaluated; `batch_size` is that of training, None if nothing is trained. Paths are those of
+        a suite file, such as `train.batch_size`; `{dataset}` in `expected` is replaced by its label.
+        """
+        return iter(())
+
+    def data_problems(self, dataset: Owned) -> Iterator[tuple[str, str, str]]:
+        """Yields errors in a dataset's attributes and indices: (where, found, expected), such as a test image without caption.
+
+        Reads no pixels. Whatever follows from an error already yielded may be left out.
         """
         return iter(())
 
@@ -281,6 +292,23 @@ class Task(ABC):
     def distributions(self, outputs: Owned) -> Tensor:
         """Each sample's distribution over candidates, [B, C], rows summing to 1. Raises PluginError if the task has none."""
         raise PluginError(f"the task {self.name!r} has no distribution over candidates; use another strategy")
+
+    def check_plugin(self, kind: Literal["teacher", "student"], plugin: Owned) -> None:
+        """Raises PluginError if a teacher or student, as built, lacks what this task uses. Checks nothing by default."""
+
+    def check_outputs(self, student: Owned, tensors: Sequence[Tensor]) -> None:
+        """Raises PluginError if what `forward` returned is not what the task expects, such as unit vectors.
+
+        Called at the first step only, because it may wait for a GPU. Checks nothing by default.
+        """
+
+    def sample(self, dataset: Owned, student: Owned, teachers: int) -> tuple[Owned, Sequence[TeacherOutputs]] | None:
+        """A few samples of the train split as the student reads them, and made-up outputs of as many teachers for them.
+
+        With these, kdbench tries a run's student, objective and strategy for a step before teachers are computed. `dataset`
+        is not opened, and only a few samples of it may be read. None, the default, tries nothing.
+        """
+        return None
 
     def after_step(self, student: Owned) -> None:
         """Called after each optimizer step, such as to clamp a parameter. Does nothing by default."""

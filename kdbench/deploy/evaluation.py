@@ -86,7 +86,9 @@ def evaluate(
     with building_with(plugins):
         on = resolved_device(device)
         store = Cache(Path(cache) if cache else default_root())
-        data = task.open(build_spec("dataset", data_spec), store, on, lambda *_: None)
+        source = build_spec("dataset", data_spec)
+        _check_fit(task, source, split, data_spec.name)
+        data = task.open(source, store, on, lambda *_: None)
         built = build_spec("teacher", teacher) if teacher else model
         try:
             arrays = evaluate_model(task, data, built, "test" if split == "test" else "validation", batch_size, on)
@@ -97,6 +99,16 @@ def evaluate(
                 f"model: found {built!r}, expected a name, a spec, a student (with a `module`) or a teacher ({error})"
             ) from error
     return Evaluation(task, task.measure(arrays), arrays)
+
+
+def _check_fit(task: Task, source: object, split: str, label: str) -> None:
+    """Raises KdbenchError if the dataset cannot be evaluated, or not with the settings of the task."""
+    wrong = [f"{label}: {where}: found {found}; expected {text}" for where, found, text in task.data_problems(source)]
+    if not wrong:
+        misfits = task.misfits(source, None, ("test" if split == "test" else "validation",))
+        wrong = [f"{path}: found {found!r}; expected {text.format(dataset=label)}" for path, found, text in misfits]
+    if wrong:
+        raise KdbenchError("\n".join(wrong))
 
 
 def _entry(given: Named, what: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Protocol(Frozen):
     References train nothing and have neither a student nor a budget; they are shown beside rows with the same `evaluation`.
     """
 
-    dataset: str  # its label
+    dataset: str  # its label; one content may have several
     dataset_digest: str
     split: str = "test"
     task: PluginSpec
@@ -66,8 +66,11 @@ class Protocol(Frozen):
 
     @cached_property
     def evaluation(self) -> str:
-        """Equal for protocols that evaluate on the same split by the same task, with any student."""
-        return digest_of([self.dataset, self.dataset_digest, self.split, self.task.canonical, self.smoke])[:12]
+        """Equal for protocols that evaluate on the same split by the same task, with any student.
+
+        A dataset is known by its content; only where a record has no digest, by its label.
+        """
+        return digest_of([self.dataset_digest or self.dataset, self.split, self.task.canonical, self.smoke])[:12]
 
     @property
     def parts(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from kdbench.contracts import Metric
 from kdbench.records.measured import Measured
 from kdbench.records.protocol import Protocol
+from kdbench.reports.differences import in_words as settings_in_words
 from kdbench.reports.verdict import NO_VERDICT, Verdict, in_words
 from kdbench.statistics.value import Value
 from kdbench.suite.spec import RunSpec
@@ -36,7 +37,8 @@ class Row:
 
     `first` to `last` are the row's possible ranks, and `group` its tie group, from 1. A reference, which is not trained, has 0
     in all three. `bold` says that the row and those it ties with are significantly better than all of the next group.
-    `reconstructions` are the labels of its methods whose source leaves something open.
+    `reconstructions` are the labels of its methods whose source leaves something open. `settings` are those that the rows of its
+    table differ in beyond their labels, by path.
     """
 
     runs: tuple[Measured, ...]
@@ -48,6 +50,7 @@ class Row:
     weights: dict[str, float] = field(default_factory=dict)  # mean by teacher
     reconstructions: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def spec(self) -> RunSpec:
@@ -100,7 +103,12 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Identifies the row within its table: `ammkd of lite0 + lite2`, `lite0 alone`, `no distillation`."""
+        """Identifies the row within its table: `ammkd of lite0 + lite2`, `lite0 alone (train.lr=0.01)`, `no distillation`."""
+        return f"{self.label} ({settings_in_words(self.settings)})" if self.settings else self.label
+
+    @property
+    def label(self) -> str:
+        """The name without the settings that tell rows of one label apart."""
         if self.reference:
             return f"{self.student} (teacher itself)"
         taught = f"{self.strategy} of {self.teachers}" if self.strategy else self.teachers + (" alone" if self.team else "")

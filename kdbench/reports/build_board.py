@@ -5,12 +5,14 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from kdbench.records.measured import Measured
 from kdbench.records.protocol import Protocol
 from kdbench.records.record import Record
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.costs import Uses, cost, uses_of
+from kdbench.reports.differences import differences, note
 from kdbench.reports.verdict import BASELINE, NO_STUDENT, is_baseline, verdict
 from kdbench.statistics import Family, RankedRow, families
 from kdbench.statistics.families import UnitsByDigest
@@ -64,18 +66,26 @@ def _why(protocols: Sequence[Protocol]) -> str:
 
 def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
     first, better = family.first, family.analysis.better
-    rows = [_row(runs, ranked, used) for runs, ranked in zip(family.rows, family.analysis.ranked, strict=True)]
+    rows = _told_apart([_row(runs, ranked, used) for runs, ranked in zip(family.rows, family.analysis.ranked, strict=True)])
+    known = _references(references, used)
+    notes = [*family.analysis.notes, note([row.settings for row in rows]), _labels([*known, *rows])]
     return Table(
         protocol=family.protocol,
         metrics=tuple(first.task.metrics),
         sizes=first.record.sizes,
         rows=rows,
-        references=_references(references, used),
+        references=known,
         better=better,
         missing=_missing(rows),
         verdict=verdict(rows, better),
-        notes=family.analysis.notes,
+        notes=[text for text in notes if text],
     )
+
+
+def _labels(rows: Sequence[Row]) -> str:
+    """States that the dataset has several labels; empty if it has one."""
+    labels = sorted({run.record.spec.dataset.name for row in rows for run in row.runs})
+    return f"{' and '.join(labels)} are one dataset: equal pictures, captions and concepts" if len(labels) > 1 else ""
 
 
 def _of_references(several: Sequence[Family], used: Uses) -> Table:
@@ -95,7 +105,14 @@ def _of_references(several: Sequence[Family], used: Uses) -> Table:
 
 def _references(several: Sequence[Family], used: Uses) -> list[Row]:
     rows = [_row(family.rows[0], family.analysis.ranked[0], used, contends=False) for family in several]
-    return sorted(rows, key=lambda row: -row.value.mean if row.headline.higher_is_better else row.value.mean)
+    rows.sort(key=lambda row: -row.value.mean if row.headline.higher_is_better else row.value.mean)
+    return _told_apart(rows)
+
+
+def _told_apart(rows: list[Row]) -> list[Row]:
+    """The rows with the settings that they differ in."""
+    found = differences([row.spec for row in rows], [row.label for row in rows])
+    return [replace(row, settings=settings) for row, settings in zip(rows, found, strict=True)]
 
 
 def _row(runs: Sequence[Measured], ranked: RankedRow, used: Uses, contends: bool = True) -> Row:

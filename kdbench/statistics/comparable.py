@@ -35,8 +35,9 @@ def comparable(a: Sequence[Measured], b: Sequence[Measured], units: Units | None
 
 def _difference(one: Protocol, other: Protocol) -> str:
     """The first of what decides `Protocol.evaluation` that differs."""
+    one_content = one.dataset_digest != "" and one.dataset_digest == other.dataset_digest
     parts = (
-        ("dataset", one.dataset, other.dataset),
+        *(() if one_content else [("dataset", one.dataset, other.dataset)]),
         ("test split (dataset digest)", one.dataset_digest, other.dataset_digest),
         ("task", one.parts["task"], other.parts["task"]),
         ("split", one.split, other.split),

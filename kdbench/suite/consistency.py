@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kdbench.contracts import Task
-from kdbench.errors import KdbenchError, PluginError, nearest
+from kdbench.errors import KdbenchError, PluginError, nearest, quoted
 from kdbench.plugins.loading import Kind, Plugins, article
 from kdbench.plugins.parameters import check_deeper, construct, nested_uses
 from kdbench.suite.diagnostics import Diagnostics
@@ -80,16 +80,26 @@ def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
 
 
 def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
-    """Checks that the task's settings and the batch size fit the splits. Building a dataset reads only its index."""
+    """Checks the indices of every dataset, and that the task's settings and the batch size fit its splits.
+
+    Building a dataset reads only its index. Any exception of a dataset's plugin is a diagnostic with its file and line.
+    """
     task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
     for index, spec in enumerate(suite.datasets):
+        where: YamlPath = ("datasets", index)
         try:
             dataset: object = construct(plugins.find("dataset", spec.use).offer, spec.params)
-            wrong = list(task.misfits(dataset, suite.train.batch_size))
+            problems = list(task.data_problems(dataset))
+            wrong = [] if problems else list(task.misfits(dataset, suite.train.batch_size))
         except PluginError:
             raise
         except KdbenchError as error:
-            diagnostics.add_error(("datasets", index), error)
+            diagnostics.add_error(where, error)
             continue
-        for path, found, expected in wrong:
-            diagnostics.add(path_steps(path), found, expected.format(dataset=spec.name))
+        except Exception as error:  # any exception of the plugin
+            diagnostics.add_error(where, PluginError(f"the dataset {spec.name} {quoted(error)}"))
+            continue
+        for what, found, expected in problems:
+            diagnostics.add_error(where, PluginError(f"{spec.name}: {what}: found {found}; expected {expected}"))
+        for path, given, expected in wrong:
+            diagnostics.add(path_steps(path), given, expected.format(dataset=spec.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -13,32 +14,46 @@ from kdbench.errors import SuiteError
 YamlPath = tuple[str | int, ...]  # a path in the file, such as ("students", 0, "model")
 
 
+MOST_VALUES = 100_000  # in one file, with aliases followed
+BITS = 63  # of an integer without its sign
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 reads `1e-3` as a string, `no` as false, `1:30` as 90, `012` as 10 and has dates; YAML 1.2 does not."""
 
 
-_CHANGED = {f"tag:yaml.org,2002:{name}" for name in ("float", "bool", "int", "timestamp")}
+_CORE = "tag:yaml.org,2002:"
+_CHANGED = {f"{_CORE}{name}" for name in ("float", "bool", "int", "timestamp", "value")}
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in rules if tag not in _CHANGED]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _NUMBER = list("-+0123456789.")
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$"),
-    _NUMBER,
-)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^(?:[-+]?\d+|0o[0-7]+|0x[0-9a-fA-F]+)$"), _NUMBER)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_FLOAT = re.compile(r"^[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$")
+_INTEGER = re.compile(r"^(?:[-+]?\d+|0o[0-7]+|0x[0-9a-fA-F]+)$")
+_BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+_Loader.add_implicit_resolver(f"{_CORE}float", _FLOAT, _NUMBER)
+_Loader.add_implicit_resolver(f"{_CORE}int", _INTEGER, _NUMBER)
+_Loader.add_implicit_resolver(f"{_CORE}bool", _BOOL, list("tTfF"))
+# What a value may be, by its tag, and the words for it. Other tags of YAML 1.1 (sets, dates, bytes, ordered maps) are no JSON.
+_FORMS = {
+    "int": (_INTEGER, "a whole number"),
+    "float": (re.compile(f"{_FLOAT.pattern}|^[-+]?\\d+$"), "a number"),
+    "bool": (_BOOL, "true or false"),
+    "null": (re.compile(r"^(?:~|null|Null|NULL|)$"), "null"),
+    "str": (re.compile(r"", re.DOTALL), "a string"),
+}
+_COLLECTIONS: dict[str, type[yaml.Node]] = {"seq": yaml.SequenceNode, "map": yaml.MappingNode, "merge": yaml.ScalarNode}
 
 
 def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     text = loader.construct_scalar(node)
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-    try:
-        return int(text[2:] if base != 10 else text, base)
-    except ValueError:
-        raise yaml.MarkedYAMLError(problem=f"{text!r} is not a whole number", problem_mark=node.start_mark) from None
+    digits = text[2:] if base != 10 else text
+    found = int(digits, base) if len(digits) <= BITS + 1 else 1 << BITS
+    if not -(1 << BITS) <= found < 1 << BITS:
+        raise yaml.MarkedYAMLError(problem="found a whole number of more than 64 bits", problem_mark=node.start_mark)
+    return found
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
@@ -87,13 +102,15 @@ def _load(text: str, position: Any) -> tuple[Any, dict[YamlPath, int]]:
             node = loader.get_single_node()
             if node is None:
                 return None, lines
-            _walk(node, (), lines, [])
+            _Walk(lines).visit(node, (), [])
             return loader.construct_document(node), lines
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SuiteError(f"{position(line)}: not valid YAML: {error.problem or str(error).splitlines()[0]}") from error
+    except RecursionError:
+        raise SuiteError(f"{position(1)}: not valid YAML: lists and maps are nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SuiteError(f"{position(1)}: not valid YAML: {str(error).splitlines()[0]}") from error
     except _Twice as twice:
@@ -105,23 +122,68 @@ class _Twice(Exception):
         self.where, self.line, self.first = where, line, first
 
 
-def _walk(node: yaml.Node, where: YamlPath, lines: dict[YamlPath, int], above: list[yaml.Node]) -> None:
-    """Collects the line of every path; rejects duplicate keys, keys that are not scalars, and recursive aliases."""
-    if any(node is parent for parent in above):
-        raise yaml.MarkedYAMLError(problem="a recursive alias", problem_mark=node.start_mark)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key that is a list or a map", problem_mark=key.start_mark)
-            here, line = (*where, key.value), key.start_mark.line + 1
-            if here in lines:
-                raise _Twice(here, line, lines[here])
-            lines[here] = line
-            _walk(value, here, lines, [*above, node])
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            lines[*where, index] = value.start_mark.line + 1
-            _walk(value, (*where, index), lines, [*above, node])
+class _Walk:
+    """Collects the line of every path; rejects what is no JSON, duplicate keys, recursive aliases and too many values."""
+
+    def __init__(self, lines: dict[YamlPath, int]) -> None:
+        self.lines = lines
+        self.left = MOST_VALUES
+
+    def visit(self, node: yaml.Node, where: YamlPath, above: list[yaml.Node]) -> None:
+        if any(node is parent for parent in above):
+            raise _marked("a recursive alias", node)
+        self.left -= 1
+        if self.left < 0:
+            raise _marked(f"more than {MOST_VALUES:,} values, as aliases of aliases multiply", node)
+        _check_form(node)
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise _marked("a key that is a list or a map", key)
+                _check_form(key)
+                if key.tag in _SCALARS:
+                    key.tag = f"{_CORE}str"  # a key is its text: 1 and 01 are two keys, and JSON has no others
+                here, line = (*where, key.value), key.start_mark.line + 1
+                if here in self.lines:
+                    raise _Twice(here, line, self.lines[here])
+                self.lines[here] = line
+                self.visit(value, here, [*above, node])
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self.lines[*where, index] = value.start_mark.line + 1
+                self.visit(value, (*where, index), [*above, node])
+
+
+_SCALARS = {f"{_CORE}{name}" for name in _FORMS}
+
+
+def _check_form(node: yaml.Node) -> None:
+    """Raises MarkedYAMLError for a value that its tag does not fit, or that JSON does not have. Leaves foreign tags to PyYAML."""
+    name = node.tag.removeprefix(_CORE)
+    if name == node.tag or ":" in name or "/" in name:
+        return
+    if name in _COLLECTIONS:
+        if not isinstance(node, _COLLECTIONS[name]):
+            raise _marked(f"found the tag !!{name} on another kind of value", node)
+        return
+    if name not in _FORMS:
+        raise _marked(f"found the tag !!{name}; expected a list, a map, a string, a number, true, false or null", node)
+    form, words = _FORMS[name]
+    if not isinstance(node, yaml.ScalarNode) or not form.search(node.value):
+        raise _marked(f"{_brief(node.value)} is not {words}", node)
+    if any("\ud800" <= letter <= "\udfff" for letter in node.value):
+        raise _marked(f"found half of a surrogate pair in {_brief(node.value)}; expected text", node)
+    if name == "float" and "n" not in node.value.lower() and math.isinf(float(node.value)):
+        raise _marked(f"{_brief(node.value)} is larger than any number of 64 bits", node)
+
+
+def _marked(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+
+def _brief(value: object) -> str:
+    text = ascii(value) if isinstance(value, str) else "a list or a map"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def dotted(where: YamlPath) -> str:
@@ -132,4 +194,7 @@ def dotted(where: YamlPath) -> str:
 
 def path_steps(path: str) -> YamlPath:
     """The inverse of `dotted`; `a.0` also means `a[0]`. A mistyped path gives an empty step."""
-    return tuple(int(step) if step.isdecimal() else step for step in re.split(r"\]?\[|\]?\.", path.strip().rstrip("]")))
+    return tuple(
+        int(step) if step.isdecimal() and len(step) < 10 else step
+        for step in re.split(r"\]?\[|\]?\.", path.strip().rstrip("]"))
+    )

@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import Any
 
 from kdbench.contracts import Offer
-from kdbench.errors import PluginError
+from kdbench.errors import PluginError, quoted
 from kdbench.plugins.loading import Kind, installed
 from kdbench.plugins.parameters import construct
 from kdbench.testing import strategies, tasks
-from kdbench.testing.findings import Finding, Waives, quoted
+from kdbench.testing.findings import Finding, Waives
 
 Others = Mapping[str, Callable[[], Any]]
 BUILT = "can be built"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-from kdbench.errors import nearest
+from kdbench.errors import nearest, quoted
 
 Subject = TypeVar("Subject")
 Property = Callable[[Subject], str | None]  # a returned text is shown beside "holds"
@@ -54,13 +52,6 @@ def _try(name: str, holds: Property[Subject], subject: Subject) -> Finding:
         return Finding(name, "fails", str(broken))
     except Exception as error:  # any exception of the plugin
         return Finding(name, "fails", quoted(error))
-
-
-def quoted(error: Exception) -> str:
-    """An exception with its file and line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    position = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"raised {type(error).__name__}: {error}{position}"
 
 
 def insist(findings: Iterable[Finding]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from kdbench.errors import PluginError, Skip
-from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist, one_thread, quoted
+from kdbench.errors import PluginError, Skip, quoted
+from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist, one_thread
 from kdbench.testing.retrieval.signals import Course, contents, drive, walk
 from kdbench.testing.strategy_runs import Build, compare, global_seeds, resume, twins
 from kdbench.training.step import checked

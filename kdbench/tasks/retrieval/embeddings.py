@@ -10,8 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from kdbench.contracts import SplitName, Student, World
+from kdbench.contracts.border import checked_tensor
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import Diverged
+from kdbench.tasks.retrieval.borders import checked_norms
+from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
 from kdbench.training.distributed import ALONE
 
 
@@ -27,6 +30,7 @@ class EncodedSplit:
 
 def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> EncodedSplit:
     split = dataset.split(name)
+    warn_of_cuts(dataset, student.texts, name)
     return EncodedSplit(
         images=dataset.inputs(student.images, name),
         texts=dataset.encode(student.texts, name),
@@ -47,13 +51,14 @@ def student_embeddings(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Unit vectors of images [N, d] and captions [M, d]; does not change the module's mode.
 
-    In a `world` of several ranks each encodes a part, and all receive the whole. Raises Diverged if they are not finite.
+    In a `world` of several ranks each encodes a part, and all receive the whole. Raises Diverged if they are not finite, and
+    PluginError if they are no unit vectors [B, width].
     """
     images, texts = (
         world.gather(
             torch.cat(
                 [
-                    encode(to_device(values[start : min(start + batch_size, rows.stop)], device)).float().cpu()
+                    _embedded(student, method, to_device(values[start : min(start + batch_size, rows.stop)], device))
                     for start in range(rows.start, rows.stop, batch_size)
                 ]
             ).to(device if world.size > 1 else "cpu"),
@@ -61,11 +66,18 @@ def student_embeddings(
         )
         .cpu()
         .numpy()
-        for encode, values, rows in (
-            (student.module.encode_image, split.images, world.read(len(split.images))),
-            (student.module.encode_text, split.texts, world.read(len(split.texts))),
+        for method, values, rows in (
+            ("encode_image", split.images, world.read(len(split.images))),
+            ("encode_text", split.texts, world.read(len(split.texts))),
         )
     )
     if not (np.isfinite(images).all() and np.isfinite(texts).all()):
         raise Diverged("the student's embeddings are not finite")
     return images, texts
+
+
+def _embedded(student: Student, method: str, inputs: torch.Tensor) -> torch.Tensor:
+    made = getattr(student.module, method)(inputs)
+    embeddings = checked_tensor(made, student.module, method, [len(inputs), student.width]).float().cpu()
+    checked_norms(embeddings, student.module, method)
+    return embeddings

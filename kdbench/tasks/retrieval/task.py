@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ from kdbench.contracts import (
     TeacherOutputs,
     World,
 )
-from kdbench.contracts.task import Queries, Report
+from kdbench.contracts.task import EVALUATED, Queries, Report
 from kdbench.tasks.retrieval.metrics import metrics
 
 if TYPE_CHECKING:
@@ -59,17 +59,24 @@ class Retrieval(Task):
 
     # Data
 
-    def misfits(self, dataset: Dataset, batch_size: int) -> Iterator[tuple[str, object, str]]:
-        sizes = {name: dataset.split(name) for name in ("train", "validation", "test")}
+    def misfits(
+        self, dataset: Dataset, batch_size: int | None, splits: Sequence[SplitName] = EVALUATED
+    ) -> Iterator[tuple[str, object, str]]:
+        limits = {name: min(len(split.images), len(split.captions)) for name in splits for split in [dataset.split(name)]}
         for position, k in enumerate(self.recall_at):
-            for name in ("validation", "test"):
-                limit = min(len(sizes[name].images), len(sizes[name].captions))
+            path = f"evaluate.recall_at[{position}]"
+            if k in self.recall_at[:position]:
+                yield path, k, "each K once"
+            for name, limit in limits.items():
                 if k > limit:
-                    expected = f"at most {limit}, the candidates in {{dataset}}'s {name} split"
-                    yield f"evaluate.recall_at[{position}]", k, expected
-        if batch_size > len(sizes["train"].images):
-            expected = f"at most {len(sizes['train'].images)}, the images in {{dataset}}'s train split"
-            yield "train.batch_size", batch_size, expected
+                    yield path, k, f"at most {limit}, the candidates in {{dataset}}'s {name} split"
+        if batch_size is not None and batch_size > (images := len(dataset.split("train").images)):
+            yield "train.batch_size", batch_size, f"at most {images}, the images in {{dataset}}'s train split"
+
+    def data_problems(self, dataset: Dataset) -> Iterator[tuple[str, str, str]]:
+        from kdbench.tasks.retrieval.check_dataset import problems
+
+        return problems(dataset)
 
     def open(self, dataset: Dataset, cache: Cache, device: str, report: Report) -> CachedDataset:
         from kdbench.data.dataset import CachedDataset
@@ -99,10 +106,13 @@ class Retrieval(Task):
         return PairFeed(encoded, settings)
 
     def forward(self, student: Student, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        from kdbench.tasks.retrieval.borders import checked_views
+
         images, texts = inputs
-        if hasattr(student.module, "auxiliary_loss"):
-            return tuple(student.module.encode_views(images, texts))  # type: ignore[attr-defined]
-        return student.module.encode_image(images), student.module.encode_text(texts)
+        module: Any = student.module
+        if hasattr(module, "auxiliary_loss"):
+            return checked_views(student, module.encode_views(images, texts), len(images))
+        return checked_views(student, (module.encode_image(images), module.encode_text(texts)), len(images))
 
     def outputs(self, student: Student, tensors: Sequence[Tensor]) -> Pairs:
         return Pairs(tensors[0], tensors[1], student.module.logit_scale.exp())
@@ -116,6 +126,22 @@ class Retrieval(Task):
         from kdbench.tasks.retrieval.losses import image_to_text_probs
 
         return image_to_text_probs(_logits(outputs))
+
+    def check_plugin(self, kind: Literal["teacher", "student"], plugin: Any) -> None:
+        from kdbench.tasks.retrieval.borders import checked_student, checked_teacher
+
+        (checked_student if kind == "student" else checked_teacher)(plugin)
+
+    def check_outputs(self, student: Student, tensors: Sequence[Tensor]) -> None:
+        from kdbench.tasks.retrieval.borders import checked_norms
+
+        for embeddings, method in zip(tensors, ("encode_image", "encode_text"), strict=False):
+            checked_norms(embeddings, student.module, method)
+
+    def sample(self, dataset: Dataset, student: Student, teachers: int) -> tuple[EncodedSplit, Sequence[TeacherOutputs]]:
+        from kdbench.tasks.retrieval.sample import sample
+
+        return sample(dataset, student, teachers)
 
     def after_step(self, student: Student) -> None:
         import torch

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from kdbench.contracts import Encoder, Split, Student, Task
+from kdbench.contracts.encoder import keys_of
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import PluginError
 from kdbench.training.fit import fit
@@ -29,7 +30,12 @@ class DatasetTeacherData:
         return self._dataset.encode(encoder, _visible(split))
 
     def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
-        return fit(self._task, self._dataset, key, build, recipe)
+        return fit(self._task, self._dataset, key, build, recipe, _inputs)
+
+
+def _inputs(student: Student) -> list[list[str]]:
+    """The keys of what a student reads."""
+    return [keys_of(student.images), keys_of(student.texts)]
 
 
 def _visible(split: Any) -> Any:

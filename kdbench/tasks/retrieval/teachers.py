@@ -15,6 +15,8 @@ from kdbench.contracts import Batch, Pairs, SplitName, Task, Teacher
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import Diverged
 from kdbench.storage.memory_map import take
+from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
+from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
 from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 
@@ -84,12 +86,12 @@ def unit_rows(values: NDArray[Any], device: str) -> Tensor:
 
 def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings:
     """A teacher's embeddings of the train split, computed or loaded from the cache."""
-    towers = teacher.towers(DatasetTeacherData(task, data))
+    image, text, scale = _embeddings(data, teacher, "train", task, exact=False)
     split = data.split("train")
     return StoredEmbeddings(
-        image=data.encode(towers.image, "train"),
-        text=data.encode(towers.text, "train"),
-        logit_scale=towers.logit_scale,
+        image=image,
+        text=text,
+        logit_scale=scale,
         image_concepts=split.image_concepts,
         caption_concepts=split.caption_concepts,
     )
@@ -101,9 +103,27 @@ def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: 
     The teacher is prepared on training data as for distillation, without access to the test split. Raises Diverged if its
     embeddings are not finite.
     """
-    towers = teacher.towers(DatasetTeacherData(task, data))
-    image, text = (np.asarray(data.encode(tower, split), dtype=np.float32) for tower in (towers.image, towers.text))
+    # In float32, as a student's: float16 makes ties of candidates that differ.
+    image, text, _ = _embeddings(data, teacher, split, task, exact=True)
     if not (np.isfinite(image).all() and np.isfinite(text).all()):
         raise Diverged("the teacher's embeddings are not finite")
     seen = data.split(split)
     return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts)
+
+
+def _embeddings(
+    data: CachedDataset, teacher: Teacher, split: SplitName, task: Task, exact: bool
+) -> tuple[NDArray[Any], NDArray[Any], float]:
+    """Embeddings of images and captions of a split, and the scale. Raises PluginError if they are no unit vectors of one width.
+
+    The first rows are checked as soon as they are computed, those of a cache entry when it is read.
+    """
+    towers = checked_towers(teacher.towers(DatasetTeacherData(task, data)), teacher)
+    warn_of_cuts(data, towers.text, split)
+    width: int | None = None
+    found = []
+    for encoder in (towers.image, towers.text):
+        check = UnitRows(encoder, width)
+        found.append(data.encode(encoder, split, check, exact))
+        width = check(found[-1][: UnitRows.ROWS])
+    return found[0], found[1], float(towers.logit_scale)

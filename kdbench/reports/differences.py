@@ -1,0 +1,104 @@
+"""What the rows of one table differ in beyond their names: settings that a reader must see to tell them apart."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kdbench.suite.spec import OPERATIONAL, PluginSpec, RunSpec
+
+BUDGET = frozenset({"epochs", "batch_size"})  # the same in all rows of a table
+Settings = dict[str, str]  # path → value, both as a suite writes them
+
+
+def differences(specs: Sequence[RunSpec], names: Sequence[str]) -> list[Settings]:
+    """For each row of a table the settings to show beside its name.
+
+    Those are the training settings and the objective, where untuned rows without a variant differ in them, and anything else
+    that rows of one name differ in. A variant names its own changes; a tuner chooses a setting for each row.
+    """
+    shown: list[Settings] = [{} for _ in specs]
+    plain = [index for index, spec in enumerate(specs) if not (spec.variant or spec.tuning)]
+    _add_varied(shown, {index: _training(specs[index]) for index in plain})
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, name in enumerate(names):
+        alike[name, in_words(shown[index])].append(index)
+    for indices in alike.values():
+        if len(indices) > 1:
+            _add_varied(shown, {index: _everything(specs[index]) for index in indices})
+    return shown
+
+
+def in_words(settings: Settings) -> str:
+    """`train.lr=0.01, train.precision=bf16`."""
+    return ", ".join(f"{path}={value}" for path, value in settings.items())
+
+
+def note(shown: Sequence[Settings]) -> str:
+    """States that rows differ in training settings that were set by hand; empty if they do not."""
+    values: dict[str, list[str]] = defaultdict(list)
+    for settings in shown:
+        for path, value in settings.items():
+            if path.startswith("train.") and value not in values[path]:
+                values[path].append(value)
+    if not values:
+        return ""
+    told = "; ".join(f"{path} ({', '.join(sorted(found))})" for path, found in sorted(values.items()))
+    return (
+        f"rows differ in {told}: choosing between them by these figures is tuning on the test split; "
+        "`kdbench sweep` tunes on validation"
+    )
+
+
+def _add_varied(shown: list[Settings], settings: Mapping[int, Settings]) -> None:
+    """Adds those settings that the rows with the same setting differ in."""
+    paths = dict.fromkeys(path for found in settings.values() for path in found)
+    for path in paths:
+        if len({found[path] for found in settings.values() if path in found}) > 1:
+            for index, found in settings.items():
+                if path in found:
+                    shown[index][path] = found[path]
+
+
+def _training(spec: RunSpec) -> Settings:
+    """Training settings outside the budget, and the objective; of a row without teachers, those that have an effect."""
+    if spec.train is None:
+        return {}
+    left_out = OPERATIONAL | BUDGET | ({"distill"} if not spec.team else set())
+    found = {f"train.{name}": _text(value) for name, value in spec.train if name not in left_out}
+    found |= {"evaluate.every": _text(spec.evaluate.every)}
+    return found | ({"objective": _objective(spec)} if spec.team else {})
+
+
+def _everything(spec: RunSpec) -> Settings:
+    """Everything that two rows of one name may differ in; the same keys for both."""
+    found = {**_training(spec), "evaluate.batch_size": _text(spec.evaluate.batch_size)}
+    for teacher in spec.team:
+        found |= _plugin(f"teachers.{teacher.name}", teacher)
+    if spec.strategy:
+        found |= _plugin(f"strategy {spec.strategy.name}", spec.strategy)
+    if spec.reference:
+        found |= _plugin(f"teachers.{spec.student.name}", spec.student)
+    return found | {"dataset": _text({"name": spec.dataset.name, **spec.dataset.plain})}
+
+
+def _plugin(where: str, spec: PluginSpec) -> Settings:
+    found = {f"{where}.use": spec.use, f"{where}.version": _text(spec.version)}
+    return found | {f"{where}.{name}": _text(value) for name, value in spec.params.items()}
+
+
+def _objective(spec: RunSpec) -> str:
+    return " + ".join(f"{term.coefficient:g} {term.name}{_given(term)}" for term in spec.objective)
+
+
+def _given(term: PluginSpec) -> str:
+    given = term.canonical["params"]
+    return f" ({', '.join(f'{name} {_text(value)}' for name, value in given.items())})" if given else ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
