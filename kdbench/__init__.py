@@ -60,9 +60,10 @@ if TYPE_CHECKING:
     from kdbench.contracts.hookspecs import hookimpl
     from kdbench.deploy.evaluation import Evaluation, evaluate
     from kdbench.engines.suite_run import run
-    from kdbench.errors import KdbenchError, PluginError, Skip, nearest
+    from kdbench.errors import KdbenchError, PluginError, Skip, UnusableItems, nearest
     from kdbench.plugins.building import build
     from kdbench.reports.results import Results, load
+    from kdbench.storage.module_digest import module_digest
     from kdbench.storage.placed_images import PLACE, PlacedImages
 
 __version__ = "0.1.0"
@@ -117,6 +118,7 @@ __all__ = [
     "TextReport",
     "Towers",
     "Tracker",
+    "UnusableItems",
     "Uses",
     "Work",
     "World",
@@ -124,6 +126,7 @@ __all__ = [
     "evaluate",
     "hookimpl",
     "load",
+    "module_digest",
     "nearest",
     "run",
 ]
@@ -137,10 +140,12 @@ _NAMES = {
     "PLACE": "kdbench.storage.placed_images",
     "PlacedImages": "kdbench.storage.placed_images",
     "hookimpl": "kdbench.contracts.hookspecs",
+    "module_digest": "kdbench.storage.module_digest",
     "build": "kdbench.plugins.building",
     "KdbenchError": "kdbench.errors",
     "PluginError": "kdbench.errors",
     "Skip": "kdbench.errors",
+    "UnusableItems": "kdbench.errors",
     "nearest": "kdbench.errors",
 }  # of all others, kdbench.contracts
 

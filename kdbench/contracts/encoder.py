@@ -14,7 +14,11 @@ class Encoder(Protocol):
     """A frozen function of single items, whose outputs are computed once and kept on disk.
 
     Everything that reads a dataset is an encoder: resizing to a student's pixels, tokenising, a backbone, a teacher's tower.
-    With a `base`, the items are the base's outputs, which are kept on disk as well.
+    With a `base`, the items are the base's outputs, which are kept on disk as well. An encoder of images whose attribute
+    `originals` is true (by default it is false) is given the original pictures, not resized, if the dataset has them.
+
+    An encoder of captions that reads only their beginning may have a method `cut(captions)`, which returns which of B captions
+    are longer, bool [B], and what is left of them, such as token numbers [B, L]: runs then say how many captions lose words.
     """
 
     modality: Modality
@@ -22,13 +26,31 @@ class Encoder(Protocol):
 
     @property
     def key(self) -> str:
-        """Identifies the weights and the preprocessing: equal keys share a cache entry."""
+        """Identifies everything that the outputs depend on: equal keys share a cache entry.
+
+        That is the weights, the architecture with all its settings (an activation or a number of heads changes no tensor),
+        the preprocessing or the tokenizer, every parameter, the versions of libraries whose code it runs, and a number of its
+        own that is raised with its code. `kdbench.module_digest` gives weights and architecture of a torch module.
+        """
         ...
 
     def encode(self, items: Any, device: str) -> Tensor:
         """Encodes B items (images as uint8 [B, size, size, 3], a list of captions, or the base's outputs) to [B, ...].
 
+        Original pictures are a list of uint8 [H, W, 3] of any sizes.
+
         Floating-point results are stored as float16 and returned as float32, integers unchanged. If a student's encoder gives
         uint8 for streamed images, nothing is stored: it runs for every batch and should be cheap.
         """
         ...
+
+
+def reads_originals(encoder: Encoder) -> bool:
+    """Whether the encoder, or the base that it reads, is given original pictures if the dataset has them."""
+    base = getattr(encoder, "base", None)
+    return reads_originals(base) if base is not None else encoder.modality == "image" and getattr(encoder, "originals", False)
+
+
+def keys_of(encoder: Encoder) -> list[str]:
+    """The encoder's key, then those of its bases."""
+    return [encoder.key, *(keys_of(encoder.base) if encoder.base is not None else [])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -12,21 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Dataset, Encoder, Split, SplitName
+from kdbench.contracts.encoder import keys_of, reads_originals
+from kdbench.data.borders import EqualRows, checked_rows, stored_rows
 from kdbench.data.captions import StoredCaptions
 from kdbench.data.decode import DONE, decode_images, hash_images, other_files
 from kdbench.data.encoding import Compute, help_with_rows, write_rows
+from kdbench.data.originals import Originals
 from kdbench.data.streaming import StreamedInputs
 from kdbench.errors import PluginError
 from kdbench.storage.cache import Cache, Entry
+from kdbench.storage.code_digest import code_behind
 from kdbench.storage.digest import digest_of
 from kdbench.storage.memory_map import let_go
 from kdbench.storage.placed_images import PLACE, PlacedImages
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-FORMAT = 1
+FORMAT = 2  # of a decoded dataset; 1: digests of original pictures were not noted
+ENCODING_FORMAT = 2  # 1: keys of encoders lacked what changes no tensor, such as the activation
 VALUES = "values.npy"
 PLACES, FILES, HASH = "train.places.npy", "train.files.json", "train.images.sha256"  # in place of a streamed split's images
 Report = Callable[[str, int, int], None]  # stage, done, total
+Check = Callable[[NDArray[Any]], object]
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -50,11 +57,12 @@ class CachedDataset:
         self.jobs = jobs
         self.streamed: bool = getattr(dataset, "streamed", False)
         self.seconds: dict[Path, float] = {}
+        self._code = code_behind(dataset)
 
     @cached_property
     def decoded(self) -> Entry:
         """The cache entry of all images, captions and concepts."""
-        identity = {"format": FORMAT, "fingerprint": self.source.fingerprint, "size": self.source.size}
+        identity = {"format": FORMAT, "fingerprint": self.source.fingerprint, "size": self.source.size, **self._code}
         if self.streamed:
             identity["streamed"] = True
         return self.cache.entry("datasets", identity, self._decode, resumable=True)
@@ -62,10 +70,22 @@ class CachedDataset:
     @property
     def digest(self) -> str:
         """A hash of all pixels, captions and concepts, the same with and without streaming."""
-        files = {name: file["sha256"] for name, file in self.decoded.files.items() if name not in (PLACES, FILES, HASH)}
+        beside = (PLACES, FILES, HASH, *map(_originals, SPLITS))
+        files = {name: file["sha256"] for name, file in self.decoded.files.items() if name not in beside}
         if self.streamed:
             files["train.images.npy"] = (self.decoded.folder / HASH).read_text(encoding="ascii")
         return digest_of(files)
+
+    @property
+    def content(self) -> str:
+        """A hash of everything that encoders read: `digest`, and the original pictures of every split if there are any."""
+        originals = [self.originals_digest(name) for name in SPLITS]
+        return digest_of([self.digest, *originals]) if any(originals) else self.digest
+
+    def originals_digest(self, name: SplitName) -> str | None:
+        """A hash of the original pictures of a split, None if the dataset has none."""
+        found = self.decoded.files.get(_originals(name))
+        return None if found is None else str(found["sha256"])
 
     @property
     def licence(self) -> str:
@@ -79,19 +99,29 @@ class CachedDataset:
     def split(self, name: SplitName) -> Split:
         """A split: images [N, size, size, 3] and concepts as memory maps, captions read on access.
 
-        Images of a streamed split are PlacedImages.
+        Images of a streamed split are PlacedImages. Originals, if the dataset has them, are read from their files on access.
         """
         folder = self.decoded.folder
         image_concepts, caption_concepts = (
             np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("image_concepts", "caption_concepts")
         )
         captions = StoredCaptions(folder / f"{name}.captions.json", len(caption_concepts))
-        if not self._streams(name):
-            return Split(np.load(folder / f"{name}.images.npy", mmap_mode="r"), captions, image_concepts, caption_concepts)
-        source: Any = self.source
+        images = self._placed("read_image") if self._streams(name) else np.load(folder / f"{name}.images.npy", mmap_mode="r")
+        split = Split(images, captions, image_concepts, caption_concepts)
+        if self.originals_digest(name) is None:
+            return split
+
+        def read() -> Split:
+            # A streamed split is not listed again, which would read every shard.
+            return replace(split, originals=self._placed("read_original")) if self._streams(name) else self.source.split(name)
+
+        return replace(split, originals=Originals(read, np.load(folder / _originals(name), mmap_mode="r")))
+
+    def _placed(self, method: str) -> PlacedImages:
+        """The streamed images, read by a method of the dataset."""
+        folder = self.decoded.folder
         files = json.loads((folder / FILES).read_text(encoding="utf-8"))
-        images = PlacedImages(source.read_image, files, np.load(folder / PLACES, mmap_mode="r"))
-        return Split(images, captions, image_concepts, caption_concepts)
+        return PlacedImages(getattr(self.source, method), files, np.load(folder / PLACES, mmap_mode="r"))
 
     def inputs(self, encoder: Encoder, name: SplitName) -> NDArray[Any] | StreamedInputs:
         """A student's inputs: like `encode`, but pixels of a streamed split are computed whenever rows are read.
@@ -99,35 +129,41 @@ class CachedDataset:
         Pixels are uint8 values that are computed directly from images. Other outputs come from a network and are stored.
         """
         if self._streams(name) and encoder.modality == "image" and encoder.base is None:
-            images = self.split(name).images
-            if isinstance(images, PlacedImages):
-                first = encoder.encode(images[:1], self.device).detach().cpu().numpy()
-                if first.dtype == np.uint8:
-                    return StreamedInputs(images, encoder)
+            images = _items(encoder, self.split(name))
+            first = checked_rows(encoder, encoder.encode(images[:1], self.device), 1).detach().cpu().numpy()
+            if first.dtype == np.uint8:
+                return StreamedInputs(images, encoder)
         return self.encode(encoder, name)
 
     def _streams(self, name: SplitName) -> bool:
         return self.streamed and name == "train"
 
-    def encode(self, encoder: Encoder, name: SplitName) -> NDArray[Any]:
+    def encode(self, encoder: Encoder, name: SplitName, check: Check | None = None, exact: bool = False) -> NDArray[Any]:
         """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
 
-        Processes that need the same outputs at the same time compute them together.
+        Floating-point outputs are float16, with `exact` float32; those of a base are float16 in both cases. Processes that
+        need the same outputs at the same time compute them together. `check` is given each chunk that is
+        computed and may raise an error before the rest is. Raises PluginError if rows are missing or not finite.
         """
         # The base comes first: its time is counted separately and its cache entry is shared.
         items = self.encode(encoder.base, name) if encoder.base else None
+        originals = self.originals_digest(name) if reads_originals(encoder) else None
         identity = {
-            "format": FORMAT,
-            "dataset": self.digest,
+            "format": ENCODING_FORMAT,
+            **({"exact": True} if exact else {}),
+            **({"dataset": self.digest} if originals is None else {"originals": originals}),
             "split": name,
             "modality": encoder.modality,
             "encoder": encoder.key,
+            "bases": keys_of(encoder)[1:],  # whatever an encoder of another base is called, it computes something else
+            **code_behind(*_chain(encoder)),
         }
 
         def work() -> tuple[int, Compute]:
-            split = self.split(name)
-            source = items if items is not None else split.images if encoder.modality == "image" else split.captions
-            return len(source), lambda start, stop: self._encode(encoder, source, start, stop)
+            source = items if items is not None else _items(encoder, self.split(name))
+            equal = EqualRows(encoder, check)
+            where = f"{name} {encoder.modality}"
+            return len(source), lambda start, stop: equal(self._encode(encoder, source, start, stop, where, exact))
 
         def make(folder: Path) -> None:
             stage = f"encode {name} {encoder.modality}s"
@@ -141,14 +177,19 @@ class CachedDataset:
         values: NDArray[Any] = np.load(entry.folder / VALUES, mmap_mode="r")
         return values
 
-    def _encode(self, encoder: Encoder, items: Any, start: int, stop: int) -> NDArray[Any]:
+    def _encode(self, encoder: Encoder, items: Any, start: int, stop: int, where: str, exact: bool) -> NDArray[Any]:
+        if isinstance(items, Originals):
+            parts = []
+            for part in items.parts(start, stop):
+                parts.append(stored_rows(encoder, encoder.encode(part, self.device), len(part), start, where, exact))
+                start += len(part)
+            return np.concatenate(parts)
         chunk = items[start:stop]
         if getattr(chunk, "dtype", None) == np.float16:  # a base's outputs: stored as float16, passed on as float32
             chunk = chunk.astype(np.float32)
-        tensor = encoder.encode(chunk, self.device).detach().cpu()
+        made = encoder.encode(chunk, self.device)
         let_go(items)
-        values: NDArray[Any] = (tensor.half() if tensor.is_floating_point() else tensor).numpy()
-        return values
+        return stored_rows(encoder, made, len(chunk), start, where, exact)
 
     def _decode(self, folder: Path) -> None:
         for name in SPLITS:
@@ -157,22 +198,45 @@ class CachedDataset:
             def progress(done: int, total: int, name: SplitName = name) -> None:
                 self.report(f"decode {name} images", done, total)
 
+            digests = folder / _originals(name) if len(split.originals) else None
             if self._streams(name):
-                self._list(split, folder, progress)
+                self._list(split, folder, progress, digests)
             else:
-                decode_images(split, self.source.size, folder / f"{name}.images.npy", progress, self.jobs)
+                decode_images(split, self.source.size, folder / f"{name}.images.npy", progress, self.jobs, digests)
             for file, content in other_files(split, name).items():
                 with (folder / file).open("wb") as stream:
                     stream.writelines(content)
         for listed in folder.glob(f"*{DONE}"):
             listed.unlink()
 
-    def _list(self, split: Split, folder: Path, progress: Callable[[int, int], None]) -> None:
+    def _list(self, split: Split, folder: Path, progress: Callable[[int, int], None], digests: Path | None) -> None:
         """Writes the locations of a streamed split's images, and the hash that a file of all decoded images would have."""
         images: Any = split.images
         if not isinstance(images, PlacedImages) or not hasattr(self.source, "read_image"):
             found = type(images).__name__
             raise PluginError(f"the dataset is streamed: found images of type {found}, expected PlacedImages and a read_image")
+        if digests and not hasattr(self.source, "read_original"):
+            raise PluginError("the dataset is streamed and has originals: found no method read_original, expected one")
         np.save(folder / PLACES, images.places.astype(PLACE))
         (folder / FILES).write_text(json.dumps(list(images.files)), encoding="utf-8")
-        (folder / HASH).write_text(hash_images(split, self.source.size, progress, images.threads), encoding="ascii")
+        whole, originals = hash_images(split, self.source.size, progress, images.threads)
+        (folder / HASH).write_text(whole, encoding="ascii")
+        if digests:
+            np.save(digests, originals)
+
+
+def _originals(name: SplitName) -> str:
+    """The file with the sha256 of each original picture of a split, uint8 [N, 32]."""
+    return f"{name}.originals.npy"
+
+
+def _items(encoder: Encoder, split: Split) -> Any:
+    """What an encoder without a base is given of a split."""
+    if encoder.modality == "text":
+        return split.captions
+    return split.originals if reads_originals(encoder) and len(split.originals) else split.images
+
+
+def _chain(encoder: Encoder) -> list[Encoder]:
+    """The encoder, then its bases."""
+    return [encoder, *(_chain(encoder.base) if encoder.base is not None else [])]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kdbench.errors import SuiteError, nearest
+from kdbench.errors import ParameterError, SuiteError, nearest, yaml_hint
 from kdbench.suite.yaml_file import YamlPath, dotted
 
 # pydantic's names of types → words for suite files
@@ -48,8 +48,11 @@ class Diagnostics:
         self._note(where, "\n".join(parts))
 
     def add_error(self, where: YamlPath, error: Exception) -> None:
-        """Adds an error raised by a plugin's check or constructor."""
-        self._note(where, f"  {error}")
+        """Adds an error raised by a plugin's check or constructor, at the value that it names, if it names one."""
+        if isinstance(error, ParameterError):
+            self.add((*where, *error.path), error.found, error.expected, error.hint)
+        else:
+            self._note(where, f"  {error}")
 
     def add_validation(self, where: YamlPath, error: ValidationError, value: object, known: Iterable[str] = ()) -> None:
         """Adds every error that pydantic found in `value` at the path `where`; `known` are its valid keys."""
@@ -63,7 +66,9 @@ class Diagnostics:
                 self.add(here, here[-1], "no such key")
             else:
                 found = NOTHING if item["type"] == "missing" else item["input"]
-                self.add(here, found, _EXPECTED.get(item["type"], _sentence(item["msg"])))
+                truth = item["type"] == "bool_type"
+                hint = yaml_hint(found, truth) if truth or item["type"] in ("int_type", "float_type") else ""
+                self.add(here, found, _EXPECTED.get(item["type"], _sentence(item["msg"])), hint)
 
     def add_apart(self, where: YamlPath, apart: Diagnostics) -> None:
         """Adds errors in a value that is not in the file but derived from the one at `where`."""

@@ -15,10 +15,11 @@ from kdbench.contracts import Student, Task
 from kdbench.errors import PluginError
 from kdbench.storage.cache import Cache
 from kdbench.storage.checkpoint import save_weights
+from kdbench.storage.module_digest import module_digest
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.training.loop import train
 
-FIT_FORMAT = 1  # raise when the training loop gives other weights for the same recipe
+FIT_FORMAT = 2  # raise when the training loop gives other weights for the same recipe
 
 
 class FitData(Protocol):
@@ -33,11 +34,19 @@ class FitData(Protocol):
     seconds: dict[Path, float]  # seconds that computing each cache entry took
 
 
-def fit(task: Task, data: FitData, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
+def fit(
+    task: Task,
+    data: FitData,
+    key: str,
+    build: Callable[[], Student],
+    recipe: dict[str, Any],
+    inputs: Callable[[Student], Any] = lambda _: None,
+) -> Student:
     """The model that `build` returns, trained by `recipe`, at its best validation epoch, frozen and in eval mode.
 
     `recipe` holds settings of a suite's `train:` block and a `seed`, by default 0. The weights are cached by dataset, key,
-    recipe and seed. Raises PluginError if a setting of the recipe is invalid.
+    recipe, seed, the built model with its initial weights, and what `inputs` says of it, as JSON: what identifies the inputs
+    that it is trained on. Raises PluginError if a setting of the recipe is invalid.
     """
     try:
         settings = Train(**{name: value for name, value in recipe.items() if name != "seed"})
@@ -50,10 +59,13 @@ def fit(task: Task, data: FitData, key: str, build: Callable[[], Student], recip
     module = cast(nn.Module, student.module)
     identity = {
         "format": FIT_FORMAT,
-        "dataset": data.digest,
+        "dataset": getattr(data, "content", data.digest),  # all that encoders read, if that is more than the digest's pixels
         "key": key,
         "recipe": settings.model_dump(exclude={"checkpoint_every", "devices"}),
         "seed": seed,
+        # The same key may build another model: a file or a folder that it names may have changed.
+        "model": module_digest(module),
+        "inputs": inputs(student),
     }
     # Encoded before the entry: its time is then that of the training only.
     train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")

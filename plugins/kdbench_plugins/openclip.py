@@ -32,13 +32,34 @@ def _import(name: str) -> Any:
         # torchvision registers its operators in a library compiled for one version of torch; with another, they are missing.
         if "torchvision::" not in str(error):
             raise
+        pair = f"torch {package_version('torch')} and torchvision {package_version('torchvision')}"
         raise KdbenchError(
-            f"{name} cannot be imported: torch {_version('torch')} and torchvision {_version('torchvision')} do not "
-            f"belong together ({error}); let pip choose both: pip install --force-reinstall torch torchvision"
+            f"{name} cannot be imported: {pair} do not belong together ({error}); let pip choose both: "
+            "pip install --force-reinstall torch torchvision"
         ) from error
 
 
-def _version(package: str) -> str:
+def model_config(model: str) -> dict[str, Any]:
+    """The config of a model in open_clip's registry, a folder or a hub repository; raises what open_clip raises."""
+    config: dict[str, Any] = import_open_clip().get_model_config(model if ":" in model else model.replace("/", "-"))
+    return config
+
+
+def versions(config: dict[str, Any]) -> dict[str, str]:
+    """Versions of the libraries that build a model of this config or preprocess for it: their code is part of what it computes.
+
+    torch, torchvision and Pillow are left out: other versions of them compute the same function, up to rounding.
+    """
+    packages = ["open_clip_torch"]
+    if config.get("vision_cfg", {}).get("timm_model_name"):
+        packages.append("timm")
+    if config.get("text_cfg", {}).get("hf_model_name"):
+        packages.append("transformers")
+    return {package: package_version(package) for package in packages}
+
+
+def package_version(package: str) -> str:
+    """The version of an installed package."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -60,12 +81,35 @@ def check_pretrained(name: str, pretrained: str) -> None:
     tags = open_clip.list_pretrained_tags_by_model(name.replace("/", "-"))
     # open_clip accepts tags with - or _ and in any case: laion400m-e32 equals laion400m_e32.
     if pretrained.lower().replace("-", "_") in {tag.lower().replace("-", "_") for tag in tags}:
+        _check_activation(name, pretrained)
         return
     if not Path(pretrained).is_file():
         hint = nearest(pretrained, tags) or "the model has no published weights"
         raise KdbenchError(
             f"pretrained weights {pretrained!r} of open_clip's {name!r}: found no such file and no such tag; {hint}"
         )
+
+
+def _check_activation(name: str, tag: str) -> None:
+    """Raises KdbenchError if a tag's weights were trained with another activation than the model has.
+
+    open_clip only warns about it. Shapes agree, so the weights load, and every embedding is wrong. A tag that says nothing, of a
+    model that has QuickGELU, passes: open_clip's warning is shown (roberta-ViT-B-32, whose text tower has its own activation).
+    """
+    open_clip = import_open_clip()
+    own = name.replace("/", "-")
+    told = open_clip.get_pretrained_cfg(own, tag).get("quick_gelu")
+    trained, built = bool(told), bool(open_clip.get_model_config(own).get("quick_gelu", False))
+    if trained == built or told is None:
+        return
+    activations = {True: "QuickGELU", False: "GELU"}
+    other = own.removesuffix("-quickgelu") if built else f"{own}-quickgelu"
+    fits = other in open_clip.list_models() and bool(open_clip.get_model_config(other).get("quick_gelu", False)) == trained
+    hint = f"write model: {other}" if fits else "open_clip has no such model for these weights"
+    raise KdbenchError(
+        f"pretrained weights {tag!r} of open_clip's {name!r}: found weights trained with {activations[trained]}; expected "
+        f"{activations[built]}, the activation of {name!r}. With another activation every embedding is wrong; {hint}"
+    )
 
 
 def brief(error: Exception) -> str:

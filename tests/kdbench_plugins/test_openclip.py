@@ -57,7 +57,7 @@ def test_model_names() -> None:
 
 def test_pretrained_is_a_tag_or_a_file(tmp_path: Path) -> None:
     for tag in ("openai", "laion400m_e32", "LAION400M-e32"):
-        check_pretrained("ViT-B/32", tag)
+        check_pretrained("ViT-B/32-quickgelu", tag)
     checkpoint = tmp_path / "weights.pt"
     checkpoint.touch()
     check_pretrained("RN50", str(checkpoint))
@@ -67,6 +67,38 @@ def test_pretrained_is_a_tag_or_a_file(tmp_path: Path) -> None:
         check_pretrained("ViT-S-32-alt", "openai")
     with pytest.raises(KdbenchError, match="brings its own weights"):
         check_pretrained("local-dir:here", "openai")
+
+
+def mismatched() -> list[tuple[str, str]]:
+    """Every model and tag of open_clip where the tag was trained with QuickGELU and the model has GELU."""
+    open_clip = import_open_clip()
+    return [
+        (name, tag)
+        for name, tag in open_clip.list_pretrained()
+        if open_clip.get_pretrained_cfg(name, tag).get("quick_gelu", False)
+        and not open_clip.get_model_config(name).get("quick_gelu", False)
+    ]
+
+
+def test_weights_of_another_activation_are_refused_with_the_name_of_the_model_that_fits() -> None:
+    open_clip = import_open_clip()
+    pairs = mismatched()
+    assert ("RN50", "cc12m") in pairs
+    assert ("ViT-B-32", "openai") in pairs
+    assert len(pairs) >= 27
+    for name, tag in pairs:
+        with pytest.raises(KdbenchError, match="QuickGELU") as caught:
+            check_pretrained(name, tag)
+        fitting = str(caught.value).rpartition("write model: ")[2]
+        assert fitting in open_clip.list_models(), (name, tag)
+        check_pretrained(fitting, tag)  # what the message proposes passes
+
+
+def test_all_other_published_weights_pass() -> None:
+    wrong = set(mismatched())
+    for name, tag in import_open_clip().list_pretrained():
+        if (name, tag) not in wrong:
+            check_pretrained(name, tag)
 
 
 def test_errors_of_others_in_one_line() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kdbench import KdbenchError
-from kdbench_plugins.openclip import brief, hushed, import_open_clip, import_timm
+from kdbench_plugins.openclip import brief, hushed, import_open_clip, model_config
 
 T = TypeVar("T")
 SUITABLE = "mobilenetv2_035, efficientnet_lite0, resnet10t or convnext_atto"
@@ -17,9 +18,7 @@ SUITABLE = "mobilenetv2_035, efficientnet_lite0, resnet10t or convnext_atto"
 
 def named_config(model: str) -> dict[str, Any]:
     """The config of a model in open_clip's registry, a folder or a hub repository."""
-    name = model if ":" in model else model.replace("/", "-")
-    config: dict[str, Any] = attempt(f"the config of {model!r}", lambda: import_open_clip().get_model_config(name))
-    return config
+    return attempt(f"the config of {model!r}", lambda: model_config(model))
 
 
 def create(model: str | None, config: dict[str, Any], pretrained: str | None) -> Any:
@@ -84,14 +83,25 @@ def check_towers(clip: Any, config: dict[str, Any], context_length: int) -> None
             )
 
 
-def check_timm_tower(vision: dict[str, Any]) -> None:
-    """Checks a tower before it is built, on the meta device: without weights, nothing is drawn or downloaded."""
-    name = str(vision.get("timm_model_name") or "")
-    if name and ":" not in name:
-        import torch
+def rehearse(config: dict[str, Any]) -> None:
+    """Builds a model of this config without weights and encodes with it, on torch's meta device, which computes shapes only.
 
-        with torch.device("meta"):
-            check_hidden_head(import_timm().create_model(name, pretrained=False), vision)
+    Finds what types cannot tell, such as a pooling that a tower does not have, before the run. Nothing is drawn or downloaded.
+    Raises KdbenchError if it fails. Towers of transformers and of the hub are left out: their configs would have to be fetched.
+    """
+    import torch
+
+    config = deepcopy(config)
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    if text.get("hf_model_name") or ":" in str(vision.get("timm_model_name") or ""):
+        return
+    if vision.get("timm_model_name"):
+        vision["timm_model_pretrained"] = False
+    model = import_open_clip().model
+    make = model.CustomTextCLIP if config.pop("custom_text", False) else model.CLIP
+    with hushed(), torch.device("meta"):
+        clip = attempt("a model of this config", lambda: make(**config))
+        check_towers(clip, config, int(text.get("context_length", 77)))
 
 
 def check_hidden_head(trunk: Any, vision: dict[str, Any]) -> None:

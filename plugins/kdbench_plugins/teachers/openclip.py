@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdbench import Encoder, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, hookimpl
 from kdbench_plugins.openclip import SCHEMAS, brief, check_model_name, check_pretrained, hushed, import_open_clip
 from kdbench_plugins.shrink import shrunken_checkpoint
-from kdbench_plugins.teachers.tower import settled, state_digest
-from kdbench_plugins.tokens import identity_of, own_tokenizer
+from kdbench_plugins.teachers.clip_key import tower_key
+from kdbench_plugins.teachers.tower import settled
+from kdbench_plugins.tokens import cut_by, identity_of, own_tokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-FORMAT = 1
-VISUAL = "visual."  # prefix of the image tower in open_clip's state; everything else belongs to the text tower
 
 
 class OpenClip:
@@ -36,7 +33,9 @@ class OpenClip:
         clip = self.load()
         tokenizer = own_tokenizer(self.model)
         scale = float(clip.logit_scale.detach().float().exp())
-        return Towers(ImageTower(clip, self.precision), TextTower(clip, tokenizer), scale)
+        return Towers(
+            ImageTower(clip, self.model, self.precision), TextTower(clip, self.model, self.precision, tokenizer), scale
+        )
 
     def load(self) -> Any:
         """The whole model, in eval mode. Raises KdbenchError if it or its weights cannot be loaded."""
@@ -82,21 +81,20 @@ def _need_weights(model: str, pretrained: str) -> None:
 
 
 class ImageTower:
-    """Encodes uint8 [B, S, S, 3] to unit vectors [B, d] with the model's own preprocessing."""
+    """Encodes pictures, uint8 [H, W, 3], to unit vectors [B, d] with the model's own preprocessing."""
 
     modality: Modality = "image"
     base: Encoder | None = None
+    originals = True
 
-    def __init__(self, clip: Any, precision: str) -> None:
+    def __init__(self, clip: Any, model: str, precision: str) -> None:
         from open_clip.transform import PreprocessCfg, image_transform_v2
 
         preprocess_cfg = import_open_clip().get_model_preprocess_cfg(clip)
         self.clip = clip
         self.preprocess = image_transform_v2(PreprocessCfg(**preprocess_cfg), is_train=False)
         self.precision = precision
-        state = state_digest(clip, prefix=VISUAL)
-        parts = [FORMAT, type(clip).__name__, state, preprocess_cfg, precision]
-        self.key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        self.key = tower_key(clip, model, "image", [preprocess_cfg, precision])
 
     def encode(self, items: Any, device: str) -> Tensor:
         import numpy as np
@@ -115,11 +113,10 @@ class TextTower:
     modality: Modality = "text"
     base: Encoder | None = None
 
-    def __init__(self, clip: Any, tokenizer: Any) -> None:
+    def __init__(self, clip: Any, model: str, precision: str, tokenizer: Any) -> None:
         self.clip = clip
         self.tokenizer = tokenizer
-        parts = [FORMAT, type(clip).__name__, state_digest(clip, without=VISUAL), identity_of(tokenizer)]
-        self.key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        self.key = tower_key(clip, model, "text", [identity_of(tokenizer), precision])
 
     def encode(self, items: Any, device: str) -> Tensor:
         import torch
@@ -127,6 +124,10 @@ class TextTower:
         tokens = self.tokenizer(list(items)).to(device)
         with torch.no_grad():
             return unit(settled(self.clip, device).encode_text(tokens))
+
+    def cut(self, captions: Sequence[str]) -> tuple[Any, Any]:
+        """Which captions are longer than the context, and the tokens left of them."""
+        return cut_by(self.tokenizer, captions)
 
 
 def unit(features: Tensor) -> Tensor:

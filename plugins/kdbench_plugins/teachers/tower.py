@@ -1,4 +1,4 @@
-"""A trained tower of a two-tower model as a frozen encoder, and the digest that identifies its weights."""
+"""A trained tower of a two-tower model as a frozen encoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-FORMAT = 1
+FORMAT = 2
 MAX_SCALE = 100.0  # CLIP's bound on the scale of its logits
 
 
@@ -19,11 +19,13 @@ class Tower:
     """Encodes its base's outputs [B, ...] to unit vectors [B, d]."""
 
     def __init__(self, module: Module, base: Encoder, design: str) -> None:
-        """`design` identifies the module's computation: two designs may have weights of equal shapes."""
+        """`design` identifies what the module's digest cannot see, such as the code of its `encode_image`."""
+        from kdbench import module_digest
+
         self.module = module
         self.base: Encoder | None = base
         self.modality: Modality = base.modality
-        identity = f"tower-{FORMAT}|{self.modality}|{design}|{base.key}|{state_digest(module)}"
+        identity = f"tower-{FORMAT}|{self.modality}|{design}|{base.key}|{module_digest(module)}"
         self.key = hashlib.sha256(identity.encode()).hexdigest()
 
     def encode(self, items: Any, device: str) -> Tensor:
@@ -58,16 +60,3 @@ def tensor_of(items: Any, device: str) -> Tensor:
 
     tensor = items if isinstance(items, torch.Tensor) else torch.from_numpy(np.array(items))
     return tensor.to(device)
-
-
-def state_digest(module: Module, prefix: str = "", without: str = "\0") -> str:
-    """sha256 over names, types, shapes and bytes of the state's entries that have one prefix and not the other."""
-    import torch
-
-    digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
-        if name.startswith(prefix) and not name.startswith(without):
-            digest.update(f"{name}|{value.dtype}|{list(value.shape)}|".encode())
-            flat = value.detach().cpu().contiguous().reshape(-1)
-            digest.update(flat.view(torch.uint8).numpy().data)  # bytes, because numpy has no bfloat16
-    return digest.hexdigest()

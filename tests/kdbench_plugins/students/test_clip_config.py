@@ -45,7 +45,7 @@ def test_every_config_of_open_clip_passes() -> None:
         (lambda c: c.update(embed_dims=3), r"config has no key 'embed_dims'; did you mean 'embed_dim'\?"),
         (lambda c: c["vision_cfg"].update(img_size=3), r"vision_cfg has no key 'img_size'; did you mean 'image_size'\?"),
         (lambda c: c["text_cfg"].update(head=3), r"text_cfg has no key 'head'; did you mean 'heads'\?"),
-        (lambda c: c.update(vision_cfg="RN50"), "vision_cfg is 'RN50'; expected a map"),
+        (lambda c: c.update(vision_cfg="RN50"), r"config\.vision_cfg: found 'RN50'; expected a map"),
         (lambda c: c.update(multimodal_cfg={}), "two-tower"),
         (lambda c: c["vision_cfg"].update(timm_model_name="mobilenetv2_35"), r"did you mean 'mobilenetv2_035'\?"),
     ],

@@ -146,5 +146,5 @@ def test_without_a_network_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, t
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(KdbenchError, match=r"'openai' of 'RN50' could not be loaded .*the path of a checkpoint"):
-        OpenClip(model="RN50", pretrained="openai").load()
+    with pytest.raises(KdbenchError, match=r"'openai' of 'RN50-quickgelu' could not be loaded .*the path of a checkpoint"):
+        OpenClip(model="RN50-quickgelu", pretrained="openai").load()
