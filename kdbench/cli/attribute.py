@@ -55,15 +55,15 @@ def attribute(
 ) -> None:
     """Show what each teacher contributes to its team, with 95 % intervals.
 
-    For T teachers all 2^T sub-teams are compared, from none to all. [bold]leave-one-out[/bold] is what the whole team loses
-    without the teacher: nothing if another one can replace it. [bold]Shapley[/bold] divides what the team gains over no
-    distillation among the teachers; the values sum to that gain. [bold]alone[/bold] is what the teacher gains as the only one.
+    For T teachers all 2^T sub-teams are compared, from none to all. `leave-one-out` is what the whole team loses
+    without the teacher: nothing if another one can replace it. `Shapley` divides what the team gains over no
+    distillation among the teachers; the values sum to that gain. `alone` is what the teacher gains as the only one.
     An interval that holds 0 means that the contribution is not significant.
 
-    Recorded runs of the suite count. Without [bold]--run[/bold] the missing ones are only counted, with an estimate of
+    Recorded runs of the suite count. Without `--run` the missing ones are only counted, with an estimate of
     their duration. Three teachers make 8 teams, four 16, ten, the most that are accepted, 1,024.
 
-    [bold]kdbench attribute emoji --strategy equal[/bold]
+    `kdbench attribute emoji --strategy equal`
     """
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.reports.attribution import findings, records_of, to_do

@@ -27,11 +27,11 @@ HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="kdbench",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings=HELP,
     help="Compare ways of weighting several teachers that distil into one small student.\n\n"
-    "Start with [bold]kdbench run quickstart[/bold]; [bold]kdbench suites[/bold] lists what else there is. "
+    "Start with `kdbench run quickstart`; `kdbench suites` lists what else there is. "
     "Exit codes: 0 done, 1 a run failed, 2 the suite or a plugin is wrong.",
 )
 

@@ -79,20 +79,25 @@ def compare(
 ) -> None:
     """Explain the difference of two rows: its size, its significance, the queries behind it.
 
-    Only this pair is tested; a leaderboard corrects for all pairs. [bold]kdbench compare ammkd equal results/emoji[/bold]
+    Only this pair is tested; a leaderboard corrects for all pairs.
+
+    `kdbench compare ammkd equal results/emoji`
     """
+    from kdbench.reports.board_text import wrapped
     from kdbench.reports.find_rows import find_pair
     from kdbench.statistics import explain
 
     found = _load(results)
     first, second = find_pair(found.board, a, b)
     explained = explain(first.runs, second.runs, _units(found, first), most)
-    typer.echo("\n".join(explained.lines()))
+    typer.echo("\n".join(wrapped(line, "table", width()) for line in explained.lines()))
 
 
 @app.command(rich_help_panel=RESULTS)
 def power(
-    difference: Annotated[float, typer.Argument(help="A true difference of the headline metric that should be found.")],
+    difference: Annotated[
+        float, typer.Argument(help="A true difference of the headline metric, in its shown unit: 5 is 5 points.")
+    ],
     results: Records = None,
     between: Annotated[
         tuple[str, str] | None,
@@ -108,7 +113,7 @@ def power(
 
     With 80 % power at 5 %, from the variation over seeds and test queries in recorded rows.
 
-    [bold]kdbench power 5 results/emoji[/bold]
+    `kdbench power 5 results/emoji`
     """
     from kdbench.reports.find_rows import find_pair
     from kdbench.statistics import power as needed

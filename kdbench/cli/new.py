@@ -42,7 +42,7 @@ def new_suite(
 ) -> None:
     """Write a suite from options, asking for those that are missing; without a terminal their defaults are taken.
 
-    [bold]kdbench new suite mine --strategies equal,dwa[/bold]
+    `kdbench new suite mine --strategies equal,dwa`
     """
     from kdbench.errors import SuiteError
     from kdbench.suite.check import load_suite

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def suites() -> None:
     """List the suites that ship with kdbench, one line each.
 
-    Their names stand for their files: [bold]kdbench run quickstart[/bold]. [bold]kdbench new suite NAME[/bold] writes your own.
+    Their names stand for their files: `kdbench run quickstart`. `kdbench new suite NAME` writes your own.
     """
     from kdbench.suite import shipped
 

@@ -48,7 +48,7 @@ def sweep(
     Every cell gets the same number of trials on validation; the suite's `sweep:` block says how. Then the best parameters,
     and the suite's own, run over all seeds. No trial sees the test split. Interrupted or killed, the same command resumes.
 
-    [bold]kdbench sweep emoji-sweep[/bold]
+    `kdbench sweep emoji-sweep`
     """
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.engines.tuner import Tuner

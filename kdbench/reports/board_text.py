@@ -67,7 +67,7 @@ def wrapped(text: str, style: Format, width: int | None) -> str:
     return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def _shown(column: Column, row: Row, style: Format) -> str:
+def _shown(column: Column[Row], row: Row, style: Format) -> str:
     text = _cell(column.text(row), style)
     return f"**{text}**" if style == "markdown" and row.bold and column.headline else text
 

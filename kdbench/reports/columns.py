@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from kdbench.contracts import Metric
 from kdbench.reports.board import Row, Table
+from kdbench.reports.differences import in_words
 from kdbench.statistics.value import Value
 
 DAGGER = "†"
@@ -15,18 +17,22 @@ NONE = "–"
 RANKING, COSTS, WEIGHTS = 9, 2, 1  # priorities of columns that are no metric's
 
 
+R = TypeVar("R")
+
+
 @dataclass(frozen=True)
-class Column:
-    """`text` is what a row shows. Columns of a lower `keep` are left out first; those of None stay."""
+class Column(Generic[R]):
+    """`text` is what a row shows, `name` the head, of one or two lines. Columns of a lower `keep` are left out first, those of
+    None never."""
 
     name: str
-    text: Callable[[Row], str]
+    text: Callable[[R], str]
     left: bool = False
     keep: int | None = None
     headline: bool = False
 
 
-def columns(table: Table) -> list[Column]:
+def columns(table: Table) -> list[Column[Row]]:
     """Those that a table of these rows has: metrics as its task lists them, costs that its records tell."""
     rows = [*table.references, *table.rows]
     found = [Column("rank", rank), Column("group", lambda row: str(row.group or ""), keep=RANKING)]
@@ -37,6 +43,8 @@ def columns(table: Table) -> list[Column]:
         Column("strategy", lambda row: _marked(row, row.strategy) or NONE, left=True),
         Column("n", seeds),
     ]
+    if any(row.settings for row in rows):
+        found.insert(-1, Column("settings", lambda row: in_words(row.settings), left=True))
     found += [_of_metric(metric) for metric in table.shown]
     found += [column for column in _costs() if any(column.text(row) != NONE for row in rows)]
     if any(len(row.weights) > 1 for row in rows):
@@ -44,7 +52,7 @@ def columns(table: Table) -> list[Column]:
     return found
 
 
-def fitting(found: Sequence[Column], rows: Sequence[Row], width: int | None) -> tuple[list[Column], list[str]]:
+def fitting(found: Sequence[Column[R]], rows: Sequence[R], width: int | None) -> tuple[list[Column[R]], list[str]]:
     """Those that fit into `width` characters, and the names of the others. All fit if `width` is None."""
     shown = list(found)
     if width is None:
@@ -52,10 +60,11 @@ def fitting(found: Sequence[Column], rows: Sequence[Row], width: int | None) -> 
     droppable = sorted((column for column in found if column.keep is not None), key=lambda column: column.keep or 0)
     for column in droppable:
         # tabulate leaves two characters about a header.
-        if sum(2 + max(map(len, [f"{one.name}  ", *map(one.text, rows)])) for one in shown) - 2 <= width:
+        heads = {one.name: [f"{line}  " for line in one.name.splitlines()] for one in shown}
+        if sum(2 + max(map(len, [*heads[one.name], *map(one.text, rows)])) for one in shown) - 2 <= width:
             break
         shown.remove(column)
-    return shown, [column.name for column in found if column not in shown]
+    return shown, [" ".join(column.name.split()) for column in found if column not in shown]
 
 
 def rank(row: Row) -> str:
@@ -80,12 +89,12 @@ def figure(value: Value, metric: Metric) -> str:
     return f"{metric.text(value.mean)} ± {metric.text(value.half)}"
 
 
-def _of_metric(metric: Metric) -> Column:
+def _of_metric(metric: Metric) -> Column[Row]:
     keep = None if metric.headline else metric.priority
     return Column(metric.label, lambda row: figure(row.values[metric.name], metric), keep=keep, headline=metric.headline)
 
 
-def _costs() -> list[Column]:
+def _costs() -> list[Column[Row]]:
     def shown(read: Callable[[Row], float | None], style: str) -> Callable[[Row], str]:
         return lambda row: NONE if (value := read(row)) is None else format(value, style)
 

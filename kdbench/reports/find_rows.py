@@ -19,7 +19,7 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
     found = [_meant(name, everyone) for name in (a, b)]
     for name, rows in zip((a, b), found, strict=True):
         if not rows:
-            names = sorted({row.name for row in everyone})
+            names = {name for row in everyone for name in (row.name, row.strategy or row.teachers)}
             raise KdbenchError(f"no row is called {name!r}; {nearest(name, names) or 'there are no finished runs'}")
     pairs = [(one, other) for table in board.tables for one in _of(table, found[0]) for other in _of(table, found[1])]
     pairs = pairs or [(one, other) for one in found[0] for other in found[1]]

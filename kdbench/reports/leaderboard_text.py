@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from kdbench.records.profile import Profile
 from kdbench.reports.board import Board
 from kdbench.reports.board_text import Format, render
-from kdbench.reports.student_table import render_students, students_table
+from kdbench.reports.student_table import students_table
+from kdbench.reports.student_text import render_students
 
 
 def leaderboard(board: Board, profiles: Iterable[Profile], style: Format = "table", width: int | None = None) -> str:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from itertools import accumulate
-
-from tabulate import tabulate
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from kdbench.records.profile import Memory, Profile, Timing
-from kdbench.reports.board_text import Format, wrapped
 
 MILLION, GIGA = 10**6, 10**9
-DOUBLE_DAGGER = "‡"
-NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -113,105 +107,3 @@ def _row(profile: Profile) -> StudentRow:
         extra=profile.extra,
         unstable=profile.reasons,
     )
-
-
-def render_students(tables: list[StudentsTable], style: Format = "table", width: int | None = None) -> str:
-    """Times are medians with their interquartile ranges in brackets; `@32` is a batch of 32.
-
-    Memory is the peak, with that of Python and torch without the student in brackets. Empty without tables. With a `width`, a
-    `table` leaves out the last columns that do not fit into that many characters, and names them.
-    """
-    if style == "json":
-        return json.dumps([_plain(table) for table in tables], indent=1, ensure_ascii=False)
-    if style == "csv":
-        return _csv(tables)
-    return "\n\n".join(_text(table, style, width) for table in tables)
-
-
-def _columns(table: StudentsTable) -> dict[str, Callable[[StudentRow], str]]:
-    """Header → cell."""
-    columns: dict[str, Callable[[StudentRow], str]] = {"student": lambda row: row.student + _mark(row)}
-    columns[f"params (M) {' / '.join([*table.parts, 'total'])}"] = lambda row: " / ".join(map(_show, row.parameters.values()))
-    if table.parts:
-        columns[f"GFLOPs {' / '.join(table.parts)}"] = lambda row: " / ".join(map(_show, row.gflops.values()))
-    for key in dict.fromkeys(key for row in table.rows for key in row.latency):
-        columns[f"{key} (ms)"] = lambda row, key=key: _time(row.latency[key])  # type: ignore[misc]
-    columns["memory, baseline (MB)"] = lambda row: _memory(row.memory)
-    columns["size (MB)"] = lambda row: _show(row.size_mb)
-    if any(row.search for row in table.rows):
-        columns["search (ms)"] = lambda row: _time(row.search) if row.search else NONE
-    for name in sorted({name for row in table.rows for name in row.extra}):
-        columns[name] = lambda row, name=name: _show(row.extra[name]) if name in row.extra else NONE  # type: ignore[misc]
-    return columns
-
-
-def _fitting(table: StudentsTable, width: int | None) -> tuple[dict[str, Callable[[StudentRow], str]], list[str]]:
-    """The first columns that fit into `width` characters, and the names of the others."""
-    columns = _columns(table)
-    if width is None:
-        return columns, []
-    # tabulate leaves two characters between columns.
-    widths = [2 + max(len(name), *(len(cell(row)) for row in table.rows)) for name, cell in columns.items()]
-    count = max(1, sum(total - 2 <= width for total in accumulate(widths)))
-    names = list(columns)
-    return {name: columns[name] for name in names[:count]}, names[count:]
-
-
-def _text(table: StudentsTable, style: Format, width: int | None) -> str:
-    markdown = style == "markdown"
-    columns, dropped = _fitting(table, None if markdown else width)
-    rows = [[cell(row) for cell in columns.values()] for row in table.rows]
-    text = tabulate(
-        [[cell.replace("|", r"\|") for cell in row] for row in rows] if markdown else rows,
-        headers=list(columns),
-        tablefmt="github" if markdown else "simple",
-        colalign=["left"] + ["right"] * (len(columns) - 1),
-        disable_numparse=True,
-    )
-    notes = [f"- {DOUBLE_DAGGER} unstable: {note}" for note in table.notes]
-    notes += [f"- left out to fit: {', '.join(dropped)}; --format json has all"] if dropped else []
-    title = f"**{table.title}**" if markdown else wrapped(table.title, style, width)
-    return "\n\n".join([title, text, *(["\n".join(wrapped(note, style, width) for note in notes)] if notes else [])])
-
-
-def _csv(tables: list[StudentsTable]) -> str:
-    import pandas as pd  # only here: half a second that the other formats need not pay
-
-    rows: list[dict[str, object]] = []
-    for table in tables:
-        for row in table.rows:
-            flat: dict[str, object] = {name: getattr(table, name) for name in ("device", "host", "threads", "torch")}
-            flat |= {"dataset": table.dataset, "gallery": table.gallery, "student": row.student}
-            flat |= {f"{name} parameters M": value for name, value in row.parameters.items()}
-            flat |= {f"{name} GFLOPs": value for name, value in row.gflops.items()}
-            for name, timing in (row.latency | ({"search": row.search} if row.search else {})).items():
-                flat |= {f"{name} ms median": timing.median_ms, f"{name} ms IQR": timing.iqr_ms}
-            memory = row.memory
-            flat |= {"peak MB": memory.peak_mb if memory else None, "baseline MB": memory.baseline_mb if memory else None}
-            flat |= {"memory": memory.kind if memory else None, "size MB": row.size_mb, **row.extra}
-            rows.append(flat | {"unstable": "; ".join(row.unstable)})
-    return str(pd.DataFrame(rows).to_csv(index=False)).rstrip("\n")
-
-
-def _plain(table: StudentsTable) -> dict[str, object]:
-    return json.loads(json.dumps(asdict(table), default=lambda value: value.model_dump()))  # type: ignore[no-any-return]
-
-
-def _mark(row: StudentRow) -> str:
-    return DOUBLE_DAGGER if row.unstable else ""
-
-
-def _time(timing: Timing) -> str:
-    return f"{_show(timing.median_ms)} ({_show(timing.iqr_ms)})"
-
-
-def _memory(memory: Memory | None) -> str:
-    return f"{_show(memory.peak_mb)} ({_show(memory.baseline_mb)})" if memory else NONE
-
-
-def _show(value: float) -> str:
-    """Three significant digits, no exponent: 0.00234, 1.23, 1,234."""
-    if value == 0 or abs(value) >= 100:
-        return f"{value:,.0f}"
-    shown = f"{value:#.3g}"
-    return shown.rstrip(".") if "e" not in shown else f"{value:.7f}".rstrip("0")

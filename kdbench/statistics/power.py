@@ -114,7 +114,7 @@ def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, un
     """
     if a and (not difference or not math.isfinite(difference)):
         label = a[0].task.headline.label
-        raise KdbenchError(f"a difference of {difference:g} {label} asked for, expected one that is not 0, say 5")
+        raise KdbenchError(f"difference: found {difference:g}, expected a number of {label} other than 0, such as 5")
     first, second = comparable(a, b, units)
     headline = a[0].task.headline
     squares, seeds = _squares(first, second, headline.name)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from kdbench.records.profile import Memory, PartProfile, Profile, Timing
-from kdbench.reports.student_table import StudentsTable, render_students, students_table
+from kdbench.reports.student_table import StudentsTable, students_table
+from kdbench.reports.student_text import render_students
 
 HEADERS = [
     *("student", "params (M) image / text / total", "GFLOPs image / text"),
@@ -108,7 +109,7 @@ def test_a_pipe_in_a_name_stays_in_its_cell() -> None:
 def test_table(tables: list[StudentsTable]) -> None:
     lines = render_students(tables).splitlines()
     assert lines[0] == tables[0].title
-    assert lines[4].split() == [
+    assert lines[5].split() == [
         *("small", "1.50", "/", "0.750", "/", "2.25", "2.00", "/", "0.00125"),
         *("2.50", "(0.125)", "0.500", "(0.0100)", "80.0", "(4.25)", "12.5", "(1.00)", "–", "9.02", "0.0125", "(0.00200)"),
     ]
@@ -117,13 +118,15 @@ def test_table(tables: list[StudentsTable]) -> None:
 
 @pytest.mark.parametrize("width", [60, 100, 140])
 def test_a_table_fits_where_it_can(tables: list[StudentsTable], width: int) -> None:
-    """The first columns stay; the others are named."""
+    """Size and the latency of one input stay longest; what is left out is named."""
     text = render_students(tables, "table", width)
     assert max(map(len, text.splitlines())) <= width
-    assert "- left out to fit: " in text
-    headers = set(HEADERS)
-    for name in headers:
-        assert name in " ".join(text.split())
+    for table in text.split("Students on ")[1:]:
+        dropped = " ".join(table.split()).partition("left out to fit: ")[2].partition("; --format json")[0]
+        heads = [part.strip() for part in dropped.replace("memory, baseline", "memory; baseline").split(",")]
+        assert {*heads} <= {name.replace(",", ";") for name in HEADERS}
+        assert ("size (MB)" in heads) <= ("text @32 (ms)" in heads)
+        assert "image @32 (ms)" in heads or width > 100
     assert "left out" not in render_students(tables, "table", 400)
 
 
@@ -134,10 +137,10 @@ def test_csv(tables: list[StudentsTable]) -> None:
         ("cpu (A Processor)", "small"),
         ("cpu (A Processor)", "large"),
     ]
-    assert [float(rows[2][f"{name} parameters M"]) for name in ("image", "text", "total")] == [12.25, 0.75, 13.000001]
-    assert (float(rows[1]["image @32 ms median"]), float(rows[1]["image @32 ms IQR"])) == (80, 4.25)
-    assert (float(rows[1]["text @1 ms median"]), float(rows[1]["search ms IQR"])) == (0.5, 0.002)
-    assert [row["peak MB"] for row in rows] == ["", "512.4", "512.4"]
+    assert [float(rows[2][f"{name} params (M)"]) for name in ("image", "text", "total")] == [12.25, 0.75, 13.000001]
+    assert (float(rows[1]["image @32 (ms)"]), float(rows[1]["image @32 IQR (ms)"])) == (80, 4.25)
+    assert (float(rows[1]["text @1 (ms)"]), float(rows[1]["search IQR (ms)"])) == (0.5, 0.002)
+    assert [row["memory (MB)"] for row in rows] == ["", "512.4", "512.4"]
     assert [row["unstable"] for row in rows] == ["", "", "text ms @1: IQR 30% of the median"]
 
 
@@ -182,4 +185,4 @@ def test_parts_are_those_of_the_task_and_not_every_task_searches() -> None:
     ]
     assert found[2] == ["line", "2.00 / 2.00", "4.00", "30.0 (1.00)", "512 (300)", "9.02"]
     (row,) = csv.DictReader(io.StringIO(render_students([table], "csv")))
-    assert "search ms median" not in row
+    assert "search (ms)" not in row
