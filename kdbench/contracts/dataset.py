@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -25,13 +25,17 @@ class Split:
     image_concepts: NDArray[np.int64]  # [N]
     caption_concepts: NDArray[np.int64]  # [M]
     sources: Sequence[str] = ()  # N if given: the file of each image, or a shard and its member, for messages
+    # N if the dataset has picture files: uint8 [H, W, 3] RGB, upright, before any resizing; decoded when indexed, by threads.
+    originals: Sequence[NDArray[np.uint8]] = ()
+    square: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None  # images[i] of originals[i]: saves decoding twice
 
 
 class Dataset(Protocol):
     """Images, captions, and which of them match. The constructor and `split` read indices only; pixels are read on access.
 
     A dataset whose attribute `streamed` is true returns PlacedImages as the images of its splits and has a method
-    `read_image(file, offset, bytes)`; its train split is then never stored in decoded form.
+    `read_image(file, offset, bytes)`; its train split is then never stored in decoded form. If its splits have originals, it
+    has a method `read_original(file, offset, bytes)` as well.
     """
 
     size: int  # pixels; images are square

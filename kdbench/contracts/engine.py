@@ -13,13 +13,15 @@ class Site:
     """Folders, device and limits that work is executed with.
 
     `jobs` is the number of pieces of work executed at a time; None leaves it to the engine. `device` is `auto`, `cpu`,
-    `cuda`, `cuda:N` or `mps`.
+    `cuda`, `cuda:N` or `mps`. `timeout` is the longest time in seconds that a run, a trial or the preparation of a teacher may
+    take before its worker is stopped; None is no limit.
     """
 
     results: Path
     cache: Path
     device: str = "auto"
     jobs: int | None = None
+    timeout: float | None = None
 
 
 class Work(Protocol):

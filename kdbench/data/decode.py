@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Split
+from kdbench.data.checked_items import checked_caption, read_picture
+from kdbench.data.originals import DIGEST
 from kdbench.storage.memory_map import let_go
 
 CHUNK = 128  # images per chunk: decoded, listed as done and reported together
@@ -23,17 +25,23 @@ T = TypeVar("T")
 DONE = ".done"  # suffix of the list of finished chunks: a line for each, with its first image and the hash of its pixels
 
 
-def decode_images(split: Split, size: int, path: Path, report: Callable[[int, int], None], jobs: int = 1) -> None:
+def decode_images(
+    split: Split, size: int, path: Path, report: Callable[[int, int], None], jobs: int = 1, digests: Path | None = None
+) -> None:
     """Writes uint8 [N, size, size, 3] to `path`, read from the split by `jobs` threads.
+
+    If the split has originals, writes the sha256 of each, uint8 [N, 32], to `digests`.
 
     Threads, not processes: Pillow decodes and resizes without holding the GIL, and nothing has to be pickled. With one job
     the calling thread does everything. A list beside the file names finished chunks; on resuming, chunks whose pixels match
     the list are kept. `report` receives the number of images done and the total. Raises the exception of the first image,
     in order, that cannot be decoded.
     """
-    total = len(split.images)
+    total, name = len(split.images), path.name.partition(".")[0]
     listed = path.with_name(path.name + DONE)
-    images, kept = _reopened(path, listed, (total, size, size, 3))
+    shapes: dict[Path, tuple[int, ...]] = {path: (total, size, size, 3)} | ({digests: (total, DIGEST)} if digests else {})
+    maps, kept = _reopened(shapes, listed)
+    images, hashes = maps[0], maps[1] if digests else None
     starts = [start for start in range(0, total, CHUNK) if start not in kept]
     done = sum(min(CHUNK, total - start) for start in kept)
     report(done, total)
@@ -41,8 +49,10 @@ def decode_images(split: Split, size: int, path: Path, report: Callable[[int, in
     def decode(start: int) -> str:
         stop = min(start + CHUNK, total)
         for index in range(start, stop):
-            images[index] = split.images[index]
-        found = _hash(images[start:stop])
+            images[index], digest = read_picture(split, name, index, size)
+            if hashes is not None:
+                hashes[index] = np.frombuffer(digest, dtype=np.uint8)
+        found = _hash(written[start:stop] for written in maps)
         let_go(images)
         return found
 
@@ -66,26 +76,29 @@ def decode_images(split: Split, size: int, path: Path, report: Callable[[int, in
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
-    images.flush()
+    for written in maps:
+        written.flush()
 
 
-def hash_images(split: Split, size: int, report: Callable[[int, int], None], jobs: int = 1) -> str:
+def hash_images(
+    split: Split, size: int, report: Callable[[int, int], None], jobs: int = 1, name: str = "train"
+) -> tuple[str, NDArray[np.uint8]]:
     """The sha256 of the file that `decode_images` would write, computed by `jobs` threads without writing it.
 
-    It starts over after a stop: a hash cannot be resumed.
+    Second, the sha256 of each original, uint8 [N, 32], without originals no rows. Starts over after a stop: a hash cannot be
+    resumed.
     """
     total = len(split.images)
     whole = hashlib.sha256(image_header(total, size))
     report(0, total)
-    for done, image in enumerate(in_order(lambda index: np.ascontiguousarray(split.images[index]), total, jobs), 1):
-        if image.dtype != np.uint8 or image.shape != (size, size, 3):
-            raise ValueError(
-                f"image {done - 1}: found {image.dtype} of shape {image.shape}, expected uint8 ({size}, {size}, 3)"
-            )
-        whole.update(image.data)
+    hashes = np.zeros((len(split.originals), DIGEST), dtype=np.uint8)
+    for done, (image, digest) in enumerate(in_order(lambda index: read_picture(split, name, index, size), total, jobs), 1):
+        if digest:
+            hashes[done - 1] = np.frombuffer(digest, dtype=np.uint8)
+        whole.update(np.ascontiguousarray(image).data)
         if done % CHUNK == 0 or done == total:
             report(done, total)
-    return whole.hexdigest()
+    return whole.hexdigest(), hashes
 
 
 def in_order(read: Callable[[int], T], total: int, jobs: int) -> Iterator[T]:
@@ -112,15 +125,16 @@ def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
     return {
         f"{name}.image_concepts.npy": [_npy(split.image_concepts)],
         f"{name}.caption_concepts.npy": [_npy(split.caption_concepts)],
-        f"{name}.captions.json": _json(split.captions),
+        f"{name}.captions.json": _json(split.captions, name),
     }
 
 
-def _json(texts: Sequence[str]) -> Iterator[bytes]:
-    """The output of json.dumps for the list of texts, without holding all of it."""
+def _json(texts: Sequence[str], name: str) -> Iterator[bytes]:
+    """The output of json.dumps for the list of texts, without holding all of it. Raises PluginError for what is no text."""
     yield b"["
     for position, text in enumerate(texts):
-        yield (", " if position else "").encode() + json.dumps(text, ensure_ascii=False).encode()
+        checked = checked_caption(text, f"{name} caption {position}")
+        yield (", " if position else "").encode() + json.dumps(checked, ensure_ascii=False).encode()
     yield b"]"
 
 
@@ -142,30 +156,43 @@ def _npy(array: NDArray[Any]) -> bytes:
     return stream.getvalue()
 
 
-def _reopened(path: Path, listed: Path, shape: tuple[int, ...]) -> tuple[Any, set[int]]:
-    """The memory map and its finished chunks; a new map if there is none of this shape."""
-    if path.is_file() and listed.is_file():
-        try:
-            images = np.lib.format.open_memmap(path, "r+")
-        except (OSError, ValueError):  # interrupted before it had its full length
-            images = None
-        if images is not None and images.shape == shape and images.dtype == np.uint8:
-            return images, _intact(images, listed)
+def _reopened(shapes: dict[Path, tuple[int, ...]], listed: Path) -> tuple[list[Any], set[int]]:
+    """The memory maps and their finished chunks; new maps unless there are all of these shapes."""
+    if listed.is_file():
+        maps = [_opened(path) for path in shapes]
+        if all(found is not None and found.shape == shape for found, shape in zip(maps, shapes.values(), strict=True)):
+            return maps, _intact(maps, listed)
     listed.unlink(missing_ok=True)
-    return np.lib.format.open_memmap(path, "w+", np.uint8, shape), set()
+    return [np.lib.format.open_memmap(path, "w+", np.uint8, shape) for path, shape in shapes.items()], set()
 
 
-def _intact(images: Any, listed: Path) -> set[int]:
+def _opened(path: Path) -> Any:
+    """A memory map of bytes, None if there is none."""
+    try:
+        found = np.lib.format.open_memmap(path, "r+")
+    except (OSError, ValueError):  # interrupted before it had its full length
+        return None
+    return found if found.dtype == np.uint8 else None
+
+
+def _intact(maps: list[Any], listed: Path) -> set[int]:
     """Chunks whose pixels match the list; after a power cut the list may be ahead of the pixels."""
     kept: dict[int, str] = {}
     for line in listed.read_text(encoding="ascii", errors="replace").splitlines():
         start, _, pixels = line.partition(" ")
-        if start.isdecimal() and int(start) % CHUNK == 0 and _hash(images[int(start) : int(start) + CHUNK]) == pixels:
+        if (
+            start.isdecimal()
+            and int(start) % CHUNK == 0
+            and (_hash(found[int(start) : int(start) + CHUNK] for found in maps) == pixels)
+        ):
             kept[int(start)] = pixels
     # Rewritten to drop a truncated last line, so that appending starts on a new line.
     listed.write_text("".join(f"{start} {pixels}\n" for start, pixels in kept.items()), encoding="ascii")
     return set(kept)
 
 
-def _hash(pixels: Any) -> str:
-    return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
+def _hash(arrays: Iterable[Any]) -> str:
+    whole = hashlib.sha256()
+    for array in arrays:
+        whole.update(np.ascontiguousarray(array).data)
+    return whole.hexdigest()

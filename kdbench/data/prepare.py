@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,10 +33,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Problem:
-    """An image that cannot be used. `source` is its file, empty if the dataset does not name it."""
+    """An item that cannot be used. `source` is its file, empty if the dataset does not name it.
 
-    split: SplitName
-    index: int
+    Without split and index the dataset itself refused it, because of its captions or because a part of it is missing.
+    """
+
+    split: SplitName | None
+    index: int | None
     source: str
     error: str
 
@@ -45,7 +49,8 @@ class DataReport:
     """The result of `check`. `digest` is the dataset digest of records; None if there are problems.
 
     `differences` are counts that differ from those that the dataset's source states. `duplicates` are pairs of images in
-    different splits with identical pixels, which invalidate the test.
+    different splits with identical pixels, which invalidate the test. `notes` say what the dataset left aside or chose; `rest`
+    why nothing is left without the problems.
     """
 
     counts: dict[SplitName, Counts]
@@ -53,6 +58,8 @@ class DataReport:
     digest: str | None = None
     differences: list[str] = field(default_factory=list)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    rest: str = ""
 
 
 def check(dataset: Dataset, report: Report | None = None, jobs: int | None = None) -> DataReport:
@@ -90,7 +97,8 @@ def check(dataset: Dataset, report: Report | None = None, jobs: int | None = Non
                 hashed.update(piece)
             files[file] = hashed.hexdigest()
     digest = None if problems else digest_of(files)
-    return DataReport(counts, problems, digest, list(_differences(dataset, counts)), duplicates)
+    notes: list[str] = list(getattr(dataset, "notes", ()))
+    return DataReport(counts, problems, digest, list(_differences(dataset, counts)), duplicates, notes)
 
 
 def prepare(dataset: Dataset, cache: Cache, jobs: int | None = None, report: Report | None = None) -> CachedDataset:
@@ -115,13 +123,22 @@ def write_quarantine(path: Path, problems: Iterable[Problem]) -> int:
             where = f"image {problem.index} of the split {problem.split}"
             raise KdbenchError(f"{where}: its dataset does not name its file (Split.sources), so it cannot be left out")
         sources.append(problem.source)
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    known = {line.strip() for line in text.splitlines()}
-    new = [source for source in dict.fromkeys(sources) if source not in known]
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    known = {line.strip() for line in text.split("\n")}
+    new = [line for line in quarantine_lines(sources) if line not in known]
     if new or not path.exists():
-        lines = [line for line in text.splitlines() if line.strip()] + new
+        lines = [line for line in text.split("\n") if line.strip()] + new
         write_text(path, "".join(f"{line}\n" for line in lines))
     return len(new)
+
+
+def quarantine_lines(sources: Iterable[str]) -> list[str]:
+    """The lines of a list for some sources. One that would not be read back as it is becomes a JSON string."""
+    return [source if _is_plain(source) else json.dumps(source) for source in dict.fromkeys(sources)]
+
+
+def _is_plain(source: str) -> bool:
+    return source.isprintable() and source == source.strip() and not source.startswith(("#", '"', "\ufeff"))
 
 
 def _decoded(split: Split, size: int, jobs: int) -> Iterator[NDArray[np.uint8] | str]:

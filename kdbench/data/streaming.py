@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kdbench.contracts import Encoder
+from kdbench.data.borders import checked_rows
+from kdbench.data.originals import Originals
 from kdbench.storage.placed_images import PlacedImages, in_threads
 
 if TYPE_CHECKING:
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class StreamedInputs:
-    """A student's encoder applied to PlacedImages whenever rows are read."""
+    """A student's encoder applied to streamed images, or to their originals, whenever rows are read."""
 
-    def __init__(self, images: PlacedImages, encoder: Encoder) -> None:
+    def __init__(self, images: PlacedImages | Originals, encoder: Encoder) -> None:
         self.images, self.encoder = images, encoder
 
     def __len__(self) -> int:
@@ -28,7 +30,8 @@ class StreamedInputs:
         return in_threads(self._encoded, wanted, self.images.threads)
 
     def _encoded(self, wanted: NDArray[Any]) -> NDArray[Any]:
-        encoded: NDArray[Any] = self.encoder.encode(self.images._decoded(wanted), "cpu").numpy()
+        made = checked_rows(self.encoder, self.encoder.encode(self.images.decoded(wanted), "cpu"), len(wanted))
+        encoded: NDArray[Any] = made.numpy()
         return encoded
 
 

@@ -46,13 +46,14 @@ class PlacedImages(Sequence["NDArray[np.uint8]"]):
             return self.rows(np.arange(*index.indices(len(self))))
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of {len(self)}")
-        return self._decoded(np.array([index % len(self)]))[0]
+        return self.decoded(np.array([index % len(self)]))[0]
 
     def rows(self, wanted: NDArray[Any]) -> NDArray[np.uint8]:
         """The images at the indices `wanted` [B], uint8 [B, size, size, 3]."""
-        return in_threads(self._decoded, wanted, self.threads)
+        return in_threads(self.decoded, wanted, self.threads)
 
-    def _decoded(self, wanted: NDArray[Any]) -> NDArray[np.uint8]:
+    def decoded(self, wanted: NDArray[Any]) -> NDArray[np.uint8]:
+        """As `rows`, by the calling thread."""
         import numpy as np
 
         from kdbench.storage.memory_map import take

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,18 @@ from kdbench.storage.atomic import write_text
 CARD = "README.md"
 
 
-def write_card(record: Record, folder: Path, exported: Exported, task: Task, offer: Offer[Task]) -> None:
-    """Writes a description of the student of `record`, its training and its metrics; `offer` is its task's."""
+def write_card(
+    record: Record,
+    folder: Path,
+    exported: Exported,
+    task: Task,
+    offer: Offer[Task],
+    measured: Mapping[str, float] | None = None,
+) -> None:
+    """Writes a description of the student of `record`, its training and its metrics; `offer` is its task's.
+
+    `measured` are the metrics of the written model; the card says which of them differ from the record's.
+    """
     assert exported.card is not None
     name = f"{record.spec.student.name}-{record.run_id}"
     environment = Environment(
@@ -35,6 +46,11 @@ def write_card(record: Record, folder: Path, exported: Exported, task: Task, off
         usage=exported.card.usage,
         sizes=", ".join(f"{count} {what}" for what, count in record.sizes.items()),
         metrics=[(metric.label, shown(metric, record.metrics[metric.name]), metric.unit) for metric in _metrics(record, task)],
+        others=[
+            (metric.label, shown(metric, measured[metric.name]))
+            for metric in _metrics(record, task)
+            if measured and shown(metric, measured[metric.name]) != shown(metric, record.metrics[metric.name])
+        ],
         difference=None if difference is None else f"{difference:.1e}",
         written_with=exported_with(exported),
     )

@@ -62,7 +62,8 @@ def export(
         if exported.metadata is not None:
             write_metadata(record, partial, exported, report.measured)
         if exported.card is not None:
-            write_card(record, partial, exported, task, plugins.find("task", record.spec.task.use).offer)
+            offer = plugins.find("task", record.spec.task.use).offer
+            write_card(record, partial, exported, task, offer, report.metrics)
         files = sizes(partial)
     return replace(report, folder=folder, files=files)
 

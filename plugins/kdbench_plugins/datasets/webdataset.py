@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +14,28 @@ from kdbench import Dataset, KdbenchError, Offer, PlacedImages, Split, SplitName
 from kdbench_plugins.datasets.blobs import ShardBlob
 from kdbench_plugins.datasets.items import NAMES, SPLITS
 from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
-from kdbench_plugins.datasets.ondisk import Size, lines_of, stat_of
-from kdbench_plugins.datasets.photographs import decode
+from kdbench_plugins.datasets.ondisk import Size, stat_of
+from kdbench_plugins.datasets.pictures import original, square
+from kdbench_plugins.datasets.quarantine import check_list, lines_of
 from kdbench_plugins.datasets.shard_table import ComputedStrings, ShardTable
-from kdbench_plugins.datasets.shards import read_shard, shards_in, split_folders
+from kdbench_plugins.datasets.shards import folder_notes, read_shard, shard_notes, shards_in, split_folders
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = 1  # raise when this code returns other pixels, captions or concepts for the same files
+FORMAT = 2  # raise when this code returns other pixels, captions or concepts for the same files
 SPLIT_BITS = 40  # bits by which a split's index is shifted to give its first concept: other splits then need not be counted
 
 
 class WebDataset:
-    """The folders `train`, `val` and `test` in `root` hold tar files of KEY.jpg (png, webp) and KEY.txt, one caption per line.
+    """Tar files in the folders `train`, `val`, `test` of `root` hold KEY.jpg (png, webp …) and KEY.txt, one caption per line.
 
-    img2dataset and CLIP_benchmark write this form; other members are ignored, and every image is its own concept. With
-    `stream`, images of the train split are decoded whenever they are read; without it, they are decoded once into the cache.
-    `size` is the side in pixels. `quarantine` is a file that lists sources of images to leave out, one per line. With
-    `miniature`, small shards of emoji images are created once and used instead of `root`.
+    img2dataset and CLIP_benchmark write this form. KEY is all before the last dot; every image is its own concept. Members that
+    are not read are counted in `notes`. With `stream`, images of the train split are decoded whenever they are read; without
+    it, they are decoded once into the cache. `size` is the side in pixels. `quarantine` is a file that lists pairs to leave out
+    by the source of their image or caption, one per line. With `miniature`, small shards of emoji images are created once and
+    used instead of `root`.
     """
 
     def __init__(
@@ -49,9 +54,24 @@ class WebDataset:
         self.licence = licence
         self._shards = _shards(self._root)
         self._files = [shard for name in SPLITS for shard in self._shards[name]]
-        self._unwanted = self._sources(None if miniature else quarantine)
+        self._quarantine = None if miniature else quarantine
+        self._unwanted = self._sources(self._quarantine)
         self.fingerprint = self._fingerprint()
         self._splits: dict[SplitName, Split] = {}
+        self._notes: dict[SplitName, list[str]] = {}
+
+    @property
+    def files(self) -> list[Path]:
+        """Everything that is read: the shards, and the quarantine list."""
+        return [*self._files, *([self._quarantine] if self._quarantine else [])]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What reading the shards left aside or chose."""
+        for name in SPLITS:
+            self.split(name)
+        told = [line for name in SPLITS for line in self._notes[name]]
+        return (*folder_notes(self._root, split_folders(self._root)), *told)
 
     def _fingerprint(self) -> str:
         """A hash of the names, sizes and times of the shards, the size of the images, and the images left out."""
@@ -71,12 +91,15 @@ class WebDataset:
     def _read(self, name: SplitName) -> Split:
         import numpy as np
 
-        table = ShardTable(self._shards[name], self._unwanted)
+        table = ShardTable(self._shards[name], self._unwanted, self._quarantine)
         count = len(table.places)
+        self._notes[name] = shard_notes(name, table.aside, count)
         concepts = np.arange(count, dtype=np.int64) + (SPLITS.index(name) << SPLIT_BITS)
         files = [str(shard.relative_to(self._root)) for shard in self._shards[name]]
         return Split(
-            images=PlacedImages(self.read_image, files, table.places),
+            images=PlacedImages(self._read_checked, files, table.places),
+            originals=PlacedImages(self.read_original, files, table.places),
+            square=partial(square, size=self.size),
             captions=ComputedStrings(int(table.counts.sum()), table.caption),
             image_concepts=concepts,
             caption_concepts=np.repeat(concepts, table.counts),
@@ -84,29 +107,40 @@ class WebDataset:
         )
 
     def read_image(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
-        """One image, uint8 [size, size, 3], at `offset` of a shard. Raises KdbenchError with both if it cannot be decoded."""
+        """One image, uint8 [size, size, 3], at `offset` of a shard. Raises KdbenchError with both if it cannot be decoded.
+
+        Does not look for damage again in every epoch: `Split.images`, read once for the digest, and `read_original` do.
+        """
+        return square(self._decode(file, offset, size, checked=False), self.size)
+
+    def read_original(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
+        """One original picture, uint8 [height, width, 3], at `offset` of a shard. Raises KdbenchError as `read_image` does."""
+        return self._decode(file, offset, size)
+
+    def _read_checked(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
+        return square(self._decode(file, offset, size), self.size)
+
+    def _decode(self, file: str, offset: int, size: int, checked: bool = True) -> NDArray[np.uint8]:
         shard = self._root / file
         data = ShardBlob(shard, f"the image at byte {offset:,}", offset, size).read()
         try:
-            return decode(data, self.size)
+            return original(data, checked)
         except KdbenchError as error:
             sources = [item.blob.source for item in read_shard(shard) if getattr(item.blob, "offset", -1) == offset]
             raise KdbenchError(f"{sources[0] if sources else shard}: {error}") from error
 
     def _sources(self, quarantine: Path | None) -> frozenset[str]:
         """The sources to leave out as full paths; the list may be relative to the root: `train/0.tar: KEY.jpg`."""
-        if quarantine is not None and not quarantine.is_file():
-            raise KdbenchError(
-                f"dataset webdataset: quarantine: there is no file {quarantine}; make it with kdbench data check"
-            )
+        check_list(quarantine, "dataset webdataset")
         known = {f"{shard}" for shard in self._files}
         found = set()
         for line in lines_of(quarantine):
-            shard, _, member = line.partition(": ")
-            whole = str(self._root / shard)  # joining leaves an absolute path unchanged
-            if whole not in known:
-                raise KdbenchError(f"{quarantine}: {shard!r} is not a shard of the dataset; {nearest(whole, known)}")
-            found.add(f"{whole}: {member}")
+            whole = line if os.path.isabs(line) else f"{self._root}{os.sep}{line}"
+            if not any(whole[: colon.start()] in known for colon in re.finditer(": ", whole)):
+                shard = line.partition(": ")[0]
+                hint = nearest(str(self._root / shard), known)
+                raise KdbenchError(f"{quarantine}: {shard!r} is not a shard of the dataset; {hint}")
+            found.add(whole)
         return frozenset(found)
 
 
@@ -160,4 +194,7 @@ def kdbench_datasets() -> list[Offer[Dataset]]:
     def smoke(params: dict[str, Any]) -> dict[str, Any]:
         return {**params, "root": None, "quarantine": None, "miniature": True, "size": 64}
 
-    return [Offer("webdataset", WebDataset, summary, check=check, example={"miniature": True}, smoke=smoke)]
+    def reads(**params: Any) -> list[Path]:
+        return WebDataset(**params).files
+
+    return [Offer("webdataset", WebDataset, summary, check=check, reads=reads, example={"miniature": True}, smoke=smoke)]

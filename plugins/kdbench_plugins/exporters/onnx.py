@@ -24,6 +24,7 @@ class OnnxExporter:
         from kdbench_plugins.exporters.onnx_runtime import TOWERS, Precision, onnx_embeddings, onnx_latency, session, tower_path
         from kdbench_plugins.exporters.onnx_towers import quantize, write_onnx
         from kdbench_plugins.exporters.outputs import Embedded, encoded_as
+        from kdbench_plugins.exporters.preprocessing import check_pixels, in_words
 
         folder, split = context.folder, context.encoded
 
@@ -38,7 +39,14 @@ class OnnxExporter:
                 {f"{name}{suffix}": ms for name, ms in onnx_latency(folder, precision).items()},
             )
 
-        differences = write_onnx(student, split, folder, {"run_id": context.run_id, "label": context.label})
+        config = _config(student)
+        about = {"run_id": context.run_id, "label": context.label}
+        pixels = {}
+        if config is not None:
+            description, size = config
+            check_pixels(description, context.data.split("test"), split.images, context.name)
+            pixels = {"preprocessing": in_words(description["preprocess_cfg"], size)}
+        differences = write_onnx(student, split, folder, about, pixels)
         models = [loaded("fp32", context.batch_size, max(differences.values()))]
         if self.int8:
             quantize(folder)
@@ -47,19 +55,20 @@ class OnnxExporter:
         metadata = {
             "towers": {tower: dict(session(tower_path(folder, tower)).get_modelmeta().custom_metadata_map) for tower in TOWERS},
             "logit_scale": student.module.logit_scale.exp().item(),
-            "open_clip": _config(student),
+            "open_clip": config[0] if config else None,
         }
         return Exported(models, metadata=metadata, packages=PACKAGES)
 
 
-def _config(student: Any) -> dict[str, Any] | None:
-    """The open_clip config of the student, with tokenizer and preprocessing; None if it is not an open_clip model."""
+def _config(student: Any) -> tuple[dict[str, Any], Any] | None:
+    """The open_clip config of the student, with its preprocessing, and its size; None if it is not an open_clip model."""
     from kdbench_plugins.exporters.open_clip_folder import open_clip_of
 
     try:
-        return open_clip_of(student, "")[0]
+        config, clip = open_clip_of(student, "")
     except KdbenchError:
         return None
+    return config, clip.visual.image_size
 
 
 @hookimpl

@@ -46,12 +46,14 @@ def check_packages() -> None:
             ) from error
 
 
-def write_onnx(student: Any, split: EncodedSplit, folder: Path, metadata: dict[str, str]) -> dict[str, float]:
+def write_onnx(
+    student: Any, split: EncodedSplit, folder: Path, metadata: dict[str, str], image: dict[str, str] | None = None
+) -> dict[str, float]:
     """Writes both towers in float32. Returns, by tower, the largest absolute difference from torch at batch sizes 1, 2 and 5.
 
     A tower's input `items` has the type and shape of the encoded `split`; its output `vectors` are unit vectors, float32
-    [batch, d]. The file's metadata holds `metadata` and describes input and output. Raises KdbenchError if a package is
-    missing, torch cannot export a tower, or a difference exceeds `TOLERANCE`.
+    [batch, d]. The file's metadata holds `metadata`, that of the image tower `image` as well, and describes input and output.
+    Raises KdbenchError if a package is missing, torch cannot export a tower, or a difference exceeds `TOLERANCE`.
     """
     check_packages()
     differences = {}
@@ -61,7 +63,7 @@ def write_onnx(student: Any, split: EncodedSplit, folder: Path, metadata: dict[s
         reads = {"input": f"{example.numpy().dtype} [batch, {', '.join(map(str, example.shape[1:]))}]", "encoder": encoder.key}
         gives = {"output": f"float32 [batch, {student.width}], unit vectors"}
         path = tower_path(folder, tower)
-        _write(module, example, path, metadata | reads | gives, tower)
+        _write(module, example, path, metadata | reads | gives | ((image or {}) if tower == "image" else {}), tower)
         differences[tower] = _difference(module, values, path)
         if not differences[tower] <= TOLERANCE:  # and not >, which a NaN would pass
             raise KdbenchError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kdbench import ExportContext, Exported, ExportedModel, Exporter, KdbenchError, ModelCard, Offer, hookimpl
@@ -16,7 +17,8 @@ tokenizer = open_clip.get_tokenizer(folder)
 model.eval()
 ```
 
-Images are resized to the model's size without keeping their proportions, as in training."""
+`preprocess` is the preprocessing of the training. Before it, turn pictures upright by their EXIF data
+(`PIL.ImageOps.exif_transpose`) and put transparent ones on white, as in training."""
 CARD = ModelCard(
     library="open_clip",
     usage=USAGE,
@@ -39,10 +41,12 @@ class OpenClipExporter:
 
     def export(self, student: Any, context: ExportContext) -> Exported:
         from kdbench.tasks.retrieval.embeddings import student_embeddings
-        from kdbench_plugins.exporters.open_clip_folder import open_clip_embeddings, write_open_clip
+        from kdbench_plugins.exporters.open_clip_folder import open_clip_embeddings, open_clip_of, write_open_clip
         from kdbench_plugins.exporters.outputs import Embedded, encoded_as, furthest
+        from kdbench_plugins.exporters.preprocessing import in_words
 
         write_open_clip(student, context.name, context.folder)
+        config, clip = open_clip_of(student, context.name)
         embeddings = open_clip_embeddings(context.folder, context.data.split("test"), context.batch_size)
         difference = furthest(embeddings, student_embeddings(student, context.encoded, context.batch_size, "cpu"))
         if not difference <= TOLERANCE:  # and not >, which a NaN would pass
@@ -52,7 +56,8 @@ class OpenClipExporter:
                 "preprocessing"
             )
         loaded = ExportedModel(Embedded(student, embeddings), encoded_as(embeddings, context.encoded), difference)
-        return Exported([loaded], card=CARD)
+        usage = f"{USAGE}\n\n{in_words(config['preprocess_cfg'], clip.visual.image_size)}"
+        return Exported([loaded], card=replace(CARD, usage=usage))
 
 
 @hookimpl

@@ -12,6 +12,7 @@ import torch
 from kdbench import KdbenchError, Split
 from kdbench.storage.checkpoint import save_weights
 from kdbench_plugins.exporters.outputs import Embeddings
+from kdbench_plugins.exporters.preprocessing import pictures_of
 from kdbench_plugins.openclip import hushed, import_open_clip
 
 CONFIG = "open_clip_config.json"
@@ -46,7 +47,10 @@ def write_open_clip(student: Any, name: str, folder: Path) -> None:
 @torch.no_grad()
 def open_clip_embeddings(folder: Path, split: Split, batch_size: int = 256) -> Embeddings:
     """Unit vectors of the images [N, d] and captions [M, d] of a split, computed with open_clip's own loading, preprocessing
-    and tokenizer. Raises KdbenchError if open_clip cannot load the folder."""
+    and tokenizer. Pictures are read from their files, if the dataset has files.
+
+    Raises KdbenchError if open_clip cannot load the folder.
+    """
     from PIL import Image
 
     open_clip = import_open_clip()
@@ -62,10 +66,11 @@ def open_clip_embeddings(folder: Path, split: Split, batch_size: int = 256) -> E
         return np.concatenate([embed(slice(start, start + batch_size)).numpy() for start in range(0, count, batch_size)])
 
     def images(part: slice) -> Any:
-        pictures = [preprocess(Image.fromarray(np.asarray(split.images[i]))) for i in range(*part.indices(len(split.images)))]
-        return model.encode_image(torch.stack(pictures), normalize=True)
+        chosen = [preprocess(Image.fromarray(np.asarray(pictures[i]))) for i in range(*part.indices(len(pictures)))]
+        return model.encode_image(torch.stack(chosen), normalize=True)
 
     def texts(part: slice) -> Any:
         return model.encode_text(tokenizer(list(split.captions[part])), normalize=True)
 
-    return in_batches(len(split.images), images), in_batches(len(split.captions), texts)
+    pictures = pictures_of(split)
+    return in_batches(len(pictures), images), in_batches(len(split.captions), texts)

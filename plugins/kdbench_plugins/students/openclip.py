@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, hookimpl
-from kdbench_plugins.openclip import check_model_name, check_pretrained, import_open_clip
+from kdbench_plugins.openclip import SCHEMAS, check_model_name, check_pretrained, import_open_clip, weight_files
 from kdbench_plugins.shrink import config_of, shrunken
 from kdbench_plugins.students.clip_build import attempt, check_towers, create, named_config, rehearse
 from kdbench_plugins.students.clip_config import SMALL, checked_config
@@ -61,6 +61,11 @@ class OpenClip:
         return {"model_cfg": deepcopy(self.config), "preprocess_cfg": preprocess}, clip
 
 
+def reads(*, model: str | None, config: dict[str, Any] | None, pretrained: str | None) -> list[Path]:  # noqa: ARG001
+    """The files of the initial weights, if there are any, or the folder that describes the model."""
+    return weight_files(model or "", pretrained or "") if pretrained or (model or "").startswith(SCHEMAS) else []
+
+
 def check_vocabulary(text: dict[str, Any], tokenizer: Any) -> None:
     """Raises KdbenchError if the text tower has fewer rows than the tokenizer has tokens; training would fail later."""
     words, rows = 1 + max(vocabulary(tokenizer).values()), text.get("vocab_size", 49408)
@@ -108,6 +113,7 @@ def kdbench_students() -> list[Offer[Student]]:
             OpenClip,
             "a two-tower open_clip model, by name or by config",
             check,
+            reads=reads,
             example={"config": SMALL},
             smoke=smoke,
         )

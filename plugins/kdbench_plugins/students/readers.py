@@ -30,9 +30,8 @@ class Resized:
         self.height, self.width = height, width
         self.interpolation = "bilinear" if interpolation == "bilinear" else "bicubic"
         self.resize_mode, self.fill_color = resize_mode, fill_color
-        self.key = f"resized-{FORMAT}|pillow|{self.interpolation}|{height}x{width}"
-        if resize_mode != "squash":
-            self.key += f"|{resize_mode}|{fill_color}"
+        how = "" if resize_mode == "squash" else f"{resize_mode}|{fill_color}|"
+        self.key = f"resized-{FORMAT}|pillow|{how}{self.interpolation}|{height}x{width}"
 
     @cached_property
     def _own(self) -> Any:

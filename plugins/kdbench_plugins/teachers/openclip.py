@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdbench import Encoder, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, hookimpl
-from kdbench_plugins.openclip import SCHEMAS, brief, check_model_name, check_pretrained, hushed, import_open_clip
+from kdbench_plugins.openclip import (
+    SCHEMAS,
+    brief,
+    check_model_name,
+    check_pretrained,
+    hushed,
+    import_open_clip,
+    weight_files,
+)
 from kdbench_plugins.shrink import shrunken_checkpoint
 from kdbench_plugins.teachers.clip_key import tower_key
 from kdbench_plugins.teachers.tower import settled
@@ -70,6 +78,11 @@ def check(*, model: str, pretrained: str = "", precision: Literal["fp32", "bf16"
 def smoke(params: dict[str, Any]) -> dict[str, Any]:
     """The same family with one or two layers and random weights, loaded from a folder."""
     return params | {"model": f"local-dir:{shrunken_checkpoint(params['model'], params['pretrained'])}", "pretrained": ""}
+
+
+def reads(*, model: str, pretrained: str = "", precision: str = "fp32") -> list[Path]:  # noqa: ARG001
+    """The files of the weights."""
+    return weight_files(model, pretrained)
 
 
 def _need_weights(model: str, pretrained: str) -> None:
@@ -145,6 +158,7 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             OpenClip,
             "any open_clip model, with downloaded weights or a local checkpoint",
             check,
+            reads=reads,
             example={"model": "ViT-B-16", "pretrained": "datacomp_xl_s13b_b90k"},
             smoke=smoke,
         )

@@ -67,7 +67,7 @@ def test_the_metadata(trained: Trained, onnx_report: ExportReport) -> None:
     found = json.loads((onnx_report.folder / "metadata.json").read_text())
     assert found["run_id"] == trained.record.run_id
     assert found["towers"]["image"]["input"] == "uint8 [batch, 32, 40, 3]"
-    assert found["open_clip"]["preprocess_cfg"]["resize_mode"] == "squash"
+    assert found["open_clip"]["preprocess_cfg"]["resize_mode"] == "shortest"
     assert found["logit_scale"] == pytest.approx(trained.student.module.logit_scale.exp().item())
     assert found["measured"]["int8"] == onnx_report.variants["int8"]
     assert found["measured"]["threads"] == 1

@@ -61,7 +61,7 @@ def test_a_student_that_preprocesses_otherwise_than_it_says(tmp_path: Path) -> N
 
     def wrong() -> tuple[dict[str, Any], Any]:
         config, clip = describe()
-        return config | {"preprocess_cfg": config["preprocess_cfg"] | {"resize_mode": "shortest"}}, clip
+        return config | {"preprocess_cfg": config["preprocess_cfg"] | {"resize_mode": "squash"}}, clip
 
     student.open_clip = wrong
     with pytest.raises(KdbenchError, match=r"(?s)gives other embeddings.*open_clip\(\) does not describe its preprocessing"):

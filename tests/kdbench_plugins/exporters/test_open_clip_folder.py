@@ -76,7 +76,7 @@ def test_the_embeddings_are_those_of_one_at_a_time(trained: Trained, written: Pa
 
 def test_the_difference_tells_another_resizing(trained: Trained, written: Path, tmp_path: Path) -> None:
     config = json.loads((written / CONFIG).read_text())
-    config["preprocess_cfg"]["resize_mode"] = "shortest"
+    config["preprocess_cfg"]["resize_mode"] = "squash"
     (tmp_path / CONFIG).write_text(json.dumps(config))
     (tmp_path / WEIGHTS).write_bytes((written / WEIGHTS).read_bytes())
     found = open_clip_embeddings(tmp_path, trained.dataset.split("test"))
