@@ -31,19 +31,24 @@ def data_check(
     root: Root = None,
     jobs: Jobs = None,
     quarantine: Annotated[
-        Path | None, typer.Option("--quarantine", help="Add images that cannot be read to this list, which a suite can name.")
+        Path | None, typer.Option("--quarantine", help="Add items that cannot be used to this list, which a suite can name.")
     ] = None,
 ) -> None:
     """Count a dataset's items, decode every image and list every problem; exit code 1 if there is one."""
     from tabulate import tabulate
 
-    from kdbench.data.prepare import check, write_quarantine
+    from kdbench.data.full_check import check_all
+    from kdbench.data.prepare import write_quarantine
 
+    listed = given_params(params, name).get("quarantine")
     with _Shown() as shown:
-        report = check(_opened(name, params, root), shown.advance, jobs)
+        report = check_all(
+            lambda path: _opened(name, params, root, path), Path(str(listed)) if listed else None, shown.advance, jobs
+        )
     rows = [{"split": split, **asdict(counts)} for split, counts in report.counts.items()]
     typer.echo(tabulate(rows, headers="keys", intfmt=","))
     notes = [
+        *report.notes,
         *report.differences,
         *(f"{one} and {other} are the same picture, in two splits" for one, other in report.duplicates),
     ]
@@ -55,7 +60,9 @@ def data_check(
         typer.echo(f"\ndigest {report.digest}")
     if not report.problems:
         return
-    complain(f"\n{len(report.problems)} of the images cannot be used")
+    complain(f"\n{len(report.problems):,} items cannot be used")
+    if report.rest:
+        complain(f"without them: {report.rest}")
     if quarantine:
         added = write_quarantine(quarantine, report.problems)
         say(f"{added} added to {quarantine}; with `quarantine: {quarantine}` a suite leaves them out")
@@ -74,13 +81,16 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
     typer.echo(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {prepared.digest}")
 
 
-def _opened(name: str, params: list[str] | None, root: Path | None) -> Any:
+def _opened(name: str, params: list[str] | None, root: Path | None, quarantine: Path | None = None) -> Any:
+    """The dataset, with another list of items to leave out if one is given."""
     from kdbench.plugins.building import build_spec, building_with
     from kdbench.suite.plugin_entries import plug
 
     given = given_params(params, name)
     if root is not None:
         given["root"] = str(root)
+    if quarantine is not None:
+        given["quarantine"] = str(quarantine)
     loaded = plugins_here()
     with building_with(loaded):
         return build_spec("dataset", plug("dataset", {**given, "use": name}, name, loaded))

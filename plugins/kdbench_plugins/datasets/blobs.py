@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kdbench import KdbenchError
+from kdbench_plugins.tables.parquet import parquet_file, read_group
 
 if TYPE_CHECKING:
     import pyarrow
@@ -29,6 +30,12 @@ class Blob(Protocol):
     def read(self) -> bytes:
         """Reads the bytes. Raises KdbenchError, naming the source, if they cannot be read."""
         ...
+
+
+def same_bytes(one: Blob, other: Blob) -> bool:
+    """Whether two blobs hold the same bytes. Reads them only if their sizes do not differ already."""
+    sizes = {blob.size for blob in (one, other) if isinstance(blob, ShardBlob)}
+    return len(sizes) < 2 and one.read() == other.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ class ParquetBlob:
     def read(self) -> bytes:
         try:
             data: Any = _group(self.path, self.column, self.group)[self.row].as_py()
-        except (OSError, ValueError) as error:  # what pyarrow's errors derive from
+        except (KdbenchError, IndexError) as error:
             raise KdbenchError(f"{self.source}: cannot be read ({error})") from error
         if not data:
             raise KdbenchError(f"{self.source}: {self.column}.bytes is empty; expected the bytes of an image")
@@ -98,8 +105,7 @@ class ParquetBlob:
 
 @lru_cache(maxsize=GROUPS)
 def _group(path: Path, column: str, group: int) -> pyarrow.ChunkedArray:
-    import pyarrow.compute
-    import pyarrow.parquet
+    with parquet_file(path) as file:
+        import pyarrow.compute
 
-    with pyarrow.parquet.ParquetFile(path) as file:
-        return pyarrow.compute.struct_field(file.read_row_group(group, columns=[f"{column}.bytes"]).column(column), "bytes")
+        return pyarrow.compute.struct_field(read_group(path, file, group, [f"{column}.bytes"]).column(column), "bytes")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from kdbench import KdbenchError, SplitName, nearest
-from kdbench_plugins.datasets.blobs import Blob
+from kdbench_plugins.datasets.blobs import Blob, same_bytes
+from kdbench_plugins.datasets.texts import caption_fault
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 # `restval`: images of COCO's validation set outside Karpathy's validation and test splits, by custom used for training.
@@ -24,19 +25,37 @@ NAMES: dict[str, SplitName] = {
 # Captions of known datasets have less than 1,000 characters. A longer one comes from a misread file, such as an unclosed
 # quotation mark; a tokenizer would truncate it silently.
 LONGEST = 5_000
+Key = tuple[str, ...]
 SHOWN = 5  # problems of one kind that are listed; the rest are counted
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image. `key` is its name in all forms of a dataset and their sort key; `concept` is the key by default."""
+    """One image. `key` is its whole name and sorts alike in all forms of a dataset; `concept` is the key by default.
 
-    key: str
+    `error` says why it cannot be used, with its place; it is refused unless a quarantine list names it, by the source of its
+    picture or by a name in `also`. With `per_split`, the key is unique in its split only.
+    """
+
+    key: Key
     split: SplitName
     captions: tuple[str, ...]
     blob: Blob
     image_id: str = ""
     concept: str = ""
+    error: str = ""
+    also: tuple[str, ...] = ()
+    per_split: bool = False
+
+    @property
+    def group(self) -> Key:
+        """What an item shares with those of its concept."""
+        return (self.concept,) if self.concept else self.key
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a quarantine list may call it, its picture first."""
+        return (self.blob.source, *self.also)
 
 
 def split_named(name: Any, where: str) -> SplitName:
@@ -47,20 +66,32 @@ def split_named(name: Any, where: str) -> SplitName:
     return found
 
 
-def key_of(filename: str) -> str:
-    """`images/123.jpg` → `123`, the name of the image in a shard."""
-    name: str = filename.replace("\\", "/").rpartition("/")[2]
-    return name.partition(".")[0]
+def key_of(filename: str, *more: str) -> Key:
+    """`images/photo.3.jpg` → (`photo.3`, `images`, `photo.3.jpg`): the whole name, with `more` that tells images apart.
+
+    The stem comes first, so that a dataset has the same order in every form, whether or not the form has folders and suffixes.
+    """
+    folder, _, name = filename.replace("\\", "/").rpartition("/")
+    stem, _, suffix = name.rpartition(".")
+    return (stem if stem and suffix else name, folder, name, *more)
 
 
 def captions_of(value: Any, where: str) -> tuple[str, ...]:
     """A list of captions, stripped of white space. Raises KdbenchError for an invalid one, counting from 1."""
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, Sequence):
+    if not isinstance(texts, list | tuple):
         raise KdbenchError(f"{where}: found captions of type {type(value).__name__}, expected a string or a list of them")
     if not texts:
         raise KdbenchError(f"{where}: has no caption")
     return tuple(_caption(text, f"{where}: caption {position}") for position, text in enumerate(texts, 1))
+
+
+def captions_or_error(value: Any, where: str) -> tuple[tuple[str, ...], str]:
+    """The captions and an empty string, or none and what is wrong with them: the `captions` and the `error` of an item."""
+    try:
+        return captions_of(value, where), ""
+    except KdbenchError as error:
+        return (), str(error)
 
 
 def _caption(text: Any, where: str) -> str:
@@ -74,6 +105,9 @@ def _caption(text: Any, where: str) -> str:
         raise KdbenchError(
             f"{where} has {len(stripped):,} characters ({begins}), expected at most {LONGEST:,}: is the file complete?"
         )
+    fault = caption_fault(stripped)
+    if fault:
+        raise KdbenchError(f"{where} {fault}")
     return str(stripped)
 
 
@@ -81,8 +115,8 @@ def in_order(items: Iterable[Item], whose: str) -> list[Item]:
     """The items, sorted by key. Raises KdbenchError for an image that occurs twice, in particular in two splits, and for an
     empty split."""
     ordered = sorted(items, key=lambda item: item.key)
-    for what, field in (("image", "key"), ("image id", "image_id"), ("file", "source")):
-        _refuse_repeated(ordered, what, field, whose)
+    for what in ("image", "image id", "file"):
+        _refuse_repeated(ordered, what, whose)
     counts = {name: sum(item.split == name for item in ordered) for name in SPLITS}
     missing = [name for name, count in counts.items() if not count]
     if missing:
@@ -91,20 +125,27 @@ def in_order(items: Iterable[Item], whose: str) -> list[Item]:
     return ordered
 
 
-def _refuse_repeated(items: list[Item], what: str, field: str, whose: str) -> None:
-    seen: dict[str, Item] = {}
+def _refuse_repeated(items: list[Item], what: str, whose: str) -> None:
+    seen: dict[Key, list[Item]] = {}
     leaks: list[str] = []
     twice: list[str] = []
     for item in items:
-        name = str(item.blob.source if field == "source" else getattr(item, field))
-        other = seen.setdefault(name, item) if name else item
-        if other is not item:
-            places = f"{what} {name!r}: {other.split} ({other.blob.source}) and {item.split} ({item.blob.source})"
+        name = {"image": item.key, "image id": (item.image_id,), "file": (item.blob.source,)}[what]
+        others = seen.setdefault(name, []) if name[0] else []
+        other = next((other for other in others if what != "image" or _one_image(item, other)), None)
+        others.append(item)
+        if other is not None:
+            places = f"{what} {name[0]!r}: {other.split} ({other.blob.source}) and {item.split} ({item.blob.source})"
             (leaks if other.split != item.split else twice).append(places)
     if leaks:
         raise KdbenchError(f"{whose}: found {_count(leaks, 'image')} in two splits, which would leak: {listed(leaks)}")
     if twice:
         raise KdbenchError(f"{whose}: found {_count(twice, 'image')} twice: {listed(twice)}")
+
+
+def _one_image(item: Item, other: Item) -> bool:
+    """Whether two items with one key are one image. Keys that begin anew in each split say nothing there: the bytes decide."""
+    return other.split == item.split or not item.per_split or same_bytes(item.blob, other.blob)
 
 
 def _count(found: list[str], what: str) -> str:

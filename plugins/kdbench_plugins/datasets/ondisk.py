@@ -6,29 +6,35 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
 from kdbench import KdbenchError, Split, SplitName, nearest
-from kdbench_plugins.datasets.items import Item, in_order
+from kdbench_plugins.datasets.items import Item, Key, in_order
 from kdbench_plugins.datasets.photographs import Photographs
+from kdbench_plugins.datasets.pictures import square
+from kdbench_plugins.datasets.quarantine import check_list, left_in, lines_of, refuse_unusable
 
-FORMAT = 1  # raise when this code returns other pixels, captions, concepts or another order for the same files
+FORMAT = 2  # raise when this code returns other pixels, captions, concepts or another order for the same files
 Size = Annotated[int, Field(ge=16, le=1024)]
 
 
 @dataclass(frozen=True)
 class Index:
-    """The location of a dataset. `read` returns its items; without `archives` every item is a separate file."""
+    """The location of a dataset. `read` returns its items; without `archives` every item is a separate file.
+
+    `read` adds to `notes` what it leaves aside or chooses.
+    """
 
     root: Path
     annotations: tuple[Path, ...]  # hashed whole
     archives: tuple[Path, ...]  # files that hold many images: identified by name, size and time
     read: Callable[[], list[Item]]
+    notes: list[str] = field(default_factory=list)
 
 
 class OnDisk:
@@ -48,8 +54,7 @@ class OnDisk:
         published: dict[SplitName, tuple[int, int]] | None = None,
         settings: dict[str, Any] | None = None,
     ) -> None:
-        if quarantine is not None and not quarantine.is_file():
-            raise KdbenchError(f"dataset {name}: quarantine: there is no file {quarantine}; make it with kdbench data check")
+        check_list(quarantine, f"dataset {name}")
         self.name = name
         self.licence = licence
         self.size = size
@@ -63,16 +68,23 @@ class OnDisk:
     @cached_property
     def _items(self) -> list[Item]:
         """The items without those left out, in order. The index of a concept among all concepts is its id."""
-        items = self._index.read()
+        whose = f"dataset {self.name} in {self._index.root}"
         unwanted = lines_of(self._quarantine)
-        if unwanted:
-            names = {name: item for item in items for name in (item.blob.source, self._relative(item.blob.source))}
-            for line in unwanted:
-                if line not in names:
-                    raise KdbenchError(f"{self._quarantine}: no image of {self.name} is {line!r}; {nearest(line, names)}")
-            left_out = {names[line].key for line in unwanted}
-            items = [item for item in items if item.key not in left_out]
-        return in_order(items, f"dataset {self.name} in {self._index.root}")
+        items = left_in(self._index.read(), unwanted, self._index.root, self._quarantine, self.name)
+        refuse_unusable(items, whose)
+        return in_order(items, whose)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What reading the index left aside or chose."""
+        _ = self._items
+        return tuple(self._index.notes)
+
+    @property
+    def files(self) -> list[Path]:
+        """Everything that is read: annotations, the quarantine list, archives or images."""
+        quarantine = [self._quarantine] if self._quarantine else []
+        return [*self._index.annotations, *quarantine, *(self._index.archives or [item.blob.path for item in self._items])]
 
     def _fingerprint(self) -> str:
         """A hash of the annotations' contents, the names, sizes and times of images or archives, and the parameters."""
@@ -100,15 +112,18 @@ class OnDisk:
     def _select(self, name: SplitName) -> Split:
         import numpy as np
 
-        ids = {concept: position for position, concept in enumerate(sorted({item.concept or item.key for item in self._items}))}
+        ids = {concept: position for position, concept in enumerate(sorted({_concept(item) for item in self._items}))}
         items = [item for item in self._items if item.split == name]
-        concepts = [ids[item.concept or item.key] for item in items]
+        concepts = [ids[_concept(item)] for item in items]
+        blobs = tuple(item.blob for item in items)
         return Split(
-            images=Photographs(tuple(item.blob for item in items), self.size),
+            images=Photographs(blobs, self.size),
             captions=tuple(caption for item in items for caption in item.captions),
             image_concepts=np.array(concepts, dtype=np.int64),
             caption_concepts=np.repeat(np.array(concepts, dtype=np.int64), [len(item.captions) for item in items]),
             sources=tuple(item.blob.source for item in items),
+            originals=Photographs(blobs, None),
+            square=partial(square, size=self.size),
         )
 
     def _relative(self, source: str) -> str:
@@ -116,15 +131,9 @@ class OnDisk:
         return source.removeprefix(f"{self._index.root}{os.sep}")
 
 
-def lines_of(quarantine: Path | None) -> list[str]:
-    """The sources in a list of images to leave out. Raises KdbenchError if it cannot be read."""
-    if quarantine is None:
-        return []
-    try:
-        lines = quarantine.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise KdbenchError(f"{quarantine}: cannot be read ({error}); expected the source of an image on each line") from error
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+def _concept(item: Item) -> tuple[Key, str]:
+    """A name of the item's concept among all splits, which share none."""
+    return item.group, item.split
 
 
 def _digest(path: Path) -> str:

@@ -2,22 +2,22 @@
 
 Every line of a KEY.txt is a caption. Each shard is scanned once, from header to header; images are then read directly from
 the shard. CLIP_benchmark's own export names images s0000000, s0000001 … in the order of its source: such shards give the same
-pixels and captions as other forms, in that order.
+pixels and captions as other forms, in that order. A key is unique in its split.
 """
 
 from __future__ import annotations
 
-import tarfile
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from kdbench import KdbenchError
-from kdbench_plugins.datasets.blobs import ShardBlob
-from kdbench_plugins.datasets.items import NAMES, Item, captions_of, split_named
+from kdbench_plugins.datasets.items import NAMES, Item, split_named
 from kdbench_plugins.datasets.ondisk import Index
+from kdbench_plugins.datasets.shard_members import members
+from kdbench_plugins.datasets.shard_pairs import LINES, Aside, pairs
 
-PICTURES = ("jpg", "jpeg", "png", "webp")
-TEXT = "txt"
-BLOCK = 512
+COMPRESSED = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4", ".tbz2", ".txz")
+COUNT = "nshards.txt"
 
 
 def shard_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
@@ -25,90 +25,99 @@ def shard_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
     folders = split_folders(root)
     if not folders:
         return None
-    shards = tuple(shard for folder in folders for shard in sorted(folder.glob("*.tar")))
-    return Index(root, (), shards, lambda: [item for folder in folders for item in _read_folder(folder)])
+    shards = tuple(shard for folder in folders for shard in tars(folder))
+    notes: list[str] = []
+    return Index(root, (), shards, lambda: _read(root, folders, notes), notes)
+
+
+def _read(root: Path, folders: Sequence[Path], notes: list[str]) -> list[Item]:
+    found: list[Item] = []
+    notes[:] = folder_notes(root, folders)
+    for folder in folders:
+        aside = Aside()
+        items = [item for shard in shards_in(folder) for item in read_shard(shard, aside)]
+        notes += shard_notes(folder.name, aside, len(items))
+        found += items
+    return found
 
 
 def split_folders(root: Path) -> list[Path]:
     """The folders of shards in a root, by split."""
-    return [folder for folder in sorted(root.iterdir()) if folder.name.lower() in NAMES and any(folder.glob("*.tar"))]
+    return [folder for folder in sorted(root.iterdir()) if folder.name.lower() in NAMES and folder.is_dir() and tars(folder)]
 
 
-def _read_folder(folder: Path) -> list[Item]:
-    return [item for shard in shards_in(folder) for item in read_shard(shard)]
+def tars(folder: Path) -> list[Path]:
+    """The shards of a folder, in order."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".tar" and not path.name.startswith("."))
 
 
 def shards_in(folder: Path) -> list[Path]:
-    """All shards of a folder, in order. Raises KdbenchError if one that nshards.txt counts is missing."""
-    shards = sorted(folder.glob("*.tar"))
-    listed = folder / "nshards.txt"
+    """All shards of a folder, in order. Raises KdbenchError if they are compressed, or not those that nshards.txt counts."""
+    shards = tars(folder)
+    packed = sorted(path for path in folder.iterdir() if path.name.lower().endswith(COMPRESSED))
+    if packed:
+        raise KdbenchError(
+            f"{packed[0]}: is a compressed shard, one of {len(packed):,}; expected plain tar files, in which images are read "
+            "where they lie: decompress it"
+        )
+    listed = folder / COUNT
     if listed.is_file():
-        text = listed.read_text(encoding="utf-8").strip()
-        if not text.isdecimal():
+        text = listed.read_text(encoding="utf-8", errors="replace").strip()
+        if not (text.isascii() and text.isdecimal()):
             raise KdbenchError(f"{listed}: found {text[:40]!r}, expected the number of shards")
-        missing = [folder / f"{position}.tar" for position in range(int(text)) if not (folder / f"{position}.tar").is_file()]
+        missing = next((path for number in range(int(text)) if not (path := folder / f"{number}.tar").is_file()), None)
         if missing:
-            raise KdbenchError(f"{missing[0]}: is missing; {listed} lists {text} shards, found {len(shards)}")
+            raise KdbenchError(f"{missing}: is missing; {listed} lists {text} shards, found {len(shards)}")
+        expected = {f"{number}.tar" for number in range(int(text))}
+        more = [shard for shard in shards if shard.name not in expected]
+        if more:
+            raise KdbenchError(
+                f"{more[0]}: found {len(shards)} shards, {listed} lists {text}; mend the number, or remove the shards that are "
+                "not part of the dataset"
+            )
     return shards
 
 
-def read_shard(shard: Path) -> list[Item]:
-    """The items of one shard. Raises KdbenchError with the shard, and with the member at which it is truncated."""
+def folder_notes(root: Path, folders: Iterable[Path]) -> list[str]:
+    """What a root holds beside the shards of its splits, and splits that several folders make."""
+    notes = []
+    read = list(folders)
+    for folder in read:
+        others = sorted(path.name for path in folder.iterdir() if path.name != COUNT)
+        others = [name for name in others if not (name.lower().endswith(".tar") and not name.startswith("."))]
+        if others:
+            notes.append(
+                f"{folder.name}: {len(others):,} files or folders that are no shards, such as {others[0]}, are not read"
+            )
+    for split in dict.fromkeys(NAMES[folder.name.lower()] for folder in read):
+        names = [folder.name for folder in read if NAMES[folder.name.lower()] == split]
+        if len(names) > 1:
+            notes.append(f"the split {split} is read from the folders {' and '.join(names)}")
+    unread = sorted(path for path in root.iterdir() if path not in read and _holds_shards(path))
+    if unread:
+        notes.append(f"{root}: {len(unread):,} shards or folders of shards without a split's name, such as {unread[0].name}")
+    return notes
+
+
+def _holds_shards(path: Path) -> bool:
+    return path.suffix.lower() == ".tar" or (path.is_dir() and bool(tars(path)))
+
+
+def shard_notes(folder: str, aside: Aside, count: int) -> list[str]:
+    """What was left aside or chosen in the shards of a folder that hold `count` pairs."""
+    if aside.found.get(LINES, (0, ""))[0] == count:
+        aside.found.pop(LINES, None)  # several captions for each picture: the form as it is meant
+    return [f"{folder}: {line}" for line in aside.lines()]
+
+
+def read_shard(shard: Path, aside: Aside | None = None) -> list[Item]:
+    """The items of one shard, those that cannot be used included. Adds to `aside` what is not read.
+
+    Raises KdbenchError with the shard, and with the member at which it is truncated.
+    """
     split = split_named(shard.parent.name, str(shard))
-    pictures: dict[str, ShardBlob] = {}
-    texts: dict[str, tuple[str, ...]] = {}
-    for member, data in _members(shard):
-        folder, _, name = member.member.rpartition("/")
-        stem, _, extension = name.partition(".")
-        key = str(PurePosixPath(folder, stem))
-        kept: dict[str, ShardBlob] | dict[str, tuple[str, ...]] = texts if extension.lower() == TEXT else pictures
-        if extension.lower() in (*PICTURES, TEXT) and key in kept:
-            raise KdbenchError(f"{shard}: {member.member} occurs twice")
-        if extension.lower() in PICTURES:
-            pictures[key] = member
-        elif extension.lower() == TEXT:
-            texts[key] = _captions(data, member.source)
-    for ours, theirs, lacks in (
-        (pictures, texts, "caption file KEY.txt"),
-        (texts, pictures, f"image KEY.{'/'.join(PICTURES)}"),
-    ):
-        alone = sorted(ours.keys() - theirs.keys())
-        if alone:
-            raise KdbenchError(f"{shard}: {alone[0]} has no {lacks}")
-    return [Item(PurePosixPath(key).name, split, texts[key], blob) for key, blob in pictures.items()]
-
-
-def _captions(data: bytes, where: str) -> tuple[str, ...]:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise KdbenchError(f"{where}: is not UTF-8 ({error})") from error
-    return captions_of(text.rstrip("\r\n").split("\n"), where)
-
-
-def _members(shard: Path) -> list[tuple[ShardBlob, bytes]]:
-    """The files of a shard; texts with their contents."""
-    found: list[tuple[ShardBlob, bytes]] = []
-    length = shard.stat().st_size
-    end = 0
-    try:
-        with shard.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            for member in archive:
-                end = member.offset_data + -(-member.size // BLOCK) * BLOCK
-                blob = ShardBlob(shard, member.name, member.offset_data, member.size)
-                if member.offset_data + member.size > length:
-                    raise _cut(shard, f"{member.name} ends at byte {member.offset_data + member.size:,}", length)
-                if member.isfile():
-                    found.append((blob, blob.read() if member.name.lower().endswith(f".{TEXT}") else b""))
-            stream.seek(end)
-            closed = stream.read(BLOCK) == bytes(BLOCK)
-    except (tarfile.TarError, EOFError) as error:
-        last = f"the last member found is {found[-1][0].member}" if found else "no member was found"
-        raise KdbenchError(f"{shard}: is not a complete tar file ({error}); {last}: download the shard again") from error
-    if not closed:  # truncated between two members, which tarfile treats as the end
-        raise _cut(shard, f"nothing follows {found[-1][0].member if found else 'its beginning'}, not even an end mark", length)
-    return found
-
-
-def _cut(shard: Path, what: str, length: int) -> KdbenchError:
-    return KdbenchError(f"{shard}: is truncated: {what}, the file has {length:,} bytes; download the shard again")
+    noted = Aside() if aside is None else aside
+    found, special = members(shard)
+    for name in special:
+        noted.add("members that are neither files nor links", f"{shard}: {name}")
+    return pairs(shard, split, found, noted)

@@ -13,7 +13,8 @@ from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resiz
 
 from kdbench import KdbenchError
 from kdbench_plugins.datasets.blobs import FileBlob
-from kdbench_plugins.datasets.photographs import Photographs, decode
+from kdbench_plugins.datasets.photographs import Photographs
+from kdbench_plugins.datasets.pictures import decode
 
 RED, GREEN, BLUE = (200, 30, 40), (20, 180, 60), (10, 40, 220)
 
