@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 from kdbench.contracts import Progress, Site, Work
 from kdbench.engines.messages import (
     AnyEvent,
+    Busy,
     Done,
     EpochFinished,
     ExecuteRun,
     Finished,
     PrepareTeacher,
     ProgressMade,
+    Rehearse,
     ServeStudy,
     TrialEnded,
     TrialStarted,
     Warned,
 )
-from kdbench.errors import KdbenchError, KdbenchWarning, Skip
+from kdbench.errors import KdbenchError, KdbenchWarning, Skip, quoted
 
 if TYPE_CHECKING:
     from kdbench.plugins.loading import Plugins
@@ -54,6 +56,7 @@ class Executor:
         self.send = send
         self._last_progress = 0.0
         self._storages: dict[str, Storage] = {}
+        self._outer_warn = warnings.showwarning
         warnings.showwarning = self._warn
         self.context = RunContext(
             plugins=plugins or installed(),
@@ -66,26 +69,45 @@ class Executor:
 
     def execute(self, work: Work) -> None:
         """Executes one piece of work. A run that fails also gets a record. Raises StorageLost if a study's storage is lost."""
-        if isinstance(work, PrepareTeacher):
+        if isinstance(work, Rehearse):
+            self._rehearse(work)
+        elif isinstance(work, PrepareTeacher):
             self._prepare(work)
         elif isinstance(work, ExecuteRun):
-            from kdbench.runs.execute import execute
-
-            self.send(Finished(record=execute(work.spec, self.context)))
+            self._execute(work)
         elif isinstance(work, ServeStudy):
             self._serve(work)
         else:
             raise TypeError(f"{work!r} is not a message of kdbench.engines.messages")
         self.send(Done())
 
+    def _rehearse(self, work: Rehearse) -> None:
+        from kdbench.runs.rehearse import rehearse
+
+        try:
+            rehearse(work.spec, self.context)
+        except Skip:  # the run is recorded as skipped
+            return
+        except (Exception, SystemExit) as error:  # every run like it records the same error
+            warnings.warn(f"{work.label}: {_told(error)}; runs like it are about to fail", KdbenchWarning, stacklevel=1)
+
+    def _execute(self, work: ExecuteRun) -> None:
+        from kdbench.runs import once
+
+        try:
+            record = once.execute_once(work.spec, self.context, wait=work.wait, redo=work.redo)
+        except once.Busy:
+            self.send(Busy())
+        else:
+            self.send(Finished(record=record))
+
     def _prepare(self, work: PrepareTeacher) -> None:
         from kdbench.runs.execute import prepare
 
         try:
             prepare(work.task, work.dataset, work.teacher, self.context, work.teacher.name)
-        except Exception as error:  # every run that needs this teacher records the same error
-            text = str(error) if isinstance(error, KdbenchError | Skip) else f"{type(error).__name__}: {error}"
-            warnings.warn(f"{work.label}: {text}", KdbenchWarning, stacklevel=1)
+        except (Exception, SystemExit) as error:  # every run that needs this teacher records the same error
+            warnings.warn(f"{work.label}: {_told(error)}", KdbenchWarning, stacklevel=1)
 
     def _serve(self, work: ServeStudy) -> None:
         from kdbench.tuning.storage import Storage
@@ -123,6 +145,15 @@ class Executor:
 
     def _warn(self, message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, KdbenchWarning):
-            self.send(Warned(message=str(message)))
+            # In the process that receives the event, it becomes a warning again.
+            warnings.showwarning = self._outer_warn
+            try:
+                self.send(Warned(message=str(message)))
+            finally:
+                warnings.showwarning = self._warn
         else:
             sys.stderr.write(f"{category.__name__}: {message}\n")
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, KdbenchError | Skip) else quoted(error).removeprefix("raised ")

@@ -8,10 +8,11 @@ from pathlib import Path
 from kdbench.contracts import Event, Work
 from kdbench.engines.dispatch import Dispatcher
 from kdbench.engines.make import named
-from kdbench.engines.messages import Crashed, EpochFinished, ExecuteRun, Finished, ProgressMade, Started
+from kdbench.engines.messages import Busy, Crashed, EpochFinished, ExecuteRun, Finished, ProgressMade, Started
 from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import construct
 from kdbench.records.files import record_path, recorded
+from kdbench.records.parts import Part, differences
 from kdbench.records.record import DONE, Outcome, Record
 from kdbench.suite.plugin_entries import plug
 from kdbench.suite.spec import RunSpec
@@ -25,6 +26,10 @@ class Session(Dispatcher):
     records: dict[str, Record] = field(default_factory=dict)  # by run id, for this plan
     logs: dict[str, str] = field(default_factory=dict)  # output of failed runs
     outdated: dict[str, Path] = field(default_factory=dict)  # files that a repeated run replaces but does not overwrite
+    changed: dict[str, list[str]] = field(default_factory=dict)  # of recorded runs: what of their code or files has changed
+    redone: set[str] = field(default_factory=set)  # runs that are executed although they have a record
+    _started: set[str] = field(default_factory=set)
+    _busy: list[RunSpec] = field(default_factory=list)  # executed by another process
 
     def track(self, text: str) -> None:
         """Adds a tracker: its name, or a spec in YAML such as `{use: wandb, project: mine}`. Raises KdbenchError."""
@@ -34,22 +39,69 @@ class Session(Dispatcher):
         count = len(self.plugins.manager.list_name_plugin())
         self.plugins.register(tracker, f"--track {spec.use} ({count})")  # the same tracker may serve twice
 
-    def pending(self, specs: list[RunSpec]) -> list[RunSpec]:
-        """The runs without a final record, including failed and skipped ones. Collects the records of the others."""
+    def pending(self, specs: list[RunSpec], redo: bool = False) -> list[RunSpec]:
+        """The runs without a final record, including failed and skipped ones. Collects the records of the others.
+
+        A recorded run whose code or files have changed since is pending if it diverged, or with `redo`; otherwise `changed`
+        says what has. With `redo`, every run that diverged is pending.
+        """
         todo = []
+        known: dict[str, Part] = {}
         for spec in specs:
             record = recorded(self.site.results, spec)
             if record and record.status in DONE:
-                self.records[spec.run_id] = record
-                continue
+                changed = self._changed(spec, record, known)
+                diverged = record.status == "diverged"
+                if not (changed and (diverged or redo)) and not (diverged and redo):
+                    self.records[spec.run_id] = record
+                    self.changed |= {spec.run_id: changed} if changed else {}
+                    continue
+                self.redone.add(spec.run_id)
             todo.append(spec)
             if record and record.run_id != spec.run_id:  # of format 1, where runs have other ids
                 self.outdated[spec.run_id] = record_path(self.site.results, spec.suite, record.run_id)
         return todo
 
+    def _changed(self, spec: RunSpec, record: Record, known: dict[str, Part]) -> list[str]:
+        """What has changed since a run was recorded. Nothing is known of records from before that was noted."""
+        from kdbench.runs.examine_parts import examine_parts
+        from kdbench.storage.cache import Cache
+
+        if not record.parts:
+            return []
+        return differences(record.parts, examine_parts(spec, self.plugins, Cache(self.site.cache), known))
+
     def run(self, specs: list[RunSpec]) -> None:
-        """Executes runs. Each gets a record, also if its worker crashes. Raises what `Engine.execute` raises."""
-        self.dispatch([ExecuteRun(spec=spec) for spec in specs], specs)
+        """Executes runs. Each gets a record, also if its worker crashes. Raises what `Engine.execute` raises.
+
+        Runs that another process executes come last; their workers wait for it.
+        """
+        self._busy = []
+        self.dispatch([self._work(spec, wait=False) for spec in specs], specs)
+        if waiting := self._busy:
+            self.dispatch([self._work(spec, wait=True) for spec in waiting], waiting)
+
+    @property
+    def changes(self) -> list[str]:
+        """What has changed since runs were recorded that are not executed again, in sentences."""
+        found = []
+        for clause in sorted({clause for clauses in self.changed.values() for clause in clauses}):
+            runs = [self.records[id].label for id, clauses in self.changed.items() if clause in clauses]
+            found.append(f"{clause} since {_runs(runs)} recorded; `kdbench run` with --redo executes {_them(runs)} again")
+        return found
+
+    @property
+    def diverged(self) -> list[str]:
+        """The same for runs that were recorded as diverged."""
+        labels = [record.label for record in self.records.values() if record.status == "diverged"]
+        return (
+            [f"{_runs(labels)} recorded as diverged; `kdbench run` with --redo executes {_them(labels)} again"]
+            if labels
+            else []
+        )
+
+    def _work(self, spec: RunSpec, wait: bool) -> ExecuteRun:
+        return ExecuteRun(spec=spec, wait=wait, redo=spec.run_id in self.redone)
 
     def on_event(self, work: Work, event: Event) -> None:
         match event:
@@ -58,7 +110,10 @@ class Session(Dispatcher):
             case EpochFinished():
                 metrics = event.metrics
                 self.plugins.notify("kdbench_epoch_finished", run_id=event.run_id, epoch=event.epoch, metrics=metrics)
-            case Started() if isinstance(work, ExecuteRun):
+            case Busy() if isinstance(work, ExecuteRun):
+                self._busy.append(work.spec)
+            case Started() if isinstance(work, ExecuteRun) and work.spec.run_id not in self._started:
+                self._started.add(work.spec.run_id)
                 self.plugins.notify("kdbench_run_started", run_id=work.spec.run_id, spec=work.spec)
             case Finished() if isinstance(work, ExecuteRun):
                 self._ended(work.spec, event.record, event.log)
@@ -81,3 +136,14 @@ class Session(Dispatcher):
         context = RunContext(self.plugins, Cache(self.site.cache), self.site.results, device)
         reason = f"{event.reason}; its checkpoint is kept, run again to resume"
         return record_of(spec, context, "failed", reason, now(), Outcome())
+
+
+def _runs(labels: list[str]) -> str:
+    """`1 run (LABEL) was`, `3 runs (LABEL and 2 more) were`."""
+    if len(labels) == 1:
+        return f"1 run ({labels[0]}) was"
+    return f"{len(labels)} runs ({labels[0]} and {len(labels) - 1} more) were"
+
+
+def _them(labels: list[str]) -> str:
+    return "it" if len(labels) == 1 else "them"

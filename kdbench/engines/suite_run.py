@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any
 from kdbench.contracts import Engine, Site
 from kdbench.engines.make import LOCAL, make_engine
 from kdbench.engines.session import Session
+from kdbench.errors import KdbenchWarning
 from kdbench.plugins.loading import Plugins, installed
 from kdbench.records.files import record_path
 from kdbench.records.profile import Profile
 from kdbench.records.provenance import checked_device
 from kdbench.reports.results import Results, load
 from kdbench.storage.cache import default_root
+from kdbench.storage.code_digest import forget_code
 from kdbench.suite.check import check_suite
 from kdbench.suite.model import Suite
 from kdbench.suite.plan import plan
@@ -38,6 +41,7 @@ def run(
     trackers: Iterable[str | object] = (),
     profile: bool = True,
     smoke: bool = False,
+    redo: bool = False,
     plugins: Plugins | None = None,
 ) -> Results:
     """Executes the runs of a suite that have no record yet, and returns the results of all.
@@ -46,7 +50,8 @@ def run(
     texts such as `"train.epochs=5"`. Records go to `results`, data used by all runs to `cache`. `jobs` is the number of
     runs at a time; by default the engine decides. `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. `trackers` are
     names, specs in YAML, or objects with tracker hooks. With `profile`, students without a profile for this device are
-    measured at the end. With `smoke`, models and data are shrunk to check quickly that everything works.
+    measured at the end. With `smoke`, models and data are shrunk to check quickly that everything works. With `redo`, recorded
+    runs are executed again if the code of their plugins or the files that these read have changed, or if they diverged.
 
     A run that fails is recorded and does not stop the others; see `Results.failed`. After an interrupt, the same call resumes.
     Raises KdbenchError before anything is executed if the suite, a plugin or an option is invalid.
@@ -54,7 +59,7 @@ def run(
     plugins = plugins or installed()
     source = read_suite(find_suite(suite), override_texts(overrides))
     site = Site(Path(results).resolve(), (Path(cache) if cache else default_root()).resolve(), checked_device(device), jobs)
-    run = SuiteRun.of(source, site, make_engine(plugins, engine, engine_options), plugins, smoke)
+    run = SuiteRun.of(source, site, make_engine(plugins, engine, engine_options), plugins, smoke, redo=redo)
     for tracker in trackers:
         run.track(tracker)
     run.execute()
@@ -88,12 +93,20 @@ class SuiteRun:
         plugins: Plugins,
         smoke: bool = False,
         lay_out: Callable[[Suite], list[RunSpec]] = plan,
+        redo: bool = False,
     ) -> SuiteRun:
-        """Checks the suite; `lay_out` turns it into runs. Raises SuiteError if the suite is invalid."""
+        """Checks the suite; `lay_out` turns it into runs. Raises SuiteError if the suite is invalid.
+
+        Warns if code or files have changed since runs were recorded; with `redo`, these runs are executed again.
+        """
+        forget_code()  # in a notebook, modules may have been edited since the last call
         suite = check_suite(source, plugins, smoke=smoke)
         session = Session(site=site, engine=engine, plugins=plugins)
         specs = lay_out(suite)
-        return cls(source, suite, session, specs, session.pending(specs), smoke)
+        todo = session.pending(specs, redo)
+        for message in (*session.changes, *session.diverged):
+            warnings.warn(message, KdbenchWarning, stacklevel=2)
+        return cls(source, suite, session, specs, todo, smoke)
 
     def track(self, tracker: str | object) -> None:
         """Adds a tracker: a name, a spec in YAML, or an object with tracker hooks."""
@@ -132,6 +145,7 @@ class SuiteRun:
         """The results of the recorded runs, with these profiles or those beside the records."""
         found = load(self.records, plugins=self.session.plugins, smoke=self.smoke)
         found.measured = profiles
+        found.notes += self.session.changes
         return found
 
     @property

@@ -10,12 +10,12 @@ FIRST_PARTY = "kdbench"  # its plugins change what they compute with their `Offe
 
 
 class Part(Frozen):
-    """One plugin. Of a part that could not be examined, `content` is None; source without files has no digest."""
+    """One plugin. A digest that is empty, or None, is not known and differs from none."""
 
     package: str = ""
     version: str = ""  # of the package
     code: str = ""  # sha256 of its source
-    content: str | None = None  # sha256 of the files that it reads; "" if it reads none
+    content: str | None = None  # sha256 of the files that it reads; "" if it states that it reads none
 
     def difference(self, now: Part) -> str:
         """What of the part has changed, as a clause; "" if nothing has."""

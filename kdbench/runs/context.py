@@ -10,6 +10,8 @@ from kdbench.contracts import Progress, Task
 from kdbench.contracts.values import Owned
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Kind, Plugins, installed
+from kdbench.records.parts import Part
+from kdbench.runs.examine_parts import examine_parts, using_plugin
 from kdbench.storage.cache import Cache
 from kdbench.suite.spec import PluginSpec, RunSpec
 
@@ -32,6 +34,13 @@ class RunContext:
     on_progress: Callable[[Progress], None] = field(default=_ignore)
     on_epoch: Callable[[str, int, dict[str, float]], None] = field(default=_ignore)
     plugins_elsewhere: Callable[[], Plugins] = installed
+    _examined: dict[str, Part] = field(default_factory=dict, repr=False)
+
+    def parts(self, spec: RunSpec, fresh: bool = False) -> dict[str, Part]:
+        """The parts of a run, as of the last call with `fresh`. Raises KdbenchError as `examine_parts` does."""
+        if fresh:
+            self._examined.clear()
+        return examine_parts(spec, self.plugins, self.cache, self._examined)
 
     def reconstructions(self, spec: RunSpec) -> list[str]:
         """Labels of the parts of a run whose plugins are reconstructions."""
@@ -54,5 +63,5 @@ class RunContext:
         def report(stage: str, done: int, total: int) -> None:
             self.on_progress(Progress(run_id, stage, done, total))
 
-        with building_with(self.plugins):
+        with building_with(self.plugins), using_plugin("dataset", dataset, self.plugins):
             return task.open(build_spec("dataset", dataset), self.cache, self.device, report)

@@ -21,29 +21,36 @@ from torch import nn
 from kdbench.contracts import Student, Task
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.plugins.building import build_spec, building_with
-from kdbench.records.files import record_path, write_arrays, write_record, write_trace, write_units
+from kdbench.records.files import is_finished, record_path, write_arrays, write_record, write_trace, write_units
+from kdbench.records.parts import Parts, packages
 from kdbench.records.provenance import device_name, host, source, versions
 from kdbench.records.record import DONE, Outcome, Record, Status
 from kdbench.runs.context import RunContext
+from kdbench.runs.examine_parts import using_plugin
 from kdbench.runs.learn import learn, teach
 from kdbench.storage.checkpoint import save_weights
 from kdbench.suite.spec import PluginSpec, RunSpec
+from kdbench.training.borders import measured
 from kdbench.training.distributed import Rank
 from kdbench.training.evaluation import evaluated
+from kdbench.training.own_process import OwnProcess
 
 
-def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None) -> Record:
+def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts: Parts | None = None) -> Record:
     """Executes `spec` and writes its record, also if the run fails; only an interrupt leaves no record.
 
     A run on several devices starts its ranks here, unless this process is already one of them. Only the last lines of
-    `outcome_of` open the test split.
+    `outcome_of` open the test split. `parts` are the run's, if they have been examined. Where several processes may execute the
+    same run, call `kdbench.runs.once.execute_once`.
     """
     from kdbench.runs.ranks import outcome_of_ranks
 
+    own = OwnProcess()
     started = now()
     status: Status = "ok"
     reason, outcome = "", Outcome()
     try:
+        parts = context.parts(spec, fresh=True) if parts is None else parts  # before anything is read
         with building_with(context.plugins):
             if rank is None and spec.train is not None and spec.train.devices > 1:
                 outcome = outcome_of_ranks(spec, context, spec.train.devices)
@@ -55,10 +62,11 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None) -> Rec
         status, reason = "diverged", str(error)
     except KdbenchError as error:
         status, reason = "failed", str(error)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         traceback.print_exc()
         status, reason = "failed", f"{type(error).__name__}: {error}"
-    record = record_of(spec, context, status, reason, started, outcome)
+    own.check()
+    record = record_of(spec, context, status, reason, started, outcome, parts or {})
     if status in DONE:
         shutil.rmtree(context.cache.scratch(spec.run_id), ignore_errors=True)
     return record
@@ -76,7 +84,8 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
     student, trained = learned.student, learned.trained
 
     started = time.perf_counter()
-    test = task.encode(data, student, "test")
+    with using_plugin("student", spec.student, context.plugins):
+        test = task.encode(data, student, "test")
     arrays = evaluated(task, student, test, spec.evaluate.batch_size, context.device)
     seconds = time.perf_counter() - started
     found = _evaluated(spec, context, task, data, arrays)
@@ -104,11 +113,20 @@ def prepare(task: PluginSpec, dataset: PluginSpec, teacher: PluginSpec, context:
     """Computes a teacher's outputs before the runs that need them."""
     with building_with(context.plugins):
         its_task = context.task(task)
-        teach(its_task, context.open(its_task, dataset, id), teacher)
+        teach(its_task, context.open(its_task, dataset, id), teacher, context.plugins)
 
 
-def record_of(spec: RunSpec, context: RunContext, status: Status, reason: str, started: str, outcome: Outcome) -> Record:
-    """Writes the record of a run."""
+def record_of(
+    spec: RunSpec,
+    context: RunContext,
+    status: Status,
+    reason: str,
+    started: str,
+    outcome: Outcome,
+    parts: Parts | None = None,
+) -> Record:
+    """Writes the record of a run and returns it. A failure does not replace the record of a finished run."""
+    parts = dict(parts or {})
     record = Record(
         **{name: getattr(outcome, name) for name in Outcome.model_fields},
         run_id=spec.run_id,
@@ -118,7 +136,8 @@ def record_of(spec: RunSpec, context: RunContext, status: Status, reason: str, s
         reason=reason,
         spec=spec,
         reconstructions=context.reconstructions(spec),
-        versions=versions(),
+        parts=parts,
+        versions=versions(packages(parts.values())),
         host=host(),
         device=device_name(context.device),
         threads=torch.get_num_threads(),
@@ -126,7 +145,8 @@ def record_of(spec: RunSpec, context: RunContext, status: Status, reason: str, s
         finished=now(),
         **source(),
     )
-    write_record(context.results, record)
+    if status in DONE or not is_finished(context.results, spec):
+        write_record(context.results, record)
     return record
 
 
@@ -134,7 +154,8 @@ def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Ow
     """The outcome of evaluating a teacher itself."""
     started = time.perf_counter()
     try:
-        arrays = task.evaluate_teacher(build_spec("teacher", spec.student), data, "test")
+        with using_plugin("teacher", spec.student, context.plugins):
+            arrays = task.evaluate_teacher(build_spec("teacher", spec.student), data, "test")
     except Diverged as error:
         raise Diverged(f"{spec.student.name}: {error}") from error
     found = _evaluated(spec, context, task, data, arrays)
@@ -148,8 +169,9 @@ def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Ow
 def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arrays: Arrays) -> dict[str, Any]:
     """Writes the arrays and units of the test split; returns the outcome for the record."""
     path = record_path(context.results, spec.suite, spec.run_id)
+    path.unlink(missing_ok=True)  # of a run that is executed again: no record names arrays that are not its own
     return {
-        "metrics": task.measure(arrays),
+        "metrics": measured(task, arrays),
         "sizes": task.sizes(data),
         "dataset_digest": data.digest,
         "licence": data.licence,

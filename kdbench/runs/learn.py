@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import torch
 
-from kdbench.contracts import Progress, Strategy, Student, Task
+from kdbench.contracts import Progress, Student, Task
 from kdbench.contracts.values import Owned
 from kdbench.deploy.profile.memory import Watch
+from kdbench.errors import PluginError
 from kdbench.plugins.building import build_spec
+from kdbench.plugins.loading import Plugins
+from kdbench.runs.built import built_strategy, built_student, built_terms
 from kdbench.runs.context import RunContext
+from kdbench.runs.examine_parts import using_plugin
+from kdbench.runs.resume import CHECKPOINT, checkpoint_of
 from kdbench.suite.spec import PluginSpec, RunSpec
 from kdbench.training.distributed import Rank
 from kdbench.training.loop import Trained, train
@@ -27,9 +32,15 @@ class Learned:
     watch: Watch  # MB, peak memory since just before the student was built
 
 
-def teach(task: Task, data: Owned, teacher: PluginSpec) -> TeamTeacher:
+def teach(task: Task, data: Owned, teacher: PluginSpec, plugins: Plugins) -> TeamTeacher:
     """A teacher's outputs on the train split, computed or loaded from the cache."""
-    return TeamTeacher(teacher.name, task.teach(data, build_spec("teacher", teacher)))
+    built = build_spec("teacher", teacher)
+    task.check_plugin("teacher", built)
+    with using_plugin("teacher", teacher, plugins):
+        try:
+            return TeamTeacher(teacher.name, task.teach(data, built))
+        except PluginError as error:
+            raise PluginError(f"teacher {teacher.name}: {error}") from error
 
 
 def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, rank: Rank = Rank()) -> Learned:  # noqa: B008
@@ -40,20 +51,22 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
     student is built right after seeding, before heads and strategy.
     """
     assert spec.train is not None, "references are not trained"
-    teachers = [teach(task, data, teacher) for teacher in spec.team]
+    teachers = [teach(task, data, teacher, context.plugins) for teacher in spec.team]
     encodings = dict(data.encodings)
     watch = Watch.begin(context.device)
 
     torch.manual_seed(spec.seed)
-    student: Student = build_spec("student", spec.student)
-    train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
-    terms = [(term.coefficient, build_spec("objective", term)) for term in spec.objective]
-    team = Team(teachers, terms, task.width(student), spec.seed, context.device) if teachers else None
-    strategy: Strategy | None = build_spec("strategy", spec.strategy) if spec.strategy else None
+    student = built_student(spec, task)
+    with using_plugin("student", spec.student, context.plugins):
+        train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
+    team = Team(teachers, built_terms(spec), task.width(student), spec.seed, context.device) if teachers else None
+    strategy = built_strategy(spec)
 
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
         context.on_progress(Progress(id, "train", step, steps, loss, weights))
 
+    folder = context.cache.scratch(id)
+    checkpoint = checkpoint_of(folder, context.parts(spec)) if rank.index == 0 else folder / CHECKPOINT
     with rank.joined(context.device) as world:
         trained = train(
             task,
@@ -66,7 +79,7 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
             context.device,
             team,
             strategy,
-            checkpoint=context.cache.scratch(id) / "checkpoint.safetensors",
+            checkpoint=checkpoint,
             on_step=on_step,
             on_epoch=lambda epoch, metrics: context.on_epoch(id, epoch, metrics),
             world=world,

@@ -55,11 +55,13 @@ def code_digest(objects: Iterable[object], first_party: bool = False) -> str:
     Those of kdbench are left out too, unless `first_party` is true. Digests are kept for the process: they are those of the
     code that it has loaded.
     """
+    objects = list(objects)
     modules = {module for found in objects for module in _modules(found)}
     wanted = {name for name in modules if _authored(_top(name)) and (first_party or _top(name) not in FIRST_PARTY)}
     known = {name: _of_module(name) for name in sorted(wanted)}
     found = {name: digest for name, digest in known.items() if digest}
-    return digest_of(found) if found else ""
+    given = [repr((one.args, sorted(one.keywords.items()))) for one in objects if isinstance(one, partial)]
+    return digest_of([found, *given]) if found else ""
 
 
 def forget_code() -> None:
@@ -71,7 +73,7 @@ def forget_code() -> None:
 def _modules(found: Any) -> list[str]:
     """Names of the modules in which an object, its class and the classes it inherits from are defined."""
     if isinstance(found, partial):
-        return [*_modules(found.func), *(name for value in found.args for name in _modules(value))]
+        return _modules(found.func)
     if inspect.ismodule(found):
         return [found.__name__]
     if inspect.isfunction(found) or inspect.isbuiltin(found):

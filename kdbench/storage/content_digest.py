@@ -26,8 +26,8 @@ Listed = tuple[str, Path]  # the name within a folder, "" for a file that was gi
 def content_digest(paths: Iterable[Path], cache: Cache) -> str:
     """A digest of the contents of files and folders in the given order; "" without any.
 
-    Names count within folders only: moving or renaming what is given changes nothing. A file that does not exist counts as
-    such. Raises KdbenchError if a file cannot be read.
+    Names count within folders only: moving or renaming what is given changes nothing. Hidden files in folders do not count, a
+    file that does not exist counts as such. Raises KdbenchError if a file cannot be read.
     """
     files = [listed for path in paths for listed in _files(path)]
     if not files:
@@ -46,10 +46,11 @@ def _files(path: Path) -> Iterator[Listed]:
         yield "", path
         return
     for folder, folders, names in os.walk(path):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            file = Path(folder, name)
-            yield file.relative_to(path).as_posix(), file
+            if not name.startswith("."):
+                file = Path(folder, name)
+                yield file.relative_to(path).as_posix(), file
 
 
 def _digests(files: list[Path], cache: Cache) -> list[str | None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from kdbench.plugins.building import building_with
 from kdbench.runs.context import RunContext
+from kdbench.runs.examine_parts import using_plugin
 from kdbench.runs.learn import learn
 from kdbench.suite.spec import RunSpec
 from kdbench.tuning.costs import costs_of
@@ -39,9 +40,11 @@ def train_trial(spec: RunSpec, context: RunContext, id: str, on_epoch: OnEpoch, 
         context.on_epoch(run_id, epoch, metrics)
         on_epoch(epoch, metrics)
 
+    context.parts(spec, fresh=True)
     with building_with(context.plugins):
         task = context.task(spec.task)
-        data = task.without_test(context.open(task, spec.dataset, id))
+        with using_plugin("dataset", spec.dataset, context.plugins):
+            data = task.without_test(context.open(task, spec.dataset, id))
         learned = learn(spec, replace(context, on_epoch=epoch_ended), task, data, id)
         trained = learned.trained
         found = costs_of(learned.student, task, data, context, costs)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kdbench.plugins.loading import Plugins
+from kdbench.records.parts import differences
 from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.sources import RecordFile
@@ -40,6 +41,23 @@ def unlike(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
         if changed := record.spec.disagreement(other.spec):
             expected = f"the same values in all records of a cell, as at {known.where}"
             yield file, Problem(file.where, "another default than in records of the same cell", changed, expected)
+
+
+def outdated(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
+    """Yields records made by other code or from other files than the newest of their cell: a row averages one thing only."""
+    newest: dict[str, Pair] = {}
+    for file, record in pairs:
+        if record.parts:
+            known = newest.setdefault(record.spec.cell_id, (file, record))
+            if record.started > known[1].started:
+                newest[record.spec.cell_id] = file, record
+    for file, record in pairs:
+        latest = newest.get(record.spec.cell_id)
+        if latest is not None and (changed := differences(record.parts, latest[1].parts)):
+            expected = (
+                f"as in the newest record of the cell, {latest[0].where}; `kdbench run` with --redo executes the run again"
+            )
+            yield file, Problem(file.where, "a run of other code or files", "; ".join(changed), expected)
 
 
 def contradicting(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:

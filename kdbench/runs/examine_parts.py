@@ -1,0 +1,87 @@
+"""The parts of a run as they are now: package, version and source of its plugins, and a digest of what these read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import ValidationError
+
+from kdbench.errors import KdbenchError
+from kdbench.plugins.building import building_with
+from kdbench.plugins.files_read import files_read
+from kdbench.plugins.loading import Kind, Listed, Plugins
+from kdbench.plugins.parameters import nested_uses
+from kdbench.records.parts import FIRST_PARTY, Part, plugins_of
+from kdbench.storage.cache import Cache
+from kdbench.storage.code_digest import code_digest, using_code
+from kdbench.storage.content_digest import content_digest
+from kdbench.suite.spec import PluginSpec, RunSpec
+
+
+def examine_parts(spec: RunSpec, plugins: Plugins, cache: Cache, known: dict[str, Part] | None = None) -> dict[str, Part]:
+    """All parts of a run by name, nested plugins included. `known` keeps what several runs share, such as a dataset.
+
+    Raises KdbenchError if a file changes while it is read; a part that cannot be examined otherwise has no digests.
+    """
+    found: dict[str, Part] = {}
+    known = {} if known is None else known
+    with building_with(plugins):
+        for name, kind, plugin in plugins_of(spec):
+            for path, its_kind, use, params in _with_nested(name, kind, plugin.use, plugin.params, plugins):
+                key = f"{its_kind} {use} {sorted(params.items())}"
+                if key not in known:
+                    known[key] = _examined(its_kind, use, params, plugins, cache)
+                found[path] = known[key]
+    return found
+
+
+@contextmanager
+def using_plugin(kind: Kind, plugin: PluginSpec, plugins: Plugins) -> Iterator[None]:
+    """A context in which cache entries are made with a plugin: other code of third parties makes other entries."""
+    nested = _with_nested("", kind, plugin.use, plugin.params, plugins)
+    listed = [_listed(its_kind, its_use, plugins) for _, its_kind, its_use, _ in nested]
+    with using_code(code_digest(one.offer.build for one in listed if one)):
+        yield
+
+
+def _with_nested(
+    name: str, kind: Kind, use: str, params: dict[str, Any], plugins: Plugins
+) -> Iterator[tuple[str, Kind, str, dict[str, Any]]]:
+    yield name, kind, use, params
+    listed = _listed(kind, use, plugins)
+    for parameter, mark in nested_uses(listed.offer).items() if listed else ():
+        inner = params.get(parameter)
+        if isinstance(inner, dict) and isinstance(inner.get("use"), str):
+            own = {key: value for key, value in inner.items() if key != "use"}
+            yield from _with_nested(f"{name}.{parameter}", mark.kind, inner["use"], own, plugins)
+
+
+def _examined(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins, cache: Cache) -> Part:
+    listed = _listed(kind, use, plugins)
+    if listed is None:
+        return Part()
+    package = listed.provider.partition(":")[0]
+    code = code_digest([listed.offer.build], first_party=package == FIRST_PARTY)
+    content: str | None = None
+    try:
+        paths = files_read(listed.offer, params)
+    except (KdbenchError, ValidationError):  # what it reads is not here; a run says so better
+        paths = []
+    else:
+        # A file that no parameter names yet may be one that the plugin will write: nothing is known then.
+        content = content_digest(paths, cache) if paths or listed.offer.reads else None
+    return Part(package=package, version=_version(package), code=code, content=content)
+
+
+def _listed(kind: Kind, use: str, plugins: Plugins) -> Listed | None:
+    return plugins.offers(kind).get(use)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
