@@ -66,6 +66,28 @@ def package_version(package: str) -> str:
         return "(not installed)"
 
 
+def weight_files(model: str, pretrained: str) -> list[Path]:
+    """Where the weights lie: a folder, a checkpoint, or what has been downloaded of a repository of the hub.
+
+    Raises KdbenchError if they have not been downloaded yet, and for tags whose weights are not in a repository.
+    """
+    if model.startswith("local-dir:"):
+        return [Path(model.removeprefix("local-dir:"))]
+    if pretrained and Path(pretrained).is_file():
+        return [Path(pretrained)]
+    repository = model.removeprefix("hf-hub:")
+    if not model.startswith("hf-hub:"):
+        repository = str(import_open_clip().get_pretrained_cfg(model, pretrained).get("hf_hub", ""))
+    owner, _, name = repository.strip("/").partition("/")
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    kept = Path(HF_HUB_CACHE, f"models--{owner}--{name.partition('/')[0].partition('@')[0]}")
+    newest = kept / "refs" / "main"
+    if not newest.is_file():
+        raise KdbenchError(f"{model} {pretrained}: has not been downloaded yet")
+    return [kept / "snapshots" / newest.read_text(encoding="utf-8").strip()]
+
+
 def check_model_name(name: str) -> None:
     """Raises KdbenchError with the nearest name if open_clip has no such model."""
     open_clip = import_open_clip()

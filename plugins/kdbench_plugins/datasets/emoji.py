@@ -14,7 +14,7 @@ from typing import get_args
 
 from kdbench import Dataset, KdbenchError, Offer, Split, SplitName, hookimpl, nearest
 from kdbench_plugins.datasets.emoji_concepts import concepts
-from kdbench_plugins.datasets.emoji_packages import versions
+from kdbench_plugins.datasets.emoji_packages import descriptions, versions
 from kdbench_plugins.datasets.emoji_pixels import Pictures
 
 FORMAT = 1  # raise when this code returns other concepts, captions, splits or pixels for the same packages
@@ -59,4 +59,5 @@ class Emoji:
 
 @hookimpl
 def kdbench_datasets() -> list[Offer[Dataset]]:
-    return [Offer("emoji", Emoji, "1,652 emoji drawn by Twemoji and OpenMoji, with names and keywords; installed by pip")]
+    summary = "1,652 emoji drawn by Twemoji and OpenMoji, with names and keywords; installed by pip"
+    return [Offer("emoji", Emoji, summary, reads=lambda size: descriptions())]  # noqa: ARG005

@@ -43,6 +43,12 @@ def versions() -> dict[str, str]:
     return {name: _version(name) for name in PACKAGES}
 
 
+def descriptions() -> list[Path]:
+    """The file of each package that states its version: the same for all installations of one release."""
+    files = (file for name in PACKAGES for file in importlib.metadata.files(name) or () if file.name == "METADATA")
+    return [Path(str(file.locate())) for file in files]
+
+
 @cache
 def _version(name: str) -> str:
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from kdbench import Dataset, KdbenchError, Offer, hookimpl
 from kdbench_plugins.datasets.folder_table import Columns, read_items
@@ -11,11 +12,12 @@ from kdbench_plugins.datasets.ondisk import Index, OnDisk, Size
 
 
 class Folder(OnDisk):
-    """`table` is a CSV, JSONL or Parquet file; `image`, `caption`, `split` and `concept` name its columns.
+    """`table` is a CSV, TSV, JSONL, JSON or Parquet file; `image`, `caption`, `split` and `concept` name its columns.
 
-    Image paths are relative to `root`, by default the table's folder. A caption is a string or a list of strings; an image
-    may have several rows. Without a `concept` column every image is its own concept; with one, images of a concept match
-    each other's captions. The other parameters are those of `flickr30k`; `miniature` is used instead of the table.
+    Image paths are relative to `root`, by default the table's folder. A caption is a string or a list of strings, in a text
+    cell a JSON list; an image may have several rows. Tables are read strictly: RFC 4180, JSON with every key once.
+    Without a `concept` column every image is its own concept; with one, images of a concept match each other's captions. The
+    other parameters are those of `flickr30k`; `miniature` is used instead of the table.
     """
 
     def __init__(
@@ -81,4 +83,8 @@ def check(
 def kdbench_datasets() -> list[Offer[Dataset]]:
     summary = "your own images and captions, listed in a CSV, JSONL or Parquet table"
     small = {"miniature": True, "size": 64}
-    return [Offer("folder", Folder, summary, check=check, example={"miniature": True}, smoke=lambda _: small)]
+
+    def reads(**params: Any) -> list[Path]:
+        return Folder(**params).files
+
+    return [Offer("folder", Folder, summary, check=check, reads=reads, example={"miniature": True}, smoke=lambda _: small)]

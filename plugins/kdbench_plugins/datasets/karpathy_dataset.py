@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kdbench import Dataset, Offer
 from kdbench_plugins.datasets.karpathy import About, Form, locate
@@ -42,4 +42,9 @@ class KarpathyDataset(OnDisk):
     @classmethod
     def offer(cls, summary: str) -> Offer[Dataset]:
         small = {"root": None, "form": None, "quarantine": None, "miniature": True, "size": 64}
-        return Offer(cls.about.name, cls, summary, check=cls.check, example={"miniature": True}, smoke=lambda _: small)
+
+        def reads(**params: Any) -> list[Path]:
+            return cls(**params).files
+
+        name, example = cls.about.name, {"miniature": True}
+        return Offer(name, cls, summary, check=cls.check, reads=reads, example=example, smoke=lambda _: small)

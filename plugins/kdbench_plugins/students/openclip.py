@@ -11,6 +11,7 @@ from kdbench_plugins.openclip import SCHEMAS, check_model_name, check_pretrained
 from kdbench_plugins.shrink import config_of, shrunken
 from kdbench_plugins.students.clip_build import attempt, check_towers, create, named_config, rehearse
 from kdbench_plugins.students.clip_config import SMALL, checked_config
+from kdbench_plugins.students.clip_preprocess import own_preprocess
 from kdbench_plugins.students.readers import Resized, Tokens
 from kdbench_plugins.tokens import own_tokenizer, vocabulary
 
@@ -18,7 +19,9 @@ from kdbench_plugins.tokens import own_tokenizer, vocabulary
 class OpenClip:
     """Give either `model`, a name in open_clip, or `config`, such as `{embed_dim: 128, vision_cfg: {…}, text_cfg: {…}}`.
 
-    `pretrained` are initial weights, by default random: a checkpoint file or, with `model`, one of open_clip's tags.
+    `pretrained` are initial weights, by default random: a checkpoint file or, with `model`, one of open_clip's tags. Pictures
+    are preprocessed as the model does it; a config with `model_cfg` and `preprocess_cfg`, as in an open_clip_config.json, says
+    how.
     """
 
     def __init__(
@@ -31,7 +34,7 @@ class OpenClip:
         # By name if it has one: open_clip chooses some tokenizers by the model's name.
         tokenizer = attempt("the tokenizer", lambda: own_tokenizer(model or self.config))
         check_vocabulary(self.config["text_cfg"], tokenizer)
-        clip = create(model, self.config, pretrained)
+        clip = create(model, self.config, pretrained, own_preprocess(config or {}))
         check_towers(clip, self.config, tokenizer.context_length)
         preprocess = import_open_clip().get_model_preprocess_cfg(clip)
         size = preprocess["size"]
@@ -95,6 +98,7 @@ def check(*, model: str | None = None, config: dict[str, Any] | None = None, pre
     _check_parameters(model, config, pretrained)
     if config is not None:
         own = checked_config(config)
+        own_preprocess(config)
         if not own["text_cfg"].get("hf_tokenizer_name"):  # another's tokenizer may have to be downloaded
             check_vocabulary(own["text_cfg"], attempt("the tokenizer", lambda: own_tokenizer(own)))
         rehearse(own)
@@ -102,7 +106,12 @@ def check(*, model: str | None = None, config: dict[str, Any] | None = None, pre
 
 def smoke(params: dict[str, Any]) -> dict[str, Any]:
     """The same family with one or two layers and random weights."""
-    return {"model": None, "config": shrunken(params["config"] or config_of(params["model"])), "pretrained": None}
+    config = params["config"] or config_of(params["model"])
+    if "model_cfg" not in config:
+        return {"model": None, "config": shrunken(config), "pretrained": None}
+    look = {key: value for key, value in config.get("preprocess_cfg", {}).items() if key != "size"}
+    small = {"model_cfg": shrunken(config["model_cfg"]), "preprocess_cfg": look}
+    return {"model": None, "config": small, "pretrained": None}
 
 
 @hookimpl
