@@ -158,7 +158,10 @@ _SCALARS = {f"{_CORE}{name}" for name in _FORMS}
 
 
 def _check_form(node: yaml.Node) -> None:
-    """Raises MarkedYAMLError for a value that its tag does not fit, or that JSON does not have. Leaves foreign tags to PyYAML."""
+    """Raises MarkedYAMLError for a value that its tag does not fit, or that JSON does not have.
+
+    Tags of other schemas are left to PyYAML, which refuses them.
+    """
     name = node.tag.removeprefix(_CORE)
     if name == node.tag or ":" in name or "/" in name:
         return
@@ -172,7 +175,10 @@ def _check_form(node: yaml.Node) -> None:
     if not isinstance(node, yaml.ScalarNode) or not form.search(node.value):
         raise _marked(f"{_brief(node.value)} is not {words}", node)
     if any("\ud800" <= letter <= "\udfff" for letter in node.value):
-        raise _marked(f"found half of a surrogate pair in {_brief(node.value)}; expected text", node)
+        try:  # JSON writes one emoji as two escapes
+            node.value = node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise _marked(f"found half of a surrogate pair in {_brief(node.value)}; expected text", node) from None
     if name == "float" and "n" not in node.value.lower() and math.isinf(float(node.value)):
         raise _marked(f"{_brief(node.value)} is larger than any number of 64 bits", node)
 

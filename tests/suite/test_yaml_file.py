@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench.errors import SuiteError
-from kdbench.suite.yaml_file import dotted, parse_scalar, read
+from kdbench.suite.yaml_file import dotted, parse_scalar, path_steps, read
+from tests.support.fuzzing import some
+from tests.support.yaml_inputs import plain, reads_json, reads_or_refuses, texts
 
 
 def write(folder: Path, text: str) -> Path:
@@ -78,6 +80,65 @@ def test_every_float_survives(value: float) -> None:
 @given(st.integers(-(10**18), 10**18))
 def test_every_integer_survives(value: int) -> None:
     assert parse_scalar(str(value), "here") == value
+
+
+@some
+@given(texts)
+def test_any_text_is_read_or_refused_with_its_place(text: str) -> None:
+    reads_or_refuses(text)
+
+
+@some
+@given(plain)
+def test_json_is_read_as_json(data: Any) -> None:
+    reads_json(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("!!set {a, b}", "found the tag !!set; expected a list, a map, a string, a number, true, false or null"),
+        ("!!binary aGk=", "found the tag !!binary; expected"),
+        ("!!timestamp 2024-01-01", "found the tag !!timestamp; expected"),
+        ("!!omap [a: 1]", "found the tag !!omap; expected"),
+        ("!!bool yes", "'yes' is not true or false"),
+        ("!!null 0", "'0' is not null"),
+        ("!!float 1:30", "'1:30' is not a number"),
+        ("9223372036854775808", "found a whole number of more than 64 bits"),
+        ("1" * 9000, "found a whole number of more than 64 bits"),
+        ("1e999", "'1e999' is larger than any number of 64 bits"),
+        ('"a cat \\ud83d"', "found half of a surrogate pair in 'a cat \\ud83d'; expected text"),
+        ("[" * 5000, "lists and maps are nested too deeply"),
+    ],
+)
+def test_what_json_does_not_have(text: str, problem: str, tmp_path: Path) -> None:
+    """Each would end in a traceback later, or in another value than the one that is written."""
+    for read_it in (lambda: parse_scalar(f"{{a: {text}}}", "here"), lambda: read(write(tmp_path, f"a: {text}\n"))):
+        with pytest.raises(SuiteError) as raised:
+            read_it()
+        assert f":1: not valid YAML: {problem}" in str(raised.value) or f"here: not valid YAML: {problem}" in str(raised.value)
+
+
+def test_aliases_of_aliases_are_counted() -> None:
+    """Ten levels of ten aliases would be ten thousand million values."""
+    levels = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 11)]
+    with pytest.raises(SuiteError, match="more than 100,000 values, as aliases of aliases multiply"):
+        parse_scalar("\n".join(["a0: &a0 [1]", *levels]), "here")
+
+
+def test_keys_are_text() -> None:
+    """1 and 01 are two keys, and true is no truth value: JSON has no others."""
+    assert parse_scalar("{1: a, 01: b, true: c, null: d}", "here") == {"1": "a", "01": "b", "true": "c", "null": "d"}
+    with pytest.raises(SuiteError, match="1 is given twice"):
+        parse_scalar("{1: a, '1': b}", "here")
+
+
+def test_a_pair_of_escapes_is_one_letter() -> None:
+    assert parse_scalar('"\\ud83d\\ude00"', "here") == "😀"
+
+
+def test_an_index_longer_than_any_list_is_a_key() -> None:
+    assert path_steps(f"a[{'9' * 5000}]") == ("a", "9" * 5000)
 
 
 def test_lines_of_keys_and_items(tmp_path: Path) -> None:
