@@ -8,30 +8,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdbench.contracts import Engine, Event, Site, Work
-from kdbench.engines.messages import Crashed, PrepareTeacher, Warned, preparations
+from kdbench.engines.messages import Crashed, PrepareTeacher, Rehearse, Warned, preparations, rehearsals
 from kdbench.errors import KdbenchWarning
 from kdbench.suite.spec import RunSpec
 
 
 @dataclass
 class Dispatcher(ABC):
-    """Passes work to an engine, teachers first, and turns warnings of workers into warnings here."""
+    """Passes work to an engine, rehearsals and teachers first, and turns warnings of workers into warnings here."""
 
     site: Site
     engine: Engine
 
     @abstractmethod
     def on_event(self, work: Work, event: Event) -> None:
-        """Receives all events except warnings, and crashes while teachers are prepared."""
+        """Receives all events except warnings, and crashes in rehearsals and while teachers are prepared."""
 
     def dispatch(self, work: Sequence[Work], specs: Sequence[RunSpec]) -> None:
         """Executes work on runs of these specs and returns when all has ended. Raises what `Engine.execute` raises."""
-        self.engine.execute([*preparations(specs), *work], self.site, self._on_event)
+        self.engine.execute([*rehearsals(specs), *preparations(specs), *work], self.site, self._on_event)
 
     def _on_event(self, work: Work, event: Event) -> None:
         if isinstance(event, Warned):
             warnings.warn(event.message, KdbenchWarning, stacklevel=2)
-        elif isinstance(event, Crashed) and isinstance(work, PrepareTeacher):
-            warnings.warn(f"preparing {work.label} ended early: {event.reason}", KdbenchWarning, stacklevel=2)
+        elif isinstance(event, Crashed) and isinstance(work, PrepareTeacher | Rehearse):
+            verb = "preparing " if isinstance(work, PrepareTeacher) else ""
+            warnings.warn(f"{verb}{work.label} ended early: {event.reason}", KdbenchWarning, stacklevel=2)
         else:
             self.on_event(work, event)

@@ -25,6 +25,32 @@ class Message(BaseModel):
 # Work
 
 
+class Rehearse(Message):
+    """Try a run's plugins on a few samples before teachers are computed."""
+
+    kind: Literal["rehearse"] = "rehearse"
+    spec: RunSpec
+
+    @cached_property
+    def key(self) -> str:
+        """Equal for runs with the same plugins and number of teachers."""
+        spec = self.spec
+        parts = [spec.task, spec.dataset, spec.student, *spec.objective, *([spec.strategy] if spec.strategy else [])]
+        return digest_of(["rehearsal", len(spec.team), *(part.plain for part in parts)])[:12]
+
+    @property
+    def label(self) -> str:
+        return f"rehearsal of {self.spec.cell_label}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def workers(self) -> int:
+        return 1
+
+
 class PrepareTeacher(Message):
     """Compute a teacher's outputs on a dataset before the runs that need them."""
 
@@ -52,10 +78,16 @@ class PrepareTeacher(Message):
 
 
 class ExecuteRun(Message):
-    """Execute a run and write its record."""
+    """Execute a run and write its record, unless another process has finished it in the meantime.
+
+    While another process executes it, wait for that one, or send Busy if `wait` is false. With `redo`, replace the record of a
+    finished run if its code or files have changed.
+    """
 
     kind: Literal["execute_run"] = "execute_run"
     spec: RunSpec
+    wait: bool = True
+    redo: bool = False
 
     @property
     def key(self) -> str:
@@ -99,13 +131,19 @@ class ServeStudy(Message):
         return self.study.settings.trials
 
 
-AnyWork = PrepareTeacher | ExecuteRun | ServeStudy
+AnyWork = Rehearse | PrepareTeacher | ExecuteRun | ServeStudy
 WORK: TypeAdapter[AnyWork] = TypeAdapter(Annotated[AnyWork, Field(discriminator="kind")])
 
 
 def preparations(specs: Iterable[RunSpec]) -> list[PrepareTeacher]:
     """Work for each teacher on each dataset; runs then need not wait for each other's encoding."""
     found = (PrepareTeacher(task=spec.task, dataset=spec.dataset, teacher=teacher) for spec in specs for teacher in spec.team)
+    return list({work.key: work for work in found}.values())
+
+
+def rehearsals(specs: Iterable[RunSpec]) -> list[Rehearse]:
+    """Work that tries the plugins of each kind of run with teachers."""
+    found = (Rehearse(spec=spec) for spec in specs if spec.team)
     return list({work.key: work for work in found}.values())
 
 
@@ -172,6 +210,12 @@ class Finished(Message):
     log: str = ""
 
 
+class Busy(Message):
+    """Another process executes the run; nothing was done."""
+
+    kind: Literal["busy"] = "busy"
+
+
 class Done(Message):
     """The worker is ready for the next piece of work. Used by engines only."""
 
@@ -196,6 +240,16 @@ class Exited(Message):
 
     def __str__(self) -> str:
         return f"the worker process died (exit code {self.code})"
+
+
+class TimedOut(Message):
+    """The work took longer than its limit."""
+
+    why: Literal["timed_out"] = "timed_out"
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"it was stopped after {self.seconds:g} s, the limit of --timeout"
 
 
 class Lost(Message):
@@ -223,10 +277,10 @@ class Crashed(Message):
     """The worker died. `trial` is the number of the trial that it was executing, `log` the end of its output."""
 
     kind: Literal["crashed"] = "crashed"
-    reason: Annotated[Signalled | Exited | Lost | WorkerFailed, Field(discriminator="why")]
+    reason: Annotated[Signalled | Exited | TimedOut | Lost | WorkerFailed, Field(discriminator="why")]
     trial: int | None = None
     log: str = ""
 
 
-AnyEvent = Started | ProgressMade | EpochFinished | Warned | TrialStarted | TrialEnded | Finished | Done | Crashed
+AnyEvent = Started | ProgressMade | EpochFinished | Warned | TrialStarted | TrialEnded | Finished | Busy | Done | Crashed
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="kind")])

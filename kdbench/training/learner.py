@@ -14,6 +14,7 @@ from kdbench.contracts import FeedSettings, Strategy, Student, Task
 from kdbench.contracts.values import Owned
 from kdbench.storage.digest import digest_of
 from kdbench.suite.settings import Train
+from kdbench.training.borders import checked_report, checked_views
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
 from kdbench.training.optimizer import adamw, restore, schedule
 from kdbench.training.step import StepResult, Teaching, backward
@@ -50,6 +51,7 @@ class Learner:
         self.generator = torch.Generator()
         self.auxiliary = getattr(self.module, "auxiliary_loss", None)
         self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
+        self._checked = False  # whether outputs of a first step were
 
     def step(self, step: int, compare: bool = False) -> StepResult:
         """Runs step `step`, counted from 0; with `compare` the result holds the teachers' Gramian."""
@@ -64,7 +66,11 @@ class Learner:
             group["lr"] = self.settings.lr * schedule(step, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
-            views = self.task.forward(self.student, self.feed.inputs(step))
+            inputs = self.feed.inputs(step)
+            views = checked_views(self.task, self.task.forward(self.student, inputs), len(inputs[0]) if inputs else len(batch))
+        if not self._checked:
+            self.task.check_outputs(self.student, views)
+            self._checked = True
         if self.relay is not None:
             torch.manual_seed(drawn)
         teaching = None
@@ -91,7 +97,7 @@ class Learner:
 
     def report(self) -> dict[str, float]:
         """The figures of the strategy's `report`."""
-        return self._tell("report") or {}
+        return checked_report(self.strategy, self._tell("report"))
 
     def end_epoch(self, validation: dict[str, float] | None) -> None:
         """Notifies the strategy of the end of an epoch, with the validation metrics if they were measured."""

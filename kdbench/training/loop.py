@@ -17,9 +17,11 @@ from kdbench.errors import Diverged
 from kdbench.records.trace import Trace
 from kdbench.storage import checkpoint as checkpoints
 from kdbench.suite.settings import Evaluate, Train
+from kdbench.training.borders import measured
 from kdbench.training.distributed import ALONE, World
 from kdbench.training.evaluation import evaluated
 from kdbench.training.learner import Learner
+from kdbench.training.own_process import OwnProcess
 from kdbench.training.team import Team
 from kdbench.training.trace import Tracing, trace_of
 
@@ -78,6 +80,7 @@ def train(
     several ranks, all call this with the same arguments; only rank 0 reads and writes the checkpoint, from which another
     number of ranks can resume.
     """
+    own = OwnProcess()
     learner = Learner(task, student, data, settings, seed, device, team, strategy, world)
     per_epoch = learner.feed.per_epoch
     zeros = [0.0] * len(learner.names)
@@ -96,6 +99,7 @@ def train(
     started = time.perf_counter() - state.seconds
     while state.step < learner.steps:
         result = learner.step(state.step, compare=tracing.closes(state.step))
+        own.check()
         loss = float(result.loss)
         if not math.isfinite(loss):
             raise Diverged(f"loss {loss} at step {state.step + 1} of {learner.steps}")
@@ -143,7 +147,7 @@ def train(
 def _validated(task: Task, student: Student, split: Owned, evaluate: Evaluate, device: str, world: World) -> dict[str, float]:
     """The metrics of a split, computed by rank 0."""
     arrays = evaluated(task, student, split, evaluate.batch_size, device, world)
-    return cast(dict[str, float], world.broadcast(task.measure(arrays) if world.first else None))
+    return cast(dict[str, float], world.broadcast(measured(task, arrays) if world.first else None))
 
 
 def _improves(task: Task, metrics: dict[str, float], best: dict[str, float]) -> bool:

@@ -9,8 +9,9 @@ import torch
 from torch import Generator, Tensor
 
 from kdbench.contracts import Outputs, Strategy, Task
+from kdbench.contracts.border import checked_tensor, refused
 from kdbench.contracts.values import Owned
-from kdbench.errors import PluginError
+from kdbench.training.borders import checked_auxiliary, weights_of
 from kdbench.training.distributed import ALONE, Relay, World
 from kdbench.training.signal import Graph, StepSignal, moment
 from kdbench.training.team import Team
@@ -71,9 +72,11 @@ def backward(
     """
     copies = [world.gather(view.detach().float(), len(batch)).requires_grad_() for view in views]
     student = wrap(copies)
-    task_losses = task.losses(student, batch)
+    task_losses = checked_tensor(task.losses(student, batch), task, "losses", [len(batch)])
     truth = task_losses.mean()
-    own = truth if auxiliary is None else truth + auxiliary(copies, batch)
+    own = truth
+    if auxiliary is not None:
+        own = truth + checked_auxiliary(getattr(auxiliary, "__self__", auxiliary), auxiliary(copies, batch))
     result = StepResult(truth.detach(), own.detach())
     if teaching is None:
         _run_backward(own)
@@ -108,8 +111,8 @@ def backward(
 def _weigh(strategy: Strategy | None, signal: StepSignal) -> Tensor:
     if strategy is None:
         return signal.losses.new_ones(1)
-    weights = strategy.weigh(signal).detach().to(signal.losses)
-    return checked(weights, signal.losses, strategy)
+    weights = weights_of(strategy, strategy.weigh(signal), *signal.losses.shape)
+    return checked(weights.to(signal.losses), signal.losses, strategy)
 
 
 def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
@@ -137,19 +140,16 @@ def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
     Another sum would act as a hidden learning rate; a strategy that needs this sets `raw = True`. Raises PluginError with the
     weights found.
     """
-    name = type(strategy).__name__
-    teachers, batch = losses.shape
-    if tuple(weights.shape) not in ((teachers,), (teachers, batch)):
-        raise PluginError(f"{name}.weigh: found shape {list(weights.shape)}, expected [{teachers}] or [{teachers}, {batch}]")
+    weights_of(strategy, weights, *losses.shape)
     if not torch.isfinite(losses).all():
         return weights  # the run has diverged, which the loop reports; the weights are meaningless
     raw = getattr(strategy, "raw", False)
     if not torch.isfinite(weights).all() or (not raw and (weights < -1e-6).any()):
-        raise PluginError(f"{name}.weigh: found {_brief(weights)}, expected finite weights that are not negative")
+        raise refused(strategy, "weigh", f"{_brief(weights)}", "finite weights that are not negative")
     off = (_per_sample(weights).sum(dim=0) - 1).abs() > 1e-3
     if off.any() and not raw:
         found = _brief(weights, int(off.nonzero()[0]))
-        raise PluginError(f"{name}.weigh: found {found}, expected a sum of 1 over teachers; divide by the sum")
+        raise refused(strategy, "weigh", f"{found}", "a sum of 1 over teachers", "divide by the sum")
     return weights
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kdbench.contracts import Objective, TeacherOutputs
 from kdbench.contracts.values import Owned
 from kdbench.storage.digest import digest_of
+from kdbench.training.borders import checked_head, checked_losses
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Team:
             # student draws the same random numbers as without teachers.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(digest_of([seed, "heads", teacher.name])[:8], 16))
-                heads = [term.head(student_width, teacher.stored.width) for _, term in self.terms]
+                heads = [checked_head(term, term.head(student_width, teacher.stored.width)) for _, term in self.terms]
             self.heads.append(nn.ModuleList([nn.Identity() if head is None else head for head in heads]))
         self.heads.to(device)
 
@@ -52,12 +53,16 @@ class Team:
         return [teacher.stored.outputs(batch, self.device) for teacher in self.teachers]
 
     def losses(self, student: Owned, teachers: Sequence[Owned], batch: Owned) -> list[Tensor]:
-        """T losses [B], each with its own graph: a backward of one does not run through the others."""
+        """T losses [B], each with its own graph: a backward of one does not run through the others.
+
+        Raises PluginError if an objective returns something else than a loss per sample.
+        """
         return [self._loss(student, teacher, position, batch) for position, teacher in enumerate(teachers)]
 
     def _loss(self, student: Owned, teacher: Owned, position: int, batch: Owned) -> Tensor:
         heads = cast(nn.ModuleList, self.heads[position])
         total = torch.zeros(len(batch), device=self.device)
         for (coefficient, term), head in zip(self.terms, heads, strict=True):
-            total = total + coefficient * term.losses(student, teacher, head, batch)
+            losses = checked_losses(term, term.losses(student, teacher, head, batch), len(batch))
+            total = total + coefficient * losses
         return total

@@ -16,6 +16,7 @@ from kdbench.engines.messages import (
     WORK,
     AnyEvent,
     AnyWork,
+    Busy,
     Crashed,
     Done,
     EpochFinished,
@@ -25,9 +26,11 @@ from kdbench.engines.messages import (
     Lost,
     PrepareTeacher,
     ProgressMade,
+    Rehearse,
     ServeStudy,
     Signalled,
     Started,
+    TimedOut,
     TrialEnded,
     TrialStarted,
     Warned,
@@ -90,6 +93,7 @@ records = st.builds(
 reasons = (
     st.builds(Signalled, signal=text)
     | st.builds(Exited, code=st.integers(0, 255))
+    | st.builds(TimedOut, seconds=number)
     | st.builds(Lost, times=st.integers(1, 9), error=text)
     | st.builds(WorkerFailed, error=text)
 )
@@ -97,6 +101,7 @@ progress = st.builds(
     Progress, run_id=text, stage=text, done=st.integers(0), total=st.integers(0), loss=st.none() | any_number, weights=metrics
 )
 WORKS: dict[type[Any], st.SearchStrategy[AnyWork]] = {
+    Rehearse: st.builds(Rehearse, spec=specs),
     PrepareTeacher: st.builds(PrepareTeacher, task=plugin, dataset=plugin, teacher=plugin),
     ExecuteRun: st.builds(ExecuteRun, spec=specs),
     ServeStudy: st.builds(ServeStudy, study=studies, storage=text),
@@ -119,6 +124,7 @@ EVENTS: dict[type[Any], st.SearchStrategy[AnyEvent]] = {
         log=text,
     ),
     Finished: st.builds(Finished, record=records, log=text),
+    Busy: st.builds(Busy),
     Done: st.builds(Done),
     Crashed: st.builds(Crashed, reason=reasons, trial=st.none() | st.integers(0), log=text),
 }

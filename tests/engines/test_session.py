@@ -21,6 +21,7 @@ from kdbench.engines.messages import (
     Finished,
     PrepareTeacher,
     ProgressMade,
+    Rehearse,
     Signalled,
     Started,
     Warned,
@@ -147,9 +148,10 @@ def test_teachers_come_first_and_warnings_are_warnings(spec: Spec, record: Make,
     engine = Recited(Warned(message="a damaged entry"), Finished(record=record(run)))
     with pytest.warns(KdbenchWarning) as warned:
         session_in(tmp_path, plugins, engine).run([run, run.replace(seed=1)])
-    assert [type(work) for work in engine.work] == [PrepareTeacher] * 2 + [ExecuteRun] * 2
+    assert [type(work) for work in engine.work] == [Rehearse] + [PrepareTeacher] * 2 + [ExecuteRun] * 2
     ended = "ended early: the worker process died (exit code 1)"
     assert [str(one.message) for one in warned] == [
+        f"rehearsal of {run.cell_label} {ended}",
         f"preparing teacher a {ended}",
         f"preparing teacher b {ended}",
         "a damaged entry",

@@ -5,6 +5,7 @@ Retries are counted here, not by Ray, which would repeat a run that exhausts the
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kdbench.contracts import Event, Work
+from kdbench.contracts import Event, Site, Work
+from kdbench.engines.logs import log_path, log_tail
 from kdbench.engines.messages import (
     EVENT,
     AnyEvent,
@@ -22,7 +24,9 @@ from kdbench.engines.messages import (
     Finished,
     Lost,
     ProgressMade,
+    ServeStudy,
     Started,
+    TimedOut,
     TrialEnded,
     TrialStarted,
     Warned,
@@ -43,6 +47,8 @@ class Job:
     log: Path
     waits: list[Any] = field(default_factory=list)  # references that its latest try waits for
     started: bool = False
+    begun: float | None = None  # when its latest try, or the trial that it executes, began
+    expired: bool = False  # it took too long
     epoch: int = 0  # the last one that was passed to `on_event`
     trial: int | None = None  # that a worker executes
     lost: int = 0  # tries in a row without progress
@@ -51,14 +57,16 @@ class Job:
 
     def log_tail(self) -> str:
         """The end of the work's log; empty if it never started."""
-        try:
-            return self.log.read_bytes().decode(errors="replace")[-LOG_CHARACTERS:]
-        except OSError:
-            return ""
+        return log_tail(self.log, LOG_CHARACTERS)
+
+    def forget_log(self) -> None:
+        """Removes the log of a teacher or rehearsal. Those of runs and studies stay beside the records."""
+        if not isinstance(self.work, ExecuteRun | ServeStudy):
+            self.log.unlink(missing_ok=True)
 
 
 class Driver:
-    """Submits jobs to the cluster, at most `jobs` at a time if given.
+    """Submits jobs to the cluster, at most `site.jobs` at a time if given.
 
     `submit(work, log, number, waits)` returns a reference to the JSON of a run's Finished, or to "". `mailbox` is an actor
     whose `take` returns pairs of a number and the JSON of an event.
@@ -70,12 +78,11 @@ class Driver:
         submit: Callable[[Work, Path, int, list[Any]], Any],
         mailbox: Any,
         work: Sequence[Work],
-        jobs: int | None,
-        logs: Path,
+        site: Site,
         on_event: Callable[[Work, Event], None],
     ) -> None:
-        self.ray, self.submit, self.mailbox, self.jobs, self.on_event = ray, submit, mailbox, jobs, on_event
-        self.waiting = deque(Job(one, logs / f"{one.key}.log") for one in work)
+        self.ray, self.submit, self.mailbox, self.site, self.on_event = ray, submit, mailbox, site, on_event
+        self.waiting = deque(Job(one, log_path(site, one)) for one in work)
         self.needed = {key for one in work for key in one.needs}
         self.pending: dict[Any, Job] = {}
         self.prepared: dict[str, Any] = {}  # the latest try of what others need, by key
@@ -84,10 +91,11 @@ class Driver:
     def follow(self) -> None:
         """Submits all jobs and returns when all have ended."""
         while self.waiting or self.pending:
-            while self.waiting and len(self.pending) < (self.jobs or len(self.pending) + 1):
+            while self.waiting and len(self.pending) < (self.site.jobs or len(self.pending) + 1):
                 self._submit(self.waiting.popleft())
             ready, _ = self.ray.wait(list(self.pending), num_returns=1, timeout=POLL_SECONDS)
             self._listen()
+            self._stop_what_is_late()
             for ref in ready:
                 if ref in self.pending:  # or it has ended with one that waited for it
                     self._end(ref)
@@ -97,11 +105,20 @@ class Driver:
         for ref, job in self.pending.items():
             with suppress(Exception):  # the cluster may be what has failed
                 self.ray.cancel(ref, force=True)
-            job.log.unlink(missing_ok=True)
+            job.forget_log()
         with suppress(Exception):
             self.ray.kill(self.mailbox)
 
+    def _stop_what_is_late(self) -> None:
+        """Cancels jobs that have taken longer than the site's `timeout`, counted per trial of a study."""
+        for ref, job in list(self.pending.items()):
+            if self.site.timeout is not None and job.begun is not None and time.monotonic() - job.begun > self.site.timeout:
+                job.begun, job.expired = None, True
+                with suppress(Exception):  # it may just have ended
+                    self.ray.cancel(ref, force=True)
+
     def _submit(self, job: Job) -> None:
+        job.begun = None
         job.waits = [self.prepared[key] for key in job.work.needs if key in self.prepared]
         ref = self.submit(job.work, job.log, id(job), job.waits)
         self.pending[ref] = job
@@ -118,13 +135,14 @@ class Driver:
     def _hear(self, job: Job, event: AnyEvent) -> None:
         match event:
             case Started():
+                job.begun = time.monotonic()
                 if job.started:
                     return
                 job.started = True
             case ProgressMade() if event.progress.stage == "train":
                 job.furthest = max(job.furthest, event.progress.done)
             case TrialStarted():
-                job.trial = event.number
+                job.trial, job.begun = event.number, time.monotonic()
             case TrialEnded():
                 job.trial = None
                 job.lost = job.furthest = job.furthest_when_lost = 0
@@ -140,6 +158,9 @@ class Driver:
     def _end(self, ref: Any) -> None:
         job = self.pending.pop(ref)
         errors = self.ray.exceptions
+        if job.expired:
+            self._give_up(job, ref, Crashed(reason=TimedOut(seconds=self.site.timeout or 0), trial=job.trial))
+            return
         try:
             self._finish(job, self.ray.get(ref))
         except KdbenchError as error:  # Ray raises the task's own error: a node cannot work at all
@@ -182,14 +203,14 @@ class Driver:
             self.broken.add(ref)
             self.prepared.pop(job.work.key, None)  # every run that needs it computes it itself, or records why it cannot
         self.on_event(job.work, crash.model_copy(update={"log": job.log_tail()}))
-        job.log.unlink(missing_ok=True)
+        job.forget_log()
 
     def _finish(self, job: Job, text: str) -> None:
         if text:
             finished = Finished.model_validate_json(text)
             log = job.log_tail() if finished.record.status == "failed" else ""
             self.on_event(job.work, finished.model_copy(update={"log": log}))
-        job.log.unlink(missing_ok=True)
+        job.forget_log()
 
 
 def first_line(error: Exception) -> str:

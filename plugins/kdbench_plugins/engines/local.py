@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kdbench import Offer, hookimpl
 from kdbench.contracts import Engine, Event, Site, Work
+from kdbench.engines.logs import log_path
+from kdbench.engines.messages import Warned
 
 if TYPE_CHECKING:
     from kdbench_plugins.engines.worker_process import WorkerProcess
+
+SILENT_SECONDS = 120.0
 
 
 class Local:
@@ -47,6 +52,8 @@ class _Pool:
     def __init__(self, work: list[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:
         self.waiting, self.site, self.on_event = deque(work), site, on_event
         self.workers: list[WorkerProcess] = []
+        self.busy: dict[WorkerProcess, Work] = {}
+        self.silence: dict[WorkerProcess, float] = {}  # seconds without an event after which the next warning is due
         self.lock = threading.Lock()  # one thread at a time calls `on_event`
         self.stopping = False
         self.error: BaseException | None = None
@@ -59,10 +66,22 @@ class _Pool:
             for thread in threads:
                 while thread.is_alive():  # a join without a time limit would keep Ctrl-C waiting
                     thread.join(0.2)
+                    self._tell_of_silence()
         finally:
             self._stop()
         if self.error is not None:
             raise self.error
+
+    def _tell_of_silence(self) -> None:
+        """Warns of work that has sent no event for two minutes, then four, eight and so on."""
+        for worker, work in list(self.busy.items()):
+            silent = time.monotonic() - worker.heard
+            if silent >= self.silence.get(worker, SILENT_SECONDS) and not self.stopping:
+                self.silence[worker] = 2 * silent
+                limit = "" if self.site.timeout is not None else "; --timeout SECONDS stops such work"
+                text = f"{work.label}: no sign of life for {silent:.0f} s; it prints to {log_path(self.site, work)}{limit}"
+                with self.lock:
+                    self.on_event(work, Warned(message=text))
 
     def _stop(self) -> None:
         self.stopping = True
@@ -88,10 +107,13 @@ class _Pool:
             if worker is None or worker.ended:
                 worker = WorkerProcess(self.site)
                 self.workers.append(worker)
+            self.silence.pop(worker, None)
             for event in worker.execute(work):
+                self.busy[worker] = work
                 if not (self.stopping and event.kind == "crashed"):  # its end is ours
                     with self.lock:
                         self.on_event(work, event)
+            self.busy.pop(worker, None)
         if worker:
             worker.stop()
 

@@ -92,7 +92,7 @@ class Ray:
             errand = Errand.model_validate({"site": there, "folder": folder, "seal": seal, "work": one, "log": log})
             return execute.options(name=one.label).remote(errand.model_dump_json(), mailbox, number, *waits)
 
-        return Driver(ray, submit, mailbox, work, site.jobs, site.cache / "logs", on_event)
+        return Driver(ray, submit, mailbox, work, site, on_event)
 
     @contextmanager
     def _connected(self, ray: Any, site: Site) -> Iterator[None]:

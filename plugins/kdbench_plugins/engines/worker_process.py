@@ -1,4 +1,4 @@
-"""A worker process on this machine, and the pipes to it."""
+"""A worker process on this machine with its children, and the pipes to it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO
 
 from kdbench.contracts import Site, Work
 from kdbench.engines.executor import THREADS
+from kdbench.engines.logs import log_path, log_tail
 from kdbench.engines.messages import (
     EVENT,
     AnyEvent,
@@ -21,19 +25,25 @@ from kdbench.engines.messages import (
     Finished,
     Signalled,
     Started,
+    TimedOut,
     TrialEnded,
     TrialStarted,
 )
-from kdbench.engines.worker import SITE
+from kdbench.engines.worker import SITE, STACKS
 
 LOG_CHARACTERS = 4000  # bytes of a log's end that events carry
+STACK_SECONDS = 0.5  # given to a worker that is stopped, to write its stacks to the log
 
 
 class WorkerProcess:
-    """Executes pieces of work one after another, until it dies or is stopped."""
+    """Executes pieces of work one after another, until it dies or is stopped. It leads a process group, killed as a whole."""
 
     def __init__(self, site: Site) -> None:
-        # "a": the worker appends, independently of the position to which this process has read the file
+        self.site = site
+        self.heard = time.monotonic()  # when the last event came
+        self.expired = False
+        # What it prints between pieces of work, such as why it cannot start. "a": the worker appends, independently of the
+        # position to which this process has read the file.
         self.log: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kdbench.engines.worker"],
@@ -42,6 +52,7 @@ class WorkerProcess:
             stderr=self.log,
             env=os.environ | THREADS,
             text=True,
+            start_new_session=True,
         )
         self._write(SITE.dump_json(site).decode())
 
@@ -51,38 +62,78 @@ class WorkerProcess:
         return self.process.poll() is not None
 
     def execute(self, work: Work) -> Iterator[AnyEvent]:
-        """The events of one piece of work, from Started to its end or Crashed; logs of failures are added."""
+        """The events of one piece of work, from Started to its end or Crashed; logs of failures are added.
+
+        Work that takes longer than the site's `timeout`, counted per trial of a study, is stopped with the worker.
+        """
         self._write(work.model_dump_json())
+        self.heard = time.monotonic()
         yield Started()
         trial: int | None = None
+        timer = self._timer()
         assert self.process.stdout
-        for line in self.process.stdout:
-            event = EVENT.validate_json(line)
-            match event:
-                case Done():
-                    return
-                case TrialStarted():
-                    trial = event.number
-                case TrialEnded():
-                    trial = None
-                    if event.state == "failed":
-                        event = event.model_copy(update={"log": self._log_tail()})
-                case Finished() if event.record.status == "failed":
-                    event = event.model_copy(update={"log": self._log_tail()})
-            yield event
-        code = self.process.wait()
-        reason = Signalled(signal=signal.Signals(-code).name) if code < 0 else Exited(code=code)
-        yield Crashed(reason=reason, trial=trial, log=self._log_tail())
+        try:
+            for line in self.process.stdout:
+                event = EVENT.validate_json(line)
+                self.heard = time.monotonic()
+                match event:
+                    case Done():
+                        return
+                    case TrialStarted():
+                        trial = event.number
+                        timer.cancel()
+                        timer = self._timer()
+                    case TrialEnded():
+                        trial = None
+                        if event.state == "failed":
+                            event = event.model_copy(update={"log": self._log_tail(work)})
+                    case Finished() if event.record.status == "failed":
+                        event = event.model_copy(update={"log": self._log_tail(work)})
+                yield event
+        finally:
+            timer.cancel()
+        yield Crashed(reason=self._death(), trial=trial, log=self._log_tail(work))
 
     def stop(self) -> None:
-        """Ends the process at once; checkpoints stay."""
-        self.process.terminate()
+        """Ends the process and its children at once; checkpoints stay."""
+        self._kill()
         self.process.wait()
 
-    def _log_tail(self) -> str:
-        """The end of what the process wrote to standard error."""
+    def _timer(self) -> threading.Timer:
+        timer = threading.Timer(self.site.timeout or 0, self._expire)
+        timer.daemon = True
+        if self.site.timeout is not None:
+            timer.start()
+        return timer
+
+    def _expire(self) -> None:
+        self.expired = True
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, STACKS)  # it has not been waited for: the number is still its own
+            time.sleep(STACK_SECONDS)
+        self._kill()
+
+    def _kill(self) -> None:
+        """Kills the group. It exists until the leader has been waited for, so that no other process can have its number."""
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _death(self) -> Signalled | Exited | TimedOut:
+        """How the process ended. Children that outlive it are killed."""
+        if hasattr(os, "waitid") and self.process.returncode is None:  # macOS has it from Python 3.13 on
+            os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+            self._kill()
+        code = self.process.wait()
+        if self.expired and self.site.timeout is not None:
+            return TimedOut(seconds=self.site.timeout)
+        return Signalled(signal=signal.Signals(-code).name) if code < 0 else Exited(code=code)
+
+    def _log_tail(self, work: Work) -> str:
+        """The end of what the process has written, for this work or, if it has not begun, since its start."""
         self.log.seek(0)
-        return self.log.read().decode(errors="replace")[-LOG_CHARACTERS:]
+        started = self.log.read().decode(errors="replace")[-LOG_CHARACTERS:]
+        return (started + log_tail(log_path(self.site, work), LOG_CHARACTERS))[-LOG_CHARACTERS:]
 
     def _write(self, line: str) -> None:
         assert self.process.stdin

@@ -33,7 +33,6 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (tmp_path / name / ".seal").touch()
     monkeypatch.setattr(loading, "installed", toy_plugins)
     monkeypatch.setattr(remote, "SHARED_SECONDS", 0.1)
-    monkeypatch.setattr(remote, "WAIT_SECONDS", 0.1)
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():  # an executor shows warnings in its own way
         yield
@@ -129,12 +128,12 @@ def test_a_driver_in_a_folder_that_is_not_here_is_refused(tmp_path: Path) -> Non
 def test_what_a_process_prints_is_kept_though_it_dies(tmp_path: Path) -> None:
     log = tmp_path / "logs/run.log"
     code = (
-        "import os, sys; from pathlib import Path; from kdbench_plugins.engines.remote import _printing_to\n"
+        "import os, sys; from pathlib import Path; from kdbench.engines.logs import printing_to\n"
         "print('before')\n"
-        "with _printing_to(Path(sys.argv[1])):\n"
+        "with printing_to(Path(sys.argv[1])):\n"
         "    print('during')\n"
         "print('between')\n"
-        "with _printing_to(Path(sys.argv[2])):\n"
+        "with printing_to(Path(sys.argv[2])):\n"
         "    os.write(1, b'a C library\\n'); os.write(2, b'its last words\\n'); os.kill(os.getpid(), 9)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code, log, tmp_path / "last.log"], capture_output=True, text=True)

@@ -63,4 +63,4 @@ def test_a_worker_ends_with_its_parent(worker: WorkerProcess) -> None:
     """Which closes its standard input, however it goes."""
     assert worker.process.stdin
     worker.process.stdin.close()
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(60) == -signal.SIGKILL  # it kills its group, children included

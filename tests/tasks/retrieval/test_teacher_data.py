@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from kdbench import PluginError, TeacherData, Towers
 from kdbench.suite.settings import Evaluate, Train
@@ -150,11 +151,19 @@ def test_a_teachers_embeddings_are_those_of_the_train_split(tmp_path: Path) -> N
     np.testing.assert_array_equal(found.caption_concepts, split.caption_concepts)
 
 
+class Noting(Projection):
+    """Notes which split it reads."""
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        (Pixels if self.modality == "image" else Tokens)(watch=True).encode(items, device)
+        return super().encode(items, device)
+
+
 class Watched(Sage):
     """Its towers note which split they read."""
 
     def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
-        return Towers(Pixels(watch=True), Tokens(watch=True), 1.0)
+        return Towers(Noting("image", 4, 0), Noting("text", 4, 0), 1.0)
 
 
 def test_teaching_reads_no_other_split(tmp_path: Path) -> None:
