@@ -21,9 +21,10 @@ from kdbench.data.encoding import Compute, help_with_rows, write_rows
 from kdbench.data.originals import Originals
 from kdbench.data.streaming import StreamedInputs
 from kdbench.errors import PluginError
+from kdbench.plugins.library_warnings import kept_in, warn_again
 from kdbench.storage.cache import Cache, Entry
-from kdbench.storage.code_digest import code_behind
 from kdbench.storage.digest import digest_of
+from kdbench.storage.maker import code_behind, made_by, maker
 from kdbench.storage.memory_map import let_go
 from kdbench.storage.placed_images import PLACE, PlacedImages
 
@@ -58,6 +59,7 @@ class CachedDataset:
         self.streamed: bool = getattr(dataset, "streamed", False)
         self.seconds: dict[Path, float] = {}
         self._code = code_behind(dataset)
+        self._maker = maker()
 
     @cached_property
     def decoded(self) -> Entry:
@@ -65,7 +67,8 @@ class CachedDataset:
         identity = {"format": FORMAT, "fingerprint": self.source.fingerprint, "size": self.source.size, **self._code}
         if self.streamed:
             identity["streamed"] = True
-        return self.cache.entry("datasets", identity, self._decode, resumable=True)
+        with made_by(self._maker):
+            return self.cache.entry("datasets", identity, self._decode, resumable=True)
 
     @property
     def digest(self) -> str:
@@ -167,13 +170,15 @@ class CachedDataset:
 
         def make(folder: Path) -> None:
             stage = f"encode {name} {encoder.modality}s"
-            write_rows(folder / VALUES, *work(), lambda done, total: self.report(stage, done, total))
+            with kept_in(folder):
+                write_rows(folder / VALUES, *work(), lambda done, total: self.report(stage, done, total))
 
         def help_along(folder: Path) -> None:
             help_with_rows(folder / VALUES, *work())
 
         entry = self.cache.entry("encodings", identity, make, True, help_along)
         self.seconds[entry.folder] = entry.seconds
+        warn_again(entry.folder)
         values: NDArray[Any] = np.load(entry.folder / VALUES, mmap_mode="r")
         return values
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 from kdbench.suite.spec import Frozen, PluginSpec, RunSpec
 
+PluginKind = Literal["task", "dataset", "student", "teacher", "objective", "strategy"]  # that a run has
 FIRST_PARTY = "kdbench"  # its plugins change what they compute with their `Offer.version` only, which is part of run ids
 
 
@@ -35,11 +37,11 @@ def differences(then: Parts, now: Parts) -> list[str]:
     return [f"{name}: {found}" for name, found in pairs if found]
 
 
-def plugins_of(spec: RunSpec) -> Iterator[tuple[str, str, PluginSpec]]:
+def plugins_of(spec: RunSpec) -> Iterator[tuple[str, PluginKind, PluginSpec]]:
     """The name, kind and spec of every part of a run."""
     yield "task", "task", spec.task
     yield f"dataset {spec.dataset.name}", "dataset", spec.dataset
-    role = "teacher" if spec.reference else "student"
+    role: PluginKind = "teacher" if spec.reference else "student"
     yield f"{role} {spec.student.name}", role, spec.student
     yield from ((f"teacher {teacher.name}", "teacher", teacher) for teacher in spec.team)
     yield from ((f"objective {index} {term.name}", "objective", term) for index, term in enumerate(spec.objective))

@@ -15,7 +15,7 @@ Status = Literal["ok", "skipped", "failed", "diverged"]
 DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; runs with another status are tried again
 # The first fields of a file: the format is found without parsing the rest.
 FIRST = ("format", "run_id", "cell_id", "label", "status", "reason", "spec", "reconstructions")
-OPTIONAL = ("parts",)  # left out of a file where they are empty, as in those from before they were added
+OPTIONAL = ("parts", "warnings")  # left out of a file where they are empty, as in those from before they were added
 
 
 class Outcome(Frozen):
@@ -51,6 +51,7 @@ class Record(Outcome):
     reason: str = ""  # for any status but ok
     spec: RunSpec
     reconstructions: list[str] = []  # labels of its methods that are reconstructions
+    warnings: list[str] = []  # of other libraries, each once, while it built, loaded, encoded and trained
     parts: dict[str, Part] = {}  # its plugins when it was executed, by name; empty in records from before this was recorded
     versions: dict[str, str]
     commit: str | None

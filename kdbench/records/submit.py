@@ -12,8 +12,9 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from kdbench.errors import KdbenchWarning, RecordError
 from kdbench.records.bundle.archive import MAX_BYTES, MAX_FILES
-from kdbench.records.bundle.manifest import MANIFEST, Listed, Manifest
+from kdbench.records.bundle.manifest import MANIFEST, Listed, Manifest, PluginCode
 from kdbench.records.files import record_path
+from kdbench.records.parts import FIRST_PARTY
 from kdbench.records.problem import Problem
 from kdbench.records.profiles import profile_path
 from kdbench.records.provenance import versions
@@ -67,9 +68,23 @@ def submit(paths: Iterable[Path], out: Path, by: str = "", plugins: Plugins | No
             warnings.warn(message, KdbenchWarning, stacklevel=2)
     sums = {name: Listed(bytes=len(content), sha256=hashlib.sha256(content).hexdigest()) for name, content in files.items()}
     newest = max(record.format for record in found.records)
-    manifest = Manifest(record_format=newest, kdbench=versions()["kdbench"], by=by, dirty=dirty, files=sums).sealed()
+    manifest = Manifest(
+        record_format=newest,
+        kdbench=versions()["kdbench"],
+        by=by,
+        dirty=dirty,
+        plugins=_plugins(found.records),
+        files=sums,
+    ).sealed()
     _write(out, {MANIFEST: manifest.content(), **files})
     return Submitted(out, found.records, manifest)
+
+
+def _plugins(records: Iterable[Record]) -> list[PluginCode]:
+    """The code of all plugins of third parties that the records depend on."""
+    parts = [part for record in records for part in record.parts.values() if part.package not in ("", FIRST_PARTY)]
+    found = {(part.package, part.version, part.code) for part in parts}
+    return [PluginCode(package=package, version=version, code=code) for package, version, code in sorted(found)]
 
 
 def _unfit(file: RecordFile, record: Record) -> Iterator[Problem]:

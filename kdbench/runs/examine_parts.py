@@ -16,8 +16,9 @@ from kdbench.plugins.loading import Kind, Listed, Plugins
 from kdbench.plugins.parameters import nested_uses
 from kdbench.records.parts import FIRST_PARTY, Part, plugins_of
 from kdbench.storage.cache import Cache
-from kdbench.storage.code_digest import code_digest, using_code
+from kdbench.storage.code_digest import code_digest
 from kdbench.storage.content_digest import content_digest
+from kdbench.storage.maker import Maker, made_by
 from kdbench.suite.spec import PluginSpec, RunSpec
 
 
@@ -41,9 +42,13 @@ def examine_parts(spec: RunSpec, plugins: Plugins, cache: Cache, known: dict[str
 @contextmanager
 def using_plugin(kind: Kind, plugin: PluginSpec, plugins: Plugins) -> Iterator[None]:
     """A context in which cache entries are made with a plugin: other code of third parties makes other entries."""
-    nested = _with_nested("", kind, plugin.use, plugin.params, plugins)
-    listed = [_listed(its_kind, its_use, plugins) for _, its_kind, its_use, _ in nested]
-    with using_code(code_digest(one.offer.build for one in listed if one)):
+    found = {}
+    for _, its_kind, use, _ in _with_nested("", kind, plugin.use, plugin.params, plugins):
+        if listed := _listed(its_kind, use, plugins):
+            found[f"{its_kind} {use}"] = listed
+    packages = {name: listed.provider.partition(":")[0] for name, listed in found.items()}
+    named = {name: f"{package} {_version(package)}".strip() for name, package in packages.items()}
+    with made_by(Maker(named, code_digest(listed.offer.build for listed in found.values()))):
         yield
 
 

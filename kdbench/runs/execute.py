@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 import shutil
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from torch import nn
 from kdbench.contracts import Student, Task
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.plugins.building import build_spec, building_with
+from kdbench.plugins.library_warnings import collected
 from kdbench.records.files import is_finished, record_path, write_arrays, write_record, write_trace, write_units
 from kdbench.records.parts import Parts, packages
 from kdbench.records.provenance import device_name, host, source, versions
@@ -49,9 +51,10 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
     started = now()
     status: Status = "ok"
     reason, outcome = "", Outcome()
+    warned: list[str] = []
     try:
         parts = context.parts(spec, fresh=True) if parts is None else parts  # before anything is read
-        with building_with(context.plugins):
+        with building_with(context.plugins), collected() as warned:
             if rank is None and spec.train is not None and spec.train.devices > 1:
                 outcome = outcome_of_ranks(spec, context, spec.train.devices)
             else:
@@ -66,7 +69,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
         traceback.print_exc()
         status, reason = "failed", f"{type(error).__name__}: {error}"
     own.check()
-    record = record_of(spec, context, status, reason, started, outcome, parts or {})
+    record = record_of(spec, context, status, reason, started, outcome, parts or {}, warned)
     if status in DONE:
         shutil.rmtree(context.cache.scratch(spec.run_id), ignore_errors=True)
     return record
@@ -111,7 +114,7 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
 
 def prepare(task: PluginSpec, dataset: PluginSpec, teacher: PluginSpec, context: RunContext, id: str) -> None:
     """Computes a teacher's outputs before the runs that need them."""
-    with building_with(context.plugins):
+    with building_with(context.plugins), collected():
         its_task = context.task(task)
         teach(its_task, context.open(its_task, dataset, id), teacher, context.plugins)
 
@@ -124,8 +127,12 @@ def record_of(
     started: str,
     outcome: Outcome,
     parts: Parts | None = None,
+    warned: Sequence[str] = (),
 ) -> Record:
-    """Writes the record of a run and returns it. A failure does not replace the record of a finished run."""
+    """Writes the record of a run and returns it. A failure does not replace the record of a finished run.
+
+    `warned` are warnings of other libraries.
+    """
     parts = dict(parts or {})
     record = Record(
         **{name: getattr(outcome, name) for name in Outcome.model_fields},
@@ -137,6 +144,7 @@ def record_of(
         spec=spec,
         reconstructions=context.reconstructions(spec),
         parts=parts,
+        warnings=list(warned),
         versions=versions(packages(parts.values())),
         host=host(),
         device=device_name(context.device),

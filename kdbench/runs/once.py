@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kdbench.errors import KdbenchWarning
@@ -52,8 +52,13 @@ def run_lock(spec: RunSpec, context: RunContext, wait: bool = True) -> Iterator[
 
     Raises Busy if another process has one and `wait` is false.
     """
-    with _held(record_lock(context.results, spec), spec, wait), _held(_checkpoint_lock(context.cache.root, spec), spec, wait):
-        yield
+    lock = record_lock(context.results, spec)
+    try:
+        with _held(lock, spec, wait), _held(_checkpoint_lock(context.cache.root, spec), spec, wait):
+            yield
+    finally:
+        with suppress(OSError):  # other runs have theirs there
+            lock.parent.rmdir()
 
 
 def record_lock(results: Path, spec: RunSpec) -> Path:

@@ -12,6 +12,7 @@ import torch
 from kdbench.contracts import Progress
 from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.plugins.building import building_with
+from kdbench.plugins.library_warnings import collected
 from kdbench.plugins.loading import Plugins
 from kdbench.records.record import Outcome
 from kdbench.runs.context import RunContext
@@ -32,11 +33,11 @@ def outcome_of_ranks(spec: RunSpec, context: RunContext, devices: int) -> Outcom
     if context.device == "mps":
         raise KdbenchError(f"train.devices is {devices}; expected 1 on mps, or --device cpu")
 
-    def on_message(message: Progress | tuple[str, int, dict[str, float]] | str) -> None:
+    def on_message(message: Progress | tuple[str, int, dict[str, float]] | KdbenchWarning) -> None:
         if isinstance(message, Progress):
             context.on_progress(message)
-        elif isinstance(message, str):
-            warnings.warn(message, KdbenchWarning, stacklevel=2)
+        elif isinstance(message, Warning):
+            warnings.warn(message, stacklevel=2)
         else:
             context.on_epoch(*message)
 
@@ -62,10 +63,10 @@ def _as_rank(
 
         def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
             if issubclass(category, KdbenchWarning):
-                tell(str(message))
+                tell(message if isinstance(message, Warning) else category(message))
 
         warnings.showwarning = show
         listeners = {"on_progress": tell, "on_epoch": lambda *epoch: tell(epoch)}
     context = RunContext(plugins(), cache, results, rank.device(device), **listeners)
-    with building_with(context.plugins):
+    with building_with(context.plugins), collected():
         return outcome_of(spec, context, rank)

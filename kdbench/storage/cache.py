@@ -13,17 +13,18 @@ import re
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 from platformdirs import user_cache_path
 
-from kdbench.errors import CacheError, KdbenchError, KdbenchWarning
+from kdbench.errors import CacheError, KdbenchWarning
 from kdbench.storage.digest import digest_of, file_digest
+from kdbench.storage.maker import maker
 
 MANIFEST = "manifest.json"
 POLL_SECONDS = 0.2  # seconds between attempts to acquire a lock whose holder can be helped
@@ -44,6 +45,7 @@ class Entry:
     files: dict[str, dict[str, Any]]  # name → {"bytes", "sha256"}
     seconds: float  # that computing it took
     made: str
+    made_by: dict[str, str] = field(default_factory=dict)  # plugins, such as "teacher openclip", with package and version
 
     @property
     def kind(self) -> str:
@@ -90,8 +92,7 @@ class Cache:
 
         A second process that needs the same entry waits for the first. A damaged entry is reported and made again. With
         `resumable`, the folder is kept if `make` is stopped (killed, interrupted, out of disk), and the next `make` must
-        detect which files are complete. After a KdbenchError the folder is removed, because corrected input has another
-        identity.
+        detect which files are complete. After any other error the folder is removed: input or code must be corrected first.
 
         While a process waits for a resumable entry, its `help_along` is called repeatedly with the folder that the first
         process is filling. It must find unclaimed work, and return when the folder is gone.
@@ -140,11 +141,12 @@ class Cache:
                 "files": files,
                 "seconds": round(time.perf_counter() - started, 3),
                 "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                **({"made_by": dict(maker().plugins)} if maker().plugins else {}),
             }
             (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
             partial.rename(folder)
         except BaseException as error:
-            keep = resumable and not isinstance(error, KdbenchError)
+            keep = resumable and (not isinstance(error, Exception) or isinstance(error, OSError | MemoryError))
             raise
         finally:
             if not keep:
@@ -182,11 +184,24 @@ class Cache:
             shutil.rmtree(folder, ignore_errors=True)
         for lock in locks:
             lock.unlink(missing_ok=True)
+        self._tidy()
+        return size
+
+    def remove(self, entries: Iterable[Entry]) -> int:
+        """Removes some entries; returns the bytes freed."""
+        size = 0
+        for entry in entries:
+            size += entry.bytes
+            shutil.rmtree(entry.folder, ignore_errors=True)
+            entry.folder.with_name(f"{entry.folder.name}.lock").unlink(missing_ok=True)
+        self._tidy()
+        return size
+
+    def _tidy(self) -> None:
         for folder in [*self.root.glob("*/*/"), *self.root.glob("*/"), self.root]:
             with suppress(OSError):  # not empty: it holds other files
                 folder.rmdir()
         self._verified.clear()
-        return size
 
 
 def _partial(folder: Path) -> Path:
@@ -215,6 +230,7 @@ def _read_manifest(folder: Path) -> Entry:
     try:
         manifest = json.loads(path.read_text())
         files = {name: {"bytes": int(file["bytes"]), "sha256": str(file["sha256"])} for name, file in manifest["files"].items()}
-        return Entry(folder, dict(manifest["identity"]), files, float(manifest["seconds"]), str(manifest["made"]))
+        made_by = {str(plugin): str(package) for plugin, package in manifest.get("made_by", {}).items()}
+        return Entry(folder, dict(manifest["identity"]), files, float(manifest["seconds"]), str(manifest["made"]), made_by)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CacheError(f"{path}: not a readable manifest ({type(error).__name__}: {error})") from error

@@ -6,14 +6,9 @@ elsewhere (a package installed in editable form, a file on the path) belong to t
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import inspect
-import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from functools import cache, partial
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.metadata import entry_points
@@ -22,31 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from kdbench.storage.digest import digest_of
+from kdbench.storage.imported_modules import parsed, prefixes
 
 FIRST_PARTY = ("kdbench", "kdbench_plugins")  # known by version: `Offer.version`, and the FORMAT of what they compute
 LIBRARIES = ("site-packages", "dist-packages")
-NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-
-_in_use: ContextVar[str] = ContextVar("code", default="")
-
-
-@contextmanager
-def using_code(digest: str) -> Iterator[None]:
-    """A context in which cache entries are made by the code with this digest; "" for kdbench's own."""
-    token = _in_use.set(digest)
-    try:
-        yield
-    finally:
-        _in_use.reset(token)
-
-
-def code_behind(*objects: object) -> dict[str, str]:
-    """What identifies the code of third parties in a cache entry: that of the objects, and that of the enclosing `using_code`.
-
-    Empty if there is none, so that entries made by kdbench's own code keep their keys.
-    """
-    found = sorted({digest for digest in (_in_use.get(), code_digest(objects)) if digest})
-    return {"code": digest_of(found)} if found else {}
 
 
 def code_digest(objects: Iterable[object], first_party: bool = False) -> str:
@@ -60,14 +34,20 @@ def code_digest(objects: Iterable[object], first_party: bool = False) -> str:
     wanted = {name for name in modules if _authored(_top(name)) and (first_party or _top(name) not in FIRST_PARTY)}
     known = {name: _of_module(name) for name in sorted(wanted)}
     found = {name: digest for name, digest in known.items() if digest}
-    given = [repr((one.args, sorted(one.keywords.items()))) for one in objects if isinstance(one, partial)]
+    given = [_given(one) for one in objects if isinstance(one, partial)]
     return digest_of([found, *given]) if found else ""
 
 
 def forget_code() -> None:
     """Forgets all digests, so that files edited in the meantime are read again."""
-    for kept in (_of_module, _parsed, _authored, _spec, _plugin_packages):
+    for kept in (_of_module, parsed, _authored, _spec, _plugin_packages):
         kept.cache_clear()
+
+
+def _given(found: partial[Any]) -> list[str]:
+    """The arguments of a partial function, as far as they are plain values: others may name an address."""
+    values = [("", value) for value in found.args] + sorted(found.keywords.items())
+    return [f"{name}={value!r}" for name, value in values if value is None or isinstance(value, str | int | float)]
 
 
 def _modules(found: Any) -> list[str]:
@@ -94,7 +74,7 @@ def _of_module(name: str) -> str:
             continue
         file = _file(module)
         if file is not None:
-            found[module], imported = _parsed(module, file)
+            found[module], imported = parsed(module, file)
             waiting += imported
     return digest_of(found) if found else ""
 
@@ -103,7 +83,7 @@ def _followed(name: str, module: str) -> bool:
     """Whether a module counts for one that imports it. kdbench's own plugins import the core, which has its own version."""
     if _top(name) in FIRST_PARTY:
         depth = 1 if _top(name) == "kdbench_plugins" else 3  # kdbench.tasks.retrieval
-        return _prefixes(module)[:depth][-1] == _prefixes(name)[:depth][-1]
+        return prefixes(module)[:depth][-1] == prefixes(name)[:depth][-1]
     return _top(module) not in FIRST_PARTY and _authored(_top(module))
 
 
@@ -150,42 +130,6 @@ def _file(module: str) -> Path | None:
             if file.is_file():
                 return file
     return None
-
-
-@cache
-def _parsed(module: str, file: Path) -> tuple[str, tuple[str, ...]]:
-    """The digest of a file, and the names of modules that it may import, those imported in functions included."""
-    try:
-        content = file.read_bytes().replace(b"\r\n", b"\n")
-    except OSError:
-        return "", ()
-    digest = hashlib.sha256(content).hexdigest()
-    if file.suffix != ".py":
-        return digest, ()
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError):
-        return digest, ()
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    names = [name for node in ast.walk(tree) for name in _imported(node, package)]
-    parents = [part for name in [module, *names] for part in _prefixes(name)]
-    return digest, tuple(dict.fromkeys(parents))
-
-
-def _imported(node: ast.AST, package: str) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-        base = ".".join([*above, *([node.module] if node.module else [])])
-        yield from (base, *(f"{base}.{alias.name}" for alias in node.names if alias.name != "*"))
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and NAME.fullmatch(node.value):
-        yield node.value  # for importlib.import_module("package.module")
-
-
-def _prefixes(name: str) -> list[str]:
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def _top(name: str) -> str:

@@ -24,7 +24,6 @@ def lock_file(path: Path, wait: bool = True) -> Iterator[bool]:
 
     The operating system releases the lock of a process that dies; on NFS, the server does when a machine's lease expires.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if fcntl is None:
         with _windows(path, wait) as held:
             yield held
@@ -44,7 +43,13 @@ def lock_file(path: Path, wait: bool = True) -> Iterator[bool]:
 
 def _acquired(path: Path, wait: bool) -> int | None:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except (FileNotFoundError, FileExistsError):  # another process has just removed the empty folder
+            if path.parent.exists() and not path.parent.is_dir():
+                raise
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             if _is(path, descriptor):
@@ -68,6 +73,7 @@ def _is(path: Path, descriptor: int) -> bool:
 
 @contextmanager
 def _windows(path: Path, wait: bool) -> Iterator[bool]:
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=-1 if wait else 0)

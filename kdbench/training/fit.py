@@ -13,6 +13,7 @@ from torch import nn
 
 from kdbench.contracts import Student, Task
 from kdbench.errors import PluginError
+from kdbench.plugins.library_warnings import kept_in, warn_again
 from kdbench.storage.cache import Cache
 from kdbench.storage.checkpoint import save_weights
 from kdbench.storage.module_digest import module_digest
@@ -74,11 +75,13 @@ def fit(
         def on_step(step: int, steps: int, *_: object) -> None:
             data.report("train teacher", step, steps)
 
-        train(task, student, train_split, validation, settings, Evaluate(), seed, data.device, on_step=on_step)
+        with kept_in(folder):
+            train(task, student, train_split, validation, settings, Evaluate(), seed, data.device, on_step=on_step)
         save_weights(folder / "weights.safetensors", module)
 
     entry = data.cache.entry("teachers", identity, make)
     data.seconds[entry.folder] = entry.seconds
+    warn_again(entry.folder)
     module.load_state_dict(load_file(entry.folder / "weights.safetensors"))
     module.to(data.device).eval().requires_grad_(False)
     return student

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,6 +22,16 @@ class Listed(BaseModel):
     sha256: str
 
 
+class PluginCode(BaseModel):
+    """The code of a plugin that does not ship with kdbench: its package, the version, and the sha256 of its source."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    package: str
+    version: str
+    code: str
+
+
 class Manifest(BaseModel):
     """Contains no time and no path: the same records give the same bytes."""
 
@@ -32,16 +42,21 @@ class Manifest(BaseModel):
     kdbench: str  # the version that wrote the bundle
     by: str  # the submitter's name
     dirty: list[str]  # run ids of records whose code differed from its commit
+    plugins: list[PluginCode] = []  # of third parties, which its records depend on; left out if there are none
     files: dict[str, Listed]
     digest: str = ""  # sha256 over all of the above
 
     def sealed(self) -> Manifest:
         """The manifest with its digest filled in."""
-        return self.model_copy(update={"digest": digest_of(self.model_dump(exclude={"digest"}))})
+        return self.model_copy(update={"digest": digest_of(self._fields(exclude={"digest"}))})
 
     def content(self) -> bytes:
         """The manifest as bytes; a bundle must contain exactly these."""
-        return (json.dumps(self.model_dump(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        return (json.dumps(self._fields(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+    def _fields(self, exclude: set[str] | None = None) -> dict[str, Any]:
+        """Bundles from before plugins were listed keep their bytes."""
+        return self.model_dump(exclude=(exclude or set()) | (set() if self.plugins else {"plugins"}))
 
 
 def read_manifest(content: bytes) -> Manifest:

@@ -1,0 +1,49 @@
+"""The modules that a source file imports, read from its text."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+@cache
+def parsed(module: str, file: Path) -> tuple[str, tuple[str, ...]]:
+    """The digest of a file, and the names of modules that it may import, those imported in functions included."""
+    try:
+        content = file.read_bytes().replace(b"\r\n", b"\n")
+    except OSError:
+        return "", ()
+    digest = hashlib.sha256(content).hexdigest()
+    if file.suffix != ".py":
+        return digest, ()
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return digest, ()
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    names = [name for node in ast.walk(tree) for name in _imported(node, package)]
+    parents = [part for name in [module, *names] for part in prefixes(name)]
+    return digest, tuple(dict.fromkeys(parents))
+
+
+def _imported(node: ast.AST, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        yield from (base, *(f"{base}.{alias.name}" for alias in node.names if alias.name != "*"))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and NAME.fullmatch(node.value):
+        yield node.value  # for importlib.import_module("package.module")
+
+
+def prefixes(name: str) -> list[str]:
+    """A module's name and those of the packages around it, the outermost first."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]

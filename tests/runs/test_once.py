@@ -1,0 +1,167 @@
+"""A run is executed once, however many processes want it, and its record stays."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kdbench import Offer
+from kdbench.contracts import Site
+from kdbench.engines.session import Session
+from kdbench.errors import KdbenchWarning
+from kdbench.records.files import read_record, record_path, write_record
+from kdbench.records.record import Outcome, Record
+from kdbench.records.verify import verify
+from kdbench.runs.context import RunContext
+from kdbench.runs.execute import execute, now, record_of
+from kdbench.runs.once import Busy, execute_once, record_lock, run_lock
+from kdbench.suite.spec import RunSpec
+from kdbench_plugins.engines.here import Here
+from tests.support.toys import plugged, run_context, run_spec, toy
+
+
+def counted(folder: Path) -> tuple[RunContext, RunSpec, list[int]]:
+    """A run whose student notes that it is built."""
+    built: list[int] = []
+
+    def build(*, width: int = 8) -> object:
+        built.append(threading.get_ident())
+        return toy(width=width)
+
+    return run_context(folder, students=[Offer("counted", build)]), run_spec((), student=plugged("counted")), built
+
+
+def test_a_recorded_run_is_not_executed_again(tmp_path: Path) -> None:
+    context, spec, built = counted(tmp_path)
+    first = execute_once(spec, context)
+    assert first.status == "ok"
+    path = record_path(context.results, spec.suite, spec.run_id)
+    state = path.stat().st_mtime_ns
+    assert execute_once(spec, context) == execute_once(spec, context, redo=True) == first
+    assert (len(built), path.stat().st_mtime_ns) == (1, state)
+    assert {file.name for file in path.parent.iterdir() if file.name.startswith(".")} == set()
+
+
+def test_many_at_once_execute_it_once(tmp_path: Path) -> None:
+    context, spec, built = counted(tmp_path)
+    records: list[Record] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", KdbenchWarning)
+        threads = [threading.Thread(target=lambda: records.append(execute_once(spec, replace(context)))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(built) == 1
+    assert [record.status for record in records] == ["ok"] * 4
+    assert len({record.model_dump_json() for record in records}) == 1
+    assert verify([context.results], context.plugins)[1] == []
+
+
+@pytest.mark.parametrize("results", ["results", "elsewhere"])
+def test_busy(tmp_path: Path, results: str) -> None:
+    """Also where only the cache is shared: there lies the checkpoint."""
+    context, spec, _ = counted(tmp_path)
+    with run_lock(spec, context), pytest.raises(Busy):
+        execute_once(spec, replace(context, results=tmp_path / results), wait=False)
+    assert execute_once(spec, context, wait=False).status == "ok"
+
+
+def test_waiting_is_told(tmp_path: Path) -> None:
+    context, spec, _ = counted(tmp_path)
+    with ExitStack() as stack:
+        stack.enter_context(run_lock(spec, context))
+        told = threading.Event()
+        thread = threading.Thread(target=lambda: (told.wait(60), stack.close()))
+
+        def show(message: object, *_: object, **__: object) -> None:
+            assert spec.label in str(message)
+            told.set()
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = show
+            thread.start()
+            assert execute_once(spec, context).status == "ok"
+        thread.join()
+    assert told.is_set()
+
+
+@pytest.mark.parametrize("status", ["failed", "skipped"])
+def test_a_failure_does_not_replace_a_finished_record(tmp_path: Path, status: str) -> None:
+    """Such as that of a second process, or of a worker that crashes after it has written its record."""
+    context, spec, _ = counted(tmp_path)
+    first = execute_once(spec, context)
+    failed = record_of(spec, context, status, "the worker process died", now(), Outcome())  # type: ignore[arg-type]
+    assert failed.status == status
+    assert read_record(record_path(context.results, spec.suite, spec.run_id)) == first
+    assert verify([context.results], context.plugins)[1] == []
+
+
+def breaking(context: RunContext, spec: RunSpec) -> tuple[RunContext, RunSpec]:
+    """The same run with code that fails."""
+
+    def build(*, width: int = 8) -> object:
+        raise RuntimeError(f"width {width}")
+
+    return replace(context, plugins=run_context(context.results, students=[Offer("counted", build)]).plugins), spec
+
+
+def test_a_redo_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    context, spec, _ = counted(tmp_path)
+    first = execute_once(spec, context)
+    old = {name: part.replace(code="0" * 64 if part.code else "") for name, part in first.parts.items()}
+    write_record(context.results, first.model_copy(update={"parts": old}))
+    broken, _ = breaking(context, spec)
+    assert execute_once(spec, broken, redo=True).status == "failed"
+    assert read_record(record_path(context.results, spec.suite, spec.run_id)).metrics == first.metrics
+    again = execute_once(spec, context, redo=True)
+    assert (again.arrays_sha256, again.parts) == (first.arrays_sha256, first.parts)
+    assert verify([context.results], context.plugins)[1] == []
+
+
+def session(context: RunContext) -> Session:
+    return Session(Site(context.results, context.cache.root, "cpu", 1), Here(), context.plugins)
+
+
+def test_a_session_leaves_runs_of_others_for_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process executes the first of two runs: this one executes the second, then takes the other's record."""
+    from kdbench.plugins import loading
+
+    context, spec, built = counted(tmp_path)
+    specs = [spec, spec.replace(seed=1)]
+    monkeypatch.setattr(loading, "installed", lambda: context.plugins)
+    ended: list[str] = []
+    stack = ExitStack()
+    stack.enter_context(run_lock(specs[0], context))
+
+    class Tracker:
+        from kdbench import hookimpl
+
+        @hookimpl
+        def kdbench_run_finished(self, record: Record) -> None:
+            ended.append(record.spec.label)
+            if len(ended) == 1:
+                execute(specs[0], context)  # the other process finishes
+                stack.close()
+
+    context.plugins.register(Tracker(), "tests:tracker")
+    found = session(context)
+    with stack:
+        found.run(specs)
+    assert ended == [specs[1].label, specs[0].label]
+    assert len(built) == 2
+    assert [found.records[one.run_id].status for one in specs] == ["ok", "ok"]
+
+
+def test_a_lock_lies_beside_the_records_and_is_no_record(tmp_path: Path) -> None:
+    context, spec, _ = counted(tmp_path)
+    assert record_lock(context.results, spec).parent.parent == record_path(context.results, spec.suite, "").parent
+    with run_lock(spec, context):
+        execute(spec, context)
+        assert verify([context.results], context.plugins)[1] == []

@@ -1,0 +1,108 @@
+"""Lock files: held by one, released by death, and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from kdbench.storage.locks import lock_file
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from kdbench.storage.locks import lock_file
+with lock_file(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def free(path: Path) -> bool:
+    with lock_file(path, wait=False) as held:
+        return held
+
+
+def test_one_holds_it_and_others_are_told_or_wait(tmp_path: Path) -> None:
+    path, inside, overlaps = tmp_path / "in/lock", [], []
+
+    def work() -> None:
+        for _ in range(25):
+            with lock_file(path) as held:
+                assert held
+                inside.append(1)
+                overlaps.append(len(inside) > 1)
+                assert not free(path)
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps == [False] * 200
+    assert free(path)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_its_folder_may_come_and_go(tmp_path: Path) -> None:
+    """As that of a suite's runs does, which the last one to leave removes."""
+    path, held = tmp_path / "in/lock", []
+
+    def work() -> None:
+        for _ in range(25):
+            with lock_file(path):
+                held.append(1)
+            with suppress(OSError):
+                path.parent.rmdir()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(held) == 100
+    path.parent.mkdir(exist_ok=True)
+    path.parent.rmdir()
+    path.parent.touch()
+    with pytest.raises(FileExistsError), lock_file(path):
+        pass
+
+
+def test_it_is_released_by_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), lock_file(tmp_path / "lock"):
+        raise KeyboardInterrupt
+    assert free(tmp_path / "lock")
+
+
+def test_it_ends_with_a_killed_process(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        assert not free(path)
+        holder.kill()
+    with lock_file(path) as held:
+        assert held
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
+    path, (read, write) = tmp_path / "lock", os.pipe()
+    with lock_file(path):
+        child = os.fork()
+        if child == 0:
+            os.close(write)
+            os.read(read, 1)  # lives until the test ends
+            os._exit(0)
+    try:
+        assert free(path)
+    finally:
+        os.close(read)
+        os.close(write)
+        os.waitpid(child, 0)
