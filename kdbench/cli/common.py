@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -13,6 +14,7 @@ import typer
 
 from kdbench.cli.completion import suite_names
 from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.plugins.library_warnings import collected
 
 if TYPE_CHECKING:
     from kdbench.plugins.loading import Kind, Plugins
@@ -113,13 +115,19 @@ def cache_root(cache: Path | None) -> Path:
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """`1 run`, `2 runs`, `2 entries`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
 
 
 def complain(text: str) -> None:
     """Prints an error."""
-    typer.secho(text, fg="red", err=True)
+    echo(text, "red", err=True)
+
+
+def echo(text: str, colour: str, err: bool = False) -> None:
+    """Prints in a colour; in none if NO_COLOR is set (no-color.org) or the output is no terminal."""
+    typer.secho(text, fg=None if os.environ.get("NO_COLOR") else colour, err=err)
 
 
 def say(text: str) -> None:
@@ -130,8 +138,12 @@ def say(text: str) -> None:
 def main() -> None:
     """The `kdbench` command. Errors for the user to fix are shown without a traceback, exit code 2."""
     warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that is no UTF-8, or a terminal that knows few letters
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        with collected():  # other libraries' warnings become kdbench's
+            app()
     except KdbenchError as error:
         complain(str(error))
         sys.exit(2)

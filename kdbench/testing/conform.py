@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from kdbench.contracts import Offer
@@ -12,7 +13,8 @@ from kdbench.errors import PluginError, quoted
 from kdbench.plugins.loading import Kind, installed
 from kdbench.plugins.parameters import construct
 from kdbench.testing import strategies, tasks
-from kdbench.testing.findings import Finding, Waives
+from kdbench.testing.findings import Finding
+from kdbench.testing.variants import variants_of
 
 Others = Mapping[str, Callable[[], Any]]
 BUILT = "can be built"
@@ -42,15 +44,19 @@ def conform(
         examples = _checks(built.conformance, "EXAMPLES")
         found = tasks.find(build, examples["dataset"], examples["student"], offer.waives) if examples else []
     else:
-        found = _find(offer, kind, build, offer.waives)
+        found = _find(offer, kind, build, dict(offer.example if params is None else params))
     return [Finding(BUILT, "holds"), *found]
 
 
-def _find(offer: Offer[Any], kind: Kind, build: Callable[[], Any], waives: Waives) -> list[Finding]:
-    """Runs the checks of the task that the offer names."""
+def _find(offer: Offer[Any], kind: Kind, build: Callable[[], Any], params: Mapping[str, Any]) -> list[Finding]:
+    """Runs the checks of the task that the offer names; those with an argument `variants` are given variants of the plugin."""
     task = construct(installed().find("task", offer.task).offer, {})
     find = _checks(task.conformance, "FIND").get(kind)
-    return find(build, waives) if find else []
+    if find is None:
+        return []
+    more = {"variants": variants_of(offer, params)} if "variants" in signature(find).parameters else {}
+    found: list[Finding] = find(build, offer.waives, **more)
+    return found
 
 
 def _checks(module: str, name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from kdbench import KdbenchError, nearest
 
+INTENDED = ("No pretrained weights loaded for model", "initialized partially", "but no CLIP weights found in")
 SCHEMAS = ("hf-hub:", "local-dir:")  # names that carry their own weights; open_clip resolves them
 
 
@@ -115,8 +116,8 @@ def check_pretrained(name: str, pretrained: str) -> None:
 def _check_activation(name: str, tag: str) -> None:
     """Raises KdbenchError if a tag's weights were trained with another activation than the model has.
 
-    open_clip only warns about it. Shapes agree, so the weights load, and every embedding is wrong. A tag that says nothing, of a
-    model that has QuickGELU, passes: open_clip's warning is shown (roberta-ViT-B-32, whose text tower has its own activation).
+    open_clip only warns about it. Shapes agree, so the weights load, and every embedding is wrong. A tag that says nothing, of
+    a model that has QuickGELU (roberta-ViT-B-32), passes, and open_clip's warning is shown.
     """
     open_clip = import_open_clip()
     own = name.replace("/", "-")
@@ -142,10 +143,19 @@ def brief(error: Exception) -> str:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Suppresses open_clip's log messages: random initial weights are intended, and failures raise exceptions."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
+    """Suppresses open_clip's log messages about intended random weights, and errors, which raise exceptions as well.
+
+    Its other warnings pass.
+    """
+    silent = logging.NullHandler()  # without any handler, logging would install one that prints
+    logging.root.addHandler(silent)
+    logging.root.addFilter(_worth_telling)
     try:
         yield
     finally:
-        logging.disable(before)
+        logging.root.removeFilter(_worth_telling)
+        logging.root.removeHandler(silent)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR and not any(text in record.getMessage() for text in INTENDED)

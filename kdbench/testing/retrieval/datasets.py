@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Dataset, SplitName
+from kdbench.data.checked_items import checked_original
+from kdbench.errors import PluginError
 from kdbench.storage.placed_images import PlacedImages
 from kdbench.testing.findings import Broken, Finding, Property, Waives, examine, insist
 
@@ -129,6 +131,24 @@ def streamed(build: Build) -> None:
             raise Broken(f"train, image {index}: read_image with its location returns other pixels")
 
 
+def originals(build: Build) -> None:
+    """Originals are uint8 [H, W, 3], one for each image, the same when read again, and `square` makes the image of one."""
+    dataset = build()
+    for name in SPLITS:
+        split = dataset.split(name)
+        if len(split.originals) not in (0, len(split.images)):
+            raise Broken(f"{name}.originals: found {len(split.originals)}, expected {len(split.images)}, one for each image")
+        for index in _some(len(split.originals)) if len(split.originals) else []:
+            try:
+                found = checked_original(split.originals[index], f"{name}, image {index}")
+            except PluginError as error:
+                raise Broken(str(error)) from error
+            if not np.array_equal(found, split.originals[index]):
+                raise Broken(f"{name}, image {index}: found another original when it was read again, expected the same")
+            if split.square is not None and not np.array_equal(split.square(found), split.images[index]):
+                raise Broken(f"{name}, image {index}: found another image by square(original), expected that of images")
+
+
 def licensed(build: Build) -> None:
     """The licence is named, because every record contains it."""
     licence = build().licence
@@ -146,6 +166,7 @@ PROPERTIES: dict[str, Property[Build]] = {
     "two builds are equal": equal_builds,
     "an unknown split is an error": unknown_split,
     "streamed images are read from their locations": streamed,
+    "originals are whole pictures and give the images": originals,
     "the licence is named": licensed,
 }
 

@@ -10,8 +10,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from kdbench.contracts import Student, StudentModule
+from kdbench.contracts import Encoder, Modality, Student, StudentModule
 from kdbench.testing.retrieval.examined_teacher import MODALITIES, encoded, items_of
+from kdbench.testing.variants import Variants
 
 cudnn: Any = torch.backends.cudnn
 # Torch's global settings: how to read and how to restore each.
@@ -34,8 +35,9 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 class ExaminedStudent:
     """Builds a student three times, twice from one seed, and encodes a few images and captions with its encoders."""
 
-    def __init__(self, build: Callable[[], Student]) -> None:
+    def __init__(self, build: Callable[[], Student], variants: Variants | None = None) -> None:
         self._build = build
+        self.variants = variants or Variants(build, {})
         self._initial: dict[int, dict[str, Tensor]] = {}
         self.changed: list[str] = []  # of torch's settings
 
@@ -45,6 +47,12 @@ class ExaminedStudent:
             student = self._build()
         self._initial[id(student)] = state_of(student)
         return student
+
+    def pair(self, build: Callable[[], Student]) -> dict[Modality, Encoder]:
+        """The encoders of a variant."""
+        with self.settings_kept():
+            student = build()
+        return {"image": student.images, "text": student.texts}
 
     @cached_property
     def first(self) -> Student:

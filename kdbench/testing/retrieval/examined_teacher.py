@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 
 from kdbench.contracts import Encoder, Modality, Split, Student, Teacher, Towers
 from kdbench.data.dataset import CachedDataset
-from kdbench.storage.cache import Cache
+from kdbench.storage.cache import Cache, Entry
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench.testing.retrieval.shapes_dataset import Shapes
+from kdbench.testing.variants import Variants
 
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
 COUNT = 10  # images and captions, encoded outside the cache
@@ -42,16 +44,38 @@ class WatchedData:
         return self._data.fit(key, build, recipe)
 
 
+class _Sharing(Cache):
+    """A cache with entries of its own, but datasets and outputs of encoders of another."""
+
+    def __init__(self, root: Path, shared: Cache) -> None:
+        super().__init__(root)
+        self._shared = shared
+
+    def entry(self, kind: str, *given: Any, **named: Any) -> Entry:
+        if kind in ("datasets", "encodings"):
+            return self._shared.entry(kind, *given, **named)
+        return super().entry(kind, *given, **named)
+
+
 class ExaminedTeacher:
     """Prepares a teacher once for most properties, and a second time, with an empty cache, for one of them."""
 
-    def __init__(self, build: Callable[[], Teacher], folder: Path) -> None:
+    def __init__(self, build: Callable[[], Teacher], folder: Path, variants: Variants | None = None) -> None:
         self._build, self._folder = build, folder
+        self.variants = variants or Variants(build, {})
+        self._counted = count()
 
     def prepare(self, position: str) -> tuple[Towers, WatchedData]:
         dataset = CachedDataset(Shapes(), Cache(self._folder / position))
         data = WatchedData(DatasetTeacherData(Retrieval(), dataset))
         return self._build().towers(data), data
+
+    def pair(self, build: Callable[[], Teacher]) -> dict[Modality, Encoder]:
+        """The towers of a variant. What it trains is its own, outputs of encoders it may share with other variants."""
+        cache = _Sharing(self._folder / f"variant {next(self._counted)}", Cache(self._folder / "shared"))
+        data = DatasetTeacherData(Retrieval(), CachedDataset(Shapes(), cache))
+        towers = build().towers(data)
+        return {"image": towers.image, "text": towers.text}
 
     @cached_property
     def first(self) -> tuple[Towers, WatchedData]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,8 @@ from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
 from kdbench.testing.retrieval.examined_student import ExaminedStudent
 from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES
+from kdbench.testing.retrieval.keys import keys_follow
+from kdbench.testing.variants import Variants
 
 Build = Callable[[], Student]
 CLOSE = 1e-4
@@ -155,6 +157,11 @@ def finalized(examined: ExaminedStudent) -> str:
     return ""
 
 
+def keys_differ(examined: ExaminedStudent) -> str:
+    """Whatever changes an output of an encoder changes its key, or that of the base that it reads."""
+    return keys_follow(examined.pair, examined.variants)
+
+
 PROPERTIES: dict[str, Property[ExaminedStudent]] = {
     "a torch module with a logit scale that learns": shaped,
     "towers give unit vectors of its width": unit_vectors,
@@ -167,18 +174,23 @@ PROPERTIES: dict[str, Property[ExaminedStudent]] = {
     "torch's global settings are left alone": modest,
     "views begin with the embeddings": auxiliary,
     "finalizing keeps the embeddings": finalized,
+    "keys follow the outputs": keys_differ,
 }
 
 
-def find(build: Build, waives: Waives = ()) -> list[Finding]:
-    """The findings about a student."""
+def find(build: Build, waives: Waives = (), variants: Variants | None = None) -> list[Finding]:
+    """The findings about a student. `variants` are students with other parameters, whose keys are compared."""
     with torch.random.fork_rng(devices=[]):
-        return examine(PROPERTIES, ExaminedStudent(build), waives)
+        return examine(PROPERTIES, ExaminedStudent(build, variants), waives)
 
 
-def check_student(build: Build, waives: Waives = ()) -> None:
-    """Raises AssertionError that lists every property that fails."""
-    insist(find(build, waives))
+def check_student(build: Build, waives: Waives = (), changed: Mapping[str, Build] | None = None) -> None:
+    """Raises AssertionError that lists every property that fails.
+
+    `changed` are builders of the student with other parameters, by a description: the keys of their encoders must differ, or
+    their outputs be equal.
+    """
+    insist(find(build, waives, Variants(build, changed or {})))
 
 
 def _compare_states(one: dict[str, Tensor], other: dict[str, Tensor], where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,6 +12,8 @@ import torch
 from kdbench.contracts import Teacher
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
 from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES, ExaminedTeacher, encoded, items_of, modules_in, sealed
+from kdbench.testing.retrieval.keys import keys_follow
+from kdbench.testing.variants import Variants
 
 Build = Callable[[], Teacher]
 CLOSE = 1e-4
@@ -93,6 +95,11 @@ def no_test_split(examined: ExaminedTeacher) -> None:
         raise Broken(f"the teacher requested the split {strange[0]!r}, expected only 'train' and 'validation'")
 
 
+def keyed(examined: ExaminedTeacher) -> str:
+    """Whatever changes an output changes the key of its encoder, or of the base that it reads."""
+    return keys_follow(examined.pair, examined.variants)
+
+
 PROPERTIES: dict[str, Property[ExaminedTeacher]] = {
     "towers give unit vectors of one width": unit_vectors,
     "an embedding does not depend on its batch": batch_independent,
@@ -100,15 +107,20 @@ PROPERTIES: dict[str, Property[ExaminedTeacher]] = {
     "frozen and in eval mode, also after train()": frozen,
     "the logit scale is above 0 and at most 100": scaled,
     "the test split is not requested": no_test_split,
+    "keys follow the outputs": keyed,
 }
 
 
-def find(build: Build, waives: Waives = ()) -> list[Finding]:
-    """The findings about a teacher."""
+def find(build: Build, waives: Waives = (), variants: Variants | None = None) -> list[Finding]:
+    """The findings about a teacher. `variants` are teachers with other parameters, whose keys are compared."""
     with tempfile.TemporaryDirectory() as folder:
-        return examine(PROPERTIES, ExaminedTeacher(build, Path(folder)), waives)
+        return examine(PROPERTIES, ExaminedTeacher(build, Path(folder), variants), waives)
 
 
-def check_teacher(build: Build, waives: Waives = ()) -> None:
-    """Raises AssertionError that lists every property that fails."""
-    insist(find(build, waives))
+def check_teacher(build: Build, waives: Waives = (), changed: Mapping[str, Build] | None = None) -> None:
+    """Raises AssertionError that lists every property that fails.
+
+    `changed` are builders of the teacher with other parameters, by a description: the keys of their encoders must differ, or
+    their outputs be equal.
+    """
+    insist(find(build, waives, Variants(build, changed or {})))

@@ -170,10 +170,34 @@ class Displaced(Shapes):
         return super().split(file).images[offset - 1]
 
 
+class Pictured(Changed):
+    """Originals are the images with a border."""
+
+    def changed(self, split: Split, name: SplitName) -> Split:  # noqa: ARG002
+        originals = [np.pad(image, ((0, 0), (5, 5), (0, 0))) for image in split.images]
+        return replace(split, originals=originals, square=lambda original: original[:, 5:-5])
+
+
+class FewerOriginals(Pictured):
+    def changed(self, split: Split, name: SplitName) -> Split:
+        return replace(super().changed(split, name), originals=split.images[:-1], square=None)
+
+
+class FlatOriginals(Pictured):
+    def changed(self, split: Split, name: SplitName) -> Split:
+        return replace(super().changed(split, name), originals=[image[..., 0] for image in split.images])
+
+
+class OtherSquares(Pictured):
+    def changed(self, split: Split, name: SplitName) -> Split:
+        return replace(super().changed(split, name), square=lambda original: original[:, 4:-6])
+
+
 class Unlicensed(Shapes):
     licence = ""
 
 
+WHOLE = "originals are whole pictures and give the images"
 WRONG: list[tuple[Callable[[], Dataset], str, str]] = [
     (Shared, "splits share no concept", "train and validation: found 1 shared concepts, such as [100]"),
     (Uncaptioned, "every image has a caption and every caption an image", "test: the images of 1 concepts"),
@@ -194,6 +218,9 @@ WRONG: list[tuple[Callable[[], Dataset], str, str]] = [
         "streamed images are read from their locations",
         "train, image 0: read_image with its location returns other pixels",
     ),
+    (FewerOriginals, WHOLE, "train.originals: found 47, expected 48, one for each image"),
+    (FlatOriginals, WHOLE, "train, image 0: found an original of uint8 of shape [32, 32], expected"),
+    (OtherSquares, WHOLE, "train, image 0: found another image by square(original)"),
     (Unlicensed, "the licence is named", "found ''"),
 ]
 
@@ -210,8 +237,9 @@ def test_every_property_has_a_wrong_dataset() -> None:
 
 
 def test_a_right_dataset_holds_every_property() -> None:
-    findings = find(Changed)
-    assert [(finding.property, finding.outcome) for finding in findings] == [(name, "holds") for name in PROPERTIES]
+    for right in (Changed, Pictured):
+        findings = find(right)
+        assert [(finding.property, finding.outcome) for finding in findings] == [(name, "holds") for name in PROPERTIES]
 
 
 def test_of_many_images_a_few_are_read() -> None:

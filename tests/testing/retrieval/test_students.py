@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -282,7 +283,26 @@ def test_a_wrong_student_is_told_the_property_it_breaks(name: str) -> None:
 
 
 def test_every_property_has_a_wrong_student() -> None:
-    assert {broken for _, broken, _ in WRONG.values()} == set(PROPERTIES)
+    # Wrong keys need a second student and are below.
+    assert {broken for _, broken, _ in WRONG.values()} | {"keys follow the outputs"} == set(PROPERTIES)
+
+
+class Sized(Base):
+    """A student that reads every n-th pixel; the key of its reader may forget the number."""
+
+    def __init__(self, every: int = 2, forgets: bool = False) -> None:
+        super().__init__()
+        reader = Reader("image")
+        reader.encode = lambda items, device: torch.from_numpy(np.array(items)[:, ::every, ::every]).to(device)  # type: ignore[method-assign]
+        reader.key = "every" if forgets else f"every {every}"
+        self.images = reader
+
+
+def test_a_reader_whose_key_forgets_its_size_is_told() -> None:
+    """Its second size would read the stored pixels of the first."""
+    check_student(Sized, changed={"every 4": partial(Sized, 4)})
+    with pytest.raises(AssertionError, match=r"every 4: the image encoder Reader keeps its key, but found shape"):
+        check_student(partial(Sized, forgets=True), changed={"every 4": partial(Sized, 4, True)})
 
 
 @pytest.mark.parametrize("build", [Base, of(WithViews), Finalized])
