@@ -56,13 +56,13 @@ class Originals(Sequence[Any]):
         """The pictures at the indices `wanted`, read by the calling thread."""
         return [self._read(int(index)) for index in wanted]
 
-    def parts(self, start: int, stop: int) -> Iterator[list[Picture]]:
-        """The pictures from `start` to `stop` in lists of about BUDGET bytes at most, so that large ones fit in memory."""
+    def parts(self, start: int, stop: int, budget: int = BUDGET) -> Iterator[list[Picture]]:
+        """The pictures from `start` to `stop` in lists of about `budget` bytes at most, so that large ones fit in memory."""
         found: list[Picture] = []
         with ThreadPoolExecutor(self.threads) as pool:
             for first in range(start, stop, self.threads):
                 found += pool.map(self._read, range(first, min(first + self.threads, stop)))
-                if sum(picture.nbytes for picture in found) >= BUDGET:
+                if sum(picture.nbytes for picture in found) >= budget:
                     yield found
                     found = []
         if found:

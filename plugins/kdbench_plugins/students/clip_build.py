@@ -21,8 +21,11 @@ def named_config(model: str) -> dict[str, Any]:
     return attempt(f"the config of {model!r}", lambda: model_config(model))
 
 
-def create(model: str | None, config: dict[str, Any], pretrained: str | None) -> Any:
-    """Builds the model, by name if it has one; new weights are drawn from torch's global generator."""
+def create(model: str | None, config: dict[str, Any], pretrained: str | None, preprocess: dict[str, Any] | None = None) -> Any:
+    """Builds the model, by name if it has one; new weights are drawn from torch's global generator.
+
+    `preprocess` is the `preprocess_cfg` of a model without a name; what it leaves out has open_clip's defaults.
+    """
     open_clip = import_open_clip()
     # Keeps the config's setting for the towers' own weights, which open_clip's factory would override.
     own = {
@@ -34,7 +37,8 @@ def create(model: str | None, config: dict[str, Any], pretrained: str | None) ->
             return attempt(f"the model {model!r}", lambda: open_clip.create_model(model, pretrained, **own))
         with tempfile.TemporaryDirectory() as folder:
             # open_clip reads configs from its registry, which is global, or from a folder.
-            (Path(folder) / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+            described = {"model_cfg": config, "preprocess_cfg": preprocess or {}}
+            (Path(folder) / "open_clip_config.json").write_text(json.dumps(described))
             clip = attempt("a model of this config", lambda: open_clip.create_model(f"local-dir:{folder}", **own))
         if pretrained is not None:
             attempt(f"the checkpoint {pretrained}", lambda: open_clip.load_checkpoint(clip, pretrained))

@@ -86,6 +86,16 @@ def test_a_run_without_teachers(trained: Trained, tmp_path: Path) -> None:
     assert "outputs computed this way differ" not in card.text  # nothing was compared
 
 
+def test_figures_of_the_written_model_that_differ_from_the_record_are_told(trained: Trained, tmp_path: Path) -> None:
+    exported = Exported([ExportedModel(trained.student, None, 0.0)], CARD)
+    offer = trained.context.plugins.find("task", "retrieval").offer
+    measured = trained.record.metrics | {"rsum": 123.456}
+    write_card(trained.record, tmp_path, exported, trained.task, offer, measured)
+    text = (tmp_path / "README.md").read_text()
+    assert f"| RSUM | {trained.record.metrics['rsum']:.2f} | points |" in text
+    assert "the model reaches RSUM 123.46." in text
+
+
 def test_a_smoke_run_says_so(trained: Trained, card: Any, tmp_path: Path) -> None:
     written(trained, trained.record.replace(spec=trained.record.spec.replace(smoke=True)), tmp_path, 0.0)
     assert "Of a smoke run" in (tmp_path / "README.md").read_text()

@@ -44,7 +44,12 @@ def test_to_open_clip(trained: Trained, tmp_path: Path) -> None:
     assert report.difference is not None
     assert 0 < report.difference < 1e-5
     assert (report.variants, report.latency) == ({}, {})
-    assert f"{report.difference:.1e}" in (tmp_path / "out/README.md").read_text()
+    card = (tmp_path / "out/README.md").read_text()
+    assert f"{report.difference:.1e}" in card
+    assert (
+        "Pictures are resized until they cover 32 × 40 pixels, and cropped to that size around their centre (bicubic)" in card
+    )
+    assert "Loaded again from this folder" not in card  # it reaches the record's figures
     assert "equal to the record: text 100.00%, image 100.00%" in report.lines()
 
 
@@ -68,6 +73,10 @@ def test_the_metadata(trained: Trained, onnx_report: ExportReport) -> None:
     assert found["run_id"] == trained.record.run_id
     assert found["towers"]["image"]["input"] == "uint8 [batch, 32, 40, 3]"
     assert found["open_clip"]["preprocess_cfg"]["resize_mode"] == "shortest"
+    assert found["towers"]["image"]["preprocessing"].startswith(
+        "Pictures are resized until they cover 32 × 40 pixels, and cropped"
+    )
+    assert "preprocessing" not in found["towers"]["text"]
     assert found["logit_scale"] == pytest.approx(trained.student.module.logit_scale.exp().item())
     assert found["measured"]["int8"] == onnx_report.variants["int8"]
     assert found["measured"]["threads"] == 1

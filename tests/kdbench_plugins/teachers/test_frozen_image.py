@@ -108,6 +108,18 @@ def test_resizing_is_pillows_but_for_rounding(lite0: FrozenImage) -> None:
         assert np.abs(found.numpy() - expected).max() < 1.5  # Pillow rounds after each direction
 
 
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (50, 90), (91, 50), (200, 33)])
+def test_an_original_picture_is_its_middle_square(lite0: FrozenImage, height: int, width: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    expected = lite0.prepare(picture[None, top : top + side, left : left + side], "cpu")
+    found = lite0.prepare([picture, picture[::-1]], "cpu")
+    assert torch.equal(found[:1], expected)
+    assert found.shape == (2, 3, 64, 64)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_key_tells_networks_and_resolutions_apart() -> None:
     keys = {FrozenImage(name, resolution).key for name in NAMES for resolution in (64, 128)}
     assert len(keys) == 6
