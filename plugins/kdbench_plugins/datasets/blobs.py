@@ -95,8 +95,9 @@ class ParquetBlob:
 
     def read(self) -> bytes:
         try:
-            data: Any = _group(self.path, self.column, self.group)[self.row].as_py()
-        except (KdbenchError, IndexError) as error:
+            found = os.stat(self.path)
+            data: Any = _group(self.path, (found.st_size, found.st_mtime_ns), self.column, self.group)[self.row].as_py()
+        except (KdbenchError, OSError, IndexError) as error:
             raise KdbenchError(f"{self.source}: cannot be read ({error})") from error
         if not data:
             raise KdbenchError(f"{self.source}: {self.column}.bytes is empty; expected the bytes of an image")
@@ -104,7 +105,8 @@ class ParquetBlob:
 
 
 @lru_cache(maxsize=GROUPS)
-def _group(path: Path, column: str, group: int) -> pyarrow.ChunkedArray:
+def _group(path: Path, stat: tuple[int, int], column: str, group: int) -> pyarrow.ChunkedArray:  # noqa: ARG001
+    """A column of one row group of a file of this size and time: another file may take its path."""
     with parquet_file(path) as file:
         import pyarrow.compute
 

@@ -87,4 +87,5 @@ def kdbench_datasets() -> list[Offer[Dataset]]:
     def reads(**params: Any) -> list[Path]:
         return Folder(**params).files
 
-    return [Offer("folder", Folder, summary, check=check, reads=reads, example={"miniature": True}, smoke=lambda _: small)]
+    example, shown = {"miniature": True}, {"table": "mine.csv"}
+    return [Offer("folder", Folder, summary, check, reads=reads, example=example, shown=shown, smoke=lambda _: small)]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import math
 import os
-from dataclasses import astuple, dataclass
+import unicodedata
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kdbench import KdbenchError, nearest
 from kdbench_plugins.datasets.blobs import FileBlob
-from kdbench_plugins.datasets.items import Item, captions_of, split_named
+from kdbench_plugins.datasets.items import NAMES, Item, captions_or_error, split_named
+from kdbench_plugins.datasets.texts import list_in, text_fault
+from kdbench_plugins.tables.read import read_table
+from kdbench_plugins.tables.table import Row
 
 
 @dataclass(frozen=True)
@@ -28,31 +31,62 @@ class Columns:
 
 
 def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
-    """The items of a table. Raises KdbenchError with the row, counted from 1 without the header."""
-    rows = _rows(table)
-    if not rows:
+    """The items of a table. Raises KdbenchError with the row, counted from 1 without the header.
+
+    A row whose captions cannot be used gives an item with an `error`.
+    """
+    found = read_table(table, {name for name in columns.as_list() if name}, NAMES)
+    if not found.rows:
         raise KdbenchError(f"{table}: has no rows")
-    _check_columns(table, columns, list(rows[0]))
+    _check_columns(table, columns, found.columns)
     items: dict[str, Item] = {}
-    for position, row in enumerate(rows, 1):
-        where = f"{table}: row {position}"
-        name = row.get(columns.image)
-        if not isinstance(name, str) or not name.strip():
-            raise KdbenchError(f"{where}: {columns.image} is {name!r}, expected the path of an image")
+    written: dict[str, str] = {}
+    for row in found.rows:
+        name = _name(row, columns.image)
         key = os.path.normpath(name.strip())
-        concept = "" if columns.concept is None else row.get(columns.concept)
-        if concept is None or (columns.concept is not None and str(concept).strip() == ""):
-            raise KdbenchError(f"{where}: {columns.concept} is empty, expected the name of a concept")
+        captions, error = captions_or_error(list_in(row.values.get(columns.caption)), f"{row.where} ({name})")
         item = Item(
-            key,
-            split_named(row.get(columns.split), where),
-            captions_of(_cell(row.get(columns.caption)), f"{where} ({name})"),
+            (key,),
+            split_named(row.values.get(columns.split), row.where),
+            captions,
             FileBlob(root / key),
-            concept=str(concept),
+            concept=_concept(row, columns.concept),
+            error=error,
         )
-        items[key] = item if key not in items else _joined(items[key], item, where)
+        first = written.setdefault(key, name)
+        if first != name and first.strip() == name.strip():
+            raise KdbenchError(f"{row.where}: {columns.image} is {name!r}, in an earlier row {first!r}; expected one name")
+        items[key] = item if key not in items else _joined(items[key], item, row.where)
     _refuse_shared_concepts(table, items)
     return list(items.values())
+
+
+def _name(row: Row, column: str) -> str:
+    """The path of an image, as it is written."""
+    name = row.values.get(column)
+    if not isinstance(name, str) or not name.strip():
+        raise KdbenchError(f"{row.where}: {column} is {name!r}, expected the path of an image")
+    fault = text_fault(name)
+    if fault:
+        raise KdbenchError(f"{row.where}: {column} {fault}; expected the path of an image")
+    return name
+
+
+def _concept(row: Row, column: str | None) -> str:
+    """The name of a concept, without white space around it and composed (NFC): as people read it. Empty without a column."""
+    if column is None:
+        return ""
+    value = row.values.get(column)
+    if isinstance(value, float) and not math.isfinite(value):
+        value = None
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise KdbenchError(f"{row.where}: {column} is empty, expected the name of a concept")
+    if not isinstance(value, str | int | float):
+        raise KdbenchError(f"{row.where}: {column} is {repr(value)[:60]}, expected the name of a concept")
+    fault = text_fault(str(value))
+    if fault:
+        raise KdbenchError(f"{row.where}: {column} {fault}; expected the name of a concept")
+    return unicodedata.normalize("NFC", str(value).strip())
 
 
 def _joined(one: Item, other: Item, where: str) -> Item:
@@ -63,7 +97,7 @@ def _joined(one: Item, other: Item, where: str) -> Item:
             raise KdbenchError(
                 f"{where}: the {what} of {one.blob.source} is {second!r}, in an earlier row it is {first!r}{leak}"
             )
-    return Item(one.key, one.split, one.captions + other.captions, one.blob, concept=one.concept)
+    return replace(one, captions=one.captions + other.captions, error=one.error or other.error)
 
 
 def _refuse_shared_concepts(table: Path, items: dict[str, Item]) -> None:
@@ -77,7 +111,7 @@ def _refuse_shared_concepts(table: Path, items: dict[str, Item]) -> None:
 
 def _check_columns(table: Path, columns: Columns, found: list[str]) -> None:
     for parameter in ("image", "caption", "split", "concept"):
-        name = getattr(columns, parameter)
+        name: Any = getattr(columns, parameter)
         if name is None or name in found:
             continue
         if parameter == "split":
@@ -87,55 +121,3 @@ def _check_columns(table: Path, columns: Columns, found: list[str]) -> None:
             )
         hint = f"{nearest(name, found)}; name yours with `{parameter}:`"
         raise KdbenchError(f"{table}: has no column {name!r}; {hint}")
-
-
-def _cell(value: Any) -> Any:
-    """Turns a text cell with a JSON list into a list."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value  # a caption that begins with a bracket
-    return value
-
-
-def _rows(table: Path) -> list[dict[str, Any]]:
-    readers = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
-    reader = readers.get(table.suffix.lower())
-    if reader is None:
-        raise KdbenchError(f"{table}: its name ends in {table.suffix!r}, expected {', '.join(readers)}")
-    try:
-        return reader(table)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise KdbenchError(f"{table}: cannot be read ({error})") from error
-
-
-def _csv(table: Path) -> list[dict[str, Any]]:
-    with table.open(encoding="utf-8-sig", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def _jsonl(table: Path) -> list[dict[str, Any]]:
-    rows = []
-    for position, line in enumerate(table.read_text(encoding="utf-8").split("\n"), 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise KdbenchError(f"{table}: line {position} is not JSON ({error})") from error
-            if not isinstance(row, dict):
-                raise KdbenchError(f"{table}: line {position} is {line[:40]!r}, expected an object with the columns")
-            rows.append(row)
-    return rows
-
-
-def _parquet(table: Path) -> list[dict[str, Any]]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise KdbenchError(f"{table}: reading Parquet needs pyarrow: pip install 'kdbench[parquet]'") from error
-    try:
-        return list(pyarrow.parquet.read_table(table).to_pylist())
-    except pyarrow.ArrowException as error:
-        raise KdbenchError(f"{table}: is not a complete Parquet file ({error})") from error

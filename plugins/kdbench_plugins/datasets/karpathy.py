@@ -15,7 +15,7 @@ from kdbench_plugins.datasets.parquet import parquet_index
 from kdbench_plugins.datasets.shards import shard_index
 
 Form = Literal["json", "csv", "webdataset", "parquet"]
-# In the order of detection. All forms give the same dataset, so the first match is used.
+# In the order of detection. All forms give the same dataset, so the first match is used; a note names the others.
 FORMS: dict[Form, tuple[str, Callable[[Path, str], Index | None]]] = {
     "json": ("dataset_{name}.json beside a folder of images", json_index),
     "csv": ("a CSV file with the columns raw, split and filename beside a folder of images", csv_index),
@@ -50,11 +50,25 @@ def locate(about: About, root: Path | None, form: Form | None) -> Index:
     for name, (_, index) in FORMS.items():
         found = index(given, about.name) if form in (None, name) else None
         if found is not None:
+            found.notes.extend(_others(given, about, name) if form is None else ())
             return found
     wanted = [what.format(name=about.name) for name, (what, _) in FORMS.items() if form in (None, name)]
     held = sorted(path.name for path in given.iterdir())
     shown = ", ".join(held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "") if held else "nothing"
     raise KdbenchError(f"dataset {about.name}: {source} holds {shown}; expected {'; or '.join(wanted)}. {_how(about)}")
+
+
+def _others(root: Path, about: About, used: Form) -> list[str]:
+    """A note of the forms beside the one that is used."""
+    held = [name for name in list(FORMS)[list(FORMS).index(used) + 1 :] if _holds(root, about, name)]
+    return [f"{root} holds the forms {', '.join([used, *held])}; {used} is read, `form:` names another"] if held else []
+
+
+def _holds(root: Path, about: About, form: Form) -> bool:
+    try:
+        return FORMS[form][1](root, about.name) is not None
+    except KdbenchError:  # several files of a form that differ
+        return True
 
 
 def _how(about: About) -> str:

@@ -2,102 +2,120 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import filecmp
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kdbench import KdbenchError
 from kdbench_plugins.datasets.blobs import FileBlob
-from kdbench_plugins.datasets.items import Item, captions_of, key_of, split_named
+from kdbench_plugins.datasets.image_folders import ImageFolders
+from kdbench_plugins.datasets.items import NAMES, Item, captions_or_error, key_of, split_named
 from kdbench_plugins.datasets.ondisk import Index
+from kdbench_plugins.datasets.texts import id_of, text_fault
+from kdbench_plugins.tables.json_text import JsonFault, parsed
+from kdbench_plugins.tables.read import csv_header, csv_table
+from kdbench_plugins.tables.table import text_of
 
-FOLDERS = ("", "images", "flickr30k-images", "flickr30k_images", "Images", "train2014", "val2014")
 COLUMNS = {"raw", "split", "filename"}
-TRIED = 50  # images to look for before their folder is reported as missing
 
 
 def json_index(root: Path, name: str) -> Index | None:
     """The index of a root that holds dataset_<name>.json, directly or in a subfolder."""
-    path = next((position for pattern in ("", "*/") for position in sorted(root.glob(f"{pattern}dataset_{name}.json"))), None)
-    return None if path is None else Index(root, (path,), (), lambda: _read_json(root, path))
+    paths = [path for pattern in ("", "*/") for path in sorted(root.glob(f"{pattern}dataset_{name}.json"))]
+    return _index(root, paths, _read_json)
 
 
 def csv_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
     """The index of a root that holds a CSV file with the columns raw, split and filename."""
-    path = next((path for path in sorted(root.glob("*.csv")) if set(_header(path)) >= COLUMNS), None)
-    return None if path is None else Index(root, (path,), (), lambda: _read_csv(root, path))
+    return _index(root, [path for path in sorted(root.glob("*.csv")) if set(csv_header(path)) >= COLUMNS], _read_csv)
 
 
-def _read_json(root: Path, path: Path) -> list[Item]:
+def _index(root: Path, paths: list[Path], read: Callable[[Path], Iterator[_Listed]]) -> Index | None:
+    """The index of the first of some files. Raises KdbenchError if another one says something else."""
+    if not paths:
+        return None
+    for other in paths[1:]:
+        if not filecmp.cmp(paths[0], other, shallow=False):
+            raise KdbenchError(f"{root}: found {paths[0]} and {other}, which differ; expected one. Move the other out of root:")
+    return Index(root, (paths[0],), (), lambda: _items(root, paths[0], list(read(paths[0]))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """An image as a file lists it; `where` is its place in the file."""
+
+    where: str
+    filepath: str
+    filename: str
+    split: Any
+    captions: Any
+    image_id: str
+
+
+def _read_json(path: Path) -> Iterator[_Listed]:
+    expected = "expected images with filename, split and sentences with raw"
     try:
-        images = json.loads(path.read_text(encoding="utf-8"))["images"]
-        rows = [
-            (
-                str(image.get("filepath") or ""),
-                str(image["filename"]),
-                image["split"],
-                [sentence["raw"] for sentence in image["sentences"]],
-                str(image.get("imgid", "")),
-            )
-            for image in images
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise KdbenchError(
-            f"{path}: is not Karpathy's file ({type(error).__name__}: {error}); expected images with filename, split and "
-            "sentences with raw: is it truncated?"
-        ) from error
-    return _items(root, path, rows)
+        content = parsed(text_of(path))
+    except JsonFault as fault:
+        raise KdbenchError(f"{path}: is not Karpathy's file ({fault}); {expected}: is it truncated?") from fault
+    images = content.get("images") if isinstance(content, dict) else None
+    if not isinstance(images, list):
+        raise KdbenchError(f"{path}: is not Karpathy's file (it has no list of images); {expected}")
+    for number, image in enumerate(images, 1):
+        where = f"{path}: image {number}"
+        if not isinstance(image, dict):
+            raise KdbenchError(f"{where}: found {repr(image)[:60]}; {expected}")
+        missing = sorted({"filename", "split", "sentences"} - image.keys())
+        if missing:
+            raise KdbenchError(f"{where}: has no {missing[0]}; {expected}")
+        if isinstance(image["filename"], str):
+            where = f"{path}: {image['filename']}"
+        yield _listed(where, image, image.get("imgid"), _raw(image["sentences"]))
 
 
-def _read_csv(root: Path, path: Path) -> list[Item]:
-    rows = []
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        for position, row in enumerate(csv.DictReader(stream), 1):
-            where = f"{path}: row {position}"
-            if any(row.get(column) is None for column in COLUMNS):
-                raise KdbenchError(f"{where}: has fewer fields than the header; is the file truncated?")
-            try:
-                captions = json.loads(row["raw"])
-            except ValueError as error:
-                raise KdbenchError(f"{where}: raw is {row['raw'][:60]!r}, expected a JSON list of captions") from error
-            rows.append((row.get("filepath") or "", row["filename"], row["split"], captions, row.get("img_id") or ""))
-    return _items(root, path, rows)
+def _raw(sentences: Any) -> Any:
+    """The captions in Karpathy's sentences; what is no sentence stays, to be refused."""
+    if not isinstance(sentences, list):
+        return {"sentences": sentences}
+    return [sentence.get("raw") if isinstance(sentence, dict) else {"raw": sentence} for sentence in sentences]
 
 
-def _items(root: Path, path: Path, rows: list[tuple[str, str, Any, Any, str]]) -> list[Item]:
-    folders: dict[str, Path] = {}
-    for filepath in sorted({row[0] for row in rows}):
-        folders[filepath] = _folder(root, path, filepath, [row[1] for row in rows if row[0] == filepath])
-    return [
-        Item(
-            key_of(filename),
-            split_named(split, f"{path}: {filename}"),
-            captions_of(captions, f"{path}: {filename}"),
-            FileBlob(folders[filepath] / filename),
-            image_id,
-        )
-        for filepath, filename, split, captions, image_id in rows
-    ]
+def _read_csv(path: Path) -> Iterator[_Listed]:
+    for row in csv_table(path, ",", NAMES).rows:
+        raw = row.values["raw"]
+        try:
+            captions = parsed(raw)
+        except JsonFault:
+            captions = None
+        if not isinstance(captions, list):
+            raise KdbenchError(f"{row.where}: raw is {raw[:60]!r}, expected a JSON list of captions")
+        yield _listed(f"{row.where} ({row.values['filename']})", row.values, row.values.get("img_id"), captions)
 
 
-def _folder(root: Path, path: Path, filepath: str, names: list[str]) -> Path:
-    """The folder that holds the images, located by the first of them. A single missing image is reported when it is read."""
-    candidates = list(dict.fromkeys(root / folder / part for part in (filepath, "") for folder in FOLDERS))
-    for name in names[:TRIED]:
-        for folder in candidates:
-            if (folder / name).is_file():
-                return folder
-    looked = ", ".join(str(folder) for folder in candidates if folder.is_dir())
-    raise KdbenchError(
-        f"{path}: found none of its images, such as {filepath + '/' if filepath else ''}{names[0]}; looked in {looked}; "
-        "put the image folder there or set root: to the folder that holds both"
-    )
+def _listed(where: str, values: dict[str, Any], image_id: Any, captions: Any) -> _Listed:
+    filename, filepath = values["filename"], values.get("filepath") or ""
+    for what, name in (("filename", filename), ("filepath", filepath)):
+        if not isinstance(name, str) or (what == "filename" and not name.strip()):
+            raise KdbenchError(f"{where}: {what} is {repr(name)[:60]}, expected the name of a file")
+        fault = text_fault(name)
+        if fault:
+            raise KdbenchError(f"{ascii(where)[1:-1]}: {what} {fault}; expected the name of a file")
+    return _Listed(where, filepath, filename, values["split"], captions, id_of(image_id, where))
 
 
-def _header(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            return next(csv.reader(stream), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []  # some other file
+def _items(root: Path, path: Path, listed: list[_Listed]) -> list[Item]:
+    folders = ImageFolders(root, path)
+    blobs: dict[tuple[str, str], FileBlob] = {}
+    for filepath in sorted({image.filepath for image in listed}):
+        names = [image.filename for image in listed if image.filepath == filepath]
+        for name, file in zip(names, folders.files(filepath, names), strict=True):
+            blobs[filepath, name] = FileBlob(file)
+    items = []
+    for image in listed:
+        captions, error = captions_or_error(image.captions, image.where)
+        key = key_of(f"{image.filepath}/{image.filename}" if image.filepath else image.filename)
+        blob = blobs[image.filepath, image.filename]
+        items.append(Item(key, split_named(image.split, image.where), captions, blob, image.image_id, error=error))
+    return items
