@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kdbench.records.measured import Measured
+from kdbench.records.mixed import mixed
 from kdbench.records.profile import Profile
 from kdbench.records.reading import Reading, read_measured
 from kdbench.records.record import Record
@@ -55,7 +56,8 @@ class Results:
     def board(self) -> Board:
         """The leaderboard as values: tables of comparable rows with intervals, tests and notes."""
         board = build(self.reading.runs, self.reading.unfinished, self.reading.units, self.smoke)
-        board.notes[:0] = [*self.notes, *(f"left out: {problem}" for problem in self.problems)]
+        differing = mixed(run.record for run in self.reading.runs)
+        board.notes[:0] = [*self.notes, *differing, *(f"left out: {problem}" for problem in self.problems)]
         return board
 
     @property

@@ -5,6 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdbench.records.parts import Part, differences
 from kdbench.records.verify import usable, verify
 from tests.support.made_records import DIGEST, edit, made, oracle, reranked, several, some_ranks, whats
 from tests.support.toys import plugged
@@ -96,3 +100,37 @@ def test_a_cell_with_two_defaults_is_told(tmp_path: Path) -> None:
     assert problem.path == str(other)
     assert problem.what == "another default than in records of the same cell"
     assert problem.found == "equal.power: 1.0 then, 2.0 now"
+
+
+def part(content: str | None = "a" * 64, code: str = "b" * 64, package: str = "kdbench-mine") -> dict[str, Part]:
+    return {"teacher a": Part(package=package, version="1", code=code, content=content)}
+
+
+STATES = st.lists(
+    st.sampled_from([{}, part(), part("c" * 64), part(None), part(code="d" * 64), part(code="d" * 64, package="kdbench")]),
+    min_size=1,
+    max_size=4,
+)
+
+
+def test_a_row_averages_runs_of_one_code_and_content_only(tmp_path: Path) -> None:
+    """Of a cell's seeds, those that differ from the one begun last are left out and told."""
+    folders = iter(range(1000))
+
+    @settings(max_examples=30)
+    @given(STATES, st.randoms(use_true_random=False))
+    def holds(states: list[dict[str, Part]], random: object) -> None:
+        folder = tmp_path / str(next(folders))
+        days = list(range(1, len(states) + 1))
+        random.shuffle(days)  # type: ignore[attr-defined]
+        times = [{"started": f"2025-01-{day:02}T00:00:00Z", "finished": f"2025-01-{day:02}T00:00:10Z"} for day in days]
+        paths = [made(folder, seed, parts=parts, **times[seed]) for seed, parts in enumerate(states)]
+        known = [seed for seed, parts in enumerate(states) if parts]
+        newest = states[max(known, key=lambda seed: days[seed])] if known else {}
+        kept = [seed for seed, parts in enumerate(states) if not differences(parts, newest)]
+        records, problems = usable([folder])
+        assert sorted(record.spec.seed for record in records) == kept
+        assert {problem.path for problem in problems} == {str(paths[seed]) for seed in range(len(states)) if seed not in kept}
+        assert all("teacher a: " in problem.found and "--redo" in problem.expected for problem in problems)
+
+    holds()
