@@ -12,7 +12,7 @@ import typer
 
 from kdbench.cli.common import RESULTS, CacheRoot, Overrides, Results, Suite, app, counted, plugin_of, plugins_here
 from kdbench.cli.completion import names_of
-from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, chosen_engine
+from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 from kdbench.cli.run import execute, site, suite_source
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def attribute(
     engine: EngineName = "local",
     address: Address = None,
     resources: Resources = None,
+    timeout: Timeout = None,
     style: Annotated[Shown, typer.Option("--format", help="How to print it.")] = Shown.table,
 ) -> None:
     """Show what each teacher contributes to its team, with 95 % intervals.
@@ -78,7 +79,7 @@ def attribute(
 
     divided: Attribution = plugin_of("attribution", method, "--method")
     chosen = chosen_engine(plugins_here(), engine, address, resources)
-    source, where = suite_source(suite, overrides), site(results, cache, device, jobs)
+    source, where = suite_source(suite, overrides), site(results, cache, device, jobs, timeout)
     started = SuiteRun.of(source, where, chosen, plugins_here(), lay_out=lay_out)
     teams = laid_out[0]
     if run and started.todo:

@@ -37,12 +37,22 @@ Jobs = Annotated[
         "--jobs", "-j", min=1, help="Number of runs at a time.", show_default="cores; 1 on a GPU; what a cluster has room for"
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+IN_PROCESS = "here"  # the engine of --debug
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.1,
+        help="Seconds after which a run, a trial or the preparation of a teacher is stopped with all its processes, and fails.",
+        show_default="no limit",
+    ),
+]
 EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        help="Where runs execute: [bold]local[/bold], in processes of this machine; [bold]ray[/bold], as tasks of a Ray "
+        help="Where runs execute: `local`, in processes of this machine; `ray`, as tasks of a Ray "
         "cluster, whose nodes share --results and --cache under the same paths; or a plugin's engine, with its options as in "
         "'{use: ray, address: auto}'.",
         autocompletion=engine_names,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,10 @@ import typer
 
 from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, cache_root, plugins_here, say
 from kdbench.cli.completion import names_of
-from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, chosen_engine
+from kdbench.cli.engine_options import IN_PROCESS, Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 
 if TYPE_CHECKING:
-    from kdbench.contracts import Site
+    from kdbench.contracts import Site, Work
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.records.profile import Profile
     from kdbench.suite.source import SuiteSource
@@ -42,22 +43,32 @@ def run(
         bool, typer.Option("--profile/--no-profile", help="Measure the students at the end, once per device.")
     ] = True,
     smoke: Annotated[bool, typer.Option("--smoke", help="Shrink models and data, to see that the whole suite works.")] = False,
+    timeout: Timeout = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what runs print, line by line.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Run in this process, one run after another, so that a debugger works in a plugin.")
+    ] = False,
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Run again what diverged, and what was recorded with other code or other files.")
+    ] = False,
 ) -> None:
     """Run what a suite lays out and is not recorded yet; show its leaderboard.
 
     Interrupted or killed, the same command resumes. Every engine gives the same records, on a CPU the same figures to the bit.
 
-    [bold]kdbench run quickstart train.epochs=5[/bold]
+    `kdbench run quickstart train.epochs=5`
     """
     from kdbench.engines.suite_run import SuiteRun
 
     source = suite_source(suite, overrides)
     chosen = chosen_engine(plugins_here(), engine, address, resources)
-    started = SuiteRun.of(source, site(results, cache, device, jobs), chosen, plugins_here(), smoke)
+    if debug:
+        chosen = chosen_engine(plugins_here(), IN_PROCESS)
+    started = SuiteRun.of(source, site(results, cache, device, jobs, timeout), chosen, plugins_here(), smoke, redo=redo)
     for tracker in track or []:
         started.track(tracker)
-    execute(started)
-    finish(started, measure and not smoke)
+    execute(started, verbose, debug)
+    finish(started, measure and not smoke and not debug)
 
 
 def suite_source(suite: str, overrides: list[str] | None) -> SuiteSource:
@@ -68,19 +79,26 @@ def suite_source(suite: str, overrides: list[str] | None) -> SuiteSource:
     return read_suite(find_suite(suite), overrides)
 
 
-def site(results: Path, cache: Path | None, device: str, jobs: int | None) -> Site:
+def site(results: Path, cache: Path | None, device: str, jobs: int | None, timeout: float | None = None) -> Site:
     """Where results and data lie, and what executes."""
     from kdbench.contracts import Site
     from kdbench.records.provenance import checked_device
 
-    return Site(results.resolve(), cache_root(cache), checked_device(device), jobs)
+    return Site(results.resolve(), cache_root(cache), checked_device(device), jobs, timeout)
 
 
-def execute(started: SuiteRun) -> None:
-    """Executes what is to do with a progress display. An interrupt exits with 130."""
+def execute(started: SuiteRun, verbose: bool = False, debug: bool = False) -> None:
+    """Executes what is to do with a progress display, or without one for a debugger. An interrupt exits with 130.
+
+    Each run prints to `SUITE/logs/ID.log` beside the records; with `verbose`, its lines are shown as they come.
+    """
     from rich.console import Console
+    from rich.markup import escape
 
+    from kdbench.cli.follow_logs import LogFollower
     from kdbench.cli.progress import ProgressDisplay
+    from kdbench.engines.logs import log_path
+    from kdbench.engines.messages import ExecuteRun, preparations, rehearsals
 
     session, specs, todo = started.session, started.specs, started.todo
     if not todo:
@@ -89,19 +107,23 @@ def execute(started: SuiteRun) -> None:
         return
     if len(todo) < len(specs):
         say(f"{len(specs) - len(todo)} of {len(specs)} runs are recorded; {len(todo)} to do.")
-    display = ProgressDisplay(Console(stderr=True), len(todo))
+    display = ProgressDisplay(Console(stderr=True, force_terminal=False if debug else None), len(todo))
     session.plugins.register(display, "kdbench:progress")
+    work: list[Work] = [*rehearsals(todo), *preparations(todo), *(ExecuteRun(spec=spec) for spec in todo)]
+    followed = LogFollower(work, session.site, lambda line: display.line(escape(line))) if verbose else nullcontext()
     try:
-        with display:
+        with display, followed:
             started.execute()
     except KeyboardInterrupt:
         say("\nInterrupted. Finished runs are recorded and the others have checkpoints: the same command resumes.")
         raise typer.Exit(130) from None
     finally:
         session.plugins.manager.unregister(display)
-    for spec in todo:
-        if session.logs.get(spec.run_id):
-            say(f"\n--- {spec.label} printed:\n{session.logs[spec.run_id]}")
+    for one in todo:
+        if session.logs.get(one.run_id):
+            path = log_path(session.site, ExecuteRun(spec=one))
+            all_of_it = f" (all of it: {_relative(path)})" if path.exists() else ""
+            say(f"\n--- {one.label} printed{all_of_it}:\n{session.logs[one.run_id]}")
 
 
 def finish(started: SuiteRun, measure: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, plugins_here, say
-from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, chosen_engine
+from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 from kdbench.cli.run import execute, finish, site, suite_source
 from kdbench.errors import KdbenchError
 
@@ -32,6 +32,7 @@ def sweep(
     engine: EngineName = "local",
     address: Address = None,
     resources: Resources = None,
+    timeout: Timeout = None,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +67,7 @@ def sweep(
     todo = studies(checked)
     if not todo:
         raise KdbenchError(f"{source.path}: none of its cells has any of the parameters in `sweep:`")
-    where, chosen = site(results, cache, device, jobs), chosen_engine(plugins_here(), engine, address, resources)
+    where, chosen = site(results, cache, device, jobs, timeout), chosen_engine(plugins_here(), engine, address, resources)
     place = storage or str(where.results / checked.name / "sweep" / JOURNAL)
     tuner = Tuner(site=where, engine=chosen, storage=place)
     if status:

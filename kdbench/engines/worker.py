@@ -18,9 +18,10 @@ from pydantic import TypeAdapter
 from kdbench.contracts import Site
 from kdbench.engines.executor import Executor
 from kdbench.engines.logs import flush, log_path, printing_to
-from kdbench.engines.messages import WORK, AnyEvent, AnyWork, ServeStudy
+from kdbench.engines.messages import WORK, AnyEvent, AnyWork, Done, ServeStudy
 
 SITE = TypeAdapter(Site)
+BEGINS = b"\n"  # sent before the events of a piece of work: from here on its time counts
 STACKS = signal.SIGUSR1  # writes the stacks of all threads to the log
 
 
@@ -37,14 +38,17 @@ def main() -> None:
     site = SITE.validate_json(lines.get())
 
     def send(event: AnyEvent) -> None:
-        flush()
-        _write(events, f"{event.model_dump_json()}\n".encode())
+        if not isinstance(event, Done):  # the parent may end this process when it hears of it: not before the log is closed
+            flush()
+            _write(events, f"{event.model_dump_json()}\n".encode())
 
     executor = Executor(site, send)
     while True:
         work: AnyWork = WORK.validate_json(lines.get())
+        _write(events, BEGINS)
         with printing_to(log_path(site, work), shared=isinstance(work, ServeStudy)):
             executor.execute(work)
+        _write(events, f"{Done().model_dump_json()}\n".encode())
 
 
 def _moved(number: int, mode: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import warnings
 from functools import cache
 from types import SimpleNamespace
@@ -92,7 +93,7 @@ def nested_uses(offer: Offer[Any]) -> dict[str, Uses]:
 
 def _validate(offer: Offer[Any], given: dict[str, Any]) -> BaseModel:
     # Through JSON: pydantic's strict mode then accepts lists for tuples and strings for paths, as YAML writes them.
-    return params_model(offer).model_validate_json(json.dumps(given))
+    return params_model(offer).model_validate_json(json.dumps(given, default=os.fspath))
 
 
 def _check_defaults(offer: Offer[Any], model: type[BaseModel]) -> None:

@@ -17,6 +17,7 @@ from kdbench.suite.settings import Train
 from kdbench.training.borders import checked_report, checked_views
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
 from kdbench.training.optimizer import adamw, restore, schedule
+from kdbench.training.own_process import OwnProcess
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team
 
@@ -51,6 +52,7 @@ class Learner:
         self.generator = torch.Generator()
         self.auxiliary = getattr(self.module, "auxiliary_loss", None)
         self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
+        self.process = OwnProcess()
         self._checked = False  # whether outputs of a first step were
 
     def step(self, step: int, compare: bool = False) -> StepResult:
@@ -88,6 +90,7 @@ class Learner:
             self.world,
             self.relay,
         )
+        self.process.check()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         self.task.after_step(self.student)

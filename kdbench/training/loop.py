@@ -21,7 +21,6 @@ from kdbench.training.borders import measured
 from kdbench.training.distributed import ALONE, World
 from kdbench.training.evaluation import evaluated
 from kdbench.training.learner import Learner
-from kdbench.training.own_process import OwnProcess
 from kdbench.training.team import Team
 from kdbench.training.trace import Tracing, trace_of
 
@@ -80,7 +79,6 @@ def train(
     several ranks, all call this with the same arguments; only rank 0 reads and writes the checkpoint, from which another
     number of ranks can resume.
     """
-    own = OwnProcess()
     learner = Learner(task, student, data, settings, seed, device, team, strategy, world)
     per_epoch = learner.feed.per_epoch
     zeros = [0.0] * len(learner.names)
@@ -99,7 +97,6 @@ def train(
     started = time.perf_counter() - state.seconds
     while state.step < learner.steps:
         result = learner.step(state.step, compare=tracing.closes(state.step))
-        own.check()
         loss = float(result.loss)
         if not math.isfinite(loss):
             raise Diverged(f"loss {loss} at step {state.step + 1} of {learner.steps}")

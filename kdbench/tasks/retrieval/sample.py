@@ -46,7 +46,7 @@ def sample(dataset: Dataset, student: Student, teachers: int) -> tuple[EncodedSp
 def _pictures(split: Split, places: Sequence[int], size: int, encoder: Encoder) -> Any:
     if len(split.originals) and reads_originals(encoder):
         return [split.originals[place] for place in places]
-    pixels = np.stack([read_picture(split, "train", place, size) for place in places])
+    pixels = np.stack([read_picture(split, "train", place, size)[0] for place in places])
     pixels.flags.writeable = False  # as the core's memory maps are
     return pixels
 

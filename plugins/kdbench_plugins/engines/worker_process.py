@@ -29,9 +29,10 @@ from kdbench.engines.messages import (
     TrialEnded,
     TrialStarted,
 )
-from kdbench.engines.worker import SITE, STACKS
+from kdbench.engines.worker import BEGINS, SITE, STACKS
 
 LOG_CHARACTERS = 4000  # bytes of a log's end that events carry
+START_SECONDS = 300.0  # that a worker may take, beyond the time limit, to start: importing torch and all plugins
 STACK_SECONDS = 0.5  # given to a worker that is stopped, to write its stacks to the log
 
 
@@ -70,10 +71,14 @@ class WorkerProcess:
         self.heard = time.monotonic()
         yield Started()
         trial: int | None = None
-        timer = self._timer()
+        timer = self._timer(START_SECONDS)
         assert self.process.stdout
         try:
             for line in self.process.stdout:
+                if line.encode() == BEGINS:
+                    timer.cancel()
+                    timer = self._timer()
+                    continue
                 event = EVENT.validate_json(line)
                 self.heard = time.monotonic()
                 match event:
@@ -99,8 +104,8 @@ class WorkerProcess:
         self._kill()
         self.process.wait()
 
-    def _timer(self) -> threading.Timer:
-        timer = threading.Timer(self.site.timeout or 0, self._expire)
+    def _timer(self, more: float = 0.0) -> threading.Timer:
+        timer = threading.Timer((self.site.timeout or 0) + more, self._expire)
         timer.daemon = True
         if self.site.timeout is not None:
             timer.start()
