@@ -31,7 +31,7 @@ class Originals(Sequence[Any]):
     """The N original pictures of a split, read from their files whenever they are indexed.
 
     `digests` [N, 32] were noted when the dataset was decoded. Raises KdbenchError for a picture that has changed since:
-    embeddings of it would be kept as those of the former picture. A slice is a list, read by `threads` threads.
+    embeddings of it would be kept as those of the former picture. A slice is a list.
     """
 
     def __init__(self, open: Callable[[], Split], digests: NDArray[np.uint8], threads: int | None = None) -> None:
@@ -47,14 +47,15 @@ class Originals(Sequence[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self.decoded(np.arange(*index.indices(len(self))))
+            return [self._read(place) for place in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"picture {index} of {len(self)}")
         return self._read(int(index) % len(self))
 
     def decoded(self, wanted: NDArray[Any]) -> list[Picture]:
-        """The pictures at the indices `wanted`, read by the calling thread."""
-        return [self._read(int(index)) for index in wanted]
+        """The pictures at the indices `wanted`, read by the calling thread. Not compared with their digests: streamed training
+        reads them in every epoch and keeps nothing of them."""
+        return [np.asarray(self._source.originals[int(index)]) for index in wanted]
 
     def parts(self, start: int, stop: int, budget: int = BUDGET) -> Iterator[list[Picture]]:
         """The pictures from `start` to `stop` in lists of about `budget` bytes at most, so that large ones fit in memory."""
