@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.patience import PATIENCE, until
 
 SHORT = [
     "train.epochs=2",
@@ -26,7 +27,7 @@ SHORT = [
 def kdbench(*arguments: str, cwd: Path, cache: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "kdbench", *arguments]
     environment = os.environ | {"KDBENCH_CACHE": str(cache), "COLUMNS": "200"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def run(folder: Path, cache: Path, *extra: str) -> subprocess.CompletedProcess[str]:
@@ -126,11 +127,8 @@ def test_killed_run_resumes_to_identical_ranks(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
-    while not list(scratch.glob("*/checkpoint.safetensors")):
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: list(scratch.glob("*/checkpoint.safetensors")) or process.poll() is not None)
+    assert process.poll() is None, "the run ended before it could be killed"
     time.sleep(random.uniform(0, 1))  # some 16 steps are left: well before the end on a machine three times as fast, too
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -183,7 +181,7 @@ def test_example_plugin_in_a_fresh_environment(
             env=os.environ | {"KDBENCH_CACHE": str(cache), "COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=PATIENCE,
         )
 
     ask = [str(python), "-c", "import kdbench; print(kdbench.__file__)"]

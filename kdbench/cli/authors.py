@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import PLUGINS, app, complain, given_params, plugins_here
+from kdbench.cli.common import PLUGINS, app, complain, echo, given_params, plugins_here
 from kdbench.cli.completion import kinds, kinds_and_names
 from kdbench.errors import KdbenchError, nearest
 
 if TYPE_CHECKING:
     from kdbench.plugins.loading import Kind, Listed, Plugins
+    from kdbench.testing.findings import Finding
+
+NOTICEABLE = 0.1  # seconds
 
 
 @app.command(rich_help_panel=PLUGINS)
@@ -58,9 +62,11 @@ def conform(
 ) -> None:
     """Test every property that a plugin of its kind should have.
 
-    Exit code 1 if one fails. Teachers are tested on images that the kit draws itself, and may train on them.
+    Each is shown as soon as it has been tested. Exit code 1 if one fails. Teachers are tested on images that the kit draws
+    itself, and may train on them.
     """
     from kdbench.testing import conform as examine
+    from kdbench.testing.findings import hearing
 
     given = given_params(params, name)
     failed = False
@@ -72,12 +78,19 @@ def conform(
         raise KdbenchError(f"{name!r} is the name of a {several}; choose one with --kind")
     for of, listed in found:
         typer.echo(f"{of} {name}, from {listed.provider}")
-        for finding in examine(listed.offer, of, given or None):
-            sign, colour = {"holds": ("✓", "green"), "fails": ("✗", "red"), "waived": ("–", "yellow")}[finding.outcome]
-            typer.secho(f"  {sign} {finding.property}" + (f": {finding.detail}" if finding.detail else ""), fg=colour)
-            failed |= finding.outcome == "fails"
+        with hearing(_show):
+            findings = examine(listed.offer, of, given or None)
+        failed |= any(finding.outcome == "fails" for finding in findings)
     if failed:
         raise typer.Exit(1)
+
+
+def _show(finding: Finding) -> None:
+    """Prints a finding, with the time that it took if that is noticeable."""
+    sign, colour = {"holds": ("✓", "green"), "fails": ("✗", "red"), "waived": ("–", "yellow")}[finding.outcome]
+    took = f" ({finding.seconds:.1f} s)" if finding.seconds >= NOTICEABLE else ""
+    echo(f"  {sign} {finding.property}{f': {finding.detail}' if finding.detail else ''}{took}", colour)
+    sys.stdout.flush()
 
 
 def _described(name: str, loaded: Plugins) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain
+from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, counted
+from kdbench.errors import KdbenchError, nearest
+
+if TYPE_CHECKING:
+    from kdbench.storage.cache import Entry
 
 cache_app = typer.Typer(
     no_args_is_help=True,
@@ -18,21 +22,27 @@ app.add_typer(cache_app, name="cache", rich_help_panel=MODELS)
 
 @cache_app.command("list")
 def cache_list(cache: CacheRoot = None) -> None:
-    """List every entry: its kind, its size, the seconds it took to make, and from what."""
+    """List every entry: its kind, size, the seconds that making it took, the plugins that made it, and from what.
+
+    The last line has the total and the cache's folder.
+    """
     from tabulate import tabulate
 
     from kdbench.errors import CacheError
     from kdbench.storage.cache import Cache
 
-    rows = []
-    for entry in Cache(cache_root(cache)).entries():
+    root, rows, size = cache_root(cache), [], 0
+    for entry in Cache(root).entries():
         if isinstance(entry, CacheError):
             complain(f"damaged: {entry}")
             continue
+        size += entry.bytes
         about = ", ".join(f"{key} {str(value)[:12]}" for key, value in entry.identity.items() if key != "format")
-        rows.append([entry.kind, entry.folder.name[:12], f"{entry.bytes / 1e6:.1f} MB", f"{entry.seconds:.1f} s", about])
-    align = ("left", "left", "right", "right", "left") if rows else None
-    typer.echo(tabulate(rows, headers=["kind", "entry", "size", "made in", "from"], colalign=align))
+        by = ", ".join(entry.made_by)
+        rows.append([entry.kind, entry.folder.name[:12], f"{entry.bytes / 1e6:.1f} MB", f"{entry.seconds:.1f} s", by, about])
+    align = ("left", "left", "right", "right", "left", "left") if rows else None
+    typer.echo(tabulate(rows, headers=["kind", "entry", "size", "made in", "by", "from"], colalign=align))
+    typer.echo(f"\n{counted(len(rows), 'entry')}, {size / 1e6:,.1f} MB, in {root}; another folder: --cache or KDBENCH_CACHE")
 
 
 @cache_app.command("verify")
@@ -58,12 +68,37 @@ def cache_verify(cache: CacheRoot = None) -> None:
 
 @cache_app.command("clear")
 def cache_clear(
-    cache: CacheRoot = None, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False
+    cache: CacheRoot = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of",
+            metavar="NAME",
+            help="Remove only entries that this plugin or package made, such as openclip, or of this kind, such as encodings.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Remove everything in the cache, including trained weights and checkpoints of unfinished runs. Records stay."""
-    from kdbench.storage.cache import Cache
+    from kdbench.storage.cache import Cache, Entry
 
     root = cache_root(cache)
+    if of is None:
+        if not yes:
+            typer.confirm(f"Remove everything under {root}?", abort=True)
+        typer.echo(f"{Cache(root).clear() / 1e6:.1f} MB freed")
+        return
+    entries = [entry for entry in Cache(root).entries() if isinstance(entry, Entry)]
+    chosen = [entry for entry in entries if of in _names(entry)]
+    if not chosen:
+        known = {name for entry in entries for name in _names(entry)}
+        raise KdbenchError(f"--of: no entry in {root} is of {of!r}; {nearest(of, known) or 'the cache is empty'}")
     if not yes:
-        typer.confirm(f"Remove everything under {root}?", abort=True)
-    typer.echo(f"{Cache(root).clear() / 1e6:.1f} MB freed")
+        typer.confirm(f"Remove {counted(len(chosen), 'entry')} of {of} under {root}?", abort=True)
+    typer.echo(f"{counted(len(chosen), 'entry')}, {Cache(root).remove(chosen) / 1e6:.1f} MB freed")
+
+
+def _names(entry: Entry) -> set[str]:
+    """What `--of` may call an entry by: its kind, and the plugins that made it, with and without their kind, and packages."""
+    plugins = {name for made in entry.made_by for name in (made, made.partition(" ")[2])}
+    return {entry.kind, *plugins, *(package.partition(" ")[0] for package in entry.made_by.values())}

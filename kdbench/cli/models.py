@@ -40,7 +40,7 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="[PARAMETER=VALUE]... [--SETTING VALUE]...",
-            help="Parameters of the dataset, such as root=DIR; any setting of its task as an option, such as --my-k 1,5 for my_k.",
+            help="Parameters of the dataset, such as root=DIR; settings of its task as options, such as --my-k 1,5 for my_k.",
         ),
     ] = None,
     pretrained: Annotated[str, typer.Option(help="A tag of open_clip or a checkpoint file.")] = "",
@@ -59,7 +59,7 @@ def evaluate(
 ) -> None:
     """Evaluate a published model, or any teacher itself, on a dataset.
 
-    [bold]kdbench evaluate ViT-B-32 --pretrained laion2b_s34b_b79k --dataset emoji[/bold]
+    `kdbench evaluate ViT-B-32 --pretrained laion2b_s34b_b79k --dataset emoji`
     """
     from kdbench.deploy.evaluation import MODEL, evaluate
     from kdbench.suite.yaml_file import parse_scalar

@@ -75,7 +75,7 @@ def _scaffold(kind: str) -> Callable[..., None]:
 
         for path in write_package(kind, name, folder):  # type: ignore[arg-type]  # checked there
             typer.echo(path)
-        say(f"\nNext: pip install -e {folder / f'kdbench-{name}'} && kdbench conform {name}")
+        say(f"\nNext: pip install -e '{folder / f'kdbench-{name}'}[test]' && kdbench conform {name}")
 
     article = "an" if kind[0] in "aeiou" else "a"
     write.__doc__ = f"Write an installable package with {article} {kind} that works, and a test that passes."

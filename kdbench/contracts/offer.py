@@ -35,7 +35,8 @@ class Offer(Generic[T_co]):
 
     The other fields are documentation, also used by `kdbench conform`. `status` of a method is `published`, `reconstruction`
     (its source leaves details open; leaderboards mark it) or `library` (another library's code). `example` holds parameters
-    to show and to test with; required if a parameter has no default. `waives` maps properties of the conformance kit that
+    to show and to test with; required if a parameter has no default. `shown`, if given, is shown in place of it, such as where
+    the example is a miniature for tests. `waives` maps properties of the conformance kit that
     do not apply to the reason.
     """
 
@@ -48,6 +49,7 @@ class Offer(Generic[T_co]):
     source: str = ""
     status: Status = ""
     example: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    shown: Mapping[str, Any] = field(default_factory=dict, hash=False, kw_only=True)
     waives: Mapping[str, str] = field(default_factory=dict, hash=False)
     smoke: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     task: str = "retrieval"

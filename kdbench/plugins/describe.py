@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,6 +22,9 @@ STATUSES = {
 }
 
 
+SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "multiple_of": "multiple of"}
+
+
 def describe(kind: Kind, listed: Listed) -> str:
     """Formula, source, status, parameters with types and defaults, and an example for a suite."""
     offer = listed.offer
@@ -32,7 +36,7 @@ def describe(kind: Kind, listed: Listed) -> str:
     lines += ["", documentation] if documentation and not inspect.isabstract(offer.build) else []
     rows = parameter_rows(offer)
     lines += ["", tabulate(rows, headers=["parameter", "type", "default"]) if rows else "It takes no parameters."]
-    example = {"use": offer.name, **offer.example}
+    example = {"use": offer.name, **(offer.shown or offer.example)}
     shown = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, allow_unicode=True, width=200).strip()
     if kind != "tracker":
         lines += ["", f"In a suite: {shown}"]
@@ -64,13 +68,17 @@ def _cell(text: str) -> str:
 
 def _type(field: FieldInfo) -> str:
     """`float, > 0, ≤ 1` of `Annotated[float, Field(gt=0, le=1)]`."""
-    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-    limits = [f"{sign} {getattr(mark, name)}" for mark in field.metadata for name, sign in signs.items() if hasattr(mark, name)]
-    return ", ".join([_name(field.annotation), *limits])
+    return ", ".join([_name(field.annotation), *_limits(field.metadata)])
+
+
+def _limits(metadata: Iterable[Any]) -> list[str]:
+    """`≥ 10` of what `Field(ge=10)` or `Annotated` holds."""
+    flat = [one for mark in metadata for one in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
+    return [f"{sign} {getattr(mark, name)}" for mark in flat for name, sign in SIGNS.items() if hasattr(mark, name)]
 
 
 def _name(annotation: Any) -> str:
-    """`none | l2` of `Literal["none", "l2"]`, `int | None` of itself."""
+    """`none | l2` of `Literal["none", "l2"]`, `int ≥ 1 | null` of `Annotated[int, Field(ge=1)] | None`."""
     if get_origin(annotation) is Literal:
         return " | ".join(map(str, get_args(annotation)))
     if get_origin(annotation) in (Union, UnionType):
@@ -78,7 +86,8 @@ def _name(annotation: Any) -> str:
     if annotation is type(None):
         return "null"
     if get_origin(annotation) is Annotated:
-        return _name(get_args(annotation)[0])
+        inner, *metadata = get_args(annotation)
+        return " ".join([_name(inner), " ".join(_limits(metadata))]).strip()
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
     if isinstance(get_origin(annotation), type):

@@ -18,6 +18,7 @@ from kdbench.testing.retrieval.objectives import check_objective
 from kdbench.testing.retrieval.shapes_dataset import Shapes
 from kdbench.testing.retrieval.signals import Course, drive, generic_batch, generic_signal
 from kdbench.testing.retrieval.students import check_student
+from kdbench.testing.retrieval.teacher_data import teacher_data
 from kdbench.testing.retrieval.teachers import check_teacher
 from kdbench.testing.strategies import check_strategy
 from kdbench.testing.tasks import check_task
@@ -38,4 +39,5 @@ __all__ = [
     "examine",
     "generic_batch",
     "generic_signal",
+    "teacher_data",
 ]

@@ -8,12 +8,14 @@ from importlib import import_module
 from inspect import signature
 from typing import Any
 
+from pydantic import ValidationError
+
 from kdbench.contracts import Offer
 from kdbench.errors import PluginError, quoted
 from kdbench.plugins.loading import Kind, installed
 from kdbench.plugins.parameters import construct
 from kdbench.testing import strategies, tasks
-from kdbench.testing.findings import Finding
+from kdbench.testing.findings import Finding, announced
 from kdbench.testing.variants import variants_of
 
 Others = Mapping[str, Callable[[], Any]]
@@ -36,8 +38,8 @@ def conform(
     try:
         built = build()
     except Exception as error:  # any exception of the plugin
-        hint = "; an offer whose parameters have no defaults needs an `example`" if params is None and not offer.example else ""
-        return [Finding(BUILT, "fails", quoted(error) + hint)]
+        return [announced(Finding(BUILT, "fails", quoted(error) + (_hint(error) if params is None else "")))]
+    built_finding = announced(Finding(BUILT, "holds"))
     if kind == "strategy":
         found = strategies.find(build, offer.waives, installed_others(offer.name) if others is None else others)
     elif kind == "task":
@@ -45,7 +47,12 @@ def conform(
         found = tasks.find(build, examples["dataset"], examples["student"], offer.waives) if examples else []
     else:
         found = _find(offer, kind, build, dict(offer.example if params is None else params))
-    return [Finding(BUILT, "holds"), *found]
+    return [built_finding, *found]
+
+
+def _hint(error: Exception) -> str:
+    missing = isinstance(error, ValidationError) and any(item["type"] == "missing" for item in error.errors())
+    return "; an offer whose parameters have no defaults needs an `example`" if missing else ""
 
 
 def _find(offer: Offer[Any], kind: Kind, build: Callable[[], Any], params: Mapping[str, Any]) -> list[Finding]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Literal, TypeVar
 
 import torch
@@ -20,38 +22,65 @@ KNOWN = "waived properties exist"
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether a property holds. `detail` is the failure, or the reason why the property is waived."""
+    """Whether a property holds. `detail` is the failure, or the reason why the property is waived; `seconds` testing took."""
 
     property: str
     outcome: Literal["holds", "fails", "waived"]
     detail: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
 
 class Broken(AssertionError):
     """A property does not hold; the message has the input, the value found and the value expected."""
 
 
+_hear: ContextVar[Callable[[Finding], None] | None] = ContextVar("hear", default=None)
+
+
+@contextmanager
+def hearing(hear: Callable[[Finding], None]) -> Iterator[None]:
+    """A context in which `hear` receives every finding of `examine` as soon as its property has been tested."""
+    token = _hear.set(hear)
+    try:
+        yield
+    finally:
+        _hear.reset(token)
+
+
 def examine(properties: Mapping[str, Property[Subject]], subject: Subject, waives: Waives = ()) -> list[Finding]:
     """Tests every property that is not waived. Any exception is a failure of that property; the others are still tested."""
     reasons = waives if isinstance(waives, Mapping) else dict.fromkeys(waives, "")
-    findings = [
-        Finding(name, "waived", reasons[name]) if name in reasons else _try(name, holds, subject)
-        for name, holds in properties.items()
-    ]
+    return [announced(finding) for finding in _found(properties, subject, reasons)]
+
+
+def announced(finding: Finding) -> Finding:
+    """The finding, after whoever listens (see `hearing`) has received it."""
+    if hear := _hear.get():
+        hear(finding)
+    return finding
+
+
+def _found(properties: Mapping[str, Property[Subject]], subject: Subject, reasons: Mapping[str, str]) -> Iterator[Finding]:
+    for name, holds in properties.items():
+        yield Finding(name, "waived", reasons[name]) if name in reasons else _try(name, holds, subject)
     for name in reasons:
         if name not in properties:
             detail = f"{name!r} is waived, but there is no such property; {nearest(name, properties)}"
-            findings.append(Finding(KNOWN, "fails", detail))
-    return findings
+            yield Finding(KNOWN, "fails", detail)
 
 
 def _try(name: str, holds: Property[Subject], subject: Subject) -> Finding:
+    started = perf_counter()
+
+    def finding(outcome: Literal["holds", "fails"], detail: str) -> Finding:
+        return Finding(name, outcome, detail, perf_counter() - started)
+
     try:
-        return Finding(name, "holds", holds(subject) or "")
+        return finding("holds", holds(subject) or "")
     except Broken as broken:
-        return Finding(name, "fails", str(broken))
+        return finding("fails", str(broken))
     except Exception as error:  # any exception of the plugin
-        return Finding(name, "fails", quoted(error))
+        return finding("fails", quoted(error))
 
 
 def insist(findings: Iterable[Finding]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kdbench.storage.cache import Cache, Entry
+from kdbench.storage.maker import Maker, made_by
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -38,10 +39,11 @@ def data_of(cache: Cache, name: str) -> Path:
 def test_cache_list(cache: Cache, kdbench: Command) -> None:
     code, out, err = kdbench("cache", "list")
     assert (code, err) == (0, "")
-    rows = [line.split() for line in out.splitlines()[2:]]
+    rows = [line.split() for line in out.splitlines()[2:-2]]
     assert {row[1] for row in rows} == {entry.folder.name[:12] for entry in intact(cache)}
     assert {tuple(row[-2:]) for row in rows} == {("teacher", "one"), ("teacher", "two")}
     assert {row[0] for row in rows} == {"embeddings"}
+    assert out.splitlines()[-1] == f"2 entries, 0.0 MB, in {cache.root}; another folder: --cache or KDBENCH_CACHE"
 
 
 def test_an_empty_cache(kdbench: Command, tmp_path: Path) -> None:
@@ -103,3 +105,26 @@ def test_cache_clear_takes_no_folder_for_a_cache(kdbench: Command, tmp_path: Pat
     (home / "thesis.tex").write_text("years of work")
     kdbench("cache", "clear", "--yes", "--cache", home)
     assert (home / "thesis.tex").read_text() == "years of work"
+
+
+def test_one_plugins_entries_are_removed(tmp_path: Path, kdbench: Command) -> None:
+    """By the plugin's name, with or without its kind, by its package, or all of a kind; the others stay."""
+    cache = Cache(tmp_path / "cache")
+    for plugin, package in (("teacher lens", "kdbench-optics 1.0"), ("teacher tutor", "kdbench-school 2.0")):
+        for number in range(2):
+            with made_by(Maker(plugins={plugin: package})):
+                cache.entry("encodings", {"of": plugin, "number": number}, partial(_fill, 1000))
+    cache.entry("datasets", {"of": "shapes"}, partial(_fill, 1000))
+
+    def left() -> list[str]:
+        return sorted(str(entry.identity["of"]) for entry in intact(Cache(tmp_path / "cache")))
+
+    code, _, err = kdbench("cache", "clear", "--yes", "--of", "lense")
+    assert code == 2
+    assert err.endswith("no entry in " + str(cache.root) + " is of 'lense'; did you mean 'lens'?\n")
+    assert kdbench("cache", "clear", "--yes", "--of", "lens")[:2] == (0, "2 entries, 0.0 MB freed\n")
+    assert left() == ["shapes", "teacher tutor", "teacher tutor"]
+    assert kdbench("cache", "clear", "--yes", "--of", "kdbench-school")[0] == 0
+    assert left() == ["shapes"]
+    assert kdbench("cache", "clear", "--yes", "--of", "datasets")[:2] == (0, "1 entry, 0.0 MB freed\n")
+    assert left() == []

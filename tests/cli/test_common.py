@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +14,10 @@ import typer
 from typer.testing import CliRunner
 
 from kdbench.cli import app
+from kdbench.cli.common import complain
 from kdbench.plugins.loading import Plugins
 from tests.support.paths import ROOT
+from tests.support.patience import PATIENCE
 from tests.support.processes import SCRIPT, process
 
 Command = Callable[..., tuple[int, str, str]]
@@ -113,3 +118,27 @@ def test_h_is_help_everywhere() -> None:
         done = CliRunner().invoke(app, [*words, "-h"])
         assert done.exit_code == 0, words
         assert "Usage:" in done.output
+
+
+@pytest.mark.parametrize(("value", "coloured"), [(None, True), ("", True), ("1", False)])
+def test_no_color_is_heard(value: str | None, coloured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As no-color.org has it: whatever its value, unless that is empty. On a terminal; elsewhere nothing is coloured."""
+    if value is None:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+    else:
+        monkeypatch.setenv("NO_COLOR", value)
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    complain("wrong")
+    assert ("\x1b[31m" in terminal.getvalue()) == coloured
+
+
+def test_a_name_that_is_no_utf_8_ends_in_a_message(tmp_path: Path) -> None:
+    """A file's name may be any bytes; what is printed of it is escaped."""
+    done = subprocess.run(
+        [os.fsencode(SCRIPT), b"check", b"caf\xe9.yaml"], cwd=tmp_path, capture_output=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"caf\\udce9.yaml" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -19,7 +19,7 @@ def test_new(kdbench: Command, tmp_path: Path) -> None:
     code, out, err = kdbench("new", "strategy", "mine", "--in", "there")
     assert code == 0
     assert set(out.split()) == {str(path.relative_to(tmp_path)) for path in (tmp_path / "there").rglob("*") if path.is_file()}
-    assert err == "\nNext: pip install -e there/kdbench-mine && kdbench conform mine\n"
+    assert err == "\nNext: pip install -e 'there/kdbench-mine[test]' && kdbench conform mine\n"
     assert kdbench("new", "strategy", "mine", "--in", "there")[0] == 2
 
 

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import kdbench.cli.sweep  # noqa: F401  # registers the command
 from kdbench.records.files import read_record, write_record
 from kdbench.records.study_summary import read_summary
 from tests.support.paths import ROOT
+from tests.support.patience import PATIENCE, until
 from tests.support.sweeping import ended, install, journal_counts, killed, suite_path
 
 Command = Callable[..., tuple[int, str, str]]
@@ -67,7 +67,7 @@ def test_killed_three_times_it_ends_with_48_trials_as_if_it_had_not_been(
     assert sum(sum(states.values()) for states in journal_counts(journal).values()) == 48
     assert kills[0] >= 7
     assert kills[-1] < 48
-    done = subprocess.run(command(suite, "--only-tune"), cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command(suite, "--only-tune"), cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     counts = journal_counts(journal)
     assert [sum(states.values()) for states in counts.values()] == [12] * 4
@@ -83,7 +83,7 @@ def test_killed_three_times_it_ends_with_48_trials_as_if_it_had_not_been(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert other.returncode == 0, other.stderr
     assert found(calm) == found(folder)
@@ -95,7 +95,9 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
     install(distribution, monkeypatch)
     suite = suite_path(tmp_path)
     one = [*command(suite, "--results", "results"), "sweep.pruner=none"]
-    done = subprocess.run(one, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "250"})
+    done = subprocess.run(
+        one, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, env=os.environ | {"COLUMNS": "250"}
+    )
     assert done.returncode == 0, done.stderr
     assert "4 trials on validation" in done.stdout
     assert "untuned" in done.stdout
@@ -142,13 +144,15 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
     )
 
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()}
-    again = subprocess.run(one, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "250"})
+    again = subprocess.run(
+        one, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, env=os.environ | {"COLUMNS": "250"}
+    )
     assert again.returncode == 0, again.stderr
     assert "3 of 3 studies are complete" in again.stderr
     assert "All 12 runs are recorded" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()} == before
 
-    status = subprocess.run([*one, "--status"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    status = subprocess.run([*one, "--status"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert status.stdout.count("4/4") == 3
     assert "train.lr" in status.stdout
     assert "optuna-dashboard" in status.stderr
@@ -169,17 +173,14 @@ def test_an_interrupted_sweep_says_so_and_goes_on(
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
-    while ended(journal) < 1:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: ended(journal) >= 1 or process.poll() is not None)
+    assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to everybody
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Interrupted. Trials that ended are kept" in said
     assert "Traceback" not in said
-    status = subprocess.run(command(suite, "--status"), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    status = subprocess.run(command(suite, "--status"), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert status.returncode == 0, status.stderr
     assert "/12" in status.stdout
     assert not list((tmp_path / "results/toys/sweep").glob("*.json"))
@@ -234,7 +235,7 @@ def test_the_pareto_set_is_shown_and_nothing_is_run(
     install(distribution, monkeypatch)
     edit = ("trials: 4", "trials: 6\n  objectives: [mean_recall, latency, parameters]\n  student: {width: [2, 4, 8]}")
     suite = suite_path(tmp_path, edit, ("teams: [[], [a, b]]", "teams: [[]]"))
-    done = subprocess.run(command(suite), cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command(suite), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert "Pareto set of toy · no distillation, on validation" in done.stdout
     assert "mean_recall ↑" in done.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from kdbench.data import encoding
 from kdbench.data.encoding import CHUNK, DONE, help_with_rows, write_rows
+from tests.support.patience import PATIENCE, until
 from tests.support.toys import Beads, Projection, cached
 
 TOTAL = 5 * CHUNK + 7
@@ -151,8 +151,8 @@ def test_what_a_helper_got_wrong_is_done_again(tmp_path: Path, monkeypatch: pyte
     np.testing.assert_array_equal(np.load(path), rows)
 
 
-class Slow(Projection):
-    """Writes down the process that encodes, and takes its time."""
+class Shared(Projection):
+    """Writes down the process that encodes, and waits for a second one: they share the work, whoever begins."""
 
     def __init__(self, log: Path) -> None:
         super().__init__("text", 5, 0)
@@ -161,13 +161,13 @@ class Slow(Projection):
     def encode(self, items: Any, device: str) -> Tensor:
         with self.log.open("a") as stream:
             stream.write(f"{os.getpid()} {items[0]}\n")
-        time.sleep(0.05)
+        until(lambda: len({line.split()[0] for line in self.log.read_text().splitlines()}) > 1, "no other process helps")
         return super().encode(items, device)
 
 
-def encode_slowly(folder: Path, log: Path) -> None:
+def encode_together(folder: Path, log: Path) -> None:
     encoding.BLOCK = 1
-    cached(folder, Beads(train=600)).encode(Slow(log), "train")
+    cached(folder, Beads(train=600)).encode(Shared(log), "train")
 
 
 def test_processes_that_want_the_same_share_the_work(tmp_path: Path) -> None:
@@ -175,16 +175,16 @@ def test_processes_that_want_the_same_share_the_work(tmp_path: Path) -> None:
     captions = dataset.split("train").captions
     log = tmp_path / "log"
     context = get_context("fork")
-    processes = [context.Process(target=encode_slowly, args=(tmp_path, log)) for _ in range(3)]
+    processes = [context.Process(target=encode_together, args=(tmp_path, log)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(PATIENCE)
         assert process.exitcode == 0
     lines = [line.partition(" ") for line in log.read_text().splitlines()]
     assert sorted(line[2] for line in lines) == sorted(captions[start] for start in range(0, 1800, CHUNK))  # each chunk once
     assert len({line[0] for line in lines}) > 1
-    found = dataset.encode(Slow(log), "train")
+    found = dataset.encode(Shared(log), "train")
     assert len(log.read_text().splitlines()) == len(lines)
     expected = Projection("text", 5, 0).encode(captions, "cpu").numpy().astype(np.float16)
     np.testing.assert_array_equal(found, expected)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from kdbench import Offer, hookimpl
-from kdbench.plugins.describe import describe, methods
+from kdbench.plugins.describe import describe, methods, parameter_rows
 from kdbench.plugins.loading import Listed, Plugins, installed
 
 
@@ -45,6 +45,26 @@ def test_all_that_an_offer_says_is_shown() -> None:
     assert "In a suite: {use: sharp, side: up}" in lines
     assert "  finite: it is not" in lines
     assert not [line for line in lines if line != line.rstrip()]
+
+
+def test_types_are_shown_as_written() -> None:
+    """Limits within a union or a list too."""
+
+    class Limited:
+        def __init__(
+            self,
+            *,
+            limit: Annotated[int, Field(ge=10)] | None = None,
+            ks: Annotated[list[Annotated[int, Field(ge=1, multiple_of=2)]], Field(min_length=1)],
+        ) -> None: ...
+
+    rows = {name: told for name, told, _ in parameter_rows(Offer("limited", Limited))}
+    assert rows == {"limit": "int ≥ 10 | null", "ks": "list[int ≥ 1 multiple of 2]"}
+
+
+def test_what_is_shown_stands_in_for_a_miniature() -> None:
+    offer = Offer("sharp", Sharp, example={"side": "up"}, shown={"side": "down"})
+    assert "In a suite: {use: sharp, side: down}" in describe("strategy", Listed(offer, "tests:sharp"))
 
 
 def test_a_plugin_without_parameters_says_so() -> None:

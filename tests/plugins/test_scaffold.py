@@ -94,7 +94,7 @@ def test_the_readme_has_commands_and_a_suite_that_is_one(
     kind: Kind, packages: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     readme = (packages[kind] / "README.md").read_text()
-    for command in ("pip install -e .", "pytest", f"kdbench plugins {kind}"):
+    for command in ("pip install -e '.[test]'", "pytest", f"kdbench plugins {kind}"):
         assert command in readme
     snippet = re.search(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
     assert snippet

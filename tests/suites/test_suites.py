@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from kdbench.plugins.loading import installed
 from kdbench.storage.digest import digest_of
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
+from kdbench_plugins.openclip import check_pretrained
 from tests.support.paths import ROOT
+from tests.support.patience import PATIENCE
 
 SUITES = sorted((ROOT / "suites").glob("*.yaml"))
 DATA = ("KDBENCH_FLICKR30K", "KDBENCH_COCO")
@@ -25,7 +30,7 @@ def kdbench(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
     own = {key: value for key, value in os.environ.items() if key not in DATA}
     command = [sys.executable, "-m", "kdbench", *arguments]
     return subprocess.run(
-        command, cwd=cwd, env=own | {"COLUMNS": "250"} | environment, capture_output=True, text=True, timeout=600
+        command, cwd=cwd, env=own | {"COLUMNS": "250"} | environment, capture_output=True, text=True, timeout=PATIENCE
     )
 
 
@@ -36,14 +41,15 @@ def test_every_suite_is_right_when_small(path: Path) -> None:
     assert all(run.smoke for run in runs)
 
 
-# The runs of each suite, and a hash over their ids in order, as they were before suites extended presets.
+# The runs of each suite, and a hash over their ids in order, as they were before suites extended presets; those of coco and
+# flickr30k since their RN50 is RN50-quickgelu, the model that its weights were trained as.
 RUNS = {
     "ammkd-ablations": (24, "73f89f4ccfe4"),
     "ammkd": (15, "effb0d5170fc"),
-    "coco": (76, "017503a487e6"),
+    "coco": (76, "1abf9fc5820a"),
     "emoji-sweep": (35, "69e4ad3a9c0e"),
     "emoji": (27, "97cc1e9fb98a"),
-    "flickr30k": (76, "35e370da7381"),
+    "flickr30k": (76, "e39e0a2ac50a"),
     "quickstart": (5, "38a7df443230"),
     "strategies": (84, "00d1f45415ec"),
     "students": (38, "4308aa7771d2"),
@@ -59,6 +65,24 @@ def test_presets_changed_no_run(path: Path) -> None:
     assert (len(ids), digest_of(ids)[:12]) == RUNS[path.stem]
 
 
+def test_weights_of_shipped_suites_and_presets_fit_their_models() -> None:
+    """Every model with published weights that a suite or preset names has the activation of these weights."""
+    found = 0
+    for path in [*SUITES, *(ROOT / "suites/presets").rglob("*.yaml")]:
+        for entry in _maps(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            if entry.get("use") == "openclip" and entry.get("pretrained"):
+                check_pretrained(entry["model"], entry["pretrained"])
+                found += 1
+    assert found >= 6
+
+
+def _maps(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _maps(inner)
+
+
 @pytest.mark.parametrize("name", ["flickr30k", "coco"])
 def test_benchmarks_hold_what_is_compared(name: str) -> None:
     runs = plan(load_suite(ROOT / f"suites/{name}.yaml", installed(), SMALL))
@@ -72,24 +96,20 @@ def test_benchmarks_hold_what_is_compared(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "variable"), [("flickr30k", DATA[0]), ("coco", DATA[1])])
 def test_without_data_it_says_what_to_get(name: str, variable: str, tmp_path: Path) -> None:
-    started = time.perf_counter()
-    done = kdbench("run", str(ROOT / f"suites/{name}.yaml"), cwd=tmp_path)
-    seconds = time.perf_counter() - started
+    done = kdbench("run", str(ROOT / f"suites/{name}.yaml"), cwd=tmp_path, PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 2
     assert variable in done.stderr
     assert "root:" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
-    assert seconds < 3
+    assert not re.search(r"(?m)^import time:.*\| *(torch|timm|open_clip)$", done.stderr), "it takes the time of heavy imports"
 
 
 def test_flickr30k_runs_end_to_end_when_small(tmp_path: Path) -> None:
     """Every student, team and strategy of the suite and its references, on JPEGs laid out as Flickr30k's are."""
-    started = time.perf_counter()
     suite = str(ROOT / "suites/flickr30k.yaml")
     done = kdbench("run", suite, "--smoke", "--jobs", "2", cwd=tmp_path, KDBENCH_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
-    assert time.perf_counter() - started < 300
     paths = [path for path in (tmp_path / "results/flickr30k-smoke").glob("*.json") if "." not in path.stem]
     records = [json.loads(path.read_text()) for path in paths]
     assert len(records) == 4 + 4 * 6

@@ -22,6 +22,7 @@ from kdbench.tuning.claimed_trial import ClaimedTrial
 from kdbench.tuning.ending import Ending
 from kdbench.tuning.storage import Storage
 from tests.support.paths import ROOT
+from tests.support.patience import PATIENCE
 from tests.support.toys import toy_plugins
 
 SUITE = """\
@@ -128,7 +129,7 @@ def ended(path: Path) -> int:
 
 
 def killed(
-    command: Sequence[str], cwd: Path, journal: Path, cache: Path, after: Sequence[int], seconds: float = 300
+    command: Sequence[str], cwd: Path, journal: Path, cache: Path, after: Sequence[int], seconds: float = PATIENCE
 ) -> list[int]:
     """Starts a sweep again and again, and kills its process group each time that so many trials have ended.
 

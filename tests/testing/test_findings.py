@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kdbench.testing.findings import KNOWN, Broken, Finding, brief, examine, furthest, insist, one_thread
+from kdbench.testing.findings import KNOWN, Broken, Finding, brief, examine, furthest, hearing, insist, one_thread
 
 
 def even(number: int) -> None:
@@ -72,3 +72,30 @@ def test_threads_are_put_back() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_findings_are_heard_one_by_one_with_their_times() -> None:
+    """Each before the next property is tested, also waived ones and unknown waivers."""
+    order: list[str] = []
+
+    def first(_: object) -> None:
+        order.append("first tested")
+
+    def second(_: object) -> None:
+        order.append("second tested")
+        raise Broken("no")
+
+    heard: list[Finding] = []
+
+    def hear(finding: Finding) -> None:
+        order.append(f"{finding.property} heard")
+        heard.append(finding)
+
+    with hearing(hear):
+        found = examine({"first": first, "second": second, "third": first}, None, {"third": "why", "fourth": ""})
+    assert order == ["first tested", "first heard", "second tested", "second heard", "third heard", f"{KNOWN} heard"]
+    assert heard == found
+    assert [finding.outcome for finding in found] == ["holds", "fails", "waived", "fails"]
+    assert all(finding.seconds >= 0 for finding in found)
+    examine({"first": first}, None)
+    assert len(heard) == 4  # outside of it, nobody listens

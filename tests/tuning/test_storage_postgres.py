@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from kdbench.records.study_summary import read_summary
 from kdbench.suite.study import studies
 from kdbench.tuning.ending import Ending
 from kdbench.tuning.locks import PostgresLocks
-from kdbench.tuning.storage import Storage
+from kdbench.tuning.storage import Storage, _lock
 from kdbench.tuning.storage_url import driven
+from tests.support.patience import PATIENCE, until
 from tests.support.sweeping import install, suite_of, suite_path
 
 SLOW = "".join(f"  - {{use: slow, name: s{i}, notes: NOTES, delay: 0.01}}\n" for i in range(4))
@@ -52,10 +52,7 @@ def test_locks_end_with_their_connection(url: str) -> None:
     assert there.acquire("c")
     here.connection.close()
     here.connection.engine.dispose()
-    deadline = time.monotonic() + 10
-    while not there.acquire("a"):
-        assert time.monotonic() < deadline, "the lock outlived its connection"
-        time.sleep(0.05)
+    until(lambda: there.acquire("a"), "the lock outlived its connection")
 
 
 def test_an_abandoned_trial_resumes(url: str, tmp_path: Path) -> None:
@@ -73,7 +70,8 @@ def test_an_abandoned_trial_resumes(url: str, tmp_path: Path) -> None:
     assert isinstance(here.locks, PostgresLocks)
     here.locks.connection.close()  # as the end of a process would
     here.locks.connection.engine.dispose()
-    time.sleep(0.2)
+    with PostgresLocks(driven(url)).held(_lock(study, 0)):
+        pass  # the server has noticed the end
     again = there.claim(study)
     assert again is not None
     assert (again.number, again.draw()) == (0, params)
@@ -100,14 +98,11 @@ def test_two_sweeps_share_four_studies_and_one_is_killed(
         )
 
     one, two = begun("one"), begun("two")
-    deadline = time.monotonic() + 200
-    while len(notes.read_text().splitlines() if notes.exists() else []) < 15:
-        assert one.poll() is None, one.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: one.poll() is not None or (notes.exists() and len(notes.read_text().splitlines()) >= 15))
+    assert one.poll() is None, one.communicate()[0]
     os.killpg(two.pid, signal.SIGKILL)
     two.communicate()
-    out, _ = one.communicate(timeout=300)
+    out, _ = one.communicate(timeout=PATIENCE)
     assert one.returncode == 0, out
     counted = [len(study.trials) for study in kept(url) if study.study_name.startswith("toy-a+b-s")]
     assert counted == [12] * 4

@@ -197,4 +197,5 @@ def kdbench_datasets() -> list[Offer[Dataset]]:
     def reads(**params: Any) -> list[Path]:
         return WebDataset(**params).files
 
-    return [Offer("webdataset", WebDataset, summary, check=check, reads=reads, example={"miniature": True}, smoke=smoke)]
+    example, shown = {"miniature": True}, {"root": "shards"}
+    return [Offer("webdataset", WebDataset, summary, check, reads=reads, example=example, shown=shown, smoke=smoke)]

@@ -21,6 +21,7 @@ from kdbench.records.profile import Profile
 from kdbench.records.profiles import find_profiles, profile_path, read_profile, write_profile
 from kdbench.records.provenance import host
 from kdbench.suite.spec import RunSpec
+from tests.support.patience import PATIENCE
 from tests.support.profiled import REQUEST, SPECS, keep
 from tests.support.toys import Count, plugged, run_spec, toy_plugins
 
@@ -92,7 +93,7 @@ def test_one_is_measured_at_a_time(results: Path, tmp_path: Path, measured: Coun
         (one,) = distinct_students(SPECS[:1], results, toy_plugins(), "cpu", (1,), 1)
         theirs = measured_here(one.id)
         write_profile(results, "toys", theirs)
-    thread.join(20)
+    thread.join(PATIENCE)
     assert [(one.parts, one.measured) for one in found] == [(theirs.parts, theirs.measured)]
     assert measured.calls == 0
 
@@ -124,3 +125,16 @@ def test_a_profile_from_before_a_parameter_was_added_is_found(results: Path, tmp
     assert measured.calls == 1
     assert profile_students(SPECS[:1], *folders, batch_sizes=(2,), seconds=0.001)[0].id != older.id  # other batch sizes
     assert measured.calls == 2
+
+
+def test_a_student_of_other_code_is_measured_again(results: Path, tmp_path: Path, measured: Count) -> None:
+    def profile() -> list[Profile]:
+        return profile_students(SPECS[:1], results, tmp_path / "cache", toy_plugins(), batch_sizes=(1, 2), seconds=0.001)
+
+    (first,) = profile()
+    assert first.code
+    for code, calls in ((first.code, 1), ("", 1), ("0" * 64, 2)):
+        write_profile(results, SPECS[0].suite, first.replace(code=code))
+        (again,) = profile()
+        assert measured.calls == calls
+        assert again.code == ("" if code == "" else first.code)

@@ -1,0 +1,100 @@
+"""Datasets are held to their indices when a suite is checked; overrides and values end in a suite or in a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from kdbench import Dataset, Offer, Split, SplitName, hookimpl
+from kdbench.errors import KdbenchError
+from kdbench.plugins.loading import Plugins
+from kdbench.suite.check import load_suite
+from tests.conftest import Shapes
+from tests.support.fuzzing import some
+from tests.support.suite_inputs import holds_for_overrides, overrides
+
+SuiteFile = Callable[..., Path]
+
+
+class NoFolder(Shapes):
+    def __init__(self) -> None:
+        Path("/not/there/labels.csv").read_text()
+
+
+class NoSplit(Shapes):
+    def split(self, name: SplitName) -> Split:
+        raise IndexError(f"list index out of range: {name}")
+
+
+class Leaking(Shapes):
+    def split(self, name: SplitName) -> Split:
+        return super().split("train" if name == "test" else name)
+
+
+class Lonely(Shapes):
+    def split(self, name: SplitName) -> Split:
+        split = super().split(name)
+        return replace(split, image_concepts=np.append(split.image_concepts[:-1], 999)) if name == "train" else split
+
+
+class Nameless(Shapes):
+    licence = ""
+
+
+class Old:
+    """A plugin of datasets that are wrong."""
+
+    @hookimpl
+    def kdbench_datasets(self) -> list[Offer[Dataset]]:
+        return [Offer(one.__name__.lower(), one) for one in (NoFolder, NoSplit, Leaking, Lonely, Nameless)]
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (
+            "nofolder",
+            "the dataset nofolder raised FileNotFoundError: [Errno 2] No such file or directory: '/not/there/labels.csv'",
+        ),
+        ("nosplit", "the dataset nosplit raised IndexError: list index out of range: train (test_consistency.py, line "),
+        ("leaking", "leaking: test split, images 0, 1, 2 and 37 more: found 40 concepts of the train split; expected concepts"),
+        ("lonely", "lonely: train split, image 39: found no caption; expected at least one caption of each image's concept"),
+        ("nameless", "nameless: licence: found ''; expected a string that is not empty"),
+    ],
+)
+def test_a_dataset_that_cannot_be_used_is_refused(use: str, said: str, suite_file: SuiteFile, plugins: Plugins) -> None:
+    """With its line in the suite, before anything is encoded or trained, whatever its plugin raises."""
+    plugins.register(Old(), "tests:old")
+    path = suite_file(("use: shapes", f"use: {use}"))
+    with pytest.raises(KdbenchError) as raised:
+        load_suite(path, plugins)
+    assert str(raised.value).startswith(f"{path}:4: datasets[0]\n  {said}")
+
+
+def test_any_override_gives_a_suite_or_a_message(suite_file: SuiteFile, plugins: Plugins) -> None:
+    path = suite_file()
+
+    @some
+    @given(overrides)
+    def check(given: list[str]) -> None:
+        holds_for_overrides(path, plugins, given)
+
+    check()
+
+
+@pytest.mark.parametrize("seed", [0, 2**31, 2**32 - 1, 2**53 + 1, 2**63 - 1])
+def test_seeds_of_63_bits(seed: int, suite_file: SuiteFile, plugins: Plugins) -> None:
+    assert load_suite(suite_file(("seeds: [0, 1]", f"seeds: [{seed}]")), plugins).seeds == [seed]
+
+
+@pytest.mark.parametrize("seed", [2**63, 2**64, 10**30, -1])
+def test_other_seeds_are_refused_with_their_line(seed: int, suite_file: SuiteFile, plugins: Plugins) -> None:
+    path = suite_file(("seeds: [0, 1]", f"seeds: [{seed}]"))
+    with pytest.raises(KdbenchError) as raised:
+        load_suite(path, plugins)
+    assert str(raised.value).startswith(f"{path}:2: ")
