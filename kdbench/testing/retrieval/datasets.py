@@ -129,6 +129,9 @@ def streamed(build: Build) -> None:
         file, offset, length = images.places[index].tolist()
         if not np.array_equal(other.read_image(images.files[file], offset, length), images[index]):
             raise Broken(f"train, image {index}: read_image with its location returns other pixels")
+        originals = build().split("train").originals
+        if len(originals) and not np.array_equal(other.read_original(images.files[file], offset, length), originals[index]):
+            raise Broken(f"train, image {index}: read_original with its location returns other pixels")
 
 
 def originals(build: Build) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from kdbench.contracts import Encoder, Modality
 from kdbench.errors import KdbenchError
 from kdbench.testing.findings import Broken, furthest
-from kdbench.testing.retrieval.examined_teacher import MODALITIES, encoded, items_of, sealed
+from kdbench.testing.retrieval.examined_teacher import MODALITIES, encoded, items_of
+from kdbench.testing.retrieval.one_by_one import originals
 from kdbench.testing.variants import Variants
 
 CLOSE = 1e-5  # less than the float16 of stored outputs tells apart
-SHAPES = ((40, 40), (30, 60), (70, 35), (64, 64))  # of original pictures
 # Where tokenizers and their settings differ, and a text longer than most contexts.
 CAPTIONS = [
     "A Photo of 2 Cats, and a dog's TAIL.",
@@ -94,9 +93,3 @@ def _encoded(encoder: Encoder, items: Any) -> Tensor | None:
         return encoded(encoder, items)
     except KdbenchError:  # such as a teacher that knows the captions of its dataset only
         return None
-
-
-def originals() -> list[Any]:
-    """Pictures of several shapes, of smooth noise, which every way of resizing and cropping shows differently."""
-    draws = np.random.default_rng(7)
-    return [sealed(draws.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in SHAPES]

@@ -18,6 +18,7 @@ from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, e
 from kdbench.testing.retrieval.examined_student import ExaminedStudent
 from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES
 from kdbench.testing.retrieval.keys import keys_follow
+from kdbench.testing.retrieval.one_by_one import one_by_one
 from kdbench.testing.variants import Variants
 
 Build = Callable[[], Student]
@@ -84,7 +85,9 @@ def teachable(examined: ExaminedStudent) -> None:
 
 
 def steady(examined: ExaminedStudent) -> None:
-    """In eval mode an item has the same embedding each time, alone and in a batch."""
+    """In eval mode an item has the same embedding, and before it the same input, each time, alone and in a batch."""
+    one_by_one(examined.first.images, "image")
+    one_by_one(examined.first.texts, "text")
     module = examined.first.module
     expected = examined.embed(module)
     again = examined.embed(module)

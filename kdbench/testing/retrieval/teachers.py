@@ -11,8 +11,9 @@ import torch
 
 from kdbench.contracts import Teacher
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
-from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES, ExaminedTeacher, encoded, items_of, modules_in, sealed
+from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES, ExaminedTeacher, encoded, items_of, modules_in
 from kdbench.testing.retrieval.keys import keys_follow
+from kdbench.testing.retrieval.one_by_one import one_by_one
 from kdbench.testing.variants import Variants
 
 Build = Callable[[], Teacher]
@@ -41,13 +42,7 @@ def unit_vectors(examined: ExaminedTeacher) -> None:
 def batch_independent(examined: ExaminedTeacher) -> None:
     """An item has the same embedding alone, in a batch, and in another order."""
     for modality in MODALITIES:
-        tower, items = getattr(examined.towers, modality), items_of(modality)
-        together = encoded(tower, items)
-        alone = torch.cat([encoded(tower, items[position : position + 1]) for position in range(COUNT)])
-        backwards = encoded(tower, items[::-1] if modality == "text" else sealed(items[::-1].copy())).flip(0)
-        for how, found in (("one by one", alone), ("in reverse order", backwards)):
-            if found.shape != together.shape or not torch.allclose(found, together, rtol=0, atol=CLOSE):
-                raise Broken(f"{COUNT} {modality}s {how}, against together: {furthest(found, together)}")
+        one_by_one(getattr(examined.towers, modality), modality)
 
 
 def equal_builds(examined: ExaminedTeacher) -> None:

@@ -222,6 +222,15 @@ class LossPerSample(WithViews):
         return (views[0] * views[1]).sum(dim=1)
 
 
+class Counting(Base):
+    """Its reader of captions adds the place in the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        read = self.texts.encode
+        self.texts.encode = lambda items, device: read(items, device) + torch.arange(len(items))[:, None]  # type: ignore[method-assign]
+
+
 class Finalized(Base):
     """Leaves what was there."""
 
@@ -255,6 +264,7 @@ WRONG: dict[str, tuple[Callable[[], Student], str, str]] = {
     "still scale": (of(StillScale), "gradients reach both towers and the logit scale", "from the logit scale"),
     "together": (of(Together), "an embedding does not depend on its batch", "10 images one by one"),
     "restless": (of(Restless), "an embedding does not depend on its batch", "10 texts, encoded again"),
+    "counting": (Counting, "an embedding does not depend on its batch", "10 texts one by one"),
     "unsaved": (of(Unsaved), "weights survive saving and loading", "images after saving and loading"),
     "unloadable": (of(Unloadable), "weights survive saving and loading", "raised RuntimeError: unexpected key"),
     "renamed": (Renamed, "equal keys for two builds", "texts: found the keys 'reader text "),

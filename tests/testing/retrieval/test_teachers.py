@@ -126,6 +126,23 @@ class Base:
         return Towers(self.image, self.text, self.scale)
 
 
+class FirstShape(Projected):
+    """Crops pictures to the size of the first of them."""
+
+    originals = True
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        height, width = items[0].shape[:2]
+        crop = [np.pad(item, ((0, height), (0, width), (0, 0)))[:height, :width] for item in items]
+        return super().encode(np.stack(crop), device)
+
+
+class Cropping(Base):
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = FirstShape("image")
+
+
 class Upside(Base):
     def towers(self, data: TeacherData) -> Towers:
         towers = super().towers(data)
@@ -184,6 +201,7 @@ WRONG: dict[str, tuple[Callable[[], Teacher], str, str]] = {
     "modality": (Upside, "towers give unit vectors of one width", "text tower: found the modality 'image'"),
     "centred": (partial(Base, image="centred"), "an embedding does not depend on its batch", "10 images one by one"),
     "in turn": (partial(Base, text="in turn"), "an embedding does not depend on its batch", "10 texts one by one"),
+    "cropping": (Cropping, "an embedding does not depend on its batch", "4 original images one by one"),
     "renamed": (Renamed, "two builds are equal", "keys of the text tower"),
     "reborn": (Reborn, "two builds are equal", "images, prepared twice"),
     "lively": (partial(Base, image="lively"), "frozen and in eval mode, also after train()", "image tower, after train()"),
