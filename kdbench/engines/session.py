@@ -64,7 +64,7 @@ class Session(Dispatcher):
 
     def _changed(self, spec: RunSpec, record: Record, known: dict[str, Part]) -> list[str]:
         """What has changed since a run was recorded. Nothing is known of records from before that was noted."""
-        from kdbench.runs.examine_parts import examine_parts
+        from kdbench.records.examine_parts import examine_parts
         from kdbench.storage.cache import Cache
 
         if not record.parts:

@@ -11,7 +11,11 @@ from kdbench.contracts import Event, Work
 from kdbench.engines.dispatch import Dispatcher
 from kdbench.engines.messages import Crashed, ServeStudy, TrialEnded
 from kdbench.errors import KdbenchError, KdbenchWarning
-from kdbench.records.study_summary import StudySummary, summarised, write_pareto, write_summary
+from kdbench.plugins.loading import installed
+from kdbench.records.examine_parts import examine_parts
+from kdbench.records.parts import Part, differences
+from kdbench.records.study_summary import StudySummary, study_path, summarised, write_pareto, write_summary
+from kdbench.storage.cache import Cache
 from kdbench.suite.study import Study
 from kdbench.tuning.storage import Storage
 
@@ -49,9 +53,18 @@ class Tuner(Dispatcher):
         Trials of killed workers resume from their checkpoints; a trial that kills its worker twice fails. Raises what
         `Engine.execute` raises, and KdbenchError if workers die before claiming a trial.
         """
-        todo = [study for study in studies if self.summary(study) is None]
-        for study in todo:
-            self.opened.set_up(study)
+        todo = []
+        known: dict[str, Part] = {}
+        for study in studies:
+            parts = examine_parts(study.spec, installed(), Cache(self.site.cache), known)
+            summary = self.summary(study)
+            if summary is None:
+                self.opened.set_up(study, parts)
+                todo.append(study)
+            elif changed := "; ".join(differences(summary.parts, parts)):
+                path = study_path(self.site.results, summary.suite, summary.study)
+                message = f"{study.label}: {changed} since it was tuned; remove {path} and its storage to tune it again"
+                warnings.warn(message, KdbenchWarning, stacklevel=2)
         while todo := [study for study in todo if not self._finished(study)]:
             if claimable := [study for study in todo if self.opened.claimable(study)]:
                 self._round(claimable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 from kdbench.records.parts import Part, plugins_of
 from kdbench.records.record import Record
@@ -21,7 +22,7 @@ def mixed(records: Iterable[Record]) -> list[str]:
     found: dict[str, None] = {}
     for (_, name, _), parts in groups.items():
         ordered = [part for _, part in sorted(parts, key=lambda one: one[0])]
-        for older, newer in zip(ordered, ordered[1:], strict=False):
+        for older, newer in pairwise(ordered):
             if changed := older.difference(newer):
                 hint = "`kdbench run` with --redo executes older runs again"
                 found[f"rows differ in more than their names say: {name}: {changed}; {hint}"] = None

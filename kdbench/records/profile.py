@@ -49,6 +49,7 @@ class Profile(Frozen):
     id: str = ""
     names: list[str] = []  # its labels in suites
     student: dict[str, Any] = {}  # `use` and `params`; compare with `PluginSpec.same_as`
+    code: str = ""  # sha256 of the source of third parties behind the student; "" if there is none
     dataset: dict[str, Any] = {}  # `name`, `use` and `params`: inputs had the form of this dataset's
     parts: dict[str, PartProfile]  # by name, in the task's order
     parameters: int  # each counted once, including those of no part, such as a logit scale

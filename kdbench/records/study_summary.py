@@ -12,6 +12,7 @@ from kdbench.contracts.values import JsonObject
 from kdbench.errors import RecordError
 from kdbench.records import format1
 from kdbench.records.files import read_model, write_model
+from kdbench.records.parts import Part
 from kdbench.storage.atomic import write_text
 from kdbench.suite.spec import Frozen, RunSpec
 from kdbench.suite.study import STUDY_VERSION, Study
@@ -58,6 +59,7 @@ class StudySummary(Frozen):
     pareto: list[int] = []  # trials that no other trial dominates; with several goals only
     importance: dict[str, float] = {}  # of each parameter, by PED-ANOVA, as a fraction; empty if unknown
     trials: list[TrialSummary]
+    parts: dict[str, Part] = {}  # of its runs when the study began; left out of the file if nothing is known
     original: JsonObject | None = Field(default=None, exclude=True, repr=False)  # as format 1 wrote it
 
     @classmethod
@@ -85,6 +87,8 @@ class StudySummary(Frozen):
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> JsonObject:
         fields: JsonObject = write(self)
+        if not self.parts:
+            fields.pop("parts")
         return fields | self.original if self.original is not None else fields
 
     @property

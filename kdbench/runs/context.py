@@ -10,8 +10,8 @@ from kdbench.contracts import Progress, Task
 from kdbench.contracts.values import Owned
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Kind, Plugins, installed
+from kdbench.records.examine_parts import examine_parts, using_plugin
 from kdbench.records.parts import Part
-from kdbench.runs.examine_parts import examine_parts, using_plugin
 from kdbench.storage.cache import Cache
 from kdbench.suite.spec import PluginSpec, RunSpec
 

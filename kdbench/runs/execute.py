@@ -23,12 +23,12 @@ from kdbench.contracts import Student, Task
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.library_warnings import collected
+from kdbench.records.examine_parts import using_plugin
 from kdbench.records.files import is_finished, record_path, write_arrays, write_record, write_trace, write_units
 from kdbench.records.parts import Parts, packages
 from kdbench.records.provenance import device_name, host, source, versions
 from kdbench.records.record import DONE, Outcome, Record, Status
 from kdbench.runs.context import RunContext
-from kdbench.runs.examine_parts import using_plugin
 from kdbench.runs.learn import learn, teach
 from kdbench.storage.checkpoint import save_weights
 from kdbench.suite.spec import PluginSpec, RunSpec

@@ -12,9 +12,9 @@ from kdbench.deploy.profile.memory import Watch
 from kdbench.errors import PluginError
 from kdbench.plugins.building import build_spec
 from kdbench.plugins.loading import Plugins
+from kdbench.records.examine_parts import using_plugin
 from kdbench.runs.built import built_strategy, built_student, built_terms
 from kdbench.runs.context import RunContext
-from kdbench.runs.examine_parts import using_plugin
 from kdbench.runs.resume import CHECKPOINT, checkpoint_of
 from kdbench.suite.spec import PluginSpec, RunSpec
 from kdbench.training.distributed import Rank

@@ -11,13 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kdbench.errors import KdbenchError
+from kdbench.records.parts import Parts, differences
 from kdbench.records.study_summary import StudySummary
 from kdbench.suite.study import Study
 from kdbench.tuning.backend import open_backend
 from kdbench.tuning.claimed_trial import ClaimedTrial
 from kdbench.tuning.sampling import suite_values
 from kdbench.tuning.states import CRASHES, REASON, STATE, optuna_state, state_of
-from kdbench.tuning.summary import summary_of
+from kdbench.tuning.summary import PARTS, parts_of, summary_of
 
 if TYPE_CHECKING:
     import optuna
@@ -33,8 +35,10 @@ class Storage:
         self.backend, self.locks = open_backend(url, cache)
         self._known: dict[str, optuna.Study] = {}
 
-    def set_up(self, study: Study) -> None:
+    def set_up(self, study: Study, parts: Parts | None = None) -> None:
         """Creates a study with all its trials, or adds missing ones after an interrupted creation.
+
+        Raises KdbenchError if its trials began with other code or files than these `parts` of its runs.
 
         The first trial has the suite's own parameters, if they are in the space: on validation at the tuning seed, no cell is
         then worse than without tuning.
@@ -45,6 +49,14 @@ class Storage:
             made = optuna.create_study(
                 storage=self.backend, study_name=study.name, directions=study.settings.directions, load_if_exists=True
             )
+            then = parts_of(made)
+            if changed := "; ".join(differences(then, parts or {})):
+                raise KdbenchError(
+                    f"study {study.name}: {changed} since its trials began, which do not compare with new ones; give another "
+                    "--storage, or remove the file of this one, to begin anew"
+                )
+            if parts and not then:
+                made.set_user_attr(PARTS, {name: part.model_dump() for name, part in parts.items()})
             for number in range(len(made.get_trials(deepcopy=False)), study.settings.trials):
                 made.enqueue_trial({} if number else suite_values(study))
         self._known[study.name] = made

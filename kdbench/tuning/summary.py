@@ -6,6 +6,7 @@ import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from kdbench.records.parts import Part
 from kdbench.records.study_summary import StudySummary, TrialSummary
 from kdbench.suite.study import Study
 from kdbench.tuning.sampling import restored
@@ -14,6 +15,8 @@ from kdbench.tuning.states import BEST_EPOCH, REASON, SECONDS, state_of
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
+
+PARTS = "parts"  # name of a study's attribute
 
 
 def summary_of(study: Study, kept: optuna.Study | None) -> StudySummary:
@@ -30,7 +33,13 @@ def summary_of(study: Study, kept: optuna.Study | None) -> StudySummary:
         pareto=sorted(trial.number for trial in kept.best_trials) if kept and several and complete else [],
         importance=_importance(kept, signs) if kept and len(complete) > 1 else {},
         trials=trials,
+        parts=parts_of(kept) if kept else {},
     )
+
+
+def parts_of(kept: optuna.Study) -> dict[str, Part]:
+    """The parts of a study's runs when it began; empty if they were not noted."""
+    return {name: Part.model_validate(part) for name, part in kept.user_attrs.get(PARTS, {}).items()}
 
 
 def _importance(kept: optuna.Study, signs: list[int]) -> dict[str, float]:

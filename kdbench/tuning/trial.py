@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from kdbench.plugins.building import building_with
+from kdbench.records.examine_parts import using_plugin
 from kdbench.runs.context import RunContext
-from kdbench.runs.examine_parts import using_plugin
 from kdbench.runs.learn import learn
 from kdbench.suite.spec import RunSpec
 from kdbench.tuning.costs import costs_of

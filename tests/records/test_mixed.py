@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from kdbench.records.files import read_record
 from kdbench.records.mixed import mixed
@@ -19,7 +20,7 @@ def parts(content: str) -> dict[str, Part]:
 def test_rows_taught_by_other_weights_of_one_name_are_told(tmp_path: Path) -> None:
     equal, fixed = run_spec(), run_spec(strategy=plugged("equal", "also"))
     one = made(tmp_path, spec=equal, parts=parts("a"))
-    times = {"started": "2025-01-02T00:00:00Z", "finished": "2025-01-02T00:00:10Z"}
+    times: dict[str, Any] = {"started": "2025-01-02T00:00:00Z", "finished": "2025-01-02T00:00:10Z"}
     other = made(tmp_path, spec=fixed, parts=parts("c"), **times)
     records = [read_record(path) for path in (one, other)]
     (told,) = mixed(records)

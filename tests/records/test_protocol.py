@@ -42,7 +42,7 @@ def test_everything_else_does(spec: Spec, record: Make) -> None:
         Protocol.of(record(one)),
         of(record(one), dataset_digest="e" * 64),
         of(record(one), steps=11),
-        of(record(one.replace(dataset=one.dataset.replace(name="others"))), dataset_digest=""),  # nothing else tells its content
+        of(record(one.replace(dataset=one.dataset.replace(name="others"))), dataset_digest=""),  # its label alone
         Protocol.of(record(one.replace(task=one.task.replace(params={"recall_at": [1, 5, 10]})))),
         Protocol.of(record(one.replace(student=one.student.replace(params={"width": 9})))),
         Protocol.of(record(one.replace(student=one.student.replace(name="stone")))),

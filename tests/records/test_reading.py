@@ -6,15 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kdbench.errors import RecordError
-from kdbench.records.files import read_arrays, read_trace, write_units
+from kdbench.records.files import read_arrays, read_record, read_trace, write_units
 from kdbench.records.names import units_path
 from kdbench.records.reading import read_measured
 from kdbench.records.submit import submit
 from kdbench.records.trace import Trace
-from tests.support.made_records import DIGEST, arrays_path, edit, made, several, trace_path
+from tests.support.fuzzing import some
+from tests.support.made_records import DIGEST, arrays_path, edit, made, several, trace_path, tuned
 from tests.support.paths import ROOT
+from tests.support.record_inputs import Change, changes, cuts, holds_for_record
 
 UNITS = {"images": np.arange(20) // 2, "captions": np.arange(30) // 3}
 
@@ -113,3 +117,25 @@ def test_the_published_records_are_read() -> None:
     assert len(found.runs) >= 211
     assert found.units
     assert {run.protocol.task.use for run in found.runs} == {"retrieval"}
+
+
+def test_a_damaged_record_is_refused_or_read_and_shown(tmp_path: Path) -> None:
+    """Whatever it holds, the folder's leaderboard and `verify` end in words; tests/faults tries 10,000."""
+    whole = [made(tmp_path / "two"), made(tmp_path / "one", format=1), tuned(tmp_path / "tuned")[1][0]]
+
+    @some
+    @given(st.sampled_from(whole), changes, cuts)
+    def check(path: Path, done: list[Change], cut: float) -> None:
+        holds_for_record(tmp_path / "damaged", path, done, cut)
+
+    check()
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
+def test_numbers_are_finite(number: str, tmp_path: Path) -> None:
+    """Written again, they would be null, which no reader takes."""
+    path = made(tmp_path)
+    edit(path, lambda record: record["metrics"].update(rsum="@@"))
+    path.write_text(path.read_text().replace('"@@"', number))
+    with pytest.raises(RecordError, match=r"not a record: metrics\.rsum: "):
+        read_record(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from kdbench import Batch, KdbenchError, Offer, Progress, Signal, Skip, Student, StudentModule, TeacherData, Towers
+from kdbench.plugins.library_warnings import LibraryWarning
 from kdbench.records.files import NOW, read_record, read_trace, record_path, units_path
 from kdbench.records.record import Record
 from kdbench.runs.context import RunContext
@@ -44,6 +47,42 @@ from tests.support.toys import (
 )
 
 METRICS = {f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5)} | {"rsum", "mean_recall"}
+
+
+class Wary(Sage):
+    """A teacher of which a library warns: when it is loaded, and when it encodes images for the first time."""
+
+    def towers(self, data: TeacherData) -> Towers:
+        warnings.warn("weights of another activation", UserWarning, stacklevel=1)
+        towers = super().towers(data)
+        encode = towers.image.encode
+
+        def warning(items: Any, device: str) -> Tensor:
+            logging.getLogger("timm.models").warning("a picture was padded")
+            return encode(items, device)
+
+        towers.image.encode = warning  # type: ignore[method-assign]
+        return towers
+
+
+def test_warnings_of_libraries_are_shown_once_and_kept_in_every_record(tmp_path: Path) -> None:
+    """Also in that of a later run, which reads the embeddings from the cache."""
+    where = run_context(tmp_path, teachers=[Offer("wary", Wary)])
+    texts = ["test_execute: weights of another activation", "timm: a picture was padded"]
+    for seed in (0, 1):
+        spec = run_spec(team=(plugged("wary"),), strategy=None, seed=seed)
+        with pytest.warns(LibraryWarning) as shown:
+            record = execute(spec, where)
+        assert record.warnings == texts
+        assert sorted(str(one.message) for one in shown if one.category is LibraryWarning) == sorted(texts)
+        assert json.loads(record_path(where.results, "toys", spec.run_id).read_text())["warnings"] == texts
+
+
+def test_a_record_without_warnings_has_no_such_field(tmp_path: Path) -> None:
+    where = run_context(tmp_path)
+    record = execute(run_spec(), where)
+    assert record.warnings == []
+    assert "warnings" not in json.loads(record_path(where.results, "toys", record.run_id).read_text())
 
 
 def test_a_run_ends_with_a_record_of_what_it_did(tmp_path: Path) -> None:

@@ -77,7 +77,12 @@ def test_waiting_is_told(tmp_path: Path) -> None:
     with ExitStack() as stack:
         stack.enter_context(run_lock(spec, context))
         told = threading.Event()
-        thread = threading.Thread(target=lambda: (told.wait(60), stack.close()))
+
+        def release() -> None:
+            told.wait(60)
+            stack.close()
+
+        thread = threading.Thread(target=release)
 
         def show(message: object, *_: object, **__: object) -> None:
             assert spec.label in str(message)

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kdbench.errors import KdbenchError
+from kdbench.records.parts import Part
+from kdbench.records.study_summary import read_summary, write_summary
 from kdbench.suite.study import Study, studies
 from kdbench.tuning.ending import Ending
 from tests.support.paths import ROOT
@@ -168,3 +171,26 @@ def test_a_crash_of_a_trial_that_others_have_claimed_is_theirs(tmp_path: Path, s
     claim.end(Ending("complete", (1.0,)))
     assert not storage.crashed(study, 0, "SIGSEGV")
     assert there.summary(study).trials[0].state == "complete"
+
+
+def parts(content: str, code: str = "c" * 64) -> dict[str, Part]:
+    return {"teacher a": Part(package="kdbench-mine", version="1", code=code, content=content * 64)}
+
+
+def test_a_study_compares_trials_of_one_code_and_content_only(tmp_path: Path, study: Study) -> None:
+    opened(tmp_path).set_up(study, parts("a"))
+    opened(tmp_path).set_up(study, parts("a"))
+    opened(tmp_path).set_up(study)  # nothing is known
+    for other, what in ((parts("b"), "its files have changed"), (parts("a", "d" * 64), "the code of kdbench-mine has changed")):
+        with pytest.raises(KdbenchError, match=f"teacher a: {what}.* since its trials began"):
+            opened(tmp_path).set_up(study, other)
+    assert opened(tmp_path).summary(study).parts == parts("a")
+
+
+def test_the_parts_of_a_study_are_kept_in_its_file(tmp_path: Path, study: Study) -> None:
+    storage = opened(tmp_path)
+    conducted(storage, study)
+    without = read_summary(write_summary(tmp_path, storage.summary(study)))
+    assert "parts" not in without.model_dump()
+    storage.set_up(study, parts("a"))
+    assert read_summary(write_summary(tmp_path, storage.summary(study))).parts == parts("a")

@@ -10,12 +10,14 @@ from typing import Any
 
 from kdbench.errors import KdbenchWarning
 from kdbench.plugins.loading import Plugins
+from kdbench.records.examine_parts import using_plugin
 from kdbench.records.files import recorded
 from kdbench.records.profile import Profile
 from kdbench.records.profiles import profiled, profiles_of
 from kdbench.records.provenance import host
 from kdbench.records.tasks import task_of
 from kdbench.storage.digest import digest_of
+from kdbench.storage.maker import maker
 from kdbench.suite.spec import PluginSpec, RunSpec
 
 FORMAT = 2  # raise to have all students measured again
@@ -41,11 +43,16 @@ class DistinctStudent:
     dataset: PluginSpec
     gallery: int | None  # None where its task does not search
     measurement: Measurement
+    code: str = ""  # of third parties behind the student
     names: list[str] = field(default_factory=list)
 
     def known(self, results: Path) -> Profile | None:
-        """Its profile under `results`, also under an older id from before a parameter was added to its plugin."""
-        return profiled(results, self.suite, self.id) or next(filter(self._fits, profiles_of(results, self.suite)), None)
+        """Its profile under `results`, also under an older id from before a parameter was added to its plugin.
+
+        A student of other code is measured again.
+        """
+        profile = profiled(results, self.suite, self.id) or next(filter(self._fits, profiles_of(results, self.suite)), None)
+        return profile if profile and (profile.code == self.code or not profile.code) else None
 
     def _fits(self, profile: Profile) -> bool:
         return (
@@ -78,7 +85,9 @@ def distinct_students(
             without[name] = spec.dataset.name
             continue
         id = _id(spec, gallery, measurement)
-        student = DistinctStudent(id, spec.suite, spec.task, spec.student, spec.dataset, gallery, measurement)
+        with using_plugin("student", spec.student, plugins):
+            code = maker().code
+        student = DistinctStudent(id, spec.suite, spec.task, spec.student, spec.dataset, gallery, measurement, code)
         names = found.setdefault((spec.suite, id), student).names
         if name not in names:
             names.append(name)

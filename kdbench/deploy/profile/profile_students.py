@@ -85,6 +85,7 @@ def _named(student: DistinctStudent, results: Path, samples: Samples, device: st
     named = profile.replace(
         id=profile.id or student.id,
         student=student.student.plain,
+        code=student.code,
         dataset={"name": student.dataset.name, **student.dataset.plain},
         names=list(dict.fromkeys([*profile.names, *student.names])),
     )

@@ -18,7 +18,9 @@ from kdbench.records.bundle.manifest import Listed, Manifest
 from kdbench.records.files import read_record
 from kdbench.records.submit import submit
 from kdbench.records.verify import usable, verify
-from tests.support.made_records import contents, packed, several, whats
+from tests.support.fuzzing import some
+from tests.support.made_records import contents, packed, several, tuned, whats
+from tests.support.record_inputs import Change, changes, cuts, holds_for_bundle
 
 
 @pytest.fixture
@@ -202,3 +204,16 @@ def test_something_else_called_zip(tmp_path: Path) -> None:
     with ZipFile(tmp_path / "c.zip", "w") as archive:
         archive.writestr("hello", b"")
     assert whats(verify([tmp_path / "c.zip"])[1]) == ["not a bundle"]
+
+
+def test_a_bundle_that_vouches_for_damage_is_refused_or_shown(tmp_path: Path) -> None:
+    """Any of its files, with a manifest that lists it as it is; tests/faults tries 10,000."""
+    tuned(tmp_path / "results")
+    sent = submit([*several(tmp_path / "results", 2), tmp_path / "results"], tmp_path / "sent.zip").path
+
+    @some
+    @given(st.integers(0, 50), changes, cuts)
+    def check(name: int, done: list[Change], cut: float) -> None:
+        holds_for_bundle(tmp_path, sent, name, done, cut)
+
+    check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,7 +124,9 @@ def test_a_row_averages_runs_of_one_code_and_content_only(tmp_path: Path) -> Non
         folder = tmp_path / str(next(folders))
         days = list(range(1, len(states) + 1))
         random.shuffle(days)  # type: ignore[attr-defined]
-        times = [{"started": f"2025-01-{day:02}T00:00:00Z", "finished": f"2025-01-{day:02}T00:00:10Z"} for day in days]
+        times: list[dict[str, Any]] = [
+            {"started": f"2025-01-{day:02}T00:00:00Z", "finished": f"2025-01-{day:02}T00:00:10Z"} for day in days
+        ]
         paths = [made(folder, seed, parts=parts, **times[seed]) for seed, parts in enumerate(states)]
         known = [seed for seed, parts in enumerate(states) if parts]
         newest = states[max(known, key=lambda seed: days[seed])] if known else {}

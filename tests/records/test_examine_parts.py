@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 import tests.support.karpathy_forms as forms
 from kdbench.plugins.building import build
 from kdbench.plugins.loading import installed
+from kdbench.records.examine_parts import examine_parts, using_plugin
 from kdbench.records.parts import Part
-from kdbench.runs.examine_parts import examine_parts, using_plugin
 from kdbench.storage.cache import Cache
 from kdbench.storage.content_digest import content_digest
 from kdbench.storage.maker import maker
@@ -163,7 +163,7 @@ def runs_with(path: Path) -> dict[str, RunSpec]:
 @pytest.mark.parametrize("name", runs_with(Path("weights")))
 def test_other_weights_under_the_same_path_are_another_content(name: str, tmp_path: Path) -> None:
     path, cache = tmp_path / "model/open_clip_model.safetensors", tmp_path / "cache"
-    found = {}
+    found: dict[int, str | None] = {}
     for seed in (0, 1, 0):
         weights(path, seed)
         content = part(runs_with(path)[name], name, cache).content
