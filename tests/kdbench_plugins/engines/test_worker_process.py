@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kdbench.contracts import Site
-from kdbench.engines.messages import AnyEvent, Crashed, ExecuteRun, Exited, Finished, Signalled, Started
+from kdbench.engines.logs import log_path
+from kdbench.engines.messages import AnyEvent, Crashed, ExecuteRun, Exited, Finished, Signalled, Started, TimedOut
+from kdbench.records.files import read_record, record_path
 from kdbench_plugins.engines.worker_process import WorkerProcess
 from tests.support.paths import ROOT
-from tests.support.toys import run_spec
+from tests.support.patience import PATIENCE
+from tests.support.toys import plugged, run_spec
 
 
 @pytest.fixture
@@ -63,4 +69,133 @@ def test_a_worker_ends_with_its_parent(worker: WorkerProcess) -> None:
     """Which closes its standard input, however it goes."""
     assert worker.process.stdin
     worker.process.stdin.close()
-    assert worker.process.wait(60) == -signal.SIGKILL  # it kills its group, children included
+    assert worker.process.wait(PATIENCE) == -signal.SIGKILL  # it kills its group, children included
+
+
+STRANGERS = '''
+import multiprocessing, os, sys, time
+from pathlib import Path
+import torch
+from kdbench import Offer, hookimpl
+from tests.support.toys import Toys
+
+class Equal:
+    def __init__(self, *, file: str = ""):
+        self.file, self.steps = file, 0
+    def weigh(self, signal):
+        self.steps += 1
+        if self.steps == 1:
+            self.first()
+        return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
+
+class Pool(Equal):
+    """Uses a pool of forked processes, as a DataLoader does."""
+    def first(self):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            print("pool", pool.map(abs, [-1, 2]))
+
+class Reads(Equal):
+    """Reads standard input."""
+    def first(self):
+        print("read", repr(sys.stdin.read()))
+
+class Forks(Equal):
+    """Its forked child returns, too."""
+    def first(self):
+        if os.fork() == 0:
+            time.sleep(0.2)
+
+class Leaves(Equal):
+    """Leaves a child behind that ignores everything but a kill, and waits for ever."""
+    def first(self):
+        child = os.fork()
+        if child == 0:
+            time.sleep(3600)
+        Path(self.file).write_text(str(child))
+        if self.file.endswith("dies"):
+            os._exit(9)
+        while self.file.endswith("hangs"):
+            time.sleep(1)
+
+class Exits(Equal):
+    def first(self):
+        sys.exit(3)
+
+BUILDERS = (Pool, Reads, Forks, Leaves, Exits)
+STRANGERS = Toys(strategies=[Offer(builder.__name__.lower(), builder) for builder in BUILDERS])
+'''
+
+
+@pytest.fixture
+def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes strategies that fork, read and hang plugins of workers started from here."""
+    folder = tmp_path / "site" / "strangers-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder.parent / "strangers.py").write_text(STRANGERS)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[kdbench]\nstrangers = strangers:STRANGERS\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
+
+
+def wait_for(file: Path) -> None:
+    while not file.exists() or not file.read_text():
+        time.sleep(0.1)
+
+
+def ended(process: int) -> bool:
+    """Whether a process is gone, or waits as a zombie for a parent that reads its status. Waits for it a while."""
+    for _ in range(600):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.usefixtures("strangers")
+def test_plugins_may_fork_read_exit_and_print(site: Site) -> None:
+    """All in one worker, which outlives them; each prints to a log of its own."""
+    worker = WorkerProcess(site)
+    try:
+        for name, status, printed in (
+            ("pool", "ok", "pool [1, 2]\n"),
+            ("reads", "ok", "read ''\n"),
+            ("forks", "ok", ""),
+            ("exits", "failed", "SystemExit: 3\n"),
+            ("equal", "ok", ""),
+        ):
+            work = ExecuteRun(spec=run_spec(strategy=plugged(name)))
+            [finished] = [event for event in worker.execute(work) if isinstance(event, Finished)]
+            assert (name, finished.record.status) == (name, status)
+            log = log_path(site, work)
+            assert (log.read_text() if log.exists() else "")[-len(printed) or None :] == printed
+            assert read_record(record_path(site.results, "toys", work.key)) == finished.record
+            assert finished.log == ("" if status == "ok" else log.read_text())
+        assert not worker.ended
+    finally:
+        worker.stop()
+
+
+@pytest.mark.usefixtures("strangers")
+@pytest.mark.parametrize(("how", "reason"), [("dies", Exited(code=9)), ("hangs", TimedOut(seconds=3600.0)), ("stays", None)])
+def test_children_end_with_their_worker(how: str, reason: object, site: Site, tmp_path: Path) -> None:
+    """Whether it dies, takes too long, or is stopped. Work that takes too long leaves the stacks of its threads in its log."""
+    worker = WorkerProcess(replace(site, timeout=3600.0))
+    file = tmp_path / how
+    work = ExecuteRun(spec=run_spec(strategy=plugged("leaves", file=str(file))))
+    if how == "hangs":  # the limit is reached when the child is there, however slow this machine is
+        threading.Thread(target=lambda: (wait_for(file), worker._expire())).start()
+    events = list(worker.execute(work))
+    if how == "stays":
+        assert isinstance(events[-1], Finished)
+        worker.stop()
+    else:
+        assert isinstance(events[-1], Crashed)
+        assert events[-1].reason == reason
+    assert ended(int(file.read_text()))
+    if how == "hangs":
+        assert "in weigh" in events[-1].log
+        assert "strangers.py" in log_path(site, work).read_text()
