@@ -127,8 +127,6 @@ def test_a_row_averages_runs_of_one_code_and_content_only(tmp_path: Path) -> Non
         times: list[dict[str, Any]] = [
             {"started": f"2025-01-{day:02}T00:00:00Z", "finished": f"2025-01-{day:02}T00:00:10Z"} for day in days
         ]
-            {"started": f"2025-01-{day:02}T00:00:00Z", "finished": f"2025-01-{day:02}T00:00:10Z"} for day in days
-        ]
         paths = [made(folder, seed, parts=parts, **times[seed]) for seed, parts in enumerate(states)]
         known = [seed for seed, parts in enumerate(states) if parts]
         newest = states[max(known, key=lambda seed: days[seed])] if known else {}
