@@ -10,6 +10,7 @@ import typer
 
 from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, given_params, plugins_here, say
 from kdbench.cli.completion import names_of
+from kdbench.errors import KdbenchError, PluginError, quoted
 
 data_app = typer.Typer(
     no_args_is_help=True, context_settings=HELP, help="Check a dataset on disk; decode it once for all runs."
@@ -82,8 +83,9 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
 
 
 def _opened(name: str, params: list[str] | None, root: Path | None, quarantine: Path | None = None) -> Any:
-    """The dataset, with another list of items to leave out if one is given."""
+    """The dataset, with another list of items to leave out if one is given. Raises KdbenchError if its indices are wrong."""
     from kdbench.plugins.building import build_spec, building_with
+    from kdbench.plugins.parameters import construct
     from kdbench.suite.plugin_entries import plug
 
     given = given_params(params, name)
@@ -92,8 +94,19 @@ def _opened(name: str, params: list[str] | None, root: Path | None, quarantine: 
     if quarantine is not None:
         given["quarantine"] = str(quarantine)
     loaded = plugins_here()
+    spec = plug("dataset", {**given, "use": name}, name, loaded)
     with building_with(loaded):
-        return build_spec("dataset", plug("dataset", {**given, "use": name}, name, loaded))
+        try:
+            dataset = build_spec("dataset", spec)
+            task = construct(loaded.find("task", loaded.find("dataset", name).offer.task).offer, {})
+            wrong = [f"{name}: {where}: found {found}; expected {text}" for where, found, text in task.data_problems(dataset)]
+        except KdbenchError:  # UnusableItems, too: check_all lists them
+            raise
+        except Exception as error:  # any exception of the plugin
+            raise PluginError(f"the dataset {name} {quoted(error)}") from error
+    if wrong:
+        raise KdbenchError("\n".join(wrong))
+    return dataset
 
 
 class _Shown:

@@ -110,7 +110,7 @@ def slow_images(found: list[dict[str, Any]]) -> Read:
         path = f"{folder}/{name}" if folder else name
         if path in read or len(set(seen)) < len(seen):
             raise Refused
-        told = image["sentences"] if isinstance(image["sentences"], list) else [None]
-        texts = [sentence.get("raw") if isinstance(sentence, dict) else None for sentence in told]
+        told: list[Any] = image["sentences"] if isinstance(image["sentences"], list) else [None]
+        texts: list[Any] = [sentence.get("raw") if isinstance(sentence, dict) else None for sentence in told]
         read[path] = (SPLITS[image["split"]], [text.strip() for text in texts] if texts and all(map(usable, texts)) else [])
     return read

@@ -75,7 +75,7 @@ def damaged(draw: st.DrawFn, text: str, signs: str = '",\n\\') -> str:
     """A text with one to three of some signs removed or added."""
     for _ in range(draw(st.integers(1, 3))):
         places = [place for place, sign in enumerate(text) if sign in signs]
-        if places and draw(st.booleans()):
+        if draw(st.booleans()) and places:
             place = draw(st.sampled_from(places))
             text = text[:place] + text[place + 1 :]
         else:

@@ -44,6 +44,10 @@ def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
     for row in found.rows:
         name = _name(row, columns.image)
         key = os.path.normpath(name.strip())
+        if _elsewhere(root, name.strip(), key):
+            raise KdbenchError(
+                f"{row.where}: {columns.image} is {name!r}, whose .. leaves a linked folder; write the path without"
+            )
         captions, error = captions_or_error(list_in(row.values.get(columns.caption)), f"{row.where} ({name})")
         item = Item(
             (key,),
@@ -70,6 +74,11 @@ def _name(row: Row, column: str) -> str:
     if fault:
         raise KdbenchError(f"{row.where}: {column} {fault}; expected the path of an image")
     return name
+
+
+def _elsewhere(root: Path, name: str, key: str) -> bool:
+    """Whether a path with .. in it and the shorter one without are different files: one of its folders is a link."""
+    return ".." in Path(name).parts and os.path.realpath(root / name) != os.path.realpath(root / key)
 
 
 def _concept(row: Row, column: str | None) -> str:

@@ -108,8 +108,10 @@ def _listed(where: str, values: dict[str, Any], image_id: Any, captions: Any) ->
 def _items(root: Path, path: Path, listed: list[_Listed]) -> list[Item]:
     folders = ImageFolders(root, path)
     blobs: dict[tuple[str, str], FileBlob] = {}
-    for filepath in sorted({image.filepath for image in listed}):
-        names = [image.filename for image in listed if image.filepath == filepath]
+    within: dict[str, list[str]] = {}
+    for image in listed:
+        within.setdefault(image.filepath, []).append(image.filename)
+    for filepath, names in sorted(within.items()):
         for name, file in zip(names, folders.files(filepath, names), strict=True):
             blobs[filepath, name] = FileBlob(file)
     items = []

@@ -28,7 +28,7 @@ IN_NAME = re.compile(rf"(?:^|[-_.])({'|'.join(NAMES)})(?=[-_.]|$)", re.IGNORECAS
 
 def parquet_index(root: Path, name: str) -> Index | None:  # noqa: ARG001
     """The index of a root that holds Parquet files, at any depth."""
-    files = tuple(sorted(root.rglob("*.parquet")))
+    files = tuple(path for path in sorted(root.rglob("*.parquet")) if path.is_file())  # Spark calls folders so
     notes: list[str] = []
     return Index(root, (), files, lambda: _read(files, notes), notes) if files else None
 

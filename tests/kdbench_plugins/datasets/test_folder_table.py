@@ -118,3 +118,15 @@ def test_an_image_whose_captions_fail_in_one_row(tmp_path: Path) -> None:
     text = "image,split,caption\n1.jpg,train,a\n1.jpg,train,\n1.jpg,train,b\n"
     [item] = read(tmp_path / "t.csv", text)
     assert item.error == f"{tmp_path / 't.csv'}: row 2 (1.jpg): caption 1 is empty"
+
+
+def test_paths_through_linked_folders(tmp_path: Path) -> None:
+    """`link/../1.jpg` is beside the folder that the link leads to, not beside the link."""
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "near").mkdir()
+    (tmp_path / "near" / "link").symlink_to(tmp_path / "far" / "away")
+    line = '{{"image": "{}", "split": "train", "caption": "a"}}'
+    [item] = read(tmp_path / "near" / "t.jsonl", line.format("../far/./away/../1.jpg"))
+    assert item.blob.source == f"{tmp_path}/near/../far/1.jpg"
+    with pytest.raises(KdbenchError, match=r"row 1: image is 'link/../1.jpg', whose .. leaves a linked folder"):
+        read(tmp_path / "near" / "t.jsonl", line.format("link/../1.jpg"))

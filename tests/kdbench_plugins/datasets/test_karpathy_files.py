@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+import tests.support.karpathy_forms as forms
 from kdbench import KdbenchError
+from kdbench.data.prepare import check
 from kdbench_plugins.datasets.flickr30k import Flickr30k
 from kdbench_plugins.datasets.karpathy_files import csv_index, json_index
 from tests.support.fuzzing import some
@@ -105,3 +107,18 @@ def test_no_list_of_captions(tmp_path: Path) -> None:
         (make_files(tmp_path) / "a.csv").write_text(f'raw,split,filename\n"{cell}",train,1.jpg\n')
         with pytest.raises(KdbenchError, match=r"a.csv: row 1: raw is .*, expected a JSON list of captions"):
             Flickr30k(root=tmp_path)
+
+
+def test_names_with_dots_are_the_same_in_every_form(tmp_path: Path) -> None:
+    """photo.3.jpg is `photo.3` in shards, a name in Parquet and CSV."""
+    source = forms.write_json(tmp_path / "json", "flickr30k")
+    described = json.loads((source / "dataset_flickr30k.json").read_text())
+    for number, image in enumerate(described["images"]):
+        name = f"photo.{number % 7}.{number}.jpg"
+        (source / "flickr30k-images" / image["filename"]).rename(source / "flickr30k-images" / name)
+        image["filename"] = name
+    (source / "dataset_flickr30k.json").write_text(json.dumps(described))
+    roots = [source, *(write(tmp_path / form, "flickr30k", source) for form, write in forms.WRITE.items())]
+    digests = [check(Flickr30k(root=root, size=16), jobs=1).digest for root in roots]
+    assert len(digests) == 5
+    assert set(digests) == {digests[0]} != {None}

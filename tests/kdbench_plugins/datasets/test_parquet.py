@@ -86,3 +86,14 @@ def test_a_file_that_takes_the_place_of_another(tmp_path: Path) -> None:
     images = [{"bytes": b"another", "path": "0.jpg"}]
     pq.write_table(pa.table({"image": images, "split": ["train"], "caption": ["a"]}), tmp_path / "t.parquet")
     assert item.blob.read() == b"another"
+
+
+def test_folders_that_are_called_like_files(tmp_path: Path) -> None:
+    """As Spark writes them, with the split in the folder's name."""
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.parquet").mkdir()
+        table = pa.table({"image": [{"bytes": b"1", "path": f"{split}.jpg"}], "caption": ["a"]})
+        pq.write_table(table, tmp_path / f"{split}.parquet" / "part-0.parquet")
+    index = parquet_index(tmp_path, "flickr30k")
+    assert index is not None
+    assert [item.split for item in index.read()] == ["test", "train"]
