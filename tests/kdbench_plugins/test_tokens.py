@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kdbench import KdbenchError
 from kdbench_plugins.tokens import identity_of, own_tokenizer, vocabulary
 
 
@@ -26,6 +29,46 @@ def test_context_length_truncates_and_keeps_the_end() -> None:
     end = vocabulary(tokenizer)["<end_of_text>"]
     assert len(tokens) == 6
     assert tokens[-1] == end == 49407
+
+
+TEXTS = st.text(max_size=12) | st.sampled_from(["A Cat's_TAIL", "&amp; tea", "x" * 90, "", "Crème brûlée"])
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"context_length": 77, "tokenizer_kwargs": {"clean": "lower"}},  # what the first one says by default
+    {"context_length": 6},
+    {"tokenizer_kwargs": {"clean": "whitespace"}},
+    {"tokenizer_kwargs": {"clean": "canonicalize"}},
+    {"tokenizer_kwargs": {"additional_special_tokens": ["<concept>"]}},
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizers() -> list[tuple[Any, str]]:
+    """A tokenizer of each of the options, and its identity."""
+    return [(made := own_tokenizer(config(**options)), identity_of(made)) for options in OPTIONS]
+
+
+@given(st.integers(0, len(OPTIONS) - 1), st.integers(0, len(OPTIONS) - 1), st.lists(TEXTS, min_size=1, max_size=4))
+def test_tokenizers_of_one_identity_give_the_same_tokens(
+    tokenizers: list[tuple[Any, str]], one: int, other: int, texts: list[str]
+) -> None:
+    (mine, identity), (yours, its) = tokenizers[one], tokenizers[other]
+    assert (identity == its) == ({one, other} <= {0, 1} or one == other)
+    if identity == its:
+        assert mine(texts).tolist() == yours(texts).tolist()
+
+
+def test_identity_does_not_change_with_use() -> None:
+    tokenizer = own_tokenizer(config())
+    before = identity_of(tokenizer)
+    tokenizer(["words that it has not seen yet: zyzzyva"])
+    assert identity_of(tokenizer) == before
+
+
+@pytest.mark.parametrize("mask", ["simple", "random", "shuffle"])
+def test_tokens_that_are_drawn_at_random_are_refused(mask: str) -> None:
+    with pytest.raises(KdbenchError, match=f"reduction_mask: found '{mask}'"):
+        own_tokenizer(config(tokenizer_kwargs={"reduction_mask": mask}))
 
 
 def test_identity_follows_what_changes_tokens() -> None:

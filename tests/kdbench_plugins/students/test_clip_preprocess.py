@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
 
 from kdbench.errors import ParameterError
+from kdbench_plugins.exporters.open_clip_folder import write_open_clip
 from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.students.clip_module import ClipModule
 from kdbench_plugins.students.clip_preprocess import own_preprocess
@@ -42,6 +44,14 @@ def test_none_is_open_clips_default() -> None:
     plain, empty = OpenClip(config=MODEL), OpenClip(config={"model_cfg": MODEL, "preprocess_cfg": {}})
     assert plain.open_clip()[0] == empty.open_clip()[0]
     assert plain.open_clip()[0]["preprocess_cfg"]["resize_mode"] == "shortest"
+
+
+def test_a_student_made_of_an_exported_one_reads_pictures_as_that_did(tmp_path: Path) -> None:
+    student = OpenClip(config={"model_cfg": MODEL, "preprocess_cfg": LOOK})
+    write_open_clip(student, "first", tmp_path)
+    second = OpenClip(model=f"local-dir:{tmp_path}")
+    assert second.open_clip()[0]["preprocess_cfg"] == LOOK
+    assert second.images.key == student.images.key
 
 
 def test_a_smoke_run_keeps_it() -> None:

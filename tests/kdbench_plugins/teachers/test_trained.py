@@ -20,6 +20,7 @@ from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench_plugins.students import openclip
 from kdbench_plugins.teachers.tower import Tower
 from kdbench_plugins.teachers.trained import Trained, files_in, kdbench_teachers
+from tests.support.clip_folders import CONFIG, changed, clip_folder
 from tests.support.toys import cached, toy_plugins
 
 torch.set_num_threads(1)
@@ -86,6 +87,20 @@ def test_another_checkpoint_under_the_same_path_is_another_student(tmp_path: Pat
     checkpoint.write_bytes(b"two")
     assert len(one) == 2
     assert one != files_in(spec)
+
+
+def test_another_model_under_the_same_folder_is_another_student(dataset: CachedDataset, tmp_path: Path) -> None:
+    """Its files keep their names, and their weights may even be equal: `quick_gelu` changes no tensor."""
+
+    def key(**changes: Any) -> str:
+        config = changed(CONFIG, ("text_cfg", "context_length"), 8) | changes
+        folder = clip_folder(tmp_path / "model", config)
+        towers = Trained(student={"use": "openclip", "model": folder}, epochs=1, batch_size=8).towers(teacher_data(dataset))
+        again = Trained(student={"use": "openclip", "model": folder}, epochs=1, batch_size=8).towers(teacher_data(dataset))
+        assert towers.image.key == again.image.key
+        return towers.image.key
+
+    assert key() != key(quick_gelu=True)
 
 
 def test_schema() -> None:
