@@ -41,7 +41,7 @@ class Outcome(Frozen):
 class Record(Outcome):
     """The record of one run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)  # JSON would have null in their place
 
     format: Literal[1, 2] = 2
     run_id: str

@@ -56,8 +56,8 @@ class Cell:
 def cell_of(runs: Sequence[Measured], sizes: Mapping[str, int], units: Units | None = None) -> Cell:
     """The runs of one cell on a test split of these sizes; `units` as `Task.contributions` takes them.
 
-    Raises RecordError if the runs belong to several cells, have a seed twice or stored arrays of another split, and
-    KdbenchError if `units` do not fit `sizes`.
+    Raises RecordError if the runs belong to several cells, have a seed twice or stored arrays of another split, or if there is a
+    single test unit, and KdbenchError if `units` do not fit `sizes`.
     """
     ordered = tuple(sorted(runs, key=lambda run: run.seed))
     _check_one_cell(ordered)
@@ -71,7 +71,10 @@ def cell_of(runs: Sequence[Measured], sizes: Mapping[str, int], units: Units | N
     if len({tuple((name, values.shape) for name, values in sorted(arrays.items())) for arrays in found}) > 1:
         raise RecordError(f"{ordered[0].record.spec.cell_label}: its seeds stored arrays of different sizes")
     stacked = {name: np.array([arrays[name] for arrays in found]) for name in found[0]}
-    return Cell(ordered, stacked, task.contributions(stacked, sizes, units))
+    cell = Cell(ordered, stacked, task.contributions(stacked, sizes, units))
+    if min((values.shape[1] for values in cell.contributions.values.values()), default=2) < 2:
+        raise RecordError(f"{cell.label}: found a single test unit, expected at least 2: one has no spread, so no interval")
+    return cell
 
 
 def _check_one_cell(ordered: Sequence[Measured]) -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kdbench import Dataset, Offer, Split, SplitName, hookimpl
 from kdbench.data.dataset import CachedDataset
 from kdbench.data.prepare import check
+from kdbench.plugins.loading import Plugins
 from kdbench.storage.cache import Cache
 from kdbench_plugins.datasets.flickr30k import Flickr30k
 from kdbench_plugins.datasets.miniature import write_miniature
+from tests.conftest import Shapes
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -81,3 +84,59 @@ def test_checking_loads_no_torch(root: Path) -> None:
         "try:\n    main()\nexcept SystemExit as error:\n    assert not error.code\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+class Leaking(Shapes):
+    def split(self, name: SplitName) -> Split:
+        return super().split("train" if name == "test" else name)
+
+
+class Broken(Shapes):
+    def split(self, name: SplitName) -> Split:
+        raise FileNotFoundError(2, "No such file or directory", f"{name}.csv")
+
+
+class Wrong:
+    @hookimpl
+    def kdbench_datasets(self) -> list[Offer[Dataset]]:
+        return [Offer("leaking", Leaking), Offer("broken", Broken)]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("leaking", "leaking: test split, images 0, 1, 2 and 37 more: found 40 concepts of the train split; expected concepts"),
+        (
+            "broken",
+            "the dataset broken raised FileNotFoundError: [Errno 2] No such file or directory: 'train.csv' (test_data.py",
+        ),
+    ],
+)
+def test_wrong_indices_are_refused_before_decoding(
+    name: str, said: str, typed: Command, plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins.register(Wrong(), "tests:wrong")
+    monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: plugins)
+    for verb in ("check", "prepare"):
+        code, out, err = typed("data", verb, name)
+        assert (code, out) == (2, "")
+        assert err.startswith(said)
+
+
+def test_rows_without_a_caption_are_named_and_can_be_left_out(kdbench: Command, root: Path) -> None:
+    """In a table, whose captions are read before any picture."""
+    pictures = sorted((root / "flickr30k-images").iterdir())
+    splits = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
+    captions = ["noise", "", "dust", "nan", *["more"] * 6]
+    rows = [
+        f"flickr30k-images/{path.name},{split},{text}" for path, split, text in zip(pictures, splits, captions, strict=True)
+    ]
+    (root / "table.csv").write_text("\n".join(["image,split,caption", *rows]) + "\n")
+    code, _, err = kdbench("check", "folder", f"table={root / 'table.csv'}", "size=32", "--quarantine", "list.txt")
+    assert code == 1
+    assert f"table.csv: row 2 (flickr30k-images/{pictures[1].name}): caption 1 is empty" in err
+    assert f"row 4 (flickr30k-images/{pictures[3].name}): caption 1 is 'nan', which stands for a missing value" in err
+    assert "2 items cannot be used" in err
+    code, out, _ = kdbench("check", "folder", f"table={root / 'table.csv'}", "size=32", "quarantine=list.txt")
+    assert (code, "digest" in out) == (0, True)
+    assert ["train", "4", "4", "4"] in [line.split() for line in out.splitlines()]

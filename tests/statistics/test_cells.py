@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from kdbench.errors import KdbenchError, RecordError
+from kdbench.reports import build
 from kdbench.statistics.cells import cell_of
 from tests.support.rankings import HEADLINE, SIZES, row, run, units_of
+from tests.support.toys import plugged
 
 
 def test_runs_of_two_rows_a_seed_twice_and_another_split_are_refused() -> None:
@@ -35,6 +37,16 @@ def test_arrays_of_other_sizes_are_refused_whatever_the_task_finds() -> None:
     odd = [replace(one, task=task, arrays=lambda: longer) if one is runs[1] else replace(one, task=task) for one in runs]
     with pytest.raises(RecordError, match="its seeds stored arrays of different sizes"):
         cell_of(odd, SIZES)
+
+
+def test_a_single_unit_is_refused_and_ends_no_leaderboard() -> None:
+    """One unit has no spread; the other tables of a folder are shown, and a note says what is left out."""
+    one = [run("equal", seed, [1], [1, 1]) for seed in (0, 1)]
+    with pytest.raises(RecordError, match="found a single test unit, expected at least 2: one has no spread, so no interval"):
+        cell_of(one, {"images": 1, "captions": 2, "concepts": 1})
+    board = build([*one, *row("ammkd", spec={"dataset": plugged("beads", "rings")}, dataset_digest="f" * 64)])
+    assert [table.dataset for table in board.tables] == ["rings"]
+    assert sum("left out: toy · a+b · equal: found a single test unit" in note for note in board.notes) == 2
 
 
 def test_seeds_are_ordered_and_named() -> None:
