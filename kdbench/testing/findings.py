@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from kdbench.errors import nearest, quoted
+from kdbench.errors import PluginError, nearest, quoted
 
 Subject = TypeVar("Subject")
 Property = Callable[[Subject], str | None]  # a returned text is shown beside "holds"
@@ -77,9 +77,9 @@ def _try(name: str, holds: Property[Subject], subject: Subject) -> Finding:
 
     try:
         return finding("holds", holds(subject) or "")
-    except Broken as broken:
+    except (Broken, PluginError) as broken:  # of a property, or of the border that runs call as well
         return finding("fails", str(broken))
-    except Exception as error:  # any exception of the plugin
+    except (Exception, SystemExit) as error:  # any exception of the plugin
         return finding("fails", quoted(error))
 
 

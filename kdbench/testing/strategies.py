@@ -13,6 +13,7 @@ from kdbench.errors import PluginError, Skip, quoted
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist, one_thread
 from kdbench.testing.retrieval.signals import Course, contents, drive, walk
 from kdbench.testing.strategy_runs import Build, compare, global_seeds, resume, twins
+from kdbench.training.borders import weights_of
 from kdbench.training.step import checked
 
 # Short epochs, but enough of them for strategies that use the last two.
@@ -186,6 +187,6 @@ def _check_weights(of: Candidate, course: Course) -> None:
     strategy = of.build()
     for step, signal, weights in walk(strategy, course):
         try:
-            checked(weights.detach().to(signal.losses), signal.losses, strategy)
+            checked(weights_of(strategy, weights, *signal.losses.shape).to(signal.losses), signal.losses, strategy)
         except PluginError as error:
             raise Broken(f"{course}, step {step}: {error}") from error

@@ -25,6 +25,7 @@ from kdbench.testing.retrieval.objective_inputs import (
     learning,
     losses_of,
 )
+from kdbench.training.borders import checked_head, checked_losses
 
 Build = Callable[[], Objective]
 
@@ -34,10 +35,13 @@ def per_sample(build: Build) -> None:
     for width in (WIDTH, OTHER):
         for batch_size in (2, 6):
             objective = build()
-            losses = losses_of(objective, drawn_inputs(objective, width, batch_size, dtype=torch.float32))
+            made = drawn_inputs(objective, width, batch_size, dtype=torch.float32)
+            checked_head(objective, made.head)
+            losses = losses_of(objective, made)
             if losses.shape != (batch_size,) or not losses.is_floating_point():
                 where = f"batch {batch_size}, teacher of width {width}, student of width {WIDTH}"
                 raise Broken(f"{where}: found {losses.dtype} of shape {list(losses.shape)}, expected floats [{batch_size}]")
+            checked_losses(objective, losses, batch_size)
 
 
 def finite(build: Build) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kdbench.contracts import Batch, Pairs, Student
 from kdbench.storage.checkpoint import save_weights
+from kdbench.tasks.retrieval.borders import checked_student
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
 from kdbench.testing.retrieval.examined_student import ExaminedStudent
@@ -35,6 +36,7 @@ def shaped(examined: ExaminedStudent) -> None:
         raise Broken(f"logit_scale: found {scale!r}, expected one finite number, the logarithm of the scale")
     if not any(scale is parameter and parameter.requires_grad for parameter in student.module.parameters()):
         raise Broken("logit_scale: found a tensor that is not a trainable parameter of the module")
+    checked_student(student)
 
 
 def unit_vectors(examined: ExaminedStudent) -> None:
