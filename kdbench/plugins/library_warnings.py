@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kdbench.errors import KdbenchWarning
 
@@ -42,19 +42,19 @@ def collected() -> Iterator[list[str]]:
                 found.append(text)
                 outer(LibraryWarning(text), LibraryWarning, file, line)
 
-        def show(message: Warning | str, category: type[Warning], file: str, line: int, *more: Any, **named: Any) -> None:
+        def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
             if issubclass(category, LibraryWarning):
-                tell(str(message), file, line)
+                tell(str(message), filename, lineno)
             elif issubclass(category, KdbenchWarning):
-                outer(message, category, file, line, *more, **named)
+                outer(message, category, filename, lineno, *more)
             else:
-                tell(f"{library_of(file)}: {message}", file, line)
+                tell(f"{library_of(filename)}: {message}", filename, lineno)
 
         # Behind all filters that are set: a warning that was shown for an earlier run belongs to this one as well.
         warnings.filterwarnings("default", category=KdbenchWarning, append=True)
         warnings.filterwarnings("always", category=LibraryWarning)
         warnings.filterwarnings("always", append=True)
-        warnings.showwarning = show
+        warnings.showwarning = cast(Any, show)  # Python passes all by position
         handler = _Handler(tell)
         loggers = [logging.getLogger(), *map(logging.getLogger, APART)]
         for logger in loggers:

@@ -81,10 +81,11 @@ def check_values(part: str, found: Mapping[str, Any], path: tuple[str, ...]) -> 
 
 def in_words(of: Any) -> str:
     """A type in the words of a suite's messages."""
-    if get_origin(of) in (Union, types.UnionType):
-        kinds = sorted(get_args(of), key=lambda one: (one is type(None), get_origin(one) is tuple))
+    origin: Any = get_origin(of)
+    if origin in (Union, types.UnionType):
+        kinds = sorted(get_args(of), key=lambda one: (one is type(None), bool(get_args(one))))
         return " or ".join(in_words(one) for one in kinds)
-    if get_origin(of) is tuple:
+    if origin is tuple:
         return f"a list of {len(get_args(of))} whole numbers"
     return WORDS.get(of, str(of))
 

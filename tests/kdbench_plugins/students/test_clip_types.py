@@ -91,7 +91,7 @@ def test_types_are_those_of_the_oracle(where: tuple[str, str], value: Any) -> No
     with pytest.raises(ParameterError) as caught:
         check_values(part, {key: value}, path)
     assert caught.value.path == (*path, key)
-    assert f"{'.'.join(caught.value.path)}: found {value!r}; expected " in str(caught.value)
+    assert f"{'.'.join(map(str, caught.value.path))}: found {value!r}; expected " in str(caught.value)
 
 
 SMALL: dict[str, Any] = {
@@ -99,7 +99,9 @@ SMALL: dict[str, Any] = {
     "vision_cfg": {"layers": 1, "width": 16, "head_width": 8, "patch_size": 16, "image_size": 32},
     "text_cfg": {"context_length": 6, "vocab_size": 49408, "width": 8, "heads": 2, "layers": 1},
 }
-ANY = st.sampled_from([None, True, False, 0, 1, 2, 3, 16, 0.5, -1, "no", "16", "avg", "tok", "linear", "none", {}, [32, 16]])
+ANY: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, False, 0, 1, 2, 3, 16, 0.5, -1, "no", "16", "avg", "tok", "linear", "none", {}, [32, 16]]
+)
 CHANGES = st.lists(
     st.tuples(st.sampled_from([(part, key) for part, key in KEYS if not key.startswith(("hf_", "attn_"))]), ANY), max_size=2
 )

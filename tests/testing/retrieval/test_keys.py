@@ -115,7 +115,7 @@ KEPT = ("size", "crop", "lower", "context", "seed", "gain")
 
 def found(forgets: str) -> tuple[str, str]:
     """Outcome and detail of the property, for a teacher that forgets a value."""
-    params = {"forgets": forgets}
+    params: dict[str, Any] = {"forgets": forgets}
     findings = find(partial(Toy, **params), variants=variants_of(OFFER, params))
     [finding] = [finding for finding in findings if finding.property == PROPERTY]
     return finding.outcome, finding.detail
