@@ -30,7 +30,7 @@ def list_in(cell: Any) -> Any:
 def caption_fault(text: str) -> str:
     """What is wrong with a caption, stripped of white space; empty if nothing is."""
     if NOTATION.match(text):
-        return f"is {_shown(text)}, a list that is not JSON; expected a caption, or a JSON list of captions"
+        return f"is {_shown(text)}, a list as text; expected a caption, or a JSON list of captions"
     if text.lower() in MISSING:
         return f"is {text!r}, which stands for a missing value; expected a caption"
     return text_fault(text)

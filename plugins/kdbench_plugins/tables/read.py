@@ -39,7 +39,7 @@ def csv_table(path: Path, delimiter: str = ",", words: Collection[str] = ()) -> 
     try:
         for record in records(text_of(path), delimiter):
             if not columns:
-                columns = _header(path, record)
+                columns = _header(path, record, delimiter)
                 continue
             row = Row(path, len(rows) + 1, record.line, dict(zip(columns, record.fields, strict=False)))
             _check_row(row, record, columns, delimiter, words)
@@ -59,11 +59,13 @@ def csv_header(path: Path) -> list[str]:
     return [name.strip() for name in first.fields] if first else []
 
 
-def _header(path: Path, record: Record) -> list[str]:
+def _header(path: Path, record: Record, delimiter: str) -> list[str]:
     columns = [name.strip() for name in record.fields]
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
         raise KdbenchError(f"{path}: line {record.line}: the column {twice[0]!r} stands twice in the header; rename one")
+    if len(columns) == 1 and (other := next((sign for sign in ";|\t" if sign in columns[0]), "")):
+        raise KdbenchError(f"{path}: line {record.line}: found {other!r} between the columns; expected {delimiter!r}")
     return columns
 
 

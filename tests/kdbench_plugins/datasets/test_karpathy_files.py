@@ -53,7 +53,7 @@ def test_names_with_dots_and_missing_ids(tmp_path: Path) -> None:
         ({"filename": "a\0.jpg"}, "filename is 'a.x00.jpg', with a null character"),
         ({"filepath": 7}, "1.jpg: filepath is 7, expected"),
         ({"imgid": [1]}, r"1.jpg: the image id is '\[1\]', expected an integer or a string"),
-        ({"sentences": [{"raw": "['a']"}]}, "1.jpg: caption 1 is .*, a list that is not JSON"),
+        ({"sentences": [{"raw": "['a']"}]}, "1.jpg: caption 1 is .*, a list as text"),
         ({"sentences": [{"tokens": []}]}, "1.jpg: caption 1: found None, expected a string"),
         ({"sentences": "a"}, "1.jpg: found captions of type dict"),
     ],

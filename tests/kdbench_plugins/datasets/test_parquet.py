@@ -38,7 +38,7 @@ def test_lists_in_text_cells(tmp_path: Path) -> None:
     items = read(tmp_path / "t.parquet", raw=['["a dog", "a puppy"]', "a cat", "['a', 'b']"])
     assert [item.captions for item in items] == [("a dog", "a puppy"), ("a cat",), ()]
     assert "row 2 (2.jpg): caption 1 is" in items[2].error
-    assert "a list that is not JSON" in items[2].error
+    assert "a list as text" in items[2].error
 
 
 def test_the_column_of_captions_is_told_if_there_are_several(tmp_path: Path) -> None:

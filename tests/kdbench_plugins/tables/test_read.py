@@ -31,6 +31,8 @@ def table(path: Path, text: str) -> Path:
         ("t.csv", 'image,"caption\n', "t.csv: line 1: found the quoted field"),
         ("t.csv", "image,caption\n1.jpg,a\rb\n", r"row 2, line 2: found a carriage return after"),
         ("t.tsv", "image\tcaption\n1.jpg\ta\tb\n", "row 1: has more fields"),
+        ("t.csv", "image;caption\n1.jpg;a, b\n", "line 1: found ';' between the columns; expected ','"),
+        ("t.csv", "image\tcaption\n", r"line 1: found '.t' between the columns; expected ','"),
         ("t.jsonl", '{"caption": "a"}\n{"caption": "a", "caption": "b"}\n', "row 2: line 2 is not JSON .the key 'caption'"),
         ("t.jsonl", '{"caption": "a"}\n\n{"caption": "b \\ud83d"}\n', "row 2: line 3 is not JSON .*surrogate"),
         ("t.jsonl", '{"caption": NaN}\n', "row 1: line 1 is not JSON .NaN is no JSON number; write null"),
