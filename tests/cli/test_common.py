@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from hypothesis import given
 from typer.testing import CliRunner
 
 from kdbench.cli import app
 from kdbench.cli.common import complain
 from kdbench.plugins.loading import Plugins
+from tests.support.command_inputs import commands, holds_for_command, typed_words
+from tests.support.fuzzing import some
+from tests.support.made_records import several
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE
 from tests.support.processes import SCRIPT, process
@@ -142,3 +146,16 @@ def test_a_name_that_is_no_utf_8_ends_in_a_message(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"caf\\udce9.yaml" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_any_value_ends_in_a_message(kdbench: Command, suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    """Of every command that trains nothing; tests/faults tries a thousand."""
+    suite_file()
+    several(tmp_path / "results", 2)
+
+    @some
+    @given(commands)
+    def check(given: tuple[str, str, str]) -> None:
+        holds_for_command(kdbench, typed_words(*given))
+
+    check()
