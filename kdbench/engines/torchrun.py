@@ -21,6 +21,7 @@ from kdbench.records.provenance import resolved_device
 from kdbench.records.record import Record
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, outcome_of
+from kdbench.runs.once import run_lock
 from kdbench.storage.cache import Cache, default_root
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
@@ -40,7 +41,8 @@ def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None) -
         raise KdbenchError(f"found {rank.size} ranks, expected {devices}, the value of train.devices")
     context = replace(context, device=rank.device(context.device))
     if rank.index == 0:
-        return execute(spec, context, rank)
+        with run_lock(spec, context):
+            return execute(spec, context, rank)
     with building_with(context.plugins):
         outcome_of(spec, context, rank)
     return None

@@ -47,7 +47,7 @@ def using_plugin(kind: Kind, plugin: PluginSpec, plugins: Plugins) -> Iterator[N
         if listed := _listed(its_kind, use, plugins):
             found[f"{its_kind} {use}"] = listed
     packages = {name: listed.provider.partition(":")[0] for name, listed in found.items()}
-    named = {name: f"{package} {_version(package)}".strip() for name, package in packages.items()}
+    named = {name: f"{package} {installed_version(package)}".strip() for name, package in packages.items()}
     with made_by(Maker(named, code_digest(listed.offer.build for listed in found.values()))):
         yield
 
@@ -78,14 +78,15 @@ def _examined(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins, ca
     else:
         # A file that no parameter names yet may be one that the plugin will write: nothing is known then.
         content = content_digest(paths, cache) if paths or listed.offer.reads else None
-    return Part(package=package, version=_version(package), code=code, content=content)
+    return Part(package=package, version=installed_version(package), code=code, content=content)
 
 
 def _listed(kind: Kind, use: str, plugins: Plugins) -> Listed | None:
     return plugins.offers(kind).get(use)
 
 
-def _version(package: str) -> str:
+def installed_version(package: str) -> str:
+    """The version of an installed package, "" if there is none."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -12,7 +12,7 @@ from kdbench.storage.digest import digest_of
 
 
 def mixed(records: Iterable[Record]) -> list[str]:
-    """A sentence for each plugin whose code or files differ between records of one suite, though its parameters are the same."""
+    """A sentence for each plugin whose code or files differ between records of one suite, with the same parameters."""
     groups: dict[tuple[str, str, str], list[tuple[str, Part]]] = defaultdict(list)
     for record in records:
         known = {name: digest_of(plugin.canonical) for name, _, plugin in plugins_of(record.spec)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import Frozen, PluginSpec, RunSpec
 
 PluginKind = Literal["task", "dataset", "student", "teacher", "objective", "strategy"]  # that a run has
@@ -47,6 +48,12 @@ def plugins_of(spec: RunSpec) -> Iterator[tuple[str, PluginKind, PluginSpec]]:
     yield from ((f"objective {index} {term.name}", "objective", term) for index, term in enumerate(spec.objective))
     if spec.strategy:
         yield f"strategy {spec.strategy.name}", "strategy", spec.strategy
+
+
+def weights_identity(run_id: str, arrays_sha256: str, parts: Parts) -> dict[str, str]:
+    """Identifies the trained student of a record in the cache: the one that was evaluated, by its code, on its files."""
+    made = {"parts": digest_of({name: part.model_dump() for name, part in parts.items()})} if parts else {}
+    return {"run_id": run_id, "ranks": arrays_sha256, **made}
 
 
 def packages(parts: Iterable[Part]) -> dict[str, str]:

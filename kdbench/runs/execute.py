@@ -25,7 +25,7 @@ from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.library_warnings import collected
 from kdbench.records.examine_parts import using_plugin
 from kdbench.records.files import is_finished, record_path, write_arrays, write_record, write_trace, write_units
-from kdbench.records.parts import Parts, packages
+from kdbench.records.parts import Parts, packages, weights_identity
 from kdbench.records.provenance import device_name, host, source, versions
 from kdbench.records.record import DONE, Outcome, Record, Status
 from kdbench.runs.context import RunContext
@@ -191,7 +191,7 @@ def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arra
 def _keep_weights(student: Student, spec: RunSpec, arrays_sha256: str, context: RunContext) -> None:
     """Stores the trained student in the cache, from which it can be exported.
 
-    The hash of the stored arrays is part of the key: the weights found for a record are those that were evaluated.
+    The hash of the stored arrays and the run's parts are in the key: weights found for a record are those that were evaluated.
     """
     finalize = getattr(student, "finalize", None)
     module = finalize() if finalize else student.module
@@ -199,7 +199,7 @@ def _keep_weights(student: Student, spec: RunSpec, arrays_sha256: str, context: 
     def make(folder: Path) -> None:
         save_weights(folder / "weights.safetensors", cast(nn.Module, module))
 
-    context.cache.entry("students", {"run_id": spec.run_id, "ranks": arrays_sha256}, make)
+    context.cache.entry("students", weights_identity(spec.run_id, arrays_sha256, context.parts(spec)), make)
 
 
 def now() -> str:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from kdbench.contracts import Metric
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
+from kdbench.records.examine_parts import installed_version
 from kdbench.records.files import read_arrays, record_path
+from kdbench.records.parts import differences, packages
 from kdbench.records.record import DONE, Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.stored import stored_arrays
@@ -100,7 +102,7 @@ def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, devic
             results = Path(folder) / "results"
             again = execute(spec, RunContext(plugins, _OwnScratch(cache, Path(folder)), results, device))
             if again.status not in DONE:
-                raise RecordError(f"{file.where}: cannot be run here: {again.status}: {again.reason}")
+                raise RecordError(f"{file.where}: cannot be run here: {again.status}: {again.reason}{_missing(record)}")
             path = record_path(results, spec.suite, spec.run_id)
             arrays = read_arrays(path, plugins) if again.arrays_sha256 else {}
     finally:
@@ -134,4 +136,11 @@ def _differences(record: Record, again: Record) -> list[str]:
         "cpu": (record.host.get("cpu"), again.host.get("cpu")),
         **{name: (record.versions.get(name), again.versions.get(name)) for name in {**record.versions, **again.versions}},
     }
-    return [f"{name}: recorded with {old}, now {new}" for name, (old, new) in pairs.items() if old != new]
+    found = [f"{name}: recorded with {old}, now {new}" for name, (old, new) in pairs.items() if old != new]
+    return [*found, *differences(record.parts, again.parts)]
+
+
+def _missing(record: Record) -> str:
+    """A clause with the packages of its plugins that are not installed."""
+    absent = [f"{name}=={known}" for name, known in packages(record.parts.values()).items() if not installed_version(name)]
+    return f"; it was run with {', '.join(absent)}, not installed here" if absent else ""

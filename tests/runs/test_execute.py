@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from kdbench import Batch, KdbenchError, Offer, Progress, Signal, Skip, Student, StudentModule, TeacherData, Towers
 from kdbench.plugins.library_warnings import LibraryWarning
 from kdbench.records.files import NOW, read_record, read_trace, record_path, units_path
+from kdbench.records.parts import weights_identity
 from kdbench.records.record import Record
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, prepare
@@ -137,7 +138,8 @@ def test_the_weights_kept_give_the_ranks_of_the_record(tmp_path: Path) -> None:
     record = execute(spec, where)
     student = toy()
     (kept,) = [entry for entry in where.cache.entries() if isinstance(entry, Entry) and entry.kind == "students"]
-    assert kept.identity == {"run_id": spec.run_id, "ranks": record.arrays_sha256}
+    assert kept.identity == weights_identity(spec.run_id, str(record.arrays_sha256), record.parts)
+    assert kept.identity.items() >= {"run_id": spec.run_id, "ranks": record.arrays_sha256}.items()
     module_of(student).load_state_dict(load_file(kept.folder / "weights.safetensors"))
     expected = read_ranks(record_path(where.results, "toys", spec.run_id))
     found = rank_split(student, encoded(tmp_path, student, "test"))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdbench.contracts import Site
+from kdbench.deploy.export.load import trained_student
 from kdbench.engines.session import Session
 from kdbench.records.record import Record
 from kdbench.runs.context import RunContext
@@ -334,3 +335,31 @@ class Shifted:
     holds()
     assert len(set(expected.values())) == len(expected) > 1
     assert np.isfinite(len(expected))
+
+
+def test_the_weights_of_a_run_are_those_of_its_own_code(authored: Authored, tmp_path: Path) -> None:
+    """Also where both rank alike: a scale that changes no rank changes the exported model."""
+    code = """
+    from tests.support.toys import toy
+
+    def build(*, width: int = 8):
+        student = toy(width=width)
+        student.module.register_buffer("mark", torch.tensor({mark}.0))
+        return student
+
+    @hookimpl
+    def kdbench_students():
+        return [Offer("own", build)]
+    """
+    spec = run_spec((), student=plugged("own"))
+    kept = {}
+    for mark in (1, 2):
+        authored.write(code.format(mark=mark))
+        context = authored.context(tmp_path)
+        record = execute_once(spec, context, redo=True)
+        kept[mark] = record
+        module = trained_student(record, context.plugins, context.cache).module
+        assert module.mark.item() == mark
+    assert kept[1].arrays_sha256 == kept[2].arrays_sha256
+    with pytest.warns(UserWarning, match="student own: the code of .* since it was trained"):
+        trained_student(kept[1], context.plugins, context.cache)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,9 +10,11 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from kdbench.errors import KdbenchError
+from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Plugins
+from kdbench.records.examine_parts import examine_parts
+from kdbench.records.parts import differences, weights_identity
 from kdbench.records.record import Record
 from kdbench.storage.cache import Cache
 
@@ -25,6 +28,7 @@ def trained_student(record: Record, plugins: Plugins, cache: Cache) -> Any:
     does not hold its weights, or if they do not fit the student that the plugin builds now.
     """
     weights = _kept(record, cache)
+    _tell_changes(record, plugins, cache)
     with building_with(plugins), torch.random.fork_rng(devices=[]):
         student = build_spec("student", record.spec.student)
         finalize = getattr(student, "finalize", None)
@@ -42,6 +46,17 @@ def trained_student(record: Record, plugins: Plugins, cache: Cache) -> Any:
     return student
 
 
+def _tell_changes(record: Record, plugins: Plugins, cache: Cache) -> None:
+    """Warns if the student's code or files have changed since its run: the same weights may then compute something else."""
+    if not record.parts:
+        return
+    student = f"student {record.spec.student.name}"
+    then = {name: part for name, part in record.parts.items() if name == student or name.startswith(f"{student}.")}
+    for changed in differences(then, examine_parts(record.spec, plugins, cache)):
+        message = f"run {record.run_id}: {changed} since it was trained; its weights may compute something else now"
+        warnings.warn(message, KdbenchWarning, stacklevel=3)
+
+
 def _kept(record: Record, cache: Cache) -> Path:
     if record.spec.reference:
         raise KdbenchError(
@@ -52,7 +67,7 @@ def _kept(record: Record, cache: Cache) -> Path:
             f"run {record.run_id} ({record.label}) has the status {record.status!r}; expected 'ok': there is no trained student"
         )
     # As `kdbench.runs.execute` stores them; for runs of format 1, under the id and the sha256 in the record.
-    identity = {"run_id": record.run_id, "ranks": record.arrays_sha256}
+    identity = weights_identity(record.run_id, record.arrays_sha256, record.parts)
     missing = KdbenchError(
         f"the weights of run {record.run_id} ({record.label}) are missing in the cache {cache.root} or damaged. They are kept "
         "in the cache of the training, not in results: export with that cache, or remove the record and run the suite "
