@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kdbench.contracts import Site
+from kdbench.contracts import Site, Work
 from kdbench.engines.logs import log_path, log_tail, printing_to
 from kdbench.engines.messages import ExecuteRun, Rehearse, ServeStudy, preparations
 from kdbench.suite.study import studies
@@ -20,7 +20,7 @@ def test_a_log_lies_beside_the_records_of_its_run(tmp_path: Path) -> None:
     assert log_path(site, ExecuteRun(spec=spec)) == tmp_path / f"results/toys/logs/{spec.run_id}.log"
     study = studies(suite_of(tmp_path))[0]
     assert log_path(site, ServeStudy(study=study, storage="s")).parent == tmp_path / "results" / study.spec.suite / "logs"
-    others = [Rehearse(spec=spec), *preparations([spec])]
+    others: list[Work] = [Rehearse(spec=spec), *preparations([spec])]
     paths = [log_path(site, one) for one in others]
     assert len(set(paths)) == len(others)
     assert {path.parent for path in paths} == {tmp_path / "cache/logs"}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdbench import Batch, Offer, Pairs, PluginError, Signal, TeacherData, Towers
+from kdbench import Offer, PluginError, Signal, TeacherData, Towers
 from kdbench.runs.execute import execute
 from kdbench.runs.rehearse import rehearse
 from kdbench_plugins.strategies.equal import Equal
@@ -33,16 +33,6 @@ class Halved(Equal):
         return super().weigh(signal) / 2
 
 
-class Mean:
-    """Its loss is one for the whole batch."""
-
-    def head(self, student_width: int, teacher_width: int) -> None:  # noqa: ARG002
-        return None
-
-    def losses(self, student: Pairs, teacher: Pairs, head: None, batch: Batch) -> Tensor:  # noqa: ARG002
-        return (1 - student.image.sum(dim=1)).mean()
-
-
 def unscaled() -> Any:
     student: Any = toy()
     del student.module.logit_scale
@@ -52,7 +42,6 @@ def unscaled() -> Any:
 OFFERS: dict[str, Any] = {
     "teachers": [Offer("untouchable", Untouchable)],
     "strategies": [Offer("numpy", Numpy), Offer("halved", Halved)],
-    "objectives": [],
     "students": [Offer("unscaled", unscaled)],
 }
 TEAM = (plugged("untouchable", "a"), plugged("untouchable", "b"))

@@ -137,9 +137,10 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
 
 
-def wait_for(file: Path) -> None:
+def expire_with(worker: WorkerProcess, file: Path) -> None:
     while not file.exists() or not file.read_text():
         time.sleep(0.1)
+    worker._expire()
 
 
 def ended(process: int) -> bool:
@@ -187,7 +188,7 @@ def test_children_end_with_their_worker(how: str, reason: object, site: Site, tm
     file = tmp_path / how
     work = ExecuteRun(spec=run_spec(strategy=plugged("leaves", file=str(file))))
     if how == "hangs":  # the limit is reached when the child is there, however slow this machine is
-        threading.Thread(target=lambda: (wait_for(file), worker._expire())).start()
+        threading.Thread(target=expire_with, args=(worker, file)).start()
     events = list(worker.execute(work))
     if how == "stays":
         assert isinstance(events[-1], Finished)
