@@ -50,7 +50,7 @@ class Pictured:
     def read_original(self, file: str, offset: int, bytes: int) -> NDArray[np.uint8]:  # noqa: ARG002
         self.reads.append(offset)
         found = picture(offset, *self.shapes[offset % len(self.shapes)])
-        return self.change.get(offset, lambda same: same)(found)
+        return self.change[offset](found) if offset in self.change else found
 
     def read_image(self, file: str, offset: int, bytes: int) -> NDArray[np.uint8]:
         return square(self.read_original(file, offset, bytes), SIZE)
@@ -85,8 +85,16 @@ class Noting:
         return torch.tensor(rows, device=device).to(self.dtype)
 
 
-def write_folder(folder: Path, pictures: Mapping[str, Sequence[Image.Image]], caption: Callable[[str, int], str]) -> Path:
-    """Picture files and their table.csv for the dataset `folder`; `caption(split, place)` gives the caption of a picture."""
+def write_folder(
+    folder: Path,
+    pictures: Mapping[str, Sequence[Image.Image]],
+    caption: Callable[[str, int], str],
+    suffixes: Sequence[str] = (".png",),
+) -> Path:
+    """Picture files and their table.csv for the dataset `folder`; `caption(split, place)` gives the caption of a picture.
+
+    Pictures are written in the formats of `suffixes` in turn.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "table.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
@@ -94,8 +102,9 @@ def write_folder(folder: Path, pictures: Mapping[str, Sequence[Image.Image]], ca
         writer.writerow(["image", "caption", "split"])
         for split, images in pictures.items():
             for place, image in enumerate(images):
-                image.save(folder / f"{split}-{place}.png")
-                writer.writerow([f"{split}-{place}.png", caption(split, place), split])
+                name = f"{split}-{place}{suffixes[place % len(suffixes)]}"
+                image.save(folder / name)
+                writer.writerow([name, caption(split, place), split])
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,12 @@ def write_model(folder: Path, size: int | list[int], **preprocess: Any) -> str:
 
 
 @torch.no_grad()
-def by_open_clip(model: str, table: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+def by_open_clip(model: str, table: Path, files: Sequence[Path] = ()) -> tuple[NDArray[Any], NDArray[Any]]:
     """Embeddings of the test pictures and captions, by open_clip alone, from the files."""
     open_clip = import_open_clip()
     clip, _, preprocess = open_clip.create_model_and_transforms(model)
     clip.eval()
-    files = [table.parent / f"test-{place}.png" for place in range(len(SIDES))]
+    files = files or [table.parent / f"test-{place}.png" for place in range(len(SIDES))]
     images = clip.encode_image(torch.stack([preprocess(Image.open(file)) for file in files]), normalize=True)
     captions = [f"test picture number {place}" for place in range(len(SIDES))]
     return images.numpy(), clip.encode_text(open_clip.get_tokenizer(model)(captions), normalize=True).numpy()
@@ -92,6 +93,19 @@ def test_embeddings_of_files_are_those_of_open_clip(
     concepts = np.arange(len(SIDES))
     report = evaluate(model, {"use": "folder", "table": str(table)}, settings={"recall_at": [1, 5]}, cache=tmp_path / "cache")
     assert report.metrics == Ranks.of(images, texts, concepts, concepts).metrics([1, 5])
+
+
+def test_files_of_every_format_are_read_as_open_clip_reads_them(tmp_path: Path) -> None:
+    """Grey ones as well."""
+    suffixes = (".jpg", ".webp", ".bmp", ".tiff", ".png")
+    pictures = [smooth(seed, *sides) for seed, sides in enumerate(SIDES)] + [smooth(9, 90, 40).convert("L")] * len(suffixes)
+    splits = {"train": pictures[:1], "validation": pictures[:1], "test": pictures}
+    table = write_folder(tmp_path / "pictures", splits, "{} picture number {}".format, suffixes)
+    files = sorted(table.parent.glob("test-*"))  # the dataset's order
+    assert {Image.open(file).mode for file in files} == {"RGB", "L"}
+    model = write_model(tmp_path / "model", 64, resize_mode="longest", fill_color=90)
+    expected = by_open_clip(model, table, files)[0]
+    np.testing.assert_allclose(by_kdbench(model, table, tmp_path / "cache")[0], expected, rtol=0, atol=CLOSE)
 
 
 COLOUR = st.lists(st.floats(0.1, 0.9), min_size=3, max_size=3)
