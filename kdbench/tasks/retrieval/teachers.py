@@ -103,8 +103,8 @@ def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: 
     The teacher is prepared on training data as for distillation, without access to the test split. Raises Diverged if its
     embeddings are not finite.
     """
-    # float16 moves a few ranks. Picture files are ranked in float32, as by other libraries; a dataset without files is ranked as
-    # it is stored for distillation, which is how figures were published.
+    # float16 moves a few ranks. Picture files are ranked in float32, as by other libraries; a dataset without files is ranked
+    # as it is stored for distillation, which is how figures were published.
     exact = data.originals_digest(split) is not None
     image, text, _ = _embeddings(data, teacher, split, task, exact)
     image, text = (np.asarray(values, dtype=np.float32) for values in (image, text))
