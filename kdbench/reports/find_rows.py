@@ -37,11 +37,13 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
 
 
 def _meant(name: str, rows: list[Row]) -> list[Row]:
-    """By the first of these that any row has: an id, its name, its strategy or teachers, the beginning of an id."""
+    """By the first of these that any row has: an id, its name, with or without settings, its strategy or teachers, the beginning
+    of an id."""
     wanted = name.casefold().strip()
     fits: tuple[Callable[[Row], bool], ...] = (
         lambda row: wanted in _ids(row),
         lambda row: wanted == row.name.casefold(),
+        lambda row: wanted == row.label.casefold(),
         lambda row: wanted != "" and not row.reference and wanted == (row.strategy or row.teachers).casefold(),
         lambda row: len(wanted) >= 4 and any(id.startswith(wanted) for id in _ids(row)),
     )

@@ -117,7 +117,7 @@ def _checked(
     check_tasks(suite, plugins, diagnostics)
     if smoke:
         suite = smoked(suite, plugins)
-    check_sizes(suite, plugins, diagnostics)
+    check_sizes(suite, plugins, diagnostics, deep)
     if deep:
         check_plugins(suite, plugins, diagnostics)
     return suite

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from kdbench.contracts import Task
-from kdbench.errors import KdbenchError, PluginError, nearest, quoted
+from kdbench.errors import KdbenchError, KdbenchWarning, PluginError, nearest, quoted
 from kdbench.plugins.loading import Kind, Plugins, article
 from kdbench.plugins.parameters import check_deeper, construct, nested_uses
 from kdbench.suite.diagnostics import Diagnostics
@@ -79,10 +80,11 @@ def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
             diagnostics.add(where, spec.use, f"{article(kind)} for the task {suite.task.use!r}; this one is for {task!r}")
 
 
-def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
+def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: bool = False) -> None:
     """Checks the indices of every dataset, and that the task's settings and the batch size fit its splits.
 
-    Building a dataset reads only its index. Any exception of a dataset's plugin is a diagnostic with its file and line.
+    Building a dataset reads only its index. Any exception of a dataset's plugin is a diagnostic with its file and line. With
+    `deep`, warns of what a dataset's reader left aside or chose (its `notes`).
     """
     task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
     for index, spec in enumerate(suite.datasets):
@@ -91,6 +93,7 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
             dataset: object = construct(plugins.find("dataset", spec.use).offer, spec.params)
             problems = list(task.data_problems(dataset))
             wrong = [] if problems else list(task.misfits(dataset, suite.train.batch_size))
+            notes: tuple[str, ...] = tuple(getattr(dataset, "notes", ())) if deep else ()
         except PluginError:
             raise
         except KdbenchError as error:
@@ -101,5 +104,7 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
             continue
         for what, found, expected in problems:
             diagnostics.add_error(where, PluginError(f"{spec.name}: {what}: found {found}; expected {expected}"))
+        for note in notes:
+            warnings.warn(f"{spec.name}: {note}", KdbenchWarning, stacklevel=2)
         for path, given, expected in wrong:
             diagnostics.add(path_steps(path), given, expected.format(dataset=spec.name))

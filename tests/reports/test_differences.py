@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kdbench.errors import KdbenchError
 from kdbench.reports import build, render
 from kdbench.reports.differences import differences, in_words, note
+from kdbench.reports.find_rows import find_pair
 from kdbench.suite.spec import RunSpec, Tuning
 from tests.conftest import literal_spec
 from tests.support.rankings import row
@@ -84,6 +87,15 @@ def test_a_leaderboard_shows_two_learning_rates() -> None:
     assert "settings" in text
     assert "train.lr=0.01" in text
     assert "rows differ in train.lr (0.001, 0.01): choosing between them by these figures is tuning on the test split" in text
+
+
+def test_a_name_without_its_settings_fits_all_that_have_it() -> None:
+    slow, fast = ({"train": {"epochs": 2, "batch_size": 8, "lr": lr}} for lr in (0.001, 0.01))
+    board = build([*row("equal", spec=slow), *row("equal", draw=1, spec=fast), *row("ammkd", draw=2, spec=fast)])
+    one, _ = find_pair(board, "equal of a + b (train.lr=0.01)", "ammkd")
+    assert one.settings == {"train.lr": "0.01"}
+    with pytest.raises(KdbenchError, match=r"may be any of these; name them by their ids:(.|\n)*train\.lr=0\.001"):
+        find_pair(board, "equal of a + b", "ammkd")
 
 
 def test_one_content_under_two_labels_is_one_table() -> None:

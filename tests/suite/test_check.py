@@ -74,7 +74,9 @@ BROKEN = {
     "parameter in the wrong case": Wrong(
         AMMKD, "{use: ammkd, c: 0.6}", 16, "strategies[1].c", "'c'", "one of C, normalize, space", "did you mean 'C'?"
     ),
-    "string for number": Wrong(AMMKD, "{use: ammkd, C: '0.6'}", 16, "strategies[1].C", "'0.6'", "a number"),
+    "string for number": Wrong(
+        AMMKD, "{use: ammkd, C: '0.6'}", 16, "strategies[1].C", "'0.6'", "a number", "write 0.6 without quotes"
+    ),
     "number for string": Wrong("use: shapes", "use: shapes\n    folder: 3", 5, "datasets[0].folder", "3", "a string"),
     "whole number for bool": Wrong(
         "focal: 35.0", "focal: 35.0, coated: 1", 8, "teachers.a.coated", "1", "true or false"

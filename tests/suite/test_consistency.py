@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from kdbench import Dataset, Offer, Split, SplitName, hookimpl
-from kdbench.errors import KdbenchError
+from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.plugins.loading import Plugins
 from kdbench.suite.check import load_suite
 from tests.conftest import Shapes
@@ -46,12 +47,16 @@ class Nameless(Shapes):
     licence = ""
 
 
+class Noted(Shapes):
+    notes = ("3 members of shards were left aside, such as 7.preview.jpg",)
+
+
 class Old:
     """A plugin of datasets that are wrong."""
 
     @hookimpl
     def kdbench_datasets(self) -> list[Offer[Dataset]]:
-        return [Offer(one.__name__.lower(), one) for one in (NoFolder, NoSplit, Leaking, Lonely, Nameless)]
+        return [Offer(one.__name__.lower(), one) for one in (NoFolder, NoSplit, Leaking, Lonely, Nameless, Noted)]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +79,16 @@ def test_a_dataset_that_cannot_be_used_is_refused(use: str, said: str, suite_fil
     with pytest.raises(KdbenchError) as raised:
         load_suite(path, plugins)
     assert str(raised.value).startswith(f"{path}:4: datasets[0]\n  {said}")
+
+
+def test_what_a_reader_left_aside_is_told_by_a_deep_check(suite_file: SuiteFile, plugins: Plugins) -> None:
+    plugins.register(Old(), "tests:old")
+    path = suite_file(("use: shapes", "use: noted"))
+    with pytest.warns(KdbenchWarning, match="noted: 3 members of shards were left aside, such as 7.preview.jpg"):
+        load_suite(path, plugins, deep=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_suite(path, plugins)  # not by every command
 
 
 def test_any_override_gives_a_suite_or_a_message(suite_file: SuiteFile, plugins: Plugins) -> None:
