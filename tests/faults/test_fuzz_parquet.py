@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from tests.support.fuzzing import many
-from tests.support.parquet_properties import images_agree, parquet_images
+from tests.support.parquet_properties import damaged_file_is_told, damages, images_agree, parquet_images
 from tests.support.table_inputs import rows
 from tests.support.table_properties import table_agrees
 
@@ -23,3 +23,9 @@ def test_rows(tmp_path: Path, table: list[dict[str, Any]]) -> None:
 @many
 def test_images(tmp_path: Path, table: list[dict[str, Any]]) -> None:
     images_agree(table, tmp_path)
+
+
+@given(**damages)
+@many
+def test_damage(tmp_path: Path, **damage: Any) -> None:
+    damaged_file_is_told(tmp_path / "t.parquet", **damage)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kdbench import KdbenchError
 from kdbench_plugins.datasets.parquet import parquet_index
+from kdbench_plugins.tables.parquet import parquet_table
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 Found = list[tuple[bytes, str, list[str]]]  # the bytes, split and captions of every image
@@ -73,3 +74,33 @@ def slow_images(rows: list[dict[str, Any]]) -> Found | None:
             captions = captions if len(same) == 1 else [other["caption"] for other in same]
             found.append((row["bytes"], SPLITS[row["split"]], captions))
     return found
+
+
+TEXTS = pa.table({"caption": [f"a dog number {number % 7}" for number in range(20)], "split": ["train", "test"] * 10})
+
+
+def damaged_file_is_told(path: Path, compression: str, dictionary: bool, place: int, value: int | None) -> None:
+    """A file with checksums, with one byte changed or all from there on lost, is refused or gives no other text.
+
+    A byte of the index may rename a column or give it another type.
+    """
+    pq.write_table(TEXTS, path, compression=compression, use_dictionary=dictionary, write_page_checksum=True)
+    data = path.read_bytes()
+    place %= len(data)
+    path.write_bytes(data[:place] + (b"" if value is None else bytes([value]) + data[place + 1 :]))
+    try:
+        rows = [row.values for row in parquet_table(path, TEXTS.column_names).rows]
+    except KdbenchError:
+        return
+    assert value is not None
+    assert len(rows) in (0, len(TEXTS))
+    for row, written in zip(rows, TEXTS.to_pylist(), strict=False):
+        assert all(text == written[name] for name, text in row.items() if isinstance(text, str))
+
+
+damages = {
+    "compression": st.sampled_from(["none", "snappy", "zstd"]),
+    "dictionary": st.booleans(),
+    "place": st.integers(0, 2000),
+    "value": st.none() | st.integers(0, 255),
+}

@@ -46,7 +46,7 @@ def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
         key = os.path.normpath(name.strip())
         if _elsewhere(root, name.strip(), key):
             raise KdbenchError(
-                f"{row.where}: {columns.image} is {name!r}, whose .. leaves a linked folder; write the path without"
+                f"{row.where}: {columns.image}: found {name!r}, whose .. leaves a linked folder; expected a path without .."
             )
         captions, error = captions_or_error(list_in(row.values.get(columns.caption)), f"{row.where} ({name})")
         item = Item(
@@ -59,7 +59,7 @@ def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
         )
         first = written.setdefault(key, name)
         if first != name and first.strip() == name.strip():
-            raise KdbenchError(f"{row.where}: {columns.image} is {name!r}, in an earlier row {first!r}; expected one name")
+            raise KdbenchError(f"{row.where}: {columns.image}: found {name!r}, in an earlier row {first!r}; expected one name")
         items[key] = item if key not in items else _joined(items[key], item, row.where)
     _refuse_shared_concepts(table, items)
     return list(items.values())
@@ -72,7 +72,7 @@ def _name(row: Row, column: str) -> str:
         raise KdbenchError(f"{row.where}: {column} is {name!r}, expected the path of an image")
     fault = text_fault(name)
     if fault:
-        raise KdbenchError(f"{row.where}: {column} {fault}; expected the path of an image")
+        raise KdbenchError(f"{row.where}: {column}: {fault}; expected the path of an image")
     return name
 
 
@@ -91,10 +91,10 @@ def _concept(row: Row, column: str | None) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         raise KdbenchError(f"{row.where}: {column} is empty, expected the name of a concept")
     if not isinstance(value, str | int | float):
-        raise KdbenchError(f"{row.where}: {column} is {repr(value)[:60]}, expected the name of a concept")
+        raise KdbenchError(f"{row.where}: {column}: found {repr(value)[:60]}; expected the name of a concept")
     fault = text_fault(str(value))
     if fault:
-        raise KdbenchError(f"{row.where}: {column} {fault}; expected the name of a concept")
+        raise KdbenchError(f"{row.where}: {column}: {fault}; expected the name of a concept")
     return unicodedata.normalize("NFC", str(value).strip())
 
 

@@ -107,7 +107,7 @@ def _caption(text: Any, where: str) -> str:
         )
     fault = caption_fault(stripped)
     if fault:
-        raise KdbenchError(f"{where} {fault}")
+        raise KdbenchError(f"{where}: {fault}")
     return str(stripped)
 
 

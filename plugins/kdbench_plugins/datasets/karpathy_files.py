@@ -98,10 +98,10 @@ def _listed(where: str, values: dict[str, Any], image_id: Any, captions: Any) ->
     filename, filepath = values["filename"], values.get("filepath") or ""
     for what, name in (("filename", filename), ("filepath", filepath)):
         if not isinstance(name, str) or (what == "filename" and not name.strip()):
-            raise KdbenchError(f"{where}: {what} is {repr(name)[:60]}, expected the name of a file")
+            raise KdbenchError(f"{where}: {what}: found {repr(name)[:60]}; expected the name of a file")
         fault = text_fault(name)
         if fault:
-            raise KdbenchError(f"{ascii(where)[1:-1]}: {what} {fault}; expected the name of a file")
+            raise KdbenchError(f"{ascii(where)[1:-1]}: {what}: {fault}; expected the name of a file")
     return _Listed(where, filepath, filename, values["split"], captions, id_of(image_id, where))
 
 

@@ -116,7 +116,7 @@ def _row(values: dict[str, Any], caption: str, blob: ParquetBlob) -> _Row:
         raise KdbenchError(f"{blob.source}: has neither filename nor {IMAGE}.path; expected the name of the image")
     fault = text_fault(filename)
     if fault:
-        raise KdbenchError(f"{blob.source}: the name of the image {fault}")
+        raise KdbenchError(f"{blob.source}: name of the image: {fault}")
     filename = f"{values['filepath']}/{filename}" if isinstance(values.get("filepath"), str) else filename
     given = list_in(values[caption])
     lone = isinstance(given, str)

@@ -30,18 +30,18 @@ def list_in(cell: Any) -> Any:
 def caption_fault(text: str) -> str:
     """What is wrong with a caption, stripped of white space; empty if nothing is."""
     if NOTATION.match(text):
-        return f"is {_shown(text)}, a list as text; expected a caption, or a JSON list of captions"
+        return f"found {_shown(text)}, a list as text; expected a caption, or a JSON list of captions"
     if text.lower() in MISSING:
-        return f"is {text!r}, which stands for a missing value; expected a caption"
+        return f"found {text!r}, which stands for a missing value; expected a caption"
     return text_fault(text)
 
 
 def text_fault(text: str) -> str:
     """Why a string can be neither caption nor name: it holds what is no character. Empty if nothing is wrong."""
     if not is_unicode(text):
-        return f"is {_shown(text)}, with half of a surrogate pair, which is no character; is the text truncated?"
+        return f"found {_shown(text)}, with half of a surrogate pair, which is no character; is the text truncated?"
     if "\0" in text:
-        return f"is {_shown(text)}, with a null character"
+        return f"found {_shown(text)}, with a null character"
     return ""
 
 
@@ -52,10 +52,10 @@ def id_of(value: Any, where: str) -> str:
     if isinstance(value, float) and value.is_integer():  # pandas makes floats of ids when one is missing
         return str(int(value))
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise KdbenchError(f"{where}: the image id is {_shown(repr(value))}, expected an integer or a string")
+        raise KdbenchError(f"{where}: image id: found {_shown(repr(value))}; expected an integer or a string")
     fault = text_fault(str(value))
     if fault:
-        raise KdbenchError(f"{where}: the image id {fault}")
+        raise KdbenchError(f"{where}: image id: {fault}")
     return str(value).strip()
 
 

@@ -36,7 +36,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise JsonFault(f"the key {twice!r} stands twice in one object, with the values {_values(pairs, twice)}")
+        raise JsonFault(f"found the key {twice!r} twice in one object, with the values {_values(pairs, twice)}")
     return found
 
 
@@ -46,7 +46,7 @@ def _values(pairs: list[tuple[str, Any]], name: str) -> str:
 
 
 def _constant(name: str) -> NoReturn:
-    raise JsonFault(f"{name} is no JSON number; write null for a missing value")
+    raise JsonFault(f"found {name}, which is no JSON number; write null for a missing value")
 
 
 def _refuse_surrogates(value: Any) -> None:
@@ -59,7 +59,7 @@ def _refuse_surrogates(value: Any) -> None:
         elif isinstance(found, list):
             pending += found
         elif isinstance(found, str) and not is_unicode(found):
-            raise JsonFault(f"the string {found[:40]!r} holds half of a surrogate pair, which is no character")
+            raise JsonFault(f"found {found[:40]!r}, with half of a surrogate pair, which is no character")
 
 
 def is_unicode(text: str) -> bool:

@@ -30,7 +30,7 @@ def parquet_file(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
             names = file.schema_arrow.names
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise KdbenchError(f"{path}: the column {twice[0]!r} stands twice in the file; rename one of them")
+                raise KdbenchError(f"{path}: found the column {twice[0]!r} twice; expected each once. Rename one")
             yield file
     # ValueError: values that Python has no type for, such as text that is not UTF-8 and dates of the year 10000.
     except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:

@@ -63,7 +63,7 @@ def _header(path: Path, record: Record, delimiter: str) -> list[str]:
     columns = [name.strip() for name in record.fields]
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
-        raise KdbenchError(f"{path}: line {record.line}: the column {twice[0]!r} stands twice in the header; rename one")
+        raise KdbenchError(f"{path}: line {record.line}: found the column {twice[0]!r} twice; expected each once. Rename one")
     if len(columns) == 1 and (other := next((sign for sign in ";|\t" if sign in columns[0]), "")):
         raise KdbenchError(f"{path}: line {record.line}: found {other!r} between the columns; expected {delimiter!r}")
     return columns
@@ -72,25 +72,17 @@ def _header(path: Path, record: Record, delimiter: str) -> list[str]:
 def _check_row(row: Row, record: Record, columns: list[str], delimiter: str, words: Collection[str]) -> None:
     count = len(record.fields)
     if count != len(columns):
-        amount, hint = (
-            ("more", "put text with a delimiter in it in quotation marks")
-            if count > len(columns)
-            else (
-                "fewer",
-                "is the file truncated?",
-            )
-        )
-        raise KdbenchError(f"{row.where}: has {amount} fields than the header, {count} and not {len(columns)}; {hint}")
+        hint = "Quote text that holds a delimiter" if count > len(columns) else "Is the file truncated?"
+        raise KdbenchError(f"{row.where}: found {count} fields; expected {len(columns)}, as in the header. {hint}")
     # pandas writes its index as a first column without a name. A value in another one belongs to text that was not quoted.
     for position, name in enumerate(columns):
         if position and not name and record.fields[position].strip():
-            raise KdbenchError(
-                f"{row.where}: found {record.fields[position][:40]!r} in column {position + 1}, which the header does not name"
-            )
+            found = f"{record.fields[position][:40]!r} in column {position + 1}, which the header does not name"
+            raise KdbenchError(f"{row.where}: found {found}; expected nothing there. Quote text that holds a delimiter")
     if len(record.lines) > 1 and record.swallows(delimiter, words):
         raise KdbenchError(
-            f"{row.where}: a quoted field runs from line {record.line} to line {record.line + len(record.lines) - 1} and holds "
-            f"whole rows; close the quotation mark on line {record.line}"
+            f"{row.where}: found a quoted field from line {record.line} to line {record.line + len(record.lines) - 1} that "
+            f"holds whole rows; expected one row. Close the quotation mark on line {record.line}"
         )
 
 

@@ -54,20 +54,20 @@ def read(path: Path, text: str, concept: str | None = None) -> Any:
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("['a dog', 'a puppy']", "caption 1 is .*, a list as text; expected a caption, or a JSON list of captions"),
-        ("[\"a dog\", 'a puppy']", "caption 1 is .*, a list as text"),
-        ('["a dog", "a puppy"', "caption 1 is .*, a list as text"),
-        ("['a dog'\n 'a puppy']", "caption 1 is .*, a list as text"),
-        ("('a dog', 'a puppy')", "caption 1 is .*, a list as text"),
-        ("{'raw': 'a dog'}", "caption 1 is .*, a list as text"),
-        ("array(['a dog'])", "caption 1 is .*, a list as text"),
-        ("[\"a\", \"['b', 'c']\"]", "caption 2 is .*, a list as text"),
+        ("['a dog', 'a puppy']", "caption 1: found .*, a list as text; expected a caption, or a JSON list of captions"),
+        ("[\"a dog\", 'a puppy']", "caption 1: found .*, a list as text"),
+        ('["a dog", "a puppy"', "caption 1: found .*, a list as text"),
+        ("['a dog'\n 'a puppy']", "caption 1: found .*, a list as text"),
+        ("('a dog', 'a puppy')", "caption 1: found .*, a list as text"),
+        ("{'raw': 'a dog'}", "caption 1: found .*, a list as text"),
+        ("array(['a dog'])", "caption 1: found .*, a list as text"),
+        ("[\"a\", \"['b', 'c']\"]", "caption 2: found .*, a list as text"),
         ("[1, 2]", "caption 1: found 1, expected a string"),
         ("[]", "has no caption"),
-        ("nan", "caption 1 is 'nan', which stands for a missing value"),
-        ('["a", "None"]', "caption 2 is 'None', which stands for a missing value"),
-        ("<NA>", "caption 1 is '<NA>', which stands for a missing value"),
-        ("a \0 dog", "caption 1 is .*, with a null character"),
+        ("nan", "caption 1: found 'nan', which stands for a missing value"),
+        ('["a", "None"]', "caption 2: found 'None', which stands for a missing value"),
+        ("<NA>", "caption 1: found '<NA>', which stands for a missing value"),
+        ("a \0 dog", "caption 1: found .*, with a null character"),
     ],
 )
 def test_cells_that_are_no_captions(tmp_path: Path, cell: str, told: str) -> None:
@@ -92,11 +92,11 @@ def test_captions_that_look_like_lists(tmp_path: Path) -> None:
     ("line", "told"),
     [
         ({"image": "\ud83d.jpg"}, "half of a surrogate pair"),
-        ({"image": "a\0.jpg"}, "row 2: image is 'a.x00.jpg', with a null character; expected the path of an image"),
-        ({"image": "1.jpg "}, "row 2: image is '1.jpg ', in an earlier row '1.jpg'; expected one name"),
+        ({"image": "a\0.jpg"}, "row 2: image: found 'a.x00.jpg', with a null character; expected the path of an image"),
+        ({"image": "1.jpg "}, "row 2: image: found '1.jpg ', in an earlier row '1.jpg'; expected one name"),
         ({"concept": None}, "row 2: concept is empty"),
-        ({"concept": ["dog"]}, r"row 2: concept is \['dog'\], expected the name of a concept"),
-        ({"concept": {"name": "dog"}}, "row 2: concept is .*, expected the name of a concept"),
+        ({"concept": ["dog"]}, r"row 2: concept: found \['dog'\]; expected the name of a concept"),
+        ({"concept": {"name": "dog"}}, "row 2: concept: found .*; expected the name of a concept"),
         ({"split": True}, "row 2: found the split True"),
     ],
 )
@@ -128,5 +128,5 @@ def test_paths_through_linked_folders(tmp_path: Path) -> None:
     line = '{{"image": "{}", "split": "train", "caption": "a"}}'
     [item] = read(tmp_path / "near" / "t.jsonl", line.format("../far/./away/../1.jpg"))
     assert item.blob.source == f"{tmp_path}/near/../far/1.jpg"
-    with pytest.raises(KdbenchError, match=r"row 1: image is 'link/../1.jpg', whose .. leaves a linked folder"):
+    with pytest.raises(KdbenchError, match=r"row 1: image: found 'link/../1.jpg', whose .. leaves a linked folder"):
         read(tmp_path / "near" / "t.jsonl", line.format("link/../1.jpg"))

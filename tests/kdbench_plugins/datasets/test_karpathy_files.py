@@ -48,12 +48,12 @@ def test_names_with_dots_and_missing_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "told"),
     [
-        ({"filename": None}, "image 4: filename is None, expected the name of a file"),
+        ({"filename": None}, "image 4: filename: found None; expected the name of a file"),
         ({"filename": "a\ud83d.jpg"}, "is not Karpathy's file .*half of a surrogate pair"),
-        ({"filename": "a\0.jpg"}, "filename is 'a.x00.jpg', with a null character"),
-        ({"filepath": 7}, "1.jpg: filepath is 7, expected"),
-        ({"imgid": [1]}, r"1.jpg: the image id is '\[1\]', expected an integer or a string"),
-        ({"sentences": [{"raw": "['a']"}]}, "1.jpg: caption 1 is .*, a list as text"),
+        ({"filename": "a\0.jpg"}, "filename: found 'a.x00.jpg', with a null character"),
+        ({"filepath": 7}, "1.jpg: filepath: found 7; expected"),
+        ({"imgid": [1]}, r"1.jpg: image id: found '\[1\]'; expected an integer or a string"),
+        ({"sentences": [{"raw": "['a']"}]}, "1.jpg: caption 1: found .*, a list as text"),
         ({"sentences": [{"tokens": []}]}, "1.jpg: caption 1: found None, expected a string"),
         ({"sentences": "a"}, "1.jpg: found captions of type dict"),
     ],
@@ -76,7 +76,7 @@ def test_other_files(tmp_path: Path, content: str) -> None:
 
 def test_a_key_that_stands_twice(tmp_path: Path) -> None:
     (tmp_path / "dataset_flickr30k.json").write_text('{"images": [{"filename": "1.jpg", "split": "train", "split": "test"}]}')
-    with pytest.raises(KdbenchError, match=r"the key 'split' stands twice in one object, with the values 'train' and 'test'"):
+    with pytest.raises(KdbenchError, match=r"found the key 'split' twice in one object, with the values 'train' and 'test'"):
         Flickr30k(root=tmp_path)
 
 

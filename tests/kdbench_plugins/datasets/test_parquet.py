@@ -37,7 +37,7 @@ def test_lists_in_text_cells(tmp_path: Path) -> None:
     """The CSV copy's column `raw` holds JSON; Python's notation is none."""
     items = read(tmp_path / "t.parquet", raw=['["a dog", "a puppy"]', "a cat", "['a', 'b']"])
     assert [item.captions for item in items] == [("a dog", "a puppy"), ("a cat",), ()]
-    assert "row 2 (2.jpg): caption 1 is" in items[2].error
+    assert "row 2 (2.jpg): caption 1: found" in items[2].error
     assert "a list as text" in items[2].error
 
 
@@ -75,7 +75,7 @@ def test_splits_in_names(tmp_path: Path, name: str, split: str) -> None:
 
 
 def test_names_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(KdbenchError, match=r"t.parquet: row 0: the name of the image is 'a.x00', with a null character"):
+    with pytest.raises(KdbenchError, match=r"t.parquet: row 0: name of the image: found 'a.x00', with a null character"):
         read(tmp_path / "t.parquet", caption=["a"], filename=["a\0"])
 
 

@@ -49,7 +49,7 @@ def test_ids(value: Any, expected: str) -> None:
 
 @pytest.mark.parametrize("value", [True, 1.5, [1], {"a": 1}, "\ud83d"])
 def test_no_ids(value: Any) -> None:
-    with pytest.raises(KdbenchError, match="here: the image id"):
+    with pytest.raises(KdbenchError, match="here: image id"):
         id_of(value, "here")
 
 

@@ -30,9 +30,9 @@ def test_what_a_writer_wrote(value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('[{"a": 1, "b": 2, "a": [3]}]', r"the key 'a' stands twice in one object, with the values 1 and \[3\]"),
-        ('{"a": NaN}', "NaN is no JSON number; write null"),
-        ("[-Infinity]", "-Infinity is no JSON number"),
+        ('[{"a": 1, "b": 2, "a": [3]}]', r"found the key 'a' twice in one object, with the values 1 and \[3\]"),
+        ('{"a": NaN}', "NaN, which is no JSON number; write null"),
+        ("[-Infinity]", "-Infinity, which is no JSON number"),
         ('["a cat \\ud83d"]', "half of a surrogate pair"),
         ('{"\\uDe00": 1}', "half of a surrogate pair"),
         ("[" * 100_000, "nested too deeply"),

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from kdbench import KdbenchError
 from kdbench_plugins.tables.parquet import parquet_table
 from tests.support.fuzzing import some
+from tests.support.parquet_properties import damaged_file_is_told, damages
 
 
 def test_a_column_that_stands_twice(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["caption", "caption"]), path)
-    with pytest.raises(KdbenchError, match=r"t.parquet: the column 'caption' stands twice in the file"):
+    with pytest.raises(KdbenchError, match=r"t.parquet: found the column 'caption' twice"):
         parquet_table(path, ["caption"])
 
 
@@ -42,21 +43,10 @@ def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
         parquet_table(path, ["caption"])
 
 
-@given(st.integers(0, 400), st.integers(0, 255))
+@given(**damages)
 @some
-def test_pages_with_checksums_are_compared_with_them(tmp_path: Path, place: int, value: int) -> None:
-    """A changed byte of the pages is found; in the file's index, it may also change what does not matter."""
-    path = tmp_path / "t.parquet"
-    table = pa.table({"caption": [f"a dog number {number}" for number in range(20)]})
-    pq.write_table(table, path, compression="none", use_dictionary=False, write_page_checksum=True)
-    data = bytearray(path.read_bytes())
-    data[place % (len(data) - 8)] = value
-    path.write_bytes(data)
-    try:
-        found = [row.values for row in parquet_table(path, ["caption"]).rows]
-    except KdbenchError:
-        return
-    assert found in (table.to_pylist(), [])  # none if the column has another name
+def test_damage_is_told(tmp_path: Path, **damage: Any) -> None:
+    damaged_file_is_told(tmp_path / "t.parquet", **damage)
 
 
 def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
