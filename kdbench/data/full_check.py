@@ -18,8 +18,8 @@ def check_all(
 ) -> DataReport:
     """`check` of the dataset that `opened` returns, given the list of items to leave out, at first `listed`.
 
-    Items that the dataset refuses as UnusableItems are problems of the report. If nothing is left without them, the report says so
-    in `rest`.
+    Items that the dataset refuses as UnusableItems are problems of the report. If nothing is left without them, `rest` of the
+    report says so.
     """
     unusable: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="kdbench-") as folder:

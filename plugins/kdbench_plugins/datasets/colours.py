@@ -65,5 +65,7 @@ def _refuse_dark(highest: int) -> None:
 
 def _brightest(image: Image) -> int:
     """The highest value of all channels but the transparency."""
-    bands = image.split()
-    return max(int(band.getextrema()[1]) for name, band in zip(image.getbands(), bands, strict=True) if name != "A")
+    import numpy as np
+
+    bands = zip(image.getbands(), image.split(), strict=True)
+    return max(int(np.asarray(band).max()) for name, band in bands if name != "A")

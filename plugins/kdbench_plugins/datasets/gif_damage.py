@@ -1,4 +1,4 @@
-"""Damage in GIF files: codes of the first frame that end too early, which Pillow fills in with one colour."""
+"""Damage in GIF files: codes of the first frame that make more or fewer pixels than it has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def refuse_damaged_gif(data: bytes) -> None:
     codes = _blocks(data, place + 1)
     found = _pixels(codes, least, width * height)
     if found != width * height:
-        raise ValueError(f"found {found:,} pixels in its first frame, expected {width * height:,}")
+        amount = "more" if found > width * height else "fewer"
+        raise ValueError(f"its first frame has codes for {amount} pixels than {width} × {height}")
 
 
 def _table(flags: int) -> int:

@@ -30,7 +30,7 @@ def original(data: bytes, checked: bool = True) -> NDArray[np.uint8]:
     unknown range of values, and strips of more than LONGEST to 1.
     """
     import numpy as np
-    from PIL import Image, ImageFile, ImageOps
+    from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # some libraries set it when imported; the missing part would be filled in
     try:
@@ -44,7 +44,8 @@ def original(data: bytes, checked: bool = True) -> NDArray[np.uint8]:
     except MemoryError:
         raise
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, its own for bombs …
-        raise KdbenchError(f"cannot be decoded ({error}); {len(data):,} bytes were found: download the image again") from error
+        told = "in no format that Pillow knows" if isinstance(error, UnidentifiedImageError) else error
+        raise KdbenchError(f"cannot be decoded ({told}); {len(data):,} bytes were found: download the image again") from error
     if pages > 1:
         raise KdbenchError(f"found {pages} pages in a TIFF file, expected one: which is the picture? Save it alone")
     width, height = upright.size

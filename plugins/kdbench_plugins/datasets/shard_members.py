@@ -14,6 +14,7 @@ from kdbench_plugins.datasets.blobs import ShardBlob
 
 BLOCK = 512
 PIECE = 2**20  # bytes read at a time where only zeros are expected
+PADDING = 2**20  # bytes of zeros after the last member; more are no padding, but what a download has not filled
 LINKS = 40  # links that lead to each other; more are a circle
 
 
@@ -58,6 +59,8 @@ def members(shard: Path) -> tuple[list[Member], list[str]]:
             f"{shard}: found data at byte {rest:,}, after the end mark behind {found[-1].name if found else 'its beginning'}, "
             "which no tar program reads: are these two archives in one file, or is it damaged? Pack or download the shard again"
         )
+    if length - end > PADDING + 2 * BLOCK:
+        raise _cut(shard, f"{length - end:,} bytes of zeros follow {found[-1].name if found else 'its beginning'}", length)
     return list(_resolved(shard, found)), [member.name for member in found if not (_readable(member) or member.isdir())]
 
 

@@ -55,11 +55,12 @@ def pairs(shard: Path, split: SplitName, members: Sequence[Member], aside: Aside
     places = {member.name: place for place, member in enumerate(members)}
     found: dict[str, _Pair] = {}
     for key, pair in grouped.items():
-        owner = None if pair.complete else next((start for start in _starts(key) if start in grouped), None)
-        if owner is None:
-            found[key] = pair
+        owners = [] if pair.complete else [grouped[start] for start in _starts(key) if start in grouped]
+        if owners:
+            owner = next((other for other in owners if other.complete), owners[-1])
+            owner.others += pair.pictures + pair.texts
         else:
-            grouped[owner].others += pair.pictures + pair.texts
+            found[key] = pair
     items: list[tuple[int, Item]] = []
     for key, pair in found.items():
         if pair.complete:

@@ -134,7 +134,10 @@ def told(root: Path) -> tuple[list[str], list[int]]:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("train/0.tar: nothing.jpg", r"bad.txt: no image of webdataset is '.*train/0.tar: nothing.jpg'; did you mean '.*train/0.tar: \d+.jpg'"),
+        (
+            "train/0.tar: nothing.jpg",
+            r"bad.txt: no image of webdataset is '.*train/0.tar: nothing.jpg'; did you mean '.*train/0.tar: \d+.jpg'",
+        ),
         ("train/9.tar: 1.jpg", r"bad.txt: 'train/9.tar' is not a shard of the dataset; did you mean '.*train/\d.tar'"),
     ],
 )

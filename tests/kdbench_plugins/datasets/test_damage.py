@@ -1,0 +1,134 @@
+"""Damaged picture files are refused wherever their format shows the damage; in `make faults` with 10,000 inputs each."""
+
+from __future__ import annotations
+
+import io
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from kdbench import KdbenchError
+from kdbench_plugins.datasets.pictures import original
+from tests.support import picture_properties as properties
+from tests.support.encoded_pictures import encoded, png, smooth
+from tests.support.fuzzing import some
+from tests.support.picture_inputs import FORMATS, MODES, Damage, damages, file_of, pictures
+
+JPEGS = ("jpeg", "jpeg-optimized", "jpeg-restarts")
+ANY = ("lost", "zeroed", "changed", "cut", "ended")
+
+
+@given(pictures(), st.sampled_from(list(FORMATS)), st.sampled_from(MODES))
+@some
+def test_undamaged_files_are_read(picture: Image.Image, name: str, mode: str) -> None:
+    properties.undamaged_is_read(picture, name, mode)
+
+
+@given(pictures(8, 40), st.sampled_from(JPEGS), damages(("lost", "zeroed", "changed"), 0, 24))
+@some
+def test_jpeg_against_a_slow_reader(picture: Image.Image, name: str, damage: Damage) -> None:
+    properties.jpeg_agrees(picture, name, damage)
+
+
+@given(pictures(8, 60), st.sampled_from(properties.WITH_CHECKSUMS), damages(ANY, 1, 60))
+@some
+def test_checksums(picture: Image.Image, name: str, damage: Damage) -> None:
+    properties.checksums_show_everything(picture, name, damage)
+
+
+@given(pictures(100, 140, noise=20), st.sampled_from(list(properties.SHOWS)), damages(("lost", "zeroed"), 512, 1024))
+@some
+def test_losses(picture: Image.Image, name: str, damage: Damage) -> None:
+    properties.losses_show(picture, name, damage)
+
+
+@given(pictures(8, 60), st.sampled_from(list(FORMATS)), st.sampled_from(MODES), damages(ANY, 1, 60))
+@some
+def test_no_other_error(picture: Image.Image, name: str, mode: str, damage: Damage) -> None:
+    properties.only_kdbench_errors(damage.of(file_of(picture, name, mode)))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("name", ["jpeg", "jpeg-optimized", "jpeg-restarts", "jpeg-progressive"])
+def test_a_jpeg_that_lost_its_end_and_was_given_a_mark(name: str, share: float) -> None:
+    """libjpeg makes the rest grey, and Pillow says nothing."""
+    data = file_of(smooth(320, 240), name)
+    damaged = data[: 800 + int(share * (len(data) - 800))] + b"\xff\xd9"
+    assert Image.open(io.BytesIO(damaged)).convert("RGB").size == (320, 240)
+    with pytest.raises(KdbenchError, match=r"cannot be decoded \(Corrupt JPEG data: premature end of data segment\)"):
+        original(damaged)
+
+
+def test_a_jpeg_that_has_more_data_than_pixels() -> None:
+    data = file_of(smooth(320, 240), "jpeg")
+    with pytest.raises(KdbenchError, match="found more data than its pixels need"):
+        original(data[:-2] + b"\x55" + data[-2:])
+    assert original(data[:-2] + bytes(20) + data[-2:]).shape == (240, 320, 3)  # as some cameras fill up
+
+
+def test_a_jpeg_of_another_version_of_jfif() -> None:
+    data = file_of(smooth(32, 24), "jpeg")
+    assert data[6:11] == b"JFIF\0"
+    assert (original(data[:11] + b"\2" + data[12:]) == original(data)).all()
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_damage_in_jpegs_of_other_colours(mode: str) -> None:
+    data = encoded(smooth(160, 120).convert(mode), "JPEG")
+    assert original(data).shape == (120, 160, 3)
+    with pytest.raises(KdbenchError, match="premature end"):
+        original(data[: len(data) // 2] + b"\xff\xd9")
+
+
+def test_white_may_be_coded_as_zeros() -> None:
+    """With tables made for the picture, a run of zeros means pixels that do not change."""
+    data = encoded(Image.new("RGB", (1600, 1200), "white"), "JPEG", optimize=True)
+    assert bytes(64) in data
+    assert (original(data) == 255).all()
+
+
+ROWS = b"".join(b"\0" + bytes(range(60)) for _ in range(20))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "spoiled", "told"),
+    [
+        (zlib.compress(ROWS[: 61 * 10]), b"", "found 610 bytes of pixels, expected 1,220"),
+        (zlib.compress(ROWS)[:-4], b"", "its pixels end too early"),
+        (zlib.compress(ROWS), b"IDAT", "the checksum of its chunk IDAT at byte 56 is wrong"),
+        (zlib.compress(ROWS), b"IEND", "the checksum of its chunk IEND at byte 149 is wrong"),
+    ],
+    ids=["fewer rows", "no checksum", "wrong checksum", "wrong end"],
+)
+def test_png_files_that_pillow_takes(pixels: bytes, spoiled: bytes, told: str) -> None:
+    with pytest.raises(KdbenchError, match=told):
+        original(png(20, 20, 8, 2, pixels, spoiled=spoiled))
+    assert original(png(20, 20, 8, 2, zlib.compress(ROWS))).shape == (20, 20, 3)
+
+
+def test_png_without_an_end() -> None:
+    with pytest.raises(KdbenchError, match="its end mark IEND is missing"):
+        original(png(20, 20, 8, 2, zlib.compress(ROWS))[:-12])
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 5, 8, 9, 17])
+def test_interlaced_png(side: int) -> None:
+    """Seven passes, of which small pictures lack some; Pillow writes none, so zeros are enough here."""
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = [(len(range(x, side, right)), len(range(y, side, down))) for x, y, right, down in passes]
+    pixels = b"".join(bytes(1 + 3 * columns) * lines for columns, lines in rows if columns)
+    assert (original(png(side, side, 8, 2, zlib.compress(pixels), interlaced=1)) == 0).all()
+    with pytest.raises(KdbenchError, match=r"bytes of pixels, expected|truncated"):
+        original(png(side, side, 8, 2, zlib.compress(pixels[:-1]), interlaced=1))
+
+
+@pytest.mark.parametrize(("height", "told"), [(18, "more pixels than 30 × 18"), (22, "truncated")])
+def test_a_gif_of_another_height(height: int, told: str) -> None:
+    """Pillow leaves aside what is too much."""
+    data = encoded(smooth(30, 20).quantize(64), "GIF")
+    changed = data.replace((20).to_bytes(2, "little"), height.to_bytes(2, "little"))
+    with pytest.raises(KdbenchError, match=told):
+        original(changed)
