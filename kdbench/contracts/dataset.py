@@ -33,6 +33,9 @@ class Split:
 class Dataset(Protocol):
     """Images, captions, and which of them match. The constructor and `split` read indices only; pixels are read on access.
 
+    An attribute `notes`, a sequence of strings, may say what was left aside or chosen. Items that cannot be used are refused
+    together, as UnusableItems.
+
     A dataset whose attribute `streamed` is true returns PlacedImages as the images of its splits and has a method
     `read_image(file, offset, bytes)`; its train split is then never stored in decoded form. If its splits have originals, it
     has a method `read_original(file, offset, bytes)` as well.
