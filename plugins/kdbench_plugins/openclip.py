@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kdbench import KdbenchError, nearest
+from kdbench.errors import ParameterError
 
 INTENDED = ("No pretrained weights loaded for model", "initialized partially", "but no CLIP weights found in")
 SCHEMAS = ("hf-hub:", "local-dir:")  # names that carry their own weights; open_clip resolves them
@@ -129,10 +130,12 @@ def _check_activation(name: str, tag: str) -> None:
     other = own.removesuffix("-quickgelu") if built else f"{own}-quickgelu"
     fits = other in open_clip.list_models() and bool(open_clip.get_model_config(other).get("quick_gelu", False)) == trained
     hint = f"write model: {other}" if fits else "open_clip has no such model for these weights"
-    raise KdbenchError(
+    message = (
         f"pretrained weights {tag!r} of open_clip's {name!r}: found weights trained with {activations[trained]}; expected "
         f"{activations[built]}, the activation of {name!r}. With another activation every embedding is wrong; {hint}"
     )
+    expected = f"a model with {activations[trained]}, with which its weights {tag!r} were trained"
+    raise ParameterError(message, ("model",), name, expected, f"With another activation every embedding is wrong; {hint}")
 
 
 def brief(error: Exception) -> str:

@@ -145,12 +145,25 @@ PLACES = [
 def test_a_suite_is_refused_at_the_line_of_the_value(tmp_path: Path, old: str, new: str, line: int, where: str) -> None:
     path = tmp_path / "suite.yaml"
     assert old in SUITE
-    path.write_text(SUITE)
-    load_suite(path, installed(), deep=True)
     path.write_text(SUITE.replace(old, new, 1))
     with pytest.raises(SuiteError) as caught:
         load_suite(path, installed(), deep=True)
     assert f"{path}:{line}: {where}\n" in str(caught.value)
+
+
+def test_a_model_of_another_activation_than_its_weights_is_refused_at_its_line(tmp_path: Path) -> None:
+    """In students, students of students, and teachers."""
+    path = tmp_path / "suite.yaml"
+    model = "{use: openclip, model: RN50, pretrained: cc12m}"
+    text = SUITE.replace("student: {use: openclip, config: *config}}\nteachers", f"student: {model}}}\nteachers")
+    text = text.replace("t: {use: trained, student: {use: openclip, config: *config}}", f"t: {model}")
+    path.write_text(text)
+    with pytest.raises(SuiteError) as caught:
+        load_suite(path, installed(), deep=True)
+    for place in (f"{path}:13: students[1].student.model", f"{path}:15: teachers.t.model", "write model: RN50-quickgelu"):
+        assert place in str(caught.value)
+    path.write_text(text.replace("RN50", "RN50-quickgelu"))
+    load_suite(path, installed(), deep=True)
 
 
 def test_an_override_is_named(tmp_path: Path) -> None:
