@@ -93,6 +93,8 @@ class WebDataset:
 
         table = ShardTable(self._shards[name], self._unwanted, self._quarantine)
         count = len(table.places)
+        if not count:
+            raise KdbenchError(f"dataset webdataset in {self._root}: no pairs of the split {name}")
         self._notes[name] = shard_notes(name, table.aside, count)
         concepts = np.arange(count, dtype=np.int64) + (SPLITS.index(name) << SPLIT_BITS)
         files = [str(shard.relative_to(self._root)) for shard in self._shards[name]]

@@ -188,3 +188,29 @@ def test_data_check_adds_to_the_quarantine(root: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 1, result.output
     assert (tmp_path / "bad.txt").read_text() == f"{bad}\n"
+
+
+def test_a_split_of_which_all_is_left_out(root: Path, tmp_path: Path) -> None:
+    sources = list(dataset(root).split("validation").sources)
+    (tmp_path / "bad.txt").write_text("\n".join(sources))
+    with pytest.raises(KdbenchError, match="no pairs of the split validation"):
+        dataset(root, quarantine=tmp_path / "bad.txt").split("validation")
+
+
+def test_data_check_lists_pairs_without_captions_beside_damaged_images(root: Path, tmp_path: Path) -> None:
+    """All in one call, and with the list the rest is read."""
+    bad = order(root)[7]
+    spoil(bad)
+    with tarfile.open(root / "val/0.tar", "a") as archive:
+        forms.add(archive, "empty.jpg", b"not read")
+        forms.add(archive, "empty.txt", b"")
+    with tarfile.open(root / "test/0.tar", "a") as archive:
+        forms.add(archive, "alone.jpg", b"not read")
+    listed = tmp_path / "bad.txt"
+    command = ["data", "check", "webdataset", "--root", str(root), "size=32"]
+    result = CliRunner().invoke(app, [*command, "--quarantine", str(listed)])
+    assert result.exit_code == 1, result.output
+    assert set(listed.read_text().splitlines()) == {bad, f"{root}/val/0.tar: empty.jpg", f"{root}/test/0.tar: alone.jpg"}
+    result = CliRunner().invoke(app, [*command, f"quarantine={listed}"])
+    assert result.exit_code == 0, result.output
+    assert "digest" in result.output
