@@ -97,7 +97,7 @@ def kept_in(folder: Path) -> Iterator[None]:
 
 
 def warn_again(folder: Path) -> None:
-    """Repeats the warnings of the process that made an entry of the cache: they concern whoever uses it."""
+    """Repeats the warnings of the process that made an entry of the cache: they concern every process that uses it."""
     path = folder / FILE
     if path.is_file():
         for text in json.loads(path.read_text(encoding="utf-8")):

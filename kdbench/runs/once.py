@@ -1,4 +1,4 @@
-"""Executes a run once, whoever asks: one process at a time, and not again after it has been recorded."""
+"""Executes a run once: in one process at a time, and not again after it has been recorded."""
 
 from __future__ import annotations
 
