@@ -38,7 +38,7 @@ Jobs = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-IN_PROCESS = "here"  # the engine of --debug
+IN_PROCESS = "in_process"  # the engine of --debug
 Timeout = Annotated[
     float | None,
     typer.Option(

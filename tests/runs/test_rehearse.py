@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdbench import Offer, PluginError, Signal, TeacherData, Towers
+from kdbench import Offer, PluginError, Signal, Skip, TeacherData, Towers
+from kdbench.plugins.loading import Plugins
 from kdbench.runs.execute import execute
 from kdbench.runs.rehearse import rehearse
 from kdbench_plugins.strategies.equal import Equal
-from tests.support.toys import Sage, plugged, run_context, run_spec, term, toy
+from tests.support.toys import Sage, Toys, plugged, run_context, run_spec, term, toy
 
 
 class Untouchable(Sage):
@@ -82,3 +84,36 @@ def test_what_is_right_leaves_no_trace(team: Any, strategy: str, tmp_path: Path)
     assert torch.get_rng_state().equal(before)
     assert not context.cache.root.exists()
     assert not context.results.exists()
+
+
+def everything() -> Plugins:
+    """All plugins of this environment, and the toys."""
+    found = Plugins().load()
+    found.register(Toys(**OFFERS), "tests:toys")
+    return found
+
+
+ALL = everything()
+
+
+def rehearsed(folder: Path, **changes: Any) -> None:
+    """A rehearsal by the example of a plugin; one that cannot be used here skips."""
+    try:
+        rehearse(run_spec(TEAM, **changes), replace(run_context(folder), plugins=ALL))
+    except Skip:
+        return
+
+
+@pytest.mark.parametrize("name", sorted(ALL.offers("strategy")))
+def test_no_first_party_strategy_is_called_broken(name: str, tmp_path: Path) -> None:
+    if ALL.find("strategy", name).provider.startswith("kdbench:"):
+        params = dict(ALL.find("strategy", name).offer.example)
+        if "weights" in params:
+            params["weights"] = {"a": 2.0, "b": 1.0}
+        rehearsed(tmp_path, strategy=plugged(name, **params))
+
+
+@pytest.mark.parametrize("name", sorted(ALL.offers("objective")))
+def test_no_first_party_objective_is_called_broken(name: str, tmp_path: Path) -> None:
+    if ALL.find("objective", name).provider.startswith("kdbench:"):
+        rehearsed(tmp_path, objective=(term(name, 1.0, **ALL.find("objective", name).offer.example),))

@@ -15,7 +15,7 @@ from kdbench.contracts import Event, Site, Work
 from kdbench.engines.messages import ExecuteRun, Finished, Rehearse, Started, Warned
 from kdbench.errors import KdbenchWarning
 from kdbench.plugins import loading
-from kdbench_plugins.engines.here import Here
+from kdbench_plugins.engines.in_process import InProcess
 from tests.support.toys import plugged, run_spec, toy_plugins
 
 PROCESSES: set[int] = set()
@@ -48,7 +48,7 @@ def test_a_run_is_executed_in_this_process_and_its_warnings_are_told_once(
     before = warnings.showwarning
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        Here().execute([Rehearse(spec=spec), ExecuteRun(spec=spec)], Site(tmp_path / "r", tmp_path / "c", "cpu"), on_event)
+        InProcess().execute([Rehearse(spec=spec), ExecuteRun(spec=spec)], Site(tmp_path / "r", tmp_path / "c", "cpu"), on_event)
     assert warnings.showwarning is before
     assert {os.getpid()} == PROCESSES
     assert [type(event) for _, event in heard].count(Started) == 2

@@ -1,4 +1,4 @@
-"""`here`: in this process, one piece of work after another, so that a debugger works in a plugin's code."""
+"""`in_process`: in this process, one piece of work after another, so that a debugger works in a plugin's code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kdbench import Offer, hookimpl
 from kdbench.contracts import Engine, Event, Site, Work
 
 
-class Here:
+class InProcess:
     """Executes all work in the calling process. What plugins print appears at once; a crash ends the command.
 
     `site.jobs` and `site.timeout` do not apply.
@@ -35,4 +35,4 @@ class Here:
 
 @hookimpl
 def kdbench_engines() -> list[Offer[Engine]]:
-    return [Offer("here", Here, "in this process, one after another, for debuggers")]
+    return [Offer("in_process", InProcess, "this process, one run after another, for debuggers")]
