@@ -25,19 +25,21 @@ def refuse_damage(data: bytes, kind: str) -> None:
 
 def _png(data: bytes) -> None:
     """The checksum of every chunk, and of the pixels, and their number."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    steps = ADAM7 if interlaced else ((0, 0, 1, 1),)
+    sizes = [(-(-(width - x) // right), -(-(height - y) // down)) for x, y, right, down in steps]
+    expected = sum(rows * (1 + -(-columns * depth * CHANNELS[colour] // 8)) for columns, rows in sizes if columns > 0)
     stream, count, ended = zlib.decompressobj(), 0, False
     for name, content in _chunks(data):
         if name == b"IDAT":
-            count += len(stream.decompress(content))
+            count += len(stream.decompress(content, expected - count + 1))
+            if count > expected or stream.unconsumed_tail:
+                raise ValueError(f"found more than {expected:,} bytes of pixels")
         ended = name == b"IEND"
     if not ended:
         raise ValueError("its end mark IEND is missing")
     if not stream.eof:
         raise ValueError("its pixels end too early")
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
-    steps = ADAM7 if interlaced else ((0, 0, 1, 1),)
-    sizes = [(-(-(width - x) // right), -(-(height - y) // down)) for x, y, right, down in steps]
-    expected = sum(rows * (1 + -(-columns * depth * CHANNELS[colour] // 8)) for columns, rows in sizes if columns > 0)
     if count < expected:
         raise ValueError(f"found {count:,} bytes of pixels, expected {expected:,}")
 
@@ -73,11 +75,13 @@ def _tiff(data: bytes) -> None:
 
     with Image.open(io.BytesIO(data)) as image:
         tags = getattr(image, "tag_v2", {})
+        width, height = max(image.width, tags.get(322, 0)), max(image.height, tags.get(323, 0))
+        most = 32 * (width + 8) * (height + 8)  # bytes of a strip or tile, with as many bits as there are
     if tags.get(259) in (8, 32946):  # compression
         for starts, sizes in ((273, 279), (324, 325)):
             for start, size in zip(tags.get(starts, ()), tags.get(sizes, ()), strict=True):
                 stream = zlib.decompressobj()
-                stream.decompress(data[start : start + size])
+                stream.decompress(data[start : start + size], most)
                 if not stream.eof:
                     raise ValueError(f"its strip at byte {start:,} ends too early")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,10 +100,12 @@ ROWS = b"".join(b"\0" + bytes(range(60)) for _ in range(20))
     [
         (zlib.compress(ROWS[: 61 * 10]), b"", "found 610 bytes of pixels, expected 1,220"),
         (zlib.compress(ROWS)[:-4], b"", "its pixels end too early"),
+        (zlib.compress(ROWS + b"\0"), b"", "found more than 1,220 bytes of pixels"),
+        (zlib.compress(ROWS + bytes(10**8)), b"", "found more than 1,220 bytes of pixels"),
         (zlib.compress(ROWS), b"IDAT", "the checksum of its chunk IDAT at byte 56 is wrong"),
         (zlib.compress(ROWS), b"IEND", "the checksum of its chunk IEND at byte 149 is wrong"),
     ],
-    ids=["fewer rows", "no checksum", "wrong checksum", "wrong end"],
+    ids=["fewer rows", "no checksum", "more rows", "a bomb", "wrong checksum", "wrong end"],
 )
 def test_png_files_that_pillow_takes(pixels: bytes, spoiled: bytes, told: str) -> None:
     with pytest.raises(KdbenchError, match=told):
@@ -131,4 +135,20 @@ def test_a_gif_of_another_height(height: int, told: str) -> None:
     data = encoded(smooth(30, 20).quantize(64), "GIF")
     changed = data.replace((20).to_bytes(2, "little"), height.to_bytes(2, "little"))
     with pytest.raises(KdbenchError, match=told):
+        original(changed)
+
+
+def test_tiles_larger_than_a_tiff_picture() -> None:
+    """Tiles are filled up to their size, which may be many times the picture's."""
+    tile = smooth(256, 256)
+    offset = 8
+    tags = [(256, 3, 1, 10), (257, 3, 1, 12), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
+    grey = zlib.compress(tile.convert("L").tobytes())
+    tags += [(322, 3, 1, 256), (323, 3, 1, 256), (324, 4, 1, offset), (325, 4, 1, len(grey))]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = b"II*\0" + struct.pack("<I", offset + len(grey))
+    data = head + grey + struct.pack("<H", len(tags)) + entries + bytes(4)
+    assert (original(data)[..., 0] == np.asarray(tile.convert("L"))[:12, :10]).all()
+    changed = head + grey[:-1] + bytes([grey[-1] ^ 1]) + data[len(head + grey) :]
+    with pytest.raises(KdbenchError, match="cannot be decoded"):
         original(changed)
