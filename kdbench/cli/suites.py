@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, Overrides, Results, Suite, app, counted, plugins_here, say
+from kdbench.cli.common import SUITES, Overrides, Results, Suite, app, complain, counted, plugins_here, say
 from kdbench.cli.run import suite_source
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ def schema() -> None:
     """
     from kdbench.suite.schema import json_schema
 
-    typer.echo(json.dumps(json_schema(plugins_here()), indent=1, ensure_ascii=False))
+    loaded = plugins_here()
+    typer.echo(json.dumps(json_schema(loaded), indent=1, ensure_ascii=False))
+    for provider, error in sorted(loaded.broken.items()):
+        complain(f"{provider} is left out, wholly or in part: {error}")
 
 
 def _row(spec: RunSpec, record: Record | None) -> list[str]:

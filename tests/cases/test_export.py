@@ -49,7 +49,7 @@ def test_an_exported_folder_prepares_pictures_as_training_did(typed: Type, tmp_p
         "[1, 2]", "[1, 5]"
     )
     write_suite(tmp_path, suite)
-    code, _, err = typed("run", "suite.yaml", "--no-profile", "--engine", "here", "--device", "cpu")
+    code, _, err = typed("run", "suite.yaml", "--no-profile", "--engine", "in_process", "--device", "cpu")
     assert code == 0, err
     (record,) = [path for path in (tmp_path / "results" / "tiny").glob("*.json") if path.name.count(".") == 1]
     code, out, err = typed("export", record, "--to", "open_clip", "--out", "exported")

@@ -11,7 +11,7 @@ import torch
 
 from tests.support.case_inputs import SUITE, Type, clip_config, write_model, write_suite, write_table
 
-RUN = ("run", "suite.yaml", "--no-profile", "--engine", "here", "--device", "cpu")
+RUN = ("run", "suite.yaml", "--no-profile", "--engine", "in_process", "--device", "cpu")
 LONG = "this is a very high quality photograph that was taken by a professional in daylight and shows object number {}"
 
 

@@ -63,7 +63,7 @@ def test_the_engine_that_is_named_is_made(plugins: Plugins) -> None:
 
 
 def test_what_is_completed_is_accepted(plugins: Plugins) -> None:
-    assert [name for name, _ in engine_names("")] == ["local", "ray"]
+    assert [name for name, _ in engine_names("")] == ["in_process", "local", "ray"]
     assert [name for name, _ in engine_names("r")] == ["ray"]
     assert [value for value, _ in addresses("a")] == ["auto"]
     assert len(addresses("")) == 2

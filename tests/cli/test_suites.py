@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from kdbench.plugins.loading import Plugins, installed
@@ -42,6 +43,24 @@ def test_plan(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugin
     _, elsewhere, _ = kdbench("plan", path, "--results", tmp_path / "none")
     assert elsewhere.splitlines()[-1].startswith("8 of 8 runs to do; ")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_broken_plugin_is_left_out_of_the_schema_and_named(
+    kdbench: Command, distribution: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended this and every other command: by `sys.exit`, a name that is taken, a parameter without a type."""
+    monkeypatch.syspath_prepend(distribution("acmeexits", "import sys\nsys.exit(3)"))
+    source = "@hookimpl\ndef kdbench_strategies():\n    return [Offer('equal', dict), Offer('odd', lambda *, x: x)]"
+    monkeypatch.syspath_prepend(distribution("acmetwice", source))
+    found = Plugins().load()
+    monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: found)
+    code, out, err = kdbench("schema")
+    assert code == 0
+    assert {"strategy:equal"} <= set(json.loads(out)["$defs"])
+    assert "strategy:odd" not in json.loads(out)["$defs"]
+    assert "acmeexits:plugin is left out, wholly or in part: SystemExit: 3 (acmeexits_plugin.py, line 3)" in err
+    assert "two plugins offer the strategy 'equal'" in err
+    assert "odd: parameter 'x' of its builder has no type" in err
 
 
 def test_schema(kdbench: Command) -> None:

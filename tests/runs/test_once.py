@@ -21,7 +21,7 @@ from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, now, record_of
 from kdbench.runs.once import Busy, execute_once, record_lock, run_lock
 from kdbench.suite.spec import RunSpec
-from kdbench_plugins.engines.here import Here
+from kdbench_plugins.engines.in_process import InProcess
 from tests.support.toys import plugged, run_context, run_spec, toy
 
 
@@ -131,7 +131,7 @@ def test_a_redo_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def session(context: RunContext) -> Session:
-    return Session(Site(context.results, context.cache.root, "cpu", 1), Here(), context.plugins)
+    return Session(Site(context.results, context.cache.root, "cpu", 1), InProcess(), context.plugins)
 
 
 def test_a_session_leaves_runs_of_others_for_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
