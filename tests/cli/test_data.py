@@ -120,7 +120,7 @@ def test_wrong_indices_are_refused_before_decoding(
     for verb in ("check", "prepare"):
         code, out, err = typed("data", verb, name)
         assert (code, out) == (2, "")
-        assert err.startswith(said)
+        assert err.lstrip().startswith(said)  # after the line that the progress bar leaves
 
 
 def test_rows_without_a_caption_are_named_and_can_be_left_out(kdbench: Command, root: Path) -> None:
@@ -135,7 +135,7 @@ def test_rows_without_a_caption_are_named_and_can_be_left_out(kdbench: Command, 
     code, _, err = kdbench("check", "folder", f"table={root / 'table.csv'}", "size=32", "--quarantine", "list.txt")
     assert code == 1
     assert f"table.csv: row 2 (flickr30k-images/{pictures[1].name}): caption 1 is empty" in err
-    assert f"row 4 (flickr30k-images/{pictures[3].name}): caption 1 is 'nan', which stands for a missing value" in err
+    assert f"row 4 (flickr30k-images/{pictures[3].name}): caption 1: found 'nan', which stands for a missing value" in err
     assert "2 items cannot be used" in err
     code, out, _ = kdbench("check", "folder", f"table={root / 'table.csv'}", "size=32", "quarantine=list.txt")
     assert (code, "digest" in out) == (0, True)
