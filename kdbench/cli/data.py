@@ -47,7 +47,8 @@ def data_check(
             lambda path: _opened(name, params, root, path), Path(str(listed)) if listed else None, shown.advance, jobs
         )
     rows = [{"split": split, **asdict(counts)} for split, counts in report.counts.items()]
-    typer.echo(tabulate(rows, headers="keys", intfmt=","))
+    if rows:
+        typer.echo(tabulate(rows, headers="keys", intfmt=","))
     notes = [
         *report.notes,
         *report.differences,

@@ -37,8 +37,8 @@ class Row:
 
     `first` to `last` are the row's possible ranks, and `group` its tie group, from 1. A reference, which is not trained, has 0
     in all three. `bold` says that the row and those it ties with are significantly better than all of the next group.
-    `reconstructions` are the labels of its methods whose source leaves something open. `settings` are those that the rows of its
-    table differ in beyond their labels, by path.
+    `reconstructions` are the labels of its methods whose source leaves something open. `settings` are those, by path, that the
+    rows of its table differ in beyond their labels.
     """
 
     runs: tuple[Measured, ...]

@@ -37,8 +37,8 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
 
 
 def _meant(name: str, rows: list[Row]) -> list[Row]:
-    """By the first of these that any row has: an id, its name, with or without settings, its strategy or teachers, the beginning
-    of an id."""
+    """By the first of these that any row has: an id, its name, with or without settings, its strategy or teachers, the
+    beginning of an id."""
     wanted = name.casefold().strip()
     fits: tuple[Callable[[Row], bool], ...] = (
         lambda row: wanted in _ids(row),

@@ -54,7 +54,7 @@ def examine(properties: Mapping[str, Property[Subject]], subject: Subject, waive
 
 
 def announced(finding: Finding) -> Finding:
-    """The finding, after whoever listens (see `hearing`) has received it."""
+    """The finding, after the listener of the enclosing `hearing` has received it."""
     if hear := _hear.get():
         hear(finding)
     return finding

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench import KdbenchError
-from kdbench_plugins.tokens import identity_of, own_tokenizer, vocabulary
+from kdbench_plugins.tokens import cut_by, identity_of, own_tokenizer, vocabulary
+from tests.support.fuzzing import some
 
 
 def config(**text: Any) -> dict[str, Any]:
@@ -80,3 +81,18 @@ def test_identity_follows_what_changes_tokens() -> None:
     ]
     assert len({identity_of(own_tokenizer(config(**text))) for text in texts}) == len(texts)
     assert identity_of(own_tokenizer(config())) == identity_of(own_tokenizer(config()))
+
+
+TOKENIZER = own_tokenizer({"text_cfg": {"context_length": 9}})
+LETTERS = st.characters(codec="utf-8", exclude_characters="<>")
+
+
+@some
+@given(st.lists(st.one_of(st.text(LETTERS, max_size=30), st.text("ab ,.&;", max_size=20)), min_size=1, max_size=6))
+def test_what_is_cut_is_what_has_more_tokens_than_the_context(captions: list[str]) -> None:
+    """Also where letters are changed before they are counted, as by lower case, entities and ligatures."""
+    cut, left = cut_by(TOKENIZER, captions)
+    assert cut.tolist() == [len(TOKENIZER.encode(caption)) + 2 > 9 for caption in captions]
+    expected = TOKENIZER(captions).numpy()
+    for row, tokens in enumerate(left):
+        assert (tokens == expected[row]).all() or (not tokens.any() and not cut[row])

@@ -98,4 +98,4 @@ def test_findings_are_heard_one_by_one_with_their_times() -> None:
     assert [finding.outcome for finding in found] == ["holds", "fails", "waived", "fails"]
     assert all(finding.seconds >= 0 for finding in found)
     examine({"first": first}, None)
-    assert len(heard) == 4  # outside of it, nobody listens
+    assert len(heard) == 4  # there is no listener outside of it
