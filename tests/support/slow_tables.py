@@ -52,10 +52,11 @@ def slow_csv(text: str, delimiter: str = ",") -> list[list[str]]:
 
 
 class SlowJson:
-    """I-JSON (RFC 7493) by recursive descent: `SlowJson(text).value()`."""
+    """I-JSON (RFC 7493) by recursive descent: `SlowJson(text).value()`. Unless `whole`, values may hold half of a pair."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, whole: bool = True) -> None:
         self.text = text
+        self.whole = whole
         self.place = 0
 
     def value(self) -> Any:
@@ -86,7 +87,7 @@ class SlowJson:
         if self._take("["):
             return self._list()
         if self._next() == '"':
-            return self._string()
+            return self._string(self.whole)
         for word, value in (("true", True), ("false", False), ("null", None)):
             if self.text.startswith(word, self.place):
                 self.place += len(word)
@@ -97,7 +98,7 @@ class SlowJson:
         found: dict[str, Any] = {}
         while not (not found and self._take("}")):
             self._next()
-            name = self._string()
+            name = self._string(whole=True)
             if name in found:
                 raise Refused(f"{name} stands twice")
             self._expect(":")
@@ -116,7 +117,7 @@ class SlowJson:
             self._expect(",")
         return found
 
-    def _string(self) -> str:
+    def _string(self, whole: bool) -> str:
         if self.text[self.place : self.place + 1] != '"':
             raise Refused("a string is missing")
         self.place += 1
@@ -127,9 +128,9 @@ class SlowJson:
             self.place += 1
             units.append(self._escaped() if sign == "\\" else sign)
         self.place += 1
-        whole = "".join(units).encode("utf-16-le", "surrogatepass")
+        pairs = "".join(units).encode("utf-16-le", "surrogatepass")
         try:
-            return whole.decode("utf-16-le")
+            return pairs.decode("utf-16-le", "strict" if whole else "surrogatepass")
         except UnicodeDecodeError as error:
             raise Refused("half of a surrogate pair") from error
 

@@ -18,6 +18,7 @@ CAPTIONS = [
 ]  # fmt: skip
 NO_CAPTIONS = [
     "", "  ", "['a', 'b']", "('a', 'b')", "[\"a\", 'b']", "{'raw': 'a'}", "array(['a'])", "nan", "None", "NULL", "x" * 5001,
+    "half \ud83d", '["a", "half \\ud83d"]',
 ]  # fmt: skip
 
 good_captions = st.sampled_from(CAPTIONS) | st.text("ab ,\"'\\\n\té😀[]", min_size=1, max_size=8)
@@ -28,7 +29,7 @@ captions: st.SearchStrategy[Any] = st.one_of(
     st.lists(good_captions, min_size=1, max_size=3).map(json.dumps),
     st.sampled_from([*NO_CAPTIONS, None, 7, 1.5, [], ["a", None], ["a", ""], {"raw": "a"}, [["a"]], True]),
 )
-no_names = st.sampled_from(["", " ", None, 7, "x\0.jpg", ["0.jpg"]])
+no_names = st.sampled_from(["", " ", None, 7, "x\0.jpg", "\ud83d.jpg", ["0.jpg"]])
 names: st.SearchStrategy[Any] = st.one_of(*[st.sampled_from(NAMES)] * 6, no_names)
 no_splits = st.sampled_from(["trian", "", None, 3, True, ["train"]])
 splits: st.SearchStrategy[Any] = st.one_of(*[st.sampled_from(SPLITS)] * 6, no_splits)

@@ -45,15 +45,16 @@ def csv_agrees(text: str, delimiter: str = ",") -> None:
 
 def json_agrees(text: str) -> None:
     """Against RFC 7493 by recursive descent."""
-    try:
-        expected = SlowJson(text).value()
-    except Refused:
-        expected = Refused
-    try:
-        found = parsed(text)
-    except JsonFault:
-        found = Refused
-    assert found is expected or same(found, expected)
+    for whole in (True, False):
+        try:
+            expected = SlowJson(text, whole).value()
+        except Refused:
+            expected = Refused
+        try:
+            found = parsed(text, whole)
+        except JsonFault:
+            found = Refused
+        assert found is expected or same(found, expected)
 
 
 def table_agrees(rows: list[dict[str, Any]], path: Path) -> None:
@@ -87,6 +88,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]] | None
     names = list(rows[0])
     if path.suffix in (".csv", ".tsv"):
         texts = [{name: "" if row[name] is None else _cell(row[name]) for name in names} for row in rows]
+        if not all(is_unicode(text) for row in texts for text in row.values()):
+            return None
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, names, delimiter="\t" if path.suffix == ".tsv" else ",")
             writer.writeheader()
@@ -95,7 +98,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]] | None
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     elif path.suffix == ".json":
-        path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(rows, ensure_ascii=False)
+        path.write_text(text if is_unicode(text) else json.dumps(rows), encoding="utf-8")
     else:
         try:
             pq.write_table(pa.Table.from_pylist(rows), path)
@@ -114,7 +118,7 @@ def slow_items(rows: list[dict[str, Any]], concept: str | None) -> Read:
     written: dict[str, str] = {}
     for row in rows:
         name, split = row["image"], str(row["split"]).strip().lower()
-        if not isinstance(name, str) or not name.strip() or "\0" in name or split not in SPLITS:
+        if not isinstance(name, str) or not name.strip() or "\0" in name or not is_unicode(name) or split not in SPLITS:
             raise Refused
         path = os.path.normpath(name.strip())
         if name != written.setdefault(path, name) and name.strip() == written[path].strip():
@@ -145,7 +149,7 @@ def _captions(value: Any) -> list[str]:
     """The captions of a cell, none if one of them cannot be used."""
     if isinstance(value, str):
         try:
-            found = SlowJson(value).value()
+            found = SlowJson(value, False).value()
         except Refused:
             found = value
         value = found if isinstance(found, list) else value
@@ -155,6 +159,8 @@ def _captions(value: Any) -> list[str]:
 
 def usable(text: Any) -> bool:
     if not isinstance(text, str) or not text.strip() or len(text.strip()) > 5000 or text.strip().lower() in MISSING:
+        return False
+    if not is_unicode(text):
         return False
     stripped = text.strip()
     try:
@@ -180,7 +186,7 @@ def json_lines_agree(path: Path, text: str) -> None:
     rows: Any
     try:
         lines = [line for line in text.split("\n") if line.strip()]
-        rows = [SlowJson(line).value() for line in lines] if path.suffix == ".jsonl" else SlowJson(text).value()
+        rows = [SlowJson(line, False).value() for line in lines] if path.suffix == ".jsonl" else SlowJson(text, False).value()
     except Refused:
         rows = None
     expected: Read | None = None

@@ -57,7 +57,7 @@ class _Listed:
 def _read_json(path: Path) -> Iterator[_Listed]:
     expected = "expected images with filename, split and sentences with raw"
     try:
-        content = parsed(text_of(path))
+        content = parsed(text_of(path), whole=False)
     except JsonFault as fault:
         raise KdbenchError(f"{path}: is not Karpathy's file ({fault}); {expected}: is it truncated?") from fault
     images = content.get("images") if isinstance(content, dict) else None
@@ -86,7 +86,7 @@ def _read_csv(path: Path) -> Iterator[_Listed]:
     for row in csv_table(path, ",", NAMES).rows:
         raw = row.values["raw"]
         try:
-            captions = parsed(raw)
+            captions = parsed(raw, whole=False)
         except JsonFault:
             captions = None
         if not isinstance(captions, list):

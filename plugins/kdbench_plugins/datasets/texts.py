@@ -21,7 +21,7 @@ def list_in(cell: Any) -> Any:
     """A cell of a table as it is meant: text that is a JSON list becomes that list."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
-            return parsed(cell)
+            return parsed(cell, whole=False)
         except JsonFault:
             return cell  # a caption that begins with a bracket, or no caption: see `caption_fault`
     return cell

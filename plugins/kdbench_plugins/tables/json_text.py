@@ -16,8 +16,11 @@ class JsonFault(ValueError):
     """Text that is not I-JSON."""
 
 
-def parsed(text: str) -> Any:
-    """The value of a JSON text. Raises JsonFault with the reason."""
+def parsed(text: str, whole: bool = True) -> Any:
+    """The value of a JSON text. Raises JsonFault with the reason.
+
+    Unless `whole`, strings other than keys may hold halves of surrogate pairs: `is_unicode` finds them in those that are used.
+    """
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except JsonFault:
@@ -27,7 +30,7 @@ def parsed(text: str) -> Any:
     except ValueError as error:
         raise JsonFault(str(error)) from error
     if ESCAPED_SURROGATE.search(text):
-        _refuse_surrogates(value)
+        _refuse_surrogates(value, whole)
     return value
 
 
@@ -49,17 +52,22 @@ def _constant(name: str) -> NoReturn:
     raise JsonFault(f"found {name}, which is no JSON number; write null for a missing value")
 
 
-def _refuse_surrogates(value: Any) -> None:
-    """Raises JsonFault for a string, at any depth, with half of a surrogate pair, as text cut in the middle of an emoji has."""
+def _refuse_surrogates(value: Any, whole: bool) -> None:
+    """Raises JsonFault for a key, or any string, with half of a surrogate pair, as text cut in the middle of an emoji has."""
     pending = [value]
     while pending:
         found = pending.pop()
+        texts: list[str] = []
         if isinstance(found, dict):
-            pending += [*found, *found.values()]
+            texts = list(found)
+            pending += found.values()
         elif isinstance(found, list):
             pending += found
-        elif isinstance(found, str) and not is_unicode(found):
-            raise JsonFault(f"found {found[:40]!r}, with half of a surrogate pair, which is no character")
+        elif isinstance(found, str) and whole:
+            texts = [found]
+        for text in texts:
+            if not is_unicode(text):
+                raise JsonFault(f"found {text[:40]!r}, with half of a surrogate pair, which is no character")
 
 
 def is_unicode(text: str) -> bool:

@@ -93,7 +93,7 @@ def jsonl_table(path: Path) -> Table:
         if not text.strip():
             continue
         try:
-            values = parsed(text)
+            values = parsed(text, whole=False)
         except JsonFault as fault:
             raise KdbenchError(f"{path}: row {len(rows) + 1}: line {line} is not JSON ({fault})") from fault
         if not isinstance(values, dict):
@@ -107,7 +107,7 @@ def jsonl_table(path: Path) -> Table:
 def json_table(path: Path) -> Table:
     """A file with one list of objects."""
     try:
-        found: Any = parsed(text_of(path))
+        found: Any = parsed(text_of(path), whole=False)
     except JsonFault as fault:
         raise KdbenchError(f"{path}: is not JSON ({fault})") from fault
     if not isinstance(found, list):

@@ -67,6 +67,7 @@ def read(path: Path, text: str, concept: str | None = None) -> Any:
         ("nan", "caption 1: found 'nan', which stands for a missing value"),
         ('["a", "None"]', "caption 2: found 'None', which stands for a missing value"),
         ("<NA>", "caption 1: found '<NA>', which stands for a missing value"),
+        ('["a cat", "a dog \\ud83d"]', "caption 2: found 'a dog .ud83d', with half of a surrogate pair, which is no"),
         ("a \0 dog", "caption 1: found .*, with a null character"),
     ],
 )

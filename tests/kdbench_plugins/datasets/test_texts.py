@@ -38,7 +38,7 @@ def test_no_captions(text: str) -> None:
 
 def test_json_lists_in_cells() -> None:
     assert list_in(' ["a", "b"]') == ["a", "b"]
-    for cell in ("['a']", "[a]", "a", None, 7, ["a"], '["a", "a\\ud83d"]'):
+    for cell in ("['a']", "[a]", "a", None, 7, ["a"]):
         assert list_in(cell) == cell
 
 

@@ -45,6 +45,12 @@ def test_refused(text: str, told: str) -> None:
         parsed(text)
 
 
+def test_halves_of_pairs_in_values() -> None:
+    assert parsed('{"a": ["\\ud83d"]}', whole=False) == {"a": ["\ud83d"]}
+    with pytest.raises(JsonFault, match="half of a surrogate pair"):
+        parsed('{"\\ud83d": 1}', whole=False)
+
+
 def test_whole_pairs_are_characters() -> None:
     assert parsed('["\\ud83d\\ude00"]') == ["😀"]
     assert is_unicode("😀")

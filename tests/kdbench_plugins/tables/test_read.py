@@ -46,7 +46,7 @@ def table(path: Path, text: str) -> Path:
             '{"caption": "a"}\n{"caption": "a", "caption": "b"}\n',
             "row 2: line 2 is not JSON .found the key 'caption'",
         ),
-        ("t.jsonl", '{"caption": "a"}\n\n{"caption": "b \\ud83d"}\n', "row 2: line 3 is not JSON .*surrogate"),
+        ("t.jsonl", '{"caption": "a"}\n\n{"b \\ud83d": "caption"}\n', "row 2: line 3 is not JSON .*surrogate"),
         ("t.jsonl", '{"caption": NaN}\n', "row 1: line 1 is not JSON .found NaN, which is no JSON number; write null"),
         ("t.jsonl", "[" * 100_000, "row 1: line 1 is not JSON .it is nested too deeply"),
         ("t.jsonl", '{"a": 1}\n["a"]\n', "row 2: line 2 is '.\"a\".', expected an object"),
