@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -25,6 +26,19 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 # Panels of `kdbench --help`, in this order
 SUITES, RESULTS, MODELS, PLUGINS = "Suites", "Results", "Models and data", "Plugins and help"
 HELP = {"help_option_names": ["-h", "--help"]}
+
+# What the file system may refuse whatever a program does; other errors are bugs and keep their traceback.
+ENVIRONMENT = {
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EISDIR,
+}
+LONGEST = 120  # characters of a name in a message
 
 app = typer.Typer(
     name="kdbench",
@@ -146,6 +160,12 @@ def main() -> None:
             app()
     except KdbenchError as error:
         complain(str(error))
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in ENVIRONMENT or error.filename is None:
+            raise
+        name = str(error.filename)
+        complain(f"{name if len(name) <= LONGEST else name[: LONGEST - 1] + '…'}: {error.strerror}")
         sys.exit(2)
 
 

@@ -148,6 +148,23 @@ def test_a_name_that_is_no_utf_8_ends_in_a_message(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "1" * 5000], f"{'1' * 119}…: File name too long"),
+        (["leaderboard", "file/inner"], "file/inner: "),
+        (["plan", "file/inner/suite.yaml"], ""),
+        (["cache", "list", "--cache", "file"], ""),
+        (["check", "suite.yaml", "seeds=[0]", "name=" + "a" * 300], ""),
+    ],
+)
+def test_what_the_file_system_refuses_is_told(arguments: list[str], said: str, kdbench: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    code, _, err = kdbench(*arguments)
+    assert code in (0, 2)
+    assert err.startswith(said)
+
+
 def test_any_value_ends_in_a_message(kdbench: Command, suite_file: Callable[..., Path], tmp_path: Path) -> None:
     """Of every command that trains nothing; tests/faults tries a thousand."""
     suite_file()
