@@ -40,7 +40,8 @@ def test_run_when_all_is_recorded(
         write_record(tmp_path / "results", record(specs[-1], status=status, reason="not a number", metrics={}))
     found, out, err = kdbench("run", path, "--no-profile")
     assert found == code
-    assert err == "All 8 runs are recorded under results/tiny.\n"
+    told = f"warning: 1 run ({specs[-1].label}) was recorded as diverged; `kdbench run` with --redo executes it again\n"
+    assert err == ("" if status == "ok" else told) + "All 8 runs are recorded under results/tiny.\n"
     assert out.count("· pebble ·") >= 1
     assert len([line for line in out.splitlines() if "±" in line and "interval" not in line]) >= 4
     assert ("diverged: not a number" in out) == (status == "diverged")
