@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from kdbench import Offer, hookimpl
 from kdbench.contracts import Engine, Event, Site, Work
-from kdbench.engines.logs import log_path
-from kdbench.engines.messages import Warned
 
 if TYPE_CHECKING:
     from kdbench_plugins.engines.worker_process import WorkerProcess
@@ -74,6 +72,9 @@ class _Pool:
 
     def _tell_of_silence(self) -> None:
         """Warns of work that has sent no event for two minutes, then four, eight and so on."""
+        from kdbench.engines.logs import log_path  # here: offering an engine reads no records
+        from kdbench.engines.messages import Warned
+
         for worker, work in list(self.busy.items()):
             silent = time.monotonic() - worker.heard
             if silent >= self.silence.get(worker, SILENT_SECONDS) and not self.stopping:
