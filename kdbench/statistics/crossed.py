@@ -110,10 +110,14 @@ def half_width(squares: MeanSquares) -> Any:
 
 
 def lone_half_width(squares: MeanSquares) -> Any:
-    """The same for means that are shown and not tested, by Satterthwaite's degrees of freedom."""
+    """The same for means that are shown and not tested, by Satterthwaite's degrees of freedom.
+
+    A difference of mean squares may give fewer of them than any of its parts has, which no sum can have: they are bounded.
+    """
     total = squares.seed + squares.unit_excess
     spread = squares.seed**2 / max(squares.seeds - 1, 1) + squares.unit**2 / (squares.units - 1)
-    df = np.where(total > 0, total, 1.0) ** 2 / np.where(spread > 0, spread, 1.0)
+    fewest = min(squares.seeds - 1 or squares.units - 1, squares.units - 1)
+    df = np.maximum(np.where(total > 0, total, 1.0) ** 2 / np.where(spread > 0, spread, 1.0), fewest)
     return -stdtrit(df, LEVEL / 2) * np.sqrt(total / (squares.seeds * squares.units))
 
 
