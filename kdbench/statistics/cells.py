@@ -56,8 +56,8 @@ class Cell:
 def cell_of(runs: Sequence[Measured], sizes: Mapping[str, int], units: Units | None = None) -> Cell:
     """The runs of one cell on a test split of these sizes; `units` as `Task.contributions` takes them.
 
-    Raises RecordError if the runs belong to several cells, have a seed twice or stored arrays of another split, or if there is a
-    single test unit, and KdbenchError if `units` do not fit `sizes`.
+    Raises RecordError if the runs belong to several cells, have a seed twice or stored arrays of another split, or if there is
+    a single test unit, and KdbenchError if `units` do not fit `sizes`.
     """
     ordered = tuple(sorted(runs, key=lambda run: run.seed))
     _check_one_cell(ordered)
