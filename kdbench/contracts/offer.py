@@ -23,8 +23,8 @@ class Offer(Generic[T_co]):
 
     `reads`, if given, takes the same arguments and returns the files and folders that the plugin reads, in an order that
     follows from the parameters and from what it reads. A run's record holds a digest of their contents: the run is not taken
-    for recorded once they have changed. Without it, they are the files and folders that the parameters name. Plugins in parameters
-    marked with `Uses` answer for themselves.
+    for recorded once they have changed. Without it, they are the files and folders that the parameters name. Plugins in
+    parameters marked with `Uses` answer for themselves.
 
     `smoke(params) -> params` is called for `kdbench run --smoke`. It turns checked parameters into ones that take the same
     code paths, download nothing and compute next to nothing. Without it, the parameters are used unchanged.

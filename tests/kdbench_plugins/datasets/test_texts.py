@@ -53,7 +53,7 @@ def test_no_ids(value: Any) -> None:
         id_of(value, "here")
 
 
-@pytest.mark.parametrize("word", MISSING)
+@pytest.mark.parametrize("word", sorted(MISSING))
 def test_words_for_a_missing_value(word: str) -> None:
     assert id_of(word.upper(), "here") == ""
     assert "stands for a missing value" in caption_fault(word)
