@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdbench.contracts import Engine, Event, Site, Work
-from kdbench.engines.messages import Crashed, ExecuteRun, PrepareTeacher, Rehearse, Warned, preparations, rehearsals
+from kdbench.engines.messages import Crashed, PrepareTeacher, Rehearse, Warned, preparations
 from kdbench.errors import KdbenchWarning
 from kdbench.suite.spec import RunSpec
 
@@ -26,8 +26,11 @@ class Dispatcher(ABC):
 
     def dispatch(self, work: Sequence[Work], specs: Sequence[RunSpec]) -> None:
         """Executes work on runs of these specs and returns when all has ended. Raises what `Engine.execute` raises."""
-        tried = rehearsals(one.spec for one in work if isinstance(one, ExecuteRun))  # trials of a study have other parameters
-        self.engine.execute([*tried, *preparations(specs), *work], self.site, self._on_event)
+        self.engine.execute([*self.rehearsals(work), *preparations(specs), *work], self.site, self._on_event)
+
+    def rehearsals(self, work: Sequence[Work]) -> Sequence[Work]:  # noqa: ARG002 (trials have other parameters than a spec)
+        """Work that tries the plugins of this work first; none by default."""
+        return []
 
     def _on_event(self, work: Work, event: Event) -> None:
         if isinstance(event, Warned):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdbench.contracts import Event, Work
 from kdbench.engines.dispatch import Dispatcher
 from kdbench.engines.make import named
-from kdbench.engines.messages import Busy, Crashed, EpochFinished, ExecuteRun, Finished, ProgressMade, Started
-from kdbench.plugins.loading import Plugins
+from kdbench.engines.messages import Busy, Crashed, EpochFinished, ExecuteRun, Finished, ProgressMade, Started, rehearsals
+from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import construct
 from kdbench.records.files import record_path, recorded
-from kdbench.records.parts import Part, differences
+from kdbench.records.parts import FIRST_PARTY, Part, differences, plugins_of
 from kdbench.records.record import DONE, Outcome, Record
 from kdbench.suite.plugin_entries import plug
-from kdbench.suite.spec import RunSpec
+from kdbench.suite.spec import PluginSpec, RunSpec
 
 
 @dataclass
@@ -80,6 +81,15 @@ class Session(Dispatcher):
         self.dispatch([self._work(spec, wait=False) for spec in specs], specs)
         if waiting := self._busy:
             self.dispatch([self._work(spec, wait=True) for spec in waiting], waiting)
+
+    def rehearsals(self, work: Sequence[Work]) -> Sequence[Work]:
+        """Of runs with a plugin of a third party: those of kdbench alone are rehearsed by its tests."""
+        specs = (one.spec for one in work if isinstance(one, ExecuteRun))
+        return rehearsals(spec for spec in specs if any(self._foreign(kind, part) for _, kind, part in plugins_of(spec)))
+
+    def _foreign(self, kind: Kind, part: PluginSpec) -> bool:
+        listed = self.plugins.offers(kind).get(part.use)
+        return listed is None or listed.package != FIRST_PARTY
 
     @property
     def changes(self) -> list[str]:

@@ -48,7 +48,12 @@ class Listed:
     """An offer and its provider."""
 
     offer: Offer[Any]
-    provider: str
+    provider: str  # `PACKAGE:ENTRY POINT`
+
+    @property
+    def package(self) -> str:
+        """The distribution that offers it; `kdbench` is the first party."""
+        return self.provider.partition(":")[0]
 
 
 class Plugins:

@@ -46,7 +46,7 @@ def using_plugin(kind: Kind, plugin: PluginSpec, plugins: Plugins) -> Iterator[N
     for _, its_kind, use, _ in _with_nested("", kind, plugin.use, plugin.params, plugins):
         if listed := _listed(its_kind, use, plugins):
             found[f"{its_kind} {use}"] = listed
-    packages = {name: listed.provider.partition(":")[0] for name, listed in found.items()}
+    packages = {name: listed.package for name, listed in found.items()}
     named = {name: f"{package} {installed_version(package)}".strip() for name, package in packages.items()}
     with made_by(Maker(named, code_digest(listed.offer.build for listed in found.values()))):
         yield
@@ -68,7 +68,7 @@ def _examined(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins, ca
     listed = _listed(kind, use, plugins)
     if listed is None:
         return Part()
-    package = listed.provider.partition(":")[0]
+    package = listed.package
     code = code_digest([listed.offer.build], first_party=package == FIRST_PARTY)
     content: str | None = None
     try:

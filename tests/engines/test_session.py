@@ -28,12 +28,15 @@ from kdbench.engines.messages import (
 )
 from kdbench.engines.session import Session
 from kdbench.errors import KdbenchWarning
-from kdbench.plugins.loading import Plugins
+from kdbench.plugins.loading import Plugins, installed
 from kdbench.records.files import read_record, record_path, write_record
 from kdbench.records.record import Record, Status
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import plan
 from kdbench.suite.spec import RunSpec
 from kdbench_plugins.engines.local import Local
 from tests.support.made_records import made
+from tests.support.paths import ROOT
 from tests.support.toys import run_spec
 
 Spec = Callable[..., RunSpec]
@@ -158,6 +161,14 @@ def test_teachers_come_first_and_warnings_are_warnings(spec: Spec, record: Make,
         "a damaged entry",
     ]
     assert [event[0] for event in tracker.heard] == ["ok", "ok"]
+
+
+def test_runs_of_kdbenchs_own_plugins_are_not_rehearsed(tmp_path: Path) -> None:
+    """tests/runs/test_rehearse.py rehearses those."""
+    engine = Recited()
+    specs = [spec for spec in plan(load_suite(ROOT / "suites/quickstart.yaml", installed())) if spec.team]
+    session_in(tmp_path, installed(), engine).dispatch([ExecuteRun(spec=spec) for spec in specs], [])
+    assert [type(work) for work in engine.work] == [ExecuteRun] * len(specs)
 
 
 def test_a_crash_is_a_record_that_says_how_to_resume(spec: Spec, plugins: Plugins, tmp_path: Path) -> None:
