@@ -12,7 +12,7 @@ test: .venv/dev docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks --ignore tests/faults
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks --ignore tests/faults -m 'not faults'
 
 lint: .venv/dev
 	$(BIN)/ruff check --fix .
@@ -25,6 +25,7 @@ bench: .venv/dev
 # what resume and atomic writing promise.
 faults: .venv/dev
 	$(BIN)/pytest --numprocesses 2 tests/faults
+	$(BIN)/pytest -m faults --ignore tests/benchmarks --ignore tests/faults
 	$(BIN)/pytest tests/benchmarks/test_sweep_kills.py
 
 docs: .venv/docs

@@ -88,6 +88,7 @@ def test_second_run_executes_nothing(first: tuple[Path, Path, subprocess.Complet
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
+@pytest.mark.faults
 def test_same_spec_from_an_empty_cache_gives_the_same_ranks(
     first: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_same_spec_from_an_empty_cache_gives_the_same_ranks(
     assert digests[0] == digests[1]
 
 
+@pytest.mark.faults
 def test_killed_run_resumes_to_identical_ranks(
     first: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

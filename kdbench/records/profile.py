@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from kdbench.suite.spec import Frozen
 
@@ -77,3 +77,9 @@ class Profile(Frozen):
             return given
         rest = {name: value for name, value in given.items() if name not in FORMAT_1_PARTS}
         return rest | {"format": 2, "parts": {name: given.get(name) for name in FORMAT_1_PARTS}}
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `code` where it is empty, as in files from before it was added."""
+        found: dict[str, Any] = write(self)
+        return found if self.code else {name: value for name, value in found.items() if name != "code"}

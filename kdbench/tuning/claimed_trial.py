@@ -89,8 +89,12 @@ class ClaimedTrial:
             lower_is_better=settings.directions[0] == "minimize",
         )
 
-    def end(self, ending: Ending) -> None:
-        """Stores how the trial ended and releases it."""
+    def end(self, ending: Ending, forget: Callable[[], None] = lambda: None) -> None:
+        """Stores how the trial ended and releases it.
+
+        `forget` removes its checkpoint. It is called once the storage has answered and before the trial counts as ended: a kill
+        in between repeats the trial, and no checkpoint outlives an ended one.
+        """
         from optuna.exceptions import UpdateFinishedTrialError
 
         attributes = {STATE: ending.state, REASON: ending.reason, SECONDS: ending.seconds, BEST_EPOCH: ending.best_epoch}
@@ -98,6 +102,7 @@ class ClaimedTrial:
         try:
             for name, value in attributes.items():
                 self._trial.set_user_attr(name, value)
+            forget()
             self._trial.study.tell(self._trial, values, optuna_state(ending.state))
         except (UpdateFinishedTrialError, ValueError):
             if not self._frozen().state.is_finished():  # otherwise this process was cut off and another ended the trial

@@ -6,6 +6,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.records.study_summary import State
@@ -33,8 +34,7 @@ def execute_trials(
         trial.draw()
         on_start(trial)
         ending = _ending(trial, context)
-        trial.end(ending)
-        shutil.rmtree(context.cache.scratch(trial.id), ignore_errors=True)
+        trial.end(ending, partial(shutil.rmtree, context.cache.scratch(trial.id), ignore_errors=True))
         on_end(trial, ending)
 
 

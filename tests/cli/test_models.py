@@ -120,7 +120,7 @@ def test_latencies_of_an_export_join_the_profile(kdbench: Command, tmp_path: Pat
     code, out, err = kdbench("run", "few.yaml", "--jobs", 1)
     assert code == 0, err
     assert "Measuring small" in err
-    assert "search (ms)" in out
+    assert "search" in out
     [record] = [path for path in (tmp_path / "results/few").glob("*.json") if "." not in path.stem]
     code, _, err = kdbench("export", record.stem, "--to", "onnx")
     assert (code, "no profile" in err) == (0, False)

@@ -55,6 +55,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
     return summaries
 
 
+@pytest.mark.faults
 def test_killed_three_times_it_ends_with_48_trials_as_if_it_had_not_been(
     tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,7 +76,7 @@ class Slow:
         return torch.tensor([0.5 + self.knob / 2, 0.5 - self.knob / 2])
 
 
-_toys = Toys(strategies=[Offer("slow", Slow)])
+_toys = Toys(strategies=[Offer("slow", Slow, reads=lambda **_: [])])
 kdbench_datasets = _toys.kdbench_datasets
 kdbench_teachers = _toys.kdbench_teachers
 kdbench_students = _toys.kdbench_students

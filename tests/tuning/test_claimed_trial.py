@@ -33,6 +33,16 @@ def test_a_trial_abandoned_between_two_parameters_draws_the_rest_as_it_would_hav
     assert claimed(storage, study).draw() == expected
 
 
+def test_a_checkpoint_is_forgotten_before_its_trial_counts_as_ended(tmp_path: Path, study: Study) -> None:
+    """A kill in between repeats the trial; in the other order it left the checkpoint behind for ever."""
+    storage, seen = opened(tmp_path), []
+    storage.set_up(study)
+    claim = claimed(storage, study)
+    claim.end(Ending("complete", (value_of(claim.draw()),)), lambda: seen.append(storage.counts(study)["running"]))
+    assert seen == [1]
+    assert storage.counts(study)["complete"] == 1
+
+
 def test_one_worker_draws_the_same_every_time(tmp_path: Path, study: Study) -> None:
     """Whatever trial it was killed in; another seed draws others."""
     many = with_settings(study, trials=9, startup=3)

@@ -78,6 +78,7 @@ def test_an_abandoned_trial_resumes(url: str, tmp_path: Path) -> None:
     assert there.counts(study) == {"running": 1, "complete": 1, "waiting": 2}
 
 
+@pytest.mark.faults
 def test_two_sweeps_share_four_studies_and_one_is_killed(
     url: str, tmp_path: Path, distribution: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def remove_in_the_middle(cluster: Cluster, stage: Stage, victim: Any) -> None:
     cluster.remove_node(victim, allow_graceful=False)
 
 
+@pytest.mark.faults
 def test_a_lost_node_costs_nothing_and_repeats_no_run(cluster: Cluster, stage: Stage, tmp_path: Path) -> None:
     victim = cluster.add_node(**NODE)
     specs = [noting(number) for number in range(RUNS)]
@@ -151,6 +152,7 @@ def test_a_lost_node_costs_nothing_and_repeats_no_run(cluster: Cluster, stage: S
     assert arrays(stage.folder / "results") == arrays(tmp_path / "local/results")
 
 
+@pytest.mark.faults
 def test_crashes_are_tried_again_up_to_a_bound(stage: Stage) -> None:
     """And what cannot run at all is recorded by the run, as elsewhere."""
     once = run_spec(strategy=plugged("fatal", "once", number=0, times=1))

@@ -55,7 +55,7 @@ def test_weights_that_are_no_numbers(tmp_path: Path) -> None:
     for value in (float("nan"), float("inf")):
         edit(path, lambda record: record.update(weights={"a": value, "b": 1.0}))  # noqa: B023  # called at once
         (problem,) = verify([tmp_path], toy_plugins(strategies=[Offer("loud", Loud)]))[1]
-        assert problem.what == "weights"
+        assert problem.what == "not a record: weights.a"
 
 
 def test_a_negative_weight_in_a_sum_of_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ from kdbench.records.measured import Measured
 from kdbench.records.trace import Trace
 from kdbench.reports.board import Board
 from kdbench.reports.verdict import NO_STUDENT, NO_VERDICT, Verdict
+from kdbench.statistics.value import Value
 from kdbench_plugins.reports.site.page_names import slug, token
 from kdbench_plugins.reports.site.site_pages import Written, write_site
 from tests.support.site_boards import (
@@ -24,10 +26,8 @@ from tests.support.site_boards import (
     METHODS,
     SCRIPT,
     board_of,
-    changed,
     hostile,
     measured_in,
-    of_record,
     planes_of,
 )
 
@@ -310,8 +310,11 @@ def test_a_trace_that_cannot_be_read_leaves_nothing_behind(tmp_path: Path) -> No
 
 def test_figures_that_are_not_finite_are_gaps(tmp_path: Path) -> None:
     (run,) = [run for run in measured_in("emoji") if not run.record.spec.reference][:1]
-    record = changed(run.record, status="diverged", metrics=run.record.metrics | {"rsum": float("nan")})
-    written = write_site(tmp_path / "site", board_of([of_record(record)]), [], [], [])
+    board = board_of([run])
+    rows = board.tables[0].rows
+    rows[0] = replace(rows[0], values=rows[0].values | {"rsum": Value(math.nan, -math.inf, math.inf)})
+    written = write_site(tmp_path / "site", board, [], [], [])
     page = Page(written.entry)
-    assert [json.loads(text)["traces"][1]["x"] for text in page.text("script", type="application/json")] == [[None]]
+    (picture,) = [json.loads(text) for text in page.text("script", type="application/json")]
+    assert picture["traces"][0]["x"] == [None]
     assert "nan" not in " ".join(page.text("td"))
