@@ -8,7 +8,7 @@ in `kdbench.data.checked_items`, encoders in `kdbench.data.borders`, a step in `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kdbench.errors import PluginError
 
@@ -39,7 +39,7 @@ def described(value: object) -> str:
     return f"{type(value).__name__} of {len(value)}" if isinstance(value, Sequence) else type(value).__name__
 
 
-def checked_tensor(value: Any, plugin: object, method: str, *shapes: Sequence[int | None], floats: bool = True) -> Tensor:
+def checked_tensor(value: object, plugin: object, method: str, *shapes: Sequence[int | None], floats: bool = True) -> Tensor:
     """The value, if it is a tensor of one of the shapes (None: any length), with floating-point numbers if `floats`.
 
     Raises PluginError, naming plugin, method, what was found and what is expected.

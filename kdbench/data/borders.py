@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from kdbench.contracts import Encoder, Modality
 from kdbench.contracts.border import described, owner, refused, required
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def checked_encoder(encoder: Any, holder: object, name: str) -> Encoder:
+def checked_encoder(encoder: object, holder: object, name: str) -> Encoder:
     """An encoder that `holder` has under `name`. Raises PluginError if it lacks what the contract `Encoder` asks for."""
     if getattr(encoder, "modality", None) not in get_args(Modality):
         found = described(getattr(encoder, "modality", None)) if hasattr(encoder, "modality") else f"{described(encoder)}"
         raise refused(holder, f"{name}.modality", found, "'image' or 'text' of an encoder")
     required(encoder, "an encoder", ["encode"])
-    if not isinstance(getattr(encoder, "key", None), str) or not encoder.key:
-        raise refused(encoder, "key", described(getattr(encoder, "key", None)), "a string that is not empty")
+    key = getattr(encoder, "key", None)
+    if not isinstance(key, str) or not key:
+        raise refused(encoder, "key", described(key), "a string that is not empty")
     base = getattr(encoder, "base", None)
     if base is not None:
         checked_encoder(base, encoder, "base")
-    found_encoder: Encoder = encoder
-    return found_encoder
+    return cast(Encoder, encoder)
 
 
-def checked_rows(encoder: Encoder, made: Any, count: int, where: str = "") -> Tensor:
+def checked_rows(encoder: Encoder, made: object, count: int, where: str = "") -> Tensor:
     """What `encode` returned for `count` items. Raises PluginError if it is no tensor with one row per item."""
     import torch
 
@@ -45,7 +45,7 @@ def checked_rows(encoder: Encoder, made: Any, count: int, where: str = "") -> Te
     return made
 
 
-def stored_rows(encoder: Encoder, made: Any, count: int, first: int, where: str, exact: bool = False) -> NDArray[Any]:
+def stored_rows(encoder: Encoder, made: object, count: int, first: int, where: str, exact: bool = False) -> NDArray[Any]:
     """What `encode` returned for the items from number `first`, as stored: float16 (`exact`: float32) or integers, on the CPU.
 
     Raises PluginError if rows are missing or values are not finite, also if only float16 cannot hold them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +46,7 @@ def read_picture(split: Split, name: str, index: int, size: int) -> tuple[NDArra
     return checked_picture(picture, size, where), digest
 
 
-def checked_original(picture: Any, where: str) -> NDArray[np.uint8]:
+def checked_original(picture: object, where: str) -> NDArray[np.uint8]:
     """An original picture, uint8 [H, W, 3]. Raises PluginError, beginning with `where`, for another."""
     array = np.asarray(picture)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
@@ -56,7 +55,7 @@ def checked_original(picture: Any, where: str) -> NDArray[np.uint8]:
     return array
 
 
-def checked_picture(picture: Any, size: int, where: str) -> NDArray[np.uint8]:
+def checked_picture(picture: object, size: int, where: str) -> NDArray[np.uint8]:
     """A picture, uint8 [size, size, 3]. Raises PluginError, beginning with `where`, such as "train image 3", for another."""
     array = np.asarray(picture)
     if array.dtype != np.uint8 or array.shape != (size, size, 3):
@@ -66,7 +65,7 @@ def checked_picture(picture: Any, size: int, where: str) -> NDArray[np.uint8]:
     return array
 
 
-def checked_caption(caption: Any, where: str) -> str:
+def checked_caption(caption: object, where: str) -> str:
     """A caption. Raises PluginError, beginning with `where`, if it is no string or cannot be written as UTF-8."""
     if not isinstance(caption, str):
         raise PluginError(f"{where}: found {described(caption)}, expected a string")

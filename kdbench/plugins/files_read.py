@@ -22,7 +22,7 @@ def files_read(offer: Offer[Any], params: dict[str, Any]) -> list[Path]:
     return [path for name, value in values.items() if name not in nested for path in named_files(value)]
 
 
-def named_files(value: Any) -> Iterator[Path]:
+def named_files(value: object) -> Iterator[Path]:
     """The existing files and folders that a value names, in any list or map that it holds."""
     if isinstance(value, dict):
         for item in value.values():

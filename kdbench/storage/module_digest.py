@@ -64,7 +64,7 @@ def _settings(part: nn.Module) -> dict[str, Any]:
     return found
 
 
-def described(value: Any, depth: int = DEPTH) -> Any:
+def described(value: object, depth: int = DEPTH) -> object:
     """A value as JSON that is equal for equal values in every process; addresses, devices and modules are left out."""
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -85,7 +85,7 @@ def described(value: Any, depth: int = DEPTH) -> Any:
     return _composed(value, depth - 1)
 
 
-def _composed(value: Any, depth: int) -> Any:
+def _composed(value: object, depth: int) -> object:
     """A value that holds other values."""
     if isinstance(value, Mapping):
         return {"map": sorted(([described(key, depth), described(item, depth)] for key, item in value.items()), key=json.dumps)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
@@ -15,56 +15,54 @@ if TYPE_CHECKING:
     from kdbench.contracts.values import Arrays
 
 
-def checked_strategy(strategy: Any) -> Strategy:
+def checked_strategy(strategy: object) -> Strategy:
     """A strategy. Raises PluginError if it has no `weigh`, or only one half of saving and loading."""
     required(strategy, "a strategy", ["weigh"])
     halves = [name for name in ("state_dict", "load_state_dict") if hasattr(strategy, name)]
     if len(halves) == 1:
         raise refused(strategy, halves[0], "this method alone", "state_dict and load_state_dict, or neither")
-    found: Strategy = strategy
-    return found
+    return cast(Strategy, strategy)
 
 
-def checked_objective(objective: Any) -> Objective:
+def checked_objective(objective: object) -> Objective:
     """An objective. Raises PluginError if it lacks `head` or `losses`."""
     required(objective, "an objective", ["head", "losses"])
-    found: Objective = objective
-    return found
+    return cast(Objective, objective)
 
 
-def checked_head(objective: Objective, head: Any) -> nn.Module | None:
+def checked_head(objective: Objective, head: object) -> nn.Module | None:
     """What `head` returned. Raises PluginError if it is neither a module nor None."""
     if head is not None and not isinstance(head, nn.Module):
         raise refused(objective, "head", described(head), "a torch.nn.Module or None")
     return head
 
 
-def checked_losses(objective: Objective, losses: Any, samples: int) -> Tensor:
+def checked_losses(objective: Objective, losses: object, samples: int) -> Tensor:
     """What `losses` returned, [B]. Raises PluginError for another type or shape: a scalar would count for every sample."""
     return checked_tensor(losses, objective, "losses", [samples])
 
 
-def weights_of(strategy: Strategy, weights: Any, teachers: int, samples: int) -> Tensor:
+def weights_of(strategy: Strategy, weights: object, teachers: int, samples: int) -> Tensor:
     """What `weigh` returned, detached, [T] or [T, B]. Raises PluginError for another type or shape."""
     return checked_tensor(weights, strategy, "weigh", [teachers], [teachers, samples], floats=False).detach()
 
 
-def checked_report(strategy: object, report: Any) -> dict[str, float]:
+def checked_report(strategy: object, report: object) -> dict[str, float]:
     """What a strategy's `report` returned, {} for None. Raises PluginError if it is no map of names to numbers."""
     if report is None:
         return {}
     numbers = isinstance(report, Mapping) and all(isinstance(value, int | float) for value in report.values())
-    if not numbers or not all(isinstance(name, str) for name in report):
+    if not isinstance(report, Mapping) or not numbers or not all(isinstance(name, str) for name in report):
         raise refused(strategy, "report", repr(report)[:80], "a dict of names and numbers (float, not tensors)")
     return {name: float(value) for name, value in report.items()}
 
 
-def checked_auxiliary(owner: object, loss: Any) -> Tensor:
+def checked_auxiliary(owner: object, loss: object) -> Tensor:
     """What `auxiliary_loss` returned. Raises PluginError if it is no scalar."""
     return checked_tensor(loss, owner, "auxiliary_loss", [])
 
 
-def checked_views(task: Task, views: Any, samples: int) -> Sequence[Tensor]:
+def checked_views(task: Task, views: object, samples: int) -> Sequence[Tensor]:
     """What `forward` returned: tensors, the first with a row per sample. Raises PluginError for anything else.
 
     The task itself checks its further output tensors; a view that only an auxiliary loss reads may have any shape.
@@ -78,7 +76,7 @@ def checked_views(task: Task, views: Any, samples: int) -> Sequence[Tensor]:
 
 def measured(task: Task, arrays: Arrays) -> dict[str, float]:
     """The metrics of one evaluation. Raises PluginError if one that the task declares is missing or not finite."""
-    metrics: Any = task.measure(arrays)
+    metrics: object = task.measure(arrays)
     if not isinstance(metrics, Mapping):
         raise refused(task, "measure", described(metrics), "a map of the metrics")
     for metric in task.metrics:

@@ -18,7 +18,7 @@ from kdbench.errors import PluginError
 NORM = 2e-2  # of unit vectors; bfloat16 keeps eight bits
 
 
-def checked_student(student: Any) -> None:
+def checked_student(student: object) -> None:
     """Raises PluginError if a student lacks what the contracts `Student` and `StudentModule` ask for."""
     width = getattr(student, "width", None)
     if isinstance(width, bool) or not isinstance(width, int) or width < 1:
@@ -39,7 +39,7 @@ def checked_student(student: Any) -> None:
             raise refused(student, f"{name}.modality", repr(encoder.modality), repr(modality))
 
 
-def checked_towers(towers: Any, teacher: object) -> Towers:
+def checked_towers(towers: object, teacher: object) -> Towers:
     """What `towers` returned. Raises PluginError if these are not two encoders, an image's and a text's, and a scale."""
     if not isinstance(towers, Towers):
         raise refused(teacher, "towers", described(towers), "kdbench.Towers(image, text, logit_scale)")
@@ -47,18 +47,18 @@ def checked_towers(towers: Any, teacher: object) -> Towers:
         encoder = checked_encoder(getattr(towers, modality), teacher, f"towers().{modality}")
         if encoder.modality != modality:
             raise refused(teacher, f"towers().{modality}.modality", repr(encoder.modality), repr(modality))
-    scale: Any = towers.logit_scale
+    scale: object = towers.logit_scale
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not math.isfinite(scale) or scale <= 0:
         raise refused(teacher, "towers().logit_scale", described(scale), "a finite number above 0, already exponentiated")
     return towers
 
 
-def checked_teacher(teacher: Any) -> None:
+def checked_teacher(teacher: object) -> None:
     """Raises PluginError if a teacher has no method `towers`."""
     required(teacher, "a teacher", ["towers"])
 
 
-def checked_views(student: Student, views: Any, rows: int) -> tuple[Tensor, ...]:
+def checked_views(student: Student, views: object, rows: int) -> tuple[Tensor, ...]:
     """Image and text embeddings, and further views, of a student. Raises PluginError unless embeddings are [B, width]."""
     if not isinstance(views, tuple | list) or len(views) < 2:
         raise refused(student.module, "encode_views", described(views), "image embeddings, text embeddings and other tensors")

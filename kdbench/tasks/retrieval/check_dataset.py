@@ -8,14 +8,14 @@ from typing import Any, get_args
 
 import numpy as np
 
-from kdbench.contracts import Split, SplitName
+from kdbench.contracts import Dataset, Split, SplitName
 
 Problem = tuple[str, str, str]  # where, found, expected
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 EXAMPLES = 3  # items named of many
 
 
-def problems(dataset: Any) -> Iterator[Problem]:
+def problems(dataset: Dataset) -> Iterator[Problem]:
     """Yields what makes a dataset unusable: attributes, indices, items without a match, concepts in two splits, a test split
     of a single concept. Items are named by their source if the split has sources, otherwise by their position."""
     yield from _attributes(dataset)
@@ -38,7 +38,7 @@ def problems(dataset: Any) -> Iterator[Problem]:
         yield "test split", "a single concept", "at least 2: one has no spread, so no interval can be computed"
 
 
-def _attributes(dataset: Any) -> Iterator[Problem]:
+def _attributes(dataset: object) -> Iterator[Problem]:
     size = getattr(dataset, "size", None)
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         yield "size", repr(size), "the side of its square images in pixels, a positive int"
@@ -48,7 +48,7 @@ def _attributes(dataset: Any) -> Iterator[Problem]:
             yield name, repr(value), "a string that is not empty"
 
 
-def _indices(name: SplitName, split: Any) -> Iterator[Problem]:
+def _indices(name: SplitName, split: object) -> Iterator[Problem]:
     """What keeps a split from being read at all."""
     if not isinstance(split, Split):
         yield f"split({name!r})", type(split).__name__, "kdbench.Split"

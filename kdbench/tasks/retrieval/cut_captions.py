@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def in_words(split: str, captions: int, cut: int, alike: int, context: int) -> s
     return text + (f"; {alike:,} of them are then equal to another caption" if alike else "")
 
 
-def count(encoder: Any, captions: Any) -> dict[str, int]:
+def count(encoder: Any, captions: Sequence[str]) -> dict[str, int]:
     """`captions` in all, those that are `cut`, those of them that are then `alike` another text's, and the `context` length."""
     rest, texts, flags, context = array("Q"), array("Q"), array("B"), 0
     for start in range(0, len(captions), CHUNK):

@@ -127,7 +127,7 @@ class Retrieval(Task):
 
         return image_to_text_probs(_logits(outputs))
 
-    def check_plugin(self, kind: Literal["teacher", "student"], plugin: Any) -> None:
+    def check_plugin(self, kind: Literal["teacher", "student"], plugin: object) -> None:
         from kdbench.tasks.retrieval.borders import checked_student, checked_teacher
 
         (checked_student if kind == "student" else checked_teacher)(plugin)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from kdbench.contracts import Encoder, Modality
 from kdbench.contracts.encoder import reads_originals
@@ -27,7 +28,7 @@ def one_by_one(encoder: Encoder, modality: Modality) -> None:
         _compare(encoder, originals(), f"original {what}")
 
 
-def originals() -> list[Any]:
+def originals() -> list[NDArray[np.uint8]]:
     """Pictures of several shapes, of noise, which every way of resizing and cropping shows differently."""
     draws = np.random.default_rng(7)
     return [sealed(draws.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in SHAPES]
