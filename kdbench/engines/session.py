@@ -133,7 +133,7 @@ class Session(Dispatcher):
     def _ended(self, spec: RunSpec, record: Record, log: str) -> None:
         self.records[spec.run_id] = record
         self.logs[spec.run_id] = log
-        if spec.run_id in self.outdated:
+        if spec.run_id in self.outdated and record_path(self.site.results, spec.suite, spec.run_id).exists():
             self.outdated.pop(spec.run_id).unlink(missing_ok=True)
         self.plugins.notify("kdbench_run_finished", run_id=spec.run_id, record=record)
 

@@ -177,14 +177,16 @@ def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Ow
 def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arrays: Arrays) -> dict[str, Any]:
     """Writes the arrays and units of the test split; returns the outcome for the record."""
     path = record_path(context.results, spec.suite, spec.run_id)
-    path.unlink(missing_ok=True)  # of a run that is executed again: no record names arrays that are not its own
+    metrics, sizes, units = measured(task, arrays), task.sizes(data), task.units(data)
+    # Of a run that is executed again: no record names arrays that are not its own. From here on nothing of a plugin can fail.
+    path.unlink(missing_ok=True)
     return {
-        "metrics": measured(task, arrays),
-        "sizes": task.sizes(data),
+        "metrics": metrics,
+        "sizes": sizes,
         "dataset_digest": data.digest,
         "licence": data.licence,
         "arrays_sha256": write_arrays(path, arrays),
-        "units_sha256": write_units(path, data.digest, task.units(data)),
+        "units_sha256": write_units(path, data.digest, units),
     }
 
 

@@ -7,13 +7,14 @@ import warnings
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from kdbench import Offer
+from kdbench import Offer, Task, hookimpl
 from kdbench.contracts import Site
 from kdbench.engines.session import Session
-from kdbench.errors import KdbenchWarning
+from kdbench.errors import KdbenchWarning, PluginError
 from kdbench.records.files import read_record, record_path, write_record
 from kdbench.records.record import Outcome, Record
 from kdbench.records.verify import verify
@@ -21,8 +22,12 @@ from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, now, record_of
 from kdbench.runs.once import Busy, execute_once, record_lock, run_lock
 from kdbench.suite.spec import RunSpec
+from kdbench.tasks.retrieval.task import Retrieval
 from kdbench_plugins.engines.in_process import InProcess
 from tests.support.toys import plugged, run_context, run_spec, toy
+
+if TYPE_CHECKING:
+    from kdbench.contracts.values import Arrays
 
 
 def counted(folder: Path) -> tuple[RunContext, RunSpec, list[int]]:
@@ -45,6 +50,40 @@ def test_a_recorded_run_is_not_executed_again(tmp_path: Path) -> None:
     assert execute_once(spec, context) == execute_once(spec, context, redo=True) == first
     assert (len(built), path.stat().st_mtime_ns) == (1, state)
     assert {file.name for file in path.parent.iterdir() if file.name.startswith(".")} == set()
+
+
+class Picky(Retrieval):
+    """A task that fails after a run's evaluation, where `refusing` is set."""
+
+    refusing = threading.Event()
+
+    def measure(self, arrays: Arrays) -> dict[str, float]:
+        if self.refusing.is_set():
+            raise PluginError("not these")
+        return super().measure(arrays)
+
+
+class Tasks:
+    @hookimpl
+    def kdbench_tasks(self) -> list[Offer[Task]]:
+        return [Offer("picky", Picky)]
+
+
+def test_a_repetition_that_fails_leaves_the_finished_record(tmp_path: Path) -> None:
+    """Also if it fails last of all, when the test split has been evaluated."""
+    context = run_context(tmp_path)
+    context.plugins.register(Tasks(), "tests:picky")
+    spec = run_spec(())
+    spec = spec.replace(task=spec.task.replace(name="picky", use="picky"))
+    first = execute(spec, context)
+    assert first.status == "ok", first.reason
+    Picky.refusing.set()
+    try:
+        assert execute(spec, context).reason == "not these"
+    finally:
+        Picky.refusing.clear()
+    assert read_record(record_path(context.results, spec.suite, spec.run_id)) == first
+    assert verify([context.results], context.plugins)[1] == []
 
 
 def test_many_at_once_execute_it_once(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ class WorkerProcess:
         self.heard = time.monotonic()
         yield Started()
         trial: int | None = None
+        finished = False
         timer = self._timer(START_SECONDS)
         assert self.process.stdout
         try:
@@ -90,14 +91,21 @@ class WorkerProcess:
                         timer = self._timer()
                     case TrialEnded():
                         trial = None
+                        timer.cancel()  # until the next one is claimed
                         if event.state == "failed":
                             event = event.model_copy(update={"log": self._log_tail(work)})
-                    case Finished() if event.record.status == "failed":
-                        event = event.model_copy(update={"log": self._log_tail(work)})
+                    case Finished():
+                        finished = True
+                        if event.record.status == "failed":
+                            event = event.model_copy(update={"log": self._log_tail(work)})
                 yield event
         finally:
             timer.cancel()
-        yield Crashed(reason=self._death(), trial=trial, log=self._log_tail(work))
+            if self.expired:
+                timer.join()  # it kills this process: not during the next piece of work
+                self.process.wait()
+        if not finished:
+            yield Crashed(reason=self._death(), trial=trial, log=self._log_tail(work))
 
     def stop(self) -> None:
         """Ends the process and its children at once; checkpoints stay."""
