@@ -31,8 +31,16 @@ def read_picture(split: Split, name: str, index: int, size: int) -> tuple[NDArra
 
     Raises PluginError, naming split, index and source, if it cannot be read or is no picture.
     """
-    source = f" ({split.sources[index]})" if split.sources else ""
-    where = f"{name} image {index}{source}"
+    where = f"{name} image {index}"
+    try:
+        return _read(split, index, size, where)
+    except PluginError as error:  # only now is its source asked for, which may have to be looked up in a shard
+        if str(error).startswith(where) and len(split.sources):
+            raise PluginError(f"{where} ({split.sources[index]}){str(error).removeprefix(where)}") from error.__cause__
+        raise
+
+
+def _read(split: Split, index: int, size: int, where: str) -> tuple[NDArray[np.uint8], bytes]:
     try:
         original = split.originals[index] if len(split.originals) else None
         picture = split.images[index] if original is None or split.square is None else split.square(original)

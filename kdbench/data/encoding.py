@@ -70,7 +70,10 @@ def help_with_rows(path: Path, total: int, compute: Compute) -> None:
                 listed = {line.partition(" ")[0] for line in stream.read().decode(errors="replace").splitlines()}
                 for start in block:  # the other process checks that listed chunks exist
                     if str(start) not in listed:
-                        _write(path, total, start, compute, stream)
+                        try:
+                            _write(path, total, start, compute, stream)
+                        except FileNotFoundError:  # the other process has failed and removed its folder
+                            return
 
 
 def _blocks(total: int) -> list[range]:

@@ -60,6 +60,7 @@ class Originals(Sequence[Any]):
     def parts(self, start: int, stop: int, budget: int = BUDGET) -> Iterator[list[Picture]]:
         """The pictures from `start` to `stop` in lists of about `budget` bytes at most, so that large ones fit in memory."""
         found: list[Picture] = []
+        _ = self._source  # read once, not by every thread
         with ThreadPoolExecutor(self.threads) as pool:
             for first in range(start, stop, self.threads):
                 found += pool.map(self._read, range(first, min(first + self.threads, stop)))

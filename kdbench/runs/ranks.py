@@ -14,6 +14,7 @@ from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.plugins.building import building_with
 from kdbench.plugins.library_warnings import collected
 from kdbench.plugins.loading import Plugins
+from kdbench.records.parts import Part
 from kdbench.records.record import Outcome
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import outcome_of
@@ -41,7 +42,8 @@ def outcome_of_ranks(spec: RunSpec, context: RunContext, devices: int) -> Outcom
         else:
             context.on_epoch(*message)
 
-    settings = (context.plugins_elsewhere, context.cache, context.results, context.device, torch.get_num_threads())
+    examined = dict(context._examined)  # as the record has them: what the run itself writes, such as a download, comes later
+    settings = (context.plugins_elsewhere, context.cache, context.results, context.device, torch.get_num_threads(), examined)
     found: Outcome = launch(devices, _as_rank, (spec, *settings), on_message)
     return found
 
@@ -55,6 +57,7 @@ def _as_rank(
     results: Path,
     device: str,
     threads: int,
+    examined: dict[str, Part],
 ) -> Outcome:
     """A rank's part of a run, executed in its own process."""
     torch.set_num_threads(threads)
@@ -67,6 +70,6 @@ def _as_rank(
 
         warnings.showwarning = show
         listeners = {"on_progress": tell, "on_epoch": lambda *epoch: tell(epoch)}
-    context = RunContext(plugins(), cache, results, rank.device(device), **listeners)
+    context = RunContext(plugins(), cache, results, rank.device(device), _examined=examined, **listeners)
     with building_with(context.plugins), collected():
         return outcome_of(spec, context, rank)

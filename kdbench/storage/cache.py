@@ -146,7 +146,7 @@ class Cache:
             (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
             partial.rename(folder)
         except BaseException as error:
-            keep = resumable and (not isinstance(error, Exception) or isinstance(error, OSError | MemoryError))
+            keep = resumable and (not isinstance(error, Exception) or _of_the_machine(error))
             raise
         finally:
             if not keep:
@@ -202,6 +202,12 @@ class Cache:
             with suppress(OSError):  # not empty: it holds other files
                 folder.rmdir()
         self._verified.clear()
+
+
+def _of_the_machine(error: Exception) -> bool:
+    """Whether an error tells nothing of the code that raised it: what was made before it is right."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, OSError | MemoryError) or "OutOfMemoryError" in names  # torch's, which is not imported here
 
 
 def _partial(folder: Path) -> Path:

@@ -57,8 +57,10 @@ def _digests(files: list[Path], cache: Cache) -> list[str | None]:
     """sha256 of each file, None for one that does not exist."""
     for _ in range(2):
         before = [_state(file) for file in files]
-        newest = max((times for state in before if state for times in state[1:3]), default=0)
-        found = _hashed(files) if time.time_ns() - newest < SETTLED_NS else _kept(files, before, cache)
+        now = time.time_ns()
+        # A time in the future is another clock's and tells nothing.
+        young = any(0 <= now - moment < SETTLED_NS for state in before if state for moment in state[1:3])
+        found = _hashed(files) if young else _kept(files, before, cache)
         if [_state(file) for file in files] == before:
             return found
     raise KdbenchError(f"{_common(files)}: changes while it is read; run again when it is complete")

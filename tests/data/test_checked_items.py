@@ -29,7 +29,7 @@ class Fails:
         raise self.error
 
 
-def split_of(images: Any, sources: tuple[str, ...] = ()) -> Split:
+def split_of(images: Any, sources: Any = ()) -> Split:
     return Split(images, ["a"], np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), sources)
 
 
@@ -51,6 +51,14 @@ def test_a_picture_is_read_as_it_is() -> None:
     found, digest = read_picture(split_of([GOOD]), "train", 0, 4)
     assert found is GOOD
     assert digest == b""
+
+
+def test_sources_are_asked_for_only_where_something_is_wrong() -> None:
+    """Those of shards are looked up: once for each image, decoding took hours."""
+    asked = Fails(AssertionError("asked for a source"))
+    assert read_picture(split_of([GOOD], asked), "train", 0, 4)[0] is GOOD
+    with pytest.raises(AssertionError, match="asked for a source"):
+        read_picture(split_of([GOOD], asked), "train", 0, 5)
 
 
 @pytest.mark.parametrize("sources", [(), ("photos/7.jpg",)])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -263,3 +264,21 @@ def test_a_manifest_is_plain_json(tmp_path: Path) -> None:
     assert manifest["identity"] == IDENTITY
     assert set(manifest["files"]) == {"values.bin", "names.txt"}
     assert manifest["seconds"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(OSError, True), (MemoryError, True), (torch.OutOfMemoryError, True), (ValueError, False)]
+)
+def test_what_was_made_before_the_machine_gave_out_is_kept(error: type[Exception], kept: bool, tmp_path: Path) -> None:
+    cache, seen = Cache(tmp_path), []
+
+    def make(folder: Path) -> None:
+        seen.append((folder / "half").exists())
+        (folder / "half").write_text("made")
+        if len(seen) == 1:
+            raise error("no more")
+
+    with pytest.raises(error):
+        cache.entry("things", {"a": 1}, make, resumable=True)
+    cache.entry("things", {"a": 1}, make, resumable=True)
+    assert seen == [False, kept]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from itertools import count
 from pathlib import Path
 
@@ -116,6 +117,16 @@ def test_contents_are_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     young = Cache(tmp_path / "young")
     assert content_digest([folder], young) == before
     assert list(young.entries()) == []
+
+
+def test_a_file_from_the_future_is_hashed_once_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another machine's clock or time zone: it was hashed again whenever a run was looked up."""
+    file = tree(tmp_path, {"a": b"one"}) / "a"
+    monkeypatch.setattr(module, "SETTLED_NS", 1)
+    os.utime(file, ns=(time.time_ns() + 10**15,) * 2)
+    cache = Cache(tmp_path / "cache")
+    content_digest([file], cache)
+    assert len(list(cache.entries())) == 1
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ def _parts(data: bytes) -> tuple[list[bytes], bool]:
             firsts |= set(_firsts(segment[2:]))
         elif code == JFIF and segment[2:7] == b"JFIF\0":
             segment = segment[:7] + b"\1" + segment[8:]  # of other versions libjpeg warns, and decodes them alike
+        elif code == SOS and baseline:
+            segment = segment[:-3] + bytes((0, 63, 0))  # the same of other spectral selections, which mean nothing here
         parts[-1] += bytes((0xFF, code)) + segment
         if code == SOS:
             after = MARKER.search(data, place)

@@ -71,6 +71,18 @@ def test_a_jpeg_that_has_more_data_than_pixels() -> None:
     assert original(data[:-2] + bytes(20) + data[-2:]).shape == (240, 320, 3)  # as some cameras fill up
 
 
+@pytest.mark.parametrize("selection", [b"\0\0\0", b"\0\x3e\0", b"\1\x3f\x11"])
+def test_a_jpeg_with_a_spectral_selection_that_its_one_scan_does_not_have(selection: bytes) -> None:
+    """Some cameras write these; decoders warn and decode the picture alike. Losses are still found."""
+    data = file_of(smooth(320, 240), "jpeg")
+    scan = data.index(b"\xff\xda")
+    last = scan + 2 + int.from_bytes(data[scan + 2 : scan + 4], "big")
+    odd = data[: last - 3] + selection + data[last:]
+    assert np.array_equal(original(odd), original(data))
+    with pytest.raises(KdbenchError):
+        original(odd[: last + 200] + odd[-2:])
+
+
 def test_a_jpeg_of_another_version_of_jfif() -> None:
     data = file_of(smooth(32, 24), "jpeg")
     assert data[6:11] == b"JFIF\0"
