@@ -111,6 +111,8 @@ def yaml_hint(found: object, truth: bool) -> str:
 def quoted(error: BaseException) -> str:
     """An exception of a plugin in one line, with the file and line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
+    while len(frames) > 1 and isinstance(error, SystemExit) and frames[-1].name == "exit":
+        frames.pop()  # a library, such as wandb, has put a function of its own in place of sys.exit
     position = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"raised {type(error).__name__}: {error}{position}"
 

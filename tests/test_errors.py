@@ -1,10 +1,10 @@
-"""Nearest names."""
+"""Nearest names, and exceptions in one line."""
 
 from __future__ import annotations
 
 import pytest
 
-from kdbench.errors import nearest
+from kdbench.errors import nearest, quoted
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,15 @@ from kdbench.errors import nearest
 )
 def test_nearest(name: object, known: list[str], clause: str) -> None:
     assert nearest(name, known) == clause
+
+
+def test_an_exit_is_placed_where_it_is_called() -> None:
+    """Also if a library has put a function of its own in place of sys.exit, as wandb does."""
+
+    def exit(code: object) -> None:
+        raise SystemExit(code)
+
+    with pytest.raises(SystemExit) as caught:
+        exit("no licence")
+    line = caught.traceback[0].lineno + 1
+    assert quoted(caught.value) == f"raised SystemExit: no licence (test_errors.py, line {line})"
