@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from kdbench import KdbenchError
@@ -67,7 +68,7 @@ def identity_of(tokenizer: Any) -> str:
         f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}",
         {package: package_version(package) for package in (HUGGING_FACE if hasattr(tokenizer, "tokenizer") else OWN)},
         {name: _plain(value) for name, value in sorted(vars(tokenizer).items()) if name not in ELSEWHERE},
-        sorted(vocabulary(tokenizer).items()),
+        sorted(vocabulary(tokenizer).items(), key=itemgetter(1)),  # by number: transformers' own order is one of hashes
         _inner(getattr(tokenizer, "tokenizer", None)),
         tokenizer(list(PROBES)).tolist(),
     ]
@@ -79,6 +80,8 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, dict):
+        if all(type(item) is int for item in value.values()):  # merges: 48,894 of them, in the order of their numbers
+            return repr(value)
         return sorted((str(key), repr(_plain(item))) for key, item in value.items())
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
@@ -105,6 +108,7 @@ def _inner(inner: Any) -> Any:
 
 
 SPECIAL = 8  # most tokens that any tokenizer adds to a text
+GROWS = frozenset("&\"")  # letters that may become several tokens: entities, quotation marks of the mask `syntax`
 
 
 def cut(tokenize: Callable[[list[str], int], NDArray[Any]], context: int, captions: Sequence[str]) -> tuple[Any, Any]:
@@ -120,14 +124,31 @@ def cut(tokenize: Callable[[list[str], int], NDArray[Any]], context: int, captio
     long = [
         index
         for index, caption in enumerate(captions)
-        if not caption.isascii() or "&" in caption or len(caption) + SPECIAL > context
+        if not caption.isascii() or not GROWS.isdisjoint(caption) or len(caption) + SPECIAL > context
     ]
     if long:
         texts = [captions[index] for index in long]
-        left[long] = tokenize(texts, context)
-        # With room for one token more, a caption that was cut has another token where its end token is now.
-        was_cut[long] = (tokenize(texts, context + 1)[:, :context] != left[long]).any(axis=1)
+        left[long] = found = tokenize(texts, context)
+        # With room for one token more, a caption that was not cut gains padding, and no other token changes.
+        after, padding = _padding(tokenize, context)
+        longer = np.insert(found, 0 if after is None else context - after, padding, axis=1)
+        was_cut[long] = (tokenize(texts, context + 1) != longer).any(axis=1)
     return was_cut, left
+
+
+def _padding(tokenize: Callable[[list[str], int], NDArray[Any]], context: int) -> tuple[int | None, int]:
+    """The number of tokens after the padding, None for padding before the text, and the token that pads.
+
+    Most tokenizers pad the end; those of `tokenizer_mode: clips` put a class token after it.
+    """
+    import numpy as np
+
+    length = context + SPECIAL  # with padding, however small the context is
+    short, longer = tokenize(["a"], length)[0], tokenize(["a"], length + 1)[0]
+    for after, place in ((0, length), (1, length - 1), (None, 0)):
+        if np.array_equal(np.insert(short, place, longer[place]), longer):
+            return after, int(longer[place])
+    return 0, int(longer[-1])
 
 
 def cut_by(tokenizer: Any, captions: Sequence[str]) -> tuple[Any, Any]:

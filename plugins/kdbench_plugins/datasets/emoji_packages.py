@@ -43,10 +43,11 @@ def versions() -> dict[str, str]:
     return {name: _version(name) for name in PACKAGES}
 
 
-def descriptions() -> list[Path]:
+@cache  # the list of a package has thousands of files
+def descriptions() -> tuple[Path, ...]:
     """The file of each package that states its version: the same for all installations of one release."""
     files = (file for name in PACKAGES for file in importlib.metadata.files(name) or () if file.name == "METADATA")
-    return [Path(str(file.locate())) for file in files]
+    return tuple(Path(str(file.locate())) for file in files)
 
 
 @cache
