@@ -17,6 +17,7 @@ import pluggy
 from kdbench.contracts import Offer, hookspecs
 from kdbench.errors import KdbenchWarning, PluginError, nearest, quoted
 from kdbench.plugins.parameters import params_model
+from kdbench.storage.loaded_code import importing
 
 Kind = Literal[
     "task", "dataset", "teacher", "student", "objective", "strategy", "tracker", "engine", "exporter", "report", "attribution"
@@ -71,7 +72,9 @@ class Plugins:
         for point in entry_points(group="kdbench") if points is None else points:
             provider = f"{point.dist.name if point.dist else 'unknown'}:{point.name}"
             with self._guarded(provider):
-                self.register(point.load(), provider)
+                with importing(point.module):
+                    plugin = point.load()
+                self.register(plugin, provider)
         return self
 
     def register(self, plugin: object, provider: str) -> None:

@@ -13,6 +13,7 @@ from kdbench.plugins.loading import Kind, Plugins, installed
 from kdbench.records.examine_parts import examine_parts, using_plugin
 from kdbench.records.parts import Part
 from kdbench.storage.cache import Cache
+from kdbench.storage.loaded_code import check_loaded
 from kdbench.suite.spec import PluginSpec, RunSpec
 
 
@@ -37,8 +38,12 @@ class RunContext:
     _examined: dict[str, Part] = field(default_factory=dict, repr=False)
 
     def parts(self, spec: RunSpec, fresh: bool = False) -> dict[str, Part]:
-        """The parts of a run, as of the last call with `fresh`. Raises KdbenchError as `examine_parts` does."""
+        """The parts of a run, as of the last call with `fresh`.
+
+        Raises KdbenchError as `examine_parts` and `check_loaded` do.
+        """
         if fresh:
+            check_loaded()
             self._examined.clear()
         return examine_parts(spec, self.plugins, self.cache, self._examined)
 

@@ -31,6 +31,7 @@ from kdbench.records.record import DONE, Outcome, Record, Status
 from kdbench.runs.context import RunContext
 from kdbench.runs.learn import learn, teach
 from kdbench.storage.checkpoint import save_weights
+from kdbench.storage.loaded_code import check_loaded
 from kdbench.suite.spec import PluginSpec, RunSpec
 from kdbench.training.borders import measured
 from kdbench.training.distributed import Rank
@@ -59,6 +60,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
                 outcome = outcome_of_ranks(spec, context, spec.train.devices)
             else:
                 outcome = outcome_of(spec, context, rank or Rank())
+        check_loaded()  # what was imported during the run, too
     except Skip as error:
         status, reason = "skipped", str(error)
     except Diverged as error:

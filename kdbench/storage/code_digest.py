@@ -1,26 +1,24 @@
 """The source behind an object of a plugin: a digest over its module and the modules of its package that this one imports.
 
 Source files are read, not imported. Modules of installed libraries are left out: records name their versions. Modules found
-elsewhere (a package installed in editable form, a file on the path) belong to the author and count.
+elsewhere (a package installed in editable form, a file on the path) belong to the author and count; a compiled module counts by
+its bytes. A package of one's own that is installed as a library therefore has another digest than in editable form: told
+as a difference, unless it offers plugins itself and counts in either form.
 """
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterable
 from functools import cache, partial
-from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kdbench.storage.digest import digest_of
 from kdbench.storage.imported_modules import parsed, prefixes
+from kdbench.storage.module_files import FIRST_PARTY, authored, file_of, forget_modules, top
 
-FIRST_PARTY = ("kdbench", "kdbench_plugins")  # known by version: `Offer.version`, and the FORMAT of what they compute
-LIBRARIES = ("site-packages", "dist-packages")
+GENERATED = "._version"  # written by setuptools-scm, hatch-vcs, versioneer: another one in each build; `Part.version` has it
 
 
 def code_digest(objects: Iterable[object], first_party: bool = False) -> str:
@@ -31,7 +29,7 @@ def code_digest(objects: Iterable[object], first_party: bool = False) -> str:
     """
     objects = list(objects)
     modules = {module for found in objects for module in _modules(found)}
-    wanted = {name for name in modules if _authored(_top(name)) and (first_party or _top(name) not in FIRST_PARTY)}
+    wanted = {name for name in modules if authored(top(name)) and (first_party or top(name) not in FIRST_PARTY)}
     known = {name: _of_module(name) for name in sorted(wanted)}
     found = {name: digest for name, digest in known.items() if digest}
     given = [_given(one) for one in objects if isinstance(one, partial)]
@@ -40,8 +38,9 @@ def code_digest(objects: Iterable[object], first_party: bool = False) -> str:
 
 def forget_code() -> None:
     """Forgets all digests, so that files edited in the meantime are read again."""
-    for kept in (_of_module, parsed, _authored, _spec, _plugin_packages):
+    for kept in (_of_module, parsed):
         kept.cache_clear()
+    forget_modules()
 
 
 def _given(found: partial[Any]) -> list[str]:
@@ -66,71 +65,29 @@ def _modules(found: Any) -> list[str]:
 @cache
 def _of_module(name: str) -> str:
     """The digest of a module with everything of its author that it imports."""
-    found: dict[str, str] = {}
+    found = {module: digest for module, (_, digest) in sources_of(name).items()}
+    return digest_of(found) if found else ""
+
+
+def sources_of(name: str) -> dict[str, tuple[Path, str]]:
+    """File and digest of a module and of everything of its author that it imports, by module."""
+    found: dict[str, tuple[Path, str]] = {}
     waiting = [name]
     while waiting:
         module = waiting.pop()
-        if module in found or not _followed(name, module):
+        if module in found or not _followed(name, module) or module.endswith(GENERATED):
             continue
-        file = _file(module)
+        file = file_of(module)
         if file is not None:
-            found[module], imported = parsed(module, file)
+            digest, imported = parsed(module, file)
+            found[module] = file, digest
             waiting += imported
-    return digest_of(found) if found else ""
+    return found
 
 
 def _followed(name: str, module: str) -> bool:
     """Whether a module counts for one that imports it. kdbench's own plugins import the core, which has its own version."""
-    if _top(name) in FIRST_PARTY:
-        depth = 1 if _top(name) == "kdbench_plugins" else 3  # kdbench.tasks.retrieval
+    if top(name) in FIRST_PARTY:
+        depth = 1 if top(name) == "kdbench_plugins" else 3  # kdbench.tasks.retrieval
         return prefixes(module)[:depth][-1] == prefixes(name)[:depth][-1]
-    return _top(module) not in FIRST_PARTY and _authored(_top(module))
-
-
-@cache
-def _authored(top: str) -> bool:
-    """Whether a package of this name is a plugin's or lies outside the libraries of this environment."""
-    if not top or top in sys.stdlib_module_names or top == "__main__":
-        return False
-    if top in FIRST_PARTY or top in _plugin_packages():
-        return True
-    found = _spec(top)
-    places = [found.origin, *(found.submodule_search_locations or [])] if found else []
-    files = [place for place in places if place and place not in ("built-in", "frozen")]
-    return bool(files) and not any(part in Path(file).parts for file in files for part in LIBRARIES)
-
-
-@cache
-def _plugin_packages() -> frozenset[str]:
-    return frozenset(_top(point.value.partition(":")[0]) for point in entry_points(group="kdbench"))
-
-
-@cache
-def _spec(top: str) -> ModuleSpec | None:
-    try:
-        return find_spec(top)
-    except (ImportError, ValueError, AttributeError):  # ValueError: a module without a spec, such as a notebook's
-        return None
-
-
-def _file(module: str) -> Path | None:
-    """The file of a module, found without importing its parents."""
-    loaded = getattr(sys.modules.get(module), "__file__", None)
-    if loaded:
-        return Path(loaded)
-    top, *rest = module.split(".")
-    found = _spec(top)
-    if found is None:
-        return None
-    if not rest:
-        return Path(found.origin) if found.has_location and found.origin else None
-    for root in found.submodule_search_locations or []:
-        base = Path(root, *rest)
-        for file in (base / "__init__.py", *(base.with_name(base.name + suffix) for suffix in (".py", *EXTENSION_SUFFIXES))):
-            if file.is_file():
-                return file
-    return None
-
-
-def _top(name: str) -> str:
-    return name.partition(".")[0]
+    return top(module) not in FIRST_PARTY and authored(top(module))

@@ -16,7 +16,7 @@ NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 def parsed(module: str, file: Path) -> tuple[str, tuple[str, ...]]:
     """The digest of a file, and the names of modules that it may import, those imported in functions included."""
     try:
-        content = file.read_bytes().replace(b"\r\n", b"\n")
+        content = _content(file)
     except OSError:
         return "", ()
     digest = hashlib.sha256(content).hexdigest()
@@ -32,6 +32,19 @@ def parsed(module: str, file: Path) -> tuple[str, tuple[str, ...]]:
     return digest, tuple(dict.fromkeys(parents))
 
 
+def source_digest(file: Path) -> str:
+    """The digest of a file as it is now, "" if it cannot be read."""
+    try:
+        return hashlib.sha256(_content(file)).hexdigest()
+    except OSError:
+        return ""
+
+
+def _content(file: Path) -> bytes:
+    """With line ends of one kind: a checkout may have others."""
+    return file.read_bytes().replace(b"\r\n", b"\n")
+
+
 def _imported(node: ast.AST, package: str) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
@@ -40,7 +53,9 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
         base = ".".join([*above, *([node.module] if node.module else [])])
         yield from (base, *(f"{base}.{alias.name}" for alias in node.names if alias.name != "*"))
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and NAME.fullmatch(node.value):
-        yield node.value  # for importlib.import_module("package.module")
+        # For importlib.import_module("package.module"), within one's own package: "data.csv" is no module of a folder `data`
+        # that happens to lie where Python was started.
+        yield from [node.value] if prefixes(node.value)[0] == prefixes(package)[0] else []
 
 
 def prefixes(name: str) -> list[str]:

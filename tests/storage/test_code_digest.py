@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 from functools import partial
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -107,6 +109,41 @@ def test_a_file_that_is_no_python_any_more_still_counts(folder: Path) -> None:
         (folder / name / "m1.py").write_text(text)
         found.add(digest(f"{name}.m0"))
     assert len(found) == 4
+
+
+def test_a_text_with_a_dot_is_no_module_of_a_folder_that_happens_to_lie_here(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = package(folder, {}, 1)
+    (folder / name / "m0.py").write_text("TABLE = 'tables.captions'\n")
+    before = digest(f"{name}.m0")
+    here = tmp_path_factory.mktemp("here")
+    (here / "tables").mkdir()
+    (here / "tables" / "captions.py").write_text("VALUE = 0\n")
+    monkeypatch.syspath_prepend(str(here))
+    assert digest(f"{name}.m0") == before
+
+
+def test_a_version_that_a_build_writes_is_no_code(folder: Path) -> None:
+    name = package(folder, {0: {1: 0}}, 2)
+    path, found = folder / name / "_version.py", set()
+    (folder / name / "m1.py").write_text("from ._version import version\n")
+    for version in ("1.0", "1.0+dirty"):
+        path.write_text(f"version = {version!r}\n")
+        found.add(digest(f"{name}.m0"))
+    assert len(found) == 1
+
+
+def test_of_a_compiled_module_beside_its_source_the_one_counts_that_python_imports(folder: Path) -> None:
+    name = package(folder, {0: {1: 0}}, 2)
+    compiled = (folder / name / "m1").with_suffix(EXTENSION_SUFFIXES[0])
+    compiled.write_bytes(b"one")
+    before = digest(f"{name}.m0")
+    assert find_spec(f"{name}.m1").origin == str(compiled)  # type: ignore[union-attr]
+    (folder / name / "m1.py").write_text("VALUE = 2\n")
+    assert digest(f"{name}.m0") == before
+    compiled.write_bytes(b"two")
+    assert digest(f"{name}.m0") != before
 
 
 def test_libraries_count_by_their_version_and_kdbench_by_its_own() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from typing import Any
 
+from kdbench.plugins.same_path import python_with_same_path
 from kdbench.records.profile import Profile
 from kdbench.suite.spec import Frozen, PluginSpec
 
@@ -39,10 +39,10 @@ class NotMeasured(Exception):
 
 
 def measured_apart(request: Request) -> Profile:
-    """Runs `python -m kdbench.deploy.profile`. Raises NotMeasured if the process dies or returns no profile."""
+    """Runs `kdbench.deploy.profile` in a process of its own. Raises NotMeasured if the process dies or returns no profile."""
     threads = str(request.threads)
     done = subprocess.run(
-        [sys.executable, "-m", "kdbench.deploy.profile"],
+        python_with_same_path("kdbench.deploy.profile"),
         input=request.model_dump_json(),
         capture_output=True,
         text=True,

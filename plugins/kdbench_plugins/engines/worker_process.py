@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -30,6 +29,7 @@ from kdbench.engines.messages import (
     TrialStarted,
 )
 from kdbench.engines.worker import BEGINS, SITE, STACKS
+from kdbench.plugins.same_path import python_with_same_path
 
 LOG_CHARACTERS = 4000  # bytes of a log's end that events carry
 START_SECONDS = 300.0  # that a worker may take, beyond the time limit, to start: importing torch and all plugins
@@ -47,7 +47,7 @@ class WorkerProcess:
         # position to which this process has read the file.
         self.log: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115  lives as long as the process
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kdbench.engines.worker"],
+            python_with_same_path("kdbench.engines.worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
