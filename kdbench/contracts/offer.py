@@ -23,8 +23,9 @@ class Offer(Generic[T_co]):
 
     `reads`, if given, takes the same arguments and returns the files and folders that the plugin reads, in an order that
     follows from the parameters and from what it reads. A run's record holds a digest of their contents: the run is not taken
-    for recorded once they have changed. Without it, they are the files and folders that the parameters name. Plugins in
-    parameters marked with `Uses` answer for themselves.
+    for recorded once they have changed. Without it, they are the files and folders that the parameters name: each `Path`, and
+    each text that is written as one, such as `data/train` or `weights.pt`. Plugins in parameters marked with `Uses` answer for
+    themselves.
 
     `smoke(params) -> params` is called for `kdbench run --smoke`. It turns checked parameters into ones that take the same
     code paths, download nothing and compute next to nothing. Without it, the parameters are used unchanged.
@@ -35,7 +36,7 @@ class Offer(Generic[T_co]):
 
     The other fields are documentation, also used by `kdbench conform`. `status` of a method is `published`, `reconstruction`
     (its source leaves details open; leaderboards mark it) or `library` (another library's code). `example` holds parameters
-    to show and to test with; required if a parameter has no default. `shown`, if given, is shown in place of it, such as where
+    to show and to test with, in which teachers are called teacher0, teacher1, …; required if a parameter has no default. `shown`, if given, is shown in place of it, such as where
     the example is a miniature for tests. `waives` maps properties of the conformance kit that
     do not apply to the reason.
     """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from kdbench.contracts import Offer
 from kdbench.plugins.parameters import nested_uses, typed_params
+
+SEPARATORS = [mark for mark in (os.sep, os.altsep) if mark]
 
 
 def files_read(offer: Offer[Any], params: dict[str, Any]) -> list[Path]:
@@ -23,7 +26,12 @@ def files_read(offer: Offer[Any], params: dict[str, Any]) -> list[Path]:
 
 
 def named_files(value: object) -> Iterator[Path]:
-    """The existing files and folders that a value names, in any list or map that it holds."""
+    """The existing files and folders that a value names, in any list or map that it holds.
+
+    A `Path` always does. A text does if it is written as a path: a folder with a separator in it, a file with one or with a
+    suffix; `"train"` is a word even where a folder is called so. A folder around the working folder or the user's own, such
+    as `/`, is no data set.
+    """
     if isinstance(value, dict):
         for item in value.values():
             yield from named_files(item)
@@ -34,8 +42,16 @@ def named_files(value: object) -> Iterator[Path]:
         path = Path(value)
         try:
             path = path.expanduser()
-            exists = path.exists()
+            given = (
+                isinstance(value, Path) or any(mark in value for mark in SEPARATORS) or (path.suffix != "" and path.is_file())
+            )
+            named = given and path.exists() and not _around_us(path)
         except (OSError, ValueError, RuntimeError):  # a text that cannot be a path, such as one of 300 characters
             return
-        if exists:
+        if named:
             yield path
+
+
+def _around_us(path: Path) -> bool:
+    folder = path.resolve()
+    return any(folder in here.resolve().parents for here in (Path.cwd(), Path.home()))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,6 +47,7 @@ __all__ = [
     "write_units",
 ]
 Model = TypeVar("Model", bound=BaseModel)
+_seen: defaultdict[tuple[str, int], tuple[set[str], dict[str, Path]]] = defaultdict(lambda: (set(), {}))
 
 
 def write_record(results: Path, record: Record) -> Path:
@@ -174,7 +175,7 @@ def recorded(results: Path, spec: RunSpec) -> Record | None:
         folder = path.parent
         if not folder.is_dir():
             return None
-        path = _format1(folder, folder.stat().st_mtime_ns).get(spec.run_id, path)
+        path = _format1(folder).get(spec.run_id, path)
     try:
         record = read_record(path) if path.exists() else None
     except RecordError:
@@ -193,12 +194,14 @@ def is_finished(results: Path, spec: RunSpec) -> bool:
     return record is not None and record.status in DONE
 
 
-@lru_cache(maxsize=16)
-def _format1(folder: Path, modified: int) -> dict[str, Path]:  # noqa: ARG001  a changed time invalidates the cache
-    """The records of format 1 in a folder, by the current ids of their runs."""
-    found = {}
-    for file in sorted(folder.glob("*.json")):
-        if RUN_FILE.fullmatch(file.name) and b'"format":1' in _head(file):
+def _format1(folder: Path) -> dict[str, Path]:
+    """The records of format 1 in a folder, by the current ids of their runs. Each file is looked into once a process: nothing
+    writes this format any more, and a folder may hold thousands of runs, each of which asks."""
+    seen, found = _seen[os.path.abspath(folder), folder.stat().st_ino]
+    for name in sorted(set(os.listdir(folder)) - seen):
+        seen.add(name)
+        file = folder / name
+        if RUN_FILE.fullmatch(name) and b'"format":1' in _head(file):
             try:
                 found[read_record(file).spec.run_id] = file
             except RecordError:

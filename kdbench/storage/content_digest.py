@@ -26,8 +26,9 @@ Listed = tuple[str, Path]  # the name within a folder, "" for a file that was gi
 def content_digest(paths: Iterable[Path], cache: Cache) -> str:
     """A digest of the contents of files and folders in the given order; "" without any.
 
-    Names count within folders only: moving or renaming what is given changes nothing. Hidden files in folders do not count, a
-    file that does not exist counts as such. Raises KdbenchError if a file cannot be read.
+    Names count within folders only: moving or renaming what is given changes nothing. Links count as what they lead to. Hidden
+    files in folders do not count, a file that does not exist, or is a device or a pipe, counts as such. Raises KdbenchError if
+    a file cannot be read.
     """
     files = [listed for path in paths for listed in _files(path)]
     if not files:
@@ -45,12 +46,21 @@ def _files(path: Path) -> Iterator[Listed]:
     if not path.is_dir():
         yield "", path
         return
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for folder, folders, names in os.walk(path, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not _leads_back(Path(folder, name), path))
         for name in sorted(names):
             if not name.startswith("."):
                 file = Path(folder, name)
                 yield file.relative_to(path).as_posix(), file
+
+
+def _leads_back(folder: Path, root: Path) -> bool:
+    """Whether a folder is a link to one that it lies in: following it would never end."""
+    if not folder.is_symlink():
+        return False
+    real = folder.resolve()
+    around = folder.parents[: len(folder.relative_to(root).parts)]
+    return any(real == one.resolve() for one in around)
 
 
 def _digests(files: list[Path], cache: Cache) -> list[str | None]:
@@ -84,7 +94,7 @@ def _hashed(files: list[Path]) -> list[str | None]:
 
 def _hash(file: Path) -> str | None:
     try:
-        return file_digest(file)
+        return file_digest(file) if file.is_file() else None
     except FileNotFoundError:
         return None
 

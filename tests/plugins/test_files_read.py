@@ -33,6 +33,24 @@ def test_files_and_folders_are_found_wherever_a_value_holds_them(tmp_path: Path)
     assert list(named_files(value)) == [file, folder]
 
 
+def test_a_text_is_no_path_because_something_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("train", "data/shards"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("a", "weights.pt", "data/plain"):
+        (tmp_path / file).touch()
+    texts = ["train", "a", "weights.pt", "data/shards", "data/plain"]
+    assert [str(path) for path in named_files(texts)] == ["weights.pt", "data/shards", "data/plain"]
+    assert [str(path) for path in named_files([Path("train"), Path("a")])] == ["train", "a"]
+
+
+def test_a_folder_around_the_working_folder_is_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert list(named_files(["/", "..", "../..", str(tmp_path), Path("/"), tmp_path, str(Path.home().parent)])) == []
+    assert list(named_files(str(tmp_path / "here"))) == [tmp_path / "here"]  # what is meant to be read
+
+
 def test_parameters_name_what_is_read_unless_the_plugin_says_it(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

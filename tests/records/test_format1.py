@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import Kind, installed
 from kdbench.plugins.parameters import default_params, nested_uses
-from kdbench.records import format1
+from kdbench.records import files, format1
 from kdbench.records.files import find_records, read_record, recorded, write_record
 from kdbench.records.reading import read_measured
 from kdbench.records.record import Record
@@ -203,3 +204,32 @@ def test_the_core_s_defaults_are_pinned(block: str, settings: type[BaseModel]) -
         assert name not in OPERATIONAL
         if name not in CHANGED[block]:
             assert settings.model_fields[name].default == pin, f"{block}.{name}"
+
+
+def test_each_file_of_a_folder_is_looked_into_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is recorded in the meantime: runs of a folder of thousands ask one after another."""
+    looked: list[str] = []
+
+    def counted(file: Path) -> bytes:
+        looked.append(file.name)
+        return head(file)
+
+    head = files._head
+    monkeypatch.setattr(files, "_head", counted)
+    for seed in range(20):
+        assert recorded(tmp_path, run_spec(seed=seed)) is None
+        made(tmp_path, spec=run_spec(seed=seed))
+        assert recorded(tmp_path, run_spec(seed=seed)) is not None
+    assert len(looked) == len(set(looked)) == 19  # the last run's was found by its name
+
+
+def test_a_record_of_format_1_that_comes_later_is_found(tmp_path: Path) -> None:
+    record = next(one for one in published() if one.spec.suite == "emoji")
+    assert recorded(tmp_path, record.spec) is None
+    made(tmp_path, spec=record.spec.replace(seed=99))
+    assert recorded(tmp_path, record.spec) is None
+    name = f"{record.run_id}.json"
+    shutil.copy(ROOT / "results/emoji" / name, tmp_path / "emoji" / name)
+    assert recorded(tmp_path, record.spec) == record
+    (tmp_path / "emoji" / name).unlink()
+    assert recorded(tmp_path, record.spec) is None

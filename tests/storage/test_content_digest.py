@@ -17,7 +17,7 @@ from kdbench.errors import KdbenchError
 from kdbench.storage import content_digest as module
 from kdbench.storage.cache import Cache
 from kdbench.storage.content_digest import content_digest
-from kdbench.storage.digest import digest_of
+from kdbench.storage.digest import digest_of, file_digest
 
 NAMES = st.sampled_from(["a", "b.txt", "in/c", "in/der/d", ".hidden"])
 TREES = st.dictionaries(NAMES, st.binary(max_size=3), min_size=1)
@@ -104,19 +104,60 @@ def test_order_and_missing_files_count(tmp_path: Path) -> None:
     assert content_digest([], cache) == ""
 
 
+def hashed_by(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all files that are hashed from now on."""
+    names: list[str] = []
+
+    def counted(file: Path) -> str:
+        names.append(file.name)
+        return file_digest(file)
+
+    monkeypatch.setattr(module, "file_digest", counted)
+    return names
+
+
 def test_contents_are_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache, folder = Cache(tmp_path / "cache"), tree(tmp_path, {"a": b"1"})
-    before = content_digest([folder], cache)
-    assert [entry.kind for entry in cache.entries() if not isinstance(entry, Exception)] == ["contents"]
-    (folder / "a").chmod(0)  # it cannot be read again
-    state = (folder / "a").stat()
-    (folder / "a").chmod(0o644)
-    assert content_digest([folder], cache) == before
-    assert state.st_size == 1
+    """In all processes that share a cache, and again once a file has changed."""
+    folder, hashed = tree(tmp_path, {"a": b"1", "in/b": b"2"}), hashed_by(monkeypatch)
+    found = {content_digest([folder], Cache(tmp_path / "cache")) for _ in range(3)}
+    assert (len(found), sorted(hashed)) == (1, ["a", "b"])
+    (folder / "a").write_bytes(b"one")
+    hashed.clear()
+    assert content_digest([folder], Cache(tmp_path / "cache")) == oracle({"a": b"one", "in/b": b"2"})
+    assert sorted(hashed) == ["a", "b"]
+
+
+def test_what_may_change_again_without_another_time_is_hashed_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "SETTLED_NS", 10**18)  # all files are young
-    young = Cache(tmp_path / "young")
-    assert content_digest([folder], young) == before
+    folder, hashed, young = tree(tmp_path, {"a": b"1"}), hashed_by(monkeypatch), Cache(tmp_path / "young")
+    assert content_digest([folder], young) == content_digest([folder], young) == oracle({"a": b"1"})
+    assert hashed == ["a", "a"]
     assert list(young.entries()) == []
+
+
+def test_links_count_as_what_they_lead_to(tmp_path: Path) -> None:
+    """Such as a split on another disk; a link back to its own folder is not followed."""
+    cache = Cache(tmp_path / "cache")
+    files = {"a": b"1", "in/c": b"2", "in/der/d": b"3"}
+    plain, elsewhere = tree(tmp_path, files), tree(tmp_path, {"c": b"2", "der/d": b"3"})
+    linked = tree(tmp_path, {"a": b"1"})
+    (linked / "in").symlink_to(elsewhere)
+    (elsewhere / "der" / "up").symlink_to(linked)
+    (elsewhere / "der" / "here").symlink_to(".")
+    before = content_digest([linked], cache)
+    assert before == content_digest([plain], cache) == oracle(files)
+    (elsewhere / "der" / "d").write_bytes(b"33")
+    assert content_digest([linked], cache) == oracle({**files, "in/der/d": b"33"}) != before
+
+
+def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
+    folder = tree(tmp_path, {"a": b"1"})
+    os.mkfifo(folder / "pipe")
+    expected = digest_of([["a", hashlib.sha256(b"1").hexdigest()], ["pipe", None]])
+    assert content_digest([folder], Cache(tmp_path / "cache")) == expected
+    assert content_digest([Path("/dev/zero")], Cache(tmp_path / "cache")) == digest_of([["", None]])
 
 
 def test_a_file_from_the_future_is_hashed_once_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,13 +180,28 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_never_stops_changing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program writes to it whenever it is read."""
     folder = tree(tmp_path, {"a": b"1"})
 
-    def growing(file: Path) -> str:
+    def read_while_written(file: Path) -> str:
+        digest = file_digest(file)
         with file.open("ab") as stream:
             stream.write(b"more")
-        return "digest"
+        return digest
 
-    monkeypatch.setattr(module, "file_digest", growing)
+    monkeypatch.setattr(module, "file_digest", read_while_written)
     with pytest.raises(KdbenchError, match="changes while it is read"):
         content_digest([folder], Cache(tmp_path / "cache"))
+
+
+def test_a_file_that_changes_once_while_it_is_read_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, waiting = tree(tmp_path, {"a": b"1"}), [b"written"]
+
+    def read_while_written(file: Path) -> str:
+        digest = file_digest(file)
+        if waiting:
+            file.write_bytes(waiting.pop())
+        return digest
+
+    monkeypatch.setattr(module, "file_digest", read_while_written)
+    assert content_digest([folder], Cache(tmp_path / "cache")) == oracle({"a": b"written"})
