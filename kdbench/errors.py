@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
 class KdbenchError(Exception):
-    """Something outside kdbench is wrong. The message says where, what was found, what was expected, and what to do."""
+    """Something outside kdbench is wrong. The message says where, what was found, what was expected, and what to do.
+
+    It can always be printed: halves of surrogate pairs in what was found are written as escapes.
+    """
+
+    def __str__(self) -> str:
+        return super().__str__().encode(errors="backslashreplace").decode()
 
 
 class SuiteError(KdbenchError):
@@ -77,6 +84,28 @@ class Skip(Exception):
 
 class Diverged(Exception):
     """The training loss is no longer finite; the run is recorded as diverged."""
+
+
+# Numbers of OSErrors that tell of a file, which is missing, closed or no picture. Pillow gives none.
+OF_FILES = (
+    None,
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.EINVAL,
+)
+
+
+def of_machine(error: BaseException) -> bool:
+    """Whether an error tells of the machine, such as a full or failing disk or a lost file server, and not of a file.
+
+    No such error makes an item of a dataset unusable: read again elsewhere, it may be whole.
+    """
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno not in OF_FILES)
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdbench.errors import nearest, quoted
+from kdbench.errors import SuiteError, nearest, quoted
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,8 @@ def test_an_exit_is_placed_where_it_is_called() -> None:
         exit("no licence")
     line = caught.traceback[0].lineno + 1
     assert quoted(caught.value) == f"raised SystemExit: no licence (test_errors.py, line {line})"
+
+
+def test_an_error_can_always_be_printed() -> None:
+    """Found by fuzzing: half of an emoji as a key of a suite, given twice."""
+    assert str(SuiteError("suite.yaml:1: \ud83d is given twice; 🍕")) == r"suite.yaml:1: \ud83d is given twice; 🍕"

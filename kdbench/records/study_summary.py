@@ -14,7 +14,7 @@ from kdbench.records import format1
 from kdbench.records.files import read_model, write_model
 from kdbench.records.parts import Part
 from kdbench.storage.atomic import write_text
-from kdbench.suite.spec import Frozen, RunSpec
+from kdbench.suite.spec import Frozen, RunSpec, Values
 from kdbench.suite.study import STUDY_VERSION, Study
 from kdbench.suite.sweep import Parameter, Settings
 
@@ -31,7 +31,7 @@ class TrialSummary(Frozen):
     number: int
     state: State
     reason: str = ""  # of any state but complete
-    params: JsonObject  # by path: `train.lr`, `objective[0].coefficient`, `strategy.C`, `student.width`
+    params: Values  # by path: `train.lr`, `objective[0].coefficient`, `strategy.C`, `student.width`
     values: list[float] = []  # by goal, at the best epoch; none unless the trial is complete
     epochs: dict[int, float] = {}  # the validation metric after each validated epoch
     best_epoch: int | None = None

@@ -8,10 +8,11 @@ default must raise its `Offer.version`, which is part of the canonical form.
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import digest_of
@@ -47,7 +48,17 @@ class Frozen(BaseModel):
         return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | changes)
 
 
+def _finite(value: Any) -> Any:
+    """A JSON value; raises ValueError for a number in it that JSON cannot write. Records may come from elsewhere."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"found {value}, expected a finite number")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        _finite(inner)
+    return value
+
+
 Version = Annotated[int, Field(strict=True, ge=1)]
+Values = Annotated[JsonObject, AfterValidator(_finite)]
 
 
 class PluginSpec(Frozen):
@@ -59,8 +70,8 @@ class PluginSpec(Frozen):
 
     name: str
     use: str
-    params: JsonObject = {}
-    defaults: JsonObject = {}
+    params: Values = {}
+    defaults: Values = {}
     version: Version = 1
     versions: dict[str, Version] = {}
 
