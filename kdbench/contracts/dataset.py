@@ -43,6 +43,6 @@ class Dataset(Protocol):
 
     size: int  # pixels; images are square
     licence: str
-    fingerprint: str  # changes whenever the source files or the parameters change
+    fingerprint: str  # changes whenever the source files, the parameters or the version of what decodes the files change
 
     def split(self, name: SplitName) -> Split: ...

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-
 import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Split
 from kdbench.contracts.border import described
 from kdbench.data.originals import digest_of_picture
-from kdbench.errors import KdbenchError, PluginError
-
-# Numbers of OSErrors that tell of a file, which is missing, closed or no picture. Pillow gives none.
-OF_FILES = (
-    None,
-    errno.ENOENT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EISDIR,
-    errno.ENOTDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.EINVAL,
-)
+from kdbench.errors import KdbenchError, PluginError, of_machine
 
 
 def read_picture(split: Split, name: str, index: int, size: int) -> tuple[NDArray[np.uint8], bytes]:
@@ -47,7 +32,7 @@ def _read(split: Split, index: int, size: int, where: str) -> tuple[NDArray[np.u
     except KdbenchError:
         raise
     except Exception as error:  # any exception of the plugin
-        if isinstance(error, OSError) and error.errno not in OF_FILES:
+        if of_machine(error):
             raise  # of the machine, such as a full disk: what has been decoded is kept
         raise PluginError(f"{where}: {type(error).__name__}: {error}") from error
     digest = b"" if original is None else digest_of_picture(checked_original(original, where))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,15 @@ class Originals(Sequence[Any]):
     def __init__(self, open: Callable[[], Split], digests: NDArray[np.uint8], threads: int | None = None) -> None:
         self._open, self._digests = open, digests
         self.threads = threads or min(16, os.cpu_count() or 1)
+        self._opening = threading.Lock()
+        self._opened: Split | None = None
 
-    @cached_property
+    @property
     def _source(self) -> Split:
-        return self._open()
+        with self._opening:  # read once, not by every thread
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -60,7 +65,6 @@ class Originals(Sequence[Any]):
     def parts(self, start: int, stop: int, budget: int = BUDGET) -> Iterator[list[Picture]]:
         """The pictures from `start` to `stop` in lists of about `budget` bytes at most, so that large ones fit in memory."""
         found: list[Picture] = []
-        _ = self._source  # read once, not by every thread
         with ThreadPoolExecutor(self.threads) as pool:
             for first in range(start, stop, self.threads):
                 found += pool.map(self._read, range(first, min(first + self.threads, stop)))
@@ -75,5 +79,8 @@ class Originals(Sequence[Any]):
         if digest_of_picture(picture) != self._digests[index].tobytes():
             sources = self._source.sources
             where = sources[index] if len(sources) else f"original picture {index}"
-            raise KdbenchError(f"{where}: has changed since the dataset was decoded; run again: it is then decoded anew")
+            raise KdbenchError(
+                f"{where}: has changed since the dataset was decoded; run again: it is then decoded anew. If "
+                "the file is the same, another version of a library decodes it: `kdbench cache clear --of datasets`"
+            )
         return picture

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kdbench.contracts import Dataset, Split, SplitName
 from kdbench.data.dataset import SPLITS, CachedDataset, Report, silent
 from kdbench.data.decode import FEW, image_header, in_order, other_files
-from kdbench.errors import KdbenchError
+from kdbench.errors import KdbenchError, of_machine
 from kdbench.storage.atomic import write_text
 from kdbench.storage.cache import Cache
 from kdbench.storage.digest import digest_of
@@ -156,6 +156,8 @@ def _try(split: Split, index: int, size: int) -> NDArray[np.uint8] | str:
     except KdbenchError as error:
         return str(error)
     except Exception as error:  # any exception of the plugin: one bad image must not hide others
+        if of_machine(error):
+            raise
         return f"{type(error).__name__}: {error}"
     if image.dtype != np.uint8 or image.shape != (size, size, 3):
         return f"found {image.dtype} of shape {image.shape}, expected uint8 of shape ({size}, {size}, 3)"

@@ -108,7 +108,7 @@ def _inner(inner: Any) -> Any:
 
 
 SPECIAL = 8  # most tokens that any tokenizer adds to a text
-GROWS = frozenset("&\"")  # letters that may become several tokens: entities, quotation marks of the mask `syntax`
+GROWS = frozenset('&"')  # letters that may become several tokens: entities, quotation marks of the mask `syntax`
 
 
 def cut(tokenize: Callable[[list[str], int], NDArray[Any]], context: int, captions: Sequence[str]) -> tuple[Any, Any]:

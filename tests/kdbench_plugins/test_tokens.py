@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from open_clip.tokenizer import HFTokenizer
 
 from kdbench import KdbenchError
-from kdbench_plugins.tokens import cut_by, identity_of, own_tokenizer, vocabulary
+from kdbench_plugins.tokens import cut, cut_by, identity_of, own_tokenizer, vocabulary
 from tests.support.fuzzing import some
 
 
@@ -84,6 +86,7 @@ def test_identity_follows_what_changes_tokens() -> None:
 
 
 TOKENIZER = own_tokenizer({"text_cfg": {"context_length": 9}})
+CANONICAL = own_tokenizer({"text_cfg": {"context_length": 9, "tokenizer_kwargs": {"clean": "canonicalize"}}})
 LETTERS = st.characters(codec="utf-8", exclude_characters="<>")
 
 
@@ -96,3 +99,53 @@ def test_what_is_cut_is_what_has_more_tokens_than_the_context(captions: list[str
     expected = TOKENIZER(captions).numpy()
     for row, tokens in enumerate(left):
         assert (tokens == expected[row]).all() or (not tokens.any() and not cut[row])
+
+
+class Words:
+    """A tokenizer of transformers: a token per word, of which 0 pads, 1 begins, 2 ends and 3 is the class."""
+
+    pad_token_id, bos_token_id, eos_token_id, cls_token_id = 0, 1, 2, 3
+
+    def __init__(self, left: bool = False) -> None:
+        self.left = left
+
+    def __call__(self, texts: list[str], **_: Any) -> dict[str, list[list[int]]]:
+        return {"input_ids": [[4 + len(word) for word in text.split()] for text in texts]}
+
+    def padded(self, texts: list[str], length: int) -> Any:
+        rows = []
+        for words in self(texts)["input_ids"]:
+            tokens = [self.bos_token_id, *words[: length - 2], self.eos_token_id]
+            padding = [self.pad_token_id] * (length - len(tokens))
+            rows.append([*padding, *tokens] if self.left else [*tokens, *padding])
+        return np.array(rows)
+
+
+def clips(context: int) -> Any:
+    """open_clip's own reader in `tokenizer_mode: clips`, without a download."""
+    made = HFTokenizer.__new__(HFTokenizer)
+    made.tokenizer_mode, made.context_length, made.clean_fn = "clips", context, str.strip
+    made.tokenizer = Words()
+    return made
+
+
+@some
+@given(st.integers(4, 40), st.lists(st.lists(st.sampled_from(["a", "ab", "abc"]), max_size=45), min_size=1, max_size=4))
+def test_what_is_cut_by_tokenizers_that_pad_elsewhere(context: int, texts: list[list[str]]) -> None:
+    """With a class token after the padding, with padding before the text, and with both ends plain."""
+    captions = [" ".join(words) for words in texts]
+    found, _ = cut_by(clips(context), captions)
+    assert found.tolist() == [len(words) + 3 > context for words in texts]
+    for left in (False, True):
+        found, _ = cut(Words(left).padded, context, captions)
+        assert found.tolist() == [len(words) + 2 > context for words in texts]
+
+
+@some
+@given(st.integers(2, 30), st.lists(st.text('ab "&.,_', max_size=40), min_size=1, max_size=4))
+def test_what_is_cut_without_punctuation(context: int, captions: list[str]) -> None:
+    tokenizer = CANONICAL
+    tokenizer.context_length = context
+    found, left = cut_by(tokenizer, captions)
+    assert left.shape == (len(captions), context)
+    assert found.tolist() == [len(tokenizer.encode(caption)) + 2 > context for caption in captions]

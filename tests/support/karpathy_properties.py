@@ -28,11 +28,15 @@ sentences = st.one_of(
 ids = st.one_of(st.none(), st.integers(0, 5), st.sampled_from(["a", "", "nan", "None", 1.0, "1", True, [1], 1.5]))
 images: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
-        "filename": st.one_of(*[st.sampled_from(FILES)] * 5, st.sampled_from([None, "", 7, "a\0.jpg"])),
+        "filename": st.one_of(*[st.sampled_from(FILES)] * 5, st.sampled_from([None, "", 7, "a\0.jpg", "NaN"])),
         "split": st.one_of(*[st.sampled_from(list(SPLITS))] * 5, st.sampled_from(["tset", None])),
         "sentences": sentences,
     },
-    optional={"filepath": st.sampled_from([None, "", "part", "part", 7]), "imgid": ids, "cocoid": st.integers()},
+    optional={
+        "filepath": st.sampled_from([None, "", "part", "part", "part", 7, "None"]),
+        "imgid": ids,
+        "cocoid": st.integers(),
+    },
 )
 documents = st.lists(images, max_size=4).map(lambda found: [*FIRST, *found])
 
@@ -101,6 +105,8 @@ def slow_images(found: list[dict[str, Any]]) -> Read:
     for image in found:
         name, folder = image["filename"], image.get("filepath") or ""
         if not isinstance(name, str) or not name or "\0" in name or not isinstance(folder, str) or image["split"] not in SPLITS:
+            raise Refused
+        if name.lower() in MISSING or folder.lower() in MISSING:
             raise Refused
         number = image.get("imgid")
         if isinstance(number, bool | list) or number == 1.5:

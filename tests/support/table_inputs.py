@@ -29,11 +29,13 @@ captions: st.SearchStrategy[Any] = st.one_of(
     st.lists(good_captions, min_size=1, max_size=3).map(json.dumps),
     st.sampled_from([*NO_CAPTIONS, None, 7, 1.5, [], ["a", None], ["a", ""], {"raw": "a"}, [["a"]], True]),
 )
-no_names = st.sampled_from(["", " ", None, 7, "x\0.jpg", "\ud83d.jpg", ["0.jpg"]])
+no_names = st.sampled_from(["", " ", "nan", None, 7, "x\0.jpg", "\ud83d.jpg", ["0.jpg"]])
 names: st.SearchStrategy[Any] = st.one_of(*[st.sampled_from(NAMES)] * 6, no_names)
 no_splits = st.sampled_from(["trian", "", None, 3, True, ["train"]])
 splits: st.SearchStrategy[Any] = st.one_of(*[st.sampled_from(SPLITS)] * 6, no_splits)
-concepts: st.SearchStrategy[Any] = st.sampled_from(["dog", "cat", "cat ", "e\u0301", "é", 1, "1", 1.5, "", None, True, ["dog"]])
+concepts: st.SearchStrategy[Any] = st.sampled_from(
+    ["dog", "cat", "cat ", "e\u0301", "é", 1, "1", 1.5, "", None, "None", "nan", "N/A", True, ["dog"]]
+)
 
 
 def rows(good: bool = False) -> st.SearchStrategy[list[dict[str, Any]]]:

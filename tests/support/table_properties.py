@@ -120,6 +120,8 @@ def slow_items(rows: list[dict[str, Any]], concept: str | None) -> Read:
         name, split = row["image"], str(row["split"]).strip().lower()
         if not isinstance(name, str) or not name.strip() or "\0" in name or not is_unicode(name) or split not in SPLITS:
             raise Refused
+        if name.strip().lower() in MISSING:
+            raise Refused
         path = os.path.normpath(name.strip())
         if name != written.setdefault(path, name) and name.strip() == written[path].strip():
             raise Refused
@@ -140,7 +142,7 @@ def slow_items(rows: list[dict[str, Any]], concept: str | None) -> Read:
 def _concept(value: Any) -> str:
     if value is None or isinstance(value, list | dict) or not str(value).strip() or (value != value):
         raise Refused
-    if isinstance(value, float) and math.isinf(value):
+    if (isinstance(value, float) and math.isinf(value)) or str(value).strip().lower() in MISSING:
         raise Refused
     return unicodedata.normalize("NFC", str(value).strip())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kdbench import KdbenchError
+from kdbench.errors import of_machine
 from kdbench_plugins.tables.parquet import parquet_file, read_group
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ class Blob(Protocol):
     @property
     def source(self) -> str: ...
     def read(self) -> bytes:
-        """Reads the bytes. Raises KdbenchError, naming the source, if they cannot be read."""
+        """Reads the bytes. Raises KdbenchError, naming the source, if they cannot be read.
+
+        Raises OSError where the disk or the file server fails: that says nothing of the file.
+        """
         ...
 
 
@@ -36,6 +40,13 @@ def same_bytes(one: Blob, other: Blob) -> bool:
     """Whether two blobs hold the same bytes. Reads them only if their sizes do not differ already."""
     sizes = {blob.size for blob in (one, other) if isinstance(blob, ShardBlob)}
     return len(sizes) < 2 and one.read() == other.read()
+
+
+def _unreadable(blob: Blob, error: OSError) -> Exception:
+    """What to raise for a blob that cannot be read."""
+    if of_machine(error):
+        return OSError(error.errno, error.strerror, str(blob.path))
+    return KdbenchError(f"{blob.source}: cannot be read ({error.strerror or error})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class FileBlob:
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise KdbenchError(f"{self.source}: cannot be read ({error.strerror or error})") from error
+            raise _unreadable(self, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ class ShardBlob:
             with self.path.open("rb") as stream:
                 data = os.pread(stream.fileno(), self.size, self.offset)
         except OSError as error:
-            raise KdbenchError(f"{self.source}: cannot be read ({error.strerror or error})") from error
+            raise _unreadable(self, error) from error
         if len(data) != self.size:
             raise KdbenchError(f"{self.source}: found {len(data)} bytes, expected {self.size}; the shard is truncated")
         return data
@@ -97,7 +108,9 @@ class ParquetBlob:
         try:
             found = os.stat(self.path)
             data: Any = _group(self.path, (found.st_size, found.st_mtime_ns), self.column, self.group)[self.row].as_py()
-        except (KdbenchError, OSError, IndexError) as error:
+        except OSError as error:
+            raise _unreadable(self, error) from error
+        except (KdbenchError, IndexError) as error:
             raise KdbenchError(f"{self.source}: cannot be read ({error})") from error
         if not data:
             raise KdbenchError(f"{self.source}: {self.column}.bytes is empty; expected the bytes of an image")

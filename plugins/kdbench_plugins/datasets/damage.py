@@ -11,9 +11,10 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from kdbench_plugins.datasets.gif_damage import refuse_damaged_gif
-from kdbench_plugins.datasets.jpeg_damage import ZEROS, refuse_damaged_jpeg
+from kdbench_plugins.datasets.jpeg_damage import refuse_damaged_jpeg
 
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # x, y, steps
+ZEROS = 256  # bytes of zeros in a row that WebP's codes make only for pictures with next to nothing in them
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG's colour type
 
 
@@ -59,12 +60,22 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _webp(data: bytes) -> None:
+    """A long run of zeros where codes are; of a lossless picture with less than a bit a pixel they may be right."""
     place = 12
     while place + 8 <= len(data):
         name, length = struct.unpack("<4sI", data[place : place + 8])
-        if name in (b"VP8 ", b"VP8L", b"ALPH") and bytes(ZEROS) in data[place + 8 : place + 8 + length]:
+        content = data[place + 8 : place + 8 + length]
+        coded = name == b"VP8 " or (name == b"VP8L" and _is_dense(content)) or (name == b"ALPH" and content[0] & 3)
+        if coded and bytes(ZEROS) in content:
             raise ValueError(f"{ZEROS} bytes or more of its pixels are zeros")
         place += 8 + length + length % 2
+
+
+def _is_dense(content: bytes) -> bool:
+    """Whether the bytes of a lossless WebP picture that are not zero have a bit or more for each pixel."""
+    sides = int.from_bytes(content[1:5], "little")
+    pixels = ((sides & 0x3FFF) + 1) * ((sides >> 14 & 0x3FFF) + 1)
+    return 8 * (len(content) - content.count(0)) >= pixels
 
 
 def _tiff(data: bytes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from kdbench import KdbenchError
+from kdbench.errors import of_machine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,8 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
         with Image.open(source) as image:
             rgba = image.convert("RGBA")
     except (OSError, ValueError, SyntaxError) as error:  # SyntaxError is Pillow's for a damaged PNG
+        if of_machine(error):
+            raise
         raise KdbenchError(f"dataset emoji: cannot decode {path} ({error}); reinstall the package it is in") from error
     # On white before resizing, or the colour of invisible pixels would bleed into the edges.
     picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

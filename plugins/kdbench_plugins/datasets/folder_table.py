@@ -12,7 +12,7 @@ from typing import Any
 from kdbench import KdbenchError, nearest
 from kdbench_plugins.datasets.blobs import FileBlob
 from kdbench_plugins.datasets.items import NAMES, Item, captions_or_error, split_named
-from kdbench_plugins.datasets.texts import list_in, text_fault
+from kdbench_plugins.datasets.texts import list_in, name_fault
 from kdbench_plugins.tables.read import read_table
 from kdbench_plugins.tables.table import Row
 
@@ -70,7 +70,7 @@ def _name(row: Row, column: str) -> str:
     name = row.values.get(column)
     if not isinstance(name, str) or not name.strip():
         raise KdbenchError(f"{row.where}: {column} is {name!r}, expected the path of an image")
-    fault = text_fault(name)
+    fault = name_fault(name)
     if fault:
         raise KdbenchError(f"{row.where}: {column}: {fault}; expected the path of an image")
     return name
@@ -92,7 +92,7 @@ def _concept(row: Row, column: str | None) -> str:
         raise KdbenchError(f"{row.where}: {column} is empty, expected the name of a concept")
     if not isinstance(value, str | int | float):
         raise KdbenchError(f"{row.where}: {column}: found {repr(value)[:60]}; expected the name of a concept")
-    fault = text_fault(str(value))
+    fault = name_fault(str(value))
     if fault:
         raise KdbenchError(f"{row.where}: {column}: {fault}; expected the name of a concept")
     return unicodedata.normalize("NFC", str(value).strip())

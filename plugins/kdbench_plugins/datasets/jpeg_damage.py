@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 ZEROS = 32  # bytes of zeros in a row that entropy coding does not make
 MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # in a scan: neither a stuffed byte nor a restart
+RESTART = re.compile(rb"\xff+[\xd0-\xd7]\Z")  # some cameras write one before the end mark as well
 SOS, EOI, DHT, JFIF = 0xDA, 0xD9, 0xC4, 0xE0
 BASELINE = (0xC0, 0xC1)  # Huffman-coded, of one pass
 HARMLESS = ("Could not determine", "Unsupported", "Cannot convert")  # files of kinds that this decoder does not know
@@ -38,7 +39,7 @@ def refuse_damaged_jpeg(data: bytes) -> None:
 
 def _needs_its_end(parts: list[bytes], number: int) -> bool:
     """Whether the last byte of a scan that is no padding is needed."""
-    scan = parts[number]
+    scan = RESTART.sub(b"", parts[number])
     while scan:
         last = scan[-1]
         scan = scan[: -2 if scan.endswith(b"\xff\0") else -1]

@@ -13,7 +13,7 @@ from kdbench_plugins.datasets.blobs import FileBlob
 from kdbench_plugins.datasets.image_folders import ImageFolders
 from kdbench_plugins.datasets.items import NAMES, Item, captions_or_error, key_of, split_named
 from kdbench_plugins.datasets.ondisk import Index
-from kdbench_plugins.datasets.texts import id_of, text_fault
+from kdbench_plugins.datasets.texts import id_of, name_fault
 from kdbench_plugins.tables.json_text import JsonFault, parsed
 from kdbench_plugins.tables.read import csv_header, csv_table
 from kdbench_plugins.tables.table import text_of
@@ -99,7 +99,7 @@ def _listed(where: str, values: dict[str, Any], image_id: Any, captions: Any) ->
     for what, name in (("filename", filename), ("filepath", filepath)):
         if not isinstance(name, str) or (what == "filename" and not name.strip()):
             raise KdbenchError(f"{where}: {what}: found {repr(name)[:60]}; expected the name of a file")
-        fault = text_fault(name)
+        fault = name_fault(name)
         if fault:
             raise KdbenchError(f"{ascii(where)[1:-1]}: {what}: {fault}; expected the name of a file")
     return _Listed(where, filepath, filename, values["split"], captions, id_of(image_id, where))

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
 from kdbench import KdbenchError, Split, SplitName, nearest
+from kdbench.errors import of_machine
 from kdbench_plugins.datasets.items import Item, Key, in_order
 from kdbench_plugins.datasets.photographs import Photographs
-from kdbench_plugins.datasets.pictures import square
+from kdbench_plugins.datasets.pictures import decoders, square
 from kdbench_plugins.datasets.quarantine import check_list, left_in, lines_of, refuse_unusable
 
 FORMAT = 2  # raise when this code returns other pixels, captions, concepts or another order for the same files
@@ -63,11 +65,19 @@ class OnDisk:
         self._quarantine = quarantine
         self._settings = settings or {}
         self._splits: dict[str, Split] = {}
+        self._reading = threading.Lock()
+        self._read: list[Item] | None = None
         self.fingerprint = self._fingerprint()
 
-    @cached_property
+    @property
     def _items(self) -> list[Item]:
         """The items without those left out, in order. The index of a concept among all concepts is its id."""
+        with self._reading:  # `cached_property` would let several threads read the index, and add to its notes, at once
+            if self._read is None:
+                self._read = self._read_index()
+            return self._read
+
+    def _read_index(self) -> list[Item]:
         whose = f"dataset {self.name} in {self._index.root}"
         unwanted = lines_of(self._quarantine)
         items = left_in(self._index.read(), unwanted, self._index.root, self._quarantine, self.name)
@@ -87,12 +97,14 @@ class OnDisk:
         return [*self._index.annotations, *quarantine, *(self._index.archives or [item.blob.path for item in self._items])]
 
     def _fingerprint(self) -> str:
-        """A hash of the annotations' contents, the names, sizes and times of images or archives, and the parameters."""
+        """A hash of the annotations' contents, the names, sizes and times of images or archives, the parameters, and the
+        versions of what decodes images."""
         archives = self._index.archives or [item.blob.path for item in self._items]
         made_of = {
             "dataset": self.name,
             "format": FORMAT,
             "size": self.size,
+            "decoders": decoders(),
             "settings": self._settings,
             "annotations": {self._relative(str(path)): _digest(path) for path in self._index.annotations},
             "images": [(self._relative(str(path)), *stat_of(path)) for path in archives],
@@ -145,6 +157,8 @@ def stat_of(path: Path) -> tuple[int, int]:
     """Size and time of a file; of a missing file neither, because reading it raises a better error."""
     try:
         found = os.stat(path)
-    except OSError:
+    except OSError as error:
+        if of_machine(error):
+            raise
         return -1, -1
     return found.st_size, found.st_mtime_ns

@@ -14,7 +14,7 @@ from kdbench import KdbenchError, nearest
 from kdbench_plugins.datasets.blobs import ParquetBlob
 from kdbench_plugins.datasets.items import NAMES, Item, captions_or_error, key_of, split_named
 from kdbench_plugins.datasets.ondisk import Index
-from kdbench_plugins.datasets.texts import id_of, list_in, text_fault
+from kdbench_plugins.datasets.texts import id_of, list_in, name_fault
 from kdbench_plugins.tables.parquet import parquet_file, read_group
 
 if TYPE_CHECKING:
@@ -114,10 +114,12 @@ def _row(values: dict[str, Any], caption: str, blob: ParquetBlob) -> _Row:
     filename = values.get("filename") or (values[IMAGE] or {}).get("path")
     if not isinstance(filename, str) or not filename.strip():
         raise KdbenchError(f"{blob.source}: has neither filename nor {IMAGE}.path; expected the name of the image")
-    fault = text_fault(filename)
-    if fault:
-        raise KdbenchError(f"{blob.source}: name of the image: {fault}")
-    filename = f"{values['filepath']}/{filename}" if isinstance(values.get("filepath"), str) else filename
+    filepath = values.get("filepath")
+    for what, name in (("name of the image", filename), ("filepath", filepath)):
+        fault = name_fault(name) if isinstance(name, str) else ""
+        if fault:
+            raise KdbenchError(f"{blob.source}: {what}: {fault}")
+    filename = f"{filepath}/{filename}" if isinstance(filepath, str) else filename
     given = list_in(values[caption])
     lone = isinstance(given, str)
     captions, error = captions_or_error(given, f"{blob.source} ({filename})")

@@ -14,7 +14,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+DECODERS = (
+    "pil",
+    "libjpeg_turbo",
+    "jpg",
+    "webp",
+    "libtiff",
+    "jpg_2000",
+)  # those of Pillow that make pixels
 LONGEST = 64  # longest side in multiples of the shorter one; resizing a longer strip would exhaust the memory
+
+
+def decoders() -> list[str]:
+    """The versions of what decodes pictures. Part of a dataset's fingerprint: another one may make other pixels of a file."""
+    from PIL import features
+
+    return [f"{name} {features.version(name)}" for name in DECODERS]
 
 
 def decode(data: bytes, size: int) -> NDArray[np.uint8]:

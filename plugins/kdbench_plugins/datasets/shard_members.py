@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kdbench import KdbenchError
+from kdbench.errors import of_machine
 from kdbench_plugins.datasets.blobs import ShardBlob
 
 BLOCK = 512
@@ -50,6 +51,8 @@ def members(shard: Path) -> tuple[list[Member], list[str]]:
             closed = stream.read(BLOCK) == bytes(BLOCK)
             rest = _first_after(stream) if closed else None
     except (tarfile.TarError, EOFError, ValueError, OSError) as error:
+        if of_machine(error):
+            raise
         last = f"the last member found is {found[-1].name}" if found else "no member was found"
         raise KdbenchError(f"{shard}: is not a complete tar file ({error}); {last}: download the shard again") from error
     if not closed:  # truncated between two members, which tarfile treats as the end

@@ -45,6 +45,13 @@ def text_fault(text: str) -> str:
     return ""
 
 
+def name_fault(text: str) -> str:
+    """Why a string cannot be the name of a picture, a folder or a concept. Empty if nothing is wrong."""
+    if text.strip().lower() in MISSING:
+        return f"found {text!r}, which stands for a missing value"
+    return text_fault(text)
+
+
 def id_of(value: Any, where: str) -> str:
     """An id as text, empty for a missing one. Raises KdbenchError for a value that is no id."""
     if value is None or (isinstance(value, str) and value.strip().lower() in {"", *MISSING}) or value != value:

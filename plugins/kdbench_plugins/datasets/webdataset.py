@@ -15,7 +15,7 @@ from kdbench_plugins.datasets.blobs import ShardBlob
 from kdbench_plugins.datasets.items import NAMES, SPLITS
 from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
 from kdbench_plugins.datasets.ondisk import Size, stat_of
-from kdbench_plugins.datasets.pictures import original, square
+from kdbench_plugins.datasets.pictures import decoders, original, square
 from kdbench_plugins.datasets.quarantine import check_list, lines_of
 from kdbench_plugins.datasets.shard_table import ComputedStrings, ShardTable
 from kdbench_plugins.datasets.shards import folder_notes, read_shard, shard_notes, shards_in, split_folders
@@ -74,10 +74,10 @@ class WebDataset:
         return (*folder_notes(self._root, split_folders(self._root)), *told)
 
     def _fingerprint(self) -> str:
-        """A hash of the names, sizes and times of the shards, the size of the images, and the images left out."""
+        """A hash of the names, sizes and times of the shards, the size of the images, what decodes them, and those left out."""
         shards = [(str(shard.relative_to(self._root)), *stat_of(shard)) for shard in self._files]
         unwanted = sorted(line.removeprefix(f"{self._root}/") for line in self._unwanted)
-        made_of = ["webdataset", FORMAT, self.size, shards, unwanted]
+        made_of = ["webdataset", FORMAT, self.size, decoders(), shards, unwanted]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
     def split(self, name: SplitName) -> Split:
@@ -99,8 +99,8 @@ class WebDataset:
         concepts = np.arange(count, dtype=np.int64) + (SPLITS.index(name) << SPLIT_BITS)
         files = [str(shard.relative_to(self._root)) for shard in self._shards[name]]
         return Split(
-            images=PlacedImages(self._read_checked, files, table.places),
-            originals=PlacedImages(self.read_original, files, table.places),
+            images=PlacedImages(self._square_checked, files, table.places),
+            originals=PlacedImages(self._original_checked, files, table.places),
             square=partial(square, size=self.size),
             captions=ComputedStrings(int(table.counts.sum()), table.caption),
             image_concepts=concepts,
@@ -111,18 +111,21 @@ class WebDataset:
     def read_image(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
         """One image, uint8 [size, size, 3], at `offset` of a shard. Raises KdbenchError with both if it cannot be decoded.
 
-        Does not look for damage again in every epoch: `Split.images`, read once for the digest, and `read_original` do.
+        Does not look for damage again in every epoch: the images and originals of a split, read once for the digest, do.
         """
-        return square(self._decode(file, offset, size, checked=False), self.size)
+        return square(self.read_original(file, offset, size), self.size)
 
     def read_original(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
         """One original picture, uint8 [height, width, 3], at `offset` of a shard. Raises KdbenchError as `read_image` does."""
-        return self._decode(file, offset, size)
+        return self._decode(file, offset, size, checked=False)
 
-    def _read_checked(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
-        return square(self._decode(file, offset, size), self.size)
+    def _square_checked(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
+        return square(self._original_checked(file, offset, size), self.size)
 
-    def _decode(self, file: str, offset: int, size: int, checked: bool = True) -> NDArray[np.uint8]:
+    def _original_checked(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:
+        return self._decode(file, offset, size, checked=True)
+
+    def _decode(self, file: str, offset: int, size: int, checked: bool) -> NDArray[np.uint8]:
         shard = self._root / file
         data = ShardBlob(shard, f"the image at byte {offset:,}", offset, size).read()
         try:

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
 BREAK = re.compile(r"\r?\r\n|\r|\n")  # CR CR LF: text mode on Windows writes the LF of CR LF as CR LF
+# In text/tab-separated-values nothing is quoted, in what most programs write between tabs it is; a file does not say which.
+OF_TABS = (
+    ". Between tabs, too, quotation marks quote. If this file means them as plain letters, write it anew: "
+    r"pandas.read_csv(FILE, sep='\t', quoting=3).to_csv(FILE, sep='\t', index=False)"
+)
 PLAIN = {delimiter: re.compile(rf'[^"{delimiter}\r\n]*') for delimiter in (",", "\t")}
 
 
@@ -44,7 +49,10 @@ def records(text: str, delimiter: str) -> Iterator[Record]:
         fields: list[str] = []
         place = start
         while not fields or text.startswith(delimiter, place):
-            field, place = _field(text, place + bool(fields), delimiter)
+            try:
+                field, place = _field(text, place + bool(fields), delimiter)
+            except CsvFault as fault:
+                raise CsvFault(f"{fault}{OF_TABS if delimiter != ',' else ''}") from None
             fields.append(field)
         lines = BREAK.split(text[start:place])
         if place > start:

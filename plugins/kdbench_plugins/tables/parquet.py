@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdbench import KdbenchError
+from kdbench.errors import of_machine
 from kdbench_plugins.tables.table import Row, Table
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def parquet_file(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
             yield file
     # ValueError: values that Python has no type for, such as text that is not UTF-8 and dates of the year 10000.
     except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:
+        if of_machine(error):
+            raise
         raise KdbenchError(f"{path}: is not a complete Parquet file ({error}); download or write it again") from error
 
 

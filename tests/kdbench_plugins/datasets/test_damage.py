@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +96,52 @@ def test_damage_in_jpegs_of_other_colours(mode: str) -> None:
     assert original(data).shape == (120, 160, 3)
     with pytest.raises(KdbenchError, match="premature end"):
         original(data[: len(data) // 2] + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("name", JPEGS)
+def test_a_restart_before_the_end_mark(name: str) -> None:
+    """Some cameras write one after the last rows, too. What is missing or left over before it still shows."""
+    data = file_of(smooth(320, 240), name)
+    odd = data[:-2] + b"\xff\xd3" + data[-2:]
+    assert np.array_equal(original(odd), original(data))
+    middle, end = len(data) // 2, odd[-4:]
+    with pytest.raises(KdbenchError, match="cannot be decoded"):
+        original(data[:middle] + end)
+    if name != "jpeg-restarts":  # of which libjpeg overlooks what is left over
+        with pytest.raises(KdbenchError, match="found more data than its pixels need"):
+            original(data[:-2] + b"\x55" + end)
+
+
+def _alpha(picture: Image.Image) -> tuple[bytes, int]:
+    """A WebP file with its transparency uncompressed, and where that begins."""
+    data = encoded(picture, "WEBP", quality=80)
+    place = data.index(b"ALPH")
+    end = place + 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+    raw = b"\0" + picture.getchannel("A").tobytes()
+    chunk = b"ALPH" + struct.pack("<I", len(raw)) + raw + bytes(len(raw) % 2)
+    made = data[:place] + chunk + data[end + end % 2 :]
+    return made[:4] + struct.pack("<I", len(made) - 8) + made[8:], place + 9
+
+
+def test_webp_with_uncompressed_transparency() -> None:
+    """Every transparent pixel is a zero."""
+    picture = smooth(60, 40).convert("RGBA")
+    picture.putalpha(Image.new("L", (60, 40), 0))
+    picture.paste(smooth(60, 20), (0, 20))
+    data, start = _alpha(picture)
+    assert data[start : start + 1200] == bytes(1200)
+    found = original(data)
+    assert (found[:20] == 255).all()
+    assert (found[20:] != 255).any()
+
+
+@pytest.mark.parametrize("options", [{"lossless": True, "method": 0}, {"lossless": True, "method": 6}, {"quality": 20}])
+def test_sparse_webp(options: dict[str, Any]) -> None:
+    """Drawings of a few pixels on one colour, whose codes are zeros for most of the file."""
+    rng = np.random.default_rng(0)
+    for share in (0.0, 0.001, 0.1):
+        dots = Image.fromarray((rng.random((500, 600)) < share).astype(np.uint8) * 255)
+        assert original(encoded(dots, "WEBP", **options)).shape == (500, 600, 3)
 
 
 def test_white_may_be_coded_as_zeros() -> None:

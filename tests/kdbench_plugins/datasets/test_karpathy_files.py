@@ -51,6 +51,8 @@ def test_names_with_dots_and_missing_ids(tmp_path: Path) -> None:
         ({"filename": None}, "image 4: filename: found None; expected the name of a file"),
         ({"filename": "a\ud83d.jpg"}, "filename: found 'a.ud83d.jpg', with half of a surrogate pair"),
         ({"filename": "a\0.jpg"}, "filename: found 'a.x00.jpg', with a null character"),
+        ({"filename": "nan"}, "filename: found 'nan', which stands for a missing value"),
+        ({"filepath": "None"}, "1.jpg: filepath: found 'None', which stands for a missing value; expected the name of a file"),
         ({"filepath": 7}, "1.jpg: filepath: found 7; expected"),
         ({"imgid": [1]}, r"1.jpg: image id: found '\[1\]'; expected an integer or a string"),
         ({"sentences": [{"raw": "['a']"}]}, "1.jpg: caption 1: found .*, a list as text"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench import KdbenchError
-from kdbench_plugins.datasets.texts import MISSING, caption_fault, id_of, list_in
+from kdbench_plugins.datasets.texts import MISSING, caption_fault, id_of, list_in, name_fault
 from tests.support.fuzzing import some
 from tests.support.table_inputs import CAPTIONS, NO_CAPTIONS
 
@@ -57,3 +57,5 @@ def test_no_ids(value: Any) -> None:
 def test_words_for_a_missing_value(word: str) -> None:
     assert id_of(word.upper(), "here") == ""
     assert "stands for a missing value" in caption_fault(word)
+    assert "stands for a missing value" in name_fault(f" {word.upper()} ")
+    assert name_fault(f"{word}.jpg") == ""

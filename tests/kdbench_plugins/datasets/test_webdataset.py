@@ -19,11 +19,21 @@ from kdbench.data.prepare import check, prepare
 from kdbench.plugins.parameters import check_deeper, construct
 from kdbench.storage.cache import Cache
 from kdbench.testing import check_dataset
+from kdbench_plugins.datasets.damage import refuse_damage
 from kdbench_plugins.datasets.flickr30k import Flickr30k
 from kdbench_plugins.datasets.webdataset import WebDataset, kdbench_datasets
 from kdbench_plugins.students.readers import Resized
 
 SIZE = 32
+
+
+class Squares(Resized):
+    """Reads the dataset's square images."""
+
+    originals = False
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size, size, "bicubic")
 
 
 @pytest.fixture
@@ -179,6 +189,24 @@ def test_a_changed_shard_is_another_dataset(root: Path) -> None:
     with (root / "val/0.tar").open("ab") as stream:
         stream.write(bytes(512))
     assert dataset(root).fingerprint != before
+
+
+@pytest.mark.parametrize("encoder", [Resized(24, 24, "bicubic"), Squares(24)])
+def test_streaming_looks_for_damage_once(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: Any) -> None:
+    """Not again in every epoch, whether a student reads squares or originals."""
+    looked: list[str] = []
+
+    def noting(data: bytes, kind: str) -> None:
+        looked.append(kind)
+        refuse_damage(data, kind)
+
+    monkeypatch.setattr("kdbench_plugins.datasets.pictures.refuse_damage", noting)
+    streamed = prepare(dataset(root), Cache(tmp_path / "cache"))
+    assert len(looked) == sum(len(streamed.split(name).images) for name in SPLITS)
+    inputs: Any = streamed.inputs(encoder, "train")
+    for _ in range(3):
+        assert inputs.rows(np.arange(12)).shape == (12, 24, 24, 3)
+    assert len(looked) == sum(len(streamed.split(name).images) for name in SPLITS)
 
 
 def test_data_check_adds_to_the_quarantine(root: Path, tmp_path: Path) -> None:

@@ -56,6 +56,16 @@ def test_refused_with_the_line(text: str, told: str) -> None:
         list(records(text, ","))
 
 
+@pytest.mark.parametrize("field", ['a "nice" dog', '"nice" dog', '"nice'])
+def test_quotation_marks_between_tabs(field: str) -> None:
+    """Which of two forms a file with tabs has, nothing in it says: the message names both, and how to tell."""
+    with pytest.raises(CsvFault, match=r"Between tabs, too, .* quoting=3\).to_csv\(FILE, sep='.t', index=False\)$"):
+        list(records(f"image\tcaption\n1.jpg\t{field}\n", "\t"))
+    with pytest.raises(CsvFault) as caught:
+        list(records(f"image,caption\n1.jpg,{field}\n", ","))
+    assert "tabs" not in str(caught.value)
+
+
 def test_long_fields_and_where_records_begin() -> None:
     """The standard library refuses fields over 131,072 characters."""
     found = list(records(f'a,b\r\n"x\r\ny",{"z" * 200_000}\r\n\r\n1,2', ","))
