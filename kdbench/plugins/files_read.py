@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from kdbench.contracts import Offer
+from kdbench.plugins.kept_answers import kept_answer
 from kdbench.plugins.parameters import nested_uses, typed_params
 
 SEPARATORS = [mark for mark in (os.sep, os.altsep) if mark]
 
 
-def files_read(offer: Offer[Any], params: dict[str, Any]) -> list[Path]:
+def files_read(offer: Offer[Any], params: dict[str, Any], keep: bool = False) -> list[Path]:
     """The files and folders that a plugin with these parameters reads, without those of plugins nested in it.
 
-    Raises KdbenchError as `Offer.reads` does, and pydantic's ValidationError if a parameter is invalid.
+    With `keep`, the plugin is asked once a process, and again when these files or their folders have changed. Raises
+    KdbenchError as `Offer.reads` does, and pydantic's ValidationError if a parameter is invalid.
     """
     values = typed_params(offer, params)
-    if offer.reads is not None:
-        return list(offer.reads(**values))
+    if (reads := offer.reads) is not None:
+        question = offer, str(sorted(values.items()))
+        return kept_answer(question, lambda: reads(**values)) if keep else list(reads(**values))
     nested = nested_uses(offer)
     return [path for name, value in values.items() if name not in nested for path in named_files(value)]
 

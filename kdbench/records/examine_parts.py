@@ -32,11 +32,20 @@ def examine_parts(spec: RunSpec, plugins: Plugins, cache: Cache, known: dict[str
     with building_with(plugins):
         for name, kind, plugin in plugins_of(spec):
             for path, its_kind, use, params in _with_nested(name, kind, plugin.use, plugin.params, plugins):
-                key = f"{its_kind} {use} {sorted(params.items())}"
+                key = _key(its_kind, use, params)
                 if key not in known:
                     known[key] = _examined(its_kind, use, params, plugins, cache)
                 found[path] = known[key]
     return found
+
+
+def check_same_code(spec: RunSpec, plugins: Plugins, known: dict[str, Part]) -> None:
+    """Raises KdbenchError if the code of a run's plugins is not that of the parts that another process has examined."""
+    for name, kind, plugin in plugins_of(spec):
+        for path, its_kind, use, params in _with_nested(name, kind, plugin.use, plugin.params, plugins):
+            part, listed = known.get(_key(its_kind, use, params)), _listed(its_kind, use, plugins)
+            if part and listed and (changed := part.difference(part.model_copy(update={"code": _code(listed)}))):
+                raise KdbenchError(f"{path}: {changed} while the processes of the run were started; run again")
 
 
 @contextmanager
@@ -69,16 +78,23 @@ def _examined(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins, ca
     if listed is None:
         return Part()
     package = listed.package
-    code = code_digest([listed.offer.build], first_party=package == FIRST_PARTY)
     content: str | None = None
     try:
-        paths = files_read(listed.offer, params)
+        paths = files_read(listed.offer, params, keep=kind == "dataset")  # which parses its tables
     except (KdbenchError, ValidationError):  # what it reads is not here; a run says so better
         paths = []
     else:
         # A file that no parameter names yet may be one that the plugin will write: nothing is known then.
         content = content_digest(paths, cache) if paths or listed.offer.reads else None
-    return Part(package=package, version=installed_version(package), code=code, content=content)
+    return Part(package=package, version=installed_version(package), code=_code(listed), content=content)
+
+
+def _key(kind: Kind, use: str, params: dict[str, Any]) -> str:
+    return f"{kind} {use} {sorted(params.items())}"
+
+
+def _code(listed: Listed) -> str:
+    return code_digest([listed.offer.build], first_party=listed.package == FIRST_PARTY)
 
 
 def _listed(kind: Kind, use: str, plugins: Plugins) -> Listed | None:

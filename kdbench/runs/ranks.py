@@ -14,11 +14,13 @@ from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.plugins.building import building_with
 from kdbench.plugins.library_warnings import collected
 from kdbench.plugins.loading import Plugins
+from kdbench.records.examine_parts import check_same_code
 from kdbench.records.parts import Part
 from kdbench.records.record import Outcome
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import outcome_of
 from kdbench.storage.cache import Cache
+from kdbench.storage.loaded_code import check_loaded
 from kdbench.suite.spec import RunSpec
 from kdbench.training.distributed import Rank
 from kdbench.training.launch import Tell, launch
@@ -71,5 +73,8 @@ def _as_rank(
         warnings.showwarning = show
         listeners = {"on_progress": tell, "on_epoch": lambda *epoch: tell(epoch)}
     context = RunContext(plugins(), cache, results, rank.device(device), _examined=examined, **listeners)
+    check_same_code(spec, context.plugins, examined)
     with building_with(context.plugins), collected():
-        return outcome_of(spec, context, rank)
+        outcome = outcome_of(spec, context, rank)
+    check_loaded()
+    return outcome

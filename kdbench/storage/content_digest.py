@@ -66,12 +66,12 @@ def _leads_back(folder: Path, root: Path) -> bool:
 def _digests(files: list[Path], cache: Cache) -> list[str | None]:
     """sha256 of each file, None for one that does not exist."""
     for _ in range(2):
-        before = [_state(file) for file in files]
+        before = [state_of(file) for file in files]
         now = time.time_ns()
         # A time in the future is another clock's and tells nothing.
         young = any(0 <= now - moment < SETTLED_NS for state in before if state for moment in state[1:3])
         found = _hashed(files) if young else _kept(files, before, cache)
-        if [_state(file) for file in files] == before:
+        if [state_of(file) for file in files] == before:
             return found
     raise KdbenchError(f"{_common(files)}: changes while it is read; run again when it is complete")
 
@@ -99,7 +99,7 @@ def _hash(file: Path) -> str | None:
         return None
 
 
-def _state(file: Path) -> tuple[int, ...] | None:
+def state_of(file: Path) -> tuple[int, ...] | None:
     """Size, times and inode. The time of the inode's last change cannot be set by tools that keep a file's own time."""
     try:
         found = os.stat(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,20 @@ from hypothesis import strategies as st
 from kdbench.contracts import Site
 from kdbench.deploy.export.load import trained_student
 from kdbench.engines.session import Session
+from kdbench.errors import KdbenchError
+from kdbench.records.examine_parts import check_same_code, examine_parts
+from kdbench.records.parts import Part
 from kdbench.records.record import Record
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute
 from kdbench.runs.once import execute_once
+from kdbench.storage import loaded_code
+from kdbench.storage.cache import Cache
+from kdbench.storage.code_digest import forget_code
 from kdbench.suite.spec import RunSpec
 from kdbench_plugins.engines.local import Local
 from tests.support.authored import Authored
-from tests.support.toys import plugged, run_spec, sage, term
+from tests.support.toys import plugged, run_spec, sage, term, toy_plugins
 
 STRATEGY = """
 class Own:
@@ -165,6 +172,50 @@ def test_an_edit_of_a_module_that_the_plugin_imports_late_counts(authored: Autho
     assert session(authored.context(tmp_path)).pending([spec], redo=True) == []
     (deep / "signs.py").write_text("SIGN = 1\n")
     assert session(authored.context(tmp_path)).pending([spec], redo=True) == [spec]
+
+
+@pytest.mark.parametrize("when", ["before the run", "during the run"])
+def test_a_run_that_may_have_executed_other_source_than_its_record_would_name_fails(
+    when: str, authored: Authored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that is imported late and was edited after the plugin was loaded."""
+    late = """
+    from pathlib import Path
+
+    class Own:
+        def weigh(self, signal):
+            edit = Path(__file__).with_name("edit")
+            if edit.exists():
+                edit.rename(edit.with_name("signs.py"))
+            from .signs import SIGN
+            return torch.softmax(SIGN * signal.losses.mean(dim=1), dim=0)
+
+    @hookimpl
+    def kdbench_strategies():
+        return [Offer("own", Own)]
+    """
+    monkeypatch.setattr(loaded_code, "_noted", {})
+    authored.write(late, signs="SIGN = -1\n")
+    forget_code()
+    plugins = toy_plugins().load([EntryPoint("own", authored.name, "kdbench")])
+    package = authored.root / authored.name
+    (package / ("signs.py" if when == "before the run" else "edit")).write_text("SIGN = 1\n")
+    spec = run_spec(strategy=plugged("own"))
+    record = execute(spec, RunContext(plugins, Cache(tmp_path / "cache"), tmp_path / "results"))
+    assert record.status == "failed"
+    assert f"{package}/signs.py: has changed since this process loaded {authored.name}" in record.reason
+
+
+def test_processes_of_one_run_have_one_code(authored: Authored, tmp_path: Path) -> None:
+    """A rank loads the plugins itself, after the parts of its run were examined."""
+    spec, known = run_spec(strategy=plugged("own")), dict[str, Part]()
+    authored.write(STRATEGY.format(sign="-"))
+    context = authored.context(tmp_path)
+    examine_parts(spec, context.plugins, context.cache, known)
+    check_same_code(spec, authored.context(tmp_path).plugins, known)
+    authored.write(STRATEGY.format(sign="+"))
+    with pytest.raises(KdbenchError, match=f"strategy own: the code of kdbench-{authored.name} has changed .* run again"):
+        check_same_code(spec, authored.context(tmp_path).plugins, known)
 
 
 def test_a_nested_plugin_is_a_part_of_its_own(authored: Authored, tmp_path: Path) -> None:
