@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import PLUGINS, app, complain, echo, given_params, plugins_here
+from kdbench.cli.common import PLUGINS, app, complain, echo, given_params, plugins_here, width
 from kdbench.cli.completion import kinds, kinds_and_names
 from kdbench.errors import KdbenchError, nearest
 
@@ -29,22 +29,19 @@ def plugins(
         ),
     ] = None,
 ) -> None:
-    """List installed plugins; describe one with its formula, source and parameters."""
-    from tabulate import tabulate
+    """List installed plugins; describe one with its formula, source and parameters.
 
+    In a terminal, summaries are wrapped to its width; elsewhere each plugin has one line.
+    """
+    from kdbench.plugins.describe import plugin_table
     from kdbench.plugins.loading import KINDS
 
     loaded = plugins_here()
     if what is not None and what not in KINDS:
         typer.echo(_described(what, loaded))
         return
-    rows = [
-        [of, name, listed.offer.status, listed.offer.summary, listed.provider]
-        for of in KINDS
-        if what in (None, of)
-        for name, listed in loaded.offers(of).items()
-    ]
-    typer.echo(tabulate(rows, headers=["kind", "name", "status", "summary", "from"]))
+    rows = [(of, listed) for of in KINDS if what in (None, of) for listed in loaded.offers(of).values()]
+    typer.echo(plugin_table(rows, width()))
     for provider, error in sorted(loaded.broken.items()):
         complain(f"\n{provider} failed to load: {error}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import sys
 import warnings
 from enum import StrEnum
@@ -35,6 +36,8 @@ ENVIRONMENT = {
     errno.EPERM,
     errno.EROFS,
     errno.ENOSPC,
+    errno.EIO,
+    errno.ESTALE,
     errno.ENOTDIR,
     errno.EISDIR,
 }
@@ -142,6 +145,11 @@ def complain(text: str) -> None:
 def echo(text: str, colour: str, err: bool = False) -> None:
     """Prints in a colour; in none if NO_COLOR is set (no-color.org) or the output is no terminal."""
     typer.secho(text, fg=None if os.environ.get("NO_COLOR") else colour, err=err)
+
+
+def width() -> int | None:
+    """Columns of the terminal; None if the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def say(text: str) -> None:

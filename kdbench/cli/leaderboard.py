@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, app, counted, plugin_of, plugins_here, say
+from kdbench.cli.common import RESULTS, app, counted, plugin_of, plugins_here, say, width
 from kdbench.cli.completion import names_of
-from kdbench.cli.run import width
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, cache_root, plugins_here, say
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, cache_root, plugins_here, say, width
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import IN_PROCESS, Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 
 if TYPE_CHECKING:
-    from kdbench.contracts import Site, Work
+    from kdbench.contracts import Site
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.records.profile import Profile
     from kdbench.suite.source import SuiteSource
+
+Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink models and data, to see that the whole suite works.")]
 
 
 @app.command(rich_help_panel=SUITES)
@@ -42,7 +41,7 @@ def run(
     measure: Annotated[
         bool, typer.Option("--profile/--no-profile", help="Measure the students at the end, once per device.")
     ] = True,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Shrink models and data, to see that the whole suite works.")] = False,
+    smoke: Smoke = False,
     timeout: Timeout = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what runs print, line by line.")] = False,
     debug: Annotated[
@@ -98,7 +97,7 @@ def execute(started: SuiteRun, verbose: bool = False, debug: bool = False) -> No
     from kdbench.cli.follow_logs import LogFollower
     from kdbench.cli.progress import ProgressDisplay
     from kdbench.engines.logs import log_path
-    from kdbench.engines.messages import ExecuteRun, preparations, rehearsals
+    from kdbench.engines.messages import ExecuteRun
 
     session, specs, todo = started.session, started.specs, started.todo
     if not todo:
@@ -109,10 +108,10 @@ def execute(started: SuiteRun, verbose: bool = False, debug: bool = False) -> No
         say(f"{len(specs) - len(todo)} of {len(specs)} runs are recorded; {len(todo)} to do.")
     display = ProgressDisplay(Console(stderr=True, force_terminal=False if debug else None), len(todo))
     session.plugins.register(display, "kdbench:progress")
-    work: list[Work] = [*rehearsals(todo), *preparations(todo), *(ExecuteRun(spec=spec) for spec in todo)]
-    followed = LogFollower(work, session.site, lambda line: display.line(escape(line))) if verbose else nullcontext()
+    if verbose:
+        session.engine = LogFollower(session.engine, lambda line: display.line(escape(line)))
     try:
-        with display, followed:
+        with display:
             started.execute()
     except KeyboardInterrupt:
         say("\nInterrupted. Finished runs are recorded and the others have checkpoints: the same command resumes.")
@@ -137,11 +136,6 @@ def finish(started: SuiteRun, measure: bool) -> None:
 def profiled(started: SuiteRun) -> list[Profile]:
     """Profiles of the students, naming each that is about to be measured."""
     return started.profile(lambda name: say(f"Measuring {name}: parameters, FLOPs, latency, memory, search"))
-
-
-def width() -> int | None:
-    """Columns of the terminal; None if the output goes elsewhere."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _relative(folder: Path) -> Path:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdbench.cli.common import SUITES, Overrides, Results, Suite, app, complain, counted, plugins_here, say
-from kdbench.cli.run import suite_source
+from kdbench.cli.completion import suite_names
+from kdbench.cli.run import Smoke, suite_source
 
 if TYPE_CHECKING:
     from kdbench.records.record import Record
@@ -32,7 +33,7 @@ def suites() -> None:
 
 
 @app.command(rich_help_panel=SUITES)
-def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("results")) -> None:
+def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("results"), smoke: Smoke = False) -> None:
     """Show the runs of a suite, which are recorded, and how long the rest will take."""
     from tabulate import tabulate
 
@@ -41,7 +42,7 @@ def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("res
     from kdbench.suite.check import check_suite
     from kdbench.suite.plan import plan as lay_out
 
-    specs = lay_out(check_suite(suite_source(suite, overrides), plugins_here()))
+    specs = lay_out(check_suite(suite_source(suite, overrides), plugins_here(), smoke=smoke))
     known = {spec.run_id: recorded(results, spec) for spec in specs}
     rows = [_row(spec, known[spec.run_id]) for spec in specs]
     typer.echo(tabulate(rows, headers=["run", "dataset", "student", "teachers", "strategy", "seed", "status"]))
@@ -50,13 +51,39 @@ def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("res
 
 @app.command(rich_help_panel=SUITES)
 def check(
-    suite: Suite,
-    overrides: Overrides = None,
+    suites: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SUITE... [PATH=VALUE]...",
+            help="Suite files, folders of suite files, names of shipped suites; then changes, which all of them get.",
+            autocompletion=suite_names,
+        ),
+    ],
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Print the suite as YAML, with presets and overrides filled in.")
     ] = False,
 ) -> None:
-    """Check a suite as far as possible without downloading or training anything."""
+    """Check suites as far as possible without downloading or training anything.
+
+    Each is checked, whatever is wrong with those before it; exit code 2 if something is.
+    """
+    from kdbench.errors import KdbenchError
+
+    given, overrides = _suites_and_overrides(suites)
+    wrong = 0
+    for suite in given:
+        try:
+            _check(suite, overrides, resolved)
+        except KdbenchError as error:
+            wrong += 1
+            complain(str(error))
+    if wrong:
+        if len(given) > 1:
+            complain(f"{wrong} of {counted(len(given), 'suite')} wrong")
+        raise typer.Exit(2)
+
+
+def _check(suite: str, overrides: list[str], resolved: bool) -> None:
     from kdbench.suite.check import check_suite
     from kdbench.suite.plan import plan as lay_out
 
@@ -67,6 +94,24 @@ def check(
         say(f"\n{source.path}: fine, {counted(len(specs), 'run')}")
     else:
         typer.echo(f"{source.path}: fine, {counted(len(specs), 'run')}")
+
+
+def _suites_and_overrides(given: list[str]) -> tuple[list[str], list[str]]:
+    """Suites, folders replaced by the suite files in them, up to the first override. Raises SuiteError for an empty folder."""
+    from kdbench.errors import SuiteError
+    from kdbench.suite.shipped import SUFFIX
+
+    count = next((n for n, text in enumerate(given) if n and "=" in text and not Path(text).exists()), len(given))
+    suites: list[str] = []
+    for text in given[:count]:
+        if not Path(text).is_dir():
+            suites.append(text)
+            continue
+        found = [str(path) for path in sorted(Path(text).glob(f"*{SUFFIX}"))]
+        if not found:
+            raise SuiteError(f"{text}: found no file *{SUFFIX} in this folder; expected suites")
+        suites += found
+    return suites, given[count:]
 
 
 @app.command(rich_help_panel=SUITES)

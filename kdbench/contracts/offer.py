@@ -36,9 +36,9 @@ class Offer(Generic[T_co]):
 
     The other fields are documentation, also used by `kdbench conform`. `status` of a method is `published`, `reconstruction`
     (its source leaves details open; leaderboards mark it) or `library` (another library's code). `example` holds parameters
-    to show and to test with, in which teachers are called teacher0, teacher1, …; required if a parameter has no default. `shown`, if given, is shown in place of it, such as where
-    the example is a miniature for tests. `waives` maps properties of the conformance kit that
-    do not apply to the reason.
+    to show and to test with, in which teachers are called teacher0, teacher1, …; required if a parameter has no default.
+    `shown`, if given, is shown in place of it, such as where the example is a miniature for tests. `waives` maps properties
+    of the conformance kit that do not apply to the reason.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -22,7 +22,25 @@ STATUSES = {
 }
 
 
+OWN = "kdbench"  # the package whose plugins ship
+SUMMARY, SHORTEST = 3, 24  # the column that is wrapped, and its least width in characters
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "multiple_of": "multiple of"}
+
+
+def plugin_table(rows: Sequence[tuple[Kind, Listed]], width: int | None) -> str:
+    """A line for each plugin. With a `width` in characters, summaries continue on further lines where they do not fit.
+
+    Of kdbench's own plugins the entry point is left out.
+    """
+    heads = ("kind", "name", "status", "summary", "from")
+    cells = [
+        (kind, one.offer.name, one.offer.status, one.offer.summary, one.package if one.package == OWN else one.provider)
+        for kind, one in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    fixed = sum(widths) - widths[SUMMARY] + 2 * (len(heads) - 1)
+    most = [None, None, None, max(width - fixed, SHORTEST), None] if cells and width else None
+    return tabulate(cells, headers=heads, maxcolwidths=most, disable_numparse=True)
 
 
 def describe(kind: Kind, listed: Listed) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 from kdbench.errors import SuiteError, nearest
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.suite import shipped
+from kdbench.suite.extends import read_extended
 from kdbench.suite.yaml_file import dump
+
+EXAMPLE = re.compile(r"teacher\d+")  # how examples of strategies, and the conformance kit, name teachers
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def write_suite(name: str, choices: Choices, folder: Path, plugins: Plugins) -> 
 def suite_text(name: str, choices: Choices, plugins: Plugins) -> str:
     """The suite as YAML. Raises SuiteError with the nearest name if a choice is unknown."""
     extends: list[str] = []
+    teachers = list(choices.teachers)
     parts: dict[str, Any] = {"seeds": list(choices.seeds), "datasets": [_entry("dataset", choices.dataset, plugins)]}
     if choices.student in _presets("students"):
         extends.append(f"students/{choices.student}")
@@ -57,13 +62,14 @@ def suite_text(name: str, choices: Choices, plugins: Plugins) -> str:
         parts["students"] = [_entry("student", choices.student, plugins, "students")]
     if len(choices.teachers) == 1 and choices.teachers[0] in _presets("teachers"):
         extends.append(f"teachers/{choices.teachers[0]}")
+        teachers = list(read_extended(_presets("teachers")[choices.teachers[0]]).data["teachers"])
     else:
         parts["teachers"] = {one: _entry("teacher", one, plugins, "teachers") for one in choices.teachers}
         parts["teams"] = _teams(list(parts["teachers"]))
     if choices.training not in _presets("training"):
         raise _unknown("training", choices.training, _presets("training"))
     extends.append(f"training/{choices.training}")
-    parts["strategies"] = [_entry("strategy", one, plugins) for one in choices.strategies]
+    parts["strategies"] = [_entry("strategy", one, plugins, teachers=teachers) for one in choices.strategies]
     taught = " and ".join(choices.teachers)
     head = {"name": name, "description": f"{taught} into {choices.student} on {choices.dataset}.", "extends": extends}
     blocks = [dump(head), *(dump({key: value}) for key, value in parts.items())]
@@ -76,13 +82,21 @@ def _teams(teachers: list[str]) -> list[list[str]]:
     return [[], *([one] for one in teachers), *([teachers] if len(teachers) > 1 else [])]
 
 
-def _entry(kind: Kind, name: str, plugins: Plugins, part: str = "") -> dict[str, Any] | str:
-    """A plugin with its example parameters."""
+def _entry(kind: Kind, name: str, plugins: Plugins, part: str = "", teachers: Sequence[str] = ()) -> dict[str, Any] | str:
+    """A plugin with its example parameters; maps that name teachers in the example name those of the suite."""
     offers = plugins.offers(kind)
     if name not in offers:
         raise _unknown(kind, name, [*_presets(part), *offers] if part else list(offers))
-    example = dict(offers[name].offer.example)
+    example = {key: _by_teacher(value, teachers) for key, value in offers[name].offer.example.items()}
     return {"use": name, **example} if example or kind in ("dataset", "student") else name
+
+
+def _by_teacher(value: Any, teachers: Sequence[str]) -> Any:
+    """`{teacher0: 1.0, teacher1: 2.0, …}` of an example, with these teachers for keys."""
+    if not isinstance(value, dict) or not value or not all(EXAMPLE.fullmatch(str(key)) for key in value):
+        return value
+    values = list(value.values())
+    return {teacher: values[place % len(values)] for place, teacher in enumerate(teachers)}
 
 
 def _presets(part: str) -> dict[str, Path]:

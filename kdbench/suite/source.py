@@ -9,6 +9,7 @@ from typing import Any
 
 from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.extends import ABOUT, KEY, read_extended
+from kdbench.suite.model import SuiteFile
 from kdbench.suite.overrides import apply_override
 from kdbench.suite.yaml_file import YamlPath, dump
 
@@ -40,6 +41,8 @@ def read_suite(path: Path, overrides: list[str] | None = None) -> SuiteSource:
     for override in overrides or []:
         apply_override(found.data, override, diagnostics)
     if KEY in found.data:
-        diagnostics.add((KEY,), found.data[KEY], "`extends:` in the suite file itself; presets are read before overrides")
+        known = [key for key in SuiteFile.model_fields if key != KEY]
+        expected = f"one of {', '.join(known)}: presets are read before overrides, so `{KEY}:` stands in the file alone"
+        diagnostics.add((KEY,), found.data[KEY], expected)
         diagnostics.raise_if_any()
     return SuiteSource(path, found.data, diagnostics.lines, found.files, diagnostics.overrides)

@@ -27,6 +27,36 @@ def test_check(kdbench: Command, suite_file: Callable[..., Path]) -> None:
     assert kdbench("check", path, "seeds=[0]", "teams=[[]]") == (0, f"{path}: fine, 1 run\n", "")
 
 
+def test_several_suites_are_checked(kdbench: Command, suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    path = suite_file()
+    folder = tmp_path / "several"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.yaml").write_text(path.read_text() if name != "b" else "name: b\n")
+    (folder / "notes.txt").write_text("not a suite")
+    fine = f"{folder}/a.yaml: fine, 4 runs\n{folder}/c.yaml: fine, 4 runs\n"
+    for given in ([folder], [folder / "a.yaml", folder / "b.yaml", folder / "c.yaml"]):
+        code, out, err = kdbench("check", *given, "seeds=[0]")
+        assert (code, out) == (2, fine)
+        assert f"{folder}/b.yaml" in err
+        assert err.endswith("1 of 3 suites wrong\n")
+    (folder / "b.yaml").unlink()
+    assert kdbench("check", folder, "seeds=[0]") == (0, fine, "")
+    (tmp_path / "empty").mkdir()
+    code, out, err = kdbench("check", path, tmp_path / "empty")
+    assert (code, out) == (2, "")
+    assert err == f"{tmp_path}/empty: found no file *.yaml in this folder; expected suites\n"
+
+
+def test_a_plan_of_smoke_runs(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins) -> None:
+    path = suite_file()
+    code, out, _ = kdbench("plan", path, "--smoke")
+    assert code == 0
+    rows = [line.split()[0] for line in out.splitlines()[2:-2]]
+    assert rows == [spec.run_id for spec in plan(load_suite(path, plugins, smoke=True))]
+    assert len(rows) == 4
+
+
 def test_plan(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins, record: Make, tmp_path: Path) -> None:
     path = suite_file()
     specs = plan(load_suite(path, plugins))

@@ -8,8 +8,8 @@ import pytest
 from pydantic import Field
 
 from kdbench import Offer, hookimpl
-from kdbench.plugins.describe import describe, methods, parameter_rows
-from kdbench.plugins.loading import Listed, Plugins, installed
+from kdbench.plugins.describe import describe, methods, parameter_rows, plugin_table
+from kdbench.plugins.loading import KINDS, Listed, Plugins, installed
 
 
 class Sharp:
@@ -102,3 +102,18 @@ def test_a_table_of_methods_keeps_its_columns() -> None:
     assert r"w = softmax(k·ℓ) \| k > 0" in lines[2]
     assert "`sharp`" in lines[2]
     assert methods("strategy", plugins, "kdbench:").count("\n") == 1
+
+
+@pytest.mark.parametrize("width", [100, 120, None])
+def test_the_table_of_plugins_fits(width: int | None) -> None:
+    """Its lines were 184 characters long."""
+    rows = [(kind, listed) for kind in KINDS for listed in installed().offers(kind).values()]
+    text = plugin_table(rows, width)
+    assert max(map(len, text.splitlines())) <= (width or 300)
+    for kind, listed in rows:
+        assert [line.split()[:2] for line in text.splitlines()].count([kind, listed.offer.name]) == 1
+    assert width or all(listed.offer.summary in text for _, listed in rows)
+
+
+def test_the_table_of_no_plugins() -> None:
+    assert plugin_table([], 100).split("\n")[0].split() == ["kind", "name", "status", "summary", "from"]

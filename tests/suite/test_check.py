@@ -330,6 +330,13 @@ def test_overrides(override: str, read: Callable[[Suite], bool], suite_file: Sui
     assert read(load_suite(suite_file(), plugins, [override]))
 
 
+def test_a_number_may_be_a_key(suite_file: SuiteFile, plugins: Plugins) -> None:
+    """It made a second key beside the first: one text, one whole number."""
+    overrides = ["teachers.7={use: lens, focal: 1}", "teachers.7.focal=2", "teams=[['7']]"]
+    suite = load_suite(suite_file(), plugins, overrides)
+    assert suite.teachers["7"].params["focal"] == 2.0
+
+
 def test_the_last_override_wins(suite_file: SuiteFile, plugins: Plugins) -> None:
     assert load_suite(suite_file(), plugins, ["train.epochs=5", "train.epochs=6"]).train.epochs == 6
 
@@ -353,10 +360,22 @@ def test_the_last_override_wins(suite_file: SuiteFile, plugins: Plugins) -> None
             "override evaluate.recall_at[1]=11: evaluate.recall_at[1]\n  found     11\n"
             "  expected  at most 10, the candidates in shapes's test split",
         ),
-        ("strategies[2]=equal", "override 'strategies[2]=equal': found 2, expected an index below 2 of the list"),
+        (
+            "strategies[2]=equal",
+            "override 'strategies[2]=equal': found 2, expected an index below 2 of the list strategies; the last is",
+        ),
         ("strategies[-1]=equal", "override 'strategies[-1]=equal': found '-1', expected an index below 2 of the list"),
-        ("strategies[2].C=1", "override 'strategies[2].C=1': nothing at strategies"),
-        ("name.x=1", "override 'name.x=1': nothing at name"),
+        (
+            "students[3].use=x",
+            "override 'students[3].use=x': found 3, expected an index below 1 of the list students; the last is students[0]",
+        ),
+        (
+            "strategies[2].C=1",
+            "override 'strategies[2].C=1': found 2, expected an index below 2 of the list strategies; the last",
+        ),
+        ("strategies.first.C=1", "override 'strategies.first.C=1': found 'first', expected an index below 2 of the list"),
+        ("name.x=1", "override 'name.x=1': found 'tiny' at name; expected a map or a list, in which 'x' can be set"),
+        ("teams[0][0]=a", "override 'teams[0][0]=a': found 0, expected an index below 0 of the list teams[0]; give the whole"),
         ("train.lr", "override 'train.lr': expected dotted.path=value, such as train.lr=1e-3"),
         ("=1", "override '=1': expected dotted.path=value"),
         (".lr=1", "override '.lr=1': expected dotted.path=value"),

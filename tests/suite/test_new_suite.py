@@ -41,6 +41,18 @@ def test_the_choices_are_what_is_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("teachers", "names"),
+    [(("efficientnet-lite",), ["lite0", "lite2"]), (("backbones", "trained"), ["backbones", "trained"])],
+)
+def test_weights_are_of_the_suites_teachers(teachers: tuple[str, ...], names: list[str], tmp_path: Path) -> None:
+    """They were those of the example: all runs were skipped, as no teacher had a weight."""
+    choices = Choices(teachers=teachers, strategies=("fixed",))
+    suite = load_suite(write_suite("mine", choices, tmp_path, installed()), installed())
+    [fixed] = suite.strategies
+    assert list(fixed.params["weights"]) == names
+
+
+@pytest.mark.parametrize(
     ("choices", "told"),
     [
         (Choices(dataset="emojis"), "dataset: found 'emojis'"),

@@ -42,5 +42,7 @@ def test_it_is_read_once(suite_file: Callable[..., Path], plugins: Plugins) -> N
 
 
 def test_presets_cannot_be_overridden(suite_file: Callable[..., Path]) -> None:
-    with pytest.raises(SuiteError, match=r"override extends=x: extends\n  found     'x'"):
+    with pytest.raises(
+        SuiteError, match=r"override extends=x: extends\n  found     'x'\n  expected  one of name, .*, train, .*: presets"
+    ):
         read_suite(suite_file(), ["extends=x"])
