@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -14,61 +12,12 @@ from hypothesis import strategies as st
 
 from kdbench import KdbenchError
 from kdbench.errors import ParameterError
-from kdbench_plugins.openclip import import_open_clip
-from kdbench_plugins.students.clip_types import CHOICES, POSITIVE, SHARES, check_values, in_words, known_types
+from kdbench_plugins.students.clip_types import check_values, in_words, known_types
 from kdbench_plugins.students.openclip import OpenClip, check
+from tests.support.config_inputs import KEYS, PARTS, Change, changes, config_agrees, json_values, keys, types_agree
+from tests.support.fuzzing import some
 
 torch.set_num_threads(1)
-PARTS = ("", "vision_cfg", "text_cfg")
-KEYS = [(part, key) for part in PARTS for key in known_types(part) if key not in ("vision_cfg", "text_cfg", "return")]
-# What open_clip's defaults do not show: keys that are null by default, lists beside numbers, null beside strings.
-NULL = {"ls_init_value": float, "act_kwargs": dict, "norm_kwargs": dict, "block_type": str, "timm_model_name": str} | {
-    "timm_drop_path": float,
-    "hf_tokenizer_name": str,
-    "tokenizer_mode": str,
-    "tokenizer_kwargs": dict,
-    "hf_model_name": str,
-    "init_logit_bias": float,
-}
-LISTS = {"layers": 4, "image_size": 2}
-TOP = {"embed_dim": int, "quick_gelu": bool, "init_logit_scale": float, "nonscalar_logit_scale": bool, "output_dict": bool} | {
-    "custom_text": bool
-}
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 10**20) | st.floats(-2, 1e6) | st.sampled_from(["no", "16", "1e-3", "avg", ""]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
-    max_leaves=5,
-)
-
-
-def kind_of(part: str, key: str) -> type:
-    """The type of a key by its default, the slow way."""
-    if key in NULL:
-        return NULL[key]
-    if not part:
-        return TOP[key]
-    open_clip = import_open_clip()
-    config_class = open_clip.CLIPVisionCfg if part == "vision_cfg" else open_clip.CLIPTextCfg
-    [default] = [field.default for field in fields(config_class) if field.name == key]
-    return type(default)
-
-
-def oracle(part: str, key: str, value: Any) -> bool:
-    """Whether a value is right, without pydantic and without annotations."""
-    kind = kind_of(part, key)
-    if value is None:
-        return key in NULL or key in ("timm_proj", "patch_size")
-    if isinstance(value, list):
-        whole = all(type(item) is int and item > 0 for item in value)
-        return part == "vision_cfg" and len(value) == LISTS.get(key) and whole
-    right = type(value) in (int, float) if kind is float else type(value) is kind
-    if right and key in POSITIVE:
-        right = value > 0
-    if right and key in SHARES:
-        right = 0 <= value < 1
-    if right and isinstance(value, str):
-        right = value in CHOICES.get(part, {}).get(key, (value,))
-    return right
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -79,19 +28,16 @@ def test_every_key_has_a_type_in_words(part: str) -> None:
             assert "<" not in in_words(of), key
 
 
-@given(st.sampled_from(KEYS), JSON)
+@given(keys, json_values)
 @settings(max_examples=400)
 def test_types_are_those_of_the_oracle(where: tuple[str, str], value: Any) -> None:
-    part, key = where
-    value = json.loads(json.dumps(value))
-    path = ("config", *([part] if part else []))
-    if oracle(part, key, value):
-        check_values(part, {key: value}, path)
-        return
-    with pytest.raises(ParameterError) as caught:
-        check_values(part, {key: value}, path)
-    assert caught.value.path == (*path, key)
-    assert f"{'.'.join(map(str, caught.value.path))}: found {value!r}; expected " in str(caught.value)
+    types_agree(where, value)
+
+
+@given(changes)
+@some
+def test_any_config_passes_or_is_refused_at_its_place(given: list[Change]) -> None:
+    config_agrees(given)
 
 
 SMALL: dict[str, Any] = {
