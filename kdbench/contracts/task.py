@@ -7,7 +7,7 @@ party subclasses it, offers the subclass by the hook `kdbench_tasks`, and names 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -362,7 +362,12 @@ class Task(ABC):
         ]
 
     def problems(self, arrays: Arrays, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-        """Yields errors in stored arrays of finite numbers: (what, found, expected)."""
+        """Yields errors in stored arrays of finite numbers: (what, found, expected).
+
+        By default, expects an array for each metric, and beside them those of `queries` alone.
+        """
+        known = {metric.name for metric in self.metrics} | {queries.array for queries in self.queries}
+        yield from _unknown("array", arrays, known)
         for metric in self.metrics:
             found = arrays.get(metric.name)
             if found is None:
@@ -372,8 +377,13 @@ class Task(ABC):
                 yield f"array {metric.name}", f"shape {list(found.shape)}", expected
 
     def unit_problems(self, units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-        """Yields errors in stored test units, which are one-dimensional integer arrays: (what, found, expected)."""
-        return iter(())
+        """Yields errors in stored test units, which are one-dimensional integer arrays: (what, found, expected).
+
+        By default, expects units of `queries` and of metrics alone.
+        """
+        known = {metric.name for metric in self.metrics}
+        known |= {name for queries in self.queries for name in (queries.array, queries.units) if name}
+        yield from _unknown("units", units, known)
 
     def record_problems(self, metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         """Yields errors in a record's metrics and sizes beyond names and ranges: (what, found, expected). Maps may be empty."""
@@ -397,3 +407,9 @@ class Task(ABC):
     def parts(self, student: Owned, samples: Mapping[str, Any], count: int) -> Sequence[Part]:
         """The parts of a student to measure, each with `count` inputs; none by default."""
         return ()
+
+
+def _unknown(what: str, found: Iterable[str], known: set[str]) -> Iterator[tuple[str, str, str]]:
+    """Yields stored names that nothing reads: whoever added them, a record does not vouch for them."""
+    for name in sorted(set(found) - known):
+        yield f"{what} {name}", "an array that nothing reads", f"one of {', '.join(sorted(known))}"

@@ -74,7 +74,7 @@ def _shown(column: Column[Row], row: Row, style: Format) -> str:
 
 def _notes(table: Table, rows: list[Row]) -> list[str]:
     """What a reader has to know of the table's signs, and what it lacks."""
-    notes = [f"{table.split}; {WHAT}; rank: the possible ranks, all pairs tested (Holm, 5 %)"]
+    notes = [f"{table.split}; {WHAT}; rank: the possible ranks, all pairs tested (Holm, 5 %); n: seeds"]
     if units := _units(table.shown):
         notes.append(units)
     if table.missing:
@@ -129,8 +129,10 @@ def _plain_table(table: Table) -> dict[str, Any]:
 
 
 def _plain_row(row: Row) -> dict[str, Any]:
-    names = ("id", "name", "variant", "teachers", "strategy", "first", "last", "group", "bold")
+    names = ("id", "name", "variant", "teachers", "strategy", "group", "bold")
     return {name: getattr(row, name) for name in names} | {
+        "rank_first": row.first,
+        "rank_last": row.last,
         "model": row.student if row.reference else "",
         "parameters": row.spec.strategy.params if row.spec.strategy else {},
         "reconstructions": list(row.reconstructions),

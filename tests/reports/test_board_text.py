@@ -99,7 +99,8 @@ def test_csv(board: Board) -> None:
     value = board.tables[0].rows[0].values[HEADLINE]
     found = [float(rows[1][f"{HEADLINE} {part}"]) for part in ("mean", "low", "high")]
     assert found == [value.mean, value.low, value.high]
-    assert (rows[1]["first"], rows[1]["last"], rows[1]["group"]) == ("1", "1", "1")
+    assert rows[1]["seeds"].isdigit()
+    assert (rows[1]["rank_first"], rows[1]["rank_last"], rows[1]["group"]) == ("1", "1", "1")
     assert float(rows[1]["strategy_share"]) == pytest.approx(0.05)
     assert (rows[1]["weight b"], rows[1]["tuning"]) == ("0.75", "untuned")
     assert rows[1]["digest"] == board.tables[0].digest
@@ -118,7 +119,7 @@ def test_json(board: Board) -> None:
     value = board.tables[0].rows[0].values[HEADLINE]
     assert good["values"]["rsum"] == {"mean": value.mean, "low": value.low, "high": value.high}
     assert good["runs"] == [run.record.run_id for run in board.tables[0].rows[0].runs]
-    assert (good["first"], far["first"], table["better"]) == (1, 2, [[False, True], [False, False]])
+    assert (good["rank_first"], far["rank_first"], table["better"]) == (1, 2, [[False, True], [False, False]])
     assert table["missing"] == ["a alone", "b alone"]
     assert content["notes"] == board.notes
     assert (table["verdict"], table["headline"]) == (board.tables[0].sentence, HEADLINE)

@@ -16,6 +16,7 @@ from kdbench.records.verify.stored_arrays import checked_arrays
 from kdbench.storage.digest import file_digest
 from kdbench.tasks.retrieval import Retrieval
 from tests.support.made_records import Damage, arrays_path, check_refused, cut, edit, made, oracle, set_in, some_ranks, whats
+from tests.support.regression_task import Regression
 
 
 def one_higher(path: Path) -> None:
@@ -126,3 +127,15 @@ def test_arrays_on_which_a_task_fails_are_told(tmp_path: Path) -> None:
     arrays, (problem,) = checked_arrays(read_record(path), RecordFile(Disk(), path.as_posix()), Careless())
     assert arrays == {}
     assert (problem.what, problem.found) == ("arrays that their task cannot read", "KeyError: 'sound'")
+
+
+def test_an_array_that_nothing_reads_is_told() -> None:
+    """Beside the arrays of a task that checks nothing itself, any others passed."""
+    sizes, task = {"vectors": 3}, Regression()
+    arrays = {name: np.ones(3) for name in ("mse", "mae")}
+    assert list(task.problems(arrays, sizes)) == []
+    assert list(task.problems(arrays | {"more": np.ones(2)}, sizes)) == [
+        ("array more", "an array that nothing reads", "one of mae, mse")
+    ]
+    assert list(task.unit_problems({"mse": np.arange(3)}, sizes)) == []
+    assert [what for what, _, _ in task.unit_problems({"mse": np.arange(3), "more": np.arange(3)}, sizes)] == ["units more"]
