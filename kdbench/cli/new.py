@@ -12,7 +12,8 @@ import typer
 from kdbench.cli.common import HELP, SUITES, app, complain, counted, plugins_here, say
 from kdbench.cli.completion import names_of, preset_names
 
-SCAFFOLDS = ("strategy", "objective", "dataset", "teacher", "student")
+CHECKED = ("strategy", "objective", "dataset", "teacher", "student")  # kinds of which the conformance kit has properties
+SCAFFOLDS = (*CHECKED, "exporter", "report", "engine", "attribution", "tracker")
 
 new_app = typer.Typer(
     no_args_is_help=True, context_settings=HELP, help="Write a suite, or a package with a plugin, to start from."
@@ -75,7 +76,9 @@ def _scaffold(kind: str) -> Callable[..., None]:
 
         for path in write_package(kind, name, folder):  # type: ignore[arg-type]  # checked there
             typer.echo(path)
-        say(f"\nNext: pip install -e '{folder / f'kdbench-{name}'}[test]' && kdbench conform {name}")
+        package = folder / f"kdbench-{name}"
+        then = f"kdbench conform {name}" if kind in CHECKED else f"pytest {package}"
+        say(f"\nNext: pip install -e '{package}[test]' && {then}")
 
     article = "an" if kind[0] in "aeiou" else "a"
     write.__doc__ = f"Write an installable package with {article} {kind} that works, and a test that passes."

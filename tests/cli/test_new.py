@@ -23,6 +23,12 @@ def test_new(kdbench: Command, tmp_path: Path) -> None:
     assert kdbench("new", "strategy", "mine", "--in", "there")[0] == 2
 
 
+def test_new_of_a_kind_without_properties(kdbench: Command) -> None:
+    code, _, err = kdbench("new", "report", "mine", "--in", "there")
+    assert (code, err) == (0, "\nNext: pip install -e 'there/kdbench-mine[test]' && pytest there/kdbench-mine\n")
+    assert kdbench("new", "task", "mine")[0] == 2
+
+
 def test_a_new_suite_is_valid_at_once(typed: Command) -> None:
     code, out, err = typed("new", "suite", "mine", "--in", "there")
     assert (code, out) == (0, "there/mine.yaml\n")
