@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import warnings
@@ -25,6 +26,20 @@ from kdbench_plugins.strategies import ammkd, equal, fixed
 # The same examples every time, no clock and no database: a test that failed fails again.
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("same")
+
+
+LONG = ("tests/test_end_to_end.py", "tests/test_wheel.py", "tests/cli/test_sweep.py", "tests/suites/test_suites.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: of several processes, none is left with one of them when the others have ended."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Every run collects garbage before its memory is measured: what all tests share is not looked through each time."""
+    gc.freeze()
+
 
 SUITE = """\
 name: tiny

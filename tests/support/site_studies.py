@@ -83,7 +83,7 @@ def traded(**changes: Any) -> StudySummary:
 
 def hostile_study() -> StudySummary:
     """Every name is an attack, and figures are what JSON may hold of them."""
-    params = {IMAGE: SCRIPT, f"</script>{SCRIPT}": float("nan"), BOLD: {SCRIPT: [IMAGE]}, "big": 10**400, "off": False}
+    params = {IMAGE: SCRIPT, f"</script>{SCRIPT}": 1e-300, BOLD: {SCRIPT: [IMAGE]}, "big": 10**400, "off": False}
     spec = cell()[0].spec
     assert spec.strategy
     return study(

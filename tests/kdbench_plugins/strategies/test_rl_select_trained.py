@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kdbench import Offer, Signal
 from kdbench.records.files import read_trace, record_path
 from kdbench.records.trace import Trace
 from kdbench.runs.execute import execute
+from kdbench.storage.cache import Cache
 from kdbench.suite.spec import PluginSpec
 from kdbench_plugins.strategies.rl_policy import selection_probs
 from kdbench_plugins.strategies.rl_select import RlSelect
@@ -37,10 +39,16 @@ class Watched(RlSelect):
         return weights
 
 
-def trained_with(team: list[PluginSpec], folder: Path, seed: int) -> Trace:
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """The teachers are trained once for all seeds of students: that takes the most time by far."""
+    return Cache(tmp_path_factory.mktemp("teachers"))
+
+
+def trained_with(team: list[PluginSpec], folder: Path, cache: Cache, seed: int) -> Trace:
     """The trace of a run with `relational_kl` alone."""
     Watched.seen.clear()
-    where = run_context(folder, teachers=TEACHERS, strategies=[Offer("watched", Watched)])
+    where = replace(run_context(folder, teachers=TEACHERS, strategies=[Offer("watched", Watched)]), cache=cache)
     spec = run_spec(
         team,
         plugged("watched"),
@@ -59,9 +67,9 @@ def expert(name: str) -> PluginSpec:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_label_shuffled_teacher_is_found_out(seed: int, tmp_path: Path) -> None:
+def test_a_label_shuffled_teacher_is_found_out(seed: int, tmp_path: Path, cache: Cache) -> None:
     team = [expert("good"), plugged("label_shuffled", "bad", teacher=EXPERT)]
-    report = trained_with(team, tmp_path, seed).report
+    report = trained_with(team, tmp_path, cache, seed).report
     good, bad = report["P(good)"][-1], report["P(bad)"][-1]
     assert good is not None
     assert bad is not None
@@ -70,11 +78,14 @@ def test_a_label_shuffled_teacher_is_found_out(seed: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_samples_find_the_half_expert_that_knows_them(seed: int, tmp_path: Path) -> None:
+def test_samples_find_the_half_expert_that_knows_them(seed: int, tmp_path: Path, cache: Cache) -> None:
     """Each half-expert is wrong about a half of the concepts of its own; a sample counts where one of the two is right."""
     draws = (0, 1)
     trained_with(
-        [plugged("label_shuffled", f"half{draw}", teacher=EXPERT, share=0.5, seed=draw) for draw in draws], tmp_path, seed
+        [plugged("label_shuffled", f"half{draw}", teacher=EXPERT, share=0.5, seed=draw) for draw in draws],
+        tmp_path,
+        cache,
+        seed,
     )
     split = Beads(**BEADS).split("train")
     read = [label_shuffled.exchanged(split.captions, split.caption_concepts.tolist(), 0.5, draw) for draw in draws]
