@@ -14,7 +14,7 @@ from kdbench.reports.plots.model import Axis, Bars, Line, Mark, Panel, Points
 
 STATES: dict[State, Role] = {"complete": "complete", "pruned": "pruned", "diverged": "diverged", "failed": "failed"}
 EDGE = 0.08  # of the span of values: how far beyond the worst value trials without one are drawn
-FEW = 16  # trials, each of which has a tick of its own
+FEW = 16  # numbers of trials, each of which has a tick of its own
 LONGEST = 160  # characters of a reason
 NONE = "–"
 
@@ -66,7 +66,8 @@ def trial_history(summary: StudySummary, goal: int, labels: Mapping[str, str]) -
     counted = [step for step in steps if step.best is not None]
     x = tuple(float(step.trial.number) for step in counted)
     line = Line("best so far", x, tuple(step.best for step in counted), role="best", step=True)
-    axis = Axis("trial", whole=len(steps) <= FEW)
+    span = steps[-1].trial.number - steps[0].trial.number if steps else 0  # numbers may be far apart, and few
+    axis = Axis("trial", whole=span < FEW)
     return Panel(axis, Axis(name), points=tuple(points), lines=(line,))
 
 

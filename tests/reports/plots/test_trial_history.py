@@ -79,6 +79,13 @@ def test_a_study_without_values_is_drawn() -> None:
     assert panel.lines[0].x == ()
 
 
+def test_numbers_far_apart_have_no_tick_each() -> None:
+    """A browser would draw 10^14 of them."""
+    far = study(trials=[trial(2, "complete", 1.0), trial(10**14, "complete", 2.0)], best=10**14)
+    assert not trial_history(far, 0, {}).x.whole
+    assert trial_history(study(), 0, {}).x.whole
+
+
 def test_goals_are_drawn_against_the_first_with_the_pareto_set_marked() -> None:
     panel = goals_against(traded(), 2, LABELS)
     front, others = panel.points
