@@ -15,7 +15,7 @@ from kdbench.suite.spec import RunSpec
 
 @dataclass
 class Dispatcher(ABC):
-    """Passes work to an engine, rehearsals and teachers first, and turns warnings of workers into warnings here."""
+    """Passes work to an engine, teachers first, and turns warnings of workers into warnings here."""
 
     site: Site
     engine: Engine
@@ -26,11 +26,7 @@ class Dispatcher(ABC):
 
     def dispatch(self, work: Sequence[Work], specs: Sequence[RunSpec]) -> None:
         """Executes work on runs of these specs and returns when all has ended. Raises what `Engine.execute` raises."""
-        self.engine.execute([*self.rehearsals(work), *preparations(specs), *work], self.site, self._on_event)
-
-    def rehearsals(self, work: Sequence[Work]) -> Sequence[Work]:  # noqa: ARG002 (trials have other parameters than a spec)
-        """Work that tries the plugins of this work first; none by default."""
-        return []
+        self.engine.execute([*preparations(specs), *work], self.site, self._on_event)
 
     def _on_event(self, work: Work, event: Event) -> None:
         if isinstance(event, Warned):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdbench.contracts import Progress, Site, Work
+from kdbench.engines.logs import printing_to
 from kdbench.engines.messages import (
     AnyEvent,
     Busy,
@@ -18,13 +21,16 @@ from kdbench.engines.messages import (
     Finished,
     PrepareTeacher,
     ProgressMade,
+    RehearsalFailed,
     Rehearse,
     ServeStudy,
     TrialEnded,
     TrialStarted,
+    Waiting,
     Warned,
+    Working,
 )
-from kdbench.errors import KdbenchError, KdbenchWarning, Skip, quoted
+from kdbench.errors import KdbenchError, KdbenchWarning, PluginError, Skip, quoted
 
 if TYPE_CHECKING:
     from kdbench.plugins.loading import Plugins
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
     from kdbench.tuning.storage import Storage
 
 PROGRESS_SECONDS = 0.5
+# Errors in a rehearsal that neither its device, the CPU, nor its few samples explain.
+WRONG_ANYWHERE = (PluginError, TypeError, NameError, AttributeError)
 # For every worker process: one thread; waiting threads sleep, because spinning threads would slow others on the same core.
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
 
@@ -40,20 +48,29 @@ THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"
 class Executor:
     """Executes work at a site and sends its events, the last one being Done.
 
-    It changes global state of the process: one torch thread, and `warnings.showwarning`. `plugins` are by default those of
-    this environment.
+    It changes global state of the process: one torch thread, `warnings.showwarning` and the listener of locks. `plugins` are by
+    default those of this environment. `log` gives the file that a piece of work prints to, as `log_path` does; by default the
+    output stays where it goes. A run's log is begun anew under the lock of the run, never while another process executes it.
     """
 
-    def __init__(self, site: Site, send: Callable[[AnyEvent], None], plugins: Plugins | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        send: Callable[[AnyEvent], None],
+        plugins: Plugins | None = None,
+        log: Callable[[Work], Path] | None = None,
+    ) -> None:
         import torch
 
         from kdbench.plugins.loading import installed
         from kdbench.records.provenance import resolved_device
         from kdbench.runs.context import RunContext
         from kdbench.storage.cache import Cache
+        from kdbench.storage.locks import tell_of_waits
 
         torch.set_num_threads(1)
-        self.send = send
+        tell_of_waits(lambda waits: self.send(Waiting() if waits else Working()))
+        self.send, self.log = send, log
         self._last_progress = 0.0
         self._storages: dict[str, Storage] = {}
         self._outer_warn = warnings.showwarning
@@ -69,6 +86,7 @@ class Executor:
 
     def execute(self, work: Work) -> None:
         """Executes one piece of work. A run that fails also gets a record. Raises StorageLost if a study's storage is lost."""
+        self.send(Working())
         if isinstance(work, Rehearse):
             self._rehearse(work)
         elif isinstance(work, PrepareTeacher):
@@ -85,17 +103,23 @@ class Executor:
         from kdbench.runs.rehearse import rehearse
 
         try:
-            rehearse(work.spec, self.context)
+            with self._printing(work):
+                rehearse(work.spec, self.context)
         except Skip:  # the run is recorded as skipped
             return
-        except (Exception, SystemExit) as error:  # every run like it records the same error
-            warnings.warn(f"{work.label}: {_told(error)}; runs like it are about to fail", KdbenchWarning, stacklevel=1)
+        except WRONG_ANYWHERE as error:
+            self.send(RehearsalFailed(reason=_told(error)))
+        except (Exception, SystemExit) as error:
+            text = f"{work.label}: {_told(error)}, on the CPU and a few samples; runs like it may fail, too"
+            warnings.warn(text, KdbenchWarning, stacklevel=1)
 
     def _execute(self, work: ExecuteRun) -> None:
         from kdbench.runs import once
 
         try:
-            record = once.execute_once(work.spec, self.context, wait=work.wait, redo=work.redo)
+            record = once.execute_once(
+                work.spec, self.context, wait=work.wait, redo=work.redo, within=lambda: self._printing(work)
+            )
         except once.Busy:
             self.send(Busy())
         else:
@@ -105,7 +129,8 @@ class Executor:
         from kdbench.runs.execute import prepare
 
         try:
-            prepare(work.task, work.dataset, work.teacher, self.context, work.teacher.name)
+            with self._printing(work):
+                prepare(work.task, work.dataset, work.teacher, self.context, work.teacher.name)
         except (Exception, SystemExit) as error:  # every run that needs this teacher records the same error
             warnings.warn(f"{work.label}: {_told(error)}", KdbenchWarning, stacklevel=1)
 
@@ -132,7 +157,17 @@ class Executor:
                 )
             )
 
-        execute_trials(work.study, self._storages[work.storage], self.context, on_start, on_end)
+        with self._printing(work):
+            execute_trials(work.study, self._storages[work.storage], self.context, on_start, on_end)
+
+    @contextmanager
+    def _printing(self, work: Work) -> Iterator[None]:
+        if self.log is None:
+            yield
+            return
+        # Other processes may execute the same trials, or prepare the same teacher, at the same time.
+        with printing_to(self.log(work), shared=not isinstance(work, ExecuteRun)):
+            yield
 
     def _progress(self, progress: Progress) -> None:
         moment = time.monotonic()

@@ -11,7 +11,13 @@ from pathlib import Path
 from kdbench.contracts import Site, Work
 from kdbench.engines.messages import ExecuteRun, ServeStudy
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 FOLDER = "logs"
+APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 def log_path(site: Site, work: Work) -> Path:
@@ -27,10 +33,17 @@ def log_path(site: Site, work: Work) -> Path:
 def printing_to(path: Path, shared: bool = False) -> Iterator[None]:
     """Redirects the output of this process and its children, C libraries included, to `path`, which survives the process.
 
-    An earlier file is replaced unless it is `shared` with other processes. If nothing is printed, no file is left.
+    An earlier file is replaced by a new one, unless it is `shared` with other processes: theirs is appended to. If nothing is
+    printed, no file is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if shared else os.O_TRUNC), 0o666)
+    if shared:
+        log = os.open(path, APPEND, 0o666)
+    else:
+        new = path.with_name(f".{path.name}.{os.getpid()}")
+        log = os.open(new, APPEND, 0o666)
+        new.replace(path)  # another file, which readers of the earlier one recognise
+    _mark(log, fcntl.LOCK_SH if fcntl else 0)
     flush()
     kept = os.dup(1), os.dup(2)
     try:
@@ -42,9 +55,25 @@ def printing_to(path: Path, shared: bool = False) -> Iterator[None]:
         for number, old in zip((1, 2), kept, strict=True):
             os.dup2(old, number)
             os.close(old)
-        if os.fstat(log).st_size == 0:
+        if os.fstat(log).st_size == 0 and _alone(log):
             path.unlink(missing_ok=True)
         os.close(log)
+
+
+def _alone(log: int) -> bool:
+    """Whether no other process prints to this log."""
+    return _mark(log, fcntl.LOCK_EX | fcntl.LOCK_NB if fcntl else 0)
+
+
+def _mark(log: int, how: int) -> bool:
+    """Locks the log itself. Not all file systems can: an empty log may then stay."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(log, how)
+    except OSError:
+        return False
+    return True
 
 
 def flush() -> None:

@@ -156,6 +156,21 @@ class Started(Message):
     kind: Literal["started"] = "started"
 
 
+class Working(Message):
+    """The work begins, or resumes after Waiting: from here on its time counts. Used by engines only."""
+
+    kind: Literal["working"] = "working"
+
+
+class Waiting(Message):
+    """The work waits for another process, such as one that encodes the same teacher; its time does not count.
+
+    Used by engines only.
+    """
+
+    kind: Literal["waiting"] = "waiting"
+
+
 class ProgressMade(Message):
     """The progress of a stage of the work."""
 
@@ -200,6 +215,13 @@ class TrialEnded(Message):
     reason: str = ""
     seconds: float
     log: str = ""
+
+
+class RehearsalFailed(Message):
+    """A plugin breaks its contract on a few samples, and would in every run like it."""
+
+    kind: Literal["rehearsal_failed"] = "rehearsal_failed"
+    reason: str
 
 
 class Finished(Message):
@@ -282,5 +304,19 @@ class Crashed(Message):
     log: str = ""
 
 
-AnyEvent = Started | ProgressMade | EpochFinished | Warned | TrialStarted | TrialEnded | Finished | Busy | Done | Crashed
+AnyEvent = (
+    Started
+    | Working
+    | Waiting
+    | ProgressMade
+    | EpochFinished
+    | Warned
+    | TrialStarted
+    | TrialEnded
+    | RehearsalFailed
+    | Finished
+    | Busy
+    | Done
+    | Crashed
+)
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="kind")])

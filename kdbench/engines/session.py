@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdbench.contracts import Event, Work
 from kdbench.engines.dispatch import Dispatcher
 from kdbench.engines.make import named
-from kdbench.engines.messages import Busy, Crashed, EpochFinished, ExecuteRun, Finished, ProgressMade, Started, rehearsals
+from kdbench.engines.messages import (
+    Busy,
+    Crashed,
+    EpochFinished,
+    ExecuteRun,
+    Finished,
+    ProgressMade,
+    RehearsalFailed,
+    Rehearse,
+    Started,
+    rehearsals,
+)
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import construct
 from kdbench.records.files import record_path, recorded
 from kdbench.records.parts import FIRST_PARTY, Part, differences, plugins_of
-from kdbench.records.record import DONE, Outcome, Record
+from kdbench.records.record import DONE, Record
 from kdbench.suite.plugin_entries import plug
 from kdbench.suite.spec import PluginSpec, RunSpec
 
@@ -30,6 +40,7 @@ class Session(Dispatcher):
     changed: dict[str, list[str]] = field(default_factory=dict)  # of recorded runs: what of their code or files has changed
     redone: set[str] = field(default_factory=set)  # runs that are executed although they have a record
     _started: set[str] = field(default_factory=set)
+    _refused: dict[str, str] = field(default_factory=dict)  # by key of the rehearsal that failed: why
     _busy: list[RunSpec] = field(default_factory=list)  # executed by another process
 
     def track(self, text: str) -> None:
@@ -75,17 +86,32 @@ class Session(Dispatcher):
     def run(self, specs: list[RunSpec]) -> None:
         """Executes runs. Each gets a record, also if its worker crashes. Raises what `Engine.execute` raises.
 
-        Runs that another process executes come last; their workers wait for it.
+        Runs with a plugin that breaks its contract in a rehearsal fail before teachers are prepared for them. Runs that another
+        process executes come last; their workers wait for it.
         """
+        specs = self._rehearsed(specs)
         self._busy = []
         self.dispatch([self._work(spec, wait=False) for spec in specs], specs)
         if waiting := self._busy:
             self.dispatch([self._work(spec, wait=True) for spec in waiting], waiting)
 
-    def rehearsals(self, work: Sequence[Work]) -> Sequence[Work]:
-        """Of runs with a plugin of a third party: those of kdbench alone are rehearsed by its tests."""
-        specs = (one.spec for one in work if isinstance(one, ExecuteRun))
-        return rehearsals(spec for spec in specs if any(self._foreign(kind, part) for _, kind, part in plugins_of(spec)))
+    def _rehearsed(self, specs: list[RunSpec]) -> list[RunSpec]:
+        """Rehearses the runs with a plugin of a third party (those of kdbench are rehearsed by its tests); returns the rest
+        of the runs, without those that failed.
+        """
+        foreign = [spec for spec in specs if any(self._foreign(kind, part) for _, kind, part in plugins_of(spec))]
+        work = rehearsals(foreign)
+        if not work:
+            return specs
+        self._refused = {}
+        self.engine.execute(work, self.site, self._on_event)
+        told = {spec.run_id: self._refused.get(Rehearse(spec=spec).key) for spec in foreign if spec.team}
+        for spec in specs:
+            if reason := told.get(spec.run_id):
+                self._begin(spec)
+                reason = f"rehearsal of two steps on the CPU, before teachers are prepared: {reason}"
+                self._ended(spec, self._failed(spec, reason), "")
+        return [spec for spec in specs if not told.get(spec.run_id)]
 
     def _foreign(self, kind: Kind, part: PluginSpec) -> bool:
         listed = self.plugins.offers(kind).get(part.use)
@@ -122,13 +148,20 @@ class Session(Dispatcher):
                 self.plugins.notify("kdbench_epoch_finished", run_id=event.run_id, epoch=event.epoch, metrics=metrics)
             case Busy() if isinstance(work, ExecuteRun):
                 self._busy.append(work.spec)
-            case Started() if isinstance(work, ExecuteRun) and work.spec.run_id not in self._started:
-                self._started.add(work.spec.run_id)
-                self.plugins.notify("kdbench_run_started", run_id=work.spec.run_id, spec=work.spec)
+            case RehearsalFailed():
+                self._refused[work.key] = event.reason
+            case Started() if isinstance(work, ExecuteRun):
+                self._begin(work.spec)
             case Finished() if isinstance(work, ExecuteRun):
                 self._ended(work.spec, event.record, event.log)
             case Crashed() if isinstance(work, ExecuteRun):
-                self._ended(work.spec, self._record_crash(work.spec, event), event.log)
+                reason = f"{event.reason}; its checkpoint is kept, run again to resume"
+                self._ended(work.spec, self._failed(work.spec, reason), event.log)
+
+    def _begin(self, spec: RunSpec) -> None:
+        if spec.run_id not in self._started:
+            self._started.add(spec.run_id)
+            self.plugins.notify("kdbench_run_started", run_id=spec.run_id, spec=spec)
 
     def _ended(self, spec: RunSpec, record: Record, log: str) -> None:
         self.records[spec.run_id] = record
@@ -137,15 +170,14 @@ class Session(Dispatcher):
             self.outdated.pop(spec.run_id).unlink(missing_ok=True)
         self.plugins.notify("kdbench_run_finished", run_id=spec.run_id, record=record)
 
-    def _record_crash(self, spec: RunSpec, event: Crashed) -> Record:
+    def _failed(self, spec: RunSpec, reason: str) -> Record:
         from kdbench.runs.context import RunContext
-        from kdbench.runs.execute import now, record_of
+        from kdbench.runs.once import failed
         from kdbench.storage.cache import Cache
 
         device = "cpu" if self.site.device == "auto" else self.site.device
         context = RunContext(self.plugins, Cache(self.site.cache), self.site.results, device)
-        reason = f"{event.reason}; its checkpoint is kept, run again to resume"
-        return record_of(spec, context, "failed", reason, now(), Outcome())
+        return failed(spec, context, reason)
 
 
 def _runs(labels: list[str]) -> str:

@@ -153,7 +153,8 @@ class SuiteRun:
         """The record files of the suite's runs."""
         known = self.session.records
         done = [known[spec.run_id] for spec in self.specs if spec.run_id in known]
-        return [record_path(self.session.site.results, record.spec.suite, record.run_id) for record in done]
+        paths = [record_path(self.session.site.results, record.spec.suite, record.run_id) for record in done]
+        return [path for path in paths if path.exists()]  # a record of a failure may not have been written
 
     @property
     def failed(self) -> bool:

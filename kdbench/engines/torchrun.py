@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +22,8 @@ from kdbench.plugins.loading import installed
 from kdbench.records.provenance import resolved_device
 from kdbench.records.record import Record
 from kdbench.runs.context import RunContext
-from kdbench.runs.execute import execute, outcome_of
-from kdbench.runs.once import run_lock
+from kdbench.runs.execute import outcome_of
+from kdbench.runs.once import execute_once
 from kdbench.storage.cache import Cache, default_root
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
@@ -29,8 +31,10 @@ from kdbench.suite.spec import RunSpec
 from kdbench.training.distributed import Rank
 
 
-def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None) -> Record | None:
+def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None, redo: bool = False) -> Record | None:
     """Executes this process's part of a run. Rank 0 writes and returns the record, the others return None.
+
+    A finished run is not executed again, unless `redo` as `execute_once` has it: rank 0 decides and tells the others.
 
     `rank` is by default read from the environment. Raises KdbenchError if the number of ranks is not `train.devices`; ranks
     other than 0 raise the error that ended the training.
@@ -40,12 +44,28 @@ def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None) -
     if rank.size != devices:
         raise KdbenchError(f"found {rank.size} ranks, expected {devices}, the value of train.devices")
     context = replace(context, device=rank.device(context.device))
+    leaving = ExitStack()  # closed only after success: see Rank.joined
+    world = leaving.enter_context(rank.joined(context.device))
+    record = None
     if rank.index == 0:
-        with run_lock(spec, context):
-            return execute(spec, context, rank)
-    with building_with(context.plugins):
-        outcome_of(spec, context, rank)
-    return None
+        told = False
+
+        @contextmanager
+        def executing() -> Iterator[None]:
+            nonlocal told
+            told = True
+            world.broadcast(True)
+            yield
+
+        record = execute_once(spec, context, redo=redo, rank=rank, within=executing)
+        if not told:
+            world.broadcast(False)
+    elif world.broadcast(None):
+        with building_with(context.plugins):
+            outcome_of(spec, context, rank)
+    if record is None or record.status == "ok":
+        leaving.close()
+    return record
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--redo", action="store_true", help="execute a finished run again if its code or files have changed")
     given = parser.parse_args(arguments)
     try:
         plugins = installed()
@@ -63,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.run not in specs:
             raise KdbenchError(f"{given.suite} has no run {given.run!r}; kdbench plan {given.suite} lists them")
         context = RunContext(plugins, Cache(given.cache or default_root()), given.results, resolved_device(given.device))
-        record = execute_rank(specs[given.run], context)
+        record = execute_rank(specs[given.run], context, redo=given.redo)
     except KdbenchError as error:
         print(error, file=sys.stderr)
         return 2

@@ -17,11 +17,10 @@ from pydantic import TypeAdapter
 
 from kdbench.contracts import Site
 from kdbench.engines.executor import Executor
-from kdbench.engines.logs import flush, log_path, printing_to
-from kdbench.engines.messages import WORK, AnyEvent, AnyWork, Done, ServeStudy
+from kdbench.engines.logs import flush, log_path
+from kdbench.engines.messages import WORK, AnyEvent, AnyWork
 
 SITE = TypeAdapter(Site)
-BEGINS = b"\n"  # sent before the events of a piece of work: from here on its time counts
 STACKS = signal.SIGUSR1  # writes the stacks of all threads to the log
 
 
@@ -38,17 +37,13 @@ def main() -> None:
     site = SITE.validate_json(lines.get())
 
     def send(event: AnyEvent) -> None:
-        if not isinstance(event, Done):  # the parent may end this process when it hears of it: not before the log is closed
-            flush()
-            _write(events, f"{event.model_dump_json()}\n".encode())
+        flush()
+        _write(events, f"{event.model_dump_json()}\n".encode())
 
-    executor = Executor(site, send)
+    executor = Executor(site, send, log=lambda work: log_path(site, work))
     while True:
         work: AnyWork = WORK.validate_json(lines.get())
-        _write(events, BEGINS)
-        with printing_to(log_path(site, work), shared=isinstance(work, ServeStudy)):
-            executor.execute(work)
-        _write(events, f"{Done().model_dump_json()}\n".encode())
+        executor.execute(work)
 
 
 def _moved(number: int, mode: int) -> int:

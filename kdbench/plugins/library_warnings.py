@@ -33,14 +33,19 @@ def collected() -> Iterator[list[str]]:
     Passes each on as a LibraryWarning. Warnings of kdbench itself pass unchanged. Changes global state: use it in one thread.
     """
     found: list[str] = []
+    dropped: set[int] = set()
     with warnings.catch_warnings():
         outer = warnings.showwarning
 
         def tell(text: str, file: str, line: int) -> None:
             text = " ".join(text.split())[:LENGTH]
-            if text not in found and len(found) < MOST:
-                found.append(text)
-                outer(LibraryWarning(text), LibraryWarning, file, line)
+            if text in found or hash(text) in dropped:
+                return
+            if len(found) == MOST:
+                dropped.add(hash(text))
+                return
+            found.append(text)
+            outer(LibraryWarning(text), LibraryWarning, file, line)
 
         def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
             if issubclass(category, LibraryWarning):
@@ -64,6 +69,10 @@ def collected() -> Iterator[list[str]]:
         finally:
             for logger in loggers:
                 logger.removeHandler(handler)
+            if dropped:
+                text = f"found {MOST + len(dropped):,} different warnings of libraries; the first {MOST} are shown and kept"
+                found.append(text)
+                outer(LibraryWarning(text), LibraryWarning, __file__, 0)
 
 
 class _Handler(logging.Handler):

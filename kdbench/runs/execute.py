@@ -72,6 +72,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
         status, reason = "failed", f"{type(error).__name__}: {error}"
     own.check()
     record = record_of(spec, context, status, reason, started, outcome, parts or {}, warned)
+    keep(record, context)
     if status in DONE:
         shutil.rmtree(context.cache.scratch(spec.run_id), ignore_errors=True)
     return record
@@ -131,12 +132,9 @@ def record_of(
     parts: Parts | None = None,
     warned: Sequence[str] = (),
 ) -> Record:
-    """Writes the record of a run and returns it. A failure does not replace the record of a finished run.
-
-    `warned` are warnings of other libraries.
-    """
+    """The record of a run. `warned` are warnings of other libraries."""
     parts = dict(parts or {})
-    record = Record(
+    return Record(
         **{name: getattr(outcome, name) for name in Outcome.model_fields},
         run_id=spec.run_id,
         cell_id=spec.cell_id,
@@ -155,9 +153,12 @@ def record_of(
         finished=now(),
         **source(),
     )
-    if status in DONE or not is_finished(context.results, spec):
+
+
+def keep(record: Record, context: RunContext) -> None:
+    """Writes a record. A failure does not replace the record of a finished run."""
+    if record.status in DONE or not is_finished(context.results, record.spec):
         write_record(context.results, record)
-    return record
 
 
 def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Owned) -> Outcome:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from kdbench.errors import KdbenchWarning
+from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.records.files import recorded
 from kdbench.records.parts import Parts, differences
-from kdbench.records.record import DONE, Record
+from kdbench.records.record import DONE, Outcome, Record
 from kdbench.runs.context import RunContext
-from kdbench.runs.execute import execute
+from kdbench.runs.execute import execute, keep, now, record_of
 from kdbench.storage.digest import digest_of
 from kdbench.storage.locks import lock_file
 from kdbench.suite.spec import RunSpec
+from kdbench.training.distributed import Rank
+from kdbench.training.own_process import OwnProcess
 
 LOCKS = ".locks"  # folder beside the records
 
@@ -24,21 +27,58 @@ class Busy(Exception):
     """Another process executes the run."""
 
 
-def execute_once(spec: RunSpec, context: RunContext, *, wait: bool = True, redo: bool = False) -> Record:
+def execute_once(
+    spec: RunSpec,
+    context: RunContext,
+    *,
+    wait: bool = True,
+    redo: bool = False,
+    rank: Rank | None = None,
+    within: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Record:
     """Executes a run under its lock and returns its record.
 
     A run that another process has finished in the meantime is not executed again: its record is returned. With `redo`, it is,
     unless its record is ok and was made by the same code from the same files. Raises Busy if another process executes the run
-    and `wait` is false; otherwise waits for it, with a warning.
+    and `wait` is false; otherwise waits for it, with a warning. Whatever else fails around the run, such as a lock, fails this
+    run alone: its record says why, and is also returned where it cannot be written.
+
+    `within` gives a context for the execution, entered under the lock, and only if the run is executed. `rank` is that of this
+    process if another launcher has started it.
     """
-    with run_lock(spec, context, wait):
-        record = recorded(context.results, spec)
-        if record is None or record.status not in DONE:
-            return execute(spec, context)
-        if not redo:
-            return record
-        parts = context.parts(spec, fresh=True)
-        return execute(spec, context, parts=parts) if to_redo(record, parts) else record
+    own = OwnProcess()
+    started = now()
+    try:
+        with run_lock(spec, context, wait):
+            record = recorded(context.results, spec)
+            parts: Parts | None = None
+            if record is not None and record.status in DONE:
+                if not redo:
+                    return record
+                parts = context.parts(spec, fresh=True)
+                if not to_redo(record, parts):
+                    return record
+            with within():
+                return execute(spec, context, rank, parts)
+    except Busy:
+        raise
+    except (Exception, SystemExit) as error:
+        own.check()
+        if not isinstance(error, KdbenchError):
+            traceback.print_exc()
+        reason = str(error) if isinstance(error, KdbenchError) else f"{type(error).__name__}: {error}"
+        return failed(spec, context, reason, started)
+
+
+def failed(spec: RunSpec, context: RunContext, reason: str, started: str | None = None) -> Record:
+    """Records that a run failed before or after its execution, or with its process.
+
+    The record is returned, but not written, if another process executes the run, or if it cannot be written.
+    """
+    record = record_of(spec, context, "failed", reason, started or now(), Outcome())
+    with suppress(Busy, OSError), run_lock(spec, context, wait=False):
+        keep(record, context)
+    return record
 
 
 def to_redo(record: Record, parts: Parts) -> bool:

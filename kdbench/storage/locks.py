@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -15,6 +15,26 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _held: set[int] = set()  # descriptors of the locks of this process
+_listeners: list[Callable[[bool], None]] = []
+
+
+def tell_of_waits(listener: Callable[[bool], None]) -> None:
+    """Calls `listener(True)` before this process waits for a lock of another one, and `listener(False)` afterwards.
+
+    It replaces an earlier listener.
+    """
+    _listeners[:] = [listener]
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    for listener in _listeners:
+        listener(True)
+    try:
+        yield
+    finally:
+        for listener in _listeners:
+            listener(False)
 
 
 @contextmanager
@@ -28,15 +48,20 @@ def lock_file(path: Path, wait: bool = True) -> Iterator[bool]:
         with _windows(path, wait) as held:
             yield held
         return
-    descriptor = _acquired(path, wait)
+    descriptor = _acquired(path, wait=False)
     if descriptor is None:
-        yield False
-        return
+        if not wait:
+            yield False
+            return
+        with _waiting():
+            descriptor = _acquired(path, wait=True)
+        assert descriptor is not None
     _held.add(descriptor)
     try:
         yield True
     finally:
-        path.unlink(missing_ok=True)  # still held: a process that waits for this file finds it gone and makes another
+        with suppress(OSError):  # a lock file that stays is in nobody's way; what was done under it has been done
+            path.unlink()  # still held: a process that waits for this file finds it gone and makes another
         _held.discard(descriptor)
         os.close(descriptor)
 
@@ -87,7 +112,8 @@ def _windows(path: Path, wait: bool) -> Iterator[bool]:
 
 
 def _close_in_child() -> None:
-    """A forked child must not keep the locks of a parent that dies."""
+    """A forked child must not keep the locks of a parent that dies, nor tell of waits in its name."""
+    _listeners.clear()
     for descriptor in _held:
         os.close(descriptor)
     _held.clear()

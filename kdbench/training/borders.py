@@ -75,13 +75,18 @@ def checked_views(task: Task, views: object, samples: int) -> Sequence[Tensor]:
 
 
 def measured(task: Task, arrays: Arrays) -> dict[str, float]:
-    """The metrics of one evaluation. Raises PluginError if one that the task declares is missing or not finite."""
+    """The metrics of one evaluation.
+
+    Raises PluginError if one that the task declares is missing, or if any is not a finite number.
+    """
     metrics: object = task.measure(arrays)
     if not isinstance(metrics, Mapping):
         raise refused(task, "measure", described(metrics), "a map of the metrics")
-    for metric in task.metrics:
-        value = metrics.get(metric.name)
+    for name in dict.fromkeys([*(metric.name for metric in task.metrics), *metrics]):
+        value = metrics.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             found = "nothing" if value is None else described(value)
-            raise refused(task, f"measure[{metric.name!r}]", found, "a finite number")
+            raise refused(task, f"measure[{name!r}]", found, "a finite number")
+        if not isinstance(name, str):
+            raise refused(task, "measure", f"the metric {name!r}", "names that are texts")
     return dict(metrics)

@@ -21,6 +21,7 @@ from kdbench.engines.messages import (
     Finished,
     PrepareTeacher,
     ProgressMade,
+    RehearsalFailed,
     Rehearse,
     Signalled,
     Started,
@@ -69,14 +70,14 @@ class Tracker:
 class Recited:
     """An engine that recites events of runs, and crashes in teachers."""
 
-    def __init__(self, *events: AnyEvent) -> None:
-        self.events = events
+    def __init__(self, *events: AnyEvent, others: Sequence[AnyEvent] = (Crashed(reason=Exited(code=1)),)) -> None:
+        self.events, self.others = events, others
         self.work: list[Work] = []
 
     def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:  # noqa: ARG002
-        self.work = list(work)
+        self.work += work
         for one in work:
-            for event in self.events if isinstance(one, ExecuteRun) else [Crashed(reason=Exited(code=1))]:
+            for event in self.events if isinstance(one, ExecuteRun) else self.others:
                 on_event(one, event)
 
 
@@ -171,8 +172,28 @@ def test_runs_of_kdbenchs_own_plugins_are_not_rehearsed(tmp_path: Path) -> None:
     """tests/runs/test_rehearse.py rehearses those."""
     engine = Recited()
     specs = [spec for spec in plan(load_suite(ROOT / "suites/quickstart.yaml", installed())) if spec.team]
-    session_in(tmp_path, installed(), engine).dispatch([ExecuteRun(spec=spec) for spec in specs], [])
-    assert [type(work) for work in engine.work] == [ExecuteRun] * len(specs)
+    with pytest.warns(KdbenchWarning, match="preparing teacher"):
+        session_in(tmp_path, installed(), engine).run(specs)
+    assert [type(work) for work in engine.work if not isinstance(work, PrepareTeacher)] == [ExecuteRun] * len(specs)
+
+
+def test_runs_whose_rehearsal_fails_are_recorded_and_no_teacher_is_prepared_for_them(
+    spec: Spec, plugins: Plugins, tmp_path: Path
+) -> None:
+    run, other, tracker = spec(), spec(team=[], strategy=None, objective=[]), Tracker()
+    plugins.register(tracker, "tests:tracker")
+    engine = Recited(others=[RehearsalFailed(reason="Mine.weigh: found None")])
+    session = session_in(tmp_path, plugins, engine)
+    session.run([run, other, run.replace(seed=1)])
+    assert [type(work) for work in engine.work] == [Rehearse, ExecuteRun]
+    assert isinstance(engine.work[1], ExecuteRun)
+    assert engine.work[1].spec == other
+    reason = "rehearsal of two steps on the CPU, before teachers are prepared: Mine.weigh: found None"
+    for failed in (run, run.replace(seed=1)):
+        written = read_record(record_path(tmp_path / "results", "tiny", failed.run_id))
+        assert (written.status, written.reason) == ("failed", reason)
+        assert session.records[failed.run_id] == written
+    assert [event[0] for event in tracker.heard] == ["started", "failed"] * 2
 
 
 def test_a_crash_is_a_record_that_says_how_to_resume(spec: Spec, plugins: Plugins, tmp_path: Path) -> None:

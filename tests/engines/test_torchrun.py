@@ -9,13 +9,15 @@ import pytest
 from kdbench import KdbenchError
 from kdbench.engines import torchrun
 from kdbench.engines.torchrun import execute_rank, main
-from kdbench.records.files import recorded
+from kdbench.records.files import record_path, recorded
 from kdbench.runs.execute import execute
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench.training.distributed import Rank
+from kdbench.training.launch import launch
+from tests.support import ranked
 from tests.support.sweeping import suite_path
-from tests.support.toys import run_context, run_spec, toy_plugins
+from tests.support.toys import plugged, run_context, run_spec, toy_plugins
 
 
 @pytest.fixture
@@ -39,6 +41,37 @@ def test_the_command_records_the_run_that_is_named(tmp_path: Path) -> None:
     written = recorded(tmp_path / "results", spec)
     assert written
     assert written.arrays_sha256 == execute(spec, run_context(tmp_path / "alone")).arrays_sha256
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_finished_run_is_not_executed_again(tmp_path: Path) -> None:
+    """Unless it diverged and --redo is given."""
+    suite = suite_path(tmp_path)
+    poisoned = ["students=[{use: toy, poisoned: true}]"]
+    for overrides, redo, code in (([], [], 0), ([], ["--redo"], 0), (poisoned, [], 1), (poisoned, ["--redo"], 1)):
+        spec = plan(load_suite(suite, toy_plugins(), overrides))[0]
+        path = record_path(tmp_path / "results", spec.suite, spec.run_id)
+        assert main(command(suite, spec.run_id, *overrides)) == code
+        before = path.stat().st_ino, path.stat().st_mtime_ns
+        assert main([*command(suite, spec.run_id, *overrides), *redo]) == code
+        assert ((path.stat().st_ino, path.stat().st_mtime_ns) == before) == (not redo or not overrides)
+
+
+def test_ranks_agree_on_whether_a_run_is_executed(tmp_path: Path) -> None:
+    """The second time, no rank trains; those without the results folder hear of it from rank 0."""
+    spec = run_spec((), student=plugged("told"), train={"devices": 2})
+    told: list[str] = []
+    first, second = (launch(2, ranked.executes, (spec, tmp_path), told.append) for _ in range(2))
+    assert first.status == "ok", first.reason
+    assert second == first
+    assert sorted(told) == [
+        "rank 0 builds a student",
+        "rank 0: ok",
+        "rank 0: ok",
+        "rank 1 builds a student",
+        "rank 1: None",
+        "rank 1: None",
+    ]
 
 
 @pytest.mark.usefixtures("alone")

@@ -135,3 +135,14 @@ def test_json_of_kept_warnings_is_text(tmp_path: Path) -> None:
         WAYS["warnings"]("Grüße “quoted”")
     [path] = tmp_path.iterdir()
     assert json.loads(path.read_text(encoding="utf-8"))[0].endswith("Grüße “quoted”")
+
+
+def test_what_is_left_out_is_counted_and_told() -> None:
+    """Also by a collection inside of another one; a warning that comes again counts once."""
+    told = f"found {MOST + 5} different warnings of libraries; the first {MOST} are shown and kept"
+    with warnings.catch_warnings(record=True) as record, collected() as found:
+        for _ in range(2):
+            for number in range(MOST + 5):
+                WAYS["a logger"](f"picture {number}")
+    assert found == [*(f"timm: picture {number}" for number in range(MOST)), told]
+    assert passed_on(record) == found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,8 @@ from kdbench.records.files import read_record, record_path, write_record
 from kdbench.records.record import Outcome, Record
 from kdbench.records.verify import verify
 from kdbench.runs.context import RunContext
-from kdbench.runs.execute import execute, now, record_of
-from kdbench.runs.once import Busy, execute_once, record_lock, run_lock
+from kdbench.runs.execute import execute, keep, now, record_of
+from kdbench.runs.once import Busy, execute_once, failed, record_lock, run_lock
 from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval.task import Retrieval
 from kdbench_plugins.engines.in_process import InProcess
@@ -141,8 +142,9 @@ def test_a_failure_does_not_replace_a_finished_record(tmp_path: Path, status: st
     """Such as that of a second process, or of a worker that crashes after it has written its record."""
     context, spec, _ = counted(tmp_path)
     first = execute_once(spec, context)
-    failed = record_of(spec, context, status, "the worker process died", now(), Outcome())  # type: ignore[arg-type]
-    assert failed.status == status
+    ended = record_of(spec, context, status, "the worker process died", now(), Outcome())  # type: ignore[arg-type]
+    keep(ended, context)
+    assert ended.status == status
     assert read_record(record_path(context.results, spec.suite, spec.run_id)) == first
     assert verify([context.results], context.plugins)[1] == []
 
@@ -209,3 +211,86 @@ def test_a_lock_lies_beside_the_records_and_is_no_record(tmp_path: Path) -> None
     with run_lock(spec, context):
         execute(spec, context)
         assert verify([context.results], context.plugins)[1] == []
+
+
+def test_a_crash_is_not_recorded_while_another_process_executes_the_run(tmp_path: Path) -> None:
+    context, spec, _ = counted(tmp_path)
+    path = record_path(context.results, spec.suite, spec.run_id)
+    with run_lock(spec, context):
+        assert failed(spec, context, "the worker process died").status == "failed"
+        assert not path.exists()
+    record = failed(spec, context, "the worker process died")
+    assert read_record(path) == record
+    execute_once(spec, context)
+    failed(spec, context, "the worker process died")
+    assert read_record(path).status == "ok"
+
+
+def test_what_fails_around_a_run_fails_that_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as locks that cannot be made, before it is executed; the record is returned although it cannot be written."""
+    context, spec, built = counted(tmp_path)
+    context.results.mkdir()
+    (context.results / spec.suite).write_text("a file in the place of the folder")
+    record = execute_once(spec, context)
+    assert (record.status, built) == ("failed", [])
+    assert record.reason.startswith(("NotADirectoryError: ", "FileExistsError: "))
+    assert "Traceback" in capsys.readouterr().err
+    (context.results / spec.suite).unlink()
+    assert execute_once(spec, context).status == "ok"
+
+
+def test_what_fails_under_the_lock_fails_that_run_and_is_recorded(tmp_path: Path) -> None:
+    context, spec, built = counted(tmp_path)
+
+    @contextmanager
+    def within() -> Iterator[None]:
+        raise OSError(116, "Stale file handle", "run.log")
+        yield
+
+    record = execute_once(spec, context, within=within)
+    assert (record.status, built) == ("failed", [])
+    assert "Stale file handle: 'run.log'" in record.reason
+    assert read_record(record_path(context.results, spec.suite, spec.run_id)) == record
+
+
+def test_the_context_of_the_execution_is_entered_under_the_lock_and_only_for_it(tmp_path: Path) -> None:
+    context, spec, _ = counted(tmp_path)
+    entered: list[bool] = []
+
+    @contextmanager
+    def within() -> Iterator[None]:
+        entered.append(True)
+        with pytest.raises(Busy):
+            execute_once(spec, context, wait=False)
+        yield
+
+    first = execute_once(spec, context, within=within)
+    assert execute_once(spec, context, within=within) == execute_once(spec, context, redo=True, within=within) == first
+    assert entered == [True]
+
+
+class Loose(Retrieval):
+    """A task with a metric that it does not declare."""
+
+    value: object = float("nan")
+
+    def measure(self, arrays: Arrays) -> dict[str, float]:
+        return {**super().measure(arrays), "extra": self.value}  # type: ignore[dict-item]
+
+
+class LooseTasks:
+    @hookimpl
+    def kdbench_tasks(self) -> list[Offer[Task]]:
+        return [Offer("loose", Loose)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), "high", None])
+def test_a_metric_that_is_no_number_fails_the_run(value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that the task does not declare."""
+    monkeypatch.setattr(Loose, "value", value)
+    context = run_context(tmp_path)
+    context.plugins.register(LooseTasks(), "tests:loose")
+    spec = run_spec(())
+    record = execute(spec.replace(task=spec.task.replace(name="loose", use="loose")), context)
+    assert record.status == "failed"
+    assert "measure['extra']: found" in record.reason

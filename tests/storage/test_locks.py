@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from kdbench.storage.locks import lock_file
+from kdbench.storage.locks import lock_file, tell_of_waits
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from kdbench.storage.locks import lock_file
+from kdbench.storage.locks import lock_file, tell_of_waits
 with lock_file(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -106,3 +106,47 @@ def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
         os.close(read)
         os.close(write)
         os.waitpid(child, 0)
+
+
+def test_waits_are_told_and_only_these(tmp_path: Path) -> None:
+    """Between both calls the time of a piece of work does not count."""
+    told: list[bool] = []
+    holds, waits = threading.Event(), threading.Event()
+
+    def listen(waiting: bool) -> None:
+        told.append(waiting)
+        waits.set()
+
+    def hold() -> None:
+        with lock_file(tmp_path / "lock"):
+            holds.set()
+            waits.wait(60)
+
+    tell_of_waits(listen)
+    try:
+        thread = threading.Thread(target=hold)
+        thread.start()
+        holds.wait(60)
+        with lock_file(tmp_path / "lock", wait=False) as held:
+            assert not held
+        assert told == []
+        with lock_file(tmp_path / "lock") as held:
+            assert held
+            assert told == [True, False]
+        with lock_file(tmp_path / "lock"):
+            pass
+        assert told == [True, False]
+    finally:
+        tell_of_waits(lambda _: None)
+        thread.join()
+
+
+def test_a_lock_file_that_cannot_be_removed_fails_nothing(tmp_path: Path) -> None:
+    """Such as on a file server that has lost the folder: what was done under the lock has been done."""
+    path = tmp_path / "locks" / "lock"
+    with lock_file(path):
+        path.unlink()
+        path.mkdir()
+    path.rmdir()
+    with lock_file(path, wait=False) as held:
+        assert held

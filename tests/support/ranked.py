@@ -16,8 +16,11 @@ import torch.distributed as dist
 from torch import Generator, Tensor, nn
 from torch.nn.functional import normalize
 
-from kdbench import Batch, Objective, Signal, Strategy
+from kdbench import Batch, Objective, Offer, Signal, Strategy
+from kdbench.engines.torchrun import execute_rank
+from kdbench.records.record import Record
 from kdbench.suite.settings import Evaluate, Train
+from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
 from kdbench.training.distributed import ALONE, Rank, Relay, World
@@ -45,6 +48,7 @@ from tests.support.toys import (
     module_of,
     pairs_with,
     pixels_to_floats,
+    run_context,
     team_teacher,
     toy,
 )
@@ -349,3 +353,15 @@ def waits(rank: Rank, tell: Tell) -> None:
 def lonely(values: Tensor) -> bool:
     """Whether a world of one hands on what it is given, itself."""
     return ALONE.gather(values, len(values)) is values and ALONE.sum(values) is values and ALONE.agreed(values) is values
+
+
+def executes(rank: Rank, tell: Tell, spec: RunSpec, folder: Path) -> Record | None:
+    """A rank of a run as another launcher starts it. Each has a cache of its own, and only rank 0 a results folder."""
+
+    def build(*, width: int = 8) -> object:
+        tell(f"rank {rank.index} builds a student")
+        return toy(width=width)
+
+    record = execute_rank(spec, run_context(folder / f"{rank.index}", students=[Offer("told", build)]), rank)
+    tell(f"rank {rank.index}: {record.status if record else None}")
+    return record

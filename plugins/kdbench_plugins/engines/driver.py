@@ -29,8 +29,10 @@ from kdbench.engines.messages import (
     TimedOut,
     TrialEnded,
     TrialStarted,
+    Waiting,
     Warned,
     WorkerFailed,
+    Working,
 )
 from kdbench.errors import KdbenchError
 
@@ -47,13 +49,18 @@ class Job:
     log: Path
     waits: list[Any] = field(default_factory=list)  # references that its latest try waits for
     started: bool = False
-    begun: float | None = None  # when its latest try, or the trial that it executes, began
+    begun: float | None = None  # when its latest try, or the trial that it executes, began to work or resumed after waiting
+    worked: float = 0.0  # seconds before that
     expired: bool = False  # it took too long
     epoch: int = 0  # the last one that was passed to `on_event`
     trial: int | None = None  # that a worker executes
     lost: int = 0  # tries in a row without progress
     furthest: int = 0  # step of training
     furthest_when_lost: int = 0
+
+    def seconds(self) -> float:
+        """How long its latest try, or the trial that it executes, has worked, without waiting for other processes."""
+        return self.worked + (0.0 if self.begun is None else time.monotonic() - self.begun)
 
     def log_tail(self) -> str:
         """The end of the work's log; empty if it never started."""
@@ -112,13 +119,13 @@ class Driver:
     def _stop_what_is_late(self) -> None:
         """Cancels jobs that have taken longer than the site's `timeout`, counted per trial of a study."""
         for ref, job in list(self.pending.items()):
-            if self.site.timeout is not None and job.begun is not None and time.monotonic() - job.begun > self.site.timeout:
-                job.begun, job.expired = None, True
+            if self.site.timeout is not None and job.seconds() > self.site.timeout:
+                job.begun, job.worked, job.expired = None, 0.0, True
                 with suppress(Exception):  # it may just have ended
                     self.ray.cancel(ref, force=True)
 
     def _submit(self, job: Job) -> None:
-        job.begun = None
+        job.begun, job.worked = None, 0.0
         job.waits = [self.prepared[key] for key in job.work.needs if key in self.prepared]
         ref = self.submit(job.work, job.log, id(job), job.waits)
         self.pending[ref] = job
@@ -135,14 +142,19 @@ class Driver:
     def _hear(self, job: Job, event: AnyEvent) -> None:
         match event:
             case Started():
-                job.begun = time.monotonic()
                 if job.started:
                     return
                 job.started = True
+            case Working():
+                job.begun = time.monotonic()
+                return
+            case Waiting():
+                job.worked, job.begun = job.seconds(), None
+                return
             case ProgressMade() if event.progress.stage == "train":
                 job.furthest = max(job.furthest, event.progress.done)
             case TrialStarted():
-                job.trial, job.begun = event.number, time.monotonic()
+                job.trial, job.begun, job.worked = event.number, time.monotonic(), 0.0
             case TrialEnded():
                 job.trial = None
                 job.lost = job.furthest = job.furthest_when_lost = 0

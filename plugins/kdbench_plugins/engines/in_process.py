@@ -17,12 +17,12 @@ class InProcess:
 
     def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:
         from kdbench.engines.executor import Executor
-        from kdbench.engines.messages import AnyEvent, Done, Started
+        from kdbench.engines.messages import AnyEvent, Done, Started, Waiting, Working
 
         current: list[Work] = []
 
         def send(event: AnyEvent) -> None:
-            if not isinstance(event, Done):
+            if not isinstance(event, Done | Working | Waiting):
                 on_event(current[-1], event)
 
         with warnings.catch_warnings():  # the executor shows warnings in its own way

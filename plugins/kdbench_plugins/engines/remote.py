@@ -13,8 +13,7 @@ from pydantic import Field
 
 from kdbench.contracts import Site
 from kdbench.engines.executor import Executor
-from kdbench.engines.logs import printing_to
-from kdbench.engines.messages import AnyEvent, AnyWork, Done, Finished, Message, ServeStudy
+from kdbench.engines.messages import AnyEvent, AnyWork, Done, Finished, Message
 from kdbench.errors import KdbenchError
 
 SHARED_SECONDS = 10.0  # seconds until a file of the driver must be visible here: network file systems cache look-ups
@@ -49,8 +48,7 @@ def execute_errand(errand: Errand, send: Callable[[AnyEvent], None]) -> Finished
         elif not isinstance(event, Done):
             send(event)
 
-    with printing_to(errand.log, shared=isinstance(errand.work, ServeStudy)):
-        _executor(errand, sort).execute(errand.work)
+    _executor(errand, sort).execute(errand.work)
     return ended[0] if ended else None
 
 
@@ -58,7 +56,7 @@ def _executor(errand: Errand, send: Callable[[AnyEvent], None]) -> Executor:
     key = errand.site, errand.seal
     if key not in _executors:
         _executors[key] = Executor(errand.site, send)
-    _executors[key].send = send
+    _executors[key].send, _executors[key].log = send, lambda _: errand.log
     return _executors[key]
 
 

@@ -27,8 +27,10 @@ from kdbench.engines.messages import (
     TimedOut,
     TrialEnded,
     TrialStarted,
+    Waiting,
+    Working,
 )
-from kdbench.engines.worker import BEGINS, SITE, STACKS
+from kdbench.engines.worker import SITE, STACKS
 from kdbench.plugins.same_path import python_with_same_path
 
 LOG_CHARACTERS = 4000  # bytes of a log's end that events carry
@@ -65,30 +67,37 @@ class WorkerProcess:
     def execute(self, work: Work) -> Iterator[AnyEvent]:
         """The events of one piece of work, from Started to its end or Crashed; logs of failures are added.
 
-        Work that takes longer than the site's `timeout`, counted per trial of a study, is stopped with the worker.
+        Work that takes longer than the site's `timeout`, counted per trial of a study, is stopped with the worker. Time in
+        which it waits for other processes does not count.
         """
-        self._write(work.model_dump_json())
         self.heard = time.monotonic()
         yield Started()
+        self._write(work.model_dump_json())
         trial: int | None = None
         finished = False
-        timer = self._timer(START_SECONDS)
+        limit = self.site.timeout or 0.0
+        left, since = limit, time.monotonic()
+        timer = self._timer(limit + START_SECONDS)
         assert self.process.stdout
         try:
             for line in self.process.stdout:
-                if line.encode() == BEGINS:
-                    timer.cancel()
-                    timer = self._timer()
-                    continue
                 event = EVENT.validate_json(line)
                 self.heard = time.monotonic()
                 match event:
                     case Done():
                         return
+                    case Working():
+                        timer.cancel()
+                        timer, since = self._timer(left), time.monotonic()
+                        continue
+                    case Waiting():
+                        timer.cancel()
+                        left -= time.monotonic() - since
+                        continue
                     case TrialStarted():
                         trial = event.number
                         timer.cancel()
-                        timer = self._timer()
+                        timer, left, since = self._timer(limit), limit, time.monotonic()
                     case TrialEnded():
                         trial = None
                         timer.cancel()  # until the next one is claimed
@@ -112,8 +121,8 @@ class WorkerProcess:
         self._kill()
         self.process.wait()
 
-    def _timer(self, more: float = 0.0) -> threading.Timer:
-        timer = threading.Timer((self.site.timeout or 0) + more, self._expire)
+    def _timer(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(max(0.0, seconds), self._expire)
         timer.daemon = True
         if self.site.timeout is not None:
             timer.start()

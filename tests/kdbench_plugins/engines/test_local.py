@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal as signals
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from kdbench import Offer, Progress, Signal
 from kdbench.contracts import Event, Site, Work
+from kdbench.engines.logs import log_path
 from kdbench.engines.messages import (
     Crashed,
     EpochFinished,
@@ -25,13 +27,15 @@ from kdbench.engines.messages import (
     ServeStudy,
     Signalled,
     Started,
+    Warned,
     preparations,
 )
 from kdbench.records.files import record_path, recorded
 from kdbench.runs.execute import execute
 from kdbench.suite.spec import RunSpec
 from kdbench.suite.study import studies
-from kdbench_plugins.engines.local import Local, _repeated, default_jobs
+from kdbench_plugins.engines.local import Local, _Pool, _repeated, default_jobs
+from kdbench_plugins.engines.worker_process import WorkerProcess
 from tests.support.paths import ROOT
 from tests.support.sweeping import suite_of
 from tests.support.toys import Toys, plugged, run_context, run_spec
@@ -129,6 +133,29 @@ def test_an_error_of_the_listener_ends_the_engine_and_is_not_lost(tmp_path: Path
     work = [ExecuteRun(spec=run_spec(())), ExecuteRun(spec=run_spec((), seed=1))]
     with pytest.raises(OSError, match="no space left for started"):
         Local().execute(work, Site(tmp_path / "results", tmp_path / "cache", "cpu", 1), on_event)
+
+
+def test_silence_is_told_of_after_two_minutes_then_four(tmp_path: Path) -> None:
+    """With the log that it prints to, and how to stop it where nothing does."""
+    site, work, heard = Site(tmp_path / "results", tmp_path / "cache", "cpu", 1), ExecuteRun(spec=run_spec()), Heard()
+    pool = _Pool([work], site, heard)
+    worker = WorkerProcess(site)
+    try:
+        pool.busy[worker] = work
+        for silent, told in ((119, 0), (121, 1), (239, 1), (245, 2), (480, 2), (500, 3)):
+            worker.heard = time.monotonic() - silent
+            pool._tell_of_silence()
+            assert len(heard.events) == told
+        pool.site = replace(site, timeout=9000.0)
+        worker.heard = time.monotonic() - 1010
+        pool._tell_of_silence()
+    finally:
+        worker.stop()
+    texts = [event.message for _, event in heard.events if isinstance(event, Warned)]
+    begins = f"{work.label}: no sign of life for 121 s; it prints to {log_path(site, work)}"
+    assert texts[0] == f"{begins}; --timeout SECONDS stops such work"
+    assert "for 1010 s" in texts[-1]
+    assert "--timeout" not in texts[-1]
 
 
 def test_as_many_processes_as_cores() -> None:

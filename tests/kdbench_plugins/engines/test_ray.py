@@ -7,6 +7,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from kdbench.engines.messages import (
     PrepareTeacher,
     ServeStudy,
     Started,
+    TimedOut,
     TrialEnded,
     Warned,
     preparations,
@@ -201,6 +203,18 @@ def test_an_interrupt_ends_the_tasks_and_leaves_checkpoints_and_cluster(cluster:
     assert [step for _, step, _ in stage.steps()] == [*range(8), *range(6, 12)]
     assert recorded(stage.site.results, spec) is not None
     assert list(stage.folder.glob("*/.driver*")) == []
+
+
+def test_a_run_that_takes_longer_than_its_limit_is_stopped(cluster: Cluster, stage: Stage) -> None:
+    """It sleeps for longer than any machine takes, and would not end by itself."""
+    spec = noting(0)
+    assert cluster.head_node
+    (stage.notes / "park").write_text(cluster.head_node.node_id)
+    stage.run([spec], site=replace(stage.site, timeout=0.5))
+    (crashed,) = stage.of(spec, Crashed)
+    assert crashed.reason == TimedOut(seconds=0.5)
+    assert not (stage.notes / "woke").exists()
+    assert recorded(stage.site.results, spec) is None
 
 
 def test_errors_of_a_cluster_name_the_option(stage: Stage) -> None:

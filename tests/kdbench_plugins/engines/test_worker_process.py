@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,25 @@ import pytest
 
 from kdbench.contracts import Site
 from kdbench.engines.logs import log_path
-from kdbench.engines.messages import AnyEvent, Crashed, ExecuteRun, Exited, Finished, Signalled, Started, TimedOut
+from kdbench.engines.messages import (
+    EVENT,
+    AnyEvent,
+    Crashed,
+    ExecuteRun,
+    Exited,
+    Finished,
+    Signalled,
+    Started,
+    TimedOut,
+    Waiting,
+)
 from kdbench.records.files import read_record, record_path
+from kdbench.runs.once import run_lock
+from kdbench_plugins.engines import worker_process
 from kdbench_plugins.engines.worker_process import WorkerProcess
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE
-from tests.support.toys import plugged, run_spec
+from tests.support.toys import plugged, run_context, run_spec
 
 
 @pytest.fixture
@@ -200,3 +214,46 @@ def test_children_end_with_their_worker(how: str, reason: object, site: Site, tm
     if how == "hangs":
         assert "in weigh" in events[-1].log
         assert "strangers.py" in log_path(site, work).read_text()
+
+
+@pytest.mark.usefixtures("strangers")
+def test_time_in_which_a_run_waits_for_another_process_does_not_count(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is past before the lock is free, and what the other process prints stays."""
+    spec = run_spec(())
+    worker = WorkerProcess(replace(site, timeout=120.0))
+    context = run_context(tmp_path)
+    log = log_path(site, ExecuteRun(spec=spec))
+    log.parent.mkdir(parents=True)
+    log.write_text("of the process that executes it\n")
+    limits: list[float] = []
+    timer = worker._timer
+
+    def noted(seconds: float) -> threading.Timer:
+        limits.append(seconds)
+        return timer(seconds)
+
+    worker._timer = noted  # type: ignore[method-assign]
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(run_lock(spec, context))
+
+            class Heard:
+                """Frees the lock when the worker says that it waits."""
+
+                def validate_json(self, line: str) -> AnyEvent:
+                    event = EVENT.validate_json(line)
+                    if isinstance(event, Waiting):
+                        assert log.read_text() == "of the process that executes it\n"
+                        stack.close()
+                    return event
+
+            monkeypatch.setattr(worker_process, "EVENT", Heard())
+            events = list(worker.execute(ExecuteRun(spec=spec)))
+        assert isinstance(events[-1], Finished)
+        assert events[-1].record.status == "ok", events[-1].record.reason
+        assert len(limits) == 3  # to start; to work; after the wait, what is left of it
+        assert limits[1] == 120.0 > limits[2] > 0.0
+    finally:
+        worker.stop()
