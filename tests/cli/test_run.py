@@ -13,6 +13,7 @@ from kdbench.records.files import write_record
 from kdbench.records.record import Record
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
+from kdbench_plugins.engines import in_process
 from tests.support.rankings import finished, write
 
 Make = Callable[..., Record]
@@ -45,3 +46,21 @@ def test_run_when_all_is_recorded(
     assert out.count("· pebble ·") >= 1
     assert len([line for line in out.splitlines() if "±" in line and "interval" not in line]) >= 4
     assert ("diverged: not a number" in out) == (status == "diverged")
+
+
+def test_redo_executes_what_diverged(
+    kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins, record: Make, tmp_path: Path
+) -> None:
+    """The tiny plugins cannot be built: the run fails, and the record that was there stays."""
+    plugins.register(in_process, "kdbench:in_process")
+    path = suite_file()
+    specs = plan(load_suite(path, plugins))
+    for spec in specs[:-1]:
+        write(tmp_path / "results", finished(spec, *np.random.default_rng(spec.seed).integers(1, 11, (2, 10))))
+    written = write_record(tmp_path / "results", record(specs[-1], status="diverged", reason="not a number", metrics={}))
+    before = written.read_bytes()
+    code, _, err = kdbench("run", path, "--no-profile", "--redo", "--debug")
+    assert code == 1
+    assert "7 of 8 runs are recorded; 1 to do." in err
+    assert f"[1/1] {specs[-1].label}  failed" in err
+    assert written.read_bytes() == before
