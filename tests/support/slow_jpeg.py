@@ -16,7 +16,7 @@ class Broken(Exception):
 
 
 def read_jpeg(data: bytes) -> None:
-    """Raises Broken if codes are missing, unknown or left over; zeros after the last one are padding."""
+    """Raises Broken if codes are missing, unknown or left over; zeros after the last one of the scan are padding."""
     tables: dict[int, Table] = {}
     parts: list[tuple[int, int]] = []  # blocks of each component in a unit, and the number of its tables
     place, width, height, interval = 2, 0, 0, 0
@@ -55,7 +55,7 @@ def _read_scan(scan: bytes, units: int, parts: list[tuple[int, int]], tables: di
                 for _ in range(blocks):
                     _skip_block(bits, tables[table], tables[16 + table])
         rest = content[-(-bits.place // 8) :]
-        if rest.strip(b"\0"):
+        if rest.strip(b"\0") or (rest and not last):
             raise Broken(f"{len(rest)} bytes are left")
         if not last:
             if scan[end + 1] != 0xD0 + number % 8:

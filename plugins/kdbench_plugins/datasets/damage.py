@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from kdbench_plugins.datasets.gif_damage import refuse_damaged_gif
 from kdbench_plugins.datasets.jpeg_damage import refuse_damaged_jpeg
@@ -16,6 +17,7 @@ from kdbench_plugins.datasets.jpeg_damage import refuse_damaged_jpeg
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # x, y, steps
 ZEROS = 256  # bytes of zeros in a row that WebP's codes make only for pictures with next to nothing in them
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG's colour type
+COMPRESSION, DEFLATED, YCBCR = 259, (8, 32946), 6  # of TIFF: a tag, its values, a value of the tag 262
 
 
 def refuse_damage(data: bytes, kind: str) -> None:
@@ -79,22 +81,41 @@ def _is_dense(content: bytes) -> bool:
 
 
 def _tiff(data: bytes) -> None:
-    """The checksums of deflated strips and tiles, which libtiff does not read to their ends."""
+    """The bytes of strips and tiles that are not compressed, or deflated: as many as their rows need.
+
+    Of deflated ones also the checksums, which libtiff does not read. The table of tags has none: whatever is lost in it must
+    show in what follows from it.
+    """
     import io
 
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
-        tags = getattr(image, "tag_v2", {})
-        width, height = max(image.width, tags.get(322, 0)), max(image.height, tags.get(323, 0))
-        most = 32 * (width + 8) * (height + 8)  # bytes of a strip or tile, with as many bits as there are
-    if tags.get(259) in (8, 32946):  # compression
-        for starts, sizes in ((273, 279), (324, 325)):
-            for start, size in zip(tags.get(starts, ()), tags.get(sizes, ()), strict=True):
-                stream = zlib.decompressobj()
-                stream.decompress(data[start : start + size], most)
-                if not stream.eof:
-                    raise ValueError(f"its strip at byte {start:,} ends too early")
+        tags = dict(getattr(image, "tag_v2", {}))
+    if tags.get(COMPRESSION, 1) not in (1, *DEFLATED) or tags.get(262) == YCBCR:
+        return
+    deflated = tags.get(COMPRESSION) in DEFLATED
+    starts, sizes = tags.get(324, tags.get(273, ())), tags.get(325, tags.get(279, ()))
+    for start, size, expected in zip(starts, sizes, _sizes(tags, len(starts)), strict=bool(deflated)):
+        if deflated:
+            stream = zlib.decompressobj()
+            size = len(stream.decompress(data[start : start + size], expected[-1] + 1))
+            if size <= expected[-1] and not stream.eof:
+                raise ValueError(f"its strip at byte {start:,} ends too early")
+        if size not in expected:
+            raise ValueError(f"its strip at byte {start:,} has {size:,} bytes of pixels, expected {expected[0]:,}")
+
+
+def _sizes(tags: dict[int, Any], count: int) -> list[tuple[int, int]]:
+    """The bytes that the rows of each strip or tile need, and those of as many rows as the first has, to which some fill up."""
+    width, height, bits, count_of_samples = tags[256], tags[257], tags.get(258, (1,)), tags.get(277, 1)
+    samples = bits * count_of_samples if len(bits) == 1 else bits[:count_of_samples]
+    planes = samples if tags.get(284) == 2 else (sum(samples),)
+    across, down = tags.get(322, width), tags.get(323, min(tags.get(278, height), height))
+    parts = max(1, count // len(planes))  # of each plane
+    left = [down if 323 in tags else min(down, height - number * down) for number in range(parts)]
+    rows = [-(-across * plane // 8) for plane in planes]
+    return [(row * lines, row * down) for row in rows for lines in left]
 
 
 CHECKS: dict[str, Callable[[bytes], None]] = {

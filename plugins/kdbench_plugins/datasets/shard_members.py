@@ -64,6 +64,11 @@ def members(shard: Path) -> tuple[list[Member], list[str]]:
         )
     if length - end > PADDING + 2 * BLOCK:
         raise _cut(shard, f"{length - end:,} bytes of zeros follow {found[-1].name if found else 'its beginning'}", length)
+    if length % BLOCK:  # where zeros follow, as at its end, nothing else shows that members are lost
+        raise KdbenchError(
+            f"{shard}: found {length:,} bytes, expected a multiple of {BLOCK}, as every tar program writes: "
+            "some are missing, or there are too many; download the shard again"
+        )
     return list(_resolved(shard, found)), [member.name for member in found if not (_readable(member) or member.isdir())]
 
 

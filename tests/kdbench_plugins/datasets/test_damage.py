@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kdbench import KdbenchError
+from kdbench_plugins.datasets.damage import refuse_damage
 from kdbench_plugins.datasets.pictures import original
 from tests.support import picture_properties as properties
 from tests.support.encoded_pictures import encoded, png, smooth
@@ -211,3 +212,35 @@ def test_tiles_larger_than_a_tiff_picture() -> None:
     changed = head + grey[:-1] + bytes([grey[-1] ^ 1]) + data[len(head + grey) :]
     with pytest.raises(KdbenchError, match="cannot be decoded"):
         original(changed)
+
+
+def test_a_tiff_whose_table_of_tags_is_damaged() -> None:
+    """The table has no checksum. Without the tag of the compression, deflated pixels would be taken for pixels as they are."""
+    data = file_of(smooth(8, 8), "tiff-deflated")
+    table = int.from_bytes(data[4:8], "little")
+    tag = data.index(struct.pack("<HHI", 259, 3, 1), table)
+    for place in range(tag, tag + 12):
+        for value in (0, 1, 2, 94, 255):
+            changed = data[:place] + bytes([value]) + data[place + 1 :]
+            found = properties.read(changed)
+            assert found is None or np.array_equal(found, original(data))
+    for side in (256, 257):
+        smaller = data.replace(struct.pack("<HHII", side, 3, 1, 8), struct.pack("<HHII", side, 3, 1, 7))
+        with pytest.raises(KdbenchError, match=r"its strip at byte 8 has \d+ bytes of pixels, expected 168"):
+            original(smaller)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1", "P", "CMYK", "I;16"])
+@pytest.mark.parametrize("compression", ["raw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("rows", [None, 1, 7, 100])
+def test_strips_of_a_tiff_picture(mode: str, compression: str, rows: int | None) -> None:
+    """Of any number of rows, of which the last strip has fewer."""
+    picture = Image.fromarray(np.full((30, 21), 30_000, np.uint16)) if mode == "I;16" else smooth(21, 30).convert(mode)
+    options = {"compression": compression, "tiffinfo": {} if rows is None else {278: rows}}
+    data = encoded(picture, "TIFF", **options)
+    assert original(data).shape == (30, 21, 3)
+    refuse_damage(data, "TIFF")
+
+
+def test_zeros_before_a_restart_are_no_padding() -> None:
+    properties.jpeg_agrees(smooth(40, 22, 1), "jpeg-restarts", Damage("zeroed", 0.6015625, 15, 1))

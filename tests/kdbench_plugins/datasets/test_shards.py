@@ -186,6 +186,15 @@ def test_a_file_filled_up_with_zeros_is_no_whole_shard(tmp_path: Path) -> None:
         read_shard(path)
 
 
+def test_a_shard_that_lost_its_last_member(tmp_path: Path) -> None:
+    """Only zeros are left where it was, as at the end of every tar file; the length shows it."""
+    path = tmp_path / "train/0.tar"
+    data = write_shard(path, [*pair("0"), Entry("1.jpg", tarfile.LNKTYPE, target="0.jpg")])
+    path.write_bytes(data[: data.index(b"1.jpg")] + data[data.index(b"1.jpg") + 600 :])
+    with pytest.raises(KdbenchError, match=r"0.tar: found 9,640 bytes, expected a multiple of 512"):
+        read_shard(path)
+
+
 def test_members_with_holes_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "train/0.tar"
     write_shard(path, [])
