@@ -18,7 +18,8 @@ from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE, until
 
 SHORT = [
-    "train.epochs=2",
+    "train.epochs=1",
+    "train.batch_size=128",
     "evaluate.every=1",
     *(f"teachers.{name}.{setting}" for name in ("lite0", "lite2") for setting in ("resolution=32", "epochs=4")),
 ]
