@@ -91,11 +91,11 @@ def _tiff(data: bytes) -> None:
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
-        tags = dict(getattr(image, "tag_v2", {}))
+        tags: dict[int, Any] = dict(getattr(image, "tag_v2", {}))
     if tags.get(COMPRESSION, 1) not in (1, *DEFLATED) or tags.get(262) == YCBCR:
         return
     deflated = tags.get(COMPRESSION) in DEFLATED
-    starts, sizes = tags.get(324, tags.get(273, ())), tags.get(325, tags.get(279, ()))
+    starts, sizes = (tags.get(tiles) or tags.get(strips) or () for tiles, strips in ((324, 273), (325, 279)))
     for start, size, expected in zip(starts, sizes, _sizes(tags, len(starts)), strict=bool(deflated)):
         if deflated:
             stream = zlib.decompressobj()
