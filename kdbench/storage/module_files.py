@@ -21,15 +21,34 @@ def top(name: str) -> str:
 
 @cache
 def authored(package: str) -> bool:
-    """Whether a package of this name is a plugin's or lies outside the libraries of this environment."""
+    """Whether a package of this name is a plugin's, or is no library: neither in a folder of libraries nor installed elsewhere."""
     if not package or package in sys.stdlib_module_names or package == "__main__":
         return False
     if package in FIRST_PARTY or package in _plugin_packages():
         return True
     found = _spec(package)
     places = [found.origin, *(found.submodule_search_locations or [])] if found else []
-    files = [place for place in places if place and place not in ("built-in", "frozen")]
-    return bool(files) and not any(part in Path(file).parts for file in files for part in LIBRARIES)
+    files = [Path(place) for place in places if place and place not in ("built-in", "frozen")]
+    return bool(files) and not any(_of_library(package, file) for file in files)
+
+
+def _of_library(package: str, file: Path) -> bool:
+    """Whether an installer has copied a package there, as `pip install --target` does outside the environment, too."""
+    if any(part in file.parts for part in LIBRARIES):
+        return True
+    folder = next((above.parent for above in (file, *file.parents) if above.name == package), file.parent)
+    return package in _installed_in(folder)
+
+
+@cache
+def _installed_in(folder: Path) -> frozenset[str]:
+    """The packages that installers have listed beside them. One in editable form lies elsewhere and is not listed."""
+    found = set()
+    for record in folder.glob("*.dist-info/RECORD"):
+        for line in record.read_text(encoding="utf-8", errors="replace").splitlines():
+            path = line.split(",")[0]
+            found.add(path.partition("/")[0] if "/" in path else path.partition(".")[0])
+    return frozenset(found)
 
 
 @cache
@@ -66,5 +85,5 @@ def file_of(module: str) -> Path | None:
 
 def forget_modules() -> None:
     """Forgets where modules lie, so that those installed in the meantime are found."""
-    for kept in (authored, _spec, _plugin_packages):
+    for kept in (authored, _spec, _plugin_packages, _installed_in):
         kept.cache_clear()

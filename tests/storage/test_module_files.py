@@ -48,3 +48,21 @@ def test_modules_of_libraries_and_of_nowhere_are_no_authors(tmp_path: Path, monk
     assert [name for name in ("", "__main__", "json", "numpy", "nowhere_at_all") if authored(name)] == []
     assert file_of("nowhere_at_all") is file_of("numpy.nowhere") is None
     assert top("a.b.c") == "a"
+
+
+def test_what_is_installed_into_a_folder_on_the_path_is_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by `pip install --target`; a large one, such as torch, would be parsed at every command."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("copied_package", "own_package"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    for name in ("copied_module", "own_module"):
+        (tmp_path / f"{name}.py").touch()
+    (tmp_path / "copied-1.0.dist-info").mkdir()
+    record = "copied_package/__init__.py,sha256=0,0\ncopied_module.py,sha256=0,0\ncopied-1.0.dist-info/RECORD,,\n"
+    (tmp_path / "copied-1.0.dist-info" / "RECORD").write_text(record)
+    (tmp_path / "own-1.0.dist-info").mkdir()  # in editable form
+    (tmp_path / "own-1.0.dist-info" / "RECORD").write_text("_own.pth,sha256=0,0\nown-1.0.dist-info/RECORD,,\n")
+    forget_modules()
+    names = ("copied_package", "copied_module", "own_package", "own_module")
+    assert [name for name in names if authored(name)] == ["own_package", "own_module"]
