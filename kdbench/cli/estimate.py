@@ -12,11 +12,14 @@ from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import RunSpec
 
 
-def estimate(specs: Sequence[RunSpec], known: Mapping[str, Record | None]) -> str:
-    """One sentence. Runs of the same student on the same data take the same time per step, whatever their teachers."""
+def estimate(specs: Sequence[RunSpec], known: Mapping[str, Record | None], changed: int = 0) -> str:
+    """One sentence; `changed` recorded runs are of other code or files.
+
+    Runs of the same student on the same data take the same time per step, whatever their teachers.
+    """
     todo = [spec for spec in specs if not (record := known[spec.run_id]) or record.status not in DONE]
     if not todo:
-        return f"All {len(specs)} runs are recorded."
+        return f"All {len(specs)} runs are recorded{f', {changed} of them with other code or files' if changed else ''}."
     per_epoch: dict[str, list[float]] = {}
     for spec in specs:
         record = known[spec.run_id]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, Overrides, Results, Suite, app, complain, counted, plugins_here, say
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, counted, plugins_here, say
 from kdbench.cli.completion import suite_names
-from kdbench.cli.run import Smoke, suite_source
+from kdbench.cli.engine_options import chosen_engine
+from kdbench.cli.run import Smoke, site, suite_source
 
 if TYPE_CHECKING:
     from kdbench.records.record import Record
@@ -33,20 +34,32 @@ def suites() -> None:
 
 
 @app.command(rich_help_panel=SUITES)
-def plan(suite: Suite, overrides: Overrides = None, results: Results = Path("results"), smoke: Smoke = False) -> None:
-    """Show the runs of a suite, which are recorded, and how long the rest will take."""
+def plan(
+    suite: Suite,
+    overrides: Overrides = None,
+    results: Results = Path("results"),
+    cache: CacheRoot = None,
+    smoke: Smoke = False,
+) -> None:
+    """Show the runs of a suite, which are recorded, and how long the rest will take.
+
+    `ok, changed` is a run that was recorded with other code or other files.
+    """
     from tabulate import tabulate
 
     from kdbench.cli.estimate import estimate
+    from kdbench.engines.make import LOCAL
+    from kdbench.engines.suite_run import SuiteRun
     from kdbench.records.files import recorded
-    from kdbench.suite.check import check_suite
-    from kdbench.suite.plan import plan as lay_out
 
-    specs = lay_out(check_suite(suite_source(suite, overrides), plugins_here(), smoke=smoke))
+    plugins = plugins_here()
+    where, engine = site(results, cache, "auto", None), chosen_engine(plugins, LOCAL)
+    planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke)
+    specs, changed = planned.specs, planned.session.changed
     known = {spec.run_id: recorded(results, spec) for spec in specs}
-    rows = [_row(spec, known[spec.run_id]) for spec in specs]
+    rows = [_row(spec, known[spec.run_id], spec.run_id in changed) for spec in specs]
     typer.echo(tabulate(rows, headers=["run", "dataset", "student", "teachers", "strategy", "seed", "status"]))
-    typer.echo("\n" + estimate(specs, known))
+    typer.echo("\n" + estimate(specs, known, len(changed)))
 
 
 @app.command(rich_help_panel=SUITES)
@@ -128,8 +141,8 @@ def schema() -> None:
         complain(f"{provider} is left out, wholly or in part: {error}")
 
 
-def _row(spec: RunSpec, record: Record | None) -> list[str]:
+def _row(spec: RunSpec, record: Record | None, changed: bool) -> list[str]:
     team = "teacher itself" if spec.reference else " + ".join(spec.teachers) or "no distillation"
     strategy = spec.strategy.name if spec.strategy else "–"
-    status = record.status if record else "to do"
+    status = (record.status + (", changed" if changed else "")) if record else "to do"
     return [spec.run_id, spec.dataset.name, spec.student.name, team, strategy, str(spec.seed), status]

@@ -22,7 +22,7 @@ from kdbench.engines.messages import (
 )
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import construct
-from kdbench.records.files import record_path, recorded
+from kdbench.records.files import is_finished, record_path, recorded
 from kdbench.records.parts import FIRST_PARTY, Part, differences, plugins_of
 from kdbench.records.record import DONE, Record
 from kdbench.suite.plugin_entries import plug
@@ -39,6 +39,7 @@ class Session(Dispatcher):
     outdated: dict[str, Path] = field(default_factory=dict)  # files that a repeated run replaces but does not overwrite
     changed: dict[str, list[str]] = field(default_factory=dict)  # of recorded runs: what of their code or files has changed
     redone: set[str] = field(default_factory=set)  # runs that are executed although they have a record
+    _replaced: dict[str, list[str]] = field(default_factory=dict)  # of those: what has changed
     _started: set[str] = field(default_factory=set)
     _refused: dict[str, str] = field(default_factory=dict)  # by key of the rehearsal that failed: why
     _busy: list[RunSpec] = field(default_factory=list)  # executed by another process
@@ -69,6 +70,7 @@ class Session(Dispatcher):
                     self.changed |= {spec.run_id: changed} if changed else {}
                     continue
                 self.redone.add(spec.run_id)
+                self._replaced[spec.run_id] = changed
             todo.append(spec)
             if record and record.run_id != spec.run_id:  # of format 1, where runs have other ids
                 self.outdated[spec.run_id] = record_path(self.site.results, spec.suite, record.run_id)
@@ -166,6 +168,9 @@ class Session(Dispatcher):
     def _ended(self, spec: RunSpec, record: Record, log: str) -> None:
         self.records[spec.run_id] = record
         self.logs[spec.run_id] = log
+        changed = self._replaced.get(spec.run_id)
+        if changed and record.status not in DONE and is_finished(self.site.results, spec):  # the earlier record stays
+            self.changed[spec.run_id] = changed
         if spec.run_id in self.outdated and record_path(self.site.results, spec.suite, spec.run_id).exists():
             self.outdated.pop(spec.run_id).unlink(missing_ok=True)
         self.plugins.notify("kdbench_run_finished", run_id=spec.run_id, record=record)

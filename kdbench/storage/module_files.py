@@ -21,7 +21,7 @@ def top(name: str) -> str:
 
 @cache
 def authored(package: str) -> bool:
-    """Whether a package of this name is a plugin's, or is no library: neither in a folder of libraries nor installed elsewhere."""
+    """Whether a package of this name is a plugin's, or is an author's own: not one that an installer has copied."""
     if not package or package in sys.stdlib_module_names or package == "__main__":
         return False
     if package in FIRST_PARTY or package in _plugin_packages():

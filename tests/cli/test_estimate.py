@@ -40,6 +40,7 @@ def test_nothing_is_left(status: Status, spec: Spec, record: Make) -> None:
     specs = [spec(), spec(seed=1)]
     records = [record(specs[0]), record(specs[1], status=status)]
     assert estimate(specs, known(specs, *records)) == "All 2 runs are recorded."
+    assert estimate(specs, known(specs, *records), changed=1) == "All 2 runs are recorded, 1 of them with other code or files."
 
 
 @pytest.mark.parametrize("status", ["failed", "skipped"])

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from kdbench.plugins.loading import Plugins, installed
 from kdbench.records.files import write_record
+from kdbench.records.parts import Part
 from kdbench.records.record import Record
 from kdbench.suite import shipped
 from kdbench.suite.check import load_suite
@@ -73,6 +74,25 @@ def test_plan(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugin
     _, elsewhere, _ = kdbench("plan", path, "--results", tmp_path / "none")
     assert elsewhere.splitlines()[-1].startswith("8 of 8 runs to do; ")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_plan_says_what_was_recorded_with_other_code(
+    kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins, record: Make, tmp_path: Path
+) -> None:
+    """As `kdbench run` does, for which these runs are recorded, too."""
+    path = suite_file()
+    specs = plan(load_suite(path, plugins))
+    other = {f"student {specs[0].student.name}": Part(package="tests", code="0" * 64)}
+    for spec in specs:
+        write_record(tmp_path / "results", record(spec, parts=other if spec is specs[0] else {}))
+    code, out, err = kdbench("plan", path)
+    assert code == 0
+    statuses = [line.split()[-2:] for line in out.splitlines()[2:10]]
+    assert statuses[0] == ["ok,", "changed"]
+    assert all(words[-1] == "ok" for words in statuses[1:])
+    assert out.splitlines()[-1] == "All 8 runs are recorded, 1 of them with other code or files."
+    assert "student pebble: the code of tests has changed" in err
+    assert f"since 1 run ({specs[0].label}) was recorded; `kdbench run` with --redo executes it again" in err
 
 
 def test_a_broken_plugin_is_left_out_of_the_schema_and_named(

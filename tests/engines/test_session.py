@@ -31,6 +31,7 @@ from kdbench.engines.session import Session
 from kdbench.errors import KdbenchWarning
 from kdbench.plugins.loading import Plugins, installed
 from kdbench.records.files import read_record, record_path, write_record
+from kdbench.records.parts import Part
 from kdbench.records.record import Record, Status
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
@@ -112,6 +113,22 @@ def test_a_record_of_format_1_gives_way_to_that_of_the_repeated_run(
         session.run(todo)
     assert path.exists() == done
     assert list(session.records) == [run.run_id]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_the_record_of_other_code_that_stays_after_a_failed_redo_is_told_as_such(
+    fails: bool, spec: Spec, record: Make, plugins: Plugins, tmp_path: Path
+) -> None:
+    one = spec()
+    other = {f"student {one.student.name}": Part(package="tests", code="0" * 64)}
+    write_record(tmp_path / "results", record(one, parts=other))
+    event = Finished(record=record(one, status="failed" if fails else "ok", reason="wrong" if fails else ""))
+    session = session_in(tmp_path, plugins, Recited(event))
+    assert session.pending([one], redo=True) == [one]
+    assert session.changes == []
+    session.run([one])
+    told = [f"student {one.student.name}: the code of tests has changed" in text for text in session.changes]
+    assert told == ([True] if fails else [])
 
 
 def test_a_damaged_record_is_done_again(spec: Spec, record: Make, plugins: Plugins, tmp_path: Path) -> None:
