@@ -12,6 +12,8 @@ from kdbench_plugins.tables.json_text import JsonFault, parsed
 from kdbench_plugins.tables.parquet import parquet_table
 from kdbench_plugins.tables.table import Row, Table, text_of
 
+MOST = 10  # rows that one message names
+
 
 def read_table(path: Path, wanted: Collection[str], words: Collection[str] = ()) -> Table:
     """The table in a .csv, .tsv, .jsonl, .json or .parquet file.
@@ -33,19 +35,23 @@ def read_table(path: Path, wanted: Collection[str], words: Collection[str] = ())
 
 
 def csv_table(path: Path, delimiter: str = ",", words: Collection[str] = ()) -> Table:
-    """A CSV file with a header. Raises KdbenchError for a column named twice and a row with more or fewer fields."""
+    """A CSV file with a header. Raises KdbenchError for a column named twice and all rows with more or fewer fields."""
     rows: list[Row] = []
     columns: list[str] = []
+    faults: list[str] = []
     try:
         for record in records(text_of(path), delimiter):
             if not columns:
                 columns = _header(path, record, delimiter)
                 continue
             row = Row(path, len(rows) + 1, record.line, dict(zip(columns, record.fields, strict=False)))
-            _check_row(row, record, columns, delimiter, words)
+            faults += _faults(row, record, columns, delimiter, words)
             rows.append(row)
-    except CsvFault as fault:
-        raise KdbenchError(f"{path}: row {len(rows) + 1}, {fault}" if columns else f"{path}: {fault}") from fault
+    except CsvFault as fault:  # what follows cannot be told apart into rows
+        told = f"{path}: row {len(rows) + 1}, {fault}" if columns else f"{path}: {fault}"
+        raise KdbenchError(_listed([*faults[: MOST - 1], told], len(faults) + 1)) from fault
+    if faults:
+        raise KdbenchError(_listed(faults[:MOST], len(faults)))
     return Table([name for name in columns if name], rows)
 
 
@@ -69,21 +75,29 @@ def _header(path: Path, record: Record, delimiter: str) -> list[str]:
     return columns
 
 
-def _check_row(row: Row, record: Record, columns: list[str], delimiter: str, words: Collection[str]) -> None:
-    count = len(record.fields)
+def _listed(told: list[str], count: int) -> str:
+    """A line for each fault that is told, and one that counts the others."""
+    return "\n".join([*told, *([f"and {count - len(told)} more such rows"] if count > len(told) else [])])
+
+
+def _faults(row: Row, record: Record, columns: list[str], delimiter: str, words: Collection[str]) -> list[str]:
+    """What is wrong with a row: at most one thing."""
+    count, last = len(record.fields), record.line + len(record.lines) - 1
+    line = f"in line {record.line}"
+    if len(record.lines) > 1 and record.swallows(delimiter, words):
+        return [
+            f"{row.where}: found a quoted field from line {record.line} to line {last} that holds whole rows; expected one "
+            f"row. Close the quotation mark on line {record.line}"
+        ]
     if count != len(columns):
         hint = "Quote text that holds a delimiter" if count > len(columns) else "Is the file truncated?"
-        raise KdbenchError(f"{row.where}: found {count} fields; expected {len(columns)}, as in the header. {hint}")
+        return [f"{row.where}: found {count} fields {line}; expected {len(columns)}, as in the header. {hint}"]
     # pandas writes its index as a first column without a name. A value in another one belongs to text that was not quoted.
     for position, name in enumerate(columns):
         if position and not name and record.fields[position].strip():
-            found = f"{record.fields[position][:40]!r} in column {position + 1}, which the header does not name"
-            raise KdbenchError(f"{row.where}: found {found}; expected nothing there. Quote text that holds a delimiter")
-    if len(record.lines) > 1 and record.swallows(delimiter, words):
-        raise KdbenchError(
-            f"{row.where}: found a quoted field from line {record.line} to line {record.line + len(record.lines) - 1} that "
-            f"holds whole rows; expected one row. Close the quotation mark on line {record.line}"
-        )
+            found = f"{record.fields[position][:40]!r} in column {position + 1} {line}, which the header does not name"
+            return [f"{row.where}: found {found}; expected nothing there. Quote text that holds a delimiter"]
+    return []
 
 
 def jsonl_table(path: Path) -> Table:

@@ -23,22 +23,22 @@ def table(path: Path, text: str) -> Path:
         (
             "t.csv",
             "image,split,caption\n1.jpg,train,in a hat, alone\n",
-            "row 1: found 4 fields; expected 3, as in the header. Quote",
+            "row 1: found 4 fields in line 2; expected 3, as in the header. Quote",
         ),
         (
             "t.csv",
             "image,split,caption\n1.jpg,train,a\n2.jpg,train\n",
-            "row 2: found 2 fields; expected 3, as in the header. Is the",
+            "row 2: found 2 fields in line 3; expected 3, as in the header. Is the",
         ),
         ("t.csv", "image,caption,caption\n1.jpg,a,b\n", "line 1: found the column 'caption' twice; expected each once"),
         ("t.csv", "image,caption, caption\n1.jpg,a,b\n", "found the column 'caption' twice"),
-        ("t.csv", "image,split,caption,,\n1.jpg,train,a, b,\n", "row 1: found ' b' in column 4, which the header does not"),
+        ("t.csv", "image,split,caption,,\n1.jpg,train,a, b,\n", "row 1: found ' b' in column 4 in line 2, which the header"),
         ("t.csv", 'image,caption\n1.jpg,a\n2.jpg,"a "nice" dog"\n', r"row 2, line 3: found 'nice.* after the quoted field"),
         ("t.csv", 'image,caption\n1.jpg,a 5" pipe\n', "row 1, line 2: found a quotation mark inside the plain field 'a 5"),
         ("t.csv", 'image,caption\n1.jpg,"a\n2.jpg,b\n', "row 1, line 2: found the quoted field '\"a'…, which is never closed"),
         ("t.csv", 'image,"caption\n', "t.csv: line 1: found the quoted field"),
         ("t.csv", "image,caption\n1.jpg,a\rb\n", r"row 2, line 2: found a carriage return after"),
-        ("t.tsv", "image\tcaption\n1.jpg\ta\tb\n", "row 1: found 3 fields; expected 2"),
+        ("t.tsv", "image\tcaption\n1.jpg\ta\tb\n", "row 1: found 3 fields in line 2; expected 2"),
         ("t.csv", "image;caption\n1.jpg;a, b\n", "line 1: found ';' between the columns; expected ','"),
         ("t.csv", "image\tcaption\n", r"line 1: found '.t' between the columns; expected ','"),
         (
@@ -106,3 +106,25 @@ def test_a_header_of_some_other_file(tmp_path: Path) -> None:
     assert csv_header(tmp_path / "t.csv") == []
     assert csv_header(table(tmp_path / "u.csv", 'a,"b')) == []
     assert csv_header(tmp_path / "none.csv") == []
+
+
+@pytest.mark.parametrize(("form", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_all_rows_of_other_lengths_are_told_at_once(tmp_path: Path, form: str, delimiter: str) -> None:
+    """With the lines of the file that an editor counts, and no more than ten; so is text that ends the reading."""
+    path = tmp_path / f"t.{form}"
+    lines = ["image,caption", "1.jpg,a", "2.jpg,b,c", '"3.jpg","two', 'lines"', "4.jpg"]
+    path.write_text("\n".join(lines).replace(",", delimiter))
+    with pytest.raises(KdbenchError) as error:
+        read_table(path, ())
+    assert [line.split(";")[0] for line in str(error.value).split("\n")] == [
+        f"{path}: row 2: found 3 fields in line 3",
+        f"{path}: row 4 (line 6): found 1 fields in line 6",
+    ]
+    path.write_text("\n".join([*lines[:3], '3.jpg,"open']).replace(",", delimiter))
+    with pytest.raises(KdbenchError, match=r"(?s)row 2: found 3 fields in line 3.*\n.*row 3, line 4: found the quoted field"):
+        read_table(path, ())
+    path.write_text("\n".join(["image,caption", *["1.jpg"] * 12]).replace(",", delimiter))
+    with pytest.raises(KdbenchError) as error:
+        read_table(path, ())
+    assert len(str(error.value).split("\n")) == 11
+    assert str(error.value).endswith("\nand 2 more such rows")
