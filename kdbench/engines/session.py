@@ -83,7 +83,7 @@ class Session(Dispatcher):
 
         if not record.parts:
             return []
-        return differences(record.parts, examine_parts(spec, self.plugins, Cache(self.site.cache), known))
+        return differences(record.parts, examine_parts(spec, self.plugins, Cache(self.site.cache), known, self.site.results))
 
     def run(self, specs: list[RunSpec]) -> None:
         """Executes runs. Each gets a record, also if its worker crashes. Raises what `Engine.execute` raises.

@@ -56,7 +56,7 @@ class Tuner(Dispatcher):
         todo = []
         known: dict[str, Part] = {}
         for study in studies:
-            parts = examine_parts(study.spec, installed(), Cache(self.site.cache), known)
+            parts = examine_parts(study.spec, installed(), Cache(self.site.cache), known, self.site.results)
             summary = self.summary(study)
             if summary is None:
                 self.opened.set_up(study, parts)

@@ -28,12 +28,25 @@ def files_read(offer: Offer[Any], params: dict[str, Any], keep: bool = False) ->
     return [path for name, value in values.items() if name not in nested for path in named_files(value)]
 
 
+def left_out(offer: Offer[Any], params: dict[str, Any]) -> list[tuple[str, Path]]:
+    """The parameters that name, as a `Path`, a folder whose contents are not looked at: one around the working folder or the
+    user's own, or `.`, where the plugin does not state what it reads.
+
+    Raises pydantic's ValidationError if a parameter is invalid.
+    """
+    if offer.reads is not None:
+        return []
+    values = typed_params(offer, params).items()
+    given = [(name, value) for name, value in values if isinstance(value, Path) and params.get(name)]
+    return [(name, path) for name, path in given if path.is_dir() and not list(named_files(path))]
+
+
 def named_files(value: object) -> Iterator[Path]:
     """The existing files and folders that a value names, in any list or map that it holds.
 
     A `Path` always does. A text does if it is written as a path: a folder with a separator in it, a file with one or with a
     suffix; `"train"` is a word even where a folder is called so. A folder around the working folder or the user's own, such
-    as `/`, is no data set.
+    as `/`, is no data set, and `Path(".")` is what an empty text becomes; see `left_out`.
     """
     if isinstance(value, dict):
         for item in value.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,8 +23,12 @@ from kdbench.storage.maker import Maker, made_by
 from kdbench.suite.spec import PluginSpec, RunSpec
 
 
-def examine_parts(spec: RunSpec, plugins: Plugins, cache: Cache, known: dict[str, Part] | None = None) -> dict[str, Part]:
+def examine_parts(
+    spec: RunSpec, plugins: Plugins, cache: Cache, known: dict[str, Part] | None = None, results: Path | None = None
+) -> dict[str, Part]:
     """All parts of a run by name, nested plugins included. `known` keeps what several runs share, such as a dataset.
+
+    `results` is where records go, which is no content of a folder around it.
 
     Raises KdbenchError if a file changes while it is read; a part that cannot be examined otherwise has no digests.
     """
@@ -34,7 +39,7 @@ def examine_parts(spec: RunSpec, plugins: Plugins, cache: Cache, known: dict[str
             for path, its_kind, use, params in _with_nested(name, kind, plugin.use, plugin.params, plugins):
                 key = _key(its_kind, use, params)
                 if key not in known:
-                    known[key] = _examined(its_kind, use, params, plugins, cache)
+                    known[key] = _examined(its_kind, use, params, plugins, cache, results)
                 found[path] = known[key]
     return found
 
@@ -73,7 +78,7 @@ def _with_nested(
             yield from _with_nested(f"{name}.{parameter}", mark.kind, inner["use"], own, plugins)
 
 
-def _examined(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins, cache: Cache) -> Part:
+def _examined(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins, cache: Cache, results: Path | None) -> Part:
     listed = _listed(kind, use, plugins)
     if listed is None:
         return Part()
@@ -85,7 +90,7 @@ def _examined(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins, ca
         paths = []
     else:
         # A file that no parameter names yet may be one that the plugin will write: nothing is known then.
-        content = content_digest(paths, cache) if paths or listed.offer.reads else None
+        content = content_digest(paths, cache, results) if paths or listed.offer.reads else None
     return Part(package=package, version=installed_version(package), code=_code(listed), content=content)
 
 

@@ -45,7 +45,7 @@ class RunContext:
         if fresh:
             check_loaded()
             self._examined.clear()
-        return examine_parts(spec, self.plugins, self.cache, self._examined)
+        return examine_parts(spec, self.plugins, self.cache, self._examined, self.results)
 
     def reconstructions(self, spec: RunSpec) -> list[str]:
         """Labels of the parts of a run whose plugins are reconstructions."""

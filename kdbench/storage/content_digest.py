@@ -23,14 +23,15 @@ DIGESTS = "digests.json"
 Listed = tuple[str, Path]  # the name within a folder, "" for a file that was given itself; the file
 
 
-def content_digest(paths: Iterable[Path], cache: Cache) -> str:
+def content_digest(paths: Iterable[Path], cache: Cache, results: Path | None = None) -> str:
     """A digest of the contents of files and folders in the given order; "" without any.
 
     Names count within folders only: moving or renaming what is given changes nothing. Links count as what they lead to. Hidden
-    files in folders do not count, a file that does not exist, or is a device or a pipe, counts as such. Raises KdbenchError if
-    a file cannot be read.
+    files in folders do not count, nor do the cache and the folder of `results` in one, which change with each run. A file that
+    does not exist, or is a device or a pipe, counts as such. Raises KdbenchError if a file cannot be read.
     """
-    files = [listed for path in paths for listed in _files(path)]
+    own = {os.path.realpath(one) for one in (cache.root, results) if one is not None}
+    files = [listed for path in paths for listed in _files(path, own)]
     if not files:
         return ""
     try:
@@ -42,12 +43,14 @@ def content_digest(paths: Iterable[Path], cache: Cache) -> str:
     return digest_of([[name, digest] for (name, _), digest in zip(files, found, strict=True)])
 
 
-def _files(path: Path) -> Iterator[Listed]:
+def _files(path: Path, own: set[str]) -> Iterator[Listed]:
     if not path.is_dir():
         yield "", path
         return
     for folder, folders, names in os.walk(path, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not _leads_back(Path(folder, name), path))
+        shown = sorted(name for name in folders if not name.startswith("."))
+        inner = {name: Path(folder, name) for name in shown}
+        folders[:] = [name for name, one in inner.items() if not _leads_back(one, path) and os.path.realpath(one) not in own]
         for name in sorted(names):
             if not name.startswith("."):
                 file = Path(folder, name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from kdbench.contracts import Task
 from kdbench.errors import KdbenchError, KdbenchWarning, PluginError, nearest, quoted
+from kdbench.plugins.files_read import left_out
 from kdbench.plugins.loading import Kind, Plugins, article
 from kdbench.plugins.parameters import check_deeper, construct, nested_uses
 from kdbench.suite.diagnostics import Diagnostics
@@ -37,6 +38,12 @@ def check_plugin(
         check_deeper(offer, params)
     except KdbenchError as error:
         diagnostics.add_error(where, error)
+    for name, folder in left_out(offer, params):
+        message = (
+            f"{use}.{name}: {folder} lies around the working folder or is it; records will hold no digest of what is in it, "
+            "and a change will not be noticed. Name a folder that holds the data alone, or have the plugin state `Offer.reads`"
+        )
+        warnings.warn(message, KdbenchWarning, stacklevel=2)
     for name, mark in nested_uses(offer).items():
         inner = {key: value for key, value in params[name].items() if key != "use"}
         check_plugin(mark.kind, params[name]["use"], inner, (*where, name), plugins, diagnostics)

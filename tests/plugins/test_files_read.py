@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kdbench import KdbenchError, Offer, Uses
-from kdbench.plugins.files_read import files_read, named_files
+from kdbench.plugins.files_read import files_read, left_out, named_files
 
 TEXTS = st.text() | st.text("x/\0~.", min_size=1) | st.just("x" * 5000)
 VALUES = st.recursive(
@@ -49,6 +49,21 @@ def test_a_folder_around_the_working_folder_is_not_walked(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path / "here")
     assert list(named_files(["/", "..", "../..", str(tmp_path), Path("/"), tmp_path, str(Path.home().parent)])) == []
     assert list(named_files(str(tmp_path / "here"))) == [tmp_path / "here"]  # what is meant to be read
+
+
+def test_a_folder_that_is_not_looked_at_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+
+    def build(*, root: Path | None = None, mark: str = "/") -> object:
+        return root, mark
+
+    offer = Offer("plain", build)
+    for root in ("..", "/", "./", str(tmp_path)):
+        assert left_out(offer, {"root": root}) == [("root", Path(root))]
+    for root in ("", "data", "none", str(tmp_path / "here")):
+        assert left_out(offer, {"root": root}) == []
+    assert left_out(offer, {}) == left_out(Offer("stated", build, reads=lambda **_: []), {"root": ".."}) == []
 
 
 def test_parameters_name_what_is_read_unless_the_plugin_says_it(tmp_path: Path) -> None:

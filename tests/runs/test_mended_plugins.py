@@ -174,6 +174,20 @@ def test_an_edit_of_a_module_that_the_plugin_imports_late_counts(authored: Autho
     assert session(authored.context(tmp_path)).pending([spec], redo=True) == [spec]
 
 
+def test_results_and_cache_in_the_folder_that_a_plugin_reads_are_no_change_of_its_files(
+    authored: Authored, tmp_path: Path
+) -> None:
+    reading = '[Offer("own", Own, reads=lambda: [__import__("pathlib").Path(__file__).parent.parent.parent])]'
+    authored.write(STRATEGY.format(sign="").replace('[Offer("own", Own)]', reading))
+    spec = run_spec(strategy=plugged("own"))
+    record = execute(spec, authored.context(tmp_path))
+    assert record.status == "ok", record.reason
+    assert record.parts["strategy own"].content
+    assert session(authored.context(tmp_path)).pending([spec], redo=True) == []
+    (tmp_path / "data").write_text("of the folder")
+    assert session(authored.context(tmp_path)).pending([spec], redo=True) == [spec]
+
+
 @pytest.mark.parametrize("when", ["before the run", "during the run"])
 def test_a_run_that_may_have_executed_other_source_than_its_record_would_name_fails(
     when: str, authored: Authored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -205,3 +205,17 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(tmp_path: Path,
 
     monkeypatch.setattr(module, "file_digest", read_while_written)
     assert content_digest([folder], Cache(tmp_path / "cache")) == oracle({"a": b"written"})
+
+
+def test_results_and_cache_in_a_folder_are_none_of_its_contents(tmp_path: Path) -> None:
+    """They change with each run, which would make every record one of other files."""
+    folder = tmp_path / "folder"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data/a").write_bytes(b"1")
+    for own in ("results/tiny", "cache"):
+        (folder / own).mkdir(parents=True)
+        (folder / own / "file").write_bytes(b"made by a run")
+    cache = Cache(folder / "cache")
+    assert content_digest([folder], cache, folder / "results") == oracle({"data/a": b"1"})
+    assert content_digest([folder], cache) == oracle({"data/a": b"1", "results/tiny/file": b"made by a run"})
+    assert content_digest([folder / "results"], cache, folder / "results") == oracle({"tiny/file": b"made by a run"})

@@ -51,12 +51,18 @@ class Noted(Shapes):
     notes = ("3 members of shards were left aside, such as 7.preview.jpg",)
 
 
+class Around(Shapes):
+    def __init__(self, *, root: Path) -> None:
+        super().__init__()
+        self.root = root
+
+
 class Old:
     """A plugin of datasets that are wrong."""
 
     @hookimpl
     def kdbench_datasets(self) -> list[Offer[Dataset]]:
-        return [Offer(one.__name__.lower(), one) for one in (NoFolder, NoSplit, Leaking, Lonely, Nameless, Noted)]
+        return [Offer(one.__name__.lower(), one) for one in (NoFolder, NoSplit, Leaking, Lonely, Nameless, Noted, Around)]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +95,16 @@ def test_what_a_reader_left_aside_is_told_by_a_deep_check(suite_file: SuiteFile,
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_suite(path, plugins)  # not by every command
+
+
+@pytest.mark.parametrize("root", ["..", "./"])
+def test_a_folder_whose_contents_no_record_holds_is_told_by_a_deep_check(
+    root: str, suite_file: SuiteFile, plugins: Plugins
+) -> None:
+    plugins.register(Old(), "tests:old")
+    path = suite_file(("- use: shapes", f"- {{use: around, root: {root}}}"))
+    with pytest.warns(KdbenchWarning, match=r"around\.root: \.+ lies around the working folder or is it; .*`Offer\.reads`"):
+        load_suite(path, plugins, deep=True)
 
 
 def test_any_override_gives_a_suite_or_a_message(suite_file: SuiteFile, plugins: Plugins) -> None:
