@@ -110,19 +110,28 @@ def _check(suite: str, overrides: list[str], resolved: bool) -> None:
 
 
 def _suites_and_overrides(given: list[str]) -> tuple[list[str], list[str]]:
-    """Suites, folders replaced by the suite files in them, up to the first override. Raises SuiteError for an empty folder."""
+    """Suites, folders replaced by the suite files in them, up to the first override.
+
+    A folder without suites may have the name of a shipped suite, which is meant then. Raises SuiteError for another such
+    folder, and for a suite after an override.
+    """
     from kdbench.errors import SuiteError
-    from kdbench.suite.shipped import SUFFIX
+    from kdbench.suite import shipped
 
     count = next((n for n, text in enumerate(given) if n and "=" in text and not Path(text).exists()), len(given))
+    late = next((text for text in given[count:] if Path(text).exists() or text in shipped.suites()), None)
+    if late is not None:
+        raise SuiteError(f"found {late} after the change {given[count]}; expected suites before changes, which all of them get")
     suites: list[str] = []
     for text in given[:count]:
         if not Path(text).is_dir():
             suites.append(text)
             continue
-        found = [str(path) for path in sorted(Path(text).glob(f"*{SUFFIX}"))]
+        found = [str(path) for path in sorted(Path(text).glob(f"*{shipped.SUFFIX}"))]
+        if not found and text in shipped.suites():
+            found = [text]
         if not found:
-            raise SuiteError(f"{text}: found no file *{SUFFIX} in this folder; expected suites")
+            raise SuiteError(f"{text}: found no file *{shipped.SUFFIX} in this folder; expected suites")
         suites += found
     return suites, given[count:]
 

@@ -38,11 +38,13 @@ def find_suite(given: str | Path) -> Path:
     Raises SuiteError with the nearest shipped name if there is neither.
     """
     path = Path(given)
-    if path.exists():
+    if path.is_file():
         return path
     known = suites()
-    if str(given) in known:
+    if str(given) in known:  # also beside a folder of that name, such as one that holds its results
         return known[str(given)]
+    if path.exists():
+        return path
     raise SuiteError(f"{given}: no such file, and no such shipped suite; {nearest(path.stem, known)}")
 
 

@@ -49,6 +49,23 @@ def test_several_suites_are_checked(kdbench: Command, suite_file: Callable[..., 
     assert err == f"{tmp_path}/empty: found no file *.yaml in this folder; expected suites\n"
 
 
+def test_suites_stand_before_changes(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    for late in (str(path), "quickstart"):
+        code, out, err = kdbench("check", path, "train.epochs=2", late)
+        assert (code, out) == (2, "")
+        assert err == f"found {late} after the change train.epochs=2; expected suites before changes, which all of them get\n"
+
+
+def test_a_shipped_suite_beside_a_folder_of_its_name(typed: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without suites in it, such as a folder of results."""
+    (tmp_path / "quickstart").mkdir()
+    monkeypatch.chdir(tmp_path)
+    code, out, err = typed("check", "quickstart")
+    assert (code, err) == (0, "")
+    assert "quickstart.yaml: fine" in out
+
+
 def test_a_plan_of_smoke_runs(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins) -> None:
     path = suite_file()
     code, out, _ = kdbench("plan", path, "--smoke")

@@ -25,6 +25,12 @@ def test_files_come_before_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert shipped.find_suite("quickstart") == Path("quickstart")
 
 
+def test_a_folder_hides_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "quickstart").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert shipped.find_suite("quickstart") == shipped.suites()["quickstart"]
+
+
 @pytest.mark.parametrize("given", ["quikstart", "suites/quikstart.yaml", "/tmp/none/quickstart.yaml"])
 def test_the_nearest_is_named(given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
