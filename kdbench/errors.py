@@ -27,6 +27,10 @@ class PluginError(KdbenchError):
     """A plugin is missing, clashes with another, fails to load, or breaks its contract."""
 
 
+class NotFinite(PluginError):
+    """A plugin gave numbers that are not finite, perhaps only for the inputs that it was given."""
+
+
 class ParameterError(KdbenchError):
     """A value inside a parameter of a plugin is wrong. A suite's check shows it at its line.
 

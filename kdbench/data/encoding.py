@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.storage.locks import waiting
+
 try:
     import fcntl
 except ImportError:  # Windows, where processes do not help each other
@@ -93,10 +95,13 @@ def _claimed(listed: Path, wait: bool) -> Iterator[BinaryIO | None]:
     with stream:
         if fcntl is not None:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield None
-                return
+                if not wait:
+                    yield None
+                    return
+                with waiting():
+                    fcntl.flock(stream, fcntl.LOCK_EX)
         yield stream
 
 

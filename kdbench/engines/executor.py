@@ -30,7 +30,7 @@ from kdbench.engines.messages import (
     Warned,
     Working,
 )
-from kdbench.errors import KdbenchError, KdbenchWarning, PluginError, Skip, quoted
+from kdbench.errors import KdbenchError, KdbenchWarning, NotFinite, PluginError, Skip, quoted
 
 if TYPE_CHECKING:
     from kdbench.plugins.loading import Plugins
@@ -108,10 +108,16 @@ class Executor:
         except Skip:  # the run is recorded as skipped
             return
         except WRONG_ANYWHERE as error:
+            if isinstance(error, NotFinite):  # a spread of one value, for example: other samples may have one
+                self._warn_of(work, error)
+                return
             self.send(RehearsalFailed(reason=_told(error)))
         except (Exception, SystemExit) as error:
-            text = f"{work.label}: {_told(error)}, on the CPU and a few samples; runs like it may fail, too"
-            warnings.warn(text, KdbenchWarning, stacklevel=1)
+            self._warn_of(work, error)
+
+    def _warn_of(self, work: Rehearse, error: BaseException) -> None:
+        text = f"{work.label}: {_told(error)}, on the CPU and a few samples; runs like it may fail, too"
+        warnings.warn(text, KdbenchWarning, stacklevel=2)
 
     def _execute(self, work: ExecuteRun) -> None:
         from kdbench.runs import once

@@ -60,7 +60,6 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
                 outcome = outcome_of_ranks(spec, context, spec.train.devices)
             else:
                 outcome = outcome_of(spec, context, rank or Rank())
-        check_loaded()  # what was imported during the run, too
     except Skip as error:
         status, reason = "skipped", str(error)
     except Diverged as error:
@@ -85,6 +84,7 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
     if spec.reference:
         return _outcome_of_teacher(spec, context, task, data)
     learned = learn(spec, context, task, data, spec.run_id, rank)
+    check_loaded()  # what was imported during the training, too: before the test split is opened
     if rank.index > 0:
         return Outcome()
     student, trained = learned.student, learned.trained
@@ -181,6 +181,7 @@ def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arra
     """Writes the arrays and units of the test split; returns the outcome for the record."""
     path = record_path(context.results, spec.suite, spec.run_id)
     metrics, sizes, units = measured(task, arrays), task.sizes(data), task.units(data)
+    check_loaded()
     # Of a run that is executed again: no record names arrays that are not its own. From here on nothing of a plugin can fail.
     path.unlink(missing_ok=True)
     return {

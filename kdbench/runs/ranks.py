@@ -20,7 +20,6 @@ from kdbench.records.record import Outcome
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import outcome_of
 from kdbench.storage.cache import Cache
-from kdbench.storage.loaded_code import check_loaded
 from kdbench.suite.spec import RunSpec
 from kdbench.training.distributed import Rank
 from kdbench.training.launch import Tell, launch
@@ -75,6 +74,4 @@ def _as_rank(
     context = RunContext(plugins(), cache, results, rank.device(device), _examined=examined, **listeners)
     check_same_code(spec, context.plugins, examined)
     with building_with(context.plugins), collected():
-        outcome = outcome_of(spec, context, rank)
-    check_loaded()
-    return outcome
+        return outcome_of(spec, context, rank)

@@ -14,7 +14,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from platformdirs import user_cache_path
 
 from kdbench.errors import CacheError, KdbenchWarning
 from kdbench.storage.digest import digest_of, file_digest
+from kdbench.storage.locks import waiting
 from kdbench.storage.maker import maker
 
 MANIFEST = "manifest.json"
@@ -218,13 +219,17 @@ def _partial(folder: Path) -> Path:
 @contextmanager
 def _held(lock: BaseFileLock, partial: Path, help_along: Callable[[Path], None] | None) -> Iterator[None]:
     """Acquires the lock; while waiting, helps its holder."""
+    wait: AbstractContextManager[None] = nullcontext()  # the first attempt does not wait
+    timeout = 0.0
     while True:
         try:
-            lock.acquire(timeout=-1 if help_along is None else POLL_SECONDS)
+            with wait:
+                lock.acquire(timeout=timeout)
             break
         except Timeout:
             if help_along is not None and partial.is_dir():
                 help_along(partial)
+            wait, timeout = waiting(), -1 if help_along is None else POLL_SECONDS
     try:
         yield
     finally:

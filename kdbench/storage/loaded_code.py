@@ -54,10 +54,12 @@ def check_loaded() -> None:
     """Raises KdbenchError if a digest may be that of other source than this process executes.
 
     Such as that of a module that was edited after its plugin was loaded and before the module itself was imported, or, after
-    `forget_code`, of any module that has been edited since it was imported.
+    `forget_code`, of any module that has been edited since it was imported. Modules that have not been imported do not matter.
     """
     for name, noted in _noted.items():
+        if name not in sys.modules:  # not executed: an edit of it counts for later commands
+            continue
         in_use = parsed(name, noted.file)[0] if noted.imported else source_digest(noted.file)
         if in_use != noted.digest:
             raise KdbenchError(f"{noted.file}: has changed since this process loaded {top(name)}; {AGAIN}")
-        noted.imported = noted.imported or name in sys.modules
+        noted.imported = True

@@ -27,7 +27,8 @@ def tell_of_waits(listener: Callable[[bool], None]) -> None:
 
 
 @contextmanager
-def _waiting() -> Iterator[None]:
+def waiting() -> Iterator[None]:
+    """A context in which this process waits for another one. It must not be entered within itself."""
     for listener in _listeners:
         listener(True)
     try:
@@ -53,7 +54,7 @@ def lock_file(path: Path, wait: bool = True) -> Iterator[bool]:
         if not wait:
             yield False
             return
-        with _waiting():
+        with waiting():
             descriptor = _acquired(path, wait=True)
         assert descriptor is not None
     _held.add(descriptor)

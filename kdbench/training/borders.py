@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from kdbench.contracts import Objective, Strategy, Task
 from kdbench.contracts.border import checked_tensor, described, refused, required
+from kdbench.errors import NotFinite
 
 if TYPE_CHECKING:
     from kdbench.contracts.values import Arrays
@@ -84,7 +85,9 @@ def measured(task: Task, arrays: Arrays) -> dict[str, float]:
         raise refused(task, "measure", described(metrics), "a map of the metrics")
     for name in dict.fromkeys([*(metric.name for metric in task.metrics), *metrics]):
         value = metrics.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotFinite(str(refused(task, f"measure[{name!r}]", f"{value}", "a finite number")))
+        if isinstance(value, bool) or not isinstance(value, int | float):
             found = "nothing" if value is None else described(value)
             raise refused(task, f"measure[{name!r}]", found, "a finite number")
         if not isinstance(name, str):

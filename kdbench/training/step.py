@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from kdbench.contracts import Outputs, Strategy, Task
 from kdbench.contracts.border import checked_tensor, refused
 from kdbench.contracts.values import Owned
+from kdbench.errors import NotFinite
 from kdbench.training.borders import checked_auxiliary, weights_of
 from kdbench.training.distributed import ALONE, Relay, World
 from kdbench.training.signal import Graph, StepSignal, moment
@@ -144,7 +145,9 @@ def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
     if not torch.isfinite(losses).all():
         return weights  # the run has diverged, which the loop reports; the weights are meaningless
     raw = getattr(strategy, "raw", False)
-    if not torch.isfinite(weights).all() or (not raw and (weights < -1e-6).any()):
+    if not torch.isfinite(weights).all():
+        raise NotFinite(str(refused(strategy, "weigh", f"{_brief(weights)}", "finite weights that are not negative")))
+    if not raw and (weights < -1e-6).any():
         raise refused(strategy, "weigh", f"{_brief(weights)}", "finite weights that are not negative")
     off = (_per_sample(weights).sum(dim=0) - 1).abs() > 1e-3
     if off.any() and not raw:

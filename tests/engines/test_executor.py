@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
-from kdbench import KdbenchError, Offer, Skip, TeacherData, Towers
+from kdbench import KdbenchError, Offer, Signal, Skip, TeacherData, Towers
 from kdbench.contracts import Site, Work
 from kdbench.engines.executor import Executor
 from kdbench.engines.messages import (
@@ -22,10 +23,14 @@ from kdbench.engines.messages import (
     Finished,
     PrepareTeacher,
     ProgressMade,
+    RehearsalFailed,
+    Rehearse,
     Warned,
+    Working,
 )
 from kdbench.errors import KdbenchWarning
 from kdbench.suite.spec import PluginSpec
+from kdbench_plugins.strategies.equal import Equal
 from tests.support.toys import Count, Projection, plugged, retrieval_spec, run_context, run_spec
 
 Ask = Callable[[AnyWork], list[AnyEvent]]
@@ -40,13 +45,28 @@ class Troubled:
         raise self.error
 
 
+class Spread(Equal):
+    """NaN for the few samples of a rehearsal; numbers for more."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        return super().weigh(signal) * (float("nan") if signal.losses.shape[1] <= 8 else 1.0)
+
+
+class Doubled(Equal):
+    def weigh(self, signal: Signal) -> Tensor:
+        return 2 * super().weigh(signal)
+
+
+OFFERS = [Offer("spread", Spread), Offer("doubled", Doubled)]
+
+
 @pytest.fixture
 def ask(tmp_path: Path) -> Iterator[Ask]:
     """An executor in this process, with the toys for plugins: the events that it answers with, through JSON both ways."""
     events: list[AnyEvent] = []
     with warnings.catch_warnings():  # a worker shows warnings in its own way
         warnings.simplefilter("always")
-        plugins = run_context(tmp_path, teachers=[Offer("troubled", Troubled)]).plugins
+        plugins = run_context(tmp_path, teachers=[Offer("troubled", Troubled)], strategies=OFFERS).plugins
         executor = Executor(Site(tmp_path, tmp_path / "cache", "cpu"), events.append, plugins)
 
         def answers(work: AnyWork) -> list[AnyEvent]:
@@ -138,3 +158,13 @@ def test_only_warnings_for_users_are_events(
     monkeypatch.setattr(Troubled, "towers", towers)
     assert warned(ask(prepare(plugged("troubled")))) == ["a damaged entry", "teacher troubled: the end"]
     assert "a library's worry" in capsys.readouterr().err
+
+
+def test_numbers_that_are_not_finite_for_few_samples_fail_no_rehearsal(ask: Ask) -> None:
+    answers = ask(Rehearse(spec=run_spec(strategy=plugged("spread"))))
+    assert [type(event) for event in answers] == [Working, Warned, Done]
+    assert isinstance(answers[1], Warned)
+    assert "Spread.weigh: found" in answers[1].message
+    assert "expected finite weights" in answers[1].message
+    answers = ask(Rehearse(spec=run_spec(strategy=plugged("doubled"))))
+    assert [type(event) for event in answers] == [Working, RehearsalFailed, Done]

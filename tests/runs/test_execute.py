@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +25,7 @@ from kdbench.records.parts import weights_identity
 from kdbench.records.record import Record
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, prepare
+from kdbench.storage import loaded_code
 from kdbench.storage.cache import Entry
 from kdbench.storage.digest import file_digest
 from kdbench.suite.spec import PluginSpec
@@ -365,6 +368,32 @@ def test_what_goes_wrong_is_recorded_and_tried_again(
     }
     calm = execute(spec, run_context(tmp_path / "calm", **BROKEN))
     assert again.arrays_sha256 == calm.arrays_sha256
+
+
+def test_edited_code_leaves_nothing_of_the_run_and_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, where = run_spec(), run_context(tmp_path)
+    path = record_path(where.results, "toys", spec.run_id)
+    module = tmp_path / "edited.py"
+    module.write_text("")
+    monkeypatch.setitem(sys.modules, "edited", ModuleType("edited"))
+    noted: dict[str, loaded_code._Noted] = {}
+    monkeypatch.setattr(loaded_code, "_noted", noted)
+
+    def edit(*_: object) -> None:
+        noted["edited"] = loaded_code._Noted(module, "of other source", False)
+
+    for finished in (False, True):
+        noted.clear()
+        if finished:
+            assert execute(spec, where).status == "ok"
+        before = path.read_bytes() if finished else b""
+        record = execute(spec, replace(where, on_epoch=edit))
+        assert record.status == "failed"
+        assert "has changed since this process loaded" in record.reason
+        assert (record.metrics, record.arrays_sha256, record.trace_sha256) == ({}, None, None)
+        assert path.with_suffix(NOW.arrays).exists() == finished
+        assert path.with_suffix(NOW.trace).exists() == finished
+        assert not finished or path.read_bytes() == before
 
 
 def test_an_interrupt_leaves_no_record_and_the_run_resumes(tmp_path: Path, breaking: Any) -> None:

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from kdbench.errors import CacheError, KdbenchWarning
 from kdbench.storage.cache import MANIFEST, Cache, default_root
 from kdbench.storage.digest import digest_of, file_digest
+from kdbench.storage.locks import tell_of_waits
 from tests.support.patience import PATIENCE, until
 from tests.support.toys import Count
 
@@ -282,3 +284,35 @@ def test_what_was_made_before_the_machine_gave_out_is_kept(error: type[Exception
         cache.entry("things", {"a": 1}, make, resumable=True)
     cache.entry("things", {"a": 1}, make, resumable=True)
     assert seen == [False, kept]
+
+
+def test_a_wait_for_the_process_that_makes_an_entry_is_told(tmp_path: Path) -> None:
+    """Between both calls the time of a piece of work does not count; helping counts."""
+    for help_along in (None, lambda _: None):
+        told: list[bool] = []
+        waits, holds = threading.Event(), threading.Event()
+
+        def listen(waiting: bool, told: list[bool] = told, waits: threading.Event = waits) -> None:
+            told.append(waiting)
+            waits.set()
+
+        def make(folder: Path, holds: threading.Event = holds, waits: threading.Event = waits) -> None:
+            holds.set()
+            assert waits.wait(60)
+            (folder / "file").write_text("made")
+
+        identity = {"helps": help_along is not None}
+        thread = threading.Thread(target=Cache(tmp_path).entry, args=("kind", identity, make))
+        tell_of_waits(listen)
+        try:
+            thread.start()
+            assert holds.wait(60)
+            Cache(tmp_path).entry("kind", identity, make, help_along=help_along)
+            assert told[:2] == [True, False]
+            assert told == [True, False] * (len(told) // 2)
+            told.clear()
+            Cache(tmp_path).entry("kind", identity, make)
+            assert told == []
+        finally:
+            tell_of_waits(lambda _: None)
+            thread.join()

@@ -99,6 +99,13 @@ def test_an_edit_after_a_module_was_imported_late_is_none_of_this_process(writte
     assert plugins.find("strategy", "own").offer.build().weigh(None) == 1
 
 
+def test_an_edit_of_what_is_never_imported_stops_nothing(written: Written) -> None:
+    """As when the author writes a second strategy while a suite runs the first."""
+    written.load()
+    written.write(late="VALUE = 2\n")
+    check_loaded()
+
+
 def test_digests_that_are_read_again_are_not_those_of_old_code(written: Written) -> None:
     """As when `kdbench.run` with the engine `in_process` is called again in a notebook, after an edit."""
     plugins = written.load()
