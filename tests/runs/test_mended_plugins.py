@@ -182,7 +182,8 @@ def test_results_and_cache_in_the_folder_that_a_plugin_reads_are_no_change_of_it
     spec = run_spec(strategy=plugged("own"))
     record = execute(spec, authored.context(tmp_path))
     assert record.status == "ok", record.reason
-    assert record.parts["strategy own"].content
+    context = authored.context(tmp_path)
+    assert context.parts(spec, fresh=True)["strategy own"] == record.parts["strategy own"]
     assert session(authored.context(tmp_path)).pending([spec], redo=True) == []
     (tmp_path / "data").write_text("of the folder")
     assert session(authored.context(tmp_path)).pending([spec], redo=True) == [spec]
