@@ -76,7 +76,8 @@ class WorkerProcess:
         trial: int | None = None
         finished = False
         limit = self.site.timeout or 0.0
-        left, since = limit, time.monotonic()
+        left = limit
+        since: float | None = None  # when it went on working; None while it waits
         timer = self._timer(limit + START_SECONDS)
         assert self.process.stdout
         try:
@@ -92,7 +93,8 @@ class WorkerProcess:
                         continue
                     case Waiting():
                         timer.cancel()
-                        left -= time.monotonic() - since
+                        left -= time.monotonic() - since if since is not None else 0.0
+                        since = None
                         continue
                     case TrialStarted():
                         trial = event.number
@@ -101,6 +103,7 @@ class WorkerProcess:
                     case TrialEnded():
                         trial = None
                         timer.cancel()  # until the next one is claimed
+                        left, since = limit, None
                         if event.state == "failed":
                             event = event.model_copy(update={"log": self._log_tail(work)})
                     case Finished():
