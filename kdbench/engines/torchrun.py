@@ -19,6 +19,7 @@ from pathlib import Path
 from kdbench.errors import KdbenchError
 from kdbench.plugins.building import building_with
 from kdbench.plugins.loading import installed
+from kdbench.records.examine_parts import check_same_code
 from kdbench.records.provenance import resolved_device
 from kdbench.records.record import Record
 from kdbench.runs.context import RunContext
@@ -53,14 +54,16 @@ def execute_rank(spec: RunSpec, context: RunContext, rank: Rank | None = None, r
         @contextmanager
         def executing() -> Iterator[None]:
             nonlocal told
+            context.parts(spec, fresh=True)
             told = True
-            world.broadcast(True)
+            world.broadcast(dict(context._examined))
             yield
 
         record = execute_once(spec, context, redo=redo, rank=rank, within=executing)
         if not told:
-            world.broadcast(False)
-    elif world.broadcast(None):
+            world.broadcast(None)
+    elif (examined := world.broadcast(None)) is not None:
+        check_same_code(spec, context.plugins, examined)
         with building_with(context.plugins):
             outcome_of(spec, context, rank)
     if record is None or record.status == "ok":
