@@ -115,7 +115,7 @@ def _suites_and_overrides(given: list[str]) -> tuple[list[str], list[str]]:
     A folder without suites may have the name of a shipped suite, which is meant then. Raises SuiteError for another such
     folder, and for a suite after an override.
     """
-    from kdbench.errors import SuiteError
+    from kdbench.errors import SuiteError, nearest
     from kdbench.suite import shipped
 
     count = next((n for n, text in enumerate(given) if n and "=" in text and not Path(text).exists()), len(given))
@@ -124,6 +124,9 @@ def _suites_and_overrides(given: list[str]) -> tuple[list[str], list[str]]:
         raise SuiteError(f"found {late} after the change {given[count]}; expected suites before changes, which all of them get")
     suites: list[str] = []
     for text in given[:count]:
+        known = text.endswith(shipped.SUFFIX) or Path(text).exists() or text in shipped.suites()
+        if text is not given[0] and not known:
+            raise SuiteError(f"override {text!r}: expected dotted.path=value, or a suite. {nearest(text, shipped.suites())}")
         if not Path(text).is_dir():
             suites.append(text)
             continue

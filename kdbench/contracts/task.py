@@ -410,6 +410,6 @@ class Task(ABC):
 
 
 def _unknown(what: str, found: Iterable[str], known: set[str]) -> Iterator[tuple[str, str, str]]:
-    """Yields stored names that nothing reads: whoever added them, a record does not vouch for them."""
+    """Yields stored names that nothing reads: a record does not vouch for them."""
     for name in sorted(set(found) - known):
         yield f"{what} {name}", "an array that nothing reads", f"one of {', '.join(sorted(known))}"

@@ -25,6 +25,7 @@ from kdbench.engines.messages import (
     Lost,
     PrepareTeacher,
     ProgressMade,
+    RehearsalFailed,
     Rehearse,
     ServeStudy,
     Signalled,
@@ -32,8 +33,10 @@ from kdbench.engines.messages import (
     TimedOut,
     TrialEnded,
     TrialStarted,
+    Waiting,
     Warned,
     WorkerFailed,
+    Working,
     preparations,
 )
 from kdbench.records.record import Record
@@ -108,6 +111,9 @@ WORKS: dict[type[Any], st.SearchStrategy[AnyWork]] = {
 }
 EVENTS: dict[type[Any], st.SearchStrategy[AnyEvent]] = {
     Started: st.builds(Started),
+    Working: st.builds(Working),
+    Waiting: st.builds(Waiting),
+    RehearsalFailed: st.builds(RehearsalFailed, reason=text),
     ProgressMade: st.builds(ProgressMade, progress=progress),
     EpochFinished: st.builds(EpochFinished, run_id=text, epoch=st.integers(1), metrics=metrics),
     Warned: st.builds(Warned, message=text),

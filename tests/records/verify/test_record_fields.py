@@ -54,7 +54,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "seconds": (set_in("timings", "train", to=-1.0), "timings.train"),
     "seconds of an encoding": (set_in("encodings", to={"0a": float("nan")}), "encodings.0a"),
     "memory": (set_in("peak_mb", to=float("inf")), "peak_mb"),
-    "a parameter that is no number": (set_in("spec", "student", "params", "width", to=float("nan")), "not a record: the file"),
+    "a parameter that is no number": (
+        set_in("spec", "student", "params", "width", to=float("nan")),
+        "not a record: spec.student.params",
+    ),
     "the best epoch": (set_in("best_epoch", to=4), "best_epoch"),
     "the steps": (set_in("steps", to=2), "steps"),
     "a term of the objective": (
