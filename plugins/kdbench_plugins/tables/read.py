@@ -47,7 +47,7 @@ def csv_table(path: Path, delimiter: str = ",", words: Collection[str] = ()) -> 
             row = Row(path, len(rows) + 1, record.line, dict(zip(columns, record.fields, strict=False)))
             faults += _faults(row, record, columns, delimiter, words)
             rows.append(row)
-    except CsvFault as fault:  # what follows cannot be distinguished into rows
+    except CsvFault as fault:  # what follows cannot be split into rows
         told = f"{path}: row {len(rows) + 1}, {fault}" if columns else f"{path}: {fault}"
         raise KdbenchError(_listed([*faults[: MOST - 1], told], len(faults) + 1)) from fault
     if faults:
