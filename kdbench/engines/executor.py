@@ -107,10 +107,9 @@ class Executor:
                 rehearse(work.spec, self.context)
         except Skip:  # the run is recorded as skipped
             return
+        except NotFinite as error:  # a spread of one value, for example: other samples may have one
+            self._warn_of(work, error)
         except WRONG_ANYWHERE as error:
-            if isinstance(error, NotFinite):  # a spread of one value, for example: other samples may have one
-                self._warn_of(work, error)
-                return
             self.send(RehearsalFailed(reason=_told(error)))
         except (Exception, SystemExit) as error:
             self._warn_of(work, error)
