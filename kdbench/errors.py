@@ -146,8 +146,13 @@ def quoted(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     while len(frames) > 1 and isinstance(error, SystemExit) and frames[-1].name == "exit":
         frames.pop()  # a library, such as wandb, has put a function of its own in place of sys.exit
-    position = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    position = f" ({_file(Path(frames[-1].filename))}, line {frames[-1].lineno})" if frames else ""
     return f"raised {type(error).__name__}: {error}{position}"
+
+
+def _file(path: Path) -> str:
+    """A file's name; of a package's `__init__.py`, which many have, with the package."""
+    return f"{path.parent.name}/{path.name}" if path.name == "__init__.py" else path.name
 
 
 class KdbenchWarning(UserWarning):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from kdbench.errors import SuiteError, nearest, quoted
@@ -31,6 +34,15 @@ def test_an_exit_is_placed_where_it_is_called() -> None:
         exit("no licence")
     line = caught.traceback[0].lineno + 1
     assert quoted(caught.value) == f"raised SystemExit: no licence (test_errors.py, line {line})"
+
+
+def test_a_package_is_named_where_its_file_has_the_name_that_many_have(tmp_path: Path) -> None:
+    file = tmp_path / "mine" / "__init__.py"
+    file.parent.mkdir()
+    file.write_text("\n(1).weights")
+    with pytest.raises(AttributeError) as caught:
+        runpy.run_path(str(file))
+    assert quoted(caught.value).endswith("(mine/__init__.py, line 2)")
 
 
 def test_an_error_can_always_be_printed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.status import Status
 
 
 class Bars:
@@ -31,6 +32,11 @@ class Bars:
     def line(self, text: str) -> None:
         """Prints a line above the bars; square brackets in `text` are markup."""
         self.console.print(text, highlight=False, soft_wrap=True)
+
+
+def busy(text: str) -> Status:
+    """A context in which a terminal shows a spinner with `text`; nothing stays, and nothing is shown elsewhere."""
+    return Console(stderr=True).status(text)
 
 
 def duration(seconds: float) -> str:

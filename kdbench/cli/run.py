@@ -57,13 +57,15 @@ def run(
 
     `kdbench run quickstart train.epochs=5`
     """
+    from kdbench.cli.bars import busy
     from kdbench.engines.suite_run import SuiteRun
 
     source = suite_source(suite, overrides)
     chosen = chosen_engine(plugins_here(), engine, address, resources)
     if debug:
         chosen = chosen_engine(plugins_here(), IN_PROCESS)
-    started = SuiteRun.of(source, site(results, cache, device, jobs, timeout), chosen, plugins_here(), smoke, redo=redo)
+    with busy(f"checking {source.path}"):
+        started = SuiteRun.of(source, site(results, cache, device, jobs, timeout), chosen, plugins_here(), smoke, redo=redo)
     for tracker in track or []:
         started.track(tracker)
     execute(started, verbose, debug)

@@ -47,6 +47,7 @@ def plan(
     """
     from tabulate import tabulate
 
+    from kdbench.cli.bars import busy
     from kdbench.cli.estimate import estimate
     from kdbench.engines.make import LOCAL
     from kdbench.engines.suite_run import SuiteRun
@@ -54,7 +55,8 @@ def plan(
 
     plugins = plugins_here()
     where, engine = site(results, cache, "auto", None), chosen_engine(plugins, LOCAL)
-    planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke)
+    with busy(f"checking {suite}"):
+        planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke)
     specs, changed = planned.specs, planned.session.changed
     known = {spec.run_id: recorded(results, spec) for spec in specs}
     rows = [_row(spec, known[spec.run_id], spec.run_id in changed) for spec in specs]
@@ -97,11 +99,13 @@ def check(
 
 
 def _check(suite: str, overrides: list[str], resolved: bool) -> None:
+    from kdbench.cli.bars import busy
     from kdbench.suite.check import check_suite
     from kdbench.suite.plan import plan as lay_out
 
     source = suite_source(suite, overrides)
-    specs = lay_out(check_suite(source, plugins_here(), deep=True))
+    with busy(f"checking {source.path}"):
+        specs = lay_out(check_suite(source, plugins_here(), deep=True))
     if resolved:
         typer.echo(source.resolved.rstrip("\n"))
         say(f"\n{source.path}: fine, {counted(len(specs), 'run')}")

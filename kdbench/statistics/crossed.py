@@ -36,8 +36,13 @@ class MeanSquares:
 
     @property
     def unit_excess(self) -> Any:
-        """The part of the units' mean square that the seeds' one does not already contain; not negative."""
-        return np.maximum(self.unit - self.residual, 0.0)
+        """The part of the units' mean square that the seeds' one does not already contain; not negative.
+
+        Where seeds have equal means by chance and units no effect, the residuals' mean square, as for a table whose entries
+        are all independent: else a mean of numbers that differ would be certain.
+        """
+        excess = np.maximum(self.unit - self.residual, 0.0)
+        return np.where((np.asarray(self.seed) == 0) & (excess == 0), self.residual, excess)
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ def lone_half_width(squares: MeanSquares) -> Any:
     A difference of mean squares may give fewer of them than any of its parts has, which no sum can have: they are bounded.
     """
     total = squares.seed + squares.unit_excess
-    spread = squares.seed**2 / max(squares.seeds - 1, 1) + squares.unit**2 / (squares.units - 1)
+    unit = np.maximum(squares.unit, squares.unit_excess)
+    spread = squares.seed**2 / max(squares.seeds - 1, 1) + unit**2 / (squares.units - 1)
     fewest = min(squares.seeds - 1 or squares.units - 1, squares.units - 1)
     df = np.maximum(np.where(total > 0, total, 1.0) ** 2 / np.where(spread > 0, spread, 1.0), fewest)
     return -stdtrit(df, LEVEL / 2) * np.sqrt(total / (squares.seeds * squares.units))

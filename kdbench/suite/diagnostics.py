@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from pydantic import ValidationError
@@ -98,7 +99,16 @@ class Diagnostics:
         if where and where[0] in keys:
             where = (*prefix, *where)
         position, line = self._place(where)
-        self.found.append((line, f"{position}: {dotted(where)}\n{text}"))
+        self.found.append((line, f"{position}: {dotted(where)}\n{text}{self._from_preset(where)}"))
+
+    def _from_preset(self, where: YamlPath) -> str:
+        """How to replace a value that a preset gave: people may not own the preset, and lists are replaced whole."""
+        longest_first = (where[:length] for length in range(len(where), 0, -1))
+        placed = next((path for path in longest_first if path in self.overrides or path in self.lines), ())
+        if placed in self.overrides or placed not in self.files:
+            return ""
+        key = tuple(takewhile(lambda step: isinstance(step, str), placed))
+        return f"\n  from a preset; `{dotted(key)}` in {self.source} would replace it"
 
     def _place(self, where: YamlPath) -> tuple[str, int]:
         """The override or the line of the longest prefix of the path that has one. An entry with values from overrides only

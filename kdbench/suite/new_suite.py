@@ -69,7 +69,9 @@ def suite_text(name: str, choices: Choices, plugins: Plugins) -> str:
     if choices.training not in _presets("training"):
         raise _unknown("training", choices.training, _presets("training"))
     extends.append(f"training/{choices.training}")
-    parts["strategies"] = [_entry("strategy", one, plugins, teachers=teachers) for one in choices.strategies]
+    weighted = [_entry("strategy", one, plugins, teachers=teachers) for one in choices.strategies]
+    if len(teachers) > 1:  # a team of one takes no strategy
+        parts["strategies"] = weighted
     taught = " and ".join(choices.teachers)
     head = {"name": name, "description": f"{taught} into {choices.student} on {choices.dataset}.", "extends": extends}
     blocks = [dump(head), *(dump({key: value}) for key, value in parts.items())]

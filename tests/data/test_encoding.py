@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import ExitStack
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from kdbench.data import encoding
 from kdbench.data.encoding import CHUNK, DONE, help_with_rows, write_rows
+from kdbench.storage.locks import tell_of_waits
 from tests.support.patience import PATIENCE, until
 from tests.support.toys import Beads, Projection, cached
 
@@ -148,6 +151,32 @@ def test_what_a_helper_got_wrong_is_done_again(tmp_path: Path, monkeypatch: pyte
 
     write_rows(path, TOTAL, compute, nothing)
     assert first.asked == [0, CHUNK, 5 * CHUNK]
+    np.testing.assert_array_equal(np.load(path), rows)
+
+
+def test_a_block_that_another_process_has_is_waited_for_last_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its chunks are not computed twice: only what the list lacks when its lock is free."""
+    monkeypatch.setattr(encoding, "BLOCK", 2)
+    rows, path, asked = values(), tmp_path / "found.npy", Source(values())
+    with pytest.raises(InterruptedError):
+        write_rows(path, TOTAL, Source(rows, stop=CHUNK), nothing)  # the first chunk of the first block is done
+    told: list[tuple[bool, list[int]]] = []
+    with ExitStack() as other:
+        lists = path.with_name(path.name + DONE)
+        fcntl.flock(other.enter_context((lists / "0").open("r+b")), fcntl.LOCK_EX)
+
+        def listen(waits: bool) -> None:
+            told.append((waits, list(asked.asked)))
+            other.close()
+
+        tell_of_waits(listen)
+        try:
+            write_rows(path, TOTAL, asked, nothing)
+        finally:
+            tell_of_waits(lambda _: None)
+    others = [start for start in range(0, TOTAL, CHUNK) if start >= 2 * CHUNK]
+    assert told == [(True, others), (False, others)]
+    assert asked.asked == [*others, CHUNK]
     np.testing.assert_array_equal(np.load(path), rows)
 
 

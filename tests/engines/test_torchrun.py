@@ -74,6 +74,16 @@ def test_ranks_agree_on_whether_a_run_is_executed(tmp_path: Path) -> None:
     ]
 
 
+def test_ranks_of_other_code_end_the_run(tmp_path: Path) -> None:
+    spec = run_spec((), student=plugged("told"), train={"devices": 2})
+    told: list[str] = []
+    with pytest.raises(
+        KdbenchError, match=r"student told: the code of .* while the processes of the run were started; run again"
+    ):
+        launch(2, ranked.executes_its_own_code, (spec, tmp_path), told.append)
+    assert "rank 0: ok" not in told
+
+
 @pytest.mark.usefixtures("alone")
 def test_errors_end_with_2_and_failures_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = suite_path(tmp_path)

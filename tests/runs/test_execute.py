@@ -29,6 +29,7 @@ from kdbench.storage import loaded_code
 from kdbench.storage.cache import Entry
 from kdbench.storage.digest import file_digest
 from kdbench.suite.spec import PluginSpec
+from kdbench.training.evaluation import evaluated
 from kdbench_plugins.strategies import rl_select
 from tests.support.toys import (
     SEEN,
@@ -370,7 +371,10 @@ def test_what_goes_wrong_is_recorded_and_tried_again(
     assert again.arrays_sha256 == calm.arrays_sha256
 
 
-def test_edited_code_leaves_nothing_of_the_run_and_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("when", ["while it trains", "while it is evaluated"])
+def test_edited_code_leaves_nothing_of_the_run_and_the_old_record(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec, where = run_spec(), run_context(tmp_path)
     path = record_path(where.results, "toys", spec.run_id)
     module = tmp_path / "edited.py"
@@ -382,12 +386,21 @@ def test_edited_code_leaves_nothing_of_the_run_and_the_old_record(tmp_path: Path
     def edit(*_: object) -> None:
         noted["edited"] = loaded_code._Noted(module, "of other source", False)
 
+    def evaluated_and_edited(*given: Any) -> Any:
+        edit()
+        return evaluated(*given)
+
     for finished in (False, True):
         noted.clear()
         if finished:
             assert execute(spec, where).status == "ok"
         before = path.read_bytes() if finished else b""
-        record = execute(spec, replace(where, on_epoch=edit))
+        if when == "while it trains":
+            record = execute(spec, replace(where, on_epoch=edit))
+        else:
+            with monkeypatch.context() as patched:
+                patched.setattr("kdbench.runs.execute.evaluated", evaluated_and_edited)
+                record = execute(spec, where)
         assert record.status == "failed"
         assert "has changed since this process loaded" in record.reason
         assert (record.metrics, record.arrays_sha256, record.trace_sha256) == ({}, None, None)

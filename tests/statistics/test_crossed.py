@@ -100,6 +100,17 @@ def test_no_sum_has_fewer_degrees_of_freedom_than_its_parts(seeds: int, units: i
     assert float(lone_half_width(squares)) <= stats.t.isf(0.025, min(seeds, units) - 1) * deviation * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("x", [[[0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 0.0]], [[0.0, 1.0, 2.0, 1.0], [2.0, 1.0, 0.0, 1.0]]])
+def test_seeds_of_equal_means_do_not_make_a_mean_certain(x: list[list[float]]) -> None:
+    """Two seeds that differ in units and agree on average: the mean is as uncertain as that of independent entries."""
+    squares, found = mean_squares(np.array(x)), estimate(np.array(x))
+    assert (squares.seed, squares.unit) == pytest.approx((0, 0))
+    assert found.se == pytest.approx(math.sqrt(squares.residual / 8))
+    assert found.high - found.mean == pytest.approx(stats.t.isf(0.025, 3) * found.se)
+    assert float(lone_half_width(squares)) == pytest.approx(stats.t.isf(0.025, 3) * found.se)
+    assert found.p == pytest.approx(2 * stats.t.sf(found.mean / found.se, 3), rel=1e-3)
+
+
 def test_what_is_not_trained_is_not_said_to_lack_seeds() -> None:
     assert estimate(table(1, 10), trained=False).note == ""
 

@@ -75,6 +75,9 @@ def test_mistakes_are_told_where_they_were_made(tmp_path: Path, plugins: Plugins
     text = str(error.value)
     assert f"{preset}:13: strategies[0].use\n  found     'eqaul'" in text
     assert f"{preset}:17: train.epochs\n  found     'many'" in text
+    for key in ("strategies", "train.epochs"):  # lists are replaced whole
+        assert f"from a preset; `{key}` in {suite} would replace it" in text
+    assert text.count("from a preset") == 2
     assert f"{suite}:4: train.lr\n  found     -1" in text
     assert "override evaluate.every=0: evaluate.every" in text
 

@@ -40,6 +40,12 @@ def test_the_choices_are_what_is_in_it(tmp_path: Path) -> None:
     assert [one.name for one in suite.strategies] == ["dwa"]
 
 
+def test_a_single_teacher_takes_no_strategy(tmp_path: Path) -> None:
+    suite = load_suite(write_suite("mine", Choices(teachers=("backbones",)), tmp_path, installed()), installed())
+    assert suite.teams == [[], ["backbones"]]
+    assert suite.strategies == []
+
+
 @pytest.mark.parametrize(
     ("teachers", "names"),
     [(("efficientnet-lite",), ["lite0", "lite2"]), (("backbones", "trained"), ["backbones", "trained"])],

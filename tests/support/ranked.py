@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -365,3 +367,22 @@ def executes(rank: Rank, tell: Tell, spec: RunSpec, folder: Path) -> Record | No
     record = execute_rank(spec, run_context(folder / f"{rank.index}", students=[Offer("told", build)]), rank)
     tell(f"rank {rank.index}: {record.status if record else None}")
     return record
+
+
+OWN_CODE = """
+from tests.support.toys import toy
+
+def build(*, width: int = {width}):
+    return toy(width=8)
+"""
+
+
+def executes_its_own_code(rank: Rank, tell: Tell, spec: RunSpec, folder: Path) -> None:
+    """A rank whose student's module differs from that of other ranks, as where machines have other installations."""
+    own = folder / f"code{rank.index}"
+    own.mkdir()
+    (own / "student_of_a_rank.py").write_text(OWN_CODE.format(width=8 + rank.index))
+    sys.path.insert(0, str(own))
+    build = import_module("student_of_a_rank").build
+    record = execute_rank(spec, run_context(folder / f"{rank.index}", students=[Offer("told", build)]), rank)
+    tell(f"rank {rank.index}: {record.status if record else None}")

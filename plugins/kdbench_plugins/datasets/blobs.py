@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,18 +42,19 @@ def same_bytes(one: Blob, other: Blob) -> bool:
     return len(sizes) < 2 and one.read() == other.read()
 
 
-def _unreadable(blob: Blob, error: OSError) -> Exception:
+def _unreadable(blob: Blob, error: OSError, hint: str = "") -> Exception:
     """What to raise for a blob that cannot be read."""
     if of_machine(error):
         return OSError(error.errno, error.strerror, str(blob.path))
-    return KdbenchError(f"{blob.source}: cannot be read ({error.strerror or error})")
+    return KdbenchError(f"{blob.source}: cannot be read ({error.strerror or error}){hint}")
 
 
 @dataclass(frozen=True, slots=True)
 class FileBlob:
-    """A separate file."""
+    """A separate file; `listed` is the row that names it."""
 
     path: Path
+    listed: str = field(default="", compare=False)
 
     @property
     def source(self) -> str:
@@ -63,7 +64,7 @@ class FileBlob:
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise _unreadable(self, error) from error
+            raise _unreadable(self, error, f"; named in {self.listed}" if self.listed else "") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
             (key,),
             split_named(row.values.get(columns.split), row.where),
             captions,
-            FileBlob(root / key),
+            FileBlob(root / key, row.where),
             concept=_concept(row, columns.concept),
             error=error,
         )

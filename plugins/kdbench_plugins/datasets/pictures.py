@@ -60,7 +60,7 @@ def original(data: bytes, checked: bool = True) -> NDArray[np.uint8]:
         raise
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, its own for bombs …
         told = "in no format that Pillow knows" if isinstance(error, UnidentifiedImageError) else error
-        raise KdbenchError(f"cannot be decoded ({told}); {len(data):,} bytes were found: download the image again") from error
+        raise KdbenchError(f"cannot be decoded ({told}); {len(data):,} bytes were found: restore the image") from error
     if pages > 1:
         raise KdbenchError(f"found {pages} pages in a TIFF file, expected one: which is the picture? Save it alone")
     width, height = upright.size

@@ -25,6 +25,11 @@ def test_a_file_that_is_not_there(missing: Path) -> None:
             blob.read()
 
 
+def test_a_file_that_is_not_there_is_told_with_the_row_that_names_it() -> None:
+    with pytest.raises(KdbenchError, match=r"^nowhere\.jpg: cannot be read \(No such.*\); named in t\.csv: row 3$"):
+        FileBlob(Path("nowhere.jpg"), "t.csv: row 3").read()
+
+
 @fails
 @pytest.mark.parametrize("blob", [FileBlob(FAILING), ShardBlob(FAILING, "1.jpg", 0, 3)])
 def test_a_disk_that_fails(blob: Blob) -> None:

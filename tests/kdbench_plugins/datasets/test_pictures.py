@@ -105,7 +105,7 @@ def test_grey_palettes_and_transparency() -> None:
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.7, 0.99])
 def test_what_is_cut_short_is_refused(format: str, share: float) -> None:
     data = encoded(smooth(200, 150), format)
-    with pytest.raises(KdbenchError, match=r"cannot be decoded \(.*bytes were found: download the image again"):
+    with pytest.raises(KdbenchError, match=r"cannot be decoded \(.*bytes were found: restore the image"):
         decode(data[: int(share * len(data))], 32)
 
 

@@ -6,10 +6,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +27,7 @@ from kdbench.engines.messages import (
     Started,
     TimedOut,
     Waiting,
+    Working,
 )
 from kdbench.records.files import read_record, record_path
 from kdbench.runs.once import run_lock
@@ -216,11 +218,12 @@ def test_children_end_with_their_worker(how: str, reason: object, site: Site, tm
         assert "strangers.py" in log_path(site, work).read_text()
 
 
+@pytest.mark.parametrize("told", [1, 2])
 @pytest.mark.usefixtures("strangers")
 def test_time_in_which_a_run_waits_for_another_process_does_not_count(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    told: int, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit is past before the lock is free, and what the other process prints stays."""
+    """Nor does the time before it count twice if it waits for two. What the other process prints stays."""
     spec = run_spec(())
     worker = WorkerProcess(replace(site, timeout=120.0))
     context = run_context(tmp_path)
@@ -235,6 +238,11 @@ def test_time_in_which_a_run_waits_for_another_process_does_not_count(
         return timer(seconds)
 
     worker._timer = noted  # type: ignore[method-assign]
+    assert worker.process.stdout
+    monkeypatch.setattr(worker.process, "stdout", repeated(worker.process.stdout, '"waiting"', told))
+    seconds: list[float] = [0.0]  # of a clock on which each event takes one
+    monkeypatch.setattr(worker_process, "time", SimpleNamespace(monotonic=lambda: seconds[0], sleep=time.sleep))
+    at: dict[type, float] = {}
     try:
         with ExitStack() as stack:
             stack.enter_context(run_lock(spec, context))
@@ -244,16 +252,23 @@ def test_time_in_which_a_run_waits_for_another_process_does_not_count(
 
                 def validate_json(self, line: str) -> AnyEvent:
                     event = EVENT.validate_json(line)
-                    if isinstance(event, Waiting):
+                    seconds[0] += 1.0
+                    if isinstance(event, Waiting) and Waiting not in at:
                         assert log.read_text() == "of the process that executes it\n"
                         stack.close()
+                    at.setdefault(type(event), seconds[0])
                     return event
 
             monkeypatch.setattr(worker_process, "EVENT", Heard())
             events = list(worker.execute(ExecuteRun(spec=spec)))
         assert isinstance(events[-1], Finished)
         assert events[-1].record.status == "ok", events[-1].record.reason
-        assert len(limits) == 3  # to start; to work; after the wait, what is left of it
-        assert limits[1] == 120.0 > limits[2] > 0.0
+        # To start; to work; after the wait, what is left of it.
+        assert limits[1:] == [120.0, 120.0 - (at[Waiting] - at[Working])]
     finally:
         worker.stop()
+
+
+def repeated(lines: Iterable[str], what: str, times: int) -> Iterator[str]:
+    for line in lines:
+        yield from [line] * (times if what in line else 1)
