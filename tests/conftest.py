@@ -28,7 +28,15 @@ settings.register_profile("same", derandomize=True, deadline=None, max_examples=
 settings.load_profile("same")
 
 
-LONG = ("tests/test_end_to_end.py", "tests/test_wheel.py", "tests/cli/test_sweep.py", "tests/suites/test_suites.py")
+LONG = (
+    "tests/test_end_to_end.py",
+    "tests/test_wheel.py",
+    "tests/cli/test_sweep.py",
+    "tests/suites/test_suites.py",
+    "tests/kdbench_plugins/engines/test_ray.py",
+    "tests/engines/test_tuner.py",
+    "tests/training/test_distributed.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

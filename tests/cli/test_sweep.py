@@ -159,6 +159,7 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
     assert "optuna-dashboard" in status.stderr
 
 
+@pytest.mark.faults
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_sweep_says_so_and_goes_on(
     tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch

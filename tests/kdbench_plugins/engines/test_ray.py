@@ -182,6 +182,7 @@ def test_crashes_are_tried_again_up_to_a_bound(stage: Stage) -> None:
     assert list((stage.folder / "cache/logs").iterdir()) == []
 
 
+@pytest.mark.faults
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_tasks_and_leaves_checkpoints_and_cluster(cluster: Cluster, stage: Stage) -> None:
     spec = noting(0)
@@ -205,6 +206,7 @@ def test_an_interrupt_ends_the_tasks_and_leaves_checkpoints_and_cluster(cluster:
     assert list(stage.folder.glob("*/.driver*")) == []
 
 
+@pytest.mark.faults
 def test_a_run_that_takes_longer_than_its_limit_is_stopped(cluster: Cluster, stage: Stage) -> None:
     """It sleeps for longer than any machine takes, and would not end by itself."""
     spec = noting(0)
