@@ -69,12 +69,12 @@ def read_model(kind: type[Model], path: Path, what: str, hint: str = "") -> Mode
     """Reads what `write_model` wrote. Raises RecordError, naming the file and the field."""
     try:
         return kind.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise RecordError(f"{path}: not {what}: {where}: {first['msg']}{hint}") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character, of names that were read from a file
+        raise RecordError(f"{path}: cannot be read ({error})") from error
 
 
 def write_arrays(record: Path, arrays: Mapping[str, NDArray[Any]]) -> str:

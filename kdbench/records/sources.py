@@ -41,7 +41,7 @@ class Disk:
             return Path(name).read_bytes()
         except FileNotFoundError:
             return None
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name with a null character, of a record that has been changed
             raise RecordError(f"cannot be read ({error})") from error
 
     def beside(self, record: str, folder: str, suffix: str) -> list[str]:

@@ -123,6 +123,8 @@ def test_a_record_that_is_not_there(spec: Spec, tmp_path: Path) -> None:
     assert recorded(tmp_path, spec()) is None
     with pytest.raises(RecordError, match="cannot be read"):
         read_record(tmp_path / "absent.json")
+    with pytest.raises(RecordError, match="cannot be read"):
+        read_record(tmp_path / "\0.json")
 
 
 def with_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]], record: Record) -> Path:

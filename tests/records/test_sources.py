@@ -63,5 +63,7 @@ def test_files_in_a_folder_beside_a_record(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="cannot be read"):
         Disk().read(str(tmp_path))  # a folder
+    with pytest.raises(RecordError, match="cannot be read"):
+        Disk().read(f"{tmp_path}/\0.units.npz")  # the digest of a record that has been changed is part of a name
     with pytest.raises(RecordError, match="torn"):
         InMemory({"a": RecordError("torn")}, "b.zip:a").read("a")
