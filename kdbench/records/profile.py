@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from kdbench.suite.spec import Frozen
+from kdbench.suite.spec import Frozen, Values
 
 MEGABYTE = 10**6
 FORMAT_1_PARTS = ("image", "text")  # separate fields in profiles of format 1
 
 
-class Timing(Frozen):
+class Finite(Frozen):
+    """A part of a profile. JSON would have null in place of other numbers."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Timing(Finite):
     """The time of one call in milliseconds, over `blocks` of calls timed by torch.utils.benchmark."""
 
     median_ms: float
@@ -20,7 +26,7 @@ class Timing(Frozen):
     blocks: int
 
 
-class PartProfile(Frozen):
+class PartProfile(Finite):
     """One part of a student, such as a tower, in eval mode."""
 
     parameters: int  # parameters that its output depends on; those of several parts count in each
@@ -28,7 +34,7 @@ class PartProfile(Frozen):
     latency: dict[int, Timing]  # by batch size, in float32
 
 
-class Memory(Frozen):
+class Memory(Finite):
     """Peak memory while every part read one input, in MB (10⁶ bytes)."""
 
     kind: Literal["resident", "cuda"]  # of the process, or allocated by torch on the GPU
@@ -38,7 +44,7 @@ class Memory(Frozen):
     from_start: bool = False  # whether the peak is that of the whole process, building the student included
 
 
-class Profile(Frozen):
+class Profile(Finite):
     """The costs of a finalized student at inference on one device.
 
     Only the parts that its task names are measured, not reading and preprocessing. `id`, `names`, `student` and `dataset` are
@@ -48,9 +54,9 @@ class Profile(Frozen):
     format: Literal[2] = 2
     id: str = ""
     names: list[str] = []  # its labels in suites
-    student: dict[str, Any] = {}  # `use` and `params`; compare with `PluginSpec.same_as`
+    student: Values = {}  # `use` and `params`; compare with `PluginSpec.same_as`
     code: str = ""  # sha256 of the source of third parties behind the student; "" if there is none
-    dataset: dict[str, Any] = {}  # `name`, `use` and `params`: inputs had the form of this dataset's
+    dataset: Values = {}  # `name`, `use` and `params`: inputs had the form of this dataset's
     parts: dict[str, PartProfile]  # by name, in the task's order
     parameters: int  # each counted once, including those of no part, such as a logit scale
     size_bytes: int  # of the weights as a safetensors file in float32
@@ -63,7 +69,7 @@ class Profile(Frozen):
     precision: Literal["fp32"] = "fp32"
     device: str  # `cpu`, or the name of the GPU
     threads: int
-    host: dict[str, Any]
+    host: Values
     versions: dict[str, str]
     commit: str | None
     dirty: bool | None

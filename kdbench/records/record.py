@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_ser
 
 from kdbench.records import format1
 from kdbench.records.parts import Part
-from kdbench.suite.spec import Frozen, RunSpec
+from kdbench.suite.spec import Frozen, RunSpec, Values
 
 Status = Literal["ok", "skipped", "failed", "diverged"]
 DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; runs with another status are tried again
@@ -56,7 +56,7 @@ class Record(Outcome):
     versions: dict[str, str]
     commit: str | None
     dirty: bool | None
-    host: dict[str, Any]
+    host: Values
     device: str
     threads: int
     started: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,20 @@ def test_a_task_without_a_search() -> None:
         parts={"forecast": PartProfile(parameters=1, flops=2, latency={1: timing})}, search=None, gallery=None
     )
     assert Profile.model_validate_json(one.model_dump_json()) == one
+
+
+@pytest.mark.parametrize(
+    "path", [("host", "cores"), ("memory", "peak_mb"), ("image", "latency", "1", "median_ms"), ("load", 0)], ids=str
+)
+def test_numbers_that_json_cannot_write_are_refused(path: tuple[str | int, ...]) -> None:
+    """They would be null when the profile is written again."""
+    written = json.loads(PUBLISHED[0].read_bytes())
+    written["host"]["cores"], written["load"] = 2, [0.5, 0.5]
+    Profile.model_validate(written)
+    inner = written
+    for step in path[:-1]:
+        inner = inner[step]
+    assert isinstance(inner[path[-1]], int | float)
+    inner[path[-1]] = math.inf
+    with pytest.raises(ValidationError, match="finite number"):
+        Profile.model_validate(written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kdbench import KdbenchError
@@ -23,6 +23,15 @@ def test_lists_in_other_notation_are_no_captions(texts: list[str]) -> None:
     assert caption_fault(written[:-1])
     assert caption_fault(repr((*texts, "b")))
     assert caption_fault(repr({"raw": texts[0]}))
+
+
+@given(
+    st.one_of(st.lists(st.one_of(st.integers(), st.floats(-1e9, 1e9).map(lambda x: round(x, 3)))), st.sampled_from([(), {}]))
+)
+def test_an_empty_list_or_one_of_numbers_is_no_caption(written: object) -> None:
+    """As a table has it where the lists of captions were lost."""
+    assume("e" not in repr(written))
+    assert "a list as text" in caption_fault(repr(written))
 
 
 @pytest.mark.parametrize("text", CAPTIONS)

@@ -58,6 +58,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         set_in("spec", "student", "params", "width", to=float("nan")),
         "not a record: spec.student.params",
     ),
+    "a machine with a number that is none": (set_in("host", "cores", to=float("inf")), "not a record: host"),
     "the best epoch": (set_in("best_epoch", to=4), "best_epoch"),
     "the steps": (set_in("steps", to=2), "steps"),
     "a term of the objective": (
