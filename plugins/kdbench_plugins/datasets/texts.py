@@ -10,8 +10,8 @@ from kdbench_plugins.tables.json_text import JsonFault, is_unicode, parsed
 
 # How pandas, Python, JavaScript and databases write a missing value as text.
 MISSING = frozenset({"nan", "none", "null", "<na>", "n/a", "#n/a", "nat", "undefined", "\\n"})
-# The notation of lists of strings in Python and NumPy, whole or truncated; tuples, sets and dicts of strings; empty ones, and lists of
-# numbers.
+# The notation of lists of strings in Python and NumPy, whole or truncated; tuples, sets and dicts of strings; empty ones, and
+# lists of numbers.
 NOTATION = re.compile(
     r"""\[[\[(\s]*['"] | [({]\s*(['"]).*\1\s*[,:].*[)}]$ | (?:array|list|tuple|set|frozenset|dict)\(\s*[\[({]
     | (?:\[[ \t\r\n]*\] | \([ \t\r\n]*\) | \{[ \t\r\n]*\})$
