@@ -103,8 +103,9 @@ def _named(name: str, loaded: Plugins) -> list[tuple[Kind, Listed]]:
     found = [(kind, loaded.offers(kind)[name]) for kind in KINDS if name in loaded.offers(kind)]
     if not found:
         known = [*KINDS, *(other for kind in KINDS for other in loaded.offers(kind))]
+        hint = nearest(name, known)
         raise KdbenchError(
-            f"no plugin and no kind of plugin is called {name!r}; {nearest(name, known)}. Is its package installed in this "
-            f"environment (python -m pip install --editable FOLDER)?{loaded.broken_note()}"
+            f"no plugin and no kind of plugin is called {name!r}; {hint}{'' if hint.endswith('?') else '.'} Or is its package not "
+            f"installed in this environment (pip install --editable FOLDER)?{loaded.broken_note()}"
         )
     return found

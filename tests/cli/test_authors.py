@@ -34,7 +34,10 @@ def test_one_plugin_is_described(kdbench: Command) -> None:
     assert "space        embedding | parameters  embedding" in out
     code, out, error = kdbench("plugins", "ammdk")
     assert (code, out) == (2, "")
-    assert error == "no plugin and no kind of plugin is called 'ammdk'; did you mean 'ammkd'?\n"
+    assert error == (
+        "no plugin and no kind of plugin is called 'ammdk'; did you mean 'ammkd'? Or is its package not installed in this "
+        "environment (pip install --editable FOLDER)?\n"
+    )
 
 
 class ByPlace:
