@@ -104,8 +104,9 @@ def _named(name: str, loaded: Plugins) -> list[tuple[Kind, Listed]]:
     if not found:
         known = [*KINDS, *(other for kind in KINDS for other in loaded.offers(kind))]
         hint = nearest(name, known)
+        end = "" if hint.endswith("?") else "."
         raise KdbenchError(
-            f"no plugin and no kind of plugin is called {name!r}; {hint}{'' if hint.endswith('?') else '.'} Or is its package not "
-            f"installed in this environment (pip install --editable FOLDER)?{loaded.broken_note()}"
+            f"no plugin and no kind of plugin is called {name!r}; {hint}{end} Or is its package not installed in this "
+            f"environment (pip install --editable FOLDER)?{loaded.broken_note()}"
         )
     return found
