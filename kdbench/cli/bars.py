@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.status import Status
+from rich.text import Text
 
 
 class Bars:
@@ -36,7 +37,7 @@ class Bars:
 
 def busy(text: str) -> Status:
     """A context in which a terminal shows a spinner with `text`; nothing stays, and nothing is shown elsewhere."""
-    return Console(stderr=True).status(text)
+    return Console(stderr=True).status(Text(text))  # square brackets of a path are no markup
 
 
 def duration(seconds: float) -> str:

@@ -123,19 +123,20 @@ def _suites_and_overrides(given: list[str]) -> tuple[list[str], list[str]]:
     from kdbench.suite import shipped
 
     count = next((n for n, text in enumerate(given) if n and "=" in text and not Path(text).exists()), len(given))
-    late = next((text for text in given[count:] if Path(text).exists() or text in shipped.suites()), None)
+    names = shipped.suites()
+    late = next((text for text in given[count:] if Path(text).exists() or text in names), None)
     if late is not None:
         raise SuiteError(f"found {late} after the change {given[count]}; expected suites before changes, which all of them get")
     suites: list[str] = []
     for text in given[:count]:
-        known = text.endswith(shipped.SUFFIX) or Path(text).exists() or text in shipped.suites()
+        known = text.endswith(shipped.SUFFIX) or Path(text).exists() or text in names
         if text is not given[0] and not known:
-            raise SuiteError(f"override {text!r}: expected dotted.path=value, or a suite. {nearest(text, shipped.suites())}")
+            raise SuiteError(f"override {text!r}: expected dotted.path=value, or a suite. {nearest(text, names)}")
         if not Path(text).is_dir():
             suites.append(text)
             continue
         found = [str(path) for path in sorted(Path(text).glob(f"*{shipped.SUFFIX}"))]
-        if not found and text in shipped.suites():
+        if not found and text in names:
             found = [text]
         if not found:
             raise SuiteError(f"{text}: found no file *{shipped.SUFFIX} in this folder; expected suites")

@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 LEVEL = 0.05
 ONE_SEED = "one seed: the variance of training is unknown"
 _SMALLEST = 1e-30  # smaller p-values are rounded up to it
+_ROUNDING = 1e-12  # of a mean square that is 0, relative to another
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class MeanSquares:
         are all independent: else a mean of numbers that differ would be certain.
         """
         excess = np.maximum(self.unit - self.residual, 0.0)
-        return np.where((np.asarray(self.seed) == 0) & (excess == 0), self.residual, excess)
+        return np.where(self.seed + excess <= _ROUNDING * self.residual, self.residual, excess)
 
 
 @dataclass(frozen=True)

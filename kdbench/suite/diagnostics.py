@@ -98,31 +98,29 @@ class Diagnostics:
         prefix, keys = self._inside
         if where and where[0] in keys:
             where = (*prefix, *where)
-        position, line = self._place(where)
-        self.found.append((line, f"{position}: {dotted(where)}\n{text}{self._from_preset(where)}"))
+        position, line, hint = self._place(where)
+        self.found.append((line, f"{position}: {dotted(where)}\n{text}{hint}"))
 
-    def _from_preset(self, where: YamlPath) -> str:
-        """How to replace a value that a preset gave: people may not own the preset, and lists are replaced whole."""
-        longest_first = (where[:length] for length in range(len(where), 0, -1))
-        placed = next((path for path in longest_first if path in self.overrides or path in self.lines), ())
-        if placed in self.overrides or placed not in self.files:
-            return ""
-        key = tuple(takewhile(lambda step: isinstance(step, str), placed))
-        return f"\n  from a preset; `{dotted(key)}` in {self.source} would replace it"
-
-    def _place(self, where: YamlPath) -> tuple[str, int]:
-        """The override or the line of the longest prefix of the path that has one. An entry with values from overrides only
-        is attributed to them."""
+    def _place(self, where: YamlPath) -> tuple[str, int, str]:
+        """The override or the line of the longest prefix of the path that has one, and how to replace what a preset gave. An
+        entry with values from overrides only is attributed to them."""
         for length in range(len(where), 0, -1):
             path = where[:length]
             if path in self.overrides:
-                return f"override {self.overrides[path]}", 0
+                return f"override {self.overrides[path]}", 0, ""
             if path in self.lines:
-                return f"{self.files.get(path, self.source)}:{self.lines[path]}", self.lines[path]
+                return f"{self.files.get(path, self.source)}:{self.lines[path]}", self.lines[path], self._replacing(path)
             inner = [override for key, override in self.overrides.items() if key[:length] == path]
             if inner:
-                return f"override {inner[0]}", 0
-        return (f"{self.source}:1" if self.lines else self.source), 1  # values from a command line have no lines
+                return f"override {inner[0]}", 0, ""
+        return (f"{self.source}:1" if self.lines else self.source), 1, ""  # values from a command line have no lines
+
+    def _replacing(self, path: YamlPath) -> str:
+        """The key that replaces a value of a preset, which people may not own; lists are replaced whole."""
+        if path not in self.files:
+            return ""
+        key = tuple(takewhile(lambda step: isinstance(step, str), path))
+        return f"\n  from a preset; `{dotted(key)}` in {self.source} would replace it"
 
 
 class _Nothing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdbench.cli.bars import duration
+from kdbench.cli.bars import busy, duration
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,8 @@ from kdbench.cli.bars import duration
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_path_with_brackets_is_no_markup() -> None:
+    with busy("checking a[/b].yaml") as status:
+        assert str(status.status) == "checking a[/b].yaml"

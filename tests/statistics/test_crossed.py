@@ -100,7 +100,14 @@ def test_no_sum_has_fewer_degrees_of_freedom_than_its_parts(seeds: int, units: i
     assert float(lone_half_width(squares)) <= stats.t.isf(0.025, min(seeds, units) - 1) * deviation * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("x", [[[0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 0.0]], [[0.0, 1.0, 2.0, 1.0], [2.0, 1.0, 0.0, 1.0]]])
+@pytest.mark.parametrize(
+    "x",
+    [
+        [[0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 0.0]],
+        [[0.0, 1.0, 2.0, 1.0], [2.0, 1.0, 0.0, 1.0]],
+        [[0.1, 0.2, 0.6, 0.7], [0.7, 0.6, 0.2, 0.1]],  # whose means differ by rounding
+    ],
+)
 def test_seeds_of_equal_means_do_not_make_a_mean_certain(x: list[list[float]]) -> None:
     """Two seeds that differ in units and agree on average: the mean is as uncertain as that of independent entries."""
     squares, found = mean_squares(np.array(x)), estimate(np.array(x))
