@@ -24,6 +24,9 @@ class Train(Block):
 
     epochs: Count = Field(default=30, description="Passes over the train split.")
     batch_size: Annotated[int, Field(ge=2)] = Field(default=256, description="Samples per step.")
+    micro_batch: Count | None = Field(
+        default=None, description="Samples per pass through the student's towers, to save memory; null: the whole batch."
+    )
     lr: Positive = Field(default=1e-3, description="Peak learning rate.")
     weight_decay: NotNegative = Field(default=0.1, description="Weight decay of matrices; biases, norms and scales have none.")
     warmup: Share = Field(default=0.1, description="Fraction of the steps with linear warm-up.")

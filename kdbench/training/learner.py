@@ -18,6 +18,7 @@ from kdbench.training.borders import checked_report, checked_views
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
 from kdbench.training.optimizer import adamw, restore, schedule
 from kdbench.training.own_process import OwnProcess
+from kdbench.training.pieces import forward_in, pieces_of, warn_of_statistics
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team
 
@@ -53,6 +54,9 @@ class Learner:
         self.auxiliary = getattr(self.module, "auxiliary_loss", None)
         self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
         self.process = OwnProcess()
+        samples = -(-settings.batch_size // world.size)  # of the largest rank; all ranks have as many pieces
+        self.pieces = pieces_of(samples, settings.micro_batch)
+        warn_of_statistics(self.module, self.pieces, samples)
         self._checked = False  # whether outputs of a first step were
 
     def step(self, step: int, compare: bool = False) -> StepResult:
@@ -69,7 +73,8 @@ class Learner:
         self.optimizer.zero_grad()
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
             inputs = self.feed.inputs(step)
-            views = checked_views(self.task, self.task.forward(self.student, inputs), len(inputs[0]) if inputs else len(batch))
+            made = forward_in(self.pieces, partial(self.task.forward, self.student), inputs, self.module, self.task)
+            views = checked_views(self.task, made, len(inputs[0]) if inputs else len(batch))
         if not self._checked:
             self.task.check_outputs(self.student, views)
             self._checked = True

@@ -28,6 +28,7 @@ from kdbench.tasks.retrieval.embeddings import EncodedSplit
 from kdbench.training.distributed import ALONE, Rank, Relay, World
 from kdbench.training.launch import Tell
 from kdbench.training.loop import Trained, train
+from kdbench.training.pieces import forward_in
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.class_vector_kl import ClassVectorKL
@@ -165,8 +166,8 @@ class Outcome:
         }
 
 
-def step(student: str, objective: str, strategy: str, batch: int, world: World) -> Outcome:
-    """A step on the first pairs of CONCEPTS, shared by the ranks of the world."""
+def step(student: str, objective: str, strategy: str, batch: int, world: World, pieces: int = 1) -> Outcome:
+    """A step on the first pairs of CONCEPTS, shared by the ranks of the world, the towers in `pieces`."""
     torch.manual_seed(0)
     module: Any = STUDENTS[student]()
     teachers = [team_teacher(name, width=4 + place, seed=place, scale=3.0 + place) for place, name in enumerate("abc")]
@@ -178,7 +179,7 @@ def step(student: str, objective: str, strategy: str, batch: int, world: World) 
     rows = world.read(batch)
     auxiliary = getattr(module, "auxiliary_loss", None)
     encode = module.encode_views if auxiliary else lambda *read: (module.encode_image(read[0]), module.encode_text(read[1]))
-    views = encode(images[rows], texts[rows])
+    views = forward_in(pieces, lambda given: encode(*given), [images[rows], texts[rows]], module, "the student")
     torch.manual_seed(1)
     chosen = STRATEGIES[strategy]() if strategy else None
     teaching = None

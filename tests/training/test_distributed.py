@@ -84,6 +84,7 @@ def trainings(folder: Path) -> list[Training]:
         Training(splits, teachers, "mtkd_rl", batch=7),
         Training(splits, teachers, "equal", batch=2, settings={"epochs": 1}),
         Training(splits, teachers, "random", dropout=0.3),
+        Training(splits, teachers, batch=7, settings={"micro_batch": 2}),
     ]
 
 

@@ -15,7 +15,7 @@ from kdbench.plugins.parameters import construct
 from kdbench.training.learner import Learner
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
-from tests.support.toys import emoji_learner
+from tests.support.toys import NoModules, emoji_learner
 
 TEACHERS = 4
 FIRST_PARTY = {
@@ -39,16 +39,6 @@ class Watched:
         weights = self.strategy.weigh(signal)
         self.read |= vars(signal).keys()
         return weights
-
-
-class NoModules:
-    """In place of FlopCounterMode's own tracker, whose hooks fail where autograd.grad ends at the inputs of a module."""
-
-    parents = ("Global",)
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 def flops(learner: Learner, strategy: Strategy, steps: Sequence[int], compare: bool = False) -> float:
