@@ -30,8 +30,17 @@ class Train(Block):
     lr: Positive = Field(default=1e-3, description="Peak learning rate.")
     weight_decay: NotNegative = Field(default=0.1, description="Weight decay of matrices; biases, norms and scales have none.")
     warmup: Share = Field(default=0.1, description="Fraction of the steps with linear warm-up.")
+    lr_scale: dict[str, NotNegative] = Field(
+        default={},
+        description="Factors of `lr` by pattern of parameter names, such as `visual.*: 0.1`; the last that matches counts. "
+        "0 freezes.",
+    )
     clip_norm: Positive = Field(default=1.0, description="Largest norm of the student's gradient; larger ones are clipped.")
+    task: NotNegative = Field(default=1.0, description="Coefficient of the task loss; 0: the student sees teachers alone.")
     distill: NotNegative = Field(default=1.0, description="λ: weight of the teachers' losses beside the task loss.")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Decay of a moving average of the weights, which is evaluated and kept; null: none."
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto: bf16 on GPUs that support it, else fp32."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -14,9 +15,10 @@ from kdbench.contracts import FeedSettings, Strategy, Student, Task
 from kdbench.contracts.values import Owned
 from kdbench.storage.digest import digest_of
 from kdbench.suite.settings import Train
+from kdbench.training.average import Average
 from kdbench.training.borders import checked_report, checked_views
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
-from kdbench.training.optimizer import adamw, restore, schedule
+from kdbench.training.optimizer import adamw, freeze, restore, schedule
 from kdbench.training.own_process import OwnProcess
 from kdbench.training.pieces import forward_in, pieces_of, warn_of_statistics
 from kdbench.training.step import StepResult, Teaching, backward
@@ -41,17 +43,19 @@ class Learner:
         self.task, self.student, self.settings, self.device = task, student, settings, device
         self.team, self.strategy, self.world = team, strategy, world
         self.module = synchronised(cast(nn.Module, student.module).to(device).train(), device, world)
+        freeze(self.module, settings.lr_scale)
         self.heads = team.heads if team else nn.ModuleList()
         self.names = team.names if team else []
         self.feed = task.feed(data, FeedSettings(settings.batch_size, settings.epochs, seed, device, world.read))
         self.steps = settings.epochs * self.feed.per_epoch
-        self.optimizer = adamw([self.module, self.heads], settings)
+        self.optimizer = adamw(self.module, self.heads, settings)
         self.autocast = settings.precision == "bf16" or (
             settings.precision == "auto" and device.startswith("cuda") and torch.cuda.is_bf16_supported()
         )
         self.seed = seed
         self.generator = torch.Generator()
         self.auxiliary = getattr(self.module, "auxiliary_loss", None)
+        self.average = Average(self.module, settings.ema) if settings.ema else None
         self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
         self.process = OwnProcess()
         samples = -(-settings.batch_size // world.size)  # of the largest rank; all ranks have as many pieces
@@ -69,7 +73,7 @@ class Learner:
         self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
         batch = self.feed.batch(step)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.lr * schedule(step, self.steps, self.settings.warmup)
+            group["lr"] = group["scale"] * self.settings.lr * schedule(step, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
             inputs = self.feed.inputs(step)
@@ -94,11 +98,14 @@ class Learner:
             compare,
             self.world,
             self.relay,
+            self.settings.task,
         )
         self.process.check()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         self.task.after_step(self.student)
+        if self.average:
+            self.average.update()
         started = time.perf_counter()
         self._tell("observe", float(result.task))
         return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
@@ -115,6 +122,10 @@ class Learner:
         """Calls one of a strategy's optional methods."""
         return getattr(self.strategy, method)(*arguments) if hasattr(self.strategy, method) else None
 
+    def evaluating(self) -> AbstractContextManager[None]:
+        """A context in which the student has the weights that are evaluated and kept: their moving average, if there is one."""
+        return self.average.in_place() if self.average else nullcontext()
+
     def student_state(self) -> dict[str, Tensor]:
         """A copy of the student's weights on the CPU."""
         return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
@@ -126,6 +137,7 @@ class Learner:
             "heads": self.heads.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "strategy": self._tell("state_dict"),
+            **({"average": self.average.state_dict()} if self.average else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -134,3 +146,5 @@ class Learner:
         self.heads.load_state_dict(state["heads"])
         restore(self.optimizer, state["optimizer"])
         self._tell("load_state_dict", state["strategy"])
+        if self.average:
+            self.average.load_state_dict(state["average"])

@@ -113,9 +113,10 @@ def train(
         if rest == 0:
             metrics: dict[str, float] = {}
             if epoch % evaluate.every == 0 or epoch == settings.epochs:
-                metrics = _validated(task, student, validation, evaluate, device, world)
-                if _improves(task, metrics, state.validation):
-                    state.best_epoch, state.validation, best = epoch, metrics, learner.student_state()
+                with learner.evaluating():
+                    metrics = _validated(task, student, validation, evaluate, device, world)
+                    if _improves(task, metrics, state.validation):
+                        state.best_epoch, state.validation, best = epoch, metrics, learner.student_state()
             learner.end_epoch(metrics or None)
             if on_epoch:
                 means = [total / per_epoch for total in state.epoch_weights]

@@ -1,21 +1,65 @@
-"""AdamW with linear warm-up and a cosine decay to zero."""
+"""AdamW with linear warm-up, a cosine decay to zero, and learning rates by name of parameter."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import nn
 
+from kdbench.errors import KdbenchError, nearest
 from kdbench.suite.settings import Train
 
 
-def adamw(modules: Sequence[nn.Module], settings: Train) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters (Loshchilov & Hutter, ICLR 2019); only matrices and filters decay."""
-    groups = [group for module in modules for group in _decay_groups(module, settings.weight_decay)]
+def adamw(student: nn.Module, heads: nn.Module, settings: Train) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters (Loshchilov & Hutter, ICLR 2019); only matrices and filters decay.
+
+    Each group has a `scale`: its learning rate is that many times the scheduled one.
+    """
+    groups = [*_groups(student, settings.weight_decay, settings.lr_scale), *_groups(heads, settings.weight_decay, {})]
     return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+
+
+def _groups(module: nn.Module, weight_decay: float, scales: Mapping[str, float]) -> list[dict[str, Any]]:
+    found: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            found.setdefault((parameter.dim() > 1, scale_of(name, scales)), []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": weight_decay if decays else 0.0, "scale": scale}
+        for (decays, scale), parameters in sorted(found.items(), key=lambda item: item[0], reverse=True)
+    ]
+
+
+def scale_of(name: str, scales: Mapping[str, float]) -> float:
+    """The factor of a parameter's learning rate: that of the last pattern that matches its name, 1 if none does."""
+    return next((scale for pattern, scale in reversed(scales.items()) if fnmatchcase(name, pattern)), 1.0)
+
+
+def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:
+    """Freezes the parameters whose factor is 0, and leaves submodules that have no other parameters in eval mode.
+
+    Raises KdbenchError for a pattern that matches no parameter, or if nothing is left to train.
+    """
+    names = [name for name, _ in module.named_parameters()]
+    for pattern in scales:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise KdbenchError(
+                f"train.lr_scale: found {pattern!r}, which matches no parameter of the student; "
+                f"expected a pattern of names such as {', '.join(names[:3])}. {nearest(pattern, names)}"
+            )
+    for name, parameter in module.named_parameters():
+        if scale_of(name, scales) == 0:
+            parameter.requires_grad_(False)
+    if scales and not any(parameter.requires_grad for parameter in module.parameters()):
+        raise KdbenchError(f"train.lr_scale: found {dict(scales)}, which freezes the whole student; expected a part to train")
+    for part in module.modules():
+        parameters = list(part.parameters())
+        if scales and parameters and not any(parameter.requires_grad for parameter in parameters):
+            part.eval()
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -36,16 +80,3 @@ def restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         for name, value in moments.items():
             if value.shape == parameter.shape:
                 moments[name] = torch.empty_like(parameter).copy_(value)
-
-
-def _decay_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices and filters; none on biases, norms and scales."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    return [
-        {"params": group, "weight_decay": decay}
-        for group, decay in (
-            ([p for p in parameters if p.dim() > 1], weight_decay),
-            ([p for p in parameters if p.dim() <= 1], 0.0),
-        )
-        if group
-    ]

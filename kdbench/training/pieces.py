@@ -32,7 +32,8 @@ def forward_in(pieces: int, forward: Forward, inputs: Sequence[Tensor], module: 
     """What `forward` returns for `inputs` [B, …], computed in nearly equal pieces; backward computes each piece again.
 
     `forward` must give every view a row per sample, and may change nothing but the running statistics of batch norms in
-    `module`, which count a piece once. Raises PluginError in the name of `owner`, whose `forward` it is, if a view has other rows.
+    `module`, which count a piece once. Raises PluginError in the name of `owner`, whose `forward` it is, if a view has other
+    rows.
     """
     if pieces == 1:
         return list(forward(inputs))

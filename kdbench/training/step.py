@@ -59,14 +59,15 @@ def backward(
     compare: bool = False,
     world: World = ALONE,
     relay: Relay | None = None,
+    coefficient: float = 1.0,
 ) -> StepResult:
-    """Adds the gradient of L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
+    """Adds the gradient of c·L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
 
-    `views` are the tensors that the task's `forward` returned, with their graph: output tensors [B, …], followed by those
-    that the student's `auxiliary` loss reads. `wrap` turns copies of them into `Outputs`; `parameters` are the student's. All
-    losses, and the gradients for strategies, are computed on detached copies of the views; the gradients accumulated there are
-    then passed backward through the student once. With `compare`, the teachers' gradients are compared even if the strategy
-    does not read them.
+    `coefficient` is c. `views` are the tensors that the task's `forward` returned, with their graph: output tensors [B, …],
+    followed by those that the student's `auxiliary` loss reads. `wrap` turns copies of them into `Outputs`; `parameters` are
+    the student's. All losses, and the gradients for strategies, are computed on detached copies of the views; the gradients
+    accumulated there are then passed backward through the student once. With `compare`, the teachers' gradients are compared
+    even if the strategy does not read them.
 
     In a `world` of several ranks the views are this rank's rows (`World.read`); everything else is of the whole batch. The
     resulting gradients of all parameters in the `relay` are those of the whole batch, on every rank.
@@ -75,9 +76,9 @@ def backward(
     student = wrap(copies)
     task_losses = checked_tensor(task.losses(student, batch), task, "losses", [len(batch)])
     truth = task_losses.mean()
-    own = truth
+    own = coefficient * truth
     if auxiliary is not None:
-        own = truth + checked_auxiliary(getattr(auxiliary, "__self__", auxiliary), auxiliary(copies, batch))
+        own = own + checked_auxiliary(getattr(auxiliary, "__self__", auxiliary), auxiliary(copies, batch))
     result = StepResult(truth.detach(), own.detach())
     if teaching is None:
         _run_backward(own)

@@ -107,7 +107,7 @@ def test_a_copy_does_not_inherit_the_ids_of_its_original(spec: Spec) -> None:
 class Grown(Train):
     """`Train` with a setting more."""
 
-    ema: float = Field(default=0.0)
+    polish: float = Field(default=0.0)
 
 
 def pebble(*, width: int = 8, shade: int | str = "grey") -> Student:
@@ -156,7 +156,7 @@ def test_a_setting_added_to_training_changes_no_id(spec: Spec) -> None:
     train = spec().train
     assert train is not None
     assert settings_form("train", Grown(**train.model_dump())) == settings_form("train", train)
-    assert settings_form("train", Grown(**train.model_dump(), ema=0.9)) != settings_form("train", train)
+    assert settings_form("train", Grown(**train.model_dump(), polish=0.9)) != settings_form("train", train)
 
 
 def test_training_with_a_setting_more_plans_the_same_runs(suite_file: Callable[..., Path], plugins: Plugins) -> None:

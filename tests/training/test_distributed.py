@@ -116,7 +116,7 @@ def test_a_step_of_several_ranks_is_that_of_one_process(told: tuple[int, Told]) 
 def test_a_training_of_several_ranks_ends_where_that_of_one_does(told: tuple[int, Told]) -> None:
     size, messages = told
     ends = [message for message in messages if "training" in message]
-    assert len(ends) == (4 if size == 2 else 2) * size
+    assert len(ends) == (5 if size == 2 else 2) * size
     for end in ends:
         assert end["ranks"] == 0.0  # to the last bit
         if not end["dropout"]:

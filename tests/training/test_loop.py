@@ -627,6 +627,49 @@ def test_heads_are_trained_beside_the_student(splits: Splits, teachers: Teachers
     assert not any("head" in name for name in module_of(student).state_dict())
 
 
+def test_an_interrupted_run_with_an_average_in_pieces_ends_as_if_it_had_not_been(
+    splits: Splits, teachers: Teachers, tmp_path: Path
+) -> None:
+    settings = {"ema": 0.9, "micro_batch": 3, "lr_scale": {"text*": 0.0}}
+    calm, torn = (Training(splits, teachers, Ammkd(), build=lambda: toy(dropout=0.2), settings=settings) for _ in range(2))
+    calm.run()
+    with pytest.raises(Interrupted):
+        torn.run(tmp_path / "checkpoint", 8)
+    torn.strategy = Ammkd()
+    torn.run(tmp_path / "checkpoint")
+    assert torn.end() == calm.end()
+    state = bits(module_of(calm.student).state_dict())
+    assert {name for name, value in state.items() if value == calm.initial[name]} == {"text_tower.weight", "text_tower.bias"}
+
+
+def test_the_moving_average_is_what_is_validated_and_kept(splits: Splits, teachers: Teachers) -> None:
+    """The weights themselves go on as without it."""
+    plain, averaged = (Training(splits, teachers, Equal(), settings=given) for given in ({}, {"ema": 0.999}))
+    plain.run()
+    averaged.run()
+    assert averaged.losses == plain.losses
+    assert averaged.trained.validation == TASK.measure(averaged.ranks())
+    assert bits(module_of(averaged.student).state_dict()) != bits(module_of(plain.student).state_dict())
+
+
+def test_pieces_train_as_the_whole_batch_does(splits: Splits, teachers: Teachers) -> None:
+    whole, cut = (Training(splits, teachers, Ammkd(), settings=given) for given in ({}, {"micro_batch": 3}))
+    whole.run()
+    cut.run()
+    assert list(cut.losses.values()) == pytest.approx(list(whole.losses.values()), rel=1e-4)
+
+
+def test_without_the_task_loss_the_student_sees_teachers_alone(splits: Splits, teachers: Teachers) -> None:
+    """Teachers weighted by zero then leave nothing to train but what decays."""
+    settings = {"task": 0.0, "distill": 0.0, "weight_decay": 0.0}
+    still = Training(splits, teachers, Equal(), settings=settings)
+    still.run()
+    assert bits(module_of(still.student).state_dict()) == still.initial
+    taught = Training(splits, teachers, Equal(), settings=settings | {"distill": 1.0})
+    taught.run()
+    assert taught.losses[STEPS] < taught.losses[1]
+
+
 @pytest.mark.parametrize(("start", "lr"), [(MAX_LOGIT_SCALE + 3, 1e-4), (-1.0, 1e-4)])
 def test_the_logit_scale_is_kept_within_bounds(splits: Splits, teachers: Teachers, start: float, lr: float) -> None:
     def build() -> Student:

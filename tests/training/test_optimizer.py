@@ -1,4 +1,4 @@
-"""The learning rate's schedule, and an optimizer's state through a file."""
+"""The learning rate's schedule, its factors by name, and an optimizer's state through a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from kdbench.training.optimizer import restore, schedule
+from kdbench.errors import KdbenchError
+from kdbench.suite.settings import Train
+from kdbench.training.optimizer import adamw, freeze, restore, schedule
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.1), (12, 0.25), (7, 0.0), (1, 0.0), (1, 1.0), (10, 1.0), (3, 0.1)])
@@ -38,3 +40,48 @@ def test_moments_come_back_in_the_order_of_their_parameters() -> None:
     for name in ("exp_avg", "exp_avg_sq"):
         assert optimizer.state[module.weight][name].stride() == module.weight.stride() != expected.stride()
     assert optimizer.state[module.weight]["exp_avg"].equal(expected)
+
+
+class Towers(nn.Module):
+    """Two towers and a scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visual = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+        self.text = nn.Linear(3, 2)
+        self.scale = nn.Parameter(torch.zeros(()))
+
+
+def test_only_matrices_decay_and_patterns_scale_learning_rates() -> None:
+    student, heads = Towers(), nn.Linear(2, 2)
+    settings = Train(weight_decay=0.3, lr_scale={"*": 0.5, "visual.*": 0.1, "visual.1.*": 2.0})
+    groups = {id(p): group for group in adamw(student, heads, settings).param_groups for p in group["params"]}
+    scales = {"visual.0": 0.1, "visual.1": 2.0, "text": 0.5, "scale": 0.5}
+    named = [*student.named_parameters(), *heads.named_parameters("heads")]
+    assert len(groups) == len(named)
+    for name, parameter in named:
+        group = groups[id(parameter)]
+        assert group["weight_decay"] == (0.3 if parameter.dim() > 1 else 0.0), name
+        assert group["scale"] == next((scale for prefix, scale in scales.items() if name.startswith(prefix)), 1.0), name
+
+
+def test_a_factor_of_zero_freezes_and_leaves_a_whole_part_in_eval_mode() -> None:
+    student = Towers().train()
+    freeze(student, {"visual.*": 0.0, "text.bias": 0.0})
+    trained = {name for name, parameter in student.named_parameters() if parameter.requires_grad}
+    assert trained == {"text.weight", "scale"}
+    assert not any(part.training for part in student.visual.modules())
+    assert student.training
+    assert student.text.training
+
+
+@pytest.mark.parametrize(
+    ("scales", "message"),
+    [
+        ({"visal.*": 0.1}, r"found 'visal\.\*', which matches no parameter .* such as scale, visual\.0\.weight, "),
+        ({"*": 0.0}, "freezes the whole student; expected a part to train"),
+    ],
+)
+def test_patterns_that_cannot_be_meant_are_refused(scales: dict[str, float], message: str) -> None:
+    with pytest.raises(KdbenchError, match=f"train.lr_scale: .*{message}"):
+        freeze(Towers(), scales)
