@@ -20,7 +20,10 @@ from tests.support.paths import ROOT
 
 SuiteFile = Callable[..., Path]
 
-TRAIN_KEYS = "one of batch_size, checkpoint_every, clip_norm, devices, distill, epochs, lr, precision, warmup, weight_decay"
+TRAIN_KEYS = (
+    "one of batch_size, checkpoint_every, clip_norm, devices, distill, ema, epochs, lr, lr_scale, micro_batch, precision, task, "
+    "warmup, weight_decay"
+)
 TOP_KEYS = (
     "one of datasets, description, evaluate, extends, latency, name, objective, references, seeds, strategies, students, "
     "sweep, teachers, teams, train, variants"
@@ -44,6 +47,9 @@ class Wrong:
 BROKEN = {
     "unknown top-level key": Wrong("train: {", "trian: {", 19, "trian", "'trian'", TOP_KEYS, "did you mean 'train'?"),
     "unknown train key": Wrong("epochs: 2", "epochz: 2", 19, "train.epochz", "'epochz'", TRAIN_KEYS, "did you mean 'epochs'?"),
+    "nothing to learn from": Wrong(
+        "epochs: 2", "epochs: 2, task: 0", 11, "teams[0]", "[]", "a team with teachers: `train.task: 0` leaves nothing else to learn from"
+    ),
     "unknown evaluate key": Wrong(
         "recall_at", "recal_at", 20, "evaluate.recal_at", "'recal_at'", "one of batch_size, every, recall_at",
         "did you mean 'recall_at'?",
