@@ -18,11 +18,14 @@ class RelationalKL:
 
     v and u are the student's image and text embeddings and s its scale; v_t, u_t and s_t are the teacher's. Similarities do
     not depend on the width, so there is no head. `temperature` is τ; the factor τ² keeps the size of the gradient (Hinton et
-    al. 2015).
+    al. 2015). `standardize` replaces the logits of each distribution, the student's and the teacher's, by their z-scores before
+    the softmax (Sun et al., CVPR 2024, arXiv 2403.01427): then only their order and relative distances count, and neither
+    scale has an effect.
     """
 
-    def __init__(self, *, temperature: Annotated[float, Field(gt=0)] = 1.0) -> None:
+    def __init__(self, *, temperature: Annotated[float, Field(gt=0)] = 1.0, standardize: bool = False) -> None:
         self.temperature = temperature
+        self.standardize = standardize
 
     def head(self, student_width: int, teacher_width: int) -> Module | None:  # noqa: ARG002
         return None
@@ -30,13 +33,24 @@ class RelationalKL:
     def losses(self, student: Pairs, teacher: Pairs, head: None, batch: Batch) -> Tensor:  # noqa: ARG002
         from torch.nn.functional import kl_div, log_softmax
 
-        own = student.scale * student.image @ student.text.T / self.temperature
-        aim = teacher.scale * teacher.image @ teacher.text.T / self.temperature
+        def log_probs(logits: Tensor) -> Tensor:
+            return log_softmax((z_scores(logits) if self.standardize else logits) / self.temperature, dim=1)
+
+        own = student.scale * student.image @ student.text.T
+        aim = teacher.scale * teacher.image @ teacher.text.T
         both = [
-            kl_div(log_softmax(s, dim=1), log_softmax(t, dim=1), reduction="none", log_target=True).sum(dim=1)
+            kl_div(log_probs(s), log_probs(t), reduction="none", log_target=True).sum(dim=1)
             for s, t in ((own, aim), (own.T, aim.T))
         ]
         return (both[0] + both[1]) / 2 * self.temperature**2
+
+
+def z_scores(logits: Tensor) -> Tensor:
+    """Each row less its mean, over its standard deviation (with Bessel's correction) plus 1e-7, as in the paper's code.
+
+    Variances below 1e-12 count as 1e-12: equal logits would otherwise have no gradient that is a number.
+    """
+    return (logits - logits.mean(dim=1, keepdim=True)) / (logits.var(dim=1, keepdim=True).clamp_min(1e-12).sqrt() + 1e-7)
 
 
 @hookimpl

@@ -106,6 +106,40 @@ def test_sharp_teachers_do_not_overflow() -> None:
     assert RelationalKL(temperature=0.1).losses(student, teacher, None, STEP).isfinite().all()
 
 
+def test_standardized_logits_equal_the_papers_code() -> None:
+    """`normalize` and `kd_loss` of github.com/sunshangquan/logit-standardization-KD, tools/dot.py of its CIFAR part."""
+
+    def normalize(logit: Tensor) -> Tensor:
+        mean = logit.mean(dim=-1, keepdims=True)
+        stdv = logit.std(dim=-1, keepdims=True)
+        return (logit - mean) / (1e-7 + stdv)
+
+    def kd_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        log_pred = torch.nn.functional.log_softmax(normalize(student) / temperature, dim=1)
+        pred = torch.nn.functional.softmax(normalize(teacher) / temperature, dim=1)
+        return torch.nn.functional.kl_div(log_pred, pred, reduction="none").sum(1) * temperature**2
+
+    expected = (kd_loss(STUDENT.logits, TEACHER.logits, 2.0) + kd_loss(STUDENT.logits.T, TEACHER.logits.T, 2.0)) / 2
+    found = RelationalKL(temperature=2.0, standardize=True).losses(STUDENT, TEACHER, None, STEP)
+    torch.testing.assert_close(found, expected)
+
+
+def test_scales_have_no_effect_on_standardized_logits() -> None:
+    objective = RelationalKL(standardize=True)
+    other = objective.losses(Pairs(STUDENT.image, STUDENT.text, 99.0), Pairs(TEACHER.image, TEACHER.text, 1.0), None, STEP)
+    torch.testing.assert_close(
+        objective.losses(STUDENT, TEACHER, None, STEP), other, rtol=1e-6, atol=1e-6
+    )  # 1e-7 on deviations
+
+
+def test_standardized_logits_of_a_collapsed_student_have_a_finite_gradient() -> None:
+    image = torch.ones(BATCH, 4).div(2).requires_grad_()
+    losses = RelationalKL(standardize=True).losses(Pairs(image, image, 6.0), TEACHER, None, STEP)
+    (gradient,) = torch.autograd.grad(losses.sum(), image)
+    assert losses.isfinite().all()
+    assert gradient.isfinite().all()
+
+
 def test_no_head_is_needed() -> None:
     assert RelationalKL().head(4, 7) is None
 
@@ -113,7 +147,7 @@ def test_no_head_is_needed() -> None:
 @pytest.mark.parametrize("temperature", [0.0, -1.0])
 def test_a_suite_cannot_give_another_temperature(temperature: float) -> None:
     (offer,) = kdbench_objectives()
-    assert params_model(offer)().model_dump() == {"temperature": 1.0}
+    assert params_model(offer)().model_dump() == {"temperature": 1.0, "standardize": False}
     with pytest.raises(ValueError, match="temperature"):
         params_model(offer)(temperature=temperature)
 
