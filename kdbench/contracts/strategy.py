@@ -78,6 +78,8 @@ class Strategy(Protocol):
     """Decides how the teachers are weighted. Each run has its own instance.
 
     Optional methods, called if they exist: `observe(loss: float)` after each step with the task loss,
+    `observe_after(losses: Tensor)` before it with the distillation losses [T, B] that the changed student has on the same
+    batch (costs a forward pass of the student),
     `end_epoch(validation: dict[str, float] | None)` after each epoch with the validation metrics if they were measured,
     `state_dict()` and `load_state_dict(state)` (tensors, numbers, strings, lists, dicts) if it has state, and
     `report() -> dict[str, float]` for figures of its own, recorded in the trace beside the weights. A strategy whose

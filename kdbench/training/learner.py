@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from kdbench.training.borders import checked_report, checked_views
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
 from kdbench.training.optimizer import adamw, freeze, restore, schedule
 from kdbench.training.own_process import OwnProcess
-from kdbench.training.pieces import forward_in, pieces_of, warn_of_statistics
+from kdbench.training.pieces import StatisticsKept, forward_in, pieces_of, warn_of_statistics
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team
 
@@ -65,25 +66,15 @@ class Learner:
 
     def step(self, step: int, compare: bool = False) -> StepResult:
         """Runs step `step`, counted from 0; with `compare` the result holds the teachers' Gramian."""
-        # Seeded at every step: draws of a strategy or head cannot change the student's, such as for dropout, and a resumed run
-        # needs no generator state.
-        drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, because torch's CPU generator reads 32 bits of a seed
-        # Inside the student, which reads other rows on each rank, ranks draw different numbers; above its outputs, the same.
-        torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
         self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
         batch = self.feed.batch(step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["scale"] * self.settings.lr * schedule(step, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
-        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
-            inputs = self.feed.inputs(step)
-            made = forward_in(self.pieces, partial(self.task.forward, self.student), inputs, self.module, self.task)
-            views = checked_views(self.task, made, len(inputs[0]) if inputs else len(batch))
+        views = self._forward(step, batch)
         if not self._checked:
             self.task.check_outputs(self.student, views)
             self._checked = True
-        if self.relay is not None:
-            torch.manual_seed(drawn)
         teaching = None
         if self.team:
             teaching = Teaching(self.team, self.team.outputs(batch), self.strategy, self.settings.distill, self.generator)
@@ -107,8 +98,38 @@ class Learner:
         if self.average:
             self.average.update()
         started = time.perf_counter()
+        if teaching and hasattr(self.strategy, "observe_after"):
+            self._tell("observe_after", self._losses_after(step, batch, teaching.team, teaching.teachers))
         self._tell("observe", float(result.task))
         return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
+
+    def _forward(self, step: int, batch: Owned) -> Sequence[Tensor]:
+        """The views of the student as it is now of the batch of a step.
+
+        Seeded: draws of a strategy or head cannot change the student's, such as for dropout, and a resumed run needs no
+        generator state.
+        """
+        drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, because torch's CPU generator reads 32 bits of a seed
+        # Inside the student, which reads other rows on each rank, ranks draw different numbers; above its outputs, the same.
+        torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
+        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
+            inputs = self.feed.inputs(step)
+            made = forward_in(self.pieces, partial(self.task.forward, self.student), inputs, self.module, self.task)
+            views = checked_views(self.task, made, len(inputs[0]) if inputs else len(batch))
+        if self.relay is not None:
+            torch.manual_seed(drawn)
+        return views
+
+    @torch.no_grad()
+    def _losses_after(self, step: int, batch: Owned, team: Team, teachers: Sequence[Owned]) -> Tensor:
+        """[T, B]: the distillation losses of the batch of a step, with the student and the heads as they are now.
+
+        Draws of the student repeat those of the step, and running statistics of batch norms stay.
+        """
+        with StatisticsKept(self.module):
+            views = self._forward(step, batch)
+        student = self.task.outputs(self.student, [self.world.gather(view.float(), len(batch)) for view in views])
+        return torch.stack(team.losses(student, teachers, batch))
 
     def report(self) -> dict[str, float]:
         """The figures of the strategy's `report`."""

@@ -38,7 +38,7 @@ def forward_in(pieces: int, forward: Forward, inputs: Sequence[Tensor], module: 
     if pieces == 1:
         return list(forward(inputs))
 
-    kept = _StatisticsKept(module)
+    kept = StatisticsKept(module)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), kept
@@ -65,7 +65,7 @@ def warn_of_statistics(module: nn.Module, pieces: int, samples: int) -> None:
         warnings.warn(message, KdbenchWarning, stacklevel=2)
 
 
-class _StatisticsKept(AbstractContextManager[None]):
+class StatisticsKept(AbstractContextManager[None]):
     """A context, entered any number of times, in which batch norms do not change their running statistics."""
 
     def __init__(self, module: nn.Module) -> None:

@@ -473,6 +473,42 @@ class Onlooker(Equal):
         return super().weigh(signal)
 
 
+class After(Equal):
+    """Keeps the losses before and after every step."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Tensor, Tensor]] = []
+
+    def weigh(self, signal: Signal) -> Tensor:
+        self.before = signal.losses
+        return super().weigh(signal)
+
+    def observe_after(self, losses: Tensor) -> None:
+        assert not losses.requires_grad
+        self.told.append((self.before, losses))
+
+
+@pytest.mark.parametrize("micro_batch", [None, 3])
+def test_losses_after_a_step_are_those_of_the_same_batch(splits: Splits, teachers: Teachers, micro_batch: int | None) -> None:
+    """Where the learning rate is nearly zero they repeat, dropout included; otherwise they mostly fall. The run is the same."""
+
+    def build() -> Student:
+        return toy(dropout=0.3)
+
+    still, moving = After(), After()
+    settings = {"micro_batch": micro_batch}
+    Training(splits, teachers, still, build=build, settings=settings | {"lr": 1e-9}).run()
+    run = Training(splits, teachers, moving, build=build, settings=settings)
+    run.run()
+    assert len(still.told) == STEPS
+    for before, after in still.told:
+        torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-4)
+    assert sum(float(after.mean()) < float(before.mean()) for before, after in moving.told) > STEPS // 2
+    plain = Training(splits, teachers, Equal(), build=build, settings=settings)
+    plain.run()
+    assert run.losses == plain.losses
+
+
 def test_a_strategy_sees_the_pairs_of_the_batch_that_the_student_reads(splits: Splits, teachers: Teachers) -> None:
     """Images, captions and the teachers' embeddings of both belong together, and every epoch shows each image once."""
     data, onlooker = splits[0], Onlooker()

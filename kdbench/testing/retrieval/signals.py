@@ -57,8 +57,8 @@ class Course:
     def total(self) -> int:
         return self.epochs * self.steps
 
-    def signal(self, step: int) -> StepSignal:
-        """The signal at a step, counted from 0."""
+    def signal(self, step: int, after: bool = False) -> StepSignal:
+        """The signal at a step, counted from 0; with `after` of the same batch once the student has learned from it."""
         epoch, position = divmod(step, self.steps)
         count = self.batch_size * self.steps
         shuffled = torch.randperm(count, generator=_generator(self.seed, epoch))
@@ -66,7 +66,8 @@ class Course:
         progress = step / self.total
         pairs = _pairs(self.width, count, self.seed)
         # Learning: from random towers towards those that separate all concepts.
-        towers = [((1 - progress) * start + progress * torch.eye(self.width)).requires_grad_() for start in pairs.start]
+        learned = (step + after) / self.total
+        towers = [((1 - learned) * start + learned * torch.eye(self.width)).requires_grad_() for start in pairs.start]
         logit_scale = torch.tensor(math.log(10.0), requires_grad=True)
         views = [normalize(seen[rows] @ tower, dim=1) for seen, tower in zip(pairs.seen, towers, strict=True)]
         image, text = (view.detach().requires_grad_() for view in views)
@@ -111,6 +112,8 @@ def walk(strategy: Strategy, course: Course, first: int = 0) -> Iterator[Moment]
     for step in range(first, course.total):
         signal = course.signal(step)
         weights = strategy.weigh(signal)
+        if hasattr(strategy, "observe_after"):
+            _tell(strategy, "observe_after", course.signal(step, after=True).losses)
         _tell(strategy, "observe", float(signal.task_losses.mean()))
         _tell(strategy, "report")
         if (step + 1) % course.steps == 0:

@@ -1,8 +1,8 @@
 """`torchjd:…`: weightings of TorchJD (Quinton & Rey, arXiv 2406.16232); each entry names its paper.
 
 Not included are methods that need more than the teachers' Gramian: the gradients themselves (ConFIG, GradDrop, trimmed mean,
-Excess-MTL), gradients of independent batches (MoDo, SDMGrad), a primary objective (PCD) or another weighting (CR-MOGM); and
-mean, constant and random weights, which are `equal`, `fixed` and `random`.
+Excess-MTL), gradients of independent batches (MoDo, SDMGrad) or a primary objective (PCD); and mean, constant and random
+weights, which are `equal`, `fixed` and `random`. `famo`, `stch` and `cr_mogm` call TorchJD as well.
 """
 
 from __future__ import annotations

@@ -37,9 +37,10 @@ def weighting(build: Build) -> Build:
 def library(name: str, **parameters: Any) -> Any:
     """An instance of a class of torchjd. Raises KdbenchError if torchjd or one of its extras is not installed."""
     try:
-        from torchjd import aggregation, linalg
+        from torchjd import aggregation, linalg, scalarization
 
-        return getattr(linalg if name == "QuadprogProjector" else aggregation, name)(**parameters)
+        home = next(module for module in (aggregation, scalarization, linalg) if hasattr(module, name))
+        return getattr(home, name)(**parameters)
     except ImportError as error:
         reason = f"{error}".rstrip(".")
         raise KdbenchError(f"torchjd: {name} cannot be made ({reason}); run pip install 'torchjd[full]'") from error
