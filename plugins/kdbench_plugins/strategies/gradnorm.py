@@ -19,9 +19,10 @@ class GradNorm:
 
     g_t is the gradient of teacher t's mean loss ℓ_t at the student's outputs; the norms are divided by their mean, which
     leaves the minimum where it is. r_t is ℓ_t / ℓ_t(first step), divided by its mean over teachers: large for teachers that
-    are learned slowly, which `alpha` gives longer gradients. s starts at 0 and is trained by a separate Adam with the learning rate `lr`,
-    after it has been used in a step. The softmax keeps weights positive and their sum 1, as in LibMTL (there T); the paper
-    learns w itself and rescales it. Steps with vanishing gradients or values that are not finite change nothing.
+    are learned slowly, which `alpha` gives longer gradients. s starts at 0 and is trained by a separate Adam with the
+    learning rate `lr`, after it has been used in a step. The softmax keeps weights positive and their sum 1, as in LibMTL
+    (there T); the paper learns w itself and rescales it. Steps with vanishing gradients or values that are not finite change
+    nothing.
     """
 
     def __init__(self, *, alpha: Annotated[float, Field(ge=0)] = 1.5, lr: Annotated[float, Field(gt=0)] = 0.025) -> None:

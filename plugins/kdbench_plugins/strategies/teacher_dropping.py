@@ -16,8 +16,9 @@ class TeacherDropping:
     """Weights per sample, w[t,b] = B·c[t,b] / Σ c, with c[t,b] = 1 for the teachers kept and 0 for those dropped.
 
     The teacher with the largest loss of a sample is kept, the first of equals; every other is dropped with the probability
-    `drop`. All kept pairs of teacher and sample have the same weight, as in the paper's code, so a sample that kept more teachers
-    counts for more: the sum over the teachers is 1 on average over the batch, not per sample, and the strategy is `raw`.
+    `drop`. All kept pairs of teacher and sample have the same weight, as in the paper's code, so a sample that kept more
+    teachers counts for more: the sum over the teachers is 1 on average over the batch, not per sample, and the strategy is
+    `raw`.
     """
 
     raw = True
