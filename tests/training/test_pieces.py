@@ -98,7 +98,9 @@ def test_statistics_of_pieces_are_told_of() -> None:
 
 
 def test_a_view_without_a_row_per_sample_is_refused() -> None:
-    with pytest.raises(PluginError, match=r"forward: found .*\[\].* expected a tensor with 3 rows, .* as train.micro_batch needs"):
+    with pytest.raises(
+        PluginError, match=r"forward: found .*\[\].* expected a tensor with 3 rows, .* as train.micro_batch needs"
+    ):
         forward_in(2, lambda given: [given[0].sum()], [torch.ones(6, 3)], nn.Linear(1, 1), object())
 
 
