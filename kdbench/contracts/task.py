@@ -211,7 +211,7 @@ class Task(ABC):
     # The module with which `kdbench conform` checks plugins of this task: `FIND` maps kinds to functions (build, waives) that
     # return findings, and `EXAMPLES` holds builders of a small `dataset` and `student` to check the task itself with.
     conformance: ClassVar[str] = ""
-    values_per_unit: ClassVar[int] = 1  # most values that a stored array has per query or unit; larger files are refused
+    values_per_unit: int = 1  # most values that a stored array has per query or unit; larger files are refused
 
     # What is measured
 

@@ -24,6 +24,7 @@ from tests.support.regression_task import Perceptron, Regression, Vectors
 
 def test_retrieval_conforms() -> None:
     check_task(lambda: Retrieval(recall_at=[1, 5]), Shapes, LinearStudent)
+    check_task(lambda: Retrieval(recall_at=[1, 5], positives=True), Shapes, LinearStudent)
     findings = conform(installed().find("task", "retrieval").offer, "task")
     assert [(finding.property, finding.outcome) for finding in findings[1:]] == [(name, "holds") for name in PROPERTIES]
 

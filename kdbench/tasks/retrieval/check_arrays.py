@@ -12,10 +12,16 @@ EXACT = 1e-9
 SIZES = {"images", "captions", "concepts"}
 
 
-def problems(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-    """Yields problems of the ranks `text` [N] and `image` [M]: integers, one per query, from 1 to the number of candidates."""
+def problems(
+    arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int], positives: bool = False
+) -> Iterator[tuple[str, str, str]]:
+    """Yields problems of the ranks `text` [N] and `image` [M]: integers, one per query, from 1 to the number of candidates.
+
+    With `positives`, also of the ranks of all positives, `text_positives` [N, P] and `image_positives` [M, P'].
+    """
     images, captions = sizes["images"], sizes["captions"]
-    yield from _others(arrays, ("text", "image"))
+    sides = ("text", "image")
+    yield from _others(arrays, (*sides, *(f"{name}_positives" for name in sides)) if positives else sides)
     for name, queries, candidates in (("text", images, captions), ("image", captions, images)):
         found = arrays.get(name)
         if found is None:
@@ -27,6 +33,22 @@ def problems(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> It
         elif found.min() < 1 or found.max() > candidates:
             expected = f"1 to {candidates}, the candidates by the record's sizes"
             yield f"{name} ranks out of range", f"{found.min()} to {found.max()}", expected
+        elif positives and f"{name}_positives" in arrays:
+            yield from _of_positives(f"ranks of all {name} positives", arrays[f"{name}_positives"], found, candidates)
+
+
+def _of_positives(name: str, found: NDArray[Any], best: NDArray[Any], candidates: int) -> Iterator[tuple[str, str, str]]:
+    """Yields problems of the ranks of all positives [Q, P], whose first are `best` [Q]."""
+    if found.ndim != 2 or found.dtype.kind not in "iu" or len(found) != len(best):
+        yield name, f"{found.dtype} of shape {list(found.shape)}", f"two-dimensional integers, {len(best)} rows"
+    elif found.min() < 0 or found.max() > candidates:
+        yield f"{name} out of range", f"{found.min()} to {found.max()}", f"1 to {candidates}, or 0 after the last"
+    elif (found[:, 0] != best).any():
+        row = int(np.flatnonzero(found[:, 0] != best)[0])
+        yield f"{name}, query {row}", f"{found[row, 0]} first", f"{best[row]}, its retrieval rank"
+    elif (wrong := ((found[:, 1:] > 0) & ((found[:, 1:] <= found[:, :-1]) | (found[:, :-1] == 0))).any(axis=1)).any():
+        row = int(np.flatnonzero(wrong)[0])
+        yield f"{name}, query {row}", str(found[row].tolist()), "ascending ranks, then zeros"
 
 
 def unit_problems(units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
@@ -41,7 +63,7 @@ def unit_problems(units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, in
         yield "units of another split", str(found), f"{dict(sizes)}, by the record's sizes"
 
 
-def _others(arrays: Mapping[str, NDArray[Any]], names: tuple[str, str]) -> Iterator[tuple[str, str, str]]:
+def _others(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yields missing and unexpected arrays."""
     if arrays.keys() != set(names):
         yield "arrays", ", ".join(sorted(arrays)) or "none", " and ".join(names)
@@ -55,7 +77,7 @@ def record_problems(metrics: Mapping[str, float], sizes: Mapping[str, int]) -> I
             repr(dict(sizes)),
             "images, captions and at most as many concepts",
         )
-    shares = [value for name, value in metrics.items() if "@" in name]
+    shares = [value for name, value in metrics.items() if "_recall@" in name]
     if not shares:
         return
     total = 100 * sum(shares)

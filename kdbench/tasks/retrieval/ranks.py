@@ -6,12 +6,14 @@ against the model: one that maps everything to a single point has R@K 0, not 100
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kdbench.tasks.retrieval.positives import map_at_r, most_positives, positive_ranks, r_precision
 
 Ints = NDArray[np.int64]
 
@@ -29,16 +31,43 @@ def ranks(
     embeddings that are not finite (a NaN compares false with everything and would rank first) and for a query without a
     positive.
     """
+    result = np.empty(len(queries), dtype=np.int32)
+    for rows, scores in _scores(queries, candidates, chunk):
+        result[rows] = ranks_from_scores(scores, query_concepts[rows], candidate_concepts, rows.start)
+    return result
+
+
+def all_ranks(
+    queries: NDArray[Any],
+    candidates: NDArray[Any],
+    query_concepts: Ints,
+    candidate_concepts: Ints,
+    chunk: int = 1024,
+) -> NDArray[np.int32]:
+    """The ranks of all positives of each query, ascending, [Q, P]; see `positive_ranks`. Raises ValueError as `ranks` does."""
+    orphans = np.flatnonzero(~np.isin(query_concepts, candidate_concepts))
+    if len(orphans):
+        raise _unmatched(int(orphans[0]), query_concepts[orphans[0]])
+    widest = most_positives(query_concepts, candidate_concepts)
+    result = np.empty((len(queries), widest), dtype=np.int32)
+    for rows, scores in _scores(queries, candidates, chunk):
+        result[rows] = positive_ranks(scores, query_concepts[rows], candidate_concepts, widest)
+    return result
+
+
+def _scores(queries: NDArray[Any], candidates: NDArray[Any], chunk: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """The queries of each chunk and their score matrix [chunk, C]."""
     if not (np.isfinite(queries).all() and np.isfinite(candidates).all()):
         raise ValueError("embeddings hold values that are not finite")
-    result = np.empty(len(queries), dtype=np.int32)
     for start in range(0, len(queries), chunk):
-        stop = start + chunk
         # Summed in float64 and rounded: equal candidates then have equal scores at any position. Sums in float32 have another
         # order at the edges of a block, which could break ties at random.
-        scores = (queries[start:stop].astype(np.float64) @ candidates.astype(np.float64).T).astype(np.float32)
-        result[start:stop] = ranks_from_scores(scores, query_concepts[start:stop], candidate_concepts, start)
-    return result
+        rows = slice(start, start + chunk)
+        yield rows, (queries[rows].astype(np.float64) @ candidates.astype(np.float64).T).astype(np.float32)
+
+
+def _unmatched(query: int, concept: int) -> ValueError:
+    return ValueError(f"query {query} (concept {concept}) has no matching candidate")
 
 
 def ranks_from_scores(
@@ -48,7 +77,7 @@ def ranks_from_scores(
     positive = query_concepts[:, None] == candidate_concepts[None, :]
     if not positive.any(axis=1).all():
         orphan = int(np.flatnonzero(~positive.any(axis=1))[0])
-        raise ValueError(f"query {first + orphan} (concept {query_concepts[orphan]}) has no matching candidate")
+        raise _unmatched(first + orphan, query_concepts[orphan])
     best = np.where(positive, scores, -np.inf).max(axis=1, keepdims=True)
     better: NDArray[np.int32] = ((scores >= best) & ~positive).sum(axis=1).astype(np.int32)
     return better + np.int32(1)
@@ -57,6 +86,13 @@ def ranks_from_scores(
 def recall(ranks: NDArray[Any], k: int) -> float:
     """R@K: the fraction of queries whose rank is at most `k`, 0 to 1."""
     return int(np.count_nonzero(ranks <= k)) / len(ranks)
+
+
+def positives_metrics(text_positives: NDArray[Any], image_positives: NDArray[Any]) -> dict[str, float]:
+    """mAP@R and R-Precision in both directions (fractions), from the ranks of all positives, [N, P] and [M, P']."""
+    sides = {"image": image_positives, "text": text_positives}
+    metrics = {f"{target}_retrieval_map@r": float(map_at_r(found).mean()) for target, found in sides.items()}
+    return metrics | {f"{target}_retrieval_r_precision": float(r_precision(found).mean()) for target, found in sides.items()}
 
 
 def retrieval_metrics(text_ranks: NDArray[Any], image_ranks: NDArray[Any], recall_at: Sequence[int]) -> dict[str, float]:
@@ -73,14 +109,30 @@ def retrieval_metrics(text_ranks: NDArray[Any], image_ranks: NDArray[Any], recal
 
 @dataclass(frozen=True)
 class Ranks:
-    """Ranks both ways: `text` of texts retrieved by images [N] (i2t), `image` of images retrieved by texts [M] (t2i)."""
+    """Ranks both ways: `text` of texts retrieved by images [N] (i2t), `image` of images retrieved by texts [M] (t2i).
+
+    `text_positives` [N, P] and `image_positives` [M, P'] are those of all positives (see `positive_ranks`), where asked for.
+    """
 
     text: NDArray[np.int32]
     image: NDArray[np.int32]
+    text_positives: NDArray[np.int32] | None = None
+    image_positives: NDArray[np.int32] | None = None
 
     @classmethod
-    def of(cls, images: NDArray[Any], texts: NDArray[Any], image_concepts: Ints, caption_concepts: Ints) -> Ranks:
+    def of(
+        cls,
+        images: NDArray[Any],
+        texts: NDArray[Any],
+        image_concepts: Ints,
+        caption_concepts: Ints,
+        positives: bool = False,
+    ) -> Ranks:
         """The ranks of embeddings of images [N, d] and captions [M, d]. Raises ValueError as `ranks` does."""
+        if positives:
+            text = all_ranks(images, texts, image_concepts, caption_concepts)
+            image = all_ranks(texts, images, caption_concepts, image_concepts)
+            return cls(text[:, 0], image[:, 0], text, image)
         return cls(
             text=ranks(images, texts, image_concepts, caption_concepts),
             image=ranks(texts, images, caption_concepts, image_concepts),
@@ -89,7 +141,10 @@ class Ranks:
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The ranks in the form in which they are stored."""
-        return {"text": self.text, "image": self.image}
+        found = {"text": self.text, "image": self.image}
+        if self.text_positives is not None and self.image_positives is not None:
+            found |= {"text_positives": self.text_positives, "image_positives": self.image_positives}
+        return found
 
     def metrics(self, recall_at: Sequence[int]) -> dict[str, float]:
         return retrieval_metrics(self.text, self.image, recall_at)

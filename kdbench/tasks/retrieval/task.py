@@ -39,18 +39,28 @@ if TYPE_CHECKING:
     from kdbench.tasks.retrieval.units import Units
 
 MAX_LOGIT_SCALE = math.log(100.0)  # as in CLIP (Radford et al. 2021, §2.5)
+MOST_POSITIVES = 256  # of a query, whose ranks are stored: bounds the files that a reader accepts
 K = Annotated[int, Field(ge=1)]
 
 
 class Retrieval(Task):
-    """Image-text retrieval under Karpathy's protocol, generalised to concepts. `recall_at` are the K of R@K."""
+    """Image-text retrieval under Karpathy's protocol, generalised to concepts. `recall_at` are the K of R@K.
+
+    With `positives`, the ranks of all positives of a query are stored, not of the best alone, and give mAP@R and R-Precision.
+    """
 
     name: ClassVar[str] = "retrieval"
     conformance: ClassVar[str] = "kdbench.testing.retrieval"
 
-    def __init__(self, *, recall_at: Annotated[list[K], Field(min_length=1, description="The K of R@K.")] = [1, 5, 10]) -> None:  # noqa: B006
-        self.recall_at = tuple(recall_at)
-        self._metrics = metrics(self.recall_at)
+    def __init__(
+        self,
+        *,
+        recall_at: Annotated[list[K], Field(min_length=1, description="The K of R@K.")] = [1, 5, 10],  # noqa: B006
+        positives: Annotated[bool, Field(description="Store ranks of all positives; adds mAP@R and R-Precision.")] = False,
+    ) -> None:
+        self.recall_at, self.positives = tuple(recall_at), positives
+        self.values_per_unit = MOST_POSITIVES if positives else 1
+        self._metrics = metrics(self.recall_at, positives)
         self._last_units: tuple[dict[str, int], Mapping[str, NDArray[np.int64]] | None, Units] | None = None
 
     @property
@@ -70,6 +80,14 @@ class Retrieval(Task):
             for name, limit in limits.items():
                 if k > limit:
                     yield path, k, f"at most {limit}, the candidates in {{dataset}}'s {name} split"
+        if self.positives:
+            from kdbench.tasks.retrieval.positives import most_positives
+
+            for split in map(dataset.split, splits):
+                sides = split.image_concepts, split.caption_concepts
+                if (most := max(most_positives(*sides), most_positives(*sides[::-1]))) > MOST_POSITIVES:
+                    expected = f"false: a query of {{dataset}} has {most} positives, at most {MOST_POSITIVES} are stored"
+                    yield "evaluate.positives", True, expected
         if batch_size is not None and batch_size > (images := len(dataset.split("train").images)):
             yield "train.batch_size", batch_size, f"at most {images}, the images in {{dataset}}'s train split"
 
@@ -158,17 +176,18 @@ class Retrieval(Task):
         images, texts = student_embeddings(student, encoded, batch_size, device, world)
         if not world.first:
             return {}
-        return Ranks.of(images, texts, encoded.image_concepts, encoded.caption_concepts).arrays
+        return Ranks.of(images, texts, encoded.image_concepts, encoded.caption_concepts, self.positives).arrays
 
     def evaluate_teacher(self, teacher: Teacher, data: CachedDataset, split: SplitName) -> Arrays:
         from kdbench.tasks.retrieval.teachers import rank_teacher
 
-        return rank_teacher(data, teacher, split, Retrieval()).arrays
+        return rank_teacher(data, teacher, split, Retrieval(), self.positives).arrays
 
     def measure(self, arrays: Arrays) -> dict[str, float]:
-        from kdbench.tasks.retrieval.ranks import retrieval_metrics
+        from kdbench.tasks.retrieval.ranks import positives_metrics, retrieval_metrics
 
-        return retrieval_metrics(arrays["text"], arrays["image"], self.recall_at)
+        found = retrieval_metrics(arrays["text"], arrays["image"], self.recall_at)
+        return found | positives_metrics(arrays["text_positives"], arrays["image_positives"]) if self.positives else found
 
     def result_file(self, dataset: str, model: str, weights: str, metrics: Mapping[str, float]) -> dict[str, Any]:
         from kdbench.tasks.retrieval.clip_benchmark import clip_benchmark_result
@@ -190,10 +209,13 @@ class Retrieval(Task):
         sizes: Mapping[str, int],
         units: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> Contributions:
-        from kdbench.tasks.retrieval.units import contributions
+        from kdbench.tasks.retrieval.units import contributions, positives_contributions
 
         found = self._units_of(sizes, units)
-        return Contributions(contributions(arrays["text"], arrays["image"], found, self.recall_at), found.note)
+        values = contributions(arrays["text"], arrays["image"], found, self.recall_at)
+        if self.positives:
+            values |= positives_contributions(arrays["text_positives"], arrays["image_positives"], found)
+        return Contributions(values, found.note)
 
     def _units_of(self, sizes: Mapping[str, int], units: Mapping[str, NDArray[np.int64]] | None) -> Units:
         """Those of the last call if it was of the same split: all rows of a table share theirs."""
@@ -214,7 +236,7 @@ class Retrieval(Task):
     def problems(self, arrays: Arrays, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.retrieval.check_arrays import problems
 
-        return problems(arrays, sizes)
+        return problems(arrays, sizes, self.positives)
 
     def unit_problems(self, units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.retrieval.check_arrays import unit_problems

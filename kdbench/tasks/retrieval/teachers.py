@@ -97,8 +97,8 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
     )
 
 
-def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task) -> Ranks:
-    """Retrieval ranks by a teacher's own embeddings.
+def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task, positives: bool = False) -> Ranks:
+    """Retrieval ranks by a teacher's own embeddings; with `positives` also those of all positives.
 
     The teacher is prepared on training data as for distillation, without access to the test split. Raises Diverged if its
     embeddings are not finite.
@@ -111,7 +111,7 @@ def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: 
     if not (np.isfinite(image).all() and np.isfinite(text).all()):
         raise Diverged("the teacher's embeddings are not finite")
     seen = data.split(split)
-    return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts)
+    return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts, positives)
 
 
 def _embeddings(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.errors import KdbenchError
+from kdbench.tasks.retrieval.positives import map_at_r, r_precision
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -25,10 +26,14 @@ class Units:
     count: int
     note: str = ""
 
-    def sums(self, hits: NDArray[np.bool_], of: Literal["images", "captions"]) -> NDArray[np.int64]:
-        """Hits [..., Q] summed by unit, [..., U]; zero for a unit without such queries."""
+    def sums(self, hits: NDArray[Any], of: Literal["images", "captions"]) -> NDArray[Any]:
+        """Hits (or shares, 0 to 1) [..., Q] summed by unit, [..., U]; zero for a unit without such queries."""
         order, there, starts = self._orders[of]
         ordered = hits if order is None else hits[..., order]
+        if hits.dtype != np.bool_:
+            shares = np.zeros((*hits.shape[:-1], self.count))
+            shares[..., there] = np.add.reduceat(ordered, starts, axis=-1)
+            return shares
         found = np.zeros((*hits.shape[:-1], self.count), dtype=np.int64)
         # Summed in one byte if that is enough: no copy is made.
         small = np.uint8 if self.sizes(of).max() < 2**8 else np.int64
@@ -89,8 +94,18 @@ def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_
     return found | {"rsum": total, "mean_recall": total / len(found)}
 
 
-def _of_units(hits: NDArray[np.bool_], units: Units, of: Literal["images", "captions"]) -> Floats:
-    mean = int(np.count_nonzero(hits)) / hits.size
+def positives_contributions(text_positives: NDArray[Any], image_positives: NDArray[Any], units: Units) -> dict[str, Floats]:
+    """The same for mAP@R and R-Precision, from the ranks of all positives, [S, N, P] and [S, M, P']."""
+    sides: tuple[tuple[str, NDArray[Any], Literal["images", "captions"]], ...] = (
+        ("image", image_positives, "captions"),
+        ("text", text_positives, "images"),
+    )
+    found = {f"{target}_retrieval_map@r": _of_units(map_at_r(ranks), units, of) for target, ranks, of in sides}
+    return found | {f"{target}_retrieval_r_precision": _of_units(r_precision(ranks), units, of) for target, ranks, of in sides}
+
+
+def _of_units(hits: NDArray[Any], units: Units, of: Literal["images", "captions"]) -> Floats:
+    mean = float(hits.sum()) / hits.size
     sums = units.sums(hits, of) - mean * units.sizes(of)
     shares: Floats = mean + sums * (units.count / hits.shape[1])
     return 100 * shares

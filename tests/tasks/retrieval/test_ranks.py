@@ -10,20 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kdbench.tasks.retrieval.ranks import Ranks, ranks, ranks_from_scores, recall, retrieval_metrics
+from kdbench.tasks.retrieval.positives import most_positives, positive_ranks
+from kdbench.tasks.retrieval.ranks import Ranks, all_ranks, ranks, ranks_from_scores, recall, retrieval_metrics
+from tests.support.score_cases import Case, cases
 from tests.support.toys import ints
-
-Case = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """Scores from −2 to 2, so that ties abound, and concepts shared by several queries and candidates."""
-    candidate_concepts = draw(st.lists(st.integers(0, 4), min_size=1, max_size=14))
-    query_concepts = draw(st.lists(st.sampled_from(candidate_concepts), min_size=1, max_size=8))
-    row = st.lists(st.integers(-2, 2), min_size=len(candidate_concepts), max_size=len(candidate_concepts))
-    scores = draw(st.lists(row, min_size=len(query_concepts), max_size=len(query_concepts)))
-    return np.array(scores), ints(*query_concepts), ints(*candidate_concepts)
 
 
 def places(scores: NDArray[Any], query_concept: int, candidate_concepts: NDArray[Any]) -> list[int]:
@@ -49,6 +39,15 @@ def test_the_size_of_a_chunk_does_not_matter(case: Case, chunk: int) -> None:
     embedded = np.eye(len(candidates), dtype=np.float32)
     found = ranks(scores.astype(np.float32), embedded, queries, candidates, chunk=chunk)
     np.testing.assert_array_equal(found, ranks_from_scores(scores, queries, candidates))
+
+
+@given(cases(), st.integers(1, 9))
+def test_with_all_positives_the_best_ones_ranks_stay(case: Case, chunk: int) -> None:
+    scores, queries, candidates = case
+    embedded = np.eye(len(candidates), dtype=np.float32)
+    found = all_ranks(scores.astype(np.float32), embedded, queries, candidates, chunk=chunk)
+    np.testing.assert_array_equal(found, positive_ranks(scores, queries, candidates, most_positives(queries, candidates)))
+    np.testing.assert_array_equal(found[:, 0], ranks_from_scores(scores, queries, candidates))
 
 
 @given(cases(), st.randoms(use_true_random=False))
@@ -115,6 +114,8 @@ def test_values_that_are_not_finite_are_refused(value: float, side: str) -> None
 def test_a_query_without_a_match_is_refused_and_named(chunk: int) -> None:
     with pytest.raises(ValueError, match=r"query 5 \(concept 42\) has no matching candidate"):
         ranks(np.eye(6), np.eye(6), ints(0, 1, 2, 3, 4, 42), np.arange(6), chunk=chunk)
+    with pytest.raises(ValueError, match=r"query 5 \(concept 42\) has no matching candidate"):
+        all_ranks(np.eye(6), np.eye(6), ints(0, 1, 2, 3, 4, 42), np.arange(6), chunk=chunk)
 
 
 def test_one_image_with_five_captions() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.tasks.retrieval.ranks import retrieval_metrics
-from kdbench.tasks.retrieval.units import contributions, units_of
+from kdbench.tasks.retrieval.positives import positive_ranks
+from kdbench.tasks.retrieval.ranks import positives_metrics, retrieval_metrics
+from kdbench.tasks.retrieval.units import contributions, positives_contributions, units_of
 
 
 def test_concepts_given_hold_images_and_captions_together() -> None:
@@ -47,6 +48,22 @@ def test_their_mean_is_every_seeds_metric_with_uneven_units() -> None:
             assert found[metric].shape == (3, units.count)
             percent = value if metric in ("rsum", "mean_recall") else 100 * value
             assert found[metric][seed].mean() == pytest.approx(percent)
+
+
+def test_the_mean_is_every_seeds_figure_of_all_positives_with_uneven_units() -> None:
+    rng = np.random.default_rng(0)
+    images, captions = rng.permutation(np.arange(30) % 12), rng.permutation(np.arange(50) % 12)
+    text = np.stack([positive_ranks(rng.integers(0, 9, (30, 50)), images, captions, 5) for _ in range(3)])
+    image = np.stack([positive_ranks(rng.integers(0, 9, (50, 30)), captions, images, 3) for _ in range(3)])
+    units = units_of({"images": 30, "captions": 50}, (images, captions))
+    found = positives_contributions(text, image, units)
+    for seed in range(3):
+        expected = positives_metrics(text[seed], image[seed])
+        assert found.keys() == expected.keys()
+        for metric, value in expected.items():
+            assert 0 < value < 1
+            assert found[metric].shape == (3, units.count)
+            assert found[metric][seed].mean() == pytest.approx(100 * value)
 
 
 def test_by_hand() -> None:
