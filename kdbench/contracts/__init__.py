@@ -29,7 +29,7 @@ from kdbench.contracts.task import (
     TensorOutputs,
     World,
 )
-from kdbench.contracts.teacher import Teacher, TeacherData, Towers
+from kdbench.contracts.teacher import NoTower, Teacher, TeacherData, Towers
 from kdbench.contracts.tracker import Progress, Tracker
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Metric",
     "Modality",
     "ModelCard",
+    "NoTower",
     "Objective",
     "Offer",
     "Outputs",

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 class Objective(Protocol):
-    """The distillation loss of one teacher. If a suite lists several, they are summed with their coefficients."""
+    """The distillation loss of one teacher. If a suite lists several, they are summed with their coefficients.
+
+    An objective whose attribute `one_tower` is true (by default it is false) works with teachers that lack a tower as well: it
+    leaves out the modality whose embeddings are of width 0. `teacher_width` is then the width of the other.
+    """
 
     def head(self, student_width: int, teacher_width: int) -> Module | None:
         """A module for comparing student and teacher, such as a projection, trained with the student; None if not needed.

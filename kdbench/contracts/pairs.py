@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from kdbench.errors import PluginError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -74,5 +76,11 @@ class Pairs:
 
     @cached_property
     def logits(self) -> Tensor:
-        """Scaled similarities, image i against text j, [B, B]."""
+        """Scaled similarities, image i against text j, [B, B]. Raises PluginError for a teacher that lacks a tower."""
+        if 0 in (self.image.shape[1], self.text.shape[1]):
+            lacking = "image" if self.image.shape[1] == 0 else "text"
+            raise PluginError(
+                f"a teacher's logits: found no {lacking} tower; expected both towers. Use a strategy that does not read "
+                "teachers' probabilities or losses, or a teacher with both towers"
+            )
         return self.scale * self.image @ self.text.T

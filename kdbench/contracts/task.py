@@ -296,6 +296,14 @@ class Task(ABC):
     def check_plugin(self, kind: Literal["teacher", "student"], plugin: Owned) -> None:
         """Raises PluginError if a teacher or student, as built, lacks what this task uses. Checks nothing by default."""
 
+    def refuses(self, teacher: Owned, objective: Owned | None) -> str:
+        """What an objective lacks in a teacher, as "a text tower"; empty if they work together.
+
+        With None, what evaluating the teacher itself lacks. Neither is prepared: `kdbench check` asks before anything is
+        downloaded or trained. By default nothing is lacking.
+        """
+        return ""
+
     def check_outputs(self, student: Owned, tensors: Sequence[Tensor]) -> None:
         """Raises PluginError if what `forward` returned is not what the task expects, such as unit vectors.
 

@@ -7,24 +7,47 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from kdbench.contracts.dataset import Split
-from kdbench.contracts.encoder import Encoder
+from kdbench.contracts.encoder import Encoder, Modality
 from kdbench.contracts.student import Student
+from kdbench.errors import PluginError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Towers:
-    """A prepared teacher: two encoders that return [B, d], and the scale of its logits (already exponentiated)."""
+    """A prepared teacher: two encoders that return [B, d], and the scale of its logits (already exponentiated).
+
+    A teacher of one modality has `NoTower` in place of the other encoder; its scale is then without effect.
+    """
 
     image: Encoder
     text: Encoder
     logit_scale: float
 
 
+@dataclass
+class NoTower:
+    """In place of the encoder that a teacher lacks. Objectives are given embeddings of width 0 for it, [B, 0]."""
+
+    modality: Modality
+    base: Encoder | None = None
+    key: str = "no tower"
+
+    def encode(self, items: Any, device: str) -> Tensor:  # noqa: ARG002
+        """Raises PluginError: nothing is encoded."""
+        raise PluginError(f"the teacher has no {self.modality} tower")
+
+
 class Teacher(Protocol):
-    """Owns its weights, tokenizer, preprocessing and width. The constructor is cheap; `towers` may train on the data."""
+    """Owns its weights, tokenizer, preprocessing and width. The constructor is cheap; `towers` may train on the data.
+
+    A teacher of one modality says so before it is prepared: its attribute `lacks` is "image" or "text", the tower that it does
+    not have. `kdbench check` then refuses objectives that need both towers; those that do not have an attribute `one_tower`
+    that is true.
+    """
 
     def towers(self, data: TeacherData) -> Towers: ...
 

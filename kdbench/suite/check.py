@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind, Plugins
-from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_tasks, check_teams
+from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_tasks, check_teams, check_terms
 from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
 from kdbench.suite.plugin_entries import LISTS, plugged, plugged_list
@@ -120,6 +120,7 @@ def _checked(
     check_sizes(suite, plugins, diagnostics, deep)
     if deep:
         check_plugins(suite, plugins, diagnostics)
+        check_terms(suite, plugins, diagnostics)
     return suite
 
 

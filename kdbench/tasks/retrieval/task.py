@@ -150,6 +150,12 @@ class Retrieval(Task):
 
         (checked_student if kind == "student" else checked_teacher)(plugin)
 
+    def refuses(self, teacher: Teacher, objective: object | None) -> str:
+        lacks = getattr(teacher, "lacks", None)
+        if lacks is None or getattr(objective, "one_tower", False):
+            return ""
+        return "an image tower" if lacks == "image" else "a text tower"
+
     def check_outputs(self, student: Student, tensors: Sequence[Tensor]) -> None:
         from kdbench.tasks.retrieval.borders import checked_norms
 

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench.contracts import Batch, Pairs, SplitName, Task, Teacher
+from kdbench.contracts import Batch, NoTower, Pairs, SplitName, Task, Teacher
 from kdbench.data.dataset import CachedDataset
-from kdbench.errors import Diverged
+from kdbench.errors import Diverged, PluginError
 from kdbench.storage.memory_map import take
 from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
 from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
@@ -33,7 +33,7 @@ class StoredEmbeddings:
 
     @property
     def width(self) -> int:
-        return int(self.image.shape[1])
+        return int(self.image.shape[1] or self.text.shape[1])
 
     def outputs(self, batch: Batch, device: str) -> Pairs:
         images, captions = batch.host or (batch.images.cpu().numpy(), batch.captions.cpu().numpy())
@@ -108,6 +108,8 @@ def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: 
     exact = data.originals_digest(split) is not None
     image, text, _ = _embeddings(data, teacher, split, task, exact)
     image, text = (np.asarray(values, dtype=np.float32) for values in (image, text))
+    if 0 in (image.shape[1], text.shape[1]):
+        raise PluginError("the teacher itself cannot be evaluated: found one tower; expected an image and a text tower")
     if not (np.isfinite(image).all() and np.isfinite(text).all()):
         raise Diverged("the teacher's embeddings are not finite")
     seen = data.split(split)
@@ -126,6 +128,11 @@ def _embeddings(
     width: int | None = None
     found = []
     for encoder in (towers.image, towers.text):
+        if isinstance(encoder, NoTower):
+            seen = data.split(split)
+            rows = len(seen.image_concepts if encoder.modality == "image" else seen.caption_concepts)
+            found.append(np.zeros((rows, 0), np.float16))
+            continue
         check = UnitRows(encoder, width)
         found.append(data.encode(encoder, split, check, exact))
         width = check(found[-1][: UnitRows.ROWS])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench.contracts import Encoder, Modality, Split, Student, Teacher, Towers
+from kdbench.contracts import Encoder, Modality, NoTower, Split, Student, Teacher, Towers
 from kdbench.data.dataset import CachedDataset
 from kdbench.storage.cache import Cache, Entry
 from kdbench.tasks.retrieval import Retrieval
@@ -75,7 +75,12 @@ class ExaminedTeacher:
         cache = _Sharing(self._folder / f"variant {next(self._counted)}", Cache(self._folder / "shared"))
         data = DatasetTeacherData(Retrieval(), CachedDataset(Shapes(), cache))
         towers = build().towers(data)
-        return {"image": towers.image, "text": towers.text}
+        return present(towers)
+
+    @cached_property
+    def teacher(self) -> Teacher:
+        """A teacher that is not prepared."""
+        return self._build()
 
     @cached_property
     def first(self) -> tuple[Towers, WatchedData]:
@@ -84,6 +89,17 @@ class ExaminedTeacher:
     @property
     def towers(self) -> Towers:
         return self.first[0]
+
+    @property
+    def modalities(self) -> list[Modality]:
+        """Those that the teacher has a tower for."""
+        return list(present(self.towers))
+
+
+def present(towers: Towers) -> dict[Modality, Encoder]:
+    """The towers that a teacher has, by modality."""
+    pair: dict[Modality, Encoder] = {"image": towers.image, "text": towers.text}
+    return {modality: encoder for modality, encoder in pair.items() if not isinstance(encoder, NoTower)}
 
 
 def items_of(modality: Modality) -> Any:

@@ -11,7 +11,7 @@ from torch import Tensor
 from kdbench.contracts import Encoder, Modality
 from kdbench.errors import KdbenchError
 from kdbench.testing.findings import Broken, furthest
-from kdbench.testing.retrieval.examined_teacher import MODALITIES, encoded, items_of
+from kdbench.testing.retrieval.examined_teacher import encoded, items_of
 from kdbench.testing.retrieval.one_by_one import originals
 from kdbench.testing.variants import Variants
 
@@ -48,7 +48,7 @@ def keys_follow(pairs: Callable[[Callable[[], Any]], Pair], variants: Variants) 
 
 
 def _compare(name: str, pair: Pair, known: Mapping[tuple[Modality, str], Sequence[Tensor | None]]) -> None:
-    for modality in MODALITIES:
+    for modality in pair:
         for encoder in bases(pair[modality]):
             outputs = _outputs(encoder) if (modality, encoder.key) in known else []
             for found, unchanged in zip(outputs, known.get((modality, encoder.key), []), strict=True):
@@ -69,7 +69,7 @@ def _difference(found: Tensor | None, unchanged: Tensor | None) -> str:
 
 def _all_outputs(pair: Pair) -> dict[tuple[Modality, str], list[Tensor | None]]:
     """The outputs of both encoders and of their bases, by modality and key."""
-    return {(modality, encoder.key): _outputs(encoder) for modality in MODALITIES for encoder in bases(pair[modality])}
+    return {(modality, encoder.key): _outputs(encoder) for modality in pair for encoder in bases(pair[modality])}
 
 
 def bases(encoder: Encoder | None) -> list[Encoder]:

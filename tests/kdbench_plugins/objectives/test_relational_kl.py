@@ -110,9 +110,10 @@ def test_standardized_logits_equal_the_papers_code() -> None:
     """`normalize` and `kd_loss` of github.com/sunshangquan/logit-standardization-KD, tools/dot.py of its CIFAR part."""
 
     def normalize(logit: Tensor) -> Tensor:
-        mean = logit.mean(dim=-1, keepdims=True)
-        stdv = logit.std(dim=-1, keepdims=True)
-        return (logit - mean) / (1e-7 + stdv)
+        mean = logit.mean(dim=-1, keepdim=True)
+        stdv = logit.std(dim=-1, keepdim=True)
+        made: Tensor = (logit - mean) / (1e-7 + stdv)
+        return made
 
     def kd_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         log_pred = torch.nn.functional.log_softmax(normalize(student) / temperature, dim=1)

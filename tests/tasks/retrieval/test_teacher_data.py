@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdbench import PluginError, TeacherData, Towers
+from kdbench import Batch, Modality, NoTower, PluginError, TeacherData, Towers
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
-from kdbench.tasks.retrieval.teachers import teach
+from kdbench.tasks.retrieval.teachers import rank_teacher, teach
 from kdbench.training import fit
 from kdbench.training.loop import train
 from tests.support.toys import (
@@ -175,3 +175,26 @@ def test_teaching_reads_no_other_split(tmp_path: Path) -> None:
 def test_a_teacher_that_reads_the_test_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="asked for the 'test' split"):
         teach(cached(tmp_path), Peeking(), RETRIEVAL)
+
+
+class Blind:
+    """Texts only."""
+
+    lacks: Modality = "image"
+
+    def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
+        return Towers(NoTower("image"), Projection("text", 5, 0), 1.0)
+
+
+def test_a_teacher_of_texts_has_images_of_width_0_and_no_logits(tmp_path: Path) -> None:
+    data = cached(tmp_path)
+    stored = teach(data, Blind(), RETRIEVAL)
+    assert stored.width == 5
+    batch = Batch(torch.tensor([0, 3]), torch.tensor([1, 2]), torch.tensor([0, 3]), 0.0)
+    found = stored.outputs(batch, "cpu")
+    assert found.image.shape == (2, 0)
+    torch.testing.assert_close(found.text.norm(dim=1), torch.ones(2))
+    with pytest.raises(PluginError, match="found no image tower; expected both towers"):
+        RETRIEVAL.distributions(found)
+    with pytest.raises(PluginError, match="itself cannot be evaluated: found one tower"):
+        rank_teacher(data, Blind(), "validation", RETRIEVAL)
