@@ -23,6 +23,7 @@ class Batch:
     concepts: Tensor  # [B]; pairs of one concept are positives of each other
     progress: float  # fraction of the training done, 0 to 1
     host: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None  # the same indices in numpy, to read stored rows by
+    views: NDArray[np.int64] | None = None  # [B], the number of the augmented view of each image, if there are views
 
     def __len__(self) -> int:
         return len(self.concepts)

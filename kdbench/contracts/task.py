@@ -252,6 +252,12 @@ class Task(ABC):
         """The dataset as runs use it: decoded, encoded, cached. By default the dataset itself, which then implements `Data`."""
         return dataset
 
+    views: ClassVar[bool] = False  # whether the task has augmented views (`train.views`), and so `viewed`
+
+    def viewed(self, data: Owned, views: Owned) -> Owned:
+        """The data, whose train split a student sees in augmented views: `encode` and `teach` are then of these."""
+        raise PluginError(f"the task {self.name!r} has no augmented views; leave `train.views` out")
+
     def without_test(self, data: Owned) -> Owned:
         """The data without access to the test split, for tuning. `data` must have a method `split`."""
         return WithoutTest(data)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from kdbench.data.decode import DONE, decode_images, hash_images, other_files
 from kdbench.data.encoding import Compute, help_with_rows, write_rows
 from kdbench.data.originals import Originals
 from kdbench.data.streaming import StreamedInputs
+from kdbench.data.viewed_images import ViewedImages
 from kdbench.errors import PluginError
 from kdbench.plugins.library_warnings import kept_in, warn_again
 from kdbench.storage.cache import Cache, Entry
@@ -27,6 +29,7 @@ from kdbench.storage.digest import digest_of
 from kdbench.storage.maker import code_behind, made_by, maker
 from kdbench.storage.memory_map import let_go
 from kdbench.storage.placed_images import PLACE, PlacedImages
+from kdbench.suite.settings import Views
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 FORMAT = 2  # of a decoded dataset; 1: digests of original pictures were not noted
@@ -57,6 +60,7 @@ class CachedDataset:
         self.report = report
         self.jobs = jobs
         self.streamed: bool = getattr(dataset, "streamed", False)
+        self.views: Views | None = None
         self.seconds: dict[Path, float] = {}
         self._code = code_behind(dataset)
         self._maker = maker()
@@ -127,35 +131,58 @@ class CachedDataset:
         return PlacedImages(getattr(self.source, method), files, np.load(folder / PLACES, mmap_mode="r"))
 
     def inputs(self, encoder: Encoder, name: SplitName) -> NDArray[Any] | StreamedInputs:
-        """A student's inputs: like `encode`, but pixels of a streamed split are computed whenever rows are read.
+        """A student's inputs: like `encode`, but pixels of a streamed split and of views are computed whenever rows are read.
 
-        Pixels are uint8 values that are computed directly from images. Other outputs come from a network and are stored.
+        Pixels are uint8 values that are computed directly from images. Other outputs come from a network and are stored. With
+        `views`, the inputs of the train split's images are those of all views, [K·N, …] in the order of `ViewedImages`.
         """
-        if self._streams(name) and encoder.modality == "image" and encoder.base is None:
-            images = _items(encoder, self.split(name))
+        views = self.view_images if name == "train" and encoder.modality == "image" else None
+        if encoder.modality == "image" and encoder.base is None and (self._streams(name) or views is not None):
+            images = _items(encoder, self.split(name)) if views is None else views
             first = checked_rows(encoder, encoder.encode(images[:1], self.device), 1).detach().cpu().numpy()
             if first.dtype == np.uint8:
                 return StreamedInputs(images, encoder)
-        return self.encode(encoder, name)
+        return self.encode(encoder, name, views=views)
+
+    def viewed(self, views: Views | None) -> Self:
+        """The same dataset, whose train images a student sees in augmented views."""
+        other = copy(self)
+        other.views = views
+        return other
+
+    @property
+    def view_images(self) -> ViewedImages | None:
+        """All views of the train images, None without views."""
+        return None if self.views is None else ViewedImages(self.split("train").images, self.views, self.digest)
 
     def _streams(self, name: SplitName) -> bool:
         return self.streamed and name == "train"
 
-    def encode(self, encoder: Encoder, name: SplitName, check: Check | None = None, exact: bool = False) -> NDArray[Any]:
+    def encode(
+        self,
+        encoder: Encoder,
+        name: SplitName,
+        check: Check | None = None,
+        exact: bool = False,
+        views: ViewedImages | None = None,
+    ) -> NDArray[Any]:
         """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
+
+        With `views`, the outputs of an image encoder on these views of the split's images.
 
         Floating-point outputs are float16, with `exact` float32; those of a base are float16 in both cases. Processes that
         need the same outputs at the same time compute them together. `check` is given each chunk that is
         computed and may raise an error before the rest is. Raises PluginError if rows are missing or not finite.
         """
         # The base comes first: its time is counted separately and its cache entry is shared.
-        items = self.encode(encoder.base, name) if encoder.base else None
-        originals = self.originals_digest(name) if reads_originals(encoder) else None
+        items = self.encode(encoder.base, name, views=views) if encoder.base else None
+        originals = self.originals_digest(name) if reads_originals(encoder) and views is None else None
         identity = {
             "format": ENCODING_FORMAT,
             **({"exact": True} if exact else {}),
             **({"dataset": self.digest} if originals is None else {"originals": originals}),
             "split": name,
+            **({"views": views.identity} if views is not None else {}),
             "modality": encoder.modality,
             "encoder": encoder.key,
             "bases": keys_of(encoder)[1:],  # whatever an encoder of another base is called, it computes something else
@@ -163,13 +190,14 @@ class CachedDataset:
         }
 
         def work() -> tuple[int, Compute]:
-            source = items if items is not None else _items(encoder, self.split(name))
+            images = _items(encoder, self.split(name)) if views is None else views
+            source = images if items is None else items
             equal = EqualRows(encoder, check)
             where = f"{name} {encoder.modality}"
             return len(source), lambda start, stop: equal(self._encode(encoder, source, start, stop, where, exact))
 
         def make(folder: Path) -> None:
-            stage = f"encode {name} {encoder.modality}s"
+            stage = f"encode {name} {encoder.modality if views is None else 'view'}s"
             with kept_in(folder):
                 write_rows(folder / VALUES, *work(), lambda done, total: self.report(stage, done, total))
 

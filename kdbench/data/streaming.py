@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kdbench.contracts import Encoder
 from kdbench.data.borders import checked_rows
 from kdbench.data.originals import Originals
+from kdbench.data.viewed_images import ViewedImages
 from kdbench.storage.placed_images import PlacedImages, in_threads
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class StreamedInputs:
-    """A student's encoder applied to streamed images, or to their originals, whenever rows are read."""
+    """A student's encoder applied to streamed images, to their originals or to views, whenever rows are read."""
 
-    def __init__(self, images: PlacedImages | Originals, encoder: Encoder) -> None:
+    def __init__(self, images: PlacedImages | Originals | ViewedImages, encoder: Encoder) -> None:
         self.images, self.encoder = images, encoder
 
     def __len__(self) -> int:

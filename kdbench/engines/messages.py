@@ -12,6 +12,7 @@ from kdbench.contracts import Progress
 from kdbench.records.record import Record
 from kdbench.records.study_summary import State
 from kdbench.storage.digest import digest_of
+from kdbench.suite.settings import Views
 from kdbench.suite.spec import PluginSpec, RunSpec
 from kdbench.suite.study import Study
 
@@ -58,11 +59,13 @@ class PrepareTeacher(Message):
     task: PluginSpec
     dataset: PluginSpec
     teacher: PluginSpec
+    views: Views | None = None  # of the train images
 
     @cached_property
     def key(self) -> str:
-        """Equal for all runs with the same teacher on the same dataset."""
-        return digest_of([self.task.plain, self.dataset.plain, self.teacher.plain])[:12]
+        """Equal for all runs with the same teacher on the same dataset, in the same views if there are any."""
+        views = [self.views.model_dump(mode="json")] if self.views else []
+        return digest_of([self.task.plain, self.dataset.plain, self.teacher.plain, *views])[:12]
 
     @property
     def label(self) -> str:
@@ -137,7 +140,13 @@ WORK: TypeAdapter[AnyWork] = TypeAdapter(Annotated[AnyWork, Field(discriminator=
 
 def preparations(specs: Iterable[RunSpec]) -> list[PrepareTeacher]:
     """Work for each teacher on each dataset; runs then need not wait for each other's encoding."""
-    found = (PrepareTeacher(task=spec.task, dataset=spec.dataset, teacher=teacher) for spec in specs for teacher in spec.team)
+    found = (
+        PrepareTeacher(
+            task=spec.task, dataset=spec.dataset, teacher=teacher, views=spec.train.views if spec.train is not None else None
+        )
+        for spec in specs
+        for teacher in spec.team
+    )
     return list({work.key: work for work in found}.values())
 
 

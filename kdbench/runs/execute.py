@@ -32,6 +32,7 @@ from kdbench.runs.context import RunContext
 from kdbench.runs.learn import learn, teach
 from kdbench.storage.checkpoint import save_weights
 from kdbench.storage.loaded_code import check_loaded
+from kdbench.suite.settings import Views
 from kdbench.suite.spec import PluginSpec, RunSpec
 from kdbench.training.borders import measured
 from kdbench.training.distributed import Rank
@@ -115,11 +116,14 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
     )
 
 
-def prepare(task: PluginSpec, dataset: PluginSpec, teacher: PluginSpec, context: RunContext, id: str) -> None:
-    """Computes a teacher's outputs before the runs that need them."""
+def prepare(
+    task: PluginSpec, dataset: PluginSpec, teacher: PluginSpec, context: RunContext, id: str, views: Views | None = None
+) -> None:
+    """Computes a teacher's outputs before the runs that need them, also on the `views` of their training."""
     with building_with(context.plugins), collected():
         its_task = context.task(task)
-        teach(its_task, context.open(its_task, dataset, id), teacher, context.plugins)
+        data = context.open(its_task, dataset, id)
+        teach(its_task, its_task.viewed(data, views) if views else data, teacher, context.plugins)
 
 
 def record_of(

@@ -51,6 +51,7 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
     student is built right after seeding, before heads and strategy.
     """
     assert spec.train is not None, "references are not trained"
+    data = task.viewed(data, spec.train.views) if spec.train.views else data
     teachers = [teach(task, data, teacher, context.plugins) for teacher in spec.team]
     encodings = dict(data.encodings)
     watch = Watch.begin(context.device)

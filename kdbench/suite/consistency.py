@@ -122,6 +122,8 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: 
     `deep`, warns of what a dataset's reader left aside or chose (its `notes`).
     """
     task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
+    if suite.train.views and not task.views:
+        diagnostics.add(("train", "views"), "views", f"none: the task {suite.task.use!r} has no augmented views")
     for index, spec in enumerate(suite.datasets):
         where: YamlPath = ("datasets", index)
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from kdbench.suite.block import EXACT, Count
 
@@ -17,6 +17,27 @@ class Block(BaseModel):
     """A part of a suite: immutable; unknown keys are rejected and types are strict."""
 
     model_config = EXACT
+
+
+class Views(Block):
+    """Augmented views of each train image, which teachers encode once and the student is shown in turn."""
+
+    count: Count = Field(default=8, description="Views of each image.")
+    crop: tuple[Share, Share] = Field(
+        default=(0.5, 1.0), description="Smallest and largest area of a crop, as a fraction of the image."
+    )
+    flip: Share = Field(default=0.5, description="Probability of mirroring.")
+    color: Share = Field(default=0.0, description="Brightness, contrast and saturation change by factors of up to 1 ± this.")
+    erase: Share = Field(default=0.0, description="Probability of erasing a rectangle.")
+    teachers: Literal["same", "clean"] = Field(
+        default="same", description="same: teachers see the views; clean: they see the image itself."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 0 < self.crop[0] <= self.crop[1]:
+            raise ValueError("expected two areas in ascending order, the first above 0")
+        return self
 
 
 class Train(Block):
@@ -44,6 +65,7 @@ class Train(Block):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto: bf16 on GPUs that support it, else fp32."
     )
+    views: Views | None = Field(default=None, description="Augmented views of the train images; null: none.")
     checkpoint_every: Count = Field(default=100, description="Steps between checkpoints; there is also one after each epoch.")
     devices: Count = Field(default=1, description="Processes per run, each on its own GPU if there are any.")
 

@@ -36,6 +36,7 @@ PINNED: dict[str, JsonObject] = {
         "lr_scale": {},
         "task": 1.0,
         "ema": None,
+        "views": None,
         "precision": "auto",
     },
     "evaluate": {"every": 1, "batch_size": 256},

@@ -37,6 +37,7 @@ class Batches:
                 raise ValueError(f"training image {start + orphan} (concept {concepts[orphan]}) has no caption")
         self._epoch = -1
         self._order: NDArray[np.unsignedinteger[Any]] = np.empty(0, dtype=np.uint32)
+        self._first: NDArray[np.uint32] = np.empty(0, dtype=np.uint32)  # of each image's views
         self._drawn: NDArray[np.unsignedinteger[Any]] = np.empty(0, dtype=np.uint32)
 
     def __call__(self, step: int) -> tuple[Ints, Ints]:
@@ -46,6 +47,18 @@ class Batches:
             self._shuffle(epoch)
         images = self._order[position * self.batch_size : (position + 1) * self.batch_size].astype(np.int64)
         return images, self._drawn[images].astype(np.int64)
+
+    def views(self, step: int, count: int) -> Ints:
+        """The number of the view, below `count`, in which each image of a step's batch is shown, [B].
+
+        Every image goes through all of its views in turn, each image from another one on.
+        """
+        if self._first.size == 0:
+            self._first = np.random.default_rng((self.seed, count)).integers(
+                count, size=len(self.image_concepts), dtype=np.uint32
+            )
+        images, _ = self(step)
+        return (self._first[images].astype(np.int64) + step // self.per_epoch) % count
 
     def _shuffle(self, epoch: int) -> None:
         rng = np.random.default_rng((self.seed, epoch))

@@ -26,6 +26,7 @@ class EncodedSplit:
     texts: NDArray[Any]  # [M, ...]
     image_concepts: NDArray[np.int64]
     caption_concepts: NDArray[np.int64]
+    views: int = 0  # K, if `images` has a row for each of K views of N images: row v·N + i of view v of image i
 
 
 def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> EncodedSplit:
@@ -36,6 +37,7 @@ def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> E
         texts=dataset.encode(student.texts, name),
         image_concepts=split.image_concepts,
         caption_concepts=split.caption_concepts,
+        views=dataset.views.count if dataset.views is not None and name == "train" else 0,
     )
 
 

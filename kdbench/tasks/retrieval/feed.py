@@ -24,7 +24,7 @@ class PairFeed:
         self.batches = Batches(data.image_concepts, data.caption_concepts, settings.batch_size, settings.seed)
         self.per_epoch = self.batches.per_epoch
         self.steps = settings.epochs * self.per_epoch
-        self._images = Ahead(data.images, lambda step: self._share(self.batches(step)[0]), self.steps)
+        self._images = Ahead(data.images, lambda step: self._share(self._rows(step)), self.steps)
 
     def batch(self, step: int) -> Batch:
         images, captions = self.batches(step)
@@ -35,12 +35,18 @@ class PairFeed:
             concepts=torch.from_numpy(take(self.data.image_concepts, images)).to(device),
             progress=step / self.steps,
             host=(images, captions),
+            views=self.batches.views(step, self.data.views) if self.data.views else None,
         )
 
     def inputs(self, step: int) -> Sequence[Tensor]:
         captions = self.batches(step)[1]
         read = self._images(step), take(self.data.texts, self._share(captions))
         return [to_device(values, self.settings.device) for values in read]
+
+    def _rows(self, step: int) -> NDArray[Any]:
+        """The rows of the images of a batch among the student's inputs."""
+        images, _ = self.batches(step)
+        return images + self.batches.views(step, self.data.views) * len(self.data.image_concepts) if self.data.views else images
 
     def _share(self, rows: NDArray[Any]) -> NDArray[Any]:
         return rows[self.settings.share(len(rows))]

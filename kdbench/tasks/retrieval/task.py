@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kdbench.contracts.values import Arrays
     from kdbench.data.dataset import CachedDataset
     from kdbench.storage.cache import Cache
+    from kdbench.suite.settings import Views
     from kdbench.tasks.retrieval.embeddings import EncodedSplit
     from kdbench.tasks.retrieval.units import Units
 
@@ -100,6 +101,11 @@ class Retrieval(Task):
         from kdbench.data.dataset import CachedDataset
 
         return CachedDataset(dataset, cache, device, report)
+
+    views: ClassVar[bool] = True
+
+    def viewed(self, data: CachedDataset, views: Views) -> CachedDataset:
+        return data.viewed(views)
 
     def without_test(self, data: CachedDataset) -> CachedDataset:
         from kdbench.tasks.retrieval.without_test import WithoutTest

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench.contracts import Batch, NoTower, Pairs, SplitName, Task, Teacher
+from kdbench.contracts import Batch, NoTower, Pairs, SplitName, Task, Teacher, Towers
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import Diverged, PluginError
 from kdbench.storage.memory_map import take
@@ -30,6 +30,7 @@ class StoredEmbeddings:
     logit_scale: float
     image_concepts: NDArray[np.int64]  # [N]
     caption_concepts: NDArray[np.int64]  # [M]
+    views: NDArray[Any] | None = None  # [K·N, d_t], row v·N + i of view v of image i, if the teacher sees views
 
     @property
     def width(self) -> int:
@@ -37,8 +38,12 @@ class StoredEmbeddings:
 
     def outputs(self, batch: Batch, device: str) -> Pairs:
         images, captions = batch.host or (batch.images.cpu().numpy(), batch.captions.cpu().numpy())
+        if self.views is not None and batch.views is not None:
+            image = take(self.views, batch.views * len(self.image_concepts) + images)
+        else:
+            image = take(self.image, images)
         return Pairs(
-            unit_rows(take(self.image, images), device),
+            unit_rows(image, device),
             unit_rows(take(self.text, captions), device),
             self.logit_scale,
             self._bank(device),
@@ -86,14 +91,21 @@ def unit_rows(values: NDArray[Any], device: str) -> Tensor:
 
 def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings:
     """A teacher's embeddings of the train split, computed or loaded from the cache."""
-    image, text, scale = _embeddings(data, teacher, "train", task, exact=False)
+    towers = _towers(data, teacher, "train", task)
+    image, text = _embeddings(data, towers, "train", exact=False)
+    views = data.view_images
+    if views is not None and views.views.teachers == "same" and not isinstance(towers.image, NoTower):
+        viewed = data.encode(towers.image, "train", UnitRows(towers.image, image.shape[1]), views=views)
+    else:
+        viewed = None
     split = data.split("train")
     return StoredEmbeddings(
         image=image,
         text=text,
-        logit_scale=scale,
+        logit_scale=float(towers.logit_scale),
         image_concepts=split.image_concepts,
         caption_concepts=split.caption_concepts,
+        views=viewed,
     )
 
 
@@ -106,7 +118,7 @@ def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: 
     # float16 moves a few ranks. Picture files are ranked in float32, as by other libraries; a dataset without files is ranked
     # as it is stored for distillation, which is how figures were published.
     exact = data.originals_digest(split) is not None
-    image, text, _ = _embeddings(data, teacher, split, task, exact)
+    image, text = _embeddings(data, _towers(data, teacher, split, task), split, exact)
     image, text = (np.asarray(values, dtype=np.float32) for values in (image, text))
     if 0 in (image.shape[1], text.shape[1]):
         raise PluginError("the teacher itself cannot be evaluated: found one tower; expected an image and a text tower")
@@ -116,15 +128,20 @@ def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: 
     return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts, positives)
 
 
-def _embeddings(
-    data: CachedDataset, teacher: Teacher, split: SplitName, task: Task, exact: bool
-) -> tuple[NDArray[Any], NDArray[Any], float]:
-    """Embeddings of images and captions of a split, and the scale. Raises PluginError if they are no unit vectors of one width.
+def _towers(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task) -> Towers:
+    """The towers of a teacher, which has seen training data without views."""
+    towers = checked_towers(teacher.towers(DatasetTeacherData(task, data.viewed(None))), teacher)
+    warn_of_cuts(data, towers.text, split)
+    return towers
+
+
+def _embeddings(data: CachedDataset, towers: Towers, split: SplitName, exact: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Embeddings of images and captions of a split, [N, 0] of a tower that is missing.
+
+    Raises PluginError if they are no unit vectors of one width.
 
     The first rows are checked as soon as they are computed, those of a cache entry when it is read.
     """
-    towers = checked_towers(teacher.towers(DatasetTeacherData(task, data)), teacher)
-    warn_of_cuts(data, towers.text, split)
     width: int | None = None
     found = []
     for encoder in (towers.image, towers.text):
@@ -136,4 +153,4 @@ def _embeddings(
         check = UnitRows(encoder, width)
         found.append(data.encode(encoder, split, check, exact))
         width = check(found[-1][: UnitRows.ROWS])
-    return found[0], found[1], float(towers.logit_scale)
+    return found[0], found[1]

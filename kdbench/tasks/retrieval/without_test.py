@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from kdbench.contracts import Encoder, Split, SplitName
 from kdbench.data.dataset import CachedDataset, Check
+from kdbench.data.viewed_images import ViewedImages
 
 
 class WithoutTest(CachedDataset):
@@ -17,9 +18,16 @@ class WithoutTest(CachedDataset):
         _refuse(name)
         return super().split(name)
 
-    def encode(self, encoder: Encoder, name: SplitName, check: Check | None = None, exact: bool = False) -> NDArray[Any]:
+    def encode(
+        self,
+        encoder: Encoder,
+        name: SplitName,
+        check: Check | None = None,
+        exact: bool = False,
+        views: ViewedImages | None = None,
+    ) -> NDArray[Any]:
         _refuse(name)
-        return super().encode(encoder, name, check, exact)
+        return super().encode(encoder, name, check, exact, views)
 
 
 def _refuse(name: str) -> None:
