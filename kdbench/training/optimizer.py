@@ -36,7 +36,7 @@ def _groups(module: nn.Module, weight_decay: float, scales: Mapping[str, float])
 
 def scale_of(name: str, scales: Mapping[str, float]) -> float:
     """The factor of a parameter's learning rate: that of the last pattern that matches its name, 1 if none does."""
-    return next((scale for pattern, scale in reversed(scales.items()) if fnmatchcase(name, pattern)), 1.0)
+    return next((scale for pattern, scale in reversed(list(scales.items())) if fnmatchcase(name, pattern)), 1.0)
 
 
 def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:

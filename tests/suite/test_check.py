@@ -21,8 +21,8 @@ from tests.support.paths import ROOT
 SuiteFile = Callable[..., Path]
 
 TRAIN_KEYS = (
-    "one of batch_size, checkpoint_every, clip_norm, devices, distill, ema, epochs, lr, lr_scale, micro_batch, precision, task, "
-    "warmup, weight_decay"
+    "one of batch_size, checkpoint_every, clip_norm, devices, distill, ema, epochs, lr, lr_scale, micro_batch, precision, "
+    "task, views, warmup, weight_decay"
 )
 TOP_KEYS = (
     "one of datasets, description, evaluate, extends, latency, name, objective, references, seeds, strategies, students, "
@@ -48,7 +48,12 @@ BROKEN = {
     "unknown top-level key": Wrong("train: {", "trian: {", 19, "trian", "'trian'", TOP_KEYS, "did you mean 'train'?"),
     "unknown train key": Wrong("epochs: 2", "epochz: 2", 19, "train.epochz", "'epochz'", TRAIN_KEYS, "did you mean 'epochs'?"),
     "nothing to learn from": Wrong(
-        "epochs: 2", "epochs: 2, task: 0", 11, "teams[0]", "[]", "a team with teachers: `train.task: 0` leaves nothing else to learn from"
+        "epochs: 2",
+        "epochs: 2, task: 0",
+        11,
+        "teams[0]",
+        "[]",
+        "a team with teachers: `train.task: 0` leaves nothing else to learn from",
     ),
     "unknown evaluate key": Wrong(
         "recall_at", "recal_at", 20, "evaluate.recal_at", "'recal_at'", "one of batch_size, every, recall_at",

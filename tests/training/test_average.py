@@ -20,7 +20,7 @@ def drifted(average: Average, steps: int) -> list[dict[str, torch.Tensor]]:
     for step in range(steps):
         with torch.no_grad():
             for parameter in average.module.parameters():
-                parameter += torch.randn_like(parameter)
+                parameter.add_(torch.randn_like(parameter))
             average.module(torch.randn(4, 3) + step)
         average.update()
         seen.append({name: value.clone() for name, value in average.module.state_dict().items()})
@@ -61,7 +61,7 @@ def test_a_saved_average_goes_on_to_the_last_bit() -> None:
     average = Average(module_with(norm=False), 0.9)
     drifted(average, 3)
     other = Average(average.module, 0.9)
-    other.load_state_dict({name: value for name, value in average.state_dict().items()})
+    other.load_state_dict(dict(average.state_dict()))
     drifted(average, 1)
     other.update()
     assert bits(other.values) == bits(average.values)

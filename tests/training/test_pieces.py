@@ -75,7 +75,7 @@ def test_a_piece_draws_the_same_numbers_again_and_counts_in_statistics_once() ->
     module, made, grad = drawn(3)
     torch.manual_seed(0)
     oracle, rows = Drawing(), torch.randn(6, 3)
-    parts = [oracle([piece])[0] for piece in rows.split(2)]
+    parts = [oracle([piece])[0] for piece in rows.split(2)]  # type: ignore[no-untyped-call]
     assert torch.equal(torch.cat(parts), made)
     torch.cat(parts).backward(grad)  # type: ignore[no-untyped-call]
     assert module.passes == 2 * oracle.passes == 6
