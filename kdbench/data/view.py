@@ -67,7 +67,7 @@ class Drawn:
         """The view number `view`, from 0, of an image. Every draw is made, used or not: settings do not move each other's."""
         rng = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, view, image]))
         given = self.settings
-        crop = _box(rng, given.crop)
+        crop = _box(rng, (given.crop[0], given.crop[1]))
         flip = bool(rng.random() < given.flip)
         low, high = 1 - given.color, 1 + given.color
         factors = rng.uniform(low, high, 3)

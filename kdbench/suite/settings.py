@@ -23,8 +23,8 @@ class Views(Block):
     """Augmented views of each train image, which teachers encode once and the student is shown in turn."""
 
     count: Count = Field(default=8, description="Views of each image.")
-    crop: tuple[Share, Share] = Field(
-        default=(0.5, 1.0), description="Smallest and largest area of a crop, as a fraction of the image."
+    crop: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(
+        default=[0.5, 1.0], description="Smallest and largest area of a crop, as a fraction of the image."
     )
     flip: Share = Field(default=0.5, description="Probability of mirroring.")
     color: Share = Field(default=0.0, description="Brightness, contrast and saturation change by factors of up to 1 ± this.")
@@ -58,6 +58,9 @@ class Train(Block):
     )
     clip_norm: Positive = Field(default=1.0, description="Largest norm of the student's gradient; larger ones are clipped.")
     task: NotNegative = Field(default=1.0, description="Coefficient of the task loss; 0: the student sees teachers alone.")
+    loss: str | None = Field(
+        default=None, description="The task's loss by name, for retrieval `clip` or `siglip`; null: the first, `clip`."
+    )
     distill: NotNegative = Field(default=1.0, description="λ: weight of the teachers' losses beside the task loss.")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="Decay of a moving average of the weights, which is evaluated and kept; null: none."

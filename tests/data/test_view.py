@@ -15,7 +15,7 @@ from kdbench.suite.settings import Views
 
 SIZE = 32
 WHOLE = (0.0, 0.0, 1.0, 1.0)
-PLAIN: dict[str, Any] = {"crop": (1.0, 1.0), "flip": 0.0}
+PLAIN: dict[str, Any] = {"crop": [1.0, 1.0], "flip": 0.0}
 
 
 def picture(seed: int = 0) -> NDArray[np.uint8]:
@@ -24,7 +24,7 @@ def picture(seed: int = 0) -> NDArray[np.uint8]:
 
 shares = st.floats(0, 1)
 settings = st.builds(
-    lambda low, high, **more: Views(crop=(min(low, high), max(low, high)), **more),
+    lambda low, high, **more: Views(crop=[min(low, high), max(low, high)], **more),
     low=st.floats(0.01, 1),
     high=st.floats(0.01, 1),
     flip=shares,
@@ -91,7 +91,7 @@ def test_colors_change_within_their_factors() -> None:
     assert (View(WHOLE, False, (1.2, 1.0, 1.0), None).of(grey) == 120).all()
 
 
-@pytest.mark.parametrize("crop", [(0.0, 1.0), (0.8, 0.5)])
-def test_areas_are_in_ascending_order(crop: tuple[float, float]) -> None:
+@pytest.mark.parametrize("crop", [[0.0, 1.0], [0.8, 0.5]])
+def test_areas_are_in_ascending_order(crop: list[float]) -> None:
     with pytest.raises(ValueError, match="two areas in ascending order, the first above 0"):
         Views(crop=crop)

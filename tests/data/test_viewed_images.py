@@ -60,7 +60,7 @@ def test_views_differ_from_each_other_and_from_the_image() -> None:
     "changed",
     [
         views(settings=SETTINGS.model_copy(update={"count": 4})),
-        views(settings=SETTINGS.model_copy(update={"crop": (0.4, 1.0)})),
+        views(settings=SETTINGS.model_copy(update={"crop": [0.4, 1.0]})),
         views(settings=SETTINGS.model_copy(update={"flip": 0.4})),
         views(settings=SETTINGS.model_copy(update={"color": 0.3})),
         views(settings=SETTINGS.model_copy(update={"erase": 0.4})),
