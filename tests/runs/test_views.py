@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from kdbench import NoTower, Progress, TeacherData, Towers
+from kdbench import Batch, NoTower, Progress, SplitName, TeacherData, Towers
 from kdbench.contracts import FeedSettings
 from kdbench.data.dataset import CachedDataset
 from kdbench.runs.context import RunContext
@@ -26,7 +26,7 @@ from kdbench.tasks.retrieval.without_test import WithoutTest
 from tests.support.toys import Beads, Projection, Sage, cached, plugged, run_context, run_spec, toy
 
 EPOCHS = 3
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "crop": {"crop": [0.3, 0.9], "flip": 0.0},
     "flip": {"crop": [1.0, 1.0], "flip": 0.5},
     "color": {"crop": [1.0, 1.0], "flip": 0.0, "color": 0.5},
@@ -67,6 +67,12 @@ def feed_of(data: CachedDataset, seed: int = 0, share: Any = slice) -> PairFeed:
     return PairFeed(encode_split(data, toy(), "train"), settings)
 
 
+def plain(data: CachedDataset, batch: Batch) -> Tensor:
+    """The images of a batch as they are."""
+    images: Any = data.split("train").images
+    return torch.from_numpy(np.array(images[batch.images.numpy()]))
+
+
 def live(teacher: Sage, pixels: Tensor) -> Tensor:
     """Embeddings of pixels, computed now."""
     items: Any = pixels.numpy()
@@ -87,8 +93,7 @@ def test_stored_views_equal_live_ones(name: str, kind: type[Sage], tmp_path: Pat
         batch, (pixels, _) = feed.batch(step), feed.inputs(step)
         told = stored.outputs(batch, "cpu").image
         assert cosine_similarity(told, live(teacher, pixels)).min() >= 0.9999
-        plain = torch.from_numpy(np.array(data.split("train").images[batch.images.numpy()]))
-        changed += int((plain != pixels).any())
+        changed += int((plain(data, batch) != pixels).any())
     assert changed == feed.steps  # the property above would hold without augmentation, too
 
 
@@ -96,8 +101,7 @@ def test_teachers_that_see_the_image_itself(tmp_path: Path) -> None:
     teacher, data = Sage(), cached(tmp_path).viewed(Views(count=3, teachers="clean"))
     stored, feed = teach(data, teacher, Retrieval()), feed_of(data)
     batch, (pixels, _) = feed.batch(0), feed.inputs(0)
-    plain = torch.from_numpy(np.array(data.split("train").images[batch.images.numpy()]))
-    assert cosine_similarity(stored.outputs(batch, "cpu").image, live(teacher, plain)).min() >= 0.9999
+    assert cosine_similarity(stored.outputs(batch, "cpu").image, live(teacher, plain(data, batch))).min() >= 0.9999
     assert cosine_similarity(stored.outputs(batch, "cpu").image, live(teacher, pixels)).min() < 0.99
 
 
@@ -107,10 +111,10 @@ def test_each_image_goes_through_all_of_its_views(tmp_path: Path) -> None:
         feed, without = feed_of(cached(tmp_path).viewed(Views(count=EPOCHS)), seed), feed_of(cached(tmp_path), seed)
         seen: dict[int, list[int]] = {}
         for step in range(feed.steps):
-            batch, plain = feed.batch(step), without.batch(step)
-            assert torch.equal(batch.images, plain.images)
-            assert torch.equal(batch.captions, plain.captions)
-            assert plain.views is None
+            batch, other = feed.batch(step), without.batch(step)
+            assert torch.equal(batch.images, other.images)
+            assert torch.equal(batch.captions, other.captions)
+            assert other.views is None
             assert batch.views is not None
             for image, view in zip(batch.images.tolist(), batch.views.tolist(), strict=True):
                 seen.setdefault(image, []).append(view)
@@ -126,12 +130,13 @@ def test_ranks_see_their_share_of_the_same_views(tmp_path: Path) -> None:
 
 
 def test_only_the_train_split_has_views(tmp_path: Path) -> None:
-    plain, viewed = cached(tmp_path), cached(tmp_path).viewed(Views(count=3))
-    for name in ("validation", "test"):
-        one, other = (encode_split(data, toy(), name) for data in (plain, viewed))  # type: ignore[arg-type]
+    whole, viewed = cached(tmp_path), cached(tmp_path).viewed(Views(count=3))
+    names: tuple[SplitName, ...] = ("validation", "test")
+    for name in names:
+        one, other = (encode_split(data, toy(), name) for data in (whole, viewed))
         np.testing.assert_array_equal(one.images, other.images)
         assert one.views == other.views == 0
-    assert plain.views is None
+    assert whole.views is None
 
 
 def test_a_trial_with_views_has_no_test_split(tmp_path: Path) -> None:
