@@ -64,6 +64,7 @@ class Pairs:
     text: Tensor  # [B, d], unit vectors
     scale: Tensor | float  # of the logits, exponentiated
     bank: Bank | None = None  # of a teacher
+    bias: Tensor | None = None  # of a student's logits, which the sigmoid loss reads; softmax losses do not depend on it
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -72,8 +73,10 @@ class Pairs:
 
     @property
     def learned(self) -> tuple[Tensor, ...]:
-        """The scale, if it is learned."""
-        return () if isinstance(self.scale, float | int) or not self.scale.requires_grad else (self.scale,)
+        """The scale and the bias, as far as they are learned."""
+        return tuple(
+            each for each in (self.scale, self.bias) if not isinstance(each, float | int | None) and each.requires_grad
+        )
 
     @cached_property
     def logits(self) -> Tensor:

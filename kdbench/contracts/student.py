@@ -32,6 +32,8 @@ class StudentModule(Protocol):
     and text embeddings, followed by other tensors [B, …] of the same forward pass, all with their graph, and
     `auxiliary_loss(views, batch)` computes a scalar from detached copies of them. One backward through the towers
     then serves all losses.
+
+    The optional attribute `logit_bias` is a parameter that SigLIP's loss adds to the logits.
     """
 
     @property

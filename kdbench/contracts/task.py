@@ -295,6 +295,12 @@ class Task(ABC):
     def losses(self, outputs: Owned, batch: Owned) -> Tensor:
         """The task loss of each sample, [B], from a student's or a teacher's outputs."""
 
+    loss_names: ClassVar[tuple[str, ...]] = ()  # that `train.loss` chooses among; the first is the loss of `losses`
+
+    def train_losses(self, outputs: Owned, batch: Owned, name: str) -> Tensor:
+        """The loss `name`, one of `loss_names`, of each sample, [B], from a student's outputs in training."""
+        raise PluginError(f"the task {self.name!r} has one loss; leave `train.loss` out")
+
     def distributions(self, outputs: Owned) -> Tensor:
         """Each sample's distribution over candidates, [B, C], rows summing to 1. Raises PluginError if the task has none."""
         raise PluginError(f"the task {self.name!r} has no distribution over candidates; use another strategy")

@@ -18,7 +18,7 @@ from kdbench.suite.source import SuiteSource, read_suite
 from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import SweepFile
 from kdbench.suite.sweep_space import check_labels, checked_sweep
-from kdbench.suite.task_settings import built_task, task_of
+from kdbench.suite.task_settings import built_task, task_of, train_of
 from kdbench.suite.yaml_file import YamlPath
 
 
@@ -99,7 +99,7 @@ def _checked(
         references=file.references,
         strategies=entries["strategies"],
         objective=[term for term in entries["objective"] if isinstance(term, TermSpec)],
-        train=file.train,
+        train=train_of(file.train, task, plugins),
         evaluate=file.evaluate,
         latency=file.latency,
     )

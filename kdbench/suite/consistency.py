@@ -124,6 +124,10 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: 
     task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
     if suite.train.views and not task.views:
         diagnostics.add(("train", "views"), "views", f"none: the task {suite.task.use!r} has no augmented views")
+    if suite.train.loss is not None and suite.train.loss not in task.loss_names:
+        known = f"a loss of the task {suite.task.use!r}: {', '.join(task.loss_names)}"
+        expected = known if task.loss_names else f"null: the task {suite.task.use!r} has one loss"
+        diagnostics.add(("train", "loss"), suite.train.loss, expected, nearest(suite.train.loss, task.loss_names))
     for index, spec in enumerate(suite.datasets):
         where: YamlPath = ("datasets", index)
         try:

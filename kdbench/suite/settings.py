@@ -26,7 +26,7 @@ class Views(Block):
     crop: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(
         default=[0.5, 1.0], description="Smallest and largest area of a crop, as a fraction of the image."
     )
-    flip: Share = Field(default=0.5, description="Probability of mirroring.")
+    flip: Share = Field(default=0.0, description="Probability of mirroring; captions may tell left from right.")
     color: Share = Field(default=0.0, description="Brightness, contrast and saturation change by factors of up to 1 ± this.")
     erase: Share = Field(default=0.0, description="Probability of erasing a rectangle.")
     teachers: Literal["same", "clean"] = Field(
@@ -59,7 +59,7 @@ class Train(Block):
     clip_norm: Positive = Field(default=1.0, description="Largest norm of the student's gradient; larger ones are clipped.")
     task: NotNegative = Field(default=1.0, description="Coefficient of the task loss; 0: the student sees teachers alone.")
     loss: str | None = Field(
-        default=None, description="The task's loss by name, for retrieval `clip` or `siglip`; null: the first, `clip`."
+        default=None, description="Name of the task's loss, in retrieval `clip` (InfoNCE) or `siglip`; null: the first."
     )
     distill: NotNegative = Field(default=1.0, description="λ: weight of the teachers' losses beside the task loss.")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(

@@ -35,6 +35,7 @@ PINNED: dict[str, JsonObject] = {
         "micro_batch": None,
         "lr_scale": {},
         "task": 1.0,
+        "loss": None,
         "ema": None,
         "views": None,
         "precision": "auto",

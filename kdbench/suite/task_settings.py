@@ -9,7 +9,7 @@ from kdbench.contracts.values import JsonObject
 from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import checked_params, construct, default_params, params_model
 from kdbench.suite.diagnostics import Diagnostics
-from kdbench.suite.settings import Evaluate
+from kdbench.suite.settings import Evaluate, Train
 from kdbench.suite.spec import PluginSpec
 
 
@@ -52,3 +52,10 @@ def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tup
 def built_task(task: PluginSpec, plugins: Plugins) -> Task:
     built: Task = construct(plugins.find("task", task.use).offer, task.params)
     return built
+
+
+def train_of(train: Train, task: PluginSpec, plugins: Plugins) -> Train:
+    """The training settings without the name of the task's first loss, which is the default: both give the same ids."""
+    if train.loss is None or train.loss not in built_task(task, plugins).loss_names[:1]:
+        return train
+    return train.model_copy(update={"loss": None})

@@ -90,6 +90,7 @@ class Learner:
             self.world,
             self.relay,
             self.settings.task,
+            self.settings.loss,
         )
         self.process.check()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)

@@ -60,21 +60,25 @@ def backward(
     world: World = ALONE,
     relay: Relay | None = None,
     coefficient: float = 1.0,
+    loss_name: str | None = None,
 ) -> StepResult:
     """Adds the gradient of c·L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
 
-    `coefficient` is c. `views` are the tensors that the task's `forward` returned, with their graph: output tensors [B, …],
-    followed by those that the student's `auxiliary` loss reads. `wrap` turns copies of them into `Outputs`; `parameters` are
-    the student's. All losses, and the gradients for strategies, are computed on detached copies of the views; the gradients
-    accumulated there are then passed backward through the student once. With `compare`, the teachers' gradients are compared
-    even if the strategy does not read them.
+    `coefficient` is c; `loss_name` names L_task, by default that of the task's `losses`. `views` are the tensors that the
+    task's `forward` returned, with their graph: output tensors [B, …], followed by those that the student's `auxiliary` loss
+    reads. `wrap` turns copies of them into `Outputs`; `parameters` are the student's. All losses, and the gradients for
+    strategies, are computed on detached copies of the views; the gradients accumulated there are then passed backward through
+    the student once. With `compare`, the teachers' gradients are compared even if the strategy does not read them.
 
     In a `world` of several ranks the views are this rank's rows (`World.read`); everything else is of the whole batch. The
     resulting gradients of all parameters in the `relay` are those of the whole batch, on every rank.
     """
     copies = [world.gather(view.detach().float(), len(batch)).requires_grad_() for view in views]
     student = wrap(copies)
-    task_losses = checked_tensor(task.losses(student, batch), task, "losses", [len(batch)])
+    if loss_name is None:
+        task_losses = checked_tensor(task.losses(student, batch), task, "losses", [len(batch)])
+    else:
+        task_losses = checked_tensor(task.train_losses(student, batch, loss_name), task, "train_losses", [len(batch)])
     truth = task_losses.mean()
     own = coefficient * truth
     if auxiliary is not None:

@@ -21,8 +21,8 @@ from tests.support.paths import ROOT
 SuiteFile = Callable[..., Path]
 
 TRAIN_KEYS = (
-    "one of batch_size, checkpoint_every, clip_norm, devices, distill, ema, epochs, lr, lr_scale, micro_batch, precision, "
-    "task, views, warmup, weight_decay"
+    "one of batch_size, checkpoint_every, clip_norm, devices, distill, ema, epochs, loss, lr, lr_scale, micro_batch, "
+    "precision, task, views, warmup, weight_decay"
 )
 TOP_KEYS = (
     "one of datasets, description, evaluate, extends, latency, name, objective, references, seeds, strategies, students, "
@@ -55,8 +55,17 @@ BROKEN = {
         "[]",
         "a team with teachers: `train.task: 0` leaves nothing else to learn from",
     ),
+    "unknown loss": Wrong(
+        "epochs: 2",
+        "epochs: 2, loss: siglib",
+        19,
+        "train.loss",
+        "'siglib'",
+        "a loss of the task 'retrieval': clip, siglip",
+        "did you mean 'siglip'?",
+    ),
     "unknown evaluate key": Wrong(
-        "recall_at", "recal_at", 20, "evaluate.recal_at", "'recal_at'", "one of batch_size, every, recall_at",
+        "recall_at", "recal_at", 20, "evaluate.recal_at", "'recal_at'", "one of batch_size, every, positives, recall_at",
         "did you mean 'recall_at'?",
     ),
     "unknown strategy": Wrong(
@@ -176,7 +185,7 @@ def test_the_tiny_suite_is_fine(suite_file: SuiteFile, plugins: Plugins) -> None
     assert suite.teachers["a"] == PluginSpec(name="a", use="lens", params=lens, defaults={"coated": False})
     power = {"power": 1.0}
     assert suite.objective == [TermSpec(name="cosine", use="cosine", params=power, defaults=power, coefficient=1.0)]
-    own, default = {"recall_at": [1, 5]}, {"recall_at": [1, 5, 10]}
+    own, default = ({"recall_at": at, "positives": False} for at in ([1, 5], [1, 5, 10]))
     assert suite.task == PluginSpec(name="retrieval", use="retrieval", params=own, defaults=default)
     assert (suite.seeds, suite.teams) == ([0, 1], [[], ["a"], ["a", "b"]])
 

@@ -168,6 +168,12 @@ def test_training_with_a_setting_more_plans_the_same_runs(suite_file: Callable[.
     assert plan(grown)[0].train == Grown(**(before[0].train or Train()).model_dump())
 
 
+def test_the_name_of_the_default_loss_changes_no_id(suite_file: Callable[..., Path], plugins: Plugins) -> None:
+    plain = ids(suite_file(), plugins)
+    assert ids(suite_file(("epochs: 2", "epochs: 2, loss: clip")), plugins) == plain
+    assert not set(ids(suite_file(("epochs: 2", "epochs: 2, loss: siglip")), plugins)) & set(plain)
+
+
 def test_an_option_of_the_plugin_spec_itself_changes_no_id(spec: Spec) -> None:
     """A block that a run does not have is not part of its form."""
     form = spec()._cell

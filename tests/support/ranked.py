@@ -130,6 +130,14 @@ class Gated(TwoTowers):
         return own + 0.1 * self.text_tower.weight.square().sum()
 
 
+class Biased(TwoTowers):
+    """Has a bias of its logits, and learns by the sigmoid loss."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.logit_bias = nn.Parameter(torch.tensor(-3.0))
+
+
 def plain(dtype: torch.dtype, frozen: str = "") -> nn.Module:
     module = TwoTowers(WIDTH).to(dtype)
     if frozen:
@@ -143,6 +151,7 @@ STUDENTS: dict[str, Callable[[], nn.Module]] = {
     "frozen": lambda: plain(torch.float64, "image_tower"),
     "shared": lambda: SharedTowers(WIDTH),
     "gated": lambda: Gated(WIDTH),
+    "biased": lambda: Biased(WIDTH),
     "fusion": lambda: FusionModule(cast(Any, TokenTowers(WIDTH)), FusionNetwork(WIDTH, WIDTH, 6, 2), 0.5),
 }
 
@@ -187,8 +196,9 @@ def step(student: str, objective: str, strategy: str, batch: int, world: World, 
     if team:
         teaching = Teaching(team, team.outputs(pairs), chosen, 0.7, Generator().manual_seed(2))
     parameters = [p for p in module.parameters() if p.requires_grad]
-    wrap = pairs_with(module.logit_scale.exp())
-    result = backward(Retrieval(), views, wrap, pairs, teaching, parameters, auxiliary, True, world, relay)
+    bias = getattr(module, "logit_bias", None)
+    wrap, loss = pairs_with(module.logit_scale.exp(), bias), None if bias is None else "siglip"
+    result = backward(Retrieval(), views, wrap, pairs, teaching, parameters, auxiliary, True, world, relay, loss_name=loss)
     named = [*module.named_parameters(), *(team.heads.named_parameters("heads") if team else ())]
     return Outcome(result, {name: parameter.grad for name, parameter in named}, chosen)
 

@@ -433,9 +433,9 @@ def ints(*values: int) -> NDArray[np.int64]:
     return np.array(values, dtype=np.int64)
 
 
-def pairs_with(scale: Tensor | float) -> Callable[[Sequence[Tensor]], Pairs]:
+def pairs_with(scale: Tensor | float, bias: Tensor | None = None) -> Callable[[Sequence[Tensor]], Pairs]:
     """Makes `Pairs` of image and text embeddings and whatever follows them, as the retrieval task does."""
-    return lambda tensors: Pairs(tensors[0], tensors[1], scale)
+    return lambda tensors: Pairs(tensors[0], tensors[1], scale, bias=bias)
 
 
 def rank_split(student: Student, split: EncodedSplit, batch_size: int = 256) -> Ranks:

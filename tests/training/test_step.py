@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from open_clip.loss import SigLipLoss
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
@@ -608,3 +609,24 @@ def test_pairs_of_one_concept_reach_the_strategy_as_positives() -> None:
         target = target / target.sum(dim=1, keepdim=True)
         both = [cross_entropy(s, target, reduction="none") for s in (scores, scores.T)]
         torch.testing.assert_close(seen[0][place], (both[0] + both[1]) / 2)
+
+
+@pytest.mark.parametrize("strategy", [None, Equal(), Ammkd()])
+def test_the_sigmoid_loss_and_its_bias_learn_beside_teachers(strategy: Strategy | None) -> None:
+    """The teachers' losses depend on no bias: its gradient is that of open_clip's loss, also where gradients are used again."""
+    case, concepts = Case(), torch.arange(BATCH)
+    bias = nn.Parameter(torch.tensor(-2.0, dtype=torch.float64))
+    teaching = Teaching(case.team, case.teachers, strategy, 0.7, torch.Generator()) if strategy else None
+    wrap = pairs_with(case.module.logit_scale.exp(), bias)
+    result = backward(Retrieval(), case.views(), wrap, batch_of(concepts), teaching, loss_name="siglip")
+    found, gradients = bias.grad, case.gradients()
+    bias.grad = None
+    case.module.zero_grad()
+    image, text = case.views()
+    expected = SigLipLoss()(image, text, case.module.logit_scale.exp(), bias)
+    expected.backward()
+    assert float(result.task) == pytest.approx(float(expected.detach()), rel=RTOL)
+    torch.testing.assert_close(found, bias.grad, rtol=RTOL, atol=ATOL)
+    if strategy is None:
+        for name, theirs in case.gradients().items():
+            torch.testing.assert_close(gradients[name], theirs, rtol=RTOL, atol=ATOL)

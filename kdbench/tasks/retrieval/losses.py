@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from kdbench.contracts import Pairs
 
@@ -28,6 +29,17 @@ def losses_of(scores: Tensor, same: Tensor) -> Tensor:
     image_to_text = -(target * scores.log_softmax(dim=1)).sum(dim=1)
     text_to_image = -(target * scores.T.log_softmax(dim=1)).sum(dim=1)
     return (image_to_text + text_to_image) / 2
+
+
+def sigmoid_losses(pairs: Pairs, same: Tensor) -> Tensor:
+    """SigLIP's loss of each pair, [B] (Zhai et al. 2023): every image and text of a batch are a match or not, `same` [B, B].
+
+    The sum of −log σ(±(logit + bias)) over the row and the column of a pair, halved, so that the mean is the sum over all B²
+    entries by B, as in the paper. `pairs.bias`, if there is one, is added to the logits.
+    """
+    scores = logits(pairs) if pairs.bias is None else logits(pairs) + pairs.bias
+    losses = -logsigmoid(torch.where(same, scores, -scores))
+    return (losses.sum(dim=1) + losses.sum(dim=0)) / 2
 
 
 def image_to_text_probs(scores: Tensor) -> Tensor:

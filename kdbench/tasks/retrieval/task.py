@@ -139,12 +139,20 @@ class Retrieval(Task):
         return checked_views(student, (module.encode_image(images), module.encode_text(texts)), len(images))
 
     def outputs(self, student: Student, tensors: Sequence[Tensor]) -> Pairs:
-        return Pairs(tensors[0], tensors[1], student.module.logit_scale.exp())
+        module = student.module
+        return Pairs(tensors[0], tensors[1], module.logit_scale.exp(), bias=getattr(module, "logit_bias", None))
 
     def losses(self, outputs: Pairs, batch: Batch) -> Tensor:
         from kdbench.tasks.retrieval.losses import losses_of
 
         return losses_of(_logits(outputs), batch.same)
+
+    loss_names: ClassVar[tuple[str, ...]] = ("clip", "siglip")
+
+    def train_losses(self, outputs: Pairs, batch: Batch, name: str) -> Tensor:
+        from kdbench.tasks.retrieval.losses import sigmoid_losses
+
+        return sigmoid_losses(outputs, batch.same) if name == "siglip" else self.losses(outputs, batch)
 
     def distributions(self, outputs: Pairs) -> Tensor:
         from kdbench.tasks.retrieval.losses import image_to_text_probs

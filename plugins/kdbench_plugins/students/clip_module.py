@@ -30,6 +30,12 @@ class ClipModule(nn.Module):
         scale: Tensor = self.clip.logit_scale
         return scale
 
+    @property
+    def logit_bias(self) -> Tensor | None:
+        """open_clip's parameter, if the config has an `init_logit_bias`."""
+        bias: Tensor | None = getattr(self.clip, "logit_bias", None)
+        return bias
+
     def encode_image(self, images: Tensor) -> Tensor:
         """Encodes pixels, uint8 [B, height, width, 3], to unit vectors [B, d]."""
         vectors: Tensor = self.clip.encode_image(self._pixels(images), normalize=True)

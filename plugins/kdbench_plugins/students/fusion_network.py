@@ -61,6 +61,11 @@ class FusionModule(nn.Module):
         scale: Tensor = self.student.logit_scale
         return scale
 
+    @property
+    def logit_bias(self) -> Tensor | None:
+        bias: Tensor | None = getattr(self.student, "logit_bias", None)
+        return bias
+
     def encode_image(self, images: Tensor) -> Tensor:
         vectors: Tensor = self.student.encode_image(images)
         return vectors

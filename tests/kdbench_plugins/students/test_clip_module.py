@@ -135,3 +135,10 @@ def test_towers_that_end_otherwise(text: dict[str, Any], tokens: list[list[int]]
     module = cast(ClipModule, OpenClip(config=config).module)
     words = module.encode_text_tokens(torch.tensor(tokens, dtype=torch.int32))[2]
     assert words.tolist() == [[place < count for place in range(5)] for count in expected]
+
+
+def test_a_bias_of_the_logits_is_open_clips_parameter(module: ClipModule) -> None:
+    assert module.logit_bias is None
+    biased = OpenClip(config=CONFIG | {"init_logit_scale": 2.3026, "init_logit_bias": -10.0}).module
+    assert cast(Any, biased).logit_bias.item() == -10.0
+    assert {"clip.logit_scale", "clip.logit_bias"} <= {name for name, _ in cast(Any, biased).named_parameters()}

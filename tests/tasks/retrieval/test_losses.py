@@ -9,11 +9,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from open_clip.loss import SigLipLoss
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from kdbench import Pairs
-from kdbench.tasks.retrieval.losses import image_to_text_probs, logits, pair_losses
+from kdbench.tasks.retrieval.losses import image_to_text_probs, logits, pair_losses, sigmoid_losses
 from tests.support.toys import batch_of, random_pairs
 
 CONCEPTS = st.lists(st.integers(0, 3), min_size=2, max_size=8)
@@ -134,3 +135,30 @@ def test_probabilities_are_those_of_texts_given_an_image() -> None:
     torch.testing.assert_close(found.sum(dim=1), torch.ones(4, dtype=torch.float64))
     scores = np.exp(2.0 * (pairs.image @ pairs.text.T).numpy())
     np.testing.assert_allclose(found.numpy(), scores / scores.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("bias", [None, -10.0, 0.5])
+@pytest.mark.parametrize("batch", [2, 7])
+def test_unique_concepts_give_open_clips_sigmoid_loss(batch: int, bias: float | None) -> None:
+    given = random_pairs(batch, 8)
+    image, text = (rows.clone().requires_grad_() for rows in (given.image, given.text))
+    scale = torch.tensor(10.0, requires_grad=True)
+    shift = None if bias is None else torch.tensor(bias, requires_grad=True)
+    leaves = [image, text, scale, *([] if shift is None else [shift])]
+    found = sigmoid_losses(Pairs(image, text, scale, bias=shift), batch_of(torch.arange(batch)).same)
+    expected = SigLipLoss()(image, text, scale, shift)
+    assert found.shape == (batch,)
+    torch.testing.assert_close(found.mean(), expected)
+    for own, theirs in zip(torch.autograd.grad(found.mean(), leaves), torch.autograd.grad(expected, leaves), strict=True):
+        torch.testing.assert_close(own, theirs)
+
+
+@given(CONCEPTS)
+def test_the_sigmoid_loss_of_shared_concepts_equals_the_slow_oracle(concepts: list[int]) -> None:
+    pairs = random_pairs(len(concepts), 5)
+    scores = float(pairs.scale) * pairs.image.numpy() @ pairs.text.numpy().T - 2.0
+    signs = np.array([[1 if one == other else -1 for other in concepts] for one in concepts])
+    terms = np.log1p(np.exp(-signs * scores.astype(np.float64)))
+    expected = [(terms[i].sum() + terms[:, i].sum()) / 2 for i in range(len(concepts))]
+    biased = Pairs(pairs.image, pairs.text, pairs.scale, bias=torch.tensor(-2.0))
+    np.testing.assert_allclose(sigmoid_losses(biased, batch_of(torch.tensor(concepts)).same).numpy(), expected, rtol=1e-4)
