@@ -59,6 +59,11 @@ class Signal(Protocol):
         ...
 
     @property
+    def task_gradient(self) -> Tensor:
+        """[n]: gradient of the student's mean task loss, flattened like `gradients`."""
+        ...
+
+    @property
     def gramian(self) -> Tensor:
         """[T, T]: inner products of those gradients, in float64."""
         ...

@@ -116,6 +116,12 @@ class StepSignal:
         return torch.stack([torch.cat([grad.flatten() for grad in grads[:count]]) for grads in self.leaf_gradients])
 
     @cached_property
+    def task_gradient(self) -> Tensor:
+        tensors = list(self._graph.student.tensors)
+        found = torch.autograd.grad(self._task_losses.mean(), tensors, retain_graph=True, materialize_grads=True)
+        return torch.cat([grad.flatten() for grad in found])
+
+    @cached_property
     def gramian(self) -> Tensor:
         # If teachers nearly agree, float32 sums lose the small differences that strategies depend on.
         gradients = self.gradients.double()

@@ -126,6 +126,19 @@ def test_gradients_equal_those_of_separate_losses(objective: Objective) -> None:
     assert found.abs().sum() > 0
 
 
+def test_the_tasks_gradient_is_flattened_like_the_teachers() -> None:
+    case = Case()
+    copies = [part.detach().clone().requires_grad_() for part in (case.student.image, case.student.text)]
+    student = Pairs(copies[0], copies[1], case.module.logit_scale.detach().exp())
+    expected = torch.autograd.grad(pair_losses(student, case.batch.same).mean(), copies)
+    found = case.signal.task_gradient
+    torch.testing.assert_close(found, torch.cat([grad.flatten() for grad in expected]))
+    assert found.shape == case.signal.gradients[0].shape
+    assert not found.requires_grad
+    assert case.signal.losses.shape == (TEACHERS, BATCH)
+    case.task.mean().backward()  # type: ignore[no-untyped-call]  # the step's own backward comes after it
+
+
 def test_the_gramian_holds_inner_products_of_gradients() -> None:
     signal = Case().signal
     gramian, gradients = signal.gramian, signal.gradients

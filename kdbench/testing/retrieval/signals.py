@@ -146,8 +146,8 @@ def generic_batch(size: int) -> Batch:
 
 def contents(signal: StepSignal) -> dict[str, Tensor]:
     """Copies of everything that a strategy can read."""
-    names = ("losses", "truth_losses", "task_losses", "teacher_probs", "student_probs", "embeddings", "gradients", "gramian")
-    found = {name: getattr(signal, name) for name in names} | {"parameter_gramian": signal.parameter_gramian}
+    names = ["losses", "truth_losses", "task_losses", "teacher_probs", "student_probs", "embeddings", "gradients", "gramian"]
+    found = {name: getattr(signal, name) for name in [*names, "task_gradient", "parameter_gramian"]}
     found |= {f"teacher_embeddings[{position}]": pair for position, pair in enumerate(signal.teacher_embeddings)}
     found |= {f"batch.{name}": getattr(signal.batch, name) for name in ("images", "captions", "concepts")}
     return {name: value.clone() for name, value in found.items()}

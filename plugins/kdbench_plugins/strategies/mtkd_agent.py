@@ -58,9 +58,9 @@ def drawn(module: nn.Module, generator: Generator) -> nn.Module:
 class Learner:
     """A module and its Adam, saved and loaded together."""
 
-    def __init__(self, module: nn.Module, lr: float) -> None:
+    def __init__(self, module: nn.Module, lr: float, weight_decay: float = 0.0) -> None:
         self.module = module
-        self.optimizer = torch.optim.Adam(module.parameters(), lr=lr)
+        self.optimizer = torch.optim.Adam(module.parameters(), lr=lr, weight_decay=weight_decay)
 
     def step(self, loss: Tensor) -> None:
         self.optimizer.zero_grad()
