@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any, get_args
 
@@ -15,12 +15,13 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 EXAMPLES = 3  # items named of many
 
 
-def problems(dataset: Dataset) -> Iterator[Problem]:
-    """Yields what makes a dataset unusable: attributes, indices, items without a match, concepts in two splits, a test split
-    of a single concept. Items are named by their source if the split has sources, otherwise by their position."""
+def problems(dataset: Dataset, names: Sequence[SplitName] = SPLITS) -> Iterator[Problem]:
+    """Yields what makes the named splits of a dataset unusable: attributes, indices, items without a match, concepts in two
+    splits, a test split of a single concept. Items are named by their source if the split has sources, otherwise by their
+    position."""
     yield from _attributes(dataset)
     splits: dict[SplitName, Split] = {}
-    for name in SPLITS:
+    for name in names:
         split = dataset.split(name)
         wrong = list(_indices(name, split))
         yield from wrong

@@ -112,6 +112,18 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
 def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task, positives: bool = False) -> Ranks:
     """Retrieval ranks by a teacher's own embeddings; with `positives` also those of all positives.
 
+    Raises as `own_embeddings`.
+    """
+    image, text = own_embeddings(data, teacher, split, task)
+    seen = data.split(split)
+    return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts, positives)
+
+
+def own_embeddings(
+    data: CachedDataset, teacher: Teacher, split: SplitName, task: Task
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A teacher's own embeddings of the images [N, d] and captions [M, d] of a split.
+
     The teacher is prepared on training data as for distillation, without access to the test split. Raises Diverged if its
     embeddings are not finite.
     """
@@ -124,8 +136,7 @@ def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: 
         raise PluginError("the teacher itself cannot be evaluated: found one tower; expected an image and a text tower")
     if not (np.isfinite(image).all() and np.isfinite(text).all()):
         raise Diverged("the teacher's embeddings are not finite")
-    seen = data.split(split)
-    return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts, positives)
+    return image, text
 
 
 def _towers(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task) -> Towers:

@@ -8,7 +8,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,16 +101,28 @@ def check_miniature() -> None:
 def miniature_folder(name: Name) -> Path:
     """The folder with the miniature of a dataset, drawn from the dataset `emoji` on first use.
 
+    Raises KdbenchError as `made_folder` does.
+    """
+
+    def write(folder: Path) -> None:
+        write_miniature(folder, {split: list(_emoji(split, count)) for split, count in COUNTS.items()}, name)
+
+    return made_folder(f"{name}-{FORMAT}", write)
+
+
+def made_folder(name: str, write: Callable[[Path], None]) -> Path:
+    """The folder `name` of miniatures, whose contents are written on first use.
+
     It is in KDBENCH_CACHE or the user's cache folder. Raises KdbenchError if a package of `emoji` is missing.
     """
     root = Path(os.environ.get("KDBENCH_CACHE") or user_cache_path("kdbench")) / "miniature"
-    folder = root / f"{name}-{FORMAT}"
+    folder = root / name
     if folder.is_dir():
         return folder
     root.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
     try:
-        write_miniature(partial, {split: list(_emoji(split, count)) for split, count in COUNTS.items()}, name)
+        write(partial)
         partial.chmod(0o755)
         partial.rename(folder)
     except OSError as error:

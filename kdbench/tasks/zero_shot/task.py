@@ -1,0 +1,132 @@
+"""The task `zero_shot`. Methods import torch and other heavy modules themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from kdbench.contracts import Contributions, Dataset, SplitName, Student, Teacher, World
+from kdbench.contracts.task import EVALUATED, Queries
+from kdbench.tasks.retrieval.task import K, Retrieval
+from kdbench.tasks.zero_shot.metrics import PER_CLASS, clip_benchmark_result, metrics
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kdbench.contracts.values import Arrays
+    from kdbench.data.dataset import CachedDataset
+    from kdbench.tasks.retrieval.embeddings import EncodedSplit
+
+
+class ZeroShot(Retrieval):
+    """Zero-shot classification with the towers of retrieval. `top` are the K of top-K.
+
+    A dataset's concepts are its classes, and its captions their prompts: the class name in every template. Stored of each
+    image are the rank of its class and its class. Test units are images; classes are taken as given.
+    """
+
+    name: ClassVar[str] = "zero_shot"
+    conformance: ClassVar[str] = "kdbench.testing.zero_shot"
+
+    def __init__(
+        self,
+        *,
+        top: Annotated[list[K], Field(min_length=1, description="The K of top-K accuracy.")] = [1, 5],  # noqa: B006
+    ) -> None:
+        super().__init__()
+        self.top = tuple(top)
+        self._metrics = metrics(self.top)
+
+    # Data
+
+    def misfits(
+        self, dataset: Dataset, batch_size: int | None, splits: Sequence[SplitName] = EVALUATED
+    ) -> Iterator[tuple[str, object, str]]:
+        for position, k in enumerate(self.top):
+            if k in self.top[:position]:
+                yield f"evaluate.top[{position}]", k, "each K once"
+        if batch_size is not None and not len(dataset.split("train").images):
+            yield "datasets", "{dataset}", "a dataset to train on; {dataset} has a test split alone: name it in `evaluate.also`"
+        elif batch_size is not None and batch_size > (images := len(dataset.split("train").images)):
+            yield "train.batch_size", batch_size, f"at most {images}, the images in {{dataset}}'s train split"
+        elif batch_size is None:
+            for name in splits:
+                if not len(dataset.split(name).images):
+                    yield "split", name, "test, the only split of {dataset}"
+
+    def data_problems(self, dataset: Dataset) -> Iterator[tuple[str, str, str]]:
+        from kdbench.tasks.retrieval.check_dataset import problems
+
+        return problems(dataset, ("test",))
+
+    # Evaluation
+
+    def evaluate(self, student: Student, encoded: EncodedSplit, batch_size: int, device: str, world: World) -> Arrays:
+        from kdbench.tasks.retrieval.embeddings import student_embeddings
+        from kdbench.tasks.zero_shot.class_vectors import classified
+
+        images, prompts = student_embeddings(student, encoded, batch_size, device, world)
+        return classified(images, prompts, encoded.image_concepts, encoded.caption_concepts) if world.first else {}
+
+    def evaluate_teacher(self, teacher: Teacher, data: CachedDataset, split: SplitName) -> Arrays:
+        from kdbench.tasks.retrieval.teachers import own_embeddings
+        from kdbench.tasks.zero_shot.class_vectors import classified
+
+        seen = data.split(split)
+        return classified(*own_embeddings(data, teacher, split, Retrieval()), seen.image_concepts, seen.caption_concepts)
+
+    def measure(self, arrays: Arrays) -> dict[str, float]:
+        from kdbench.tasks.zero_shot.class_vectors import class_shares, top
+
+        found = {f"acc{k}": top(arrays["rank"], k) for k in self.top}
+        return found | {PER_CLASS: float((class_shares(arrays["class"]) * (arrays["rank"] == 1)).mean())}
+
+    def result_file(self, dataset: str, model: str, weights: str, metrics: Mapping[str, float]) -> dict[str, Any]:
+        return clip_benchmark_result(dataset, model, weights, dict(metrics))
+
+    def sizes(self, data: CachedDataset) -> dict[str, int]:
+        test = data.split("test")
+        return {"images": len(test.images), "classes": len(set(test.caption_concepts.tolist()))}
+
+    def units(self, data: CachedDataset) -> dict[str, NDArray[np.int64]]:  # noqa: ARG002
+        return {}
+
+    def contributions(
+        self,
+        arrays: Arrays,
+        sizes: Mapping[str, int],  # noqa: ARG002
+        units: Mapping[str, NDArray[np.int64]] | None = None,  # noqa: ARG002
+    ) -> Contributions:
+        import numpy as np
+
+        from kdbench.tasks.zero_shot.class_vectors import class_shares
+
+        ranks = arrays["rank"]
+        found = {f"acc{k}": 100.0 * (ranks <= k) for k in self.top}
+        shares = np.stack([class_shares(classes) for classes in arrays["class"]])
+        return Contributions(found | {PER_CLASS: 100.0 * shares * (ranks == 1)})
+
+    @property
+    def queries(self) -> Sequence[Queries]:
+        return (Queries("rank", "images", "image", "rank of the class", ratio=True),)
+
+    def problems(self, arrays: Arrays, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+        from kdbench.tasks.zero_shot.check_arrays import problems
+
+        return problems(arrays, sizes)
+
+    def unit_problems(self, units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:  # noqa: ARG002
+        if units:
+            yield "units", ", ".join(sorted(units)), "none: every image is its own"
+
+    def record_problems(self, metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:  # noqa: ARG002
+        if sizes and (set(sizes) != {"images", "classes"} or sizes["classes"] < 2):
+            yield "sizes of the test split", repr(dict(sizes)), "images and at least 2 classes"
+
+    # Cost
+
+    def gallery(self, sizes: Mapping[str, int]) -> int:
+        return sizes["classes"]
