@@ -28,6 +28,9 @@ class Split:
     # N if the dataset has picture files: uint8 [H, W, 3] RGB, upright, before any resizing; decoded when indexed, by threads.
     originals: Sequence[NDArray[np.uint8]] = ()
     square: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None  # images[i] of originals[i]: saves decoding twice
+    # N and M if given, each once in a split and the same wherever the dataset lies: by them embeddings in files are found.
+    image_ids: Sequence[str] = ()
+    caption_ids: Sequence[str] = ()
 
 
 class Dataset(Protocol):

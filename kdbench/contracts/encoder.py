@@ -15,7 +15,8 @@ class Encoder(Protocol):
 
     Everything that reads a dataset is an encoder: resizing to a student's pixels, tokenising, a backbone, a teacher's tower.
     With a `base`, the items are the base's outputs, which are kept on disk as well. An encoder of images whose attribute
-    `originals` is true (by default it is false) is given the original pictures, not resized, if the dataset has them.
+    `originals` is true (by default it is false) is given the original pictures, not resized, if the dataset has them. One whose
+    attribute `ids` is true is given the ids of images or captions that the dataset states, a list of strings.
 
     An encoder of captions that reads only their beginning may have a method `cut(captions)`, which returns which of B captions
     are longer, bool [B], and what is left of them, such as token numbers [B, L]: runs then say how many captions lose words.
@@ -49,6 +50,12 @@ def reads_originals(encoder: Encoder) -> bool:
     """Whether the encoder, or the base that it reads, is given original pictures if the dataset has them."""
     base = getattr(encoder, "base", None)
     return reads_originals(base) if base is not None else encoder.modality == "image" and getattr(encoder, "originals", False)
+
+
+def reads_ids(encoder: Encoder) -> bool:
+    """Whether the encoder, or the base that it reads, is given ids in place of images or captions."""
+    base = getattr(encoder, "base", None)
+    return reads_ids(base) if base is not None else bool(getattr(encoder, "ids", False))
 
 
 def keys_of(encoder: Encoder) -> list[str]:

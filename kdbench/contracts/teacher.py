@@ -46,7 +46,8 @@ class Teacher(Protocol):
 
     A teacher of one modality says so before it is prepared: its attribute `lacks` is "image" or "text", the tower that it does
     not have. `kdbench check` then refuses objectives that need both towers; those that do not have an attribute `one_tower`
-    that is true.
+    that is true. If its attribute `plain` is true, its image tower has embeddings of the dataset's images as they are, none of
+    augmented views.
     """
 
     def towers(self, data: TeacherData) -> Towers: ...

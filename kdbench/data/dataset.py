@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.contracts import Dataset, Encoder, Split, SplitName
-from kdbench.contracts.encoder import keys_of, reads_originals
+from kdbench.contracts import Dataset, Encoder, Modality, Split, SplitName
+from kdbench.contracts.encoder import keys_of, reads_ids, reads_originals
 from kdbench.data.borders import EqualRows, checked_rows, stored_rows
 from kdbench.data.captions import StoredCaptions
 from kdbench.data.decode import DONE, decode_images, hash_images, other_files
 from kdbench.data.encoding import Compute, help_with_rows, write_rows
+from kdbench.data.ids import Ids
 from kdbench.data.originals import Originals
 from kdbench.data.streaming import StreamedInputs
 from kdbench.data.viewed_images import ViewedImages
-from kdbench.errors import PluginError
+from kdbench.errors import KdbenchError, PluginError
 from kdbench.plugins.library_warnings import kept_in, warn_again
 from kdbench.storage.cache import Cache, Entry
 from kdbench.storage.digest import digest_of
@@ -104,7 +105,7 @@ class CachedDataset:
         return {folder.name[:12]: round(seconds, 3) for folder, seconds in self.seconds.items()}
 
     def split(self, name: SplitName) -> Split:
-        """A split: images [N, size, size, 3] and concepts as memory maps, captions read on access.
+        """A split: images [N, size, size, 3] and concepts as memory maps, captions and ids read on access.
 
         Images of a streamed split are PlacedImages. Originals, if the dataset has them, are read from their files on access.
         """
@@ -114,7 +115,9 @@ class CachedDataset:
         )
         captions = StoredCaptions(folder / f"{name}.captions.json", len(caption_concepts))
         images = self._placed("read_image") if self._streams(name) else np.load(folder / f"{name}.images.npy", mmap_mode="r")
-        split = Split(images, captions, image_concepts, caption_concepts)
+        listed = cache(lambda: self.source.split(name))
+        image_ids, caption_ids = (Ids(listed, modality, name) for modality in get_args(Modality))
+        split = Split(images, captions, image_concepts, caption_concepts, image_ids=image_ids, caption_ids=caption_ids)
         if self.originals_digest(name) is None:
             return split
 
@@ -123,6 +126,17 @@ class CachedDataset:
             return replace(split, originals=self._placed("read_original")) if self._streams(name) else self.source.split(name)
 
         return replace(split, originals=Originals(read, np.load(folder / _originals(name), mmap_mode="r")))
+
+    def ids(self, modality: Modality, name: SplitName) -> Sequence[str]:
+        """The ids of a split's images or captions. Raises KdbenchError if the dataset has none, or an id twice."""
+        split = self.split(name)
+        ids = split.image_ids if modality == "image" else split.caption_ids
+        if not len(ids):
+            raise KdbenchError(
+                f"the {name} split: found no ids of {modality}s; expected some, by which embeddings in a file are found. A "
+                f"dataset states them in Split.{modality}_ids"
+            )
+        return ids
 
     def _placed(self, method: str) -> PlacedImages:
         """The streamed images, read by a method of the dataset."""
@@ -168,7 +182,8 @@ class CachedDataset:
     ) -> NDArray[Any]:
         """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
 
-        With `views`, the outputs of an image encoder on these views of the split's images.
+        With `views`, the outputs of an image encoder on these views of the split's images; raises KdbenchError for an
+        encoder that reads ids.
 
         Floating-point outputs are float16, with `exact` float32; those of a base are float16 in both cases. Processes that
         need the same outputs at the same time compute them together. `check` is given each chunk that is
@@ -177,10 +192,19 @@ class CachedDataset:
         # The base comes first: its time is counted separately and its cache entry is shared.
         items = self.encode(encoder.base, name, views=views) if encoder.base else None
         originals = self.originals_digest(name) if reads_originals(encoder) and views is None else None
+        ids = self.ids(encoder.modality, name) if reads_ids(encoder) else None
+        if ids is not None and views is not None:
+            raise KdbenchError(
+                "train.views.teachers: found 'same' and a teacher that looks embeddings up by ids; expected 'clean': it has "
+                "none of augmented views"
+            )
+        content = {"dataset": self.digest} if originals is None else {"originals": originals}
+        if ids is not None:
+            content = {"ids": digest_of(list(ids))}
         identity = {
             "format": ENCODING_FORMAT,
             **({"exact": True} if exact else {}),
-            **({"dataset": self.digest} if originals is None else {"originals": originals}),
+            **content,
             "split": name,
             **({"views": views.identity} if views is not None else {}),
             "modality": encoder.modality,
@@ -190,7 +214,7 @@ class CachedDataset:
         }
 
         def work() -> tuple[int, Compute]:
-            images = _items(encoder, self.split(name)) if views is None else views
+            images = ids if ids is not None else _items(encoder, self.split(name)) if views is None else views
             source = images if items is None else items
             equal = EqualRows(encoder, check)
             where = f"{name} {encoder.modality}"

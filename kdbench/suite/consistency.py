@@ -104,6 +104,10 @@ def check_terms(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
 
     teachers = {name: built("teacher", spec) for name, spec in suite.teachers.items()}
     taught = sorted({name for team in suite.teams for name in team if teachers[name] is not None})
+    if suite.train.views and suite.train.views.teachers == "same":
+        for name in (name for name in taught if getattr(teachers[name], "plain", False)):
+            expected = f"clean: the teacher {name} has no embeddings of augmented views"
+            diagnostics.add(("train", "views", "teachers"), "same", expected)
     for index, spec in enumerate(suite.objective):
         term = built("objective", spec)
         for name in taught if term is not None else []:

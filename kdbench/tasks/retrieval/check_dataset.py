@@ -65,6 +65,9 @@ def _indices(name: SplitName, split: object) -> Iterator[Problem]:
             yield f"{name} split", f"no {what}", "at least one"
     if split.sources and len(split.sources) != len(split.images):
         yield f"{name} split, sources", _counted(len(split.sources), "entry"), f"{len(split.images)}, one for each image"
+    for what, items, ids in (("image", split.images, split.image_ids), ("caption", split.captions, split.caption_ids)):
+        if len(ids) not in (0, len(items)):
+            yield f"{name} split, {what}_ids", _counted(len(ids), "entry"), f"{len(items)}, one for each {what}"
 
 
 def _matches(name: SplitName, split: Split) -> Iterator[Problem]:

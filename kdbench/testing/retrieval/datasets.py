@@ -100,6 +100,8 @@ def equal_builds(build: Build) -> None:
         ours, theirs = one.split(name), other.split(name)
         for what, mine, yours in (
             ("captions", list(ours.captions), list(theirs.captions)),
+            ("ids of images", list(ours.image_ids), list(theirs.image_ids)),
+            ("ids of captions", list(ours.caption_ids), list(theirs.caption_ids)),
             ("image_concepts", list(ours.image_concepts), list(theirs.image_concepts)),
             ("caption_concepts", list(ours.caption_concepts), list(theirs.caption_concepts)),
             ("images", _read(ours.images), _read(theirs.images)),

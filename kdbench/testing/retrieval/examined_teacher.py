@@ -102,9 +102,11 @@ def present(towers: Towers) -> dict[Modality, Encoder]:
     return {modality: encoder for modality, encoder in pair.items() if not isinstance(encoder, NoTower)}
 
 
-def items_of(modality: Modality) -> Any:
-    """A few images, read-only as in the core, or captions."""
+def items_of(modality: Modality, ids: bool = False) -> Any:
+    """A few images, read-only as in the core, or captions; or the ids of either."""
     split = Shapes().split("train")
+    if ids:
+        return list((split.image_ids if modality == "image" else split.caption_ids)[:COUNT])
     if modality == "text":
         return list(split.captions[:COUNT])
     return sealed(np.stack(split.images[:COUNT]))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kdbench.contracts import Encoder, Modality
+from kdbench.contracts.encoder import reads_ids
 from kdbench.errors import KdbenchError
 from kdbench.testing.findings import Broken, furthest
 from kdbench.testing.retrieval.examined_teacher import encoded, items_of
@@ -80,6 +81,8 @@ def bases(encoder: Encoder | None) -> list[Encoder]:
 def _outputs(encoder: Encoder) -> list[Tensor | None]:
     """Its outputs for the kit's items and for difficult ones; None where it refuses them."""
     root = bases(encoder)[0]
+    if reads_ids(encoder):
+        return [_encoded(encoder, items_of(encoder.modality, ids=True))]
     inputs = [items_of(encoder.modality)]
     if encoder.modality == "text":
         inputs.append(CAPTIONS)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from kdbench.contracts import Encoder, Modality
-from kdbench.contracts.encoder import reads_originals
+from kdbench.contracts.encoder import reads_ids, reads_originals
 from kdbench.testing.findings import Broken, furthest
 from kdbench.testing.retrieval.examined_teacher import encoded, items_of, sealed
 
@@ -23,7 +23,7 @@ def one_by_one(encoder: Encoder, modality: Modality) -> None:
     An encoder that reads original pictures is tried with pictures of several shapes as well.
     """
     what = f"{modality}s"
-    _compare(encoder, items_of(modality), what)
+    _compare(encoder, items_of(modality, reads_ids(encoder)), what)
     if reads_originals(encoder):
         _compare(encoder, originals(), f"original {what}")
 

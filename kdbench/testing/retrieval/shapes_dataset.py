@@ -45,13 +45,14 @@ class Shapes:
 @cache
 def _split(name: SplitName, size: int) -> Split:
     chosen = [i for i in range(len(CONCEPTS)) if ("train", "validation", "train", "test")[_turn(i)] == name]
-    images, captions = [], []
+    images, captions, ids = [], [], []
     for i in chosen:
         colour, form, ground = CONCEPTS[i]
         images += [_draw(i, take, size) for take in range(2)]
         captions += [f"a {colour} {form} on a {ground} ground", f"{form}, {colour}, with {ground} behind it"]
+        ids += [f"{colour}-{form}-{ground}-{take}" for take in range(2)]
     concepts = np.repeat(np.array(chosen, dtype=np.int64), 2)
-    return Split(images, captions, concepts, concepts.copy())
+    return Split(images, captions, concepts, concepts.copy(), image_ids=ids, caption_ids=[f"{name}#0" for name in ids])
 
 
 def _turn(i: int) -> int:

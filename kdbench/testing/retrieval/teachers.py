@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from kdbench.contracts import Teacher
+from kdbench.contracts.encoder import reads_ids
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
 from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES, ExaminedTeacher, encoded, items_of, modules_in
 from kdbench.testing.retrieval.keys import keys_follow
@@ -32,7 +33,7 @@ def unit_vectors(examined: ExaminedTeacher) -> None:
         tower = getattr(towers, modality)
         if tower.modality != modality:
             raise Broken(f"{modality} tower: found the modality {tower.modality!r}")
-        found = encoded(tower, items_of(modality))
+        found = encoded(tower, items_of(modality, reads_ids(tower)))
         if found.dim() != 2 or len(found) != COUNT or not found.is_floating_point():
             raise Broken(f"{COUNT} {modality}s: found {found.dtype} of shape {list(found.shape)}, expected floats [{COUNT}, d]")
         norms = found.double().norm(dim=1)
@@ -58,7 +59,7 @@ def equal_builds(examined: ExaminedTeacher) -> None:
         tower, other = getattr(examined.towers, modality), getattr(again, modality)
         if not isinstance(tower.key, str) or not tower.key or tower.key != other.key:
             raise Broken(f"keys of the {modality} tower: found {other.key!r}, expected {tower.key!r} and not empty")
-        found, expected = (encoded(each, items_of(modality)) for each in (other, tower))
+        found, expected = (encoded(each, items_of(modality, reads_ids(each))) for each in (other, tower))
         if found.shape != expected.shape or not torch.allclose(found, expected, rtol=0, atol=CLOSE):
             raise Broken(f"{modality}s, prepared twice: {furthest(found, expected)}")
 
@@ -66,7 +67,8 @@ def equal_builds(examined: ExaminedTeacher) -> None:
 def frozen(examined: ExaminedTeacher) -> None:
     """A teacher stays frozen and unchanged when `train()` is called on all its modules."""
     for modality in examined.modalities:
-        tower, items = getattr(examined.towers, modality), items_of(modality)
+        tower = getattr(examined.towers, modality)
+        items = items_of(modality, reads_ids(tower))
         expected = encoded(tower, items)  # now everything that is built on first use exists
         seen = list(modules_in(tower))
         for module in seen:

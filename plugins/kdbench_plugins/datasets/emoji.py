@@ -54,6 +54,10 @@ class Emoji:
             captions=tuple(caption for _, concept in members for caption in concept.captions),
             image_concepts=np.array([position for position, concept in members for _ in concept.pictures], dtype=np.int64),
             caption_concepts=np.array([position for position, concept in members for _ in concept.captions], dtype=np.int64),
+            image_ids=tuple(path.name for _, concept in members for path in concept.pictures),
+            caption_ids=tuple(
+                f"{concept.pictures[0].name}#{place}" for _, concept in members for place in range(len(concept.captions))
+            ),
         )
 
 

@@ -48,6 +48,16 @@ class Item:
     per_split: bool = False
 
     @property
+    def id(self) -> str:
+        """The name of the image's file without folders; of a key of one part, such as a path in a table, the whole."""
+        return self.key[2] if len(self.key) > 2 else self.key[0]
+
+    @property
+    def caption_ids(self) -> list[str]:
+        """`photo.jpg#0`, `photo.jpg#1` …, as in Flickr30k's file of captions."""
+        return [f"{self.id}#{position}" for position in range(len(self.captions))]
+
+    @property
     def group(self) -> Key:
         """What an item shares with those of its concept."""
         return (self.concept,) if self.concept else self.key

@@ -136,6 +136,8 @@ class OnDisk:
             sources=tuple(item.blob.source for item in items),
             originals=Photographs(blobs, None),
             square=partial(square, size=self.size),
+            image_ids=tuple(item.id for item in items),
+            caption_ids=tuple(one for item in items for one in item.caption_ids),
         )
 
     def _relative(self, source: str) -> str:

@@ -63,6 +63,17 @@ class ShardTable:
         number = _before(self._images, image)
         return self.items(number)[image - int(self._images[number])].blob.source
 
+    def image_id(self, image: int) -> str:
+        """KEY.jpg, the member's name without folders."""
+        number = _before(self._images, image)
+        return self.items(number)[image - int(self._images[number])].id
+
+    def caption_id(self, position: int) -> str:
+        """KEY.jpg#0, KEY.jpg#1 …"""
+        number = _before(self._captions, position)
+        ids = _caption_ids(self._shards[number], self._unwanted, self._listed_in)
+        return ids[position - int(self._captions[number])]
+
     def caption(self, position: int) -> str:
         number = _before(self._captions, position)
         skipped = int(self._captions[number])
@@ -103,6 +114,11 @@ def _items(shard: Shard, unwanted: frozenset[str], listed_in: Path | None) -> li
     path = shard[0]
     mine = sorted(line for line in unwanted if line.startswith(f"{path}: "))
     return left_in(_contents(shard)[0], mine, path.parent.parent, listed_in, "webdataset")
+
+
+@lru_cache(maxsize=2)
+def _caption_ids(shard: Shard, unwanted: frozenset[str], listed_in: Path | None) -> list[str]:
+    return [one for item in _items(shard, unwanted, listed_in) for one in item.caption_ids]
 
 
 @lru_cache(maxsize=2)

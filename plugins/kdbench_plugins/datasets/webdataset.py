@@ -106,6 +106,8 @@ class WebDataset:
             image_concepts=concepts,
             caption_concepts=np.repeat(concepts, table.counts),
             sources=ComputedStrings(count, table.source),
+            image_ids=ComputedStrings(count, table.image_id),
+            caption_ids=ComputedStrings(int(table.counts.sum()), table.caption_id),
         )
 
     def read_image(self, file: str, offset: int, size: int) -> NDArray[np.uint8]:

@@ -54,6 +54,20 @@ def test_captions_and_images_go_with_their_concepts(emoji: Emoji) -> None:
         assert split.caption_concepts.tolist() == sorted(split.caption_concepts)
 
 
+def test_ids_tell_images_and_captions_apart(emoji: Emoji) -> None:
+    """Those of the first drawing and of its captions begin with the code point."""
+    split = emoji.split("train")
+    for ids, items, own in (
+        (split.image_ids, split.images, split.image_concepts),
+        (split.caption_ids, split.captions, split.caption_concepts),
+    ):
+        assert len(set(ids)) == len(ids) == len(items)
+        first = int(np.argmax(own == own[-1]))
+        drawing = split.image_ids[int(np.argmax(split.image_concepts == own[-1]))]
+        assert drawing.endswith(".png")
+        assert ids[first].startswith(drawing)
+
+
 def test_splits_share_no_concept_and_no_group(emoji: Emoji) -> None:
     seen = Counter(int(place) for name in SPLITS for place in np.unique(emoji.split(name).image_concepts))
     assert set(seen) == set(range(1652))

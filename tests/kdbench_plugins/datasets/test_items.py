@@ -61,3 +61,12 @@ def test_repeated(other: Item, told: str) -> None:
 
 def test_missing_ids_are_not_repeated() -> None:
     assert len(in_order([item("1.jpg"), item("2.jpg"), *REST], "it")) == 4
+
+
+def test_ids_are_file_names_without_folders() -> None:
+    """The same in all forms, which have different folders; captions count from 0, as in Flickr30k's own file."""
+    captions = ("a", "b")
+    for key in (key_of("val2014/COCO_1.jpg"), key_of("COCO_1.jpg", "digest"), ("COCO_1.jpg",)):
+        one = Item(key, "train", captions, FileBlob(Path("/pictures/COCO_1.jpg")))
+        assert (one.id, one.caption_ids) == ("COCO_1.jpg", ["COCO_1.jpg#0", "COCO_1.jpg#1"])
+    assert Item(("a/b.jpg",), "train", captions, FileBlob(Path("/a/b.jpg"))).id == "a/b.jpg"  # a path in a table

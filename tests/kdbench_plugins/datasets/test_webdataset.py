@@ -80,6 +80,18 @@ def test_pairs_are_those_of_the_other_forms(root: Path) -> None:
     assert len(found.split("train").images) == 12
 
 
+def test_ids_are_those_of_the_other_forms(root: Path) -> None:
+    for name in SPLITS:
+        ours, theirs = dataset(root).split(name), Flickr30k(root=root, size=SIZE).split(name)
+        assert sorted(ours.image_ids) == sorted(theirs.image_ids)
+        named = dict(zip(theirs.caption_ids, theirs.captions, strict=True))
+        assert dict(zip(ours.caption_ids, ours.captions, strict=True)) == named
+        assert len(named) == len(theirs.captions)
+        pictures = dict(zip(theirs.image_ids, theirs.images, strict=True))
+        for one, picture in zip(ours.image_ids, ours.images, strict=True):
+            np.testing.assert_array_equal(picture, pictures[one])
+
+
 def test_it_keeps_the_contract(root: Path) -> None:
     check_dataset(lambda: dataset(root))
     check_dataset(lambda: WebDataset(miniature=True, size=48, stream=False))

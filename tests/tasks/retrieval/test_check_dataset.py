@@ -49,6 +49,8 @@ ONE: dict[str, Callable[[Split], Any]] = {
     "captions": lambda _: ["one"],
     "image_concepts": lambda split: split.image_concepts[:1],
     "caption_concepts": lambda split: split.image_concepts[:1],
+    "image_ids": lambda split: split.image_ids[:1],
+    "caption_ids": lambda split: split.caption_ids[:1],
 }
 
 
@@ -69,6 +71,7 @@ WRONG: dict[str, tuple[Change, str, str]] = {
     "more concepts than images": (of("test", image_concepts=LONGER), "test split, image_concepts", "entries"),
     "one test image": (of("test", **ONE), "test split", "a single concept"),
     "sources of others": (of("train", sources=lambda _: ("a.jpg",)), "train split, sources", "1 entry"),
+    "ids of others": (of("test", caption_ids=lambda _: ["a#0"]), "test split, caption_ids", "1 entry"),
 }
 
 

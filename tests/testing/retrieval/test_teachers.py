@@ -46,7 +46,7 @@ CLIP: dict[str, Any] = {
     "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
     "text_cfg": {"context_length": 10, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
 }
-NEEDS_WEIGHTS = {"openclip"}
+NEEDS_WEIGHTS = {"openclip", "timm"}  # each tried with a tiny model: below, in the tests of timm
 FIRST_PARTY = [name for name, listed in installed().offers("teacher").items() if listed.provider.startswith("kdbench:")]
 
 
