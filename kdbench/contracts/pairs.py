@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -24,9 +25,15 @@ class Batch:
     progress: float  # fraction of the training done, 0 to 1
     host: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None  # the same indices in numpy, to read stored rows by
     views: NDArray[np.int64] | None = None  # [B], the number of the augmented view of each image, if there are views
+    ids: Sequence[str] = ()  # of all images of the train split, if the dataset has ids; read on access
 
     def __len__(self) -> int:
         return len(self.concepts)
+
+    @property
+    def image_ids(self) -> list[str]:
+        """The ids of the B images as the dataset states them; none if it has no ids."""
+        return [self.ids[place] for place in self.images.tolist()] if len(self.ids) else []
 
     @property
     def same(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ class EncodedSplit:
     image_concepts: NDArray[np.int64]
     caption_concepts: NDArray[np.int64]
     views: int = 0  # K, if `images` has a row for each of K views of N images: row v·N + i of view v of image i
+    image_ids: Sequence[str] = ()  # N, if the dataset has ids
 
 
 def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> EncodedSplit:
@@ -37,6 +39,7 @@ def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> E
         texts=dataset.encode(student.texts, name),
         image_concepts=split.image_concepts,
         caption_concepts=split.caption_concepts,
+        image_ids=split.image_ids,
         views=dataset.views.count if dataset.views is not None and name == "train" else 0,
     )
 

@@ -35,6 +35,7 @@ class PairFeed:
             concepts=torch.from_numpy(take(self.data.image_concepts, images)).to(device),
             progress=step / self.steps,
             host=(images, captions),
+            ids=self.data.image_ids,
             views=self.batches.views(step, self.data.views) if self.data.views else None,
         )
 

@@ -33,6 +33,7 @@ def sample(dataset: Dataset, student: Student, teachers: int) -> tuple[EncodedSp
         texts=_encoded(student.texts, texts),
         image_concepts=concepts,
         caption_concepts=concepts,
+        image_ids=split.image_ids[: len(images)],
     )
     rng = np.random.default_rng(0)
     made = []

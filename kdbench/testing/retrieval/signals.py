@@ -76,7 +76,7 @@ class Course:
         outputs = [_teacher(pairs, 0 if self.alike else teacher, rows, self.seed) for teacher in order]
         scales = [self._scale(epoch) * (self.first if teacher == 0 else 1.0) for teacher in order]
         losses = [scale * _distance(student, *one) for scale, one in zip(scales, outputs, strict=True)]
-        batch = Batch(rows, rows.clone(), pairs.concepts[rows], progress)
+        batch = Batch(rows, rows.clone(), pairs.concepts[rows], progress, ids=[f"image{row}" for row in range(count)])
         return StepSignal(
             Retrieval(),
             Graph(losses, student, [[head] for _, head in outputs], views, [*towers, logit_scale]),

@@ -1,0 +1,109 @@
+"""`route`: the suite, or a column of a table, says which teacher each image learns from."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from kdbench import KdbenchError, Offer, Signal, Skip, Strategy, hookimpl, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Route:
+    """Weights w[t,b] = 1 for the teacher that image b is routed to, 0 for the others; equal weights without a route.
+
+    `routes` maps patterns to names of teachers, such as `{photos/*: clip, "*": lite0}`; `*`, `?` and `[…]` are those of file
+    names, and the first pattern that fits counts. They are compared with the ids of images, by default the names of their files
+    (in the dataset `folder` the paths in the table). With `table`, a CSV, TSV, JSONL, JSON or Parquet file, they are compared
+    with the `column` of the image's row instead; an image without a row or value has no route. Nor has one whose teacher is not
+    in the team: one entry serves several teams. Captions go with their image.
+
+    Raises Skip if no route leads to a teacher of the team, KdbenchError if the dataset states no ids.
+    """
+
+    def __init__(
+        self,
+        *,
+        routes: Annotated[dict[str, str], Field(min_length=1)],
+        table: Path | None = None,
+        image: str = "image",
+        column: str = "source",
+    ) -> None:
+        self.routes = routes
+        self.values = None if table is None else values_of(table.expanduser(), image, column)  # by id
+        self.known: dict[str, str] = {}  # names of teachers by id, "" without a route
+        self.share = 0.0
+
+    def weigh(self, signal: Signal) -> Tensor:
+        import torch
+
+        teachers = signal.teachers
+        if not set(teachers) & set(self.routes.values()):
+            leads = ", ".join(dict.fromkeys(self.routes.values()))
+            raise Skip(f"route: no route leads to {', '.join(teachers)}; routes lead to {leads}")
+        ids = signal.batch.image_ids
+        if not ids:
+            raise KdbenchError("route: found a dataset without ids of images; expected Split.image_ids, by which it routes")
+        places = {name: place for place, name in enumerate(teachers)}
+        chosen = torch.tensor([places.get(self._teacher(one), -1) for one in ids], device=signal.losses.device)
+        self.share = float((chosen >= 0).double().mean())
+        alone = chosen == torch.arange(len(teachers), device=chosen.device)[:, None]
+        return torch.where(chosen >= 0, alone.to(signal.losses), 1 / len(teachers))
+
+    def _teacher(self, image: str) -> str:
+        if image not in self.known:
+            value = image if self.values is None else self.values.get(image, "")
+            fits = (teacher for pattern, teacher in self.routes.items() if value and fnmatchcase(value, pattern))
+            self.known[image] = next(fits, "")
+        return self.known[image]
+
+    def report(self) -> dict[str, float]:
+        """`routed`: the share of the batch's images that have a route."""
+        return {"routed": self.share}
+
+
+def values_of(table: Path, image: str, column: str) -> dict[str, str]:
+    """The values of a column by the path of the image. Raises KdbenchError for a missing column and for two values of one."""
+    from kdbench_plugins.tables.read import read_table
+
+    found = read_table(table, {image, column})
+    for parameter, name in (("image", image), ("column", column)):
+        if name not in found.columns:
+            hint = f"{nearest(name, found.columns)}; name yours with `{parameter}:`"
+            raise KdbenchError(f"route: {table}: has no column {name!r}; {hint}")
+    values: dict[str, str] = {}
+    for row in found.rows:
+        key, value = os.path.normpath(str(row.values.get(image)).strip()), _text(row.values.get(column))
+        if values.setdefault(key, value) != value:
+            raise KdbenchError(f"route: {row.where}: {column}: found {value!r} of {key}, in an earlier row {values[key]!r}")
+    return values
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value).strip()  # NaN in a Parquet file is no value
+
+
+def check(*, routes: dict[str, str], table: Path | None, image: str, column: str) -> None:
+    """Raises KdbenchError if the table cannot be read or lacks a column."""
+    Route(routes=routes, table=table, image=image, column=column)
+
+
+@hookimpl
+def kdbench_strategies() -> list[Offer[Strategy]]:
+    return [
+        Offer(
+            "route",
+            Route,
+            "each image learns from the teacher that the suite or a table says",
+            check,
+            formula="w[t,b] = 1 if t = r(b) else 0;  1/T without a route",
+            source="one specialised teacher for each domain, as in UDON (Ypsilantis et al. 2024, arXiv 2406.08332)",
+            example={"routes": {"image*[02468]": "teacher0", "image?[13579]": "teacher1"}},
+        )
+    ]
