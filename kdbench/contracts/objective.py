@@ -16,6 +16,9 @@ class Objective(Protocol):
 
     An objective whose attribute `one_tower` is true (by default it is false) works with teachers that lack a tower as well: it
     leaves out the modality whose embeddings are of width 0. `teacher_width` is then the width of the other.
+
+    The optional method `fused_losses(student, teachers, weights, batch)` returns the losses [B] against one target of all
+    teachers: their logits, fused by the weights [T, B, B] of a strategy.
     """
 
     def head(self, student_width: int, teacher_width: int) -> Module | None:

@@ -92,5 +92,8 @@ class Strategy(Protocol):
     """
 
     def weigh(self, signal: Signal) -> Tensor:
-        """Returns weights [T] or [T, B], nonnegative, summing to one over the teachers."""
+        """Returns weights [T], [T, B] or [T, B, B], nonnegative, summing to one over the teachers.
+
+        Weights per pair, [T, B, B], fuse the teachers' logits into one target, by the objective's `fused_losses`.
+        """
         ...

@@ -43,7 +43,7 @@ class Candidate:
 
 
 def simplex(of: Candidate) -> None:
-    """Weights are [T] or [T, B], nonnegative and sum to one over the teachers; those of `raw` strategies are finite."""
+    """Weights are [T], [T, B] or [T, B, B], nonnegative, with the sum 1 over teachers; those of `raw` strategies are finite."""
     _over(TEAMS, lambda course: _check_weights(of, course))
 
 
@@ -77,7 +77,10 @@ def one_teacher(of: Candidate) -> None:
 
     def test(course: Course) -> None:
         for step, weights in enumerate(drive(of.build, course)):
-            if tuple(weights.shape) not in ((1,), (1, course.batch_size)) or not (weights == 1).all():
+            if (
+                tuple(weights.shape) not in {(1, course.batch_size, course.batch_size)[:n] for n in (1, 2, 3)}
+                or (weights != 1).any()
+            ):
                 raise Broken(f"{course}, step {step}: found {brief(weights)}, expected 1")
 
     _over([Course(1)], test)

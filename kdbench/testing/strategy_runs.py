@@ -86,8 +86,11 @@ def twins(one: Build, other: Build, courses: list[Course]) -> list[Course]:
 
 
 def _alike(one: Tensor, other: Tensor, batch_size: int) -> bool:
-    spread = [weights.double()[:, None].expand(-1, batch_size) if weights.dim() == 1 else weights for weights in (one, other)]
-    return torch.allclose(spread[0].double(), spread[1].double(), rtol=0, atol=1e-6)
+    spread = []
+    for weights in (one, other):
+        by_pair = weights.double()[(slice(None),) * weights.dim() + (None,) * (3 - weights.dim())]
+        spread.append(by_pair.expand(-1, batch_size, batch_size))
+    return torch.allclose(spread[0], spread[1], rtol=0, atol=1e-6)
 
 
 @contextmanager

@@ -38,14 +38,15 @@ def checked_head(objective: Objective, head: object) -> nn.Module | None:
     return head
 
 
-def checked_losses(objective: Objective, losses: object, samples: int) -> Tensor:
+def checked_losses(objective: Objective, losses: object, samples: int, method: str = "losses") -> Tensor:
     """What `losses` returned, [B]. Raises PluginError for another type or shape: a scalar would count for every sample."""
-    return checked_tensor(losses, objective, "losses", [samples])
+    return checked_tensor(losses, objective, method, [samples])
 
 
 def weights_of(strategy: Strategy, weights: object, teachers: int, samples: int) -> Tensor:
-    """What `weigh` returned, detached, [T] or [T, B]. Raises PluginError for another type or shape."""
-    return checked_tensor(weights, strategy, "weigh", [teachers], [teachers, samples], floats=False).detach()
+    """What `weigh` returned, detached: [T], [T, B] or [T, B, B]. Raises PluginError for another type or shape."""
+    shapes = [teachers], [teachers, samples], [teachers, samples, samples]
+    return checked_tensor(weights, strategy, "weigh", *shapes, floats=False).detach()
 
 
 def checked_report(strategy: object, report: object) -> dict[str, float]:

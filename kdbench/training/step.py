@@ -25,8 +25,8 @@ Wrap = Callable[[Sequence[Tensor]], Outputs]
 class StepResult:
     """Detached values of a step.
 
-    `task` is the task loss, `loss` the total loss, `weights` are [T] or [T, B]; `gramian` [T, T], if requested, holds inner
-    products of the teachers' gradients at the student's outputs. `strategy_seconds` is the time for the weights, without
+    `task` is the task loss, `loss` the total loss, `weights` are [T], [T, B] or [T, B, B]; `gramian` [T, T], if requested, holds
+    inner products of the teachers' gradients at the student's outputs. `strategy_seconds` is the time for the weights, without
     gradients that the step needs anyway.
     """
 
@@ -99,7 +99,11 @@ def backward(
         spared = signal.leaf_seconds if reuse else 0.0
         gramian = signal.gramian if compare and len(losses) > 1 else None
         parts = signal.losses if reuse else torch.stack(losses)
-        loss = own + teaching.distill * (_per_sample(weights) * parts).sum(dim=0).mean()
+        if weights.dim() == 3:
+            taught = team.fused_losses(student, teaching.teachers, weights, batch)
+        else:
+            taught = (_per_sample(weights) * parts).sum(dim=0)
+        loss = own + teaching.distill * taught.mean()
         _run_backward(loss)
         if reuse:
             _add_teachers(signal, graph, teaching.distill * weights)
@@ -141,7 +145,7 @@ def _run_backward(loss: Tensor) -> None:
 
 
 def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
-    """Checks weights: [T] or [T, B], nonnegative, summing to one over the teachers.
+    """Checks weights: [T], [T, B] or [T, B, B], nonnegative, summing to one over the teachers.
 
     Another sum would act as a hidden learning rate; a strategy that needs this sets `raw = True`. Raises PluginError with the
     weights found.
@@ -156,7 +160,7 @@ def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
         raise refused(strategy, "weigh", f"{_brief(weights)}", "finite weights that are not negative")
     off = (_per_sample(weights).sum(dim=0) - 1).abs() > 1e-3
     if off.any() and not raw:
-        found = _brief(weights, int(off.nonzero()[0]))
+        found = _brief(weights, off.nonzero()[0].tolist())
         raise refused(strategy, "weigh", f"{found}", "a sum of 1 over teachers", "divide by the sum")
     return weights
 
@@ -165,6 +169,9 @@ def _per_sample(weights: Tensor) -> Tensor:
     return weights[:, None] if weights.dim() == 1 else weights
 
 
-def _brief(weights: Tensor, sample: int = 0) -> list[float]:
-    column = weights if weights.dim() == 1 else weights[:, sample]
+def _brief(weights: Tensor, place: Sequence[int] = (0, 0)) -> list[float]:
+    """The weights of all teachers at a sample or a pair."""
+    column = weights
+    for position in place[: weights.dim() - 1]:
+        column = column[:, position]
     return [round(value, 4) for value in column.tolist()]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kdbench.contracts import Objective, TeacherOutputs
+from kdbench.contracts.border import refused
 from kdbench.contracts.values import Owned
 from kdbench.storage.digest import digest_of
 from kdbench.training.borders import checked_head, checked_losses
@@ -58,6 +59,22 @@ class Team:
         Raises PluginError if an objective returns something else than a loss per sample.
         """
         return [self._loss(student, teacher, position, batch) for position, teacher in enumerate(teachers)]
+
+    def fused_losses(self, student: Owned, teachers: Sequence[Owned], weights: Tensor, batch: Owned) -> Tensor:
+        """The losses [B] against the teachers' logits fused by `weights` [T, B, B].
+
+        Raises PluginError if an objective cannot fuse logits, or returns something else than a loss per sample.
+        """
+        total = torch.zeros(len(batch), device=self.device)
+        for coefficient, term in self.terms:
+            if not hasattr(term, "fused_losses"):
+                found = "nothing, beside a strategy that weighs pairs [T, B, B]"
+                raise refused(
+                    term, "fused_losses", found, "a method", "use an objective that fuses logits, or another strategy"
+                )
+            made = term.fused_losses(student, teachers, weights, batch)
+            total = total + coefficient * checked_losses(term, made, len(batch), "fused_losses")
+        return total
 
     def _loss(self, student: Owned, teacher: Owned, position: int, batch: Owned) -> Tensor:
         heads = cast(nn.ModuleList, self.heads[position])

@@ -80,7 +80,7 @@ def _pair(first: str, second: str) -> str:
 
 
 def _means(weights: Tensor) -> list[float]:
-    means: list[float] = (weights if weights.dim() == 1 else weights.mean(dim=1)).tolist()
+    means: list[float] = (weights if weights.dim() == 1 else weights.flatten(1).mean(dim=1)).tolist()
     return means
 
 

@@ -43,11 +43,11 @@ def test_exactly_a_loss_per_sample_passes(shape: tuple[int, ...], samples: int) 
 
 
 @given(shapes, st.integers(1, 4), st.integers(1, 4), st.booleans())
-def test_exactly_weights_by_teacher_or_by_teacher_and_sample_pass(
+def test_exactly_weights_by_teacher_sample_or_pair_pass(
     shape: tuple[int, ...], teachers: int, samples: int, whole: bool
 ) -> None:
     weights = torch.zeros(shape, dtype=torch.int64) if whole else torch.zeros(shape, requires_grad=True)
-    if shape in ((teachers,), (teachers, samples)):
+    if shape in ((teachers,), (teachers, samples), (teachers, samples, samples)):
         found = weights_of(Equal(), weights, teachers, samples)
         assert found.shape == shape
         assert not found.requires_grad

@@ -265,3 +265,12 @@ def test_numbers_that_are_none_do_not_get_into_the_file(value: float) -> None:
     assert columns["report"] == {"own": [None]}
     assert columns["conflict"] == [0]
     json.dumps(trace_of(columns).model_dump(), allow_nan=False)
+
+
+def test_weights_of_pairs_are_averaged_over_the_batch() -> None:
+    weights = tensor(3, 4, 4, generator=torch.Generator().manual_seed(0)).softmax(dim=0)
+    tracing = Tracing(["a", "b", "c"], 1, {})
+    found = tracing.add(0, StepResult(torch.tensor(1.0), torch.tensor(1.0), weights), dict)
+    assert found == pytest.approx([float(weights[t].mean()) for t in range(3)])
+    expected = sum(slow_entropy(weights[:, i, j].tolist()) for i in range(4) for j in range(4)) / 16
+    assert tracing.columns["entropy"] == pytest.approx([expected], abs=ROUNDED)

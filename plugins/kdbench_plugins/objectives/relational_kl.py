@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -20,24 +21,43 @@ class RelationalKL:
     not depend on the width, so there is no head. `temperature` is τ; the factor τ² keeps the size of the gradient (Hinton et
     al. 2015). `standardize` replaces the logits of each distribution, the student's and the teacher's, by their z-scores before
     the softmax (Sun et al., CVPR 2024, arXiv 2403.01427): then only their order and relative distances count, and neither
-    scale has an effect.
+    scale has an effect. `scale` is used in place of s and s_t.
+
+    A strategy that weighs pairs, such as `whiten_mtd`, fuses the teachers' logits: Σ_t w[t] s_t v_t u_tᵀ is then the only
+    teacher.
     """
 
-    def __init__(self, *, temperature: Annotated[float, Field(gt=0)] = 1.0, standardize: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        temperature: Annotated[float, Field(gt=0)] = 1.0,
+        standardize: bool = False,
+        scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None,
+    ) -> None:
         self.temperature = temperature
         self.standardize = standardize
+        self.scale = scale
 
     def head(self, student_width: int, teacher_width: int) -> Module | None:  # noqa: ARG002
         return None
 
     def losses(self, student: Pairs, teacher: Pairs, head: None, batch: Batch) -> Tensor:  # noqa: ARG002
+        return self._divergences(self._logits(student), self._logits(teacher))
+
+    def fused_losses(self, student: Pairs, teachers: Sequence[Pairs], weights: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002
+        fused = sum(weight * self._logits(teacher) for weight, teacher in zip(weights, teachers, strict=True))
+        return self._divergences(self._logits(student), fused)
+
+    def _logits(self, pairs: Pairs) -> Tensor:
+        return (pairs.scale if self.scale is None else self.scale) * pairs.image @ pairs.text.T
+
+    def _divergences(self, own: Tensor, aim: Tensor) -> Tensor:
+        """[B] for logits [B, B]."""
         from torch.nn.functional import kl_div, log_softmax
 
         def log_probs(logits: Tensor) -> Tensor:
             return log_softmax((z_scores(logits) if self.standardize else logits) / self.temperature, dim=1)
 
-        own = student.scale * student.image @ student.text.T
-        aim = teacher.scale * teacher.image @ teacher.text.T
         both = [
             kl_div(log_probs(s), log_probs(t), reduction="none", log_target=True).sum(dim=1)
             for s, t in ((own, aim), (own.T, aim.T))

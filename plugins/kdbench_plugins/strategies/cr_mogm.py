@@ -18,9 +18,9 @@ PASSED_ON = ("observe", "observe_after", "end_epoch", "report")
 class CrMogm:
     """Weights λ_k = alpha·λ_{k−1} + (1 − alpha)·w_k, [T], by TorchJD's CRMOGMWeighting; λ_0 is w_1.
 
-    w_k are the weights of `strategy` at step k; of weights per sample, the mean over the batch, because every step has other
-    samples. `alpha` is constant; the paper suggests to raise it as the learning rate falls. The strategy is `raw` if the
-    smoothed one is.
+    w_k are the weights of `strategy` at step k; of weights per sample or pair, the mean over the batch, because every step
+    has other samples. `alpha` is constant; the paper suggests to raise it as the learning rate falls. The strategy is `raw`
+    if the smoothed one is.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class CrMogm:
 
     def _of_teachers(self, signal: Signal) -> Tensor:
         weights: Tensor = self.inner.weigh(signal).double()
-        return weights if weights.dim() == 1 else weights.mean(dim=1)
+        return weights if weights.dim() == 1 else weights.flatten(1).mean(dim=1)
 
     def state_dict(self) -> dict[str, Any]:
         average = {name: value.clone() for name, value in self.average.state_dict().items()}

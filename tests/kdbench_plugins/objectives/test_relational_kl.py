@@ -141,6 +141,12 @@ def test_standardized_logits_of_a_collapsed_student_have_a_finite_gradient() -> 
     assert gradient.isfinite().all()
 
 
+def test_a_scale_of_its_own_replaces_both() -> None:
+    student, teacher = (Pairs(pairs.image, pairs.text, 20.0) for pairs in (STUDENT, TEACHER))
+    found = RelationalKL(scale=20.0).losses(STUDENT, TEACHER, None, STEP)
+    assert found.tolist() == pytest.approx(slow(student, teacher, 1.0), rel=1e-9)
+
+
 def test_no_head_is_needed() -> None:
     assert RelationalKL().head(4, 7) is None
 
@@ -148,7 +154,7 @@ def test_no_head_is_needed() -> None:
 @pytest.mark.parametrize("temperature", [0.0, -1.0])
 def test_a_suite_cannot_give_another_temperature(temperature: float) -> None:
     (offer,) = kdbench_objectives()
-    assert params_model(offer)().model_dump() == {"temperature": 1.0, "standardize": False}
+    assert params_model(offer)().model_dump() == {"temperature": 1.0, "standardize": False, "scale": None}
     with pytest.raises(ValueError, match="temperature"):
         params_model(offer)(temperature=temperature)
 

@@ -12,6 +12,7 @@ from kdbench.testing.retrieval.signals import Course, drive
 from kdbench_plugins.strategies.confidence import Confidence
 from kdbench_plugins.strategies.cr_mogm import CrMogm
 from kdbench_plugins.strategies.torchjd_weightings import mgda
+from kdbench_plugins.strategies.whiten_mtd import WhitenMtd
 
 COURSE = Course(3, steps=3)
 
@@ -40,6 +41,13 @@ def test_weights_are_the_librarys_on_the_gramian() -> None:
 def test_weights_per_sample_are_averaged_over_the_batch() -> None:
     found = drive(lambda: CrMogm(strategy={"use": "confidence"}), COURSE)
     expected = smoothed([weights.mean(dim=1) for weights in drive(Confidence, COURSE)], 0.9)
+    for weights, then in zip(found, expected, strict=True):
+        torch.testing.assert_close(weights, then)
+
+
+def test_weights_per_pair_are_averaged_over_the_batch() -> None:
+    found = drive(lambda: CrMogm(strategy={"use": "whiten_mtd"}), COURSE)
+    expected = smoothed([weights.mean(dim=(1, 2)) for weights in drive(WhitenMtd, COURSE)], 0.9)
     for weights, then in zip(found, expected, strict=True):
         torch.testing.assert_close(weights, then)
 
