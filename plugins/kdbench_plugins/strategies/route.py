@@ -104,6 +104,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             check,
             formula="w[t,b] = 1 if t = r(b) else 0;  1/T without a route",
             source="one specialised teacher for each domain, as in UDON (Ypsilantis et al. 2024, arXiv 2406.08332)",
+            status="published",
             example={"routes": {"image*[02468]": "teacher0", "image?[13579]": "teacher1"}},
         )
     ]

@@ -18,8 +18,9 @@ class WhitenMtd:
     similarities the first teacher's counts.
 
     Needs an objective that fuses logits. Similarities of different teachers compare only if they are spread alike: the paper
-    whitens the teachers' embeddings by PCA first, as the teacher `normalized` does with `by: whiten`. Its loss is that of `relational_kl` with `scale: 20` (temperature 0.05) and a
-    coefficient of 2, between views of an image; here between images and texts.
+    whitens the teachers' embeddings first, to fewer dimensions; here, the teacher `normalized` with `by: whiten` does, to as
+    many. The paper's loss is that of `relational_kl` with `scale: 20` (temperature 0.05) and a coefficient of 2, between views
+    of an image; here it is between images and texts.
     """
 
     def __init__(self, *, others: Literal["min", "mean", "random"] = "min") -> None:
