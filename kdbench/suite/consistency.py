@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
-from kdbench.contracts import Task
+from kdbench.contracts import SplitName, Task
+from kdbench.contracts.task import EVALUATED
 from kdbench.errors import KdbenchError, KdbenchWarning, PluginError, nearest, quoted
+from kdbench.plugins.building import building_with
 from kdbench.plugins.files_read import left_out
 from kdbench.plugins.loading import Kind, Plugins, article
 from kdbench.plugins.parameters import check_deeper, construct, nested_uses
@@ -35,7 +38,8 @@ def check_plugin(
     """Runs the checks of one plugin and of those nested in it."""
     offer = plugins.find(kind, use).offer
     try:
-        check_deeper(offer, params)
+        with building_with(plugins):
+            check_deeper(offer, params)
     except KdbenchError as error:
         diagnostics.add_error(where, error)
     for name, folder in left_out(offer, params):
@@ -102,21 +106,22 @@ def check_terms(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
         except Exception:  # any exception of the plugin
             return None
 
-    teachers = {name: built("teacher", spec) for name, spec in suite.teachers.items()}
-    taught = sorted({name for team in suite.teams for name in team if teachers[name] is not None})
-    if suite.train.views and suite.train.views.teachers == "same":
-        for name in (name for name in taught if getattr(teachers[name], "plain", False)):
-            expected = f"clean: the teacher {name} has no embeddings of augmented views"
-            diagnostics.add(("train", "views", "teachers"), "same", expected)
-    for index, spec in enumerate(suite.objective):
-        term = built("objective", spec)
-        for name in taught if term is not None else []:
-            if lacking := task.refuses(teachers[name], term):
-                expected = f"a term that does not need {lacking}, which the teacher {name} lacks"
-                diagnostics.add(("objective", index), spec.use, expected)
-    for index, name in enumerate(suite.references):
-        if teachers[name] is not None and (lacking := task.refuses(teachers[name], None)):
-            diagnostics.add(("references", index), name, f"a teacher that can be evaluated itself; {name} lacks {lacking}")
+    with building_with(plugins):
+        teachers = {name: built("teacher", spec) for name, spec in suite.teachers.items()}
+        taught = sorted({name for team in suite.teams for name in team if teachers[name] is not None})
+        if suite.train.views and suite.train.views.teachers == "same":
+            for name in (name for name in taught if getattr(teachers[name], "plain", False)):
+                expected = f"clean: the teacher {name} has no embeddings of augmented views"
+                diagnostics.add(("train", "views", "teachers"), "same", expected)
+        for index, spec in enumerate(suite.objective):
+            term = built("objective", spec)
+            for name in taught if term is not None else []:
+                if lacking := task.refuses(teachers[name], term):
+                    expected = f"a term that does not need {lacking}, which the teacher {name} lacks"
+                    diagnostics.add(("objective", index), spec.use, expected)
+        for index, name in enumerate(suite.references):
+            if teachers[name] is not None and (lacking := task.refuses(teachers[name], None)):
+                diagnostics.add(("references", index), name, f"a teacher that can be evaluated itself; {name} lacks {lacking}")
 
 
 def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: bool = False) -> None:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from kdbench import Encoder, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, Uses, build, hookimpl
+from kdbench import Encoder, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, Uses, hookimpl
+from kdbench.contracts.encoder import reads_ids
+from kdbench_plugins.teachers.wrapped import Wrapped, refuse_lacking
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,13 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Misread:
-    """A text encoder that replaces each caption by another one. Works only for captions of the train and validation splits."""
+    """A text encoder that replaces each caption, or the id of each, by another one. Works only for captions of the train and
+    validation splits."""
 
     encoder: Encoder
     instead: dict[str, str]
     key: str
     modality: Modality = "text"
     base: Encoder | None = None
+
+    @property
+    def ids(self) -> bool:
+        return reads_ids(self.encoder)
 
     def encode(self, items: Any, device: str) -> Tensor:
         strange = next((item for item in items if item not in self.instead), None)
@@ -37,7 +44,7 @@ class Misread:
         return _through(self.encoder, [self.instead[item] for item in items], device)
 
 
-class LabelShuffled:
+class LabelShuffled(Wrapped):
     """`teacher` is a teacher's spec. The fraction `share` of the concepts exchange captions, in a cycle drawn from `seed`."""
 
     def __init__(
@@ -47,17 +54,18 @@ class LabelShuffled:
         share: Annotated[float, Field(gt=0, le=1)] = 1.0,
         seed: int = 0,
     ) -> None:
-        self.teacher = teacher
+        super().__init__(teacher)
         self.share = share
         self.seed = seed
 
     def towers(self, data: TeacherData) -> Towers:
-        towers: Towers = build("teacher", self.teacher).towers(data)
+        towers = self.inner(data)
         splits: tuple[Literal["train", "validation"], ...] = ("train", "validation")
         instead: dict[str, str] = {}
         for name in splits:
             split = data.split(name)
-            instead = exchanged(split.captions, split.caption_concepts.tolist(), self.share, self.seed) | instead
+            captions = split.caption_ids if reads_ids(towers.text) else split.captions
+            instead = exchanged(captions, split.caption_concepts.tolist(), self.share, self.seed) | instead
         content = json.dumps(sorted(instead.items()), ensure_ascii=False)
         key = hashlib.sha256(f"label_shuffled|{towers.text.key}|{content}".encode()).hexdigest()
         return Towers(towers.image, Misread(towers.text, instead, key), towers.logit_scale)
@@ -88,6 +96,11 @@ def _through(encoder: Encoder, items: Any, device: str) -> Tensor:
     return encoder.encode(items if encoder.base is None else _through(encoder.base, items, device), device)
 
 
+def check(*, teacher: dict[str, Any], **_: object) -> None:
+    """Raises KdbenchError if the teacher has no text tower."""
+    refuse_lacking("label_shuffled", ("text",), teacher)
+
+
 @hookimpl
 def kdbench_teachers() -> list[Offer[Teacher]]:
     return [
@@ -95,6 +108,7 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             "label_shuffled",
             LabelShuffled,
             "another teacher with permuted captions: an uninformative or half-informed control",
+            check,
             example={"teacher": {"use": "backbones", "image": "efficientnet_lite0"}},
         )
     ]

@@ -16,6 +16,8 @@ from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.building import building_with
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
+from kdbench.testing.retrieval.shapes_dataset import Shapes
+from kdbench_plugins.teachers import embeddings
 from kdbench_plugins.teachers.label_shuffled import LabelShuffled, exchanged, kdbench_teachers
 from tests.support.toys import cached, toy_plugins
 
@@ -93,3 +95,18 @@ def test_captions_it_has_not_seen_are_refused(dataset: CachedDataset) -> None:
     towers = LabelShuffled(teacher=SAGE).towers(data)
     with pytest.raises(KdbenchError, match="'a stranger' is not in the train or validation split"):
         towers.text.encode(["a stranger"], "cpu")
+
+
+def test_a_teacher_that_looks_captions_up_by_their_ids(tmp_path: Path) -> None:
+    """Each caption has the embedding of a caption of another concept."""
+    data = DatasetTeacherData(Retrieval(), cached(tmp_path, Shapes()))
+    inner: dict[str, Any] = {"use": "embeddings", "miniature": True}
+    with building_with(toy_plugins(teachers=[*kdbench_teachers(), *embeddings.kdbench_teachers()])):
+        clean, wrong = (
+            np.array(data.encode(teacher.towers(data).text, "train"))
+            for teacher in (build("teacher", inner), LabelShuffled(teacher=inner))
+        )
+    concepts = data.split("train").caption_concepts
+    for row, concept in zip(wrong, concepts, strict=True):
+        (match,) = concepts[(clean == row).all(axis=1)]
+        assert match != concept
