@@ -23,7 +23,7 @@ def estimate(specs: Sequence[RunSpec], known: Mapping[str, Record | None], chang
     per_epoch: dict[str, list[float]] = {}
     for spec in specs:
         record = known[spec.run_id]
-        if record and record.status == "ok" and spec.train:
+        if record and record.status == "ok" and spec.train and not spec.trained_on:
             seconds = record.timings["train"] + record.timings["evaluate"]
             per_epoch.setdefault(_workload(spec), []).append(seconds / spec.train.epochs)
     times = [_seconds(spec, per_epoch) for spec in todo]
@@ -43,7 +43,7 @@ def _workload(spec: RunSpec) -> str:
 
 
 def _seconds(spec: RunSpec, per_epoch: Mapping[str, Sequence[float]]) -> float | None:
-    if not spec.train:
-        return 0.0  # a reference is only evaluated; its encoding is that of a teacher
+    if not spec.train or spec.trained_on:
+        return 0.0  # only evaluated; the encoding of a reference is that of a teacher
     seen = per_epoch.get(_workload(spec))
     return statistics.fmean(seen) * spec.train.epochs if seen else None

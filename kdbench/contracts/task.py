@@ -343,8 +343,12 @@ class Task(ABC):
         order; rank 0's arrays are used. Raises Diverged if the outputs are not finite.
         """
 
-    def evaluate_teacher(self, teacher: Owned, data: Owned, split: SplitName) -> Arrays:
-        """Evaluates a teacher itself; returns the same arrays. Raises PluginError if the task cannot."""
+    def evaluate_teacher(self, teacher: Owned, data: Owned, split: SplitName, prepared: Owned | None = None) -> Arrays:
+        """Evaluates a teacher itself; returns the same arrays. Raises PluginError if the task cannot.
+
+        A teacher that trains does so on training data of `prepared`, another dataset, by default on those of `data`. Called
+        with `prepared` only for a dataset in `evaluate.also`.
+        """
         raise PluginError(f"the task {self.name!r} does not evaluate teachers; leave `references:` out")
 
     def measure(self, arrays: Arrays) -> dict[str, float]:

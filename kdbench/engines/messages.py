@@ -145,6 +145,7 @@ def preparations(specs: Iterable[RunSpec]) -> list[PrepareTeacher]:
             task=spec.task, dataset=spec.dataset, teacher=teacher, views=spec.train.views if spec.train is not None else None
         )
         for spec in specs
+        if spec.trained_on is None
         for teacher in spec.team
     )
     return list({work.key: work for work in found}.values())
@@ -152,7 +153,7 @@ def preparations(specs: Iterable[RunSpec]) -> list[PrepareTeacher]:
 
 def rehearsals(specs: Iterable[RunSpec]) -> list[Rehearse]:
     """Work that tries the plugins of each kind of run with teachers."""
-    found = (Rehearse(spec=spec) for spec in specs if spec.team)
+    found = (Rehearse(spec=spec) for spec in specs if spec.team and spec.trained_on is None)
     return list({work.key: work for work in found}.values())
 
 

@@ -107,7 +107,7 @@ class Session(Dispatcher):
             return specs
         self._refused = {}
         self.engine.execute(work, self.site, self._on_event)
-        told = {spec.run_id: self._refused.get(Rehearse(spec=spec).key) for spec in foreign if spec.team}
+        told = {spec.run_id: self._refused.get(Rehearse(spec=spec.training).key) for spec in foreign if spec.team}
         for spec in specs:
             if reason := told.get(spec.run_id):
                 self._begin(spec)

@@ -42,6 +42,9 @@ def plugins_of(spec: RunSpec) -> Iterator[tuple[str, PluginKind, PluginSpec]]:
     """The name, kind and spec of every part of a run."""
     yield "task", "task", spec.task
     yield f"dataset {spec.dataset.name}", "dataset", spec.dataset
+    if spec.trained_on is not None:
+        yield "training task", "task", spec.trained_on.task
+        yield f"trained on {spec.trained_on.dataset.name}", "dataset", spec.trained_on.dataset
     role: PluginKind = "teacher" if spec.reference else "student"
     yield f"{role} {spec.student.name}", role, spec.student
     yield from ((f"teacher {teacher.name}", "teacher", teacher) for teacher in spec.team)

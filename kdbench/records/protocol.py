@@ -27,7 +27,8 @@ class Budget(Frozen):
 
 
 class Protocol(Frozen):
-    """Two runs are comparable if these agree: dataset by content, split, task with its metrics, student, budgets.
+    """Two runs are comparable if these agree: dataset by content, split, task with its metrics, student, budgets, and the
+    dataset trained on if it is another one.
 
     References train nothing and have neither a student nor a budget; they are shown beside rows with the same `evaluation`.
     """
@@ -40,6 +41,7 @@ class Protocol(Frozen):
     budget: Budget
     tuning: Tuning | None
     smoke: bool
+    trained_on: PluginSpec | None = None
 
     @classmethod
     def of(cls, record: Record) -> Protocol:
@@ -55,6 +57,7 @@ class Protocol(Frozen):
             budget=budget,
             tuning=spec.tuning,
             smoke=spec.smoke,
+            trained_on=spec.trained_on.dataset if spec.trained_on else None,
         )
 
     @cached_property
@@ -62,7 +65,8 @@ class Protocol(Frozen):
         """12 hexadecimal digits, equal for comparable protocols."""
         student = self.student.canonical if self.student else None
         budgets = [self.budget.model_dump(), self.tuning.model_dump() if self.tuning else None]
-        return digest_of([self.evaluation, student, *budgets])[:12]
+        trained_on = [self.trained_on.canonical] if self.trained_on else []  # which leaves ids of other protocols alone
+        return digest_of([self.evaluation, student, *budgets, *trained_on])[:12]
 
     @cached_property
     def evaluation(self) -> str:
@@ -76,8 +80,9 @@ class Protocol(Frozen):
     def parts(self) -> dict[str, str]:
         """The parts of the protocol in words, by name."""
         settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in self.task.params.items())
+        elsewhere = f", trained on {self.trained_on.name}" if self.trained_on else ""
         return {
-            "dataset": f"{self.dataset} (digest {self.dataset_digest[:8]})",
+            "dataset": f"{self.dataset} (digest {self.dataset_digest[:8]}){elsewhere}",
             "task": f"{self.task.use} ({settings})" if settings else self.task.use,
             "student": self.student.name if self.student else "teachers themselves",
             "student initialisation": json.dumps(self.student.canonical if self.student else None, sort_keys=True),

@@ -191,7 +191,8 @@ class Table:
     @property
     def title(self) -> str:
         smoke = "SMOKE, not publishable: " if self.smoke else ""
-        return f"{smoke}{self.dataset} {self.protocol.split} · {self.student} · {self.budget}, {self.tuning}"
+        elsewhere = f" trained on {self.protocol.trained_on.name}" if self.protocol.trained_on else ""
+        return f"{smoke}{self.dataset} {self.protocol.split} · {self.student}{elsewhere} · {self.budget}, {self.tuning}"
 
     @property
     def split(self) -> str:

@@ -31,7 +31,7 @@ class Axis:
         Times depend on the inputs, so they are of the row's own dataset. Among several profiles one with the very same dataset
         is preferred, then one whose timings are stable, then the latest.
         """
-        student, dataset = row.spec.student, row.spec.dataset
+        student, dataset = row.spec.student, row.spec.training.dataset
         fitting = [
             profile
             for profile in self.profiles

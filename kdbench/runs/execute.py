@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from kdbench.contracts import Student, Task
+from kdbench.deploy.evaluate_model import evaluate_model
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.library_warnings import collected
@@ -30,6 +31,7 @@ from kdbench.records.provenance import device_name, host, source, versions
 from kdbench.records.record import DONE, Outcome, Record, Status
 from kdbench.runs.context import RunContext
 from kdbench.runs.learn import learn, teach
+from kdbench.runs.trained_elsewhere import trained_elsewhere
 from kdbench.storage.checkpoint import save_weights
 from kdbench.storage.loaded_code import check_loaded
 from kdbench.suite.settings import Views
@@ -57,7 +59,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
     try:
         parts = context.parts(spec, fresh=True) if parts is None else parts  # before anything is read
         with building_with(context.plugins), collected() as warned:
-            if rank is None and spec.train is not None and spec.train.devices > 1:
+            if rank is None and spec.train is not None and spec.train.devices > 1 and not spec.transfer:
                 outcome = outcome_of_ranks(spec, context, spec.train.devices)
             else:
                 outcome = outcome_of(spec, context, rank or Rank())
@@ -84,6 +86,8 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
     data = context.open(task, spec.dataset, spec.run_id)
     if spec.reference:
         return _outcome_of_teacher(spec, context, task, data)
+    if spec.transfer:
+        return Outcome() if rank.index > 0 else _outcome_of_transfer(spec, context, task, data)
     learned = learn(spec, context, task, data, spec.run_id, rank)
     check_loaded()  # what was imported during the training, too: before the test split is opened
     if rank.index > 0:
@@ -170,15 +174,40 @@ def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Ow
     started = time.perf_counter()
     try:
         with using_plugin("teacher", spec.student, context.plugins):
-            arrays = task.evaluate_teacher(build_spec("teacher", spec.student), data, "test")
+            teacher = build_spec("teacher", spec.student)
+            encodings: dict[str, float] = {}
+            if spec.trained_on is None:
+                arrays = task.evaluate_teacher(teacher, data, "test")
+            else:
+                prepared = context.open(context.task(spec.trained_on.task), spec.trained_on.dataset, spec.run_id)
+                arrays = task.evaluate_teacher(teacher, data, "test", prepared)
+                encodings |= prepared.encodings
     except Diverged as error:
         raise Diverged(f"{spec.student.name}: {error}") from error
     found = _evaluated(spec, context, task, data, arrays)
-    encodings = dict(data.encodings)
+    encodings |= data.encodings
     teacher_seconds = sum(encodings.values())
     evaluate_seconds = max(0.0, time.perf_counter() - started - teacher_seconds)
     timings = {"teacher": round(teacher_seconds, 3), "train": 0.0, "evaluate": round(evaluate_seconds, 3)}
     return Outcome(**found, timings=timings, encodings=encodings)
+
+
+def _outcome_of_transfer(spec: RunSpec, context: RunContext, task: Task, data: Owned) -> Outcome:
+    """The outcome of evaluating the student of another run, whose costs are those of its record."""
+    trained, student = trained_elsewhere(spec, context)
+    started = time.perf_counter()
+    with using_plugin("student", spec.student, context.plugins):
+        arrays = evaluate_model(task, data, student, "test", spec.evaluate.batch_size, context.device)
+    seconds = round(time.perf_counter() - started, 3)
+    return Outcome(
+        **_evaluated(spec, context, task, data, arrays),
+        best_epoch=trained.best_epoch,
+        steps=trained.steps,
+        weights=trained.weights,
+        timings=trained.timings | {"evaluate": seconds},
+        encodings=trained.encodings,
+        peak_mb=trained.peak_mb,
+    )
 
 
 def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arrays: Arrays) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def execute_once(
 ) -> Record:
     """Executes a run under its lock and returns its record.
 
+    A transfer run first executes the run that trains its student, once, unless a launcher has started this process.
+
     A run that another process has finished in the meantime is not executed again: its record is returned. With `redo`, it is,
     unless its record is ok and was made by the same code from the same files. Raises Busy if another process executes the run
     and `wait` is false; otherwise waits for it, with a warning. Whatever else fails around the run, such as a lock, fails this
@@ -49,6 +51,8 @@ def execute_once(
     own = OwnProcess()
     started = now()
     try:
+        if spec.transfer and rank is None:
+            execute_once(spec.training, context, wait=wait, redo=redo, within=within)
         with run_lock(spec, context, wait):
             record = recorded(context.results, spec)
             parts: Parts | None = None

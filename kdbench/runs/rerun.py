@@ -100,7 +100,10 @@ def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, devic
     try:
         with TemporaryDirectory() as folder:
             results = Path(folder) / "results"
-            again = execute(spec, RunContext(plugins, _OwnScratch(cache, Path(folder)), results, device))
+            context = RunContext(plugins, _OwnScratch(cache, Path(folder)), results, device)
+            if spec.transfer:
+                execute(spec.training, context)
+            again = execute(spec, context)
             if again.status not in DONE:
                 raise RecordError(f"{file.where}: cannot be run here: {again.status}: {again.reason}{_missing(record)}")
             path = record_path(results, spec.suite, spec.run_id)

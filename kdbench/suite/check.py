@@ -9,16 +9,25 @@ from pydantic import ValidationError
 
 from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind, Plugins
-from kdbench.suite.consistency import check_plugin, check_plugins, check_sizes, check_tasks, check_teams, check_terms
+from kdbench.suite.consistency import (
+    check_also,
+    check_plugin,
+    check_plugins,
+    check_sizes,
+    check_tasks,
+    check_teams,
+    check_terms,
+)
 from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
 from kdbench.suite.plugin_entries import LISTS, plugged, plugged_list
+from kdbench.suite.settings import Evaluate
 from kdbench.suite.smoke import smoked
 from kdbench.suite.source import SuiteSource, read_suite
 from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import SweepFile
 from kdbench.suite.sweep_space import check_labels, checked_sweep
-from kdbench.suite.task_settings import built_task, task_of, train_of
+from kdbench.suite.task_settings import also_of, built_task, task_of, train_of
 from kdbench.suite.yaml_file import YamlPath
 
 
@@ -76,7 +85,10 @@ def _checked(
     before = len(diagnostics.found)
     task, data = task_of(data, plugins, diagnostics)
     file = _validated(data, task, diagnostics)
-    entries = {key: plugged_list(key, data.get(key), plugins, diagnostics) for key in LISTS}
+    entries = {key: plugged_list(kind, (key,), data.get(key), plugins, diagnostics) for key, kind in LISTS.items()}
+    evaluate = data.get("evaluate")
+    also = evaluate.get("also") if isinstance(evaluate, dict) else None
+    also = plugged_list("dataset", ("evaluate", "also"), also, plugins, diagnostics)
     given = data.get("teachers")
     teachers = {
         name: plugged("teacher", entry, ("teachers", name), plugins, diagnostics, label=name)
@@ -93,6 +105,7 @@ def _checked(
         task=task,
         seeds=file.seeds,
         datasets=entries["datasets"],
+        also=also_of(also, task, plugins),
         students=entries["students"],
         teachers={name: teacher for name, teacher in teachers.items() if teacher},
         teams=file.teams,
@@ -100,7 +113,7 @@ def _checked(
         strategies=entries["strategies"],
         objective=[term for term in entries["objective"] if isinstance(term, TermSpec)],
         train=train_of(file.train, task, plugins),
-        evaluate=file.evaluate,
+        evaluate=Evaluate(**file.evaluate.model_dump(exclude={"also"})),
         latency=file.latency,
     )
     if file.sweep:
@@ -115,6 +128,7 @@ def _checked(
             update={"sweep": checked_sweep(file.sweep, suite, built_task(task, plugins), again, diagnostics)}
         )
     check_tasks(suite, plugins, diagnostics)
+    check_also(suite, plugins, diagnostics)
     if smoke:
         suite = smoked(suite, plugins)
     check_sizes(suite, plugins, diagnostics, deep)
@@ -150,6 +164,9 @@ def _expand_shorthand(data: dict[str, Any]) -> None:
     for key in LISTS:
         if isinstance(data.get(key), list):
             data[key] = [{"use": entry} if isinstance(entry, str) else entry for entry in data[key]]
+    evaluate = data.get("evaluate")
+    if isinstance(evaluate, dict) and isinstance(evaluate.get("also"), list):
+        evaluate["also"] = [{"use": entry} if isinstance(entry, str) else entry for entry in evaluate["also"]]
     sweep = data.get("sweep")
     if isinstance(sweep, dict) and isinstance(sweep.get("pruner"), str):
         sweep["pruner"] = {"use": sweep["pruner"]}

@@ -23,6 +23,7 @@ def check_plugins(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> N
     """Runs every plugin's own check of its parameters."""
     specs: list[tuple[Kind, YamlPath, PluginSpec]] = [
         *(("dataset", ("datasets", i), spec) for i, spec in enumerate(suite.datasets)),
+        *(("dataset", ("evaluate", "also", i), one.dataset) for i, one in enumerate(suite.also)),
         *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
         *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
         *(("objective", ("objective", i), spec) for i, spec in enumerate(suite.objective)),
@@ -138,23 +139,54 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: 
         expected = known if task.loss_names else f"null: the task {suite.task.use!r} has one loss"
         diagnostics.add(("train", "loss"), suite.train.loss, expected, nearest(suite.train.loss, task.loss_names))
     for index, spec in enumerate(suite.datasets):
-        where: YamlPath = ("datasets", index)
-        try:
-            dataset: object = construct(plugins.find("dataset", spec.use).offer, spec.params)
-            problems = list(task.data_problems(dataset))
-            wrong = [] if problems else list(task.misfits(dataset, suite.train.batch_size))
-            notes: tuple[str, ...] = tuple(getattr(dataset, "notes", ())) if deep else ()
-        except PluginError:
-            raise
-        except KdbenchError as error:
-            diagnostics.add_error(where, error)
-            continue
-        except Exception as error:  # any exception of the plugin
-            diagnostics.add_error(where, PluginError(f"the dataset {spec.name} {quoted(error)}"))
-            continue
-        for what, found, expected in problems:
-            diagnostics.add_error(where, PluginError(f"{spec.name}: {what}: found {found}; expected {expected}"))
-        for note in notes:
-            warnings.warn(f"{spec.name}: {note}", KdbenchWarning, stacklevel=2)
-        for path, given, expected in wrong:
-            diagnostics.add(path_steps(path), given, expected.format(dataset=spec.name))
+        _check_dataset(spec, task, suite.train.batch_size, EVALUATED, ("datasets", index), plugins, diagnostics, deep)
+    for index, one in enumerate(suite.also):
+        its: Task = construct(plugins.find("task", one.task.use).offer, one.task.params)
+        _check_dataset(one.dataset, its, None, ("test",), ("evaluate", "also", index), plugins, diagnostics, deep)
+
+
+def _check_dataset(
+    spec: PluginSpec,
+    task: Task,
+    batch_size: int | None,
+    splits: Sequence[SplitName],
+    where: YamlPath,
+    plugins: Plugins,
+    diagnostics: Diagnostics,
+    deep: bool,
+) -> None:
+    """Checks a dataset that is trained on with batches of a size, or of which `splits` are evaluated alone."""
+    try:
+        dataset: object = construct(plugins.find("dataset", spec.use).offer, spec.params)
+        problems = list(task.data_problems(dataset))
+        wrong = [] if problems else list(task.misfits(dataset, batch_size, splits))
+        notes: tuple[str, ...] = tuple(getattr(dataset, "notes", ())) if deep else ()
+    except PluginError:
+        raise
+    except KdbenchError as error:
+        diagnostics.add_error(where, error)
+        return
+    except Exception as error:  # any exception of the plugin
+        diagnostics.add_error(where, PluginError(f"the dataset {spec.name} {quoted(error)}"))
+        return
+    for what, found, expected in problems:
+        diagnostics.add_error(where, PluginError(f"{spec.name}: {what}: found {found}; expected {expected}"))
+    for note in notes:
+        warnings.warn(f"{spec.name}: {note}", KdbenchWarning, stacklevel=3)
+    for path, given, expected in wrong:
+        diagnostics.add(path_steps(path), given, expected.format(dataset=spec.name))
+
+
+def check_also(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
+    """Checks that students can be evaluated on the further datasets, and that these are others than those trained on."""
+    task = type(construct(plugins.find("task", suite.task.use).offer, suite.task.params))
+    for index, one in enumerate(suite.also):
+        where: YamlPath = ("evaluate", "also", index)
+        if not isinstance(construct(plugins.find("task", one.task.use).offer, one.task.params), task):
+            expected = f"a dataset for students of the task {suite.task.use!r}; this one is for {one.task.use!r}"
+            diagnostics.add(where, one.dataset.use, expected)
+        same = [dataset for dataset in suite.datasets if dataset.plain == one.dataset.plain]
+        if len(same) == len(suite.datasets):
+            diagnostics.add(where, one.dataset.name, "another dataset than the one in `datasets:`")
+        elif not same and one.dataset.name in [dataset.name for dataset in suite.datasets]:
+            diagnostics.add(where, one.dataset.name, "a unique label", "give each a `name:` of its own")

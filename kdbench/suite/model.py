@@ -9,7 +9,7 @@ from pydantic import Field
 
 from kdbench.contracts import Uses
 from kdbench.suite.settings import Block, Evaluate, Latency, Train
-from kdbench.suite.spec import PluginSpec, TermSpec
+from kdbench.suite.spec import PluginSpec, TaskDataset, TermSpec
 from kdbench.suite.sweep import Sweep, SweepFile
 
 
@@ -39,6 +39,16 @@ class Variant(Block):
     strategies: list[StrategyEntry] = Field(default=[], description="Replaces the suite's strategies.")
     objective: list[TermEntry] = Field(default=[], description="Replaces the suite's objective.")
     train: dict[str, Any] = Field(default={}, description="Training settings that replace the suite's.")
+
+
+class EvaluateFile(Evaluate):
+    """How runs are validated and evaluated. In a suite file, the task's settings are in the same block."""
+
+    also: list[DatasetEntry] = Field(
+        default=[],
+        description="Further datasets on whose test split every trained student and reference is evaluated, without training; "
+        "each has its own table.",
+    )
 
 
 class SuiteFile(Block):
@@ -72,7 +82,7 @@ class SuiteFile(Block):
         default=[], description="Terms of the distillation loss of one teacher; they are summed."
     )
     train: Train = Field(default=Train(), description="Training settings of all runs.")
-    evaluate: Evaluate = Field(default=Evaluate(), description="Evaluation settings, including those of the task.")
+    evaluate: EvaluateFile = Field(default=EvaluateFile(), description="Evaluation settings, including those of the task.")
     latency: Latency = Field(default=Latency(), description="How the latency of students is measured.")
     sweep: SweepFile | None = Field(default=None, description="What `kdbench sweep` tunes; ignored by other commands.")
     variants: dict[VariantName, Variant] = Field(
@@ -90,6 +100,7 @@ class Suite(Block):
     task: PluginSpec  # of its datasets, with its settings
     seeds: list[int]
     datasets: list[PluginSpec]
+    also: list[TaskDataset] = []  # evaluated on as well
     students: list[PluginSpec]
     teachers: dict[str, PluginSpec]
     teams: list[list[str]]

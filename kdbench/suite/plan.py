@@ -5,14 +5,24 @@ from __future__ import annotations
 from itertools import product
 
 from kdbench.suite.model import Suite
-from kdbench.suite.spec import PluginSpec, RunSpec
+from kdbench.suite.spec import PluginSpec, RunSpec, TaskDataset
 
 
 def plan(suite: Suite) -> list[RunSpec]:
     """All runs, with seeds as the outermost loop: an interrupted suite has complete comparisons for its finished seeds."""
     variants = suite.variants or {"": suite}
-    trained = [run for seed in suite.seeds for name, variant in variants.items() for run in _grid(variant, name, seed)]
-    return [*_references(suite), *trained]
+    trained = [_with_transfers(_grid(variant, name, seed), suite) for seed in suite.seeds for name, variant in variants.items()]
+    return [*_with_transfers(_references(suite), suite), *(run for runs in trained for run in runs)]
+
+
+def _with_transfers(runs: list[RunSpec], suite: Suite) -> list[RunSpec]:
+    """The runs, then those that evaluate their students, or references, on the suite's further datasets."""
+    transfers = [
+        run.replace(task=one.task, dataset=one.dataset, trained_on=TaskDataset(task=run.task, dataset=run.dataset))
+        for run, one in product(runs, suite.also)
+        if run.dataset.plain != one.dataset.plain
+    ]
+    return [*runs, *transfers]
 
 
 def _references(suite: Suite) -> list[RunSpec]:

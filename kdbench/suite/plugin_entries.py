@@ -33,16 +33,16 @@ def plug(kind: Kind, entry: JsonObject, source: str, plugins: Plugins) -> Plugin
     return found
 
 
-def plugged_list(key: str, entries: Any, plugins: Plugins, diagnostics: Diagnostics) -> list[Any]:
-    """The entries of a list that are maps, checked; others already have a diagnostic."""
+def plugged_list(kind: Kind, where: YamlPath, entries: Any, plugins: Plugins, diagnostics: Diagnostics) -> list[Any]:
+    """The entries of the list at `where` that are maps, checked; others already have a diagnostic."""
     places = [i for i, entry in enumerate(entries if isinstance(entries, list) else []) if isinstance(entry, dict)]
-    found = {i: plugged(LISTS[key], entries[i], (key, i), plugins, diagnostics) for i in places}
+    found = {i: plugged(kind, entries[i], (*where, i), plugins, diagnostics) for i in places}
     seen: Counter[str] = Counter()
     for index, entry in found.items():
-        if entry is None or key == "objective":
+        if entry is None or kind == "objective":
             continue
         if seen[entry.name]:
-            diagnostics.add((key, index), entry.name, "a unique label", "give each a `name:` of its own")
+            diagnostics.add((*where, index), entry.name, "a unique label", "give each a `name:` of its own")
         seen[entry.name] += 1
     return [entry for entry in found.values() if entry]
 

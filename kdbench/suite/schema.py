@@ -29,7 +29,7 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
         definitions[kind] = {"anyOf": [{"enum": names}, *alternatives]}
     for name in plugins.offers("task"):  # the block `evaluate` also holds the task's settings
         own = params_model(plugins.find("task", name).offer).model_json_schema(ref_template="#/$defs/{model}")
-        definitions["Evaluate"]["properties"] |= own.get("properties", {})
+        definitions["EvaluateFile"]["properties"] |= own.get("properties", {})
         definitions |= own.get("$defs", {})
     resolved = _resolve(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **resolved}

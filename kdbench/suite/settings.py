@@ -68,6 +68,12 @@ class Train(Block):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto: bf16 on GPUs that support it, else fp32."
     )
+    compile: bool = Field(
+        default=False, description="Compile the student's towers for training with torch.compile; a CPU needs a C++ compiler."
+    )
+    channels_last: bool = Field(
+        default=False, description="Keep the student's convolutions in the layout that tensor cores prefer."
+    )
     views: Views | None = Field(default=None, description="Augmented views of the train images; null: none.")
     checkpoint_every: Count = Field(default=100, description="Steps between checkpoints; there is also one after each epoch.")
     devices: Count = Field(default=1, description="Processes per run, each on its own GPU if there are any.")

@@ -28,6 +28,7 @@ def smoked(suite: Suite, plugins: Plugins) -> Suite:
             "smoke": True,
             "seeds": suite.seeds[:1],
             "datasets": [small("dataset", spec) for spec in suite.datasets],
+            "also": [one.replace(dataset=small("dataset", one.dataset)) for one in suite.also],
             "students": [small("student", spec) for spec in suite.students],
             "teachers": {name: small("teacher", spec) for name, spec in suite.teachers.items()},
             "strategies": [small("strategy", spec) for spec in suite.strategies],

@@ -37,6 +37,8 @@ PINNED: dict[str, JsonObject] = {
         "task": 1.0,
         "loss": None,
         "ema": None,
+        "compile": False,
+        "channels_last": False,
         "views": None,
         "precision": "auto",
     },
@@ -127,11 +129,21 @@ class Tuning(Frozen):
     metric: str
 
 
+class TaskDataset(Frozen):
+    """A dataset with the task whose rules it is used by."""
+
+    task: PluginSpec
+    dataset: PluginSpec
+
+
 class RunSpec(Frozen):
     """One cell of the grid with a seed.
 
     A run without teachers has no objective, and one with fewer than two teachers no strategy, even if the suite lists some:
     it is a single row. A reference is a teacher evaluated without training: `student` holds the teacher, and `train` is None.
+
+    A transfer run, which has `trained_on`, evaluates the student of another run (`training`) on its own dataset by its own
+    task; a reference with it evaluates a teacher that was prepared on that dataset.
     """
 
     version: Literal[2] = SPEC_VERSION
@@ -149,6 +161,7 @@ class RunSpec(Frozen):
     role: Literal["", "reference"] = ""
     smoke: Annotated[bool, Field(strict=True)] = False  # only shows that everything works; never published
     tuning: Tuning | None = None  # None for parameters from the suite
+    trained_on: TaskDataset | None = None  # of a transfer run
 
     @cached_property
     def run_id(self) -> str:
@@ -178,6 +191,7 @@ class RunSpec(Frozen):
             "role": self.role,
             "smoke": self.smoke,
             "tuning": self.tuning.model_dump() if self.tuning else None,
+            "trained_on": [self.trained_on.task.canonical, self.trained_on.dataset.canonical] if self.trained_on else None,
         }
         # Empty fields are left out: blocks added later change no id.
         return {name: value for name, value in form.items() if value not in ("", None, False, [], {})}
@@ -192,13 +206,26 @@ class RunSpec(Frozen):
         """Whether it evaluates a teacher itself."""
         return self.role == "reference"
 
+    @cached_property
+    def training(self) -> RunSpec:
+        """The run that trains its student: itself, unless it is a transfer run."""
+        if self.trained_on is None:
+            return self
+        return self.replace(task=self.trained_on.task, dataset=self.trained_on.dataset, trained_on=None)
+
+    @property
+    def transfer(self) -> bool:
+        """Whether it evaluates the student of another run, `training`."""
+        return self.trained_on is not None and not self.reference
+
     @property
     def cell_label(self) -> str:
         """A readable label of the cell."""
+        on = [f"on {self.dataset.name}"] if self.trained_on else []
         if self.reference:
-            return f"{self.student.name} · teacher itself"
+            return " · ".join([self.student.name, "teacher itself", *on])
         parts = [self.variant, self.student.name, "+".join(self.teachers) or "no distillation"]
-        return " · ".join(part for part in [*parts, self.strategy.name if self.strategy else ""] if part)
+        return " · ".join(part for part in [*parts, self.strategy.name if self.strategy else "", *on] if part)
 
     @property
     def label(self) -> str:

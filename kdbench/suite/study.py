@@ -65,6 +65,7 @@ def study_of(suite: Suite, spec: RunSpec) -> Study | None:
     sweep = (suite.variants[spec.variant] if spec.variant else suite).sweep
     if sweep is None or spec.reference:
         return None
+    spec = spec.training
     space = _space(sweep, spec)
     return Study(spec=spec.replace(seed=sweep.settings.seed), space=tuple(space), settings=sweep.settings) if space else None
 

@@ -77,7 +77,8 @@ def teams_for(suite: Suite, strategy: str | None = None, teachers: Sequence[str]
     for name, variant in chosen.items():
         teams = [_in_order(team, variants[name]) for team in teams_of(wholes[name])]
         chosen[name] = variant.model_copy(update={"teams": teams})
-    specs = plan(suite.model_copy(update={"references": [], "variants": chosen}) if suite.variants else chosen[""])
+    alone = suite.model_copy(update={"references": [], "variants": chosen}) if suite.variants else chosen[""]
+    specs = plan(alone.model_copy(update={"also": []}))
     return Teams(_games(chosen, wholes, specs), specs, notes)
 
 

@@ -9,8 +9,9 @@ from kdbench.contracts.values import JsonObject
 from kdbench.plugins.loading import Plugins
 from kdbench.plugins.parameters import checked_params, construct, default_params, params_model
 from kdbench.suite.diagnostics import Diagnostics
-from kdbench.suite.settings import Evaluate, Train
-from kdbench.suite.spec import PluginSpec
+from kdbench.suite.model import EvaluateFile
+from kdbench.suite.settings import Train
+from kdbench.suite.spec import PluginSpec, TaskDataset
 
 
 def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tuple[PluginSpec | None, JsonObject]:
@@ -30,10 +31,9 @@ def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tup
             return None, data
     given = data.get("evaluate")
     if not names:  # the valid keys of `evaluate:` are then unknown
-        core = (
-            {key: value for key, value in given.items() if key in Evaluate.model_fields} if isinstance(given, dict) else given
-        )
-        return None, {**data, "evaluate": core} if isinstance(given, dict) else data
+        if not isinstance(given, dict):
+            return None, data
+        return None, {**data, "evaluate": {key: value for key, value in given.items() if key in EvaluateFile.model_fields}}
     offer = plugins.find("task", names[0]).offer
     known = params_model(offer).model_fields
     own: JsonObject = {}
@@ -47,6 +47,19 @@ def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tup
         return None, data
     defaults = default_params(offer)
     return PluginSpec(name=names[0], use=names[0], params=params, defaults=defaults, version=offer.version), data
+
+
+def also_of(datasets: list[PluginSpec], task: PluginSpec, plugins: Plugins) -> list[TaskDataset]:
+    """Further datasets with their tasks: that of the suite with its settings, another one with its defaults."""
+
+    def its(dataset: PluginSpec) -> PluginSpec:
+        name = plugins.find("dataset", dataset.use).offer.task
+        offer = plugins.find("task", name).offer
+        defaults = default_params(offer)
+        other = PluginSpec(name=name, use=name, params=defaults, defaults=defaults, version=offer.version)
+        return task if name == task.use else other
+
+    return [TaskDataset(task=its(dataset), dataset=dataset) for dataset in datasets]
 
 
 def built_task(task: PluginSpec, plugins: Plugins) -> Task:

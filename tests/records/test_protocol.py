@@ -9,7 +9,7 @@ import pytest
 
 from kdbench.records.protocol import Protocol
 from kdbench.records.record import Record
-from kdbench.suite.spec import RunSpec, Tuning
+from kdbench.suite.spec import RunSpec, TaskDataset, Tuning
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
@@ -90,3 +90,16 @@ def test_parts_say_in_words_what_differs(spec: Spec, record: Make) -> None:
 def test_it_goes_through_json(tuning: Tuning | None, spec: Spec, record: Make) -> None:
     protocol = Protocol.of(record(spec(tuning=tuning)))
     assert Protocol.model_validate_json(protocol.model_dump_json()).id == protocol.id
+
+
+def test_students_trained_elsewhere_do_not_compare_with_others(spec: Spec, record: Make) -> None:
+    """They are evaluated alike, so a teacher itself is shown beside both."""
+    one = spec()
+    far, farther = (
+        one.replace(trained_on=TaskDataset(task=one.task, dataset=one.dataset.replace(name=name)))
+        for name in ("far", "farther")
+    )
+    protocols = [Protocol.of(record(run)) for run in (one, far, farther)]
+    assert len({protocol.id for protocol in protocols}) == 3
+    assert len({protocol.evaluation for protocol in protocols}) == 1
+    assert protocols[1].parts["dataset"] == "shapes (digest dddddddd), trained on far"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kdbench import Dataset, Offer, Split, SplitName, hookimpl
 from kdbench.errors import SuiteError
 from kdbench.plugins.loading import Plugins, installed
 from kdbench.plugins.parameters import construct
@@ -16,13 +17,17 @@ from kdbench.suite.check import load_suite
 from kdbench.suite.model import Suite
 from kdbench.suite.plan import plan
 from kdbench.suite.spec import PluginSpec, TermSpec
+from kdbench.tasks import zero_shot
+from kdbench.testing import Shapes
+from kdbench_plugins.datasets import class_folders
+from tests.support import regression_task
 from tests.support.paths import ROOT
 
 SuiteFile = Callable[..., Path]
 
 TRAIN_KEYS = (
-    "one of batch_size, checkpoint_every, clip_norm, devices, distill, ema, epochs, loss, lr, lr_scale, micro_batch, "
-    "precision, task, views, warmup, weight_decay"
+    "one of batch_size, channels_last, checkpoint_every, clip_norm, compile, devices, distill, ema, epochs, loss, lr, lr_scale, "
+    "micro_batch, precision, task, views, warmup, weight_decay"
 )
 TOP_KEYS = (
     "one of datasets, description, evaluate, extends, latency, name, objective, references, seeds, strategies, students, "
@@ -65,7 +70,7 @@ BROKEN = {
         "did you mean 'siglip'?",
     ),
     "unknown evaluate key": Wrong(
-        "recall_at", "recal_at", 20, "evaluate.recal_at", "'recal_at'", "one of batch_size, every, positives, recall_at",
+        "recall_at", "recal_at", 20, "evaluate.recal_at", "'recal_at'", "one of also, batch_size, every, positives, recall_at",
         "did you mean 'recall_at'?",
     ),
     "unknown strategy": Wrong(
@@ -470,3 +475,62 @@ def test_what_is_wrong_in_the_suite_is_told_once(suite_file: SuiteFile, plugins:
     path = with_variants(suite_file)
     path.write_text(path.read_text().replace("- equal", "- eqaul"))
     assert complaint(path, plugins).count("found") == 1
+
+
+OTHER = "{use: shapes, name: others, colours: 5}"
+
+
+@pytest.mark.parametrize(
+    ("also", "message"),
+    [
+        ("{use: shapes, colour: 5}", "evaluate.also[0].colour\n  found     'colour'"),
+        ("shapez", "evaluate.also[0].use\n  found     'shapez'"),
+        ("shapes", "evaluate.also[0]\n  found     'shapes'\n  expected  another dataset than the one in `datasets:`"),
+        ("{use: shapes, colours: 5}", "evaluate.also[0]\n  found     'shapes'\n  expected  a unique label"),
+        (f"{OTHER}, {OTHER}", "evaluate.also[1]\n  found     'others'\n  expected  a unique label"),
+        ("{use: shapes, name: others, folder: there}", "evaluate.also[0]"),
+        ("vectors", "evaluate.also[0]\n  found     'vectors'\n  expected  a dataset for students of the task 'retrieval'"),
+    ],
+)
+def test_further_datasets_that_are_wrong(also: str, message: str, suite_file: SuiteFile, plugins: Plugins) -> None:
+    plugins.register(regression_task, "tests:regression")
+    path = suite_file(("evaluate: {recall_at: [1, 5]}", f"evaluate: {{recall_at: [1, 5], also: [{also}]}}"))
+    said = complaint(path, plugins)
+    assert message in said
+    assert said.count(f"{path}:") == 1
+
+
+def test_further_datasets_have_the_suites_settings_or_those_of_their_own_task(suite_file: SuiteFile, plugins: Plugins) -> None:
+    """They are evaluated alone: batches need not fit into their train split."""
+    plugins.register(zero_shot, "kdbench:zero_shot")
+    plugins.register(class_folders, "kdbench:class_folders")
+    classes = "{use: class_folders, miniature: true}"
+    path = suite_file(("recall_at: [1, 5]", f"recall_at: [1, 5], every: 2, also: [{OTHER}, {classes}]"))
+    suite = load_suite(path, plugins, deep=False)
+    assert [(one.dataset.name, one.task.use) for one in suite.also] == [("others", "retrieval"), ("class_folders", "zero_shot")]
+    assert suite.also[0].task == suite.task
+    assert suite.also[1].task.params == {"top": [1, 5]}
+    assert suite.evaluate.model_dump() == {"every": 2, "batch_size": 256}
+    without = load_suite(suite_file(("recall_at: [1, 5]", "recall_at: [1, 5], every: 2")), plugins)
+    assert [run.run_id for run in plan(suite) if not run.trained_on] == [run.run_id for run in plan(without)]
+
+
+class FewShapes(Shapes):
+    """Four captions and four images a split."""
+
+    def split(self, name: SplitName) -> Split:
+        whole = super().split(name)
+        return Split(whole.images[:4], whole.captions[:4], whole.image_concepts[:4], whole.caption_concepts[:4])
+
+
+class Few:
+    @hookimpl
+    def kdbench_datasets(self) -> list[Offer[Dataset]]:
+        return [Offer("few", FewShapes)]
+
+
+def test_k_must_fit_further_datasets_too(suite_file: SuiteFile, plugins: Plugins) -> None:
+    plugins.register(Few(), "tests:few")
+    said = complaint(suite_file(("recall_at: [1, 5]", "recall_at: [1, 5], also: [few]")), plugins)
+    assert "evaluate.recall_at[1]\n  found     5\n  expected  at most 4, the candidates in few's test split" in said
+    assert said.count("found") == 1

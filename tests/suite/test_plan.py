@@ -13,7 +13,7 @@ from kdbench.suite.check import load_suite
 from kdbench.suite.model import Suite
 from kdbench.suite.plan import plan
 from kdbench.suite.settings import Evaluate, Latency, Train
-from kdbench.suite.spec import PluginSpec, TermSpec
+from kdbench.suite.spec import PluginSpec, TaskDataset, TermSpec
 
 
 def plugged(*names: str) -> list[PluginSpec]:
@@ -122,3 +122,24 @@ def test_variants_are_run_in_place_of_the_suite() -> None:
     assert [(run.seed, run.variant) for run in runs] == [(s, v) for s in (0, 1) for v in ("full", "full", "one")]
     assert len({run.run_id for run in runs}) == len(runs)
     assert runs[0].label.startswith("full · s0 · ")
+
+
+def test_transfer_runs_follow_the_runs_whose_students_they_evaluate() -> None:
+    """Each dataset but the one trained on; ids of the other runs stay."""
+    plain = suite_of(2, 2, 1, [[], ["t0", "t1"]], 1).model_copy(update={"references": ["t0"]})
+    task, other = PluginSpec(name="zero_shot", use="zero_shot"), PluginSpec(name="retrieval", use="retrieval")
+    [second, far] = plugged("d1", "far")
+    suite = plain.model_copy(update={"also": [TaskDataset(task=other, dataset=second), TaskDataset(task=task, dataset=far)]})
+    runs = plan(suite)
+    kept = [run for run in runs if run.trained_on is None]
+    assert [run.run_id for run in kept] == [run.run_id for run in plan(plain)]
+    transfers = [run for run in runs if run.trained_on is not None]
+    assert len({run.run_id for run in runs}) == len(runs)
+    assert len(transfers) == 2 * 2 * 3 + 3  # seeds × rows × pairs of datasets; references once
+    for run in transfers:
+        assert run.trained_on is not None
+        assert (run.dataset.name, run.trained_on.dataset.name) in (("d1", "d0"), ("far", "d0"), ("far", "d1"))
+        assert run.task.use == ("zero_shot" if run.dataset.name == "far" else "retrieval")
+        assert run.training in kept
+        assert runs.index(run.training) < runs.index(run)
+    assert [run.seed for run in runs if not run.reference] == sorted(run.seed for run in runs if not run.reference)

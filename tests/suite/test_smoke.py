@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from kdbench import Offer, Student, Teacher, Uses, hookimpl
+from kdbench import Dataset, Offer, Student, Teacher, Uses, hookimpl
 from kdbench.plugins.loading import Plugins
 from kdbench.records.record import Record
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench.suite.spec import RunSpec
+from kdbench.testing import Shapes
 
 Make = Callable[..., Record]
 
@@ -24,7 +25,16 @@ def tutored(*, student: Annotated[dict[str, Any], Uses("student")], lessons: int
     raise AssertionError(f"a teacher was built: {student} {lessons}")
 
 
+class Rocks(Shapes):
+    def __init__(self, *, size: int = 32) -> None:
+        self.size = size
+
+
 class Shrinking:
+    @hookimpl
+    def kdbench_datasets(self) -> list[Offer[Dataset]]:
+        return [Offer("rocks", Rocks, smoke=lambda params: params | {"size": 8})]
+
     @hookimpl
     def kdbench_students(self) -> list[Offer[Student]]:
         return [Offer("stone", stone, smoke=lambda params: params | {"width": params["width"] // 64})]
@@ -70,3 +80,10 @@ def test_variants_shrink_too(plugins: Plugins, suite_file: Callable[..., Path]) 
         ("big", "stone", 1),
         ("own", "pebble", 1),
     }
+
+
+def test_further_datasets_shrink_too(plugins: Plugins, suite_file: Callable[..., Path]) -> None:
+    path = suite_file(("recall_at: [1, 5]", "recall_at: [1, 5], also: [{use: rocks, size: 64}]"))
+    transfers = [run for run in small(plugins, path) if run.trained_on]
+    assert {str(run.dataset.params) for run in transfers} == {"{'size': 8}"}
+    assert len(transfers) == 4

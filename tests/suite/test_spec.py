@@ -20,7 +20,7 @@ from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench.suite.plugin_entries import plug
 from kdbench.suite.settings import Evaluate, Train
-from kdbench.suite.spec import PINNED, PluginSpec, RunSpec, settings_form, without_defaults
+from kdbench.suite.spec import PINNED, PluginSpec, RunSpec, TaskDataset, settings_form, without_defaults
 from kdbench.tasks import retrieval
 from kdbench_plugins.strategies import ammkd, equal, fixed
 
@@ -279,3 +279,16 @@ def test_a_plugin_written_before_a_parameter_was_added_is_the_same() -> None:
     assert not now.same_as({"use": "pebble", "params": {"width": 8}})
     assert not now.same_as({"use": "rock", "params": {"width": 4}})
     assert not now.same_as({})
+
+
+def test_a_transfer_run_has_ids_of_its_own_and_knows_the_run_that_trains(spec: Spec) -> None:
+    trains = spec()
+    far = trains.dataset.replace(name="far", params={"seed": 1})
+    one = trains.replace(dataset=far, trained_on=TaskDataset(task=trains.task, dataset=trains.dataset))
+    other = one.replace(trained_on=TaskDataset(task=trains.task, dataset=trains.dataset.replace(name="near")))
+    assert len({run.run_id for run in (trains, trains.replace(dataset=far), one, other)}) == 4
+    assert (one.training, trains.training) == (trains, trains)
+    assert one.training.run_id == trains.run_id
+    assert (one.transfer, trains.transfer) == (True, False)
+    assert one.label == trains.label.replace(" · seed", " · on far · seed")
+    assert RunSpec.model_validate_json(one.model_dump_json()).run_id == one.run_id

@@ -9,7 +9,7 @@ import pytest
 from kdbench.suite.model import Suite
 from kdbench.suite.paths import with_values
 from kdbench.suite.plan import plan
-from kdbench.suite.spec import Tuning
+from kdbench.suite.spec import TaskDataset, Tuning
 from kdbench.suite.study import Study, studies, study_of, tuned
 from tests.support.sweeping import suite_of
 
@@ -150,3 +150,15 @@ def test_variants_have_studies_of_their_own_and_references_none(tmp_path: Path) 
         ("long", 4)
     ] * 3
     assert len(tuned(suite, {study.name: {} for study in found})) == 12
+
+
+def test_a_transfer_run_has_the_parameters_of_the_run_that_trains_its_student(tmp_path: Path) -> None:
+    plain = suite_of(tmp_path)
+    far = plain.datasets[0].replace(name="far", params={"seed": 9})
+    suite = plain.model_copy(update={"also": [TaskDataset(task=plain.task, dataset=far)]})
+    assert [study.name for study in studies(suite)] == [study.name for study in studies(plain)]
+    best = {study.name: {"train.lr": 0.01 * (1 + place)} for place, study in enumerate(studies(plain))}
+    runs = tuned(suite, best)
+    transfers = [run for run in runs if run.trained_on]
+    assert 2 * len(transfers) == len(runs)
+    assert {run.training.run_id for run in transfers} == {run.run_id for run in tuned(plain, best)}

@@ -62,6 +62,11 @@ def _kept(record: Record, cache: Cache) -> Path:
         raise KdbenchError(
             f"run {record.run_id} ({record.label}) is a reference, a teacher itself; expected a run that trained a student"
         )
+    if record.spec.trained_on is not None:
+        raise KdbenchError(
+            f"run {record.run_id} ({record.label}) evaluates the student of another run; expected that one, "
+            f"{record.spec.training.run_id}"
+        )
     if record.status != "ok" or record.arrays_sha256 is None:
         raise KdbenchError(
             f"run {record.run_id} ({record.label}) has the status {record.status!r}; expected 'ok': there is no trained student"

@@ -78,7 +78,7 @@ def distinct_students(
     found: dict[tuple[str, str], DistinctStudent] = {}
     without: dict[str, str] = {}
     for spec in specs:
-        if spec.reference:
+        if spec.reference or spec.trained_on:
             continue
         name, gallery = spec.student.name, galleries.get(_content(spec.dataset))
         if gallery is None and task_of(spec.task, plugins).searches:

@@ -77,7 +77,10 @@ def _outcome(record: Record, where: str, task: Task) -> Iterator[Problem]:
     yield from _figures(record.metrics, task, where, "metrics")
     if spec.train is None:  # a reference: nothing was trained
         return
-    yield from _figures(record.validation, task, where, "validation")
+    if spec.trained_on is None:
+        yield from _figures(record.validation, task, where, "validation")
+    elif record.validation:  # of another run, by another dataset
+        yield Problem(where, "validation", ", ".join(record.validation), "none, in a record of a student trained elsewhere")
     epochs = spec.train.epochs
     if record.best_epoch is None or not 1 <= record.best_epoch <= epochs:
         yield Problem(where, "best_epoch", repr(record.best_epoch), f"1 to {epochs}, the epochs of the spec")

@@ -23,7 +23,9 @@ MISSING = (
 
 def study_of(record: Record, studies: Iterable[StudyFile]) -> StudyFile | None:
     """The study that found a tuned record's parameters: its best parameters give the record's cell id."""
-    return next((study for study in studies if study.tunes == record.spec.cell_id), None) if record.spec.tuning else None
+    if not record.spec.tuning:
+        return None
+    return next((study for study in studies if study.tunes == record.spec.training.cell_id), None)
 
 
 def unexplained(pairs: list[Pair], studies: StudyFiles) -> Iterator[tuple[RecordFile, Problem]]:
@@ -70,7 +72,7 @@ def _differing(file: RecordFile, spec: RunSpec, tuning: Tuning, same: list[Study
 def _of_cell(spec: RunSpec, study: StudyFile) -> bool:
     """Whether two runs differ only in the study's parameters, budget and seed."""
     try:
-        return same_but_for(spec, study.summary.spec, _paths(study))
+        return same_but_for(spec.training, study.summary.spec, _paths(study))
     except NO_FIT:
         return False
 

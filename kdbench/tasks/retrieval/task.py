@@ -198,10 +198,12 @@ class Retrieval(Task):
             return {}
         return Ranks.of(images, texts, encoded.image_concepts, encoded.caption_concepts, self.positives).arrays
 
-    def evaluate_teacher(self, teacher: Teacher, data: CachedDataset, split: SplitName) -> Arrays:
+    def evaluate_teacher(
+        self, teacher: Teacher, data: CachedDataset, split: SplitName, prepared: CachedDataset | None = None
+    ) -> Arrays:
         from kdbench.tasks.retrieval.teachers import rank_teacher
 
-        return rank_teacher(data, teacher, split, Retrieval(), self.positives).arrays
+        return rank_teacher(data, teacher, split, Retrieval(), self.positives, prepared).arrays
 
     def measure(self, arrays: Arrays) -> dict[str, float]:
         from kdbench.tasks.retrieval.ranks import positives_metrics, retrieval_metrics

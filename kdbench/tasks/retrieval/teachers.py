@@ -109,28 +109,35 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
     )
 
 
-def rank_teacher(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task, positives: bool = False) -> Ranks:
+def rank_teacher(
+    data: CachedDataset,
+    teacher: Teacher,
+    split: SplitName,
+    task: Task,
+    positives: bool = False,
+    prepared: CachedDataset | None = None,
+) -> Ranks:
     """Retrieval ranks by a teacher's own embeddings; with `positives` also those of all positives.
 
     Raises as `own_embeddings`.
     """
-    image, text = own_embeddings(data, teacher, split, task)
+    image, text = own_embeddings(data, teacher, split, task, prepared)
     seen = data.split(split)
     return Ranks.of(image, text, seen.image_concepts, seen.caption_concepts, positives)
 
 
 def own_embeddings(
-    data: CachedDataset, teacher: Teacher, split: SplitName, task: Task
+    data: CachedDataset, teacher: Teacher, split: SplitName, task: Task, prepared: CachedDataset | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """A teacher's own embeddings of the images [N, d] and captions [M, d] of a split.
 
-    The teacher is prepared on training data as for distillation, without access to the test split. Raises Diverged if its
-    embeddings are not finite.
+    The teacher is prepared on training data as for distillation, those of `prepared` if given, without access to the test
+    split. Raises Diverged if its embeddings are not finite, and PluginError if it lacks a tower.
     """
     # float16 moves a few ranks. Picture files are ranked in float32, as by other libraries; a dataset without files is ranked
     # as it is stored for distillation, which is how figures were published.
     exact = data.originals_digest(split) is not None
-    image, text = _embeddings(data, _towers(data, teacher, split, task), split, exact)
+    image, text = _embeddings(data, _towers(data, teacher, split, task, prepared), split, exact)
     image, text = (np.asarray(values, dtype=np.float32) for values in (image, text))
     if 0 in (image.shape[1], text.shape[1]):
         raise PluginError("the teacher itself cannot be evaluated: found one tower; expected an image and a text tower")
@@ -139,9 +146,11 @@ def own_embeddings(
     return image, text
 
 
-def _towers(data: CachedDataset, teacher: Teacher, split: SplitName, task: Task) -> Towers:
-    """The towers of a teacher, which has seen training data without views."""
-    towers = checked_towers(teacher.towers(DatasetTeacherData(task, data.viewed(None))), teacher)
+def _towers(
+    data: CachedDataset, teacher: Teacher, split: SplitName, task: Task, prepared: CachedDataset | None = None
+) -> Towers:
+    """The towers of a teacher, which has seen training data, of `prepared` if given, without views."""
+    towers = checked_towers(teacher.towers(DatasetTeacherData(task, (prepared or data).viewed(None))), teacher)
     warn_of_cuts(data, towers.text, split)
     return towers
 

@@ -49,7 +49,8 @@ class ZeroShot(Retrieval):
             if k in self.top[:position]:
                 yield f"evaluate.top[{position}]", k, "each K once"
         if batch_size is not None and not len(dataset.split("train").images):
-            yield "datasets", "{dataset}", "a dataset to train on; {dataset} has a test split alone: name it in `evaluate.also`"
+            expected = "a dataset to train on; {dataset} has a test split alone: name it in `evaluate.also`"
+            yield "datasets", "no train split", expected
         elif batch_size is not None and batch_size > (images := len(dataset.split("train").images)):
             yield "train.batch_size", batch_size, f"at most {images}, the images in {{dataset}}'s train split"
         elif batch_size is None:
@@ -71,12 +72,15 @@ class ZeroShot(Retrieval):
         images, prompts = student_embeddings(student, encoded, batch_size, device, world)
         return classified(images, prompts, encoded.image_concepts, encoded.caption_concepts) if world.first else {}
 
-    def evaluate_teacher(self, teacher: Teacher, data: CachedDataset, split: SplitName) -> Arrays:
+    def evaluate_teacher(
+        self, teacher: Teacher, data: CachedDataset, split: SplitName, prepared: CachedDataset | None = None
+    ) -> Arrays:
         from kdbench.tasks.retrieval.teachers import own_embeddings
         from kdbench.tasks.zero_shot.class_vectors import classified
 
         seen = data.split(split)
-        return classified(*own_embeddings(data, teacher, split, Retrieval()), seen.image_concepts, seen.caption_concepts)
+        images, prompts = own_embeddings(data, teacher, split, Retrieval(), prepared)
+        return classified(images, prompts, seen.image_concepts, seen.caption_concepts)
 
     def measure(self, arrays: Arrays) -> dict[str, float]:
         from kdbench.tasks.zero_shot.class_vectors import class_shares, top

@@ -14,8 +14,9 @@ from kdbench.records.files import read_record, write_record
 from kdbench.records.record import Record
 from kdbench.records.verify import verify
 from kdbench.records.verify.record_fields import problems_of
+from kdbench.suite.spec import TaskDataset
 from tests.support.made_records import Damage, check_refused, cut, edit, made, reranked, set_in, some_ranks, whats
-from tests.support.toys import run_spec, sage
+from tests.support.toys import plugged, run_spec, sage
 
 
 def one_more_image(path: Path) -> None:
@@ -162,3 +163,12 @@ def test_ranges_are_those_that_the_task_declares(error: float, score: float, out
     assert whats(list(problems_of(record, "here", record.run_id, plugins))) == outside
     beyond = record.replace(metrics={"error": 0.0, "score": 7.0})
     assert [problem.expected for problem in problems_of(beyond, "here", record.run_id, plugins)] == ["-1 to 1"]
+
+
+def test_a_student_trained_elsewhere_has_no_validation_of_its_own(tmp_path: Path) -> None:
+    spec = run_spec()
+    spec = spec.replace(trained_on=TaskDataset(task=spec.task, dataset=plugged("beads", "far")))
+    made(tmp_path / "right", trace=False, spec=spec, validation={})
+    assert whats(verify([tmp_path / "right"])[1]) == []
+    made(tmp_path / "wrong", trace=False, spec=spec)
+    assert whats(verify([tmp_path / "wrong"])[1]) == ["validation"]

@@ -88,3 +88,9 @@ def test_it_is_no_dataset_to_train_on(tmp_path: Path) -> None:
     path.write_text("name: t\ndatasets:\n  - {use: class_folders, miniature: true}\nstudents: [{use: openclip}]\n")
     with pytest.raises(KdbenchError, match=r"class_folders has a test split alone: name it in `evaluate.also`"):
         load_suite(path, installed())
+
+
+def test_units_are_refused() -> None:
+    assert list(ZeroShot().unit_problems({}, {"images": 2, "classes": 2})) == []
+    wrong = list(ZeroShot().unit_problems({"images": np.array([0, 0])}, {"images": 2, "classes": 2}))
+    assert wrong == [("units", "images", "none: every image is its own")]

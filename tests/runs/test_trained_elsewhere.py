@@ -1,0 +1,208 @@
+"""Students evaluated on another dataset than the one they were trained on, from a suite to a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kdbench import Offer, TeacherData, Towers
+from kdbench.deploy.export.load import trained_student
+from kdbench.errors import KdbenchError
+from kdbench.plugins.loading import Plugins
+from kdbench.records.files import record_path, recorded
+from kdbench.records.reading import read_measured
+from kdbench.records.record import Record
+from kdbench.records.verify import examined, verify
+from kdbench.reports import build
+from kdbench.runs import execute as executing
+from kdbench.runs.context import RunContext
+from kdbench.runs.execute import execute
+from kdbench.runs.learn import learn
+from kdbench.runs.once import execute_once
+from kdbench.runs.rerun import rerun
+from kdbench.storage.cache import Cache
+from kdbench.suite.check import load_suite
+from kdbench.suite.plan import plan
+from kdbench.suite.spec import RunSpec, TaskDataset
+from kdbench.tasks import zero_shot
+from kdbench.tasks.retrieval.embeddings import encode_split
+from kdbench.tasks.zero_shot.class_vectors import classified
+from kdbench.training.distributed import Rank
+from tests.support.toys import Beads, Sage, cached, plugged, rank_split, run_spec, toy_plugins
+
+OTHERS = plugged("beads", "others", seed=1, train=2, validation=2, test=40)
+CLASSES = plugged("classes", seed=2)
+ZERO_SHOT = plugged("zero_shot", top=[1, 5])
+SUITE = """\
+name: few
+datasets: [beads]
+students: [toy]
+teachers: {a: {use: sage}}
+teams: [[], [a]]
+references: [a]
+objective: [relational_kl]
+train: {epochs: 1, batch_size: 8, precision: fp32}
+evaluate:
+  recall_at: [1, 5]
+  also: [{use: beads, name: others, seed: 1}, {use: classes, seed: 2}]
+"""
+
+
+def plugins(**extra: Any) -> Plugins:
+    found = toy_plugins(datasets=[Offer("classes", Beads, task="zero_shot")], **extra)
+    found.register(zero_shot, "kdbench:zero_shot")
+    return found
+
+
+def where(folder: Path, **extra: Any) -> RunContext:
+    return RunContext(plugins(**extra), Cache(folder / "cache"), folder / "results")
+
+
+def on(spec: RunSpec, classes: bool = False) -> RunSpec:
+    """The run that evaluates the student of another one elsewhere."""
+    trained_on = TaskDataset(task=spec.task, dataset=spec.dataset)
+    task, dataset = (ZERO_SHOT, CLASSES) if classes else (spec.task, OTHERS)
+    return spec.replace(task=task, dataset=dataset, trained_on=trained_on)
+
+
+def student_of(record: Record, context: RunContext) -> Any:
+    return trained_student(record, context.plugins, context.cache)
+
+
+def test_the_students_weights_are_evaluated_on_the_other_test_split(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec(["a"])
+    trained, found = execute(trains, context), execute(on(trains), context)
+    assert (trained.status, found.status, found.reason) == ("ok", "ok", "")
+    split = Beads(seed=1, train=2, validation=2, test=40)
+    student = student_of(trained, context)
+    expected = rank_split(student, encode_split(cached(tmp_path / "own", split), student, "test"))
+    assert found.metrics == expected.metrics([1, 5])
+    assert found.sizes == {"images": 80, "captions": 120, "concepts": 40}
+    assert found.dataset_digest != trained.dataset_digest
+    assert (found.steps, found.best_epoch, found.weights) == (trained.steps, trained.best_epoch, trained.weights)
+    assert (found.validation, found.trace_sha256) == ({}, None)
+    assert found.timings["train"] == trained.timings["train"]
+    assert verify([context.results], context.plugins)[1] == []
+
+
+def test_zero_shot_by_another_task(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec([])
+    trained, found = execute(trains, context), execute(on(trains, classes=True), context)
+    assert found.sizes == {"images": 20, "classes": 10}
+    assert set(found.metrics) == {"acc1", "acc5", "mean_per_class_recall"}
+    student, split = student_of(trained, context), Beads(seed=2).split("test")
+    with torch.no_grad():
+        images = student.module.encode_image(student.images.encode(np.stack(list(split.images)), "cpu")).numpy()
+        prompts = student.module.encode_text(student.texts.encode(split.captions, "cpu")).numpy()
+    ranks = classified(images, prompts, split.image_concepts, split.caption_concepts)["rank"]
+    assert found.metrics["acc1"] == (ranks == 1).mean()
+    assert found.metrics["acc5"] == (ranks <= 5).mean()
+    assert verify([context.results], context.plugins)[1] == []
+
+
+def test_a_suite_has_a_table_for_each_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "few.yaml"
+    path.write_text(SUITE)
+    context = where(tmp_path)
+    specs = plan(load_suite(path, context.plugins))
+    assert len(specs) == 9  # a reference and two students, on three datasets
+    for spec in specs:
+        assert execute_once(spec, context).status == "ok"
+    assert verify([context.results], context.plugins)[1] == []
+    board = build(read_measured([context.results], plugins=context.plugins).runs)
+    assert [table.title for table in board.tables] == [
+        "beads test · toy · 1 epoch, 4 steps of 8 samples, untuned",
+        "classes test · toy trained on beads · 1 epoch, 4 steps of 8 samples, untuned",
+        "others test · toy trained on beads · 1 epoch, 4 steps of 8 samples, untuned",
+    ]
+    for table in board.tables:
+        assert [row.student for row in table.references] == ["a"]
+        assert sorted(row.teachers for row in table.rows) == ["a", "no distillation"]
+        assert all(row.values[table.headline.name].half > 0 for row in table.rows)
+    assert [metric.label for metric in board.tables[1].shown] == ["top-1", "top-5"]
+
+
+def test_a_transfer_run_trains_its_student_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it comes first; the test split of its own dataset is opened afterwards."""
+    context, trains = where(tmp_path), run_spec(["a"])
+    learned: list[str] = []
+
+    def noted(spec: RunSpec, *rest: Any) -> Any:
+        learned.append(spec.run_id)
+        return learn(spec, *rest)
+
+    monkeypatch.setattr(executing, "learn", noted)
+    assert execute_once(on(trains), context).status == "ok"
+    assert execute_once(trains, context).status == "ok"
+    assert execute_once(on(trains, classes=True), context).status == "ok"
+    assert learned == [trains.run_id]
+
+
+def test_without_a_trained_student_it_says_which_run_is_missing(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec(["a"])
+    found = execute(on(trains), context)
+    assert found.status == "failed"
+    assert found.reason == "the run that trains its student, toy · a · seed 0, has no record; execute it first"
+    wrong = run_spec(["a"], dataset=plugged("beads", colour="red"))
+    found = execute_once(on(wrong), context)
+    trained = recorded(context.results, wrong)
+    assert trained is not None
+    assert trained.status == "failed"
+    assert found.reason == f"the run that trains its student, toy · a · seed 0, failed: {trained.reason}"
+
+
+def test_it_diverges_with_its_training(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec([], student=plugged("toy", poisoned=True))
+    found = execute_once(on(trains), context)
+    assert (found.status, found.reason) == ("diverged", execute_once(trains, context).reason)
+
+
+def test_weights_that_are_gone_are_named(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec([])
+    execute(trains, context)
+    other = RunContext(context.plugins, Cache(tmp_path / "other"), context.results)
+    assert f"the weights of run {trains.run_id}" in execute_once(on(trains), other).reason
+
+
+def test_ranks_other_than_the_first_have_no_part(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec([])
+    execute(trains, context)
+    assert executing.outcome_of(on(trains), context, Rank(1, 2)).metrics == {}
+
+
+class Learner(Sage):
+    """A teacher that notes what it is prepared on."""
+
+    seen: list[int] = []
+
+    def towers(self, data: TeacherData) -> Towers:
+        self.seen.append(len(data.split("train").images))
+        return super().towers(data)
+
+
+def test_a_teacher_itself_is_prepared_on_the_dataset_trained_on(tmp_path: Path) -> None:
+    context = where(tmp_path, teachers=[Offer("learner", Learner)])
+    spec = run_spec([]).replace(student=plugged("learner"), train=None, role="reference")
+    for one in (on(spec), on(spec, classes=True)):
+        assert execute_once(one, context).status == "ok"
+    assert Learner.seen == [32, 32]
+
+
+def test_a_transfer_run_is_run_again_with_its_training(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec(["a"])
+    execute_once(on(trains), context)
+    path = record_path(context.results, trains.suite, on(trains).run_id)
+    with examined([path], plugins=context.plugins) as found:
+        [(file, record)] = found.good
+        assert rerun(file, record, context.plugins, tmp_path / "cache").same
+
+
+def test_its_student_is_exported_from_the_run_that_trained_it(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec([])
+    record = execute_once(on(trains), context)
+    with pytest.raises(KdbenchError, match=f"evaluates the student of another run; expected that one, {trains.run_id}"):
+        student_of(record, context)
