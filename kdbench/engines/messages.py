@@ -102,7 +102,8 @@ class ExecuteRun(Message):
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
-        return tuple(work.key for work in preparations([self.spec]))
+        trains = (self.spec.training.run_id,) if self.spec.transfer else ()
+        return (*trains, *(work.key for work in preparations([self.spec])))
 
     @property
     def workers(self) -> int:
@@ -139,7 +140,7 @@ WORK: TypeAdapter[AnyWork] = TypeAdapter(Annotated[AnyWork, Field(discriminator=
 
 
 def preparations(specs: Iterable[RunSpec]) -> list[PrepareTeacher]:
-    """Work for each teacher on each dataset; runs then need not wait for each other's encoding."""
+    """Work for each teacher on each dataset trained on; runs then need not wait for each other's encoding."""
     found = (
         PrepareTeacher(
             task=spec.task, dataset=spec.dataset, teacher=teacher, views=spec.train.views if spec.train is not None else None

@@ -38,9 +38,10 @@ from kdbench.engines.messages import (
     WorkerFailed,
     Working,
     preparations,
+    rehearsals,
 )
 from kdbench.records.record import Record
-from kdbench.suite.spec import PluginSpec, RunSpec, TermSpec, Tuning
+from kdbench.suite.spec import PluginSpec, RunSpec, TaskDataset, TermSpec, Tuning
 from kdbench.suite.study import Study
 from kdbench.suite.sweep import Parameter, Pruner, Settings
 from tests.support.patience import calls
@@ -216,6 +217,17 @@ def test_a_teacher_is_prepared_once_for_all_that_need_it() -> None:
     for change in ("dataset", "task"):
         moved = one.replace(**{change: getattr(one, change).replace(params={"x": 1})})
         assert set(ExecuteRun(spec=moved).needs).isdisjoint(ExecuteRun(spec=one).needs)
+
+
+def test_a_transfer_run_needs_the_run_that_trains_its_student_and_no_teacher() -> None:
+    one = run_spec(("a", "b"))
+    far = one.dataset.replace(name="far", params={"seed": 1})
+    transfer = one.replace(dataset=far, trained_on=TaskDataset(task=one.task, dataset=one.dataset))
+    reference = transfer.replace(student=one.team[0], team=(), strategy=None, objective=(), train=None, role="reference")
+    assert ExecuteRun(spec=transfer).needs == (one.run_id,) == (ExecuteRun(spec=one).key,)
+    assert ExecuteRun(spec=reference).needs == ()
+    assert preparations([transfer, reference]) == []
+    assert rehearsals([transfer, reference]) == []
 
 
 @pytest.mark.parametrize(
