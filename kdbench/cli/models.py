@@ -52,7 +52,7 @@ def evaluate(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the metrics as JSON; for retrieval in CLIP_benchmark's form.")
+        Path | None, typer.Option("--out", help="Write the metrics as JSON, in CLIP_benchmark's form.")
     ] = None,
     cache: CacheRoot = None,
     device: Device = "auto",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
 from kdbench import Dataset, KdbenchError, Offer, Split, SplitName, hookimpl, nearest
 from kdbench_plugins.datasets.blobs import FileBlob
+from kdbench_plugins.datasets.class_miniature import class_miniature
 from kdbench_plugins.datasets.class_prompts import Names, Templates, class_names, prompt_makers
-from kdbench_plugins.datasets.miniature import check_miniature, made_folder
+from kdbench_plugins.datasets.miniature import check_miniature
 from kdbench_plugins.datasets.ondisk import Size, stat_of
 from kdbench_plugins.datasets.photographs import Photographs
 from kdbench_plugins.datasets.pictures import decoders, square
@@ -22,7 +22,6 @@ from kdbench_plugins.datasets.pictures import decoders, square
 FORMAT = 1  # raise when this code returns other pixels, prompts or another order for the same files
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})  # torchvision's ImageFolder
 WHOSE = "dataset class_folders"
-CLASSES, EACH = 8, 4  # of the miniature
 
 
 class ClassFolders:
@@ -43,7 +42,7 @@ class ClassFolders:
         licence: str = "not stated",
         miniature: bool = False,
     ) -> None:
-        self._root = made_folder(f"class_folders-{FORMAT}", _write_miniature) if miniature else _folder(root)
+        self._root = class_miniature() if miniature else _folder(root)
         self._names: Names = "folders" if miniature else names
         self._makers = prompt_makers(templates, WHOSE)
         self.size, self.licence = size, licence
@@ -131,29 +130,6 @@ def _folder(root: Path | None) -> Path:
     if not path.is_dir():
         raise KdbenchError(f"{WHOSE}: root: {path} is not a folder")
     return path
-
-
-def _write_miniature(folder: Path) -> None:
-    """The largest groups of emoji of the test split as classes, with some drawings each."""
-    from PIL import Image
-
-    for group, pictures in islice(_groups(), CLASSES):
-        home = folder / group.replace(" ", "_")
-        home.mkdir(parents=True)
-        for position, picture in enumerate(pictures):
-            Image.fromarray(picture).save(home / f"{position}.png")
-
-
-def _groups() -> Iterator[tuple[str, list[Any]]]:
-    from kdbench_plugins.datasets.emoji import Emoji
-    from kdbench_plugins.datasets.emoji_concepts import concepts
-
-    split = Emoji(size=128).split("test")
-    found: dict[str, list[int]] = {}
-    for place, concept in enumerate(split.image_concepts.tolist()):
-        found.setdefault(concepts()[concept].group, []).append(place)
-    for group, places in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):
-        yield group, [split.images[place] for place in places[:EACH]]
 
 
 def check(
