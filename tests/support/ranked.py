@@ -39,8 +39,10 @@ from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.objectives.self_distill import SelfDistill
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
+from kdbench_plugins.strategies.meta import Meta
 from kdbench_plugins.strategies.mtkd_rl import MtkdRl
 from kdbench_plugins.strategies.random import Random
+from kdbench_plugins.strategies.whiten_mtd import WhitenMtd
 from kdbench_plugins.students.fusion_network import FusionModule, FusionNetwork
 from tests.support.toys import (
     BEADS,
@@ -92,6 +94,8 @@ STRATEGIES: dict[str, Callable[[], Strategy | None]] = {
     "per sample": PerSample,
     "mtkd_rl": MtkdRl,
     "random": Random,
+    "meta": Meta,
+    "whiten_mtd": WhitenMtd,
 }
 
 
