@@ -25,6 +25,8 @@ from kdbench.training.pieces import StatisticsKept, forward_in, pieces_of, warn_
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team
 
+BACKEND = "inductor"  # of torch.compile; without a C++ compiler, "aot_eager" traces and does not generate code
+
 
 class Learner:
     """Everything that a step changes. Random numbers of a step depend only on the seed and the step."""
@@ -45,6 +47,10 @@ class Learner:
         self.team, self.strategy, self.world = team, strategy, world
         self.module = synchronised(cast(nn.Module, student.module).to(device).train(), device, world)
         freeze(self.module, settings.lr_scale)
+        if settings.channels_last:
+            self.module.to(memory_format=torch.channels_last)
+        forward = partial(task.forward, student)
+        self.forward = torch.compile(forward, dynamic=False, backend=BACKEND) if settings.compile else forward
         self.heads = team.heads if team else nn.ModuleList()
         self.names = team.names if team else []
         self.feed = task.feed(data, FeedSettings(settings.batch_size, settings.epochs, seed, device, world.read))
@@ -115,7 +121,7 @@ class Learner:
         torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
             inputs = self.feed.inputs(step)
-            made = forward_in(self.pieces, partial(self.task.forward, self.student), inputs, self.module, self.task)
+            made = forward_in(self.pieces, self.forward, inputs, self.module, self.task)
             views = checked_views(self.task, made, len(inputs[0]) if inputs else len(batch))
         if self.relay is not None:
             torch.manual_seed(drawn)
