@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from kdbench import Encoder, KdbenchError, Modality, NoTower, Offer, Teacher, TeacherData, Towers, hookimpl
+from kdbench.storage.content_digest import state_of
 from kdbench.storage.digest import file_digest
 from kdbench_plugins.teachers.vectors import Vectors, files_of
 
@@ -87,7 +89,7 @@ class Looked:
     def __init__(self, modality: Modality, vectors: Vectors) -> None:
         self.modality = modality
         self.vectors = vectors
-        files = [file_digest(path) for path in files_of(vectors.path)]
+        files = [_digest(path, state_of(path)) for path in files_of(vectors.path)]
         made_of = ["embeddings", FORMAT, modality, files, vectors.id_column, vectors.vector_column]
         self.key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
@@ -112,6 +114,12 @@ class Drawn:
             return np.random.default_rng(list(hashlib.sha256(text.encode()).digest())).standard_normal(WIDTH)
 
         return _unit(np.stack([drawn(one.partition("#")[0]) + drawn(one) / 2 for one in items]), device)
+
+
+@lru_cache
+def _digest(path: Path, state: object) -> str:  # noqa: ARG001 (another state is another content)
+    """The sha256 of a file, read once a process: every run asks for it."""
+    return file_digest(path)
 
 
 def _unit(values: NDArray[Any], device: str) -> Tensor:

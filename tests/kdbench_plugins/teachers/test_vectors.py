@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
 import pytest
 
 from kdbench import KdbenchError
 from kdbench_plugins.teachers.vectors import Vectors, files_of, ids_beside
+from tests.kdbench_plugins.teachers.test_parquet_vectors import lists, parquet
 
 IDS = [f"{number}.jpg" for number in range(7)]
 VALUES = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
@@ -25,19 +24,6 @@ def npy(folder: Path, ids: list[str] = IDS, values: Any = VALUES) -> Path:
     return path
 
 
-def parquet(
-    folder: Path, ids: list[Any] = IDS, values: Any = VALUES, kind: Any = None, names: tuple[str, str] = ("id", "embedding")
-) -> Path:
-    path = folder / "images.parquet"
-    table = pyarrow.table({names[0]: ids, names[1]: pyarrow.array([row and list(row) for row in values], kind)})
-    pyarrow.parquet.write_table(table, path, row_group_size=3)
-    return path
-
-
-def lists(values: Any) -> list[list[float]]:
-    return [[float(value) for value in row] for row in values]
-
-
 def test_both_forms_give_the_vectors_of_ids(tmp_path: Path) -> None:
     wanted = ["5.jpg", "0.jpg", "5.jpg"]
     for path in (npy(tmp_path), parquet(tmp_path, values=lists(VALUES))):
@@ -47,33 +33,15 @@ def test_both_forms_give_the_vectors_of_ids(tmp_path: Path) -> None:
         assert Vectors(path).width == 5
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pyarrow.list_(pyarrow.float32()),
-        pyarrow.large_list(pyarrow.float64()),
-        pyarrow.list_(pyarrow.float32(), 5),
-    ],
-)
-def test_parquets_kinds_of_lists(tmp_path: Path, kind: Any) -> None:
-    found = Vectors(parquet(tmp_path, values=lists(VALUES), kind=kind, names=("key", "v")), "key", "v").of(IDS, "images")
-    np.testing.assert_array_equal(found, VALUES)
-
-
-def test_numbers_are_ids_as_text(tmp_path: Path) -> None:
-    path = parquet(tmp_path, ids=list(range(7)), values=lists(VALUES))
-    np.testing.assert_array_equal(Vectors(path).of(["6", "2"], "images"), VALUES[[6, 2]])
-
-
 def test_a_npy_file_stays_on_disk(tmp_path: Path) -> None:
-    assert isinstance(Vectors(npy(tmp_path))._content[1], np.memmap)
+    assert isinstance(Vectors(npy(tmp_path))._values, np.memmap)
 
 
 def test_ids_without_vectors_are_named_and_counted(tmp_path: Path) -> None:
-    vectors = Vectors(npy(tmp_path))
+    found = Vectors(npy(tmp_path))
     message = r"images\.npy: found no vectors of 2 of 3 images, such as 'a', 'b'; .* has 7 ids, such as '0\.jpg', '1\.jpg'"
     with pytest.raises(KdbenchError, match=message):
-        vectors.of(["a", "1.jpg", "b"], "images")
+        found.of(["a", "1.jpg", "b"], "images")
 
 
 def broken(row: int, value: float) -> Any:
@@ -92,12 +60,6 @@ def broken(row: int, value: float) -> Any:
         (lambda folder: npy(folder, values=VALUES.astype(np.int64)), "found int64"),
         (lambda folder: npy(folder, values=broken(3, 0.0)), r"found 1 vectors of images that are zero .* '3\.jpg'"),
         (lambda folder: npy(folder, values=broken(3, np.nan)), r"found 1 vectors of images that are zero .* '3\.jpg'"),
-        (lambda folder: parquet(folder, [None, *IDS[1:]], lists(VALUES)), "row 1: found no id"),
-        (lambda folder: parquet(folder, values=lists(VALUES), names=("name", "embedding")), "has no column 'id'"),
-        (lambda folder: parquet(folder, values=[*lists(VALUES[:6]), [1.0]]), r"found vectors of widths \[1, 5\]"),
-        (lambda folder: parquet(folder, values=[[1.0], *lists(VALUES[:6])]), "found lists of lengths 1, 5"),
-        (lambda folder: parquet(folder, values=[None, *lists(VALUES[:6])]), "found lists of lengths 5, none"),
-        (lambda folder: parquet(folder, values=[["x"]] * 7), "expected lists of floats"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, write: Callable[[Path], Path], message: str) -> None:
