@@ -298,7 +298,7 @@ class Task(ABC):
     loss_names: ClassVar[tuple[str, ...]] = ()  # that `train.loss` chooses among; the first is the loss of `losses`
 
     def train_losses(self, outputs: Owned, batch: Owned, name: str) -> Tensor:
-        """The loss `name`, one of `loss_names`, of each sample, [B], from a student's outputs in training."""
+        """The loss `name` of each sample, [B], from a student's outputs in training. Raises KdbenchError for another name."""
         raise PluginError(f"the task {self.name!r} has one loss; leave `train.loss` out")
 
     def distributions(self, outputs: Owned) -> Tensor:

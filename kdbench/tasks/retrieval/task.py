@@ -25,6 +25,7 @@ from kdbench.contracts import (
     World,
 )
 from kdbench.contracts.task import EVALUATED, Queries, Report
+from kdbench.errors import KdbenchError
 from kdbench.tasks.retrieval.metrics import metrics
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ class Retrieval(Task):
     def train_losses(self, outputs: Pairs, batch: Batch, name: str) -> Tensor:
         from kdbench.tasks.retrieval.losses import sigmoid_losses
 
+        if name not in self.loss_names:  # of a recipe; that of a suite is checked in its file
+            raise KdbenchError(f"train.loss: found {name!r}; expected {' or '.join(self.loss_names)}")
         return sigmoid_losses(outputs, batch.same) if name == "siglip" else self.losses(outputs, batch)
 
     def distributions(self, outputs: Pairs) -> Tensor:

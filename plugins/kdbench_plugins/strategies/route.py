@@ -106,5 +106,6 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             source="one specialised teacher for each domain, as in UDON (Ypsilantis et al. 2024, arXiv 2406.08332)",
             status="published",
             example={"routes": {"image*[02468]": "teacher0", "image?[13579]": "teacher1"}},
+            shown={"routes": {"photos/*": "clip", "drawings/*": "lite0"}},
         )
     ]

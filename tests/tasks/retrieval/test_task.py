@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
+from kdbench import KdbenchError
 from kdbench.contracts import Split, SplitName
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.losses import pair_losses, sigmoid_losses
@@ -51,3 +53,5 @@ def test_the_loss_named_siglip_reads_the_bias_of_a_student_that_has_one() -> Non
     for outputs in (plain, biased):
         assert torch.equal(task.train_losses(outputs, batch, "clip"), pair_losses(outputs, batch.same))
         assert torch.equal(task.losses(outputs, batch), pair_losses(outputs, batch.same))
+        with pytest.raises(KdbenchError, match=r"train\.loss: found 'siglib'; expected clip or siglip"):
+            task.train_losses(outputs, batch, "siglib")
