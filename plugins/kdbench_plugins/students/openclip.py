@@ -21,11 +21,17 @@ class OpenClip:
 
     `pretrained` are initial weights, by default random: a checkpoint file or, with `model`, one of open_clip's tags. Pictures
     are preprocessed as the model does it; a config with `model_cfg` and `preprocess_cfg`, as in an open_clip_config.json, says
-    how.
+    how. `grad_checkpointing` keeps the outputs of blocks alone and computes what is inside again for the gradient, which
+    saves memory; with `train.micro_batch` there is little left to save.
     """
 
     def __init__(
-        self, *, model: str | None = None, config: dict[str, Any] | None = None, pretrained: str | None = None
+        self,
+        *,
+        model: str | None = None,
+        config: dict[str, Any] | None = None,
+        pretrained: str | None = None,
+        grad_checkpointing: bool = False,
     ) -> None:
         from kdbench_plugins.students.clip_module import ClipModule
 
@@ -36,6 +42,8 @@ class OpenClip:
         check_vocabulary(self.config["text_cfg"], tokenizer)
         clip = create(model, self.config, pretrained, own_preprocess(config or {}))
         check_towers(clip, self.config, tokenizer.context_length)
+        if grad_checkpointing:
+            attempt("gradient checkpointing of this model", clip.set_grad_checkpointing)
         preprocess = import_open_clip().get_model_preprocess_cfg(clip)
         size = preprocess["size"]
         height, width = (size, size) if isinstance(size, int) else size
@@ -64,7 +72,13 @@ class OpenClip:
         return {"model_cfg": deepcopy(self.config), "preprocess_cfg": preprocess}, clip
 
 
-def reads(*, model: str | None, config: dict[str, Any] | None, pretrained: str | None) -> list[Path]:  # noqa: ARG001
+def reads(
+    *,
+    model: str | None,
+    config: dict[str, Any] | None,  # noqa: ARG001
+    pretrained: str | None,
+    grad_checkpointing: bool,  # noqa: ARG001
+) -> list[Path]:
     """The files of the initial weights, if there are any, or the folder that describes the model."""
     return weight_files(model or "", pretrained or "") if pretrained or (model or "").startswith(SCHEMAS) else []
 
@@ -93,7 +107,13 @@ def _check_parameters(model: str | None, config: dict[str, Any] | None, pretrain
         raise KdbenchError(f"student openclip: with a `config`, `pretrained` is a checkpoint; found no file {pretrained!r}")
 
 
-def check(*, model: str | None = None, config: dict[str, Any] | None = None, pretrained: str | None = None) -> None:
+def check(
+    *,
+    model: str | None = None,
+    config: dict[str, Any] | None = None,
+    pretrained: str | None = None,
+    grad_checkpointing: bool = False,  # noqa: ARG001
+) -> None:
     """Raises KdbenchError for errors in the parameters that can be found without building the model."""
     _check_parameters(model, config, pretrained)
     if config is not None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from torch.utils.flop_counter import FlopCounterMode
 
 from kdbench import KdbenchError
 from kdbench.plugins.parameters import params_model
@@ -55,6 +56,25 @@ def test_what_the_towers_read(student: OpenClip) -> None:
     images, texts = batch(student)
     assert (images.dtype, tuple(images.shape)) == (torch.uint8, (4, 32, 32, 3))
     assert (texts.dtype, tuple(texts.shape)) == (torch.int32, (4, 8))
+
+
+def test_gradients_do_not_depend_on_what_is_computed_again() -> None:
+    """And a tower does compute its blocks again: a third more operations."""
+    config = CONFIG | {"vision_cfg": {"image_size": 32, "patch_size": 8, "width": 32, "head_width": 16, "layers": 3}}
+    found = []
+    for again in (False, True):
+        student = build(config=config, grad_checkpointing=again)
+        module = module_of(student).train()
+        images, texts = batch(student)
+        with FlopCounterMode(display=False) as counter:
+            (module.encode_image(images) * module.encode_text(texts)).sum().backward()  # type: ignore[no-untyped-call]
+        grads = {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
+        found.append((counter.get_total_flops(), grads))
+    (plain, expected), (checkpointed, given) = found
+    assert 1.2 < checkpointed / plain <= 1.34
+    assert given.keys() == expected.keys()
+    for name, grad in given.items():
+        torch.testing.assert_close(grad, expected[name], rtol=1e-5, atol=1e-7)
 
 
 def test_same_seed_same_weights_and_the_same_draws_after() -> None:
