@@ -59,7 +59,7 @@ def _section(kind: Kind, listed: Listed) -> str:
     rows = [[f"`{name}`", f"`{cell(type_)}`", f"`{cell(default)}`"] for name, type_, default in parameter_rows(offer)]
     parts.append(table(["parameter", "type", "default"], rows) if rows else "It takes no parameters.")
     if kind not in ("tracker", "engine", "exporter", "report", "attribution", "task"):
-        example = {"use": offer.name, **offer.example}
+        example = {"use": offer.name, **(offer.shown or offer.example)}
         shown = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, allow_unicode=True, width=100).strip()
         parts.append(f"In a suite: `{' '.join(shown.split())}`")
     return "\n\n".join(part for part in parts if part)

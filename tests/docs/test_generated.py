@@ -35,6 +35,12 @@ def test_every_kind_of_plugin_has_a_method_page() -> None:
     assert shown == set(KINDS)
 
 
+def test_method_pages_show_a_plugin_as_it_is_used_and_not_as_it_is_tested() -> None:
+    page = (ROOT / "docs/methods/others.md").read_text(encoding="utf-8")
+    assert "In a suite: `{use: folder, table: mine.csv}`" in page
+    assert "miniature: true}`" not in page
+
+
 def test_pictures_show_what_the_records_give() -> None:
     """What is drawn is written into a picture, so that another version of matplotlib does not count as a change."""
     folder = "results/students"
