@@ -36,8 +36,6 @@ class Embeddings:
     the ids and no file is read.
     """
 
-    plain = True
-
     def __init__(
         self,
         *,
@@ -54,6 +52,7 @@ class Embeddings:
         self._scale = logit_scale
         self._miniature = miniature
         self.lacks: Modality | None = None if drawn else "image" if images is None else "text" if captions is None else None
+        self.plain = self.lacks != "image"
 
     def towers(self, data: TeacherData) -> Towers:
         """Raises KdbenchError if an image or a caption of the train split has no vector, or the widths of the files differ."""

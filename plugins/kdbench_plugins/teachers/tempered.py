@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from kdbench import KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, Uses, build, hookimpl
+from kdbench import Modality, Offer, Teacher, TeacherData, Towers, Uses, build, hookimpl
+from kdbench.errors import KdbenchWarning
 from kdbench_plugins.teachers.wrapped import Wrapped, refuse_lacking
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 LARGEST = 100.0  # CLIP's bound on the scale of logits; the smallest is its inverse
 BATCHES = 8  # that entropies are averaged over
 HALVINGS = 60
+NEAR = 1e-3  # of the wanted entropy, or nats
 BOTH: tuple[Modality, ...] = ("image", "text")  # a scale multiplies similarities of images and captions
 Spec = Annotated[dict[str, Any], Uses("teacher")]
 
@@ -39,7 +43,7 @@ class EntropyMatched(Wrapped):
 
     What is matched: the mean entropy of the softmax over a batch's similarities, image to captions and caption to images, over
     8 batches of `batch_size` pairs of the train split, drawn with a fixed seed. Entropies grow with the number of candidates,
-    so `batch_size` should be the suite's. Raises KdbenchError if no logit scale from 0.01 to 100 gives the entropy.
+    so `batch_size` should be the suite's. If no logit scale from 0.01 to 100 gives the entropy, takes the nearest and warns.
     """
 
     def __init__(self, *, teacher: Spec, like: Spec, batch_size: Annotated[int, Field(ge=2)] = 256) -> None:
@@ -52,13 +56,15 @@ class EntropyMatched(Wrapped):
         pairs = drawn_pairs(data, self.batch_size)
         wanted = mean_entropy(cosines(data, other, pairs), other.logit_scale)
         similar = cosines(data, own, pairs)
-        sure, unsure = (mean_entropy(similar, scale) for scale in (LARGEST, 1 / LARGEST))
-        if not sure <= wanted <= unsure:
-            raise KdbenchError(
-                f"teacher entropy_matched: found entropies from {sure:.3f} to {unsure:.3f} nats at logit scales of 100 to 0.01"
-                f"; expected {wanted:.3f}, that of `like`. The teacher normalized, by: standardize, spreads cosines"
+        scale = matching_scale(similar, wanted)
+        reached = mean_entropy(similar, scale)
+        if not math.isclose(reached, wanted, rel_tol=NEAR, abs_tol=NEAR):
+            message = (
+                f"teacher entropy_matched: found an entropy of {reached:.3f} nats at the logit scale {scale:.4g}, the limit; "
+                f"expected {wanted:.3f}, that of `like`. The teacher normalized, by: standardize, spreads cosines"
             )
-        return replace(own, logit_scale=matching_scale(similar, wanted))
+            warnings.warn(message, KdbenchWarning, stacklevel=2)
+        return replace(own, logit_scale=scale)
 
 
 def drawn_pairs(data: TeacherData, batch_size: int) -> list[tuple[Any, Any]]:
@@ -101,7 +107,7 @@ def mean_entropy(similar: list[Tensor], scale: float) -> float:
 
 
 def matching_scale(similar: list[Tensor], wanted: float) -> float:
-    """The scale of the wanted entropy, by halving an interval: the entropy of a softmax falls as its scale grows."""
+    """The scale of the wanted entropy, or the nearest from 0.01 to 100, by halving: entropies fall as the scale grows."""
     low, high = 1 / LARGEST, LARGEST
     for _ in range(HALVINGS):
         middle = (low * high) ** 0.5

@@ -70,6 +70,7 @@ def test_a_tower_without_a_file_is_missing(tmp_path: Path) -> None:
     stored = teach(cached(tmp_path, Shapes()), teacher, Retrieval())
     assert (stored.image.shape[1], stored.text.shape[1]) == (WIDTH, 0)
     assert Embeddings(captions=images).lacks == "image"
+    assert (teacher.plain, Embeddings(captions=images).plain) == (True, False)  # captions have no views
     assert Embeddings(images=images, miniature=True).lacks == "text"
     assert Embeddings(miniature=True).lacks is None
 
