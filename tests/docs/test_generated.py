@@ -36,9 +36,9 @@ def test_every_kind_of_plugin_has_a_method_page() -> None:
 
 
 def test_method_pages_show_a_plugin_as_it_is_used_and_not_as_it_is_tested() -> None:
-    page = (ROOT / "docs/methods/others.md").read_text(encoding="utf-8")
-    assert "In a suite: `{use: folder, table: mine.csv}`" in page
-    assert "miniature: true}`" not in page
+    others, strategies = ((ROOT / f"docs/methods/{page}.md").read_text("utf-8") for page in ("others", "strategies"))
+    assert "In a suite: `{use: folder, table: mine.csv}`" in others
+    assert "In a suite: `{use: route, routes: {photos/*: clip, drawings/*: lite0}}`" in strategies
 
 
 def test_pictures_show_what_the_records_give() -> None:
