@@ -56,8 +56,7 @@ def test_the_mean_over_samples_is_rkds_loss(modality: str, distance: float, angl
 
 def test_both_modalities_are_averaged() -> None:
     image, text, both = (
-        RelationalWithin(modality=name).losses(STUDENT, TEACHER, None, STEP)
-        for name in ("image", "text", "both")
+        RelationalWithin(modality=name).losses(STUDENT, TEACHER, None, STEP) for name in ("image", "text", "both")
     )
     torch.testing.assert_close(both, (image + text) / 2)
 
