@@ -9,7 +9,7 @@ import pytest
 
 from kdbench.cli.estimate import estimate
 from kdbench.records.record import Record, Status
-from kdbench.suite.spec import RunSpec
+from kdbench.suite.spec import RunSpec, TaskDataset
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
@@ -69,6 +69,17 @@ def test_the_longest_run_is_waited_for(spec: Spec, record: Make) -> None:
 def test_teams_and_strategies_take_the_same_time(spec: Spec, record: Make) -> None:
     specs = [spec(), spec(team=[], strategy=None, objective=[])]
     assert "1 of 2 runs to do, about 10 s with " in estimate(specs, known(specs, record(specs[0])))
+
+
+def test_transfer_runs_take_no_training(spec: Spec, record: Make) -> None:
+    one = spec()
+    far = one.replace(
+        dataset=one.dataset.replace(name="far", params={"x": 1}), trained_on=TaskDataset(task=one.task, dataset=one.dataset)
+    )
+    specs = [one, spec(seed=1), far]
+    assert "2 of 3 runs to do, about 10 s with " in estimate(specs, known(specs, record(one)))
+    specs = [spec(seed=1), far]
+    assert "can be estimated once a run of each" in estimate(specs, known(specs, record(far)))
 
 
 @pytest.mark.parametrize("part", ["student", "dataset"])

@@ -92,7 +92,13 @@ class Regression(Task):
         found = world.gather(torch.cat([student.module(part) for part in torch.split(read, batch_size)]), len(inputs))
         return errors(found.cpu().numpy(), targets)
 
-    def evaluate_teacher(self, teacher: Linear, data: Vectors, split: SplitName) -> dict[str, NDArray[Any]]:
+    def evaluate_teacher(
+        self,
+        teacher: Linear,
+        data: Vectors,
+        split: SplitName,
+        prepared: Vectors | None = None,  # noqa: ARG002
+    ) -> dict[str, NDArray[Any]]:
         inputs, targets = data.split(split)
         return errors(teacher.predict(inputs), targets)
 

@@ -8,7 +8,7 @@ import pytest
 
 from kdbench.deploy.profile.distinct_students import distinct_students
 from kdbench.errors import KdbenchWarning
-from kdbench.suite.spec import RunSpec
+from kdbench.suite.spec import RunSpec, TaskDataset
 from tests.support import regression_task
 from tests.support.profiled import SPECS, keep
 from tests.support.toys import plugged, run_spec, toy_plugins
@@ -54,6 +54,13 @@ def test_an_id_holds_what_a_profile_depends_on(results: Path) -> None:
 def test_teachers_themselves_are_no_students(results: Path) -> None:
     reference = run_spec(team=(), student=plugged("sage"), role="reference")
     assert ids(results, [reference, SPECS[0]]) == ids(results, SPECS[:1])
+
+
+def test_a_student_is_measured_on_the_dataset_it_is_trained_on(results: Path) -> None:
+    far = TaskDataset(task=SPECS[0].task, dataset=SPECS[0].dataset)
+    transfer = SPECS[0].replace(dataset=plugged("beads", "far", seed=1), trained_on=far)
+    keep(results, transfer)
+    assert ids(results, [transfer, SPECS[0]]) == ids(results, SPECS[:1])
 
 
 def test_without_a_record_there_is_no_gallery(tmp_path: Path) -> None:
