@@ -51,9 +51,7 @@ def evaluate(
             "--set", metavar="NAME=VALUE", help="A setting of the task, as in a suite's `evaluate:`; may be repeated."
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Write the metrics as JSON, in CLIP_benchmark's form.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the metrics as JSON, in CLIP_benchmark's form.")] = None,
     cache: CacheRoot = None,
     device: Device = "auto",
 ) -> None:

@@ -49,6 +49,7 @@ def plan(
 
     from kdbench.cli.bars import busy
     from kdbench.cli.estimate import estimate
+    from kdbench.cli.views_cost import costs_of_views
     from kdbench.engines.make import LOCAL
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.records.files import recorded
@@ -62,6 +63,8 @@ def plan(
     rows = [_row(spec, known[spec.run_id], spec.run_id in changed) for spec in specs]
     typer.echo(tabulate(rows, headers=["run", "dataset", "student", "teachers", "strategy", "seed", "status"]))
     typer.echo("\n" + estimate(specs, known, len(changed)))
+    for line in costs_of_views([spec for spec in specs if known[spec.run_id] is None], plugins):
+        typer.echo(line)
 
 
 @app.command(rich_help_panel=SUITES)

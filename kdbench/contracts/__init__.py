@@ -29,7 +29,7 @@ from kdbench.contracts.task import (
     TensorOutputs,
     World,
 )
-from kdbench.contracts.teacher import NoTower, Teacher, TeacherData, Towers
+from kdbench.contracts.teacher import ImageCost, NoTower, Teacher, TeacherData, Towers
 from kdbench.contracts.tracker import Progress, Tracker
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Exporter",
     "Feed",
     "FeedSettings",
+    "ImageCost",
     "Method",
     "Metric",
     "Modality",

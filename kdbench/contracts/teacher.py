@@ -41,6 +41,14 @@ class NoTower:
         raise PluginError(f"the teacher has no {self.modality} tower")
 
 
+@dataclass(frozen=True)
+class ImageCost:
+    """What a teacher's image tower costs a picture: the width of the embedding and the floating-point operations."""
+
+    width: int
+    flops: int
+
+
 class Teacher(Protocol):
     """Owns its weights, tokenizer, preprocessing and width. The constructor is cheap; `towers` may train on the data.
 
@@ -48,6 +56,8 @@ class Teacher(Protocol):
     not have. `kdbench check` then refuses objectives that need both towers; those that do not have an attribute `one_tower`
     that is true. If its attribute `plain` is true, its image tower has embeddings of the dataset's images as they are, none of
     augmented views.
+
+    With an optional method `image_cost() -> ImageCost`, which must not load weights, `kdbench plan` says what views cost.
     """
 
     def towers(self, data: TeacherData) -> Towers: ...

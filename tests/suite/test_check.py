@@ -26,8 +26,8 @@ from tests.support.paths import ROOT
 SuiteFile = Callable[..., Path]
 
 TRAIN_KEYS = (
-    "one of batch_size, channels_last, checkpoint_every, clip_norm, compile, devices, distill, ema, epochs, loss, lr, lr_scale, "
-    "micro_batch, precision, task, views, warmup, weight_decay"
+    "one of batch_size, channels_last, checkpoint_every, clip_norm, compile, devices, distill, ema, epochs, loss, lr, "
+    "lr_scale, micro_batch, precision, task, views, warmup, weight_decay"
 )
 TOP_KEYS = (
     "one of datasets, description, evaluate, extends, latency, name, objective, references, seeds, strategies, students, "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kdbench import Encoder, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, hookimpl
+from kdbench import Encoder, ImageCost, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, hookimpl
 from kdbench_plugins.openclip import (
     SCHEMAS,
     brief,
@@ -18,6 +18,7 @@ from kdbench_plugins.openclip import (
 )
 from kdbench_plugins.shrink import shrunken_checkpoint
 from kdbench_plugins.teachers.clip_key import tower_key
+from kdbench_plugins.teachers.image_cost import measured
 from kdbench_plugins.teachers.tower import settled
 from kdbench_plugins.tokens import cut_by, identity_of, own_tokenizer
 
@@ -44,6 +45,17 @@ class OpenClip:
         return Towers(
             ImageTower(clip, self.model, self.precision), TextTower(clip, self.model, self.precision, tokenizer), scale
         )
+
+    def image_cost(self) -> ImageCost:
+        """Of a model without weights. Raises KdbenchError if open_clip cannot build it."""
+        import torch
+
+        try:
+            with hushed(), torch.device("meta"):
+                clip = import_open_clip().create_model(self.model, device="meta", load_weights=False)
+        except Exception as error:  # as in `load`
+            raise KdbenchError(f"teacher openclip: {self.model!r} could not be built ({brief(error)})") from error
+        return measured(clip.eval().encode_image, clip.visual.image_size)
 
     def load(self) -> Any:
         """The whole model, in eval mode. Raises KdbenchError if it or its weights cannot be loaded."""

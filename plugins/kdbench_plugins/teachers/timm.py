@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from kdbench import Encoder, KdbenchError, Modality, NoTower, Offer, Teacher, TeacherData, Towers, hookimpl, nearest
+from kdbench import Encoder, ImageCost, KdbenchError, Modality, NoTower, Offer, Teacher, TeacherData, Towers, hookimpl, nearest
 from kdbench_plugins.openclip import brief, import_timm, package_version, weight_files
 from kdbench_plugins.shrink import FAMILIES
+from kdbench_plugins.teachers.image_cost import measured
 from kdbench_plugins.teachers.tower import settled
 
 if TYPE_CHECKING:
@@ -43,6 +44,19 @@ class Timm:
     def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002 (it learns nothing from the dataset)
         tower = TimmTower(self.load(), self.model)
         return Towers(tower, NoTower("text"), 1.0)
+
+    def image_cost(self) -> ImageCost:
+        """Of a model without weights. Raises KdbenchError if timm cannot build it."""
+        import torch
+
+        check(model=self.model, weights=self.weights)
+        timm = import_timm()
+        try:
+            with torch.device("meta"):
+                network = timm.create_model(self.model, pretrained=False, num_classes=0)
+        except Exception as error:  # timm raises many types
+            raise KdbenchError(f"teacher timm: {self.model!r} could not be built ({brief(error)})") from error
+        return measured(network.eval(), timm.data.resolve_model_data_config(network)["input_size"][1:])
 
     def load(self) -> Any:
         """The network without its classifier, in eval mode. Raises KdbenchError if its weights cannot be loaded."""

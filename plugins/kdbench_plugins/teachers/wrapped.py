@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench import KdbenchError, Modality, TeacherData, Towers, build
+from kdbench import ImageCost, KdbenchError, Modality, TeacherData, Towers, build
 
 
 class Wrapped:
@@ -20,6 +20,12 @@ class Wrapped:
     @property
     def plain(self) -> bool:
         return bool(_told(self.teacher, "plain"))
+
+    def image_cost(self) -> ImageCost | None:
+        """That of the other teacher."""
+        asked = _told(self.teacher, "image_cost")
+        cost: ImageCost | None = asked() if asked else None
+        return cost
 
     def inner(self, data: TeacherData) -> Towers:
         """The towers of the other teacher."""
