@@ -374,10 +374,10 @@ def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> St
     )
 
 
-def emoji_learner(teachers: int, strategy: Strategy | None) -> Learner:
+def emoji_learner(teachers: int, strategy: Strategy | None, features: bool = True) -> Learner:
     """Training as suites/emoji.yaml has it, of random pixels and tokens; teachers `teacher0`, `teacher1` … of width 256.
 
-    An epoch is two steps, the whole run 1000 epochs.
+    An epoch is two steps, the whole run 1000 epochs. Without `features` the objective is `relational_kl` alone.
     """
     from kdbench_plugins.students.openclip import OpenClip
 
@@ -391,13 +391,14 @@ def emoji_learner(teachers: int, strategy: Strategy | None) -> Learner:
         texts=rng.integers(1, 49406, (pairs, 16), dtype=np.int32),
         image_concepts=np.arange(pairs),
         caption_concepts=np.arange(pairs),
+        image_ids=[f"image{position}" for position in range(pairs)],
     )
     drawn = [rng.normal(size=(2, pairs, 256)).astype(np.float16) for _ in range(teachers)]
     concepts = np.arange(pairs)
     embeddings = [StoredEmbeddings(image, text, 20.0, concepts, concepts) for image, text in drawn]
     members = [TeamTeacher(f"teacher{place}", each) for place, each in enumerate(embeddings)]
     terms: list[tuple[float, Objective]] = [(1.0, relational_kl.RelationalKL()), (1.0, feature.Feature())]
-    team = Team(members, terms, student.width, 0, "cpu") if teachers else None
+    team = Team(members, terms if features else terms[:1], student.width, 0, "cpu") if teachers else None
     settings = Train(epochs=1000, batch_size=suite["train"]["batch_size"], precision="fp32")
     return Learner(Retrieval(), student, data, settings, 0, "cpu", team, strategy)
 
