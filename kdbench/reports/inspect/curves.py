@@ -90,6 +90,11 @@ def read_curves(path: Path) -> Curves:
     record = read_record(path)
     if record.trace_sha256 is None and record.status != "ok":
         raise RecordError(f"{path}: this run ({record.spec.label}) {_ended(record)}, so it has no trace")
+    if record.trace_sha256 is None and record.spec.reference:
+        raise RecordError(f"{path}: this run ({record.spec.label}) trains nothing, so it has no trace")
+    if record.trace_sha256 is None and record.spec.transfer:
+        trains = record.spec.training
+        raise RecordError(f"{path}: this run ({record.spec.label}) has no trace; that of its student is in run {trains.run_id}")
     if record.trace_sha256 is None:
         raise RecordError(f"{path}: this record has no trace, as older versions of kdbench wrote none; remove it and run again")
     return Curves(record, read_trace(path))

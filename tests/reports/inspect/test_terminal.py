@@ -21,7 +21,7 @@ from kdbench.records.trace import Trace
 from kdbench.reports.inspect import draw, terminal
 from kdbench.reports.inspect.curves import read_curves
 from kdbench.reports.inspect.figure import figure_of
-from kdbench.suite.spec import RunSpec
+from kdbench.suite.spec import RunSpec, TaskDataset
 from tests.support.rankings import HEADLINE
 from tests.support.toys import sage
 
@@ -52,6 +52,18 @@ def test_a_record_without_a_trace(tmp_path: Path, spec: Spec, record: Make) -> N
         with pytest.raises(RecordError, match="this record has no trace, as older versions of kdbench wrote none"):
             show(path)
     assert not (tmp_path / "p.png").exists()
+
+
+def test_runs_that_train_nothing(tmp_path: Path, spec: Spec, record: Make) -> None:
+    trains = spec()
+    path = write_record(tmp_path, record(spec(role="reference", student=trains.team[0], team=[], strategy=None, train=None)))
+    with pytest.raises(RecordError, match=r"teacher itself\) trains nothing, so it has no trace"):
+        terminal(path)
+    elsewhere = TaskDataset(task=trains.task, dataset=trains.dataset.replace(name="near"))
+    transfer = trains.replace(trained_on=elsewhere)
+    path = write_record(tmp_path, record(transfer))
+    with pytest.raises(RecordError, match=f"has no trace; that of its student is in run {transfer.training.run_id}"):
+        terminal(path)
 
 
 def test_a_run_that_failed(runs: dict[str, Path]) -> None:
