@@ -10,9 +10,11 @@ from typing import Any
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import checked_params, nested_uses
 from kdbench.suite.model import Suite
+from kdbench.suite.settings import Train
 from kdbench.suite.spec import PluginSpec
 
 PAIRS = 64  # samples per step, at most
+VIEWS = 2  # of each image, at most
 SUFFIX = "-smoke"
 
 
@@ -33,9 +35,17 @@ def smoked(suite: Suite, plugins: Plugins) -> Suite:
             "teachers": {name: small("teacher", spec) for name, spec in suite.teachers.items()},
             "strategies": [small("strategy", spec) for spec in suite.strategies],
             "objective": [small("objective", term) for term in suite.objective],
-            "train": suite.train.model_copy(update={"epochs": 1, "batch_size": min(PAIRS, suite.train.batch_size)}),
+            "train": _brief(suite.train),
         }
     )
+
+
+def _brief(train: Train) -> Train:
+    """One epoch of small batches; still in several pieces and with several views if the suite's are."""
+    batch = min(PAIRS, train.batch_size)
+    piece = train.micro_batch and min(train.micro_batch, -(-batch // 2) if train.micro_batch < train.batch_size else batch)
+    views = train.views and train.views.model_copy(update={"count": min(VIEWS, train.views.count)})
+    return train.model_copy(update={"epochs": 1, "batch_size": batch, "micro_batch": piece, "views": views})
 
 
 def _params(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins) -> dict[str, Any]:

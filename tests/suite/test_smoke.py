@@ -87,3 +87,17 @@ def test_further_datasets_shrink_too(plugins: Plugins, suite_file: Callable[...,
     transfers = [run for run in small(plugins, path) if run.trained_on]
     assert {str(run.dataset.params) for run in transfers} == {"{'size': 8}"}
     assert len(transfers) == 4
+
+
+def test_pieces_and_views_stay_but_few(plugins: Plugins, suite_file: Callable[..., Path]) -> None:
+    for given, batch, expected in (
+        ("{epochs: 9, batch_size: 20, micro_batch: 8, views: {count: 9, flip: 0.5}}", 20, (8, 2)),
+        ("{epochs: 9, batch_size: 200, micro_batch: 128, views: {count: 1}}", 64, (32, 1)),
+        ("{epochs: 9, batch_size: 200, micro_batch: 200}", 64, (64, None)),
+        ("{epochs: 9, batch_size: 200}", 64, (None, None)),
+    ):
+        path = suite_file(("train: {epochs: 2, batch_size: 8}", f"train: {given}"))
+        run = plan(load_suite(path, plugins, smoke=True))[0]
+        assert run.train
+        assert (run.train.epochs, run.train.batch_size) == (1, batch)
+        assert (run.train.micro_batch, run.train.views and run.train.views.count) == expected
