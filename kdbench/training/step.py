@@ -25,9 +25,9 @@ Wrap = Callable[[Sequence[Tensor]], Outputs]
 class StepResult:
     """Detached values of a step.
 
-    `task` is the task loss, `loss` the total loss, `weights` are [T], [T, B] or [T, B, B]; `gramian` [T, T], if requested, holds
-    inner products of the teachers' gradients at the student's outputs. `strategy_seconds` is the time for the weights, without
-    gradients that the step needs anyway.
+    `task` is the task loss, `loss` the total loss, `weights` are [T], [T, B] or [T, B, B]; `gramian` [T, T], if requested,
+    holds inner products of the teachers' gradients at the student's outputs. `strategy_seconds` is the time for the
+    weights, without gradients that the step needs anyway.
     """
 
     task: Tensor
