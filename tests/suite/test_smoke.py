@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from kdbench import Dataset, Offer, Student, Teacher, Uses, hookimpl
 from kdbench.plugins.loading import Plugins
 from kdbench.records.record import Record
+from kdbench.suite import smoke
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
+from kdbench.suite.settings import Train, Views
 from kdbench.suite.spec import RunSpec
 from kdbench.testing import Shapes
 
@@ -89,15 +91,15 @@ def test_further_datasets_shrink_too(plugins: Plugins, suite_file: Callable[...,
     assert len(transfers) == 4
 
 
-def test_pieces_and_views_stay_but_few(plugins: Plugins, suite_file: Callable[..., Path]) -> None:
-    for given, batch, expected in (
-        ("{epochs: 9, batch_size: 20, micro_batch: 8, views: {count: 9, flip: 0.5}}", 20, (8, 2)),
-        ("{epochs: 9, batch_size: 200, micro_batch: 128, views: {count: 1}}", 64, (32, 1)),
-        ("{epochs: 9, batch_size: 200, micro_batch: 200}", 64, (64, None)),
-        ("{epochs: 9, batch_size: 200}", 64, (None, None)),
+def test_pieces_and_views_stay_but_few() -> None:
+    views = Views(count=9, flip=0.5)
+    for train, batch, piece, count in (
+        (Train(batch_size=20, micro_batch=8, views=views), 20, 8, 2),
+        (Train(batch_size=200, micro_batch=128, views=Views(count=1)), 64, 32, 1),
+        (Train(batch_size=200, micro_batch=200, views=views), 64, 64, 2),
+        (Train(batch_size=200), 64, None, None),
     ):
-        path = suite_file(("train: {epochs: 2, batch_size: 8}", f"train: {given}"))
-        run = plan(load_suite(path, plugins, smoke=True))[0]
-        assert run.train
-        assert (run.train.epochs, run.train.batch_size) == (1, batch)
-        assert (run.train.micro_batch, run.train.views and run.train.views.count) == expected
+        small = smoke._brief(train)
+        assert (small.epochs, small.batch_size, small.micro_batch) == (1, batch, piece)
+        assert (small.views and small.views.count) == count
+        assert small.views is None or small.views.flip == (train.views and train.views.flip)
