@@ -44,7 +44,7 @@ def measured(piece: int | None) -> tuple[float, float, float]:
     learner.step(1)
     seconds = time.perf_counter() - started
     counter = FlopCounterMode(display=False)
-    counter.mod_tracker = NoModules()
+    counter.mod_tracker = NoModules()  # type: ignore[assignment]
     with counter:
         learner.step(2)
     return peak / MIB, counter.get_total_flops(), seconds

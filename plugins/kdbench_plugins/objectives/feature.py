@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kdbench import Batch, Objective, Offer, Pairs, hookimpl
 
@@ -16,15 +16,19 @@ class Feature:
 
     v and u are the student's image and text embeddings, v_t and u_t the teacher's. P and P' are linear maps, one per tower;
     P v and P' u are normalised again, hence the loss is between 0 and 8 for any width. (CLIP-KD averages over the width
-    instead and weights the result by 2000.) A tower that the teacher lacks is left out.
+    instead and weights the result by 2000.) A tower that the teacher lacks is left out. `head` is what P and P' are: `linear`
+    maps, networks of `two_layer`, or `none` for equal widths.
     """
 
     one_tower = True
 
-    def head(self, student_width: int, teacher_width: int) -> Module:
-        from kdbench_plugins.objectives.heads import linear_heads
+    def __init__(self, *, head: Literal["linear", "two_layer", "none"] = "linear") -> None:
+        self.kind = head
 
-        return linear_heads(student_width, teacher_width)
+    def head(self, student_width: int, teacher_width: int) -> Module:
+        from kdbench_plugins.objectives.heads import heads
+
+        return heads(self.kind, student_width, teacher_width)
 
     def losses(self, student: Pairs, teacher: Pairs, head: ModuleList, batch: Batch) -> Tensor:  # noqa: ARG002
         from torch.nn.functional import normalize

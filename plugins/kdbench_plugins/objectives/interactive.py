@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kdbench import Batch, Objective, Offer, Pairs, hookimpl
 
@@ -17,13 +17,17 @@ class Interactive:
     v and u are the student's image and text embeddings, v_t and u_t the teacher's. P and P' are linear maps to the teacher's
     width; their outputs are normalised again. Pairs of one concept are positives of each other. The scale s is the
     student's, as in the task loss; CLIP-KD's released code learns a separate one for this loss, which starts at
-    ln(1/.07) = 2.66 and multiplies without an exponential. The teacher's scale is not used.
+    ln(1/.07) = 2.66 and multiplies without an exponential. The teacher's scale is not used. `head` is what P and P' are, as in
+    `feature`.
     """
 
-    def head(self, student_width: int, teacher_width: int) -> Module:
-        from kdbench_plugins.objectives.heads import linear_heads
+    def __init__(self, *, head: Literal["linear", "two_layer", "none"] = "linear") -> None:
+        self.kind = head
 
-        return linear_heads(student_width, teacher_width)
+    def head(self, student_width: int, teacher_width: int) -> Module:
+        from kdbench_plugins.objectives.heads import heads
+
+        return heads(self.kind, student_width, teacher_width)
 
     def losses(self, student: Pairs, teacher: Pairs, head: ModuleList, batch: Batch) -> Tensor:
         from torch.nn.functional import normalize

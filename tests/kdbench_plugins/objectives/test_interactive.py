@@ -139,5 +139,5 @@ def test_heads_are_linear_maps_between_the_widths() -> None:
 def test_offer() -> None:
     (offer,) = kdbench_objectives()
     assert (offer.name, offer.status) == ("interactive", "published")
-    assert params_model(offer)().model_dump() == {}
+    assert params_model(offer)().model_dump() == {"head": "linear"}
     assert list(offer.waives) == ["zero where teacher and student agree"]
