@@ -44,9 +44,10 @@ def write_json(root: Path, name: Name) -> Path:
 def entries(root: Path) -> list[dict[str, Any]]:
     """What Karpathy's file says, with the path of each image; out of order, as everything that follows is."""
     path = next(root.glob("dataset_*.json"))
-    images = json.loads(path.read_text(encoding="utf-8"))["images"]
+    found = json.loads(path.read_text(encoding="utf-8"))
+    images, home = found["images"], "Flickr8k_Dataset" if found["dataset"] == "flickr8k" else "flickr30k-images"
     for image in images:
-        image["path"] = root / (image.get("filepath") or "flickr30k-images") / image["filename"]
+        image["path"] = root / (image.get("filepath") or home) / image["filename"]
     return [images[place] for place in np.random.default_rng(0).permutation(len(images))]
 
 

@@ -1,4 +1,4 @@
-"""Where the images of a table lie: in the folders that copies of Flickr30k and COCO have."""
+"""Where the images of a table lie: in the folders that copies of Flickr8k, Flickr30k and COCO have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 
 from kdbench import KdbenchError
 
-FOLDERS = ("", "images", "flickr30k-images", "flickr30k_images", "Images", "train2014", "val2014")
+FOLDERS = (
+    *("", "images", "flickr30k-images", "flickr30k_images", "Images", "train2014", "val2014"),
+    *("Flickr8k_Dataset", "Flicker8k_Dataset"),  # the second is the spelling of the original archive
+)
 COMPARED = 50  # images in several folders whose bytes are compared; of the others, only the sizes are
 
 

@@ -28,7 +28,7 @@ FORMS: dict[Form, tuple[str, Callable[[Path, str], Index | None]]] = {
 class About:
     """What is known about a dataset before it is read. `obtain` tells users what to get, from whom, under which terms."""
 
-    name: Literal["flickr30k", "coco"]
+    name: Literal["flickr8k", "flickr30k", "coco"]
     variable: str
     licence: str
     obtain: str

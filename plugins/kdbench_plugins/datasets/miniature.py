@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Name = Literal["flickr30k", "coco", "folder", "webdataset"]
+Name = Literal["flickr8k", "flickr30k", "coco", "folder", "webdataset"]
 Pictured = tuple["NDArray[np.uint8]", Sequence[str]]  # an image [height, width, 3] and its captions
 COUNTS: dict[SplitName, int] = {"train": 128, "validation": 32, "test": 32}
 CAPTIONS = 5
@@ -36,8 +36,8 @@ def write_miniature(
     """Writes images as JPEGs with their annotations and returns the paths of the images.
 
     `splits` maps split names, Karpathy's (train, restval, val, test) or kdbench's, to images with captions. Writes
-    dataset_flickr30k.json with flickr30k-images/, dataset_coco.json with train2014/ and val2014/, table.csv with images/, or
-    train/, val/ and test/ with shards of images and captions.
+    dataset_flickr30k.json with flickr30k-images/, dataset_flickr8k.json with Flickr8k_Dataset/, dataset_coco.json with
+    train2014/ and val2014/, table.csv with images/, or train/, val/ and test/ with shards of images and captions.
     """
     from PIL import Image
 
@@ -48,7 +48,7 @@ def write_miniature(
     for position, (split, image, captions) in enumerate(pairs):
         split = "val" if split == "validation" else split
         coco = "train2014" if split in ("train", "restval") else "val2014"
-        home = {"flickr30k": "flickr30k-images", "coco": coco}.get(name, "images")
+        home = {"flickr8k": "Flickr8k_Dataset", "flickr30k": "flickr30k-images", "coco": coco}.get(name, "images")
         stem = f"COCO_{coco}_{position:012d}" if name == "coco" else f"{1000000000 + 7919 * position}"
         path = folder / home / f"{stem}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,14 +29,16 @@ from kdbench.tasks.retrieval.ranks import ranks
 from kdbench.testing import check_dataset
 from kdbench_plugins.datasets.coco import Coco
 from kdbench_plugins.datasets.coco import kdbench_datasets as coco_offers
+from kdbench_plugins.datasets.flickr8k import Flickr8k
 from kdbench_plugins.datasets.flickr30k import Flickr30k, kdbench_datasets
 from kdbench_plugins.datasets.items import LONGEST
+from kdbench_plugins.datasets.karpathy_dataset import KarpathyDataset
 from kdbench_plugins.datasets.miniature import Name
 from kdbench_plugins.datasets.ondisk import OnDisk
 from tests.support.patience import calls
 
 SIZE = 32
-BUILD = {"flickr30k": Flickr30k, "coco": Coco}
+BUILD: dict[Name, type[KarpathyDataset]] = {"flickr8k": Flickr8k, "flickr30k": Flickr30k, "coco": Coco}
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def ranked(dataset: CachedDataset) -> list[bytes]:
     return [ranks(images, texts, image, text).tobytes(), ranks(texts, images, text, image).tobytes()]
 
 
-@pytest.mark.parametrize("name", ["flickr30k", "coco"])
+@pytest.mark.parametrize("name", BUILD)
 def test_every_form_is_the_same_dataset(tmp_path: Path, name: Name) -> None:
     found = every_form(tmp_path, name)
     cached = {form: CachedDataset(dataset, Cache(tmp_path / "caches" / form)) for form, dataset in found.items()}
@@ -77,7 +79,7 @@ def test_every_form_is_the_same_dataset(tmp_path: Path, name: Name) -> None:
     assert len({dataset.fingerprint for dataset in found.values()}) == 5
 
 
-@pytest.mark.parametrize("name", ["flickr30k", "coco"])
+@pytest.mark.parametrize("name", BUILD)
 def test_contents(tmp_path: Path, name: Name) -> None:
     """Against what was written, prepared by torchvision."""
     root = forms.write_json(tmp_path / "json", name)
@@ -115,7 +117,7 @@ def test_a_form_is_named_or_found(root: Path) -> None:
         flickr(root, form="parquet")
 
 
-@pytest.mark.parametrize("folder", ["", "images", "flickr30k_images"])
+@pytest.mark.parametrize("folder", ["", "images", "flickr30k_images", "Flicker8k_Dataset"])
 def test_where_images_may_lie(root: Path, folder: str) -> None:
     expected = [path.name for path in map(Path, flickr(root).split("test").sources)]
     if folder:
