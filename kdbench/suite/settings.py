@@ -53,8 +53,8 @@ class Train(Block):
     warmup: Share = Field(default=0.1, description="Fraction of the steps with linear warm-up.")
     lr_scale: dict[str, NotNegative] = Field(
         default={},
-        description="Factors of `lr` by pattern of parameter names, such as `clip.visual.*: 0.1`; the last that matches counts. "
-        "0 freezes.",
+        description="Factors of `lr` by pattern of parameter names, such as `clip.visual.*: 0.1`; the last that matches "
+        "counts. 0 freezes.",
     )
     clip_norm: Positive = Field(default=1.0, description="Largest norm of the student's gradient; larger ones are clipped.")
     task: NotNegative = Field(default=1.0, description="Coefficient of the task loss; 0: the student sees teachers alone.")
