@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from kdbench import Offer, TeacherData, Towers
+from kdbench import Offer, Split, SplitName, TeacherData, Towers
 from kdbench.deploy.export.load import trained_student
 from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import Plugins
@@ -28,9 +28,11 @@ from kdbench.storage.cache import Cache
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench.suite.spec import RunSpec, TaskDataset
-from kdbench.tasks import zero_shot
+from kdbench.tasks import compositional, zero_shot
+from kdbench.tasks.compositional.pairs import accuracies, right_first
 from kdbench.tasks.retrieval.embeddings import encode_split
 from kdbench.tasks.zero_shot.class_vectors import classified
+from kdbench.testing.compositional import swapped
 from kdbench.training.distributed import Rank
 from tests.support.toys import Beads, Sage, cached, plugged, rank_split, run_spec, toy_plugins
 
@@ -48,13 +50,22 @@ objective: [relational_kl]
 train: {epochs: 1, batch_size: 8, precision: fp32}
 evaluate:
   recall_at: [1, 5]
-  also: [{use: beads, name: others, seed: 1}, {use: classes, seed: 2}]
+  also: [{use: beads, name: others, seed: 1}, {use: classes, seed: 2}, {use: swapped}]
 """
 
 
+class Swapped(Beads):
+    """Beads, whose test split has right and wrong captions."""
+
+    def split(self, name: SplitName) -> Split:
+        return swapped(super().split(name)) if name == "test" else super().split(name)
+
+
 def plugins(**extra: Any) -> Plugins:
-    found = toy_plugins(datasets=[Offer("classes", Beads, task="zero_shot")], **extra)
+    others = [Offer("classes", Beads, task="zero_shot"), Offer("swapped", Swapped, task="compositional")]
+    found = toy_plugins(datasets=others, **extra)
     found.register(zero_shot, "kdbench:zero_shot")
+    found.register(compositional, "kdbench:compositional")
     return found
 
 
@@ -104,12 +115,27 @@ def test_zero_shot_by_another_task(tmp_path: Path) -> None:
     assert verify([context.results], context.plugins)[1] == []
 
 
+def test_right_captions_against_wrong_ones(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec([])
+    trained = execute(trains, context)
+    spec = on(trains, classes=True).replace(task=plugged("compositional"), dataset=plugged("swapped"))
+    found = execute(spec, context)
+    assert (found.status, found.sizes) == ("ok", {"images": 10, "items": 10})
+    student, split = student_of(trained, context), Swapped().split("test")
+    with torch.no_grad():
+        images = student.module.encode_image(student.images.encode(np.stack(list(split.images)), "cpu")).numpy()
+        captions = student.module.encode_text(student.texts.encode(split.captions, "cpu")).numpy()
+    answers = right_first(images, captions, split.image_concepts, split.caption_concepts)
+    assert found.metrics == accuracies(answers, np.arange(10) % 7)
+    assert verify([context.results], context.plugins)[1] == []
+
+
 def test_a_suite_has_a_table_for_each_dataset(tmp_path: Path) -> None:
     path = tmp_path / "few.yaml"
     path.write_text(SUITE)
     context = where(tmp_path)
     specs = plan(load_suite(path, context.plugins))
-    assert len(specs) == 9  # a reference and two students, on three datasets
+    assert len(specs) == 12  # a reference and two students, on four datasets
     for spec in specs:
         assert execute_once(spec, context).status == "ok"
     assert verify([context.results], context.plugins)[1] == []
@@ -118,12 +144,14 @@ def test_a_suite_has_a_table_for_each_dataset(tmp_path: Path) -> None:
         "beads test · toy · 1 epoch, 4 steps of 8 samples, untuned",
         "classes test · toy trained on beads · 1 epoch, 4 steps of 8 samples, untuned",
         "others test · toy trained on beads · 1 epoch, 4 steps of 8 samples, untuned",
+        "swapped test · toy trained on beads · 1 epoch, 4 steps of 8 samples, untuned",
     ]
     for table in board.tables:
         assert [row.student for row in table.references] == ["a"]
         assert sorted(row.teachers for row in table.rows) == ["a", "no distillation"]
         assert all(row.values[table.headline.name].half > 0 for row in table.rows)
     assert [metric.label for metric in board.tables[1].shown] == ["top-1", "top-5"]
+    assert [metric.label for metric in board.tables[3].shown][:3] == ["all items", "mean of kinds", "add att"]
 
 
 def test_a_transfer_run_trains_its_student_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,10 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 EXAMPLES = 3  # items named of many
 
 
-def problems(dataset: Dataset, names: Sequence[SplitName] = SPLITS) -> Iterator[Problem]:
+def problems(dataset: Dataset, names: Sequence[SplitName] = SPLITS, lonely_captions: bool = False) -> Iterator[Problem]:
     """Yields what makes the named splits of a dataset unusable: attributes, indices, items without a match, concepts in two
     splits, a test split of a single concept. Items are named by their source if the split has sources, otherwise by their
-    position."""
+    position. With `lonely_captions`, captions may be of no image."""
     yield from _attributes(dataset)
     splits: dict[SplitName, Split] = {}
     for name in names:
@@ -27,7 +27,9 @@ def problems(dataset: Dataset, names: Sequence[SplitName] = SPLITS) -> Iterator[
         yield from wrong
         if not wrong:
             splits[name] = split
-            yield from _matches(name, split)
+            yield from _images_without_caption(name, split)
+            if not lonely_captions:
+                yield from captions_without_image(name, split, np.arange(len(split.captions)))
             yield from _words(name, split)
     concepts = {name: _concepts(split) for name, split in splits.items()}
     for one, other in combinations(concepts, 2):
@@ -70,18 +72,18 @@ def _indices(name: SplitName, split: object) -> Iterator[Problem]:
             yield f"{name} split, {what}_ids", _counted(len(ids), "entry"), f"{len(items)}, one for each {what}"
 
 
-def _matches(name: SplitName, split: Split) -> Iterator[Problem]:
+def _images_without_caption(name: SplitName, split: Split) -> Iterator[Problem]:
     lonely = ~np.isin(split.image_concepts, split.caption_concepts)
     if lonely.any():
         where = f"{name} split, {_items(np.flatnonzero(lonely), 'image', split)}"
         yield where, "no caption", "at least one caption of each image's concept"
-    lonely = ~np.isin(split.caption_concepts, split.image_concepts)
-    if lonely.any():
-        yield (
-            f"{name} split, {_items(np.flatnonzero(lonely), 'caption', split)}",
-            "no image",
-            "an image of each caption's concept",
-        )
+
+
+def captions_without_image(name: SplitName, split: Split, places: Any) -> Iterator[Problem]:
+    """Those of the captions at `places` whose concept no image has."""
+    lonely = places[~np.isin(split.caption_concepts[places], split.image_concepts)]
+    if len(lonely):
+        yield f"{name} split, {_items(lonely, 'caption', split)}", "no image", "an image of each caption's concept"
 
 
 def _words(name: SplitName, split: Split) -> Iterator[Problem]:

@@ -29,6 +29,7 @@ class EncodedSplit:
     caption_concepts: NDArray[np.int64]
     views: int = 0  # K, if `images` has a row for each of K views of N images: row v·N + i of view v of image i
     image_ids: Sequence[str] = ()  # N, if the dataset has ids
+    caption_ids: Sequence[str] = ()  # M, likewise
 
 
 def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> EncodedSplit:
@@ -40,6 +41,7 @@ def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> E
         image_concepts=split.image_concepts,
         caption_concepts=split.caption_concepts,
         image_ids=split.image_ids,
+        caption_ids=split.caption_ids,
         views=dataset.views.count if dataset.views is not None and name == "train" else 0,
     )
 

@@ -88,8 +88,8 @@ def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_
     If units have unequal numbers of captions, R@K is a ratio of hits to queries; a unit's value is then the linear part of its
     influence on that ratio. The number of a unit's captions alone does not make its value high or low.
     """
-    found = {f"image_retrieval_recall@{k}": _of_units(image <= k, units, "captions") for k in recall_at}
-    found |= {f"text_retrieval_recall@{k}": _of_units(text <= k, units, "images") for k in recall_at}
+    found = {f"image_retrieval_recall@{k}": unit_shares(image <= k, units, "captions") for k in recall_at}
+    found |= {f"text_retrieval_recall@{k}": unit_shares(text <= k, units, "images") for k in recall_at}
     total = np.sum(list(found.values()), axis=0)
     return found | {"rsum": total, "mean_recall": total / len(found)}
 
@@ -100,11 +100,14 @@ def positives_contributions(text_positives: NDArray[Any], image_positives: NDArr
         ("image", image_positives, "captions"),
         ("text", text_positives, "images"),
     )
-    found = {f"{target}_retrieval_map@r": _of_units(map_at_r(ranks), units, of) for target, ranks, of in sides}
-    return found | {f"{target}_retrieval_r_precision": _of_units(r_precision(ranks), units, of) for target, ranks, of in sides}
+    found = {f"{target}_retrieval_map@r": unit_shares(map_at_r(ranks), units, of) for target, ranks, of in sides}
+    return found | {
+        f"{target}_retrieval_r_precision": unit_shares(r_precision(ranks), units, of) for target, ranks, of in sides
+    }
 
 
-def _of_units(hits: NDArray[Any], units: Units, of: Literal["images", "captions"]) -> Floats:
+def unit_shares(hits: NDArray[Any], units: Units, of: Literal["images", "captions"]) -> Floats:
+    """[S, U] in percent, from hits (or shares, 0 to 1) [S, Q]: the linear part of each unit's influence on their mean."""
     mean = float(hits.sum()) / hits.size
     sums = units.sums(hits, of) - mean * units.sizes(of)
     shares: Floats = mean + sums * (units.count / hits.shape[1])

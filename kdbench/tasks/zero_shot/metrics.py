@@ -43,7 +43,9 @@ def metrics(top: Sequence[int]) -> tuple[Metric, ...]:
     return (*shares, per_class)
 
 
-def clip_benchmark_result(dataset: str, model: str, pretrained: str, found: dict[str, float]) -> dict[str, Any]:
+def clip_benchmark_result(
+    dataset: str, model: str, pretrained: str, found: dict[str, float], task: str = TASK
+) -> dict[str, Any]:
     """The contents of one of CLIP_benchmark's JSON files, which its command `build` reads."""
-    names = {"dataset": dataset, "model": model, "pretrained": pretrained, "task": TASK}
+    names = {"dataset": dataset, "model": model, "pretrained": pretrained, "task": task}
     return {**names, "metrics": found, "language": "en"}

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from kdbench.contracts import Contributions, Dataset, SplitName, Student, Teacher, World
 from kdbench.contracts.task import EVALUATED, Queries
+from kdbench.tasks.evaluated_alone import EvaluatedAlone
 from kdbench.tasks.retrieval.task import K, Retrieval
 from kdbench.tasks.zero_shot.metrics import PER_CLASS, clip_benchmark_result, metrics
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kdbench.tasks.retrieval.embeddings import EncodedSplit
 
 
-class ZeroShot(Retrieval):
+class ZeroShot(EvaluatedAlone):
     """Zero-shot classification with the towers of retrieval. `top` are the K of top-K.
 
     A dataset's concepts are its classes, and its captions their prompts: the class name in every template. Stored of each
@@ -48,15 +49,7 @@ class ZeroShot(Retrieval):
         for position, k in enumerate(self.top):
             if k in self.top[:position]:
                 yield f"evaluate.top[{position}]", k, "each K once"
-        if batch_size is not None and not len(dataset.split("train").images):
-            expected = "a dataset to train on; {dataset} has a test split alone: name it in `evaluate.also`"
-            yield "datasets", "no train split", expected
-        elif batch_size is not None and batch_size > (images := len(dataset.split("train").images)):
-            yield "train.batch_size", batch_size, f"at most {images}, the images in {{dataset}}'s train split"
-        elif batch_size is None:
-            for name in splits:
-                if not len(dataset.split(name).images):
-                    yield "split", name, "test, the only split of {dataset}"
+        yield from super().misfits(dataset, batch_size, splits)
 
     def data_problems(self, dataset: Dataset) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.retrieval.check_dataset import problems

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 from kdbench import Dataset, KdbenchError, Offer, Split, SplitName, hookimpl, nearest
-from kdbench_plugins.datasets.blobs import FileBlob
 from kdbench_plugins.datasets.class_miniature import class_miniature
 from kdbench_plugins.datasets.class_prompts import Names, Templates, class_names, prompt_makers
 from kdbench_plugins.datasets.miniature import check_miniature
 from kdbench_plugins.datasets.ondisk import Size, stat_of
-from kdbench_plugins.datasets.photographs import Photographs
-from kdbench_plugins.datasets.pictures import decoders, square
+from kdbench_plugins.datasets.pictures import decoders
+from kdbench_plugins.datasets.split_of_files import of_files
 
 FORMAT = 1  # raise when this code returns other pixels, prompts or another order for the same files
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})  # torchvision's ImageFolder
@@ -70,13 +68,13 @@ class ClassFolders:
         known = get_args(SplitName)
         if name not in known:
             raise KdbenchError(f"{WHOSE} has no split {name!r}: {nearest(name, known)}")
-        return self._test if name == "test" else _split((), (), (), (), self.size)
+        return self._test if name == "test" else of_files((), (), (), (), self.size)
 
     @cached_property
     def _test(self) -> Split:
         texts = [text for prompts in self._prompts for text in prompts]
         of = [position for position, prompts in enumerate(self._prompts) for _ in prompts]
-        return _split([path for path, _ in self._images], texts, [place for _, place in self._images], of, self.size)
+        return of_files([path for path, _ in self._images], texts, [place for _, place in self._images], of, self.size)
 
     @cached_property
     def _classes(self) -> list[Path]:
@@ -103,21 +101,6 @@ class ClassFolders:
 def _images_in(folder: Path) -> list[Path]:
     inside = (Path(at, name) for at, _, names in os.walk(folder, followlinks=True) for name in names)
     return sorted(path for path in inside if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-
-
-def _split(paths: Iterable[Path], prompts: Iterable[str], images: Iterable[int], captions: Iterable[int], size: int) -> Split:
-    import numpy as np
-
-    blobs = tuple(map(FileBlob, paths))
-    return Split(
-        images=Photographs(blobs, size),
-        captions=tuple(prompts),
-        image_concepts=np.array(tuple(images), dtype=np.int64),
-        caption_concepts=np.array(tuple(captions), dtype=np.int64),
-        sources=tuple(blob.source for blob in blobs),
-        originals=Photographs(blobs, None),
-        square=partial(square, size=size),
-    )
 
 
 def _folder(root: Path | None) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from kdbench import KdbenchError
 
 FOLDERS = (
-    *("", "images", "flickr30k-images", "flickr30k_images", "Images", "train2014", "val2014"),
+    *("", "images", "flickr30k-images", "flickr30k_images", "Images", "train2014", "val2014", "val2017"),
     *("Flickr8k_Dataset", "Flicker8k_Dataset"),  # the second is the spelling of the original archive
 )
 COMPARED = 50  # images in several folders whose bytes are compared; of the others, only the sizes are

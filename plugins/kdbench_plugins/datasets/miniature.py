@@ -105,7 +105,7 @@ def miniature_folder(name: Name) -> Path:
     """
 
     def write(folder: Path) -> None:
-        write_miniature(folder, {split: list(_emoji(split, count)) for split, count in COUNTS.items()}, name)
+        write_miniature(folder, {split: list(pictured(split, count)) for split, count in COUNTS.items()}, name)
 
     return made_folder(f"{name}-{FORMAT}", write)
 
@@ -133,7 +133,7 @@ def made_folder(name: str, write: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _emoji(name: SplitName, count: int) -> Iterator[Pictured]:
+def pictured(name: SplitName, count: int) -> Iterator[Pictured]:
     """The first drawing of some concepts, each with five captions."""
     from kdbench_plugins.datasets.emoji import Emoji
 
