@@ -28,11 +28,13 @@ from kdbench.storage.cache import Cache
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench.suite.spec import RunSpec, TaskDataset
-from kdbench.tasks import compositional, zero_shot
+from kdbench.tasks import compositional, judged, zero_shot
 from kdbench.tasks.compositional.pairs import accuracies, right_first
-from kdbench.tasks.retrieval.embeddings import encode_split
+from kdbench.tasks.judged.judgments import JudgedSets, measured, ranked
+from kdbench.tasks.retrieval.embeddings import encode_split, student_embeddings
 from kdbench.tasks.zero_shot.class_vectors import classified
 from kdbench.testing.compositional import swapped
+from kdbench.testing.judged import judgments_of
 from kdbench.training.distributed import Rank
 from tests.support.toys import Beads, Sage, cached, plugged, rank_split, run_spec, toy_plugins
 
@@ -61,11 +63,21 @@ class Swapped(Beads):
         return swapped(super().split(name)) if name == "test" else super().split(name)
 
 
+class JudgedBeads(Beads):
+    @property
+    def judgments(self) -> JudgedSets:
+        return judgments_of(self.split("test"))
+
+
 def plugins(**extra: Any) -> Plugins:
-    others = [Offer("classes", Beads, task="zero_shot"), Offer("swapped", Swapped, task="compositional")]
+    others = [
+        Offer("classes", Beads, task="zero_shot"),
+        Offer("swapped", Swapped, task="compositional"),
+        Offer("judged", JudgedBeads, task="judged"),
+    ]
     found = toy_plugins(datasets=others, **extra)
-    found.register(zero_shot, "kdbench:zero_shot")
-    found.register(compositional, "kdbench:compositional")
+    for task in (zero_shot, compositional, judged):
+        found.register(task, f"kdbench:{task.__name__}")
     return found
 
 
@@ -127,6 +139,17 @@ def test_right_captions_against_wrong_ones(tmp_path: Path) -> None:
         captions = student.module.encode_text(student.texts.encode(split.captions, "cpu")).numpy()
     answers = right_first(images, captions, split.image_concepts, split.caption_concepts)
     assert found.metrics == accuracies(answers, np.arange(10) % 7)
+    assert verify([context.results], context.plugins)[1] == []
+
+
+def test_positives_by_judgment(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec([])
+    trained = execute(trains, context)
+    found = execute(on(trains, classes=True).replace(task=plugged("judged"), dataset=plugged("judged", seed=3)), context)
+    assert (found.status, found.sizes["eccv_t2i"]) == ("ok", 10)
+    student, dataset = student_of(trained, context), JudgedBeads(seed=3)
+    split = encode_split(cached(tmp_path / "own", dataset), student, "test")
+    assert found.metrics == measured(ranked(*student_embeddings(student, split, 256, "cpu"), dataset.judgments))
     assert verify([context.results], context.plugins)[1] == []
 
 

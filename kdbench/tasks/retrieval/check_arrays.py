@@ -34,10 +34,10 @@ def problems(
             expected = f"1 to {candidates}, the candidates by the record's sizes"
             yield f"{name} ranks out of range", f"{found.min()} to {found.max()}", expected
         elif positives and f"{name}_positives" in arrays:
-            yield from _of_positives(f"ranks of all {name} positives", arrays[f"{name}_positives"], found, candidates)
+            yield from ranks_of_positives(f"ranks of all {name} positives", arrays[f"{name}_positives"], found, candidates)
 
 
-def _of_positives(name: str, found: NDArray[Any], best: NDArray[Any], candidates: int) -> Iterator[tuple[str, str, str]]:
+def ranks_of_positives(name: str, found: NDArray[Any], best: NDArray[Any], candidates: int) -> Iterator[tuple[str, str, str]]:
     """Yields problems of the ranks of all positives [Q, P], whose first are `best` [Q]."""
     if found.ndim != 2 or found.dtype.kind not in "iu" or len(found) != len(best):
         yield name, f"{found.dtype} of shape {list(found.shape)}", f"two-dimensional integers, {len(best)} rows"

@@ -31,11 +31,17 @@ def positive_ranks(scores: NDArray[Any], query_concepts: Ints, candidate_concept
     """
     found = np.zeros((len(scores), widest), dtype=np.int32)
     for row, concept, result in zip(scores, query_concepts, found, strict=True):
-        positive = candidate_concepts == concept
-        best_first = np.sort(row[positive])[::-1]
-        negatives = np.sort(row[~positive])
-        at_least_as_high = len(negatives) - np.searchsorted(negatives, best_first, side="left")
-        result[: len(best_first)] = np.arange(1, len(best_first) + 1) + at_least_as_high
+        ranks = ranks_among(row, candidate_concepts == concept)
+        result[: len(ranks)] = ranks
+    return found
+
+
+def ranks_among(scores: NDArray[Any], positive: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The ranks of one query's positives, ascending, from its scores [C] and which candidates are positives, [C]."""
+    best_first = np.sort(scores[positive])[::-1]
+    negatives = np.sort(scores[~positive])
+    at_least_as_high = len(negatives) - np.searchsorted(negatives, best_first, side="left")
+    found: NDArray[np.int64] = np.arange(1, len(best_first) + 1) + at_least_as_high
     return found
 
 

@@ -32,7 +32,7 @@ def ranks(
     positive.
     """
     result = np.empty(len(queries), dtype=np.int32)
-    for rows, scores in _scores(queries, candidates, chunk):
+    for rows, scores in scores_of(queries, candidates, chunk):
         result[rows] = ranks_from_scores(scores, query_concepts[rows], candidate_concepts, rows.start)
     return result
 
@@ -50,13 +50,13 @@ def all_ranks(
         raise _unmatched(int(orphans[0]), query_concepts[orphans[0]])
     widest = most_positives(query_concepts, candidate_concepts)
     result = np.empty((len(queries), widest), dtype=np.int32)
-    for rows, scores in _scores(queries, candidates, chunk):
+    for rows, scores in scores_of(queries, candidates, chunk):
         result[rows] = positive_ranks(scores, query_concepts[rows], candidate_concepts, widest)
     return result
 
 
-def _scores(queries: NDArray[Any], candidates: NDArray[Any], chunk: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """The queries of each chunk and their score matrix [chunk, C]."""
+def scores_of(queries: NDArray[Any], candidates: NDArray[Any], chunk: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """The queries of each chunk and their score matrix [chunk, C]. Raises ValueError for embeddings that are not finite."""
     if not (np.isfinite(queries).all() and np.isfinite(candidates).all()):
         raise ValueError("embeddings hold values that are not finite")
     for start in range(0, len(queries), chunk):
