@@ -34,7 +34,7 @@ def costs_of_views(specs: Sequence[RunSpec], plugins: Plugins) -> list[str]:
 
 def _encoded(specs: Sequence[RunSpec]) -> Iterator[tuple[PluginSpec, PluginSpec, int]]:
     for spec in specs:
-        views = spec.train.views if spec.train else None
+        views = spec.train.views if spec.train and not spec.transfer else None
         if views is not None and views.teachers == "same":
             yield from ((spec.dataset, teacher, views.count) for teacher in spec.team)
 

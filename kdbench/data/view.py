@@ -60,7 +60,8 @@ class Drawn:
 
     def __init__(self, settings: Views, dataset: str) -> None:
         self.settings = settings
-        self.identity = digest_of([FORMAT, dataset, settings.model_dump(mode="json", exclude={"count", "teachers"})])
+        made_of = {"crop": settings.crop, "flip": settings.flip, "color": settings.color, "erase": settings.erase}
+        self.identity = digest_of([FORMAT, dataset, made_of])  # a setting that is added belongs to it where it is used
         self._key = int(self.identity[:32], 16)
 
     def __call__(self, image: int, view: int) -> View:

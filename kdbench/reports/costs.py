@@ -15,8 +15,8 @@ Uses = Counter[str]  # how many runs used each entry that was made once
 
 
 def uses_of(runs: Iterable[Measured]) -> Uses:
-    """Over all runs of a board."""
-    return Counter(key for run in runs for key in _made(run.record))
+    """Over all runs of a board; a student that is evaluated elsewhere as well is trained once."""
+    return Counter(key for run in runs if not run.record.spec.transfer for key in _made(run.record))
 
 
 def cost(runs: Sequence[Measured], used: Uses) -> Cost:
@@ -31,7 +31,7 @@ def cost(runs: Sequence[Measured], used: Uses) -> Cost:
 
 
 def _teacher_seconds(record: Record, used: Uses) -> float | None:
-    return sum(seconds / used[key] for key, seconds in _made(record).items()) if "teacher" in record.timings else None
+    return sum(seconds / max(1, used[key]) for key, seconds in _made(record).items()) if "teacher" in record.timings else None
 
 
 def _made(record: Record) -> dict[str, float]:

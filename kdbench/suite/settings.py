@@ -36,7 +36,7 @@ class Views(Block):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not 0 < self.crop[0] <= self.crop[1]:
-            raise ValueError("expected two areas in ascending order, the first above 0")
+            raise ValueError("two areas in ascending order, the first above 0")
         return self
 
 
@@ -53,7 +53,7 @@ class Train(Block):
     warmup: Share = Field(default=0.1, description="Fraction of the steps with linear warm-up.")
     lr_scale: dict[str, NotNegative] = Field(
         default={},
-        description="Factors of `lr` by pattern of parameter names, such as `clip.visual.*: 0.1`; the last that matches "
+        description="Factors of `lr` by pattern of parameter names, such as `clip.visual.*: 0.1`; the longest that fits "
         "counts. 0 freezes.",
     )
     clip_norm: Positive = Field(default=1.0, description="Largest norm of the student's gradient; larger ones are clipped.")

@@ -42,6 +42,7 @@ PINNED: dict[str, JsonObject] = {
         "views": None,
         "precision": "auto",
     },
+    "train.views": {"count": 8, "crop": [0.5, 1.0], "flip": 0.0, "color": 0.0, "erase": 0.0, "teachers": "same"},
     "evaluate": {"every": 1, "batch_size": 256},
 }
 
@@ -254,10 +255,17 @@ def _difference(where: str, params: JsonObject, others: JsonObject) -> str:
 
 
 def settings_form(block: str, settings: BaseModel) -> JsonObject:
-    """A block of the core's settings without operational settings and those at their pinned default."""
+    """A block of the core's settings without operational settings and those at their pinned default.
+
+    Of a block within it, such as `train.views`, as well: a setting that it gains changes no id.
+    """
     pins = {name: field.default for name, field in type(settings).model_fields.items()} | PINNED[block]
-    values = settings.model_dump()
-    return {name: value for name, value in values.items() if name not in OPERATIONAL and value != pins[name]}
+    kept = {name: getattr(settings, name) for name in type(settings).model_fields if name not in OPERATIONAL}
+    return {
+        name: settings_form(f"{block}.{name}", value) if isinstance(value, BaseModel) else value
+        for name, value in kept.items()
+        if value != pins[name]
+    }
 
 
 def without_defaults(params: JsonObject, defaults: JsonObject, prefix: str = "") -> JsonObject:

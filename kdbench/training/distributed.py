@@ -179,7 +179,8 @@ class Relay:
             for view, grad in zip(views, grads, strict=True)
             if view.requires_grad
         ]
-        edge = _Edge.apply(*(p for p in self.parameters if p.grad is not None))
+        moved = [parameter for parameter in self.parameters if parameter.grad is not None]
+        edge = _Edge.apply(*moved) if moved else torch.zeros((), device=views[0].device, requires_grad=True)
         sent = self.module(edge, *(view for view, _ in rows))
         torch.autograd.backward(sent, [torch.zeros_like(edge), *(grad for _, grad in rows)])
 

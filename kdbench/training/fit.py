@@ -12,15 +12,21 @@ from safetensors.torch import load_file
 from torch import nn
 
 from kdbench.contracts import Student, Task
+from kdbench.contracts.values import JsonObject
 from kdbench.errors import PluginError
 from kdbench.plugins.library_warnings import kept_in, warn_again
 from kdbench.storage.cache import Cache
 from kdbench.storage.checkpoint import save_weights
 from kdbench.storage.module_digest import module_digest
 from kdbench.suite.settings import Evaluate, Train
+from kdbench.suite.spec import settings_form
 from kdbench.training.loop import train
 
 FIT_FORMAT = 2  # raise when the training loop gives other weights for the same recipe
+
+
+# Settings that have been in keys since format 2; others are where they are not at their default: a new one changes no key.
+IN_KEYS = {"epochs", "batch_size", "lr", "weight_decay", "warmup", "clip_norm", "distill", "precision"}
 
 
 class FitData(Protocol):
@@ -53,6 +59,8 @@ def fit(
         settings = Train(**{name: value for name, value in recipe.items() if name != "seed"})
     except ValidationError as error:
         raise PluginError(f"a teacher's training recipe is invalid: {error}") from error
+    if settings.views is not None:
+        raise PluginError("a teacher's training recipe is invalid: found views; expected none: it sees the images themselves")
     seed = int(recipe.get("seed", 0))
     # As for a run: the same seed gives the same initial weights, independent of earlier draws.
     torch.manual_seed(seed)
@@ -62,7 +70,7 @@ def fit(
         "format": FIT_FORMAT,
         "dataset": getattr(data, "content", data.digest),  # all that encoders read, if that is more than the digest's pixels
         "key": key,
-        "recipe": settings.model_dump(exclude={"checkpoint_every", "devices"}),
+        "recipe": _recipe(settings),
         "seed": seed,
         # The same key may build another model: a file or a folder that it names may have changed.
         "model": module_digest(module),
@@ -85,3 +93,8 @@ def fit(
     module.load_state_dict(load_file(entry.folder / "weights.safetensors"))
     module.to(data.device).eval().requires_grad_(False)
     return student
+
+
+def _recipe(settings: Train) -> JsonObject:
+    given = settings.model_dump()
+    return {name: given[name] for name in IN_KEYS} | settings_form("train", settings)

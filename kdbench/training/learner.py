@@ -50,6 +50,8 @@ class Learner:
         if settings.channels_last:
             self.module.to(memory_format=torch.channels_last)
         forward = partial(task.forward, student)
+        if settings.compile:  # what this process compiled before must not count: beyond a limit, torch no longer compiles
+            torch.compiler.reset()
         self.forward = torch.compile(forward, dynamic=False, backend=BACKEND) if settings.compile else forward
         self.heads = team.heads if team else nn.ModuleList()
         self.names = team.names if team else []

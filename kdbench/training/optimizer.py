@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import nn
 
 from kdbench.errors import KdbenchError, nearest
 from kdbench.suite.settings import Train
+from kdbench.training.patterns import closest
 
 
 def adamw(student: nn.Module, heads: nn.Module, settings: Train) -> torch.optim.AdamW:
@@ -35,8 +35,9 @@ def _groups(module: nn.Module, weight_decay: float, scales: Mapping[str, float])
 
 
 def scale_of(name: str, scales: Mapping[str, float]) -> float:
-    """The factor of a parameter's learning rate: that of the last pattern that matches its name, 1 if none does."""
-    return next((scale for pattern, scale in reversed(list(scales.items())) if fnmatchcase(name, pattern)), 1.0)
+    """The factor of a parameter's learning rate: that of the longest pattern that fits its name, 1 if none does."""
+    pattern = closest(name, scales)
+    return 1.0 if pattern is None else scales[pattern]
 
 
 def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:
@@ -46,7 +47,7 @@ def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:
     """
     names = [name for name, _ in module.named_parameters()]
     for pattern in scales:
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if not any(closest(name, [pattern]) for name in names):
             raise KdbenchError(
                 f"train.lr_scale: found {pattern!r}, which matches no parameter of the student; "
                 f"expected a pattern of names such as {', '.join(names[:3])}. {nearest(pattern, names)}"

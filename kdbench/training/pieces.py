@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from kdbench.contracts.border import described, refused
-from kdbench.errors import KdbenchWarning
+from kdbench.plugins.library_warnings import LibraryWarning
 
 Forward = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
@@ -56,13 +56,13 @@ def forward_in(pieces: int, forward: Forward, inputs: Sequence[Tensor], module: 
 
 def warn_of_statistics(module: nn.Module, pieces: int, samples: int) -> None:
     """Warns that statistics of batch norms are those of pieces, if there are several and the module has batch norms."""
-    names = sorted({type(part).__name__ for part in _norms(module)})
+    names = sorted({type(part).__name__ for part in _norms(module) if part.training})
     if pieces > 1 and names:
         message = (
             f"train.micro_batch: the student has {', '.join(names)}: batch statistics are those of pieces of about "
             f"{samples // pieces} samples, not of the whole batch of {samples}"
         )
-        warnings.warn(message, KdbenchWarning, stacklevel=2)
+        warnings.warn(message, LibraryWarning, stacklevel=2)  # which are kept in the record
 
 
 class StatisticsKept(AbstractContextManager[None]):

@@ -6,6 +6,7 @@ from typing import Any
 
 from kdbench import ImageCost, Offer
 from kdbench.cli.views_cost import costs_of_views
+from kdbench.suite.spec import TaskDataset
 from tests.support.toys import Sage, plugged, run_spec, sage, toy_plugins
 
 
@@ -47,5 +48,8 @@ def test_what_encodes_nothing() -> None:
     assert lines(run_spec(("a",))) == []
     assert lines(run_spec((), train={"views": {}})) == []
     assert lines(run_spec(("a",), train={"views": {"teachers": "clean"}})) == []
+    trained = run_spec(("a",), train={"views": {}})
+    elsewhere = trained.replace(trained_on=TaskDataset(task=trained.task, dataset=plugged("beads", "others", seed=1)))
+    assert len(lines(trained, elsewhere)) == 1
     (line,) = lines(run_spec((plugged("silent"),), train={"views": {}}))
     assert line.endswith("by silent: none, it has no image tower")

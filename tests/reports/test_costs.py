@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kdbench.reports.costs import cost, uses_of
+from kdbench.suite.spec import TaskDataset
 from tests.support.rankings import changed, row
 
 
@@ -26,6 +27,17 @@ def test_older_records_share_what_their_team_took() -> None:
     assert cost(equal, used).teacher_seconds == pytest.approx(90 / 6)
     elsewhere = row("equal", timings={"teacher": 90.0, "train": 8.0}, dataset_digest="f" * 64)
     assert cost(elsewhere, uses_of([*equal, *elsewhere])).teacher_seconds == pytest.approx(90 / 3)
+
+
+def test_a_student_that_is_evaluated_elsewhere_as_well_is_trained_once() -> None:
+    runs = row("equal", encodings={"a": 60.0}, timings={"teacher": 60.0})
+    spec = runs[0].record.spec
+    on = TaskDataset(task=spec.task, dataset=spec.dataset)
+    elsewhere = [changed(run, spec=run.record.spec.replace(trained_on=on), encodings={"b": 3.0}) for run in runs]
+    used = uses_of([*runs, *elsewhere, *elsewhere])
+    assert used == {"a": 3}
+    assert cost(runs, used).teacher_seconds == pytest.approx(60 / 3)
+    assert cost(elsewhere, used).teacher_seconds == pytest.approx(3)
 
 
 def test_no_teacher_costs_nothing() -> None:

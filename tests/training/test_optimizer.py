@@ -54,7 +54,7 @@ class Towers(nn.Module):
 
 def test_only_matrices_decay_and_patterns_scale_learning_rates() -> None:
     student, heads = Towers(), nn.Linear(2, 2)
-    settings = Train(weight_decay=0.3, lr_scale={"*": 0.5, "visual.*": 0.1, "visual.1.*": 2.0})
+    settings = Train(weight_decay=0.3, lr_scale={"visual.1.*": 2.0, "*": 0.5, "visual.*": 0.1})  # in any order
     groups = {id(p): group for group in adamw(student, heads, settings).param_groups for p in group["params"]}
     scales = {"visual.0": 0.1, "visual.1": 2.0, "text": 0.5, "scale": 0.5}
     named = [*student.named_parameters(), *heads.named_parameters("heads")]

@@ -13,7 +13,7 @@ from torch.nn.functional import dropout
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdbench import PluginError
-from kdbench.errors import KdbenchWarning
+from kdbench.plugins.library_warnings import LibraryWarning
 from kdbench.training.distributed import ALONE
 from kdbench.training.pieces import forward_in, pieces_of, warn_of_statistics
 from kdbench_plugins.strategies.ammkd import Ammkd
@@ -22,7 +22,8 @@ from tests.support.toys import NoModules, emoji_learner
 
 CLOSE = 1e-6
 CASES = [
-    *product(STUDENTS, ["feature"], STRATEGIES, [4]),
+    *product(STUDENTS, ["feature"], [name for name in STRATEGIES if name != "whiten_mtd"], [4]),
+    *product(STUDENTS, ["relational_kl"], ["whiten_mtd"], [4]),  # which fuses logits
     *product(["float64"], OBJECTIVES, ["ammkd", "equal"], [2, 8]),
 ]
 
@@ -89,12 +90,13 @@ def test_a_piece_draws_the_same_numbers_again_and_counts_in_statistics_once() ->
 
 
 def test_statistics_of_pieces_are_told_of() -> None:
-    with pytest.warns(KdbenchWarning, match=r"train.micro_batch: the student has BatchNorm1d: .* about 2 samples, not .* 6$"):
+    with pytest.warns(LibraryWarning, match=r"train.micro_batch: the student has BatchNorm1d: .* about 2 samples, not .* 6$"):
         warn_of_statistics(Drawing(), 3, 6)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_statistics(Drawing(), 1, 6)
         warn_of_statistics(nn.Sequential(nn.LayerNorm(2)), 3, 6)
+        warn_of_statistics(Drawing().eval(), 3, 6)  # frozen: it has running statistics alone
 
 
 def test_a_view_without_a_row_per_sample_is_refused() -> None:

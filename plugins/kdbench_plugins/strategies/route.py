@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from kdbench import KdbenchError, Offer, Signal, Skip, Strategy, hookimpl, nearest
+from kdbench.training.patterns import closest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,10 +19,10 @@ class Route:
     """Weights w[t,b] = 1 for the teacher that image b is routed to, 0 for the others; equal weights without a route.
 
     `routes` maps patterns to names of teachers, such as `{photos/*: clip, "*": lite0}`; `*`, `?` and `[…]` are those of file
-    names, and the first pattern that fits counts. They are compared with the ids of images, by default the names of their files
-    (in the dataset `folder` the paths in the table). With `table`, a CSV, TSV, JSONL, JSON or Parquet file, they are compared
-    with the `column` of the image's row instead; an image without a row or value has no route. Nor has one whose teacher is not
-    in the team: one entry serves several teams. Captions go with their image.
+    names, and the longest pattern that fits counts. They are compared with the ids of images, by default the names of their
+    files (in the dataset `folder` the paths in the table). With `table`, a CSV, TSV, JSONL, JSON or Parquet file, they are
+    compared with the `column` of the image's row instead; an image without a row or value has no route. Nor has one whose
+    teacher is not in the team: one entry serves several teams. Captions go with their image.
 
     Raises Skip if no route leads to a teacher of the team, KdbenchError if the dataset states no ids.
     """
@@ -59,8 +59,8 @@ class Route:
     def _teacher(self, image: str) -> str:
         if image not in self.known:
             value = image if self.values is None else self.values.get(image, "")
-            fits = (teacher for pattern, teacher in self.routes.items() if value and fnmatchcase(value, pattern))
-            self.known[image] = next(fits, "")
+            pattern = closest(value, self.routes) if value else None
+            self.known[image] = "" if pattern is None else self.routes[pattern]
         return self.known[image]
 
     def report(self) -> dict[str, float]:

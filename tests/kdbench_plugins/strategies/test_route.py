@@ -43,7 +43,7 @@ def columns(weights: Tensor) -> list[list[float]]:
 X, Y, Z, ALL = [1, 0, 0], [0, 1, 0], [0, 0, 1], [0.333] * 3
 
 
-def test_the_first_pattern_that_fits_an_id_counts() -> None:
+def test_the_longest_pattern_that_fits_an_id_counts() -> None:
     strategy = Route(routes={"photos/*.png": "z", "photos/*": "x", "drawings/*": "y"})
     assert columns(strategy.weigh(seen())) == [X, X, Y, Z, ALL]  # of e, a, b, c, d
     assert strategy.report() == {"routed": 0.8}

@@ -119,7 +119,7 @@ def test_a_seed_that_is_not_given_is_zero(data: DatasetTeacherData, trainings: C
     assert trainings.calls == 1
 
 
-@pytest.mark.parametrize("recipe", [{"epoch": 3}, {"epochs": 0}, {"lr": "fast"}])
+@pytest.mark.parametrize("recipe", [{"epoch": 3}, {"epochs": 0}, {"lr": "fast"}, {"views": {"count": 2}}])
 def test_a_recipe_that_is_none_is_refused(data: DatasetTeacherData, recipe: dict[str, Any]) -> None:
     with pytest.raises(PluginError, match=f"(?s)a teacher's training recipe is invalid.*{next(iter(recipe))}"):
         data.fit("toy", toy, recipe)
