@@ -22,6 +22,7 @@ from kdbench.data.encoding import Compute, help_with_rows, write_rows
 from kdbench.data.ids import Ids
 from kdbench.data.originals import Originals
 from kdbench.data.streaming import StreamedInputs
+from kdbench.data.viewed_captions import ViewedCaptions
 from kdbench.data.viewed_images import ViewedImages
 from kdbench.errors import KdbenchError, PluginError
 from kdbench.plugins.library_warnings import kept_in, warn_again
@@ -148,10 +149,13 @@ class CachedDataset:
         """A student's inputs: like `encode`, but pixels of a streamed split and of views are computed whenever rows are read.
 
         Pixels are uint8 values that are computed directly from images. Other outputs come from a network and are stored. With
-        `views`, the inputs of the train split's images are those of all views, [K·N, …] in the order of `ViewedImages`.
+        `views`, the inputs of the train split are those of all views: [K·N, …] in the order of `ViewedImages`, and, if words of
+        captions are left out, [K·M, …] in that of `ViewedCaptions`.
         """
-        views = self.view_images if name == "train" and encoder.modality == "image" else None
-        if encoder.modality == "image" and encoder.base is None and (self._streams(name) or views is not None):
+        if encoder.modality == "text":
+            return self.encode(encoder, name, views=self.view_captions if name == "train" else None)
+        views = self.view_images if name == "train" else None
+        if encoder.base is None and (self._streams(name) or views is not None):
             images = _items(encoder, self.split(name)) if views is None else views
             first = checked_rows(encoder, encoder.encode(images[:1], self.device), 1).detach().cpu().numpy()
             if first.dtype == np.uint8:
@@ -169,6 +173,13 @@ class CachedDataset:
         """All views of the train images, None without views."""
         return None if self.views is None else ViewedImages(self.split("train").images, self.views, self.digest)
 
+    @property
+    def view_captions(self) -> ViewedCaptions | None:
+        """All views of the train captions, None without views that leave out words."""
+        if self.views is None or not self.views.drop_words:
+            return None
+        return ViewedCaptions(self.split("train").captions, self.views, self.digest)
+
     def _streams(self, name: SplitName) -> bool:
         return self.streamed and name == "train"
 
@@ -178,12 +189,12 @@ class CachedDataset:
         name: SplitName,
         check: Check | None = None,
         exact: bool = False,
-        views: ViewedImages | None = None,
+        views: ViewedImages | ViewedCaptions | None = None,
     ) -> NDArray[Any]:
         """The outputs of `encoder` on every image or caption of a split, in order, as a read-only memory map.
 
-        With `views`, the outputs of an image encoder on these views of the split's images; raises KdbenchError for an
-        encoder that reads ids.
+        With `views`, the outputs on these views of the split's images or captions; raises KdbenchError for an encoder that
+        reads ids.
 
         Floating-point outputs are float16, with `exact` float32; those of a base are float16 in both cases. Processes that
         need the same outputs at the same time compute them together. `check` is given each chunk that is
@@ -214,14 +225,15 @@ class CachedDataset:
         }
 
         def work() -> tuple[int, Compute]:
-            images = ids if ids is not None else _items(encoder, self.split(name)) if views is None else views
-            source = images if items is None else items
+            plain = ids if ids is not None else _items(encoder, self.split(name)) if views is None else views
+            source = plain if items is None else items
             equal = EqualRows(encoder, check)
             where = f"{name} {encoder.modality}"
             return len(source), lambda start, stop: equal(self._encode(encoder, source, start, stop, where, exact))
 
         def make(folder: Path) -> None:
-            stage = f"encode {name} {encoder.modality if views is None else 'view'}s"
+            what = encoder.modality if views is None else f"{encoder.modality} view"
+            stage = f"encode {name} {what}s"
             with kept_in(folder):
                 write_rows(folder / VALUES, *work(), lambda done, total: self.report(stage, done, total))
 

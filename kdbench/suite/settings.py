@@ -20,17 +20,20 @@ class Block(BaseModel):
 
 
 class Views(Block):
-    """Augmented views of each train image, which teachers encode once and the student is shown in turn."""
+    """Augmented views of each train image and caption, which teachers encode once and the student is shown in turn."""
 
-    count: Count = Field(default=8, description="Views of each image.")
+    count: Count = Field(default=8, description="Views of each image, and of each caption with `drop_words`.")
     crop: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(
         default=[0.5, 1.0], description="Smallest and largest area of a crop, as a fraction of the image."
     )
     flip: Share = Field(default=0.0, description="Probability of mirroring; captions may tell left from right.")
     color: Share = Field(default=0.0, description="Brightness, contrast and saturation change by factors of up to 1 ± this.")
     erase: Share = Field(default=0.0, description="Probability of erasing a rectangle.")
+    drop_words: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Probability of leaving out each word of a caption; at least one stays."
+    )
     teachers: Literal["same", "clean"] = Field(
-        default="same", description="same: teachers see the views; clean: they see the image itself."
+        default="same", description="same: teachers see the views; clean: they see the image and the caption themselves."
     )
 
     @model_validator(mode="after")

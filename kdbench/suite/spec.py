@@ -42,7 +42,15 @@ PINNED: dict[str, JsonObject] = {
         "views": None,
         "precision": "auto",
     },
-    "train.views": {"count": 8, "crop": [0.5, 1.0], "flip": 0.0, "color": 0.0, "erase": 0.0, "teachers": "same"},
+    "train.views": {
+        "count": 8,
+        "crop": [0.5, 1.0],
+        "flip": 0.0,
+        "color": 0.0,
+        "erase": 0.0,
+        "drop_words": 0.0,
+        "teachers": "same",
+    },
     "evaluate": {"every": 1, "batch_size": 256},
 }
 

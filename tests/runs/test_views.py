@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from kdbench import Batch, NoTower, Progress, SplitName, TeacherData, Towers
+from kdbench import Batch, Encoder, Modality, NoTower, Progress, SplitName, TeacherData, Towers
 from kdbench.contracts import FeedSettings
 from kdbench.data.dataset import CachedDataset
 from kdbench.runs.context import RunContext
@@ -62,6 +62,35 @@ class Mute(Sage):
         return Towers(self.image, NoTower("text"), self.scale)
 
 
+class Letters:
+    """Captions as their bytes, [B, 80], uint8."""
+
+    modality: Modality = "text"
+    base: Encoder | None = None
+    key = "letters"
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        rows = [list(item.encode().ljust(80, b"\0")) for item in items]
+        return torch.tensor(rows, dtype=torch.uint8, device=device)
+
+
+class Reader(Letters):
+    """Unit vectors of captions: a random projection of their letters."""
+
+    key, width = "reader", 12
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        matrix = torch.randn(80, self.width, generator=torch.Generator().manual_seed(0)).to(device)
+        return torch.nn.functional.normalize(super().encode(items, device).float() @ matrix, dim=1)
+
+
+class Literate(Sage):
+    """A teacher that reads letters."""
+
+    def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
+        return Towers(self.image, Reader(), self.scale)
+
+
 def feed_of(data: CachedDataset, seed: int = 0, share: Any = slice) -> PairFeed:
     settings = FeedSettings(batch_size=8, epochs=EPOCHS, seed=seed, device="cpu", share=share)
     return PairFeed(encode_split(data, toy(), "train"), settings)
@@ -103,6 +132,26 @@ def test_teachers_that_see_the_image_itself(tmp_path: Path) -> None:
     batch, (pixels, _) = feed.batch(0), feed.inputs(0)
     assert cosine_similarity(stored.outputs(batch, "cpu").image, live(teacher, plain(data, batch))).min() >= 0.9999
     assert cosine_similarity(stored.outputs(batch, "cpu").image, live(teacher, pixels)).min() < 0.99
+
+
+@pytest.mark.parametrize("teachers", ["same", "clean"])
+def test_views_of_captions(teachers: Any, tmp_path: Path) -> None:
+    """Stored rows are the teacher's embeddings of the words that the student reads, or with `clean` of the whole caption."""
+    data = cached(tmp_path).viewed(Views(count=3, drop_words=0.4, teachers=teachers))
+    student = toy()
+    student.texts = Letters()
+    encoded, stored = encode_split(data, student, "train"), teach(data, Literate(), Retrieval())
+    feed = PairFeed(encoded, FeedSettings(batch_size=8, epochs=EPOCHS, seed=0, device="cpu", share=slice))
+    captions, shortened = data.split("train").captions, 0
+    for step in range(feed.steps):
+        batch, (_, tokens) = feed.batch(step), feed.inputs(step)
+        read = [bytes(row).rstrip(b"\0").decode() for row in tokens.tolist()]
+        whole = [captions[place] for place in batch.captions.tolist()]
+        shortened += read != whole
+        told = stored.outputs(batch, "cpu").text
+        assert cosine_similarity(told, Reader().encode(read if teachers == "same" else whole, "cpu")).min() >= 0.9999
+    assert shortened == feed.steps
+    assert encode_split(data, student, "validation").text_views is False
 
 
 def test_each_image_goes_through_all_of_its_views(tmp_path: Path) -> None:

@@ -24,10 +24,11 @@ class EncodedSplit:
     """An encoded split: the inputs of a student's towers."""
 
     images: Any  # an array [N, ...]; for a train split possibly StreamedInputs
-    texts: NDArray[Any]  # [M, ...]
+    texts: Any  # [M, ...]
     image_concepts: NDArray[np.int64]
     caption_concepts: NDArray[np.int64]
     views: int = 0  # K, if `images` has a row for each of K views of N images: row v·N + i of view v of image i
+    text_views: bool = False  # whether `texts` has one for each of the views of M captions, likewise
     image_ids: Sequence[str] = ()  # N, if the dataset has ids
     caption_ids: Sequence[str] = ()  # M, likewise
 
@@ -37,12 +38,13 @@ def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> E
     warn_of_cuts(dataset, student.texts, name)
     return EncodedSplit(
         images=dataset.inputs(student.images, name),
-        texts=dataset.encode(student.texts, name),
+        texts=dataset.inputs(student.texts, name),
         image_concepts=split.image_concepts,
         caption_concepts=split.caption_concepts,
         image_ids=split.image_ids,
         caption_ids=split.caption_ids,
         views=dataset.views.count if dataset.views is not None and name == "train" else 0,
+        text_views=dataset.view_captions is not None and name == "train",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -24,7 +25,7 @@ class PairFeed:
         self.batches = Batches(data.image_concepts, data.caption_concepts, settings.batch_size, settings.seed)
         self.per_epoch = self.batches.per_epoch
         self.steps = settings.epochs * self.per_epoch
-        self._images = Ahead(data.images, lambda step: self._share(self._rows(step)), self.steps)
+        self._images = Ahead(data.images, lambda step: self._rows(step)[0], self.steps)
 
     def batch(self, step: int) -> Batch:
         images, captions = self.batches(step)
@@ -36,18 +37,22 @@ class PairFeed:
             progress=step / self.steps,
             host=(images, captions),
             ids=self.data.image_ids,
-            views=self.batches.views(step, self.data.views) if self.data.views else None,
+            views=self._views(step) if self.data.views else None,
         )
 
     def inputs(self, step: int) -> Sequence[Tensor]:
-        captions = self.batches(step)[1]
-        read = self._images(step), take(self.data.texts, self._share(captions))
+        read = self._images(step), take(self.data.texts, self._rows(step)[1])
         return [to_device(values, self.settings.device) for values in read]
 
-    def _rows(self, step: int) -> NDArray[Any]:
-        """The rows of the images of a batch among the student's inputs."""
-        images, _ = self.batches(step)
-        return images + self.batches.views(step, self.data.views) * len(self.data.image_concepts) if self.data.views else images
+    def _views(self, step: int) -> NDArray[np.int64]:
+        return self.batches.views(step, self.data.views)
 
-    def _share(self, rows: NDArray[Any]) -> NDArray[Any]:
-        return rows[self.settings.share(len(rows))]
+    def _rows(self, step: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The rows of this rank's images and captions of a batch among the student's inputs."""
+        images, captions = self.batches(step)
+        if self.data.views:
+            images = images + self._views(step) * len(self.data.image_concepts)
+        if self.data.text_views:
+            captions = captions + self._views(step) * len(self.data.caption_concepts)
+        share = self.settings.share(len(images))
+        return images[share], captions[share]

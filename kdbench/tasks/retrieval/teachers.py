@@ -31,6 +31,7 @@ class StoredEmbeddings:
     image_concepts: NDArray[np.int64]  # [N]
     caption_concepts: NDArray[np.int64]  # [M]
     views: NDArray[Any] | None = None  # [K·N, d_t], row v·N + i of view v of image i, if the teacher sees views
+    text_views: NDArray[Any] | None = None  # [K·M, d_t], likewise of captions, if words are left out
 
     @property
     def width(self) -> int:
@@ -38,13 +39,9 @@ class StoredEmbeddings:
 
     def outputs(self, batch: Batch, device: str) -> Pairs:
         images, captions = batch.host or (batch.images.cpu().numpy(), batch.captions.cpu().numpy())
-        if self.views is not None and batch.views is not None:
-            image = take(self.views, batch.views * len(self.image_concepts) + images)
-        else:
-            image = take(self.image, images)
         return Pairs(
-            unit_rows(image, device),
-            unit_rows(take(self.text, captions), device),
+            unit_rows(_seen(self.image, self.views, images, batch.views), device),
+            unit_rows(_seen(self.text, self.text_views, captions, batch.views), device),
             self.logit_scale,
             self._bank(device),
         )
@@ -52,6 +49,11 @@ class StoredEmbeddings:
     def _bank(self, device: str) -> StoredBank:
         banks: dict[str, StoredBank] = self.__dict__.setdefault("_banks", {})
         return banks.setdefault(device, StoredBank(self, device))
+
+
+def _seen(plain: NDArray[Any], views: NDArray[Any] | None, rows: NDArray[Any], numbers: NDArray[Any] | None) -> NDArray[Any]:
+    """The embeddings of rows of a split [B, d_t], of their views with these numbers if there are any."""
+    return take(plain, rows) if views is None or numbers is None else take(views, numbers * len(plain) + rows)
 
 
 class StoredBank:
@@ -93,11 +95,13 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
     """A teacher's embeddings of the train split, computed or loaded from the cache."""
     towers = _towers(data, teacher, "train", task)
     image, text = _embeddings(data, towers, "train", exact=False)
-    views = data.view_images
-    if views is not None and views.views.teachers == "same" and not isinstance(towers.image, NoTower):
-        viewed = data.encode(towers.image, "train", UnitRows(towers.image, image.shape[1]), views=views)
-    else:
-        viewed = None
+    shown = (data.view_images, data.view_captions) if data.views is not None and data.views.teachers == "same" else (None, None)
+    viewed, worded = (
+        None
+        if views is None or isinstance(encoder, NoTower)
+        else data.encode(encoder, "train", UnitRows(encoder, plain.shape[1]), views=views)
+        for encoder, plain, views in zip((towers.image, towers.text), (image, text), shown, strict=True)
+    )
     split = data.split("train")
     return StoredEmbeddings(
         image=image,
@@ -106,6 +110,7 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
         image_concepts=split.image_concepts,
         caption_concepts=split.caption_concepts,
         views=viewed,
+        text_views=worded,
     )
 
 

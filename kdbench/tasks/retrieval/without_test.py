@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from kdbench.contracts import Encoder, Split, SplitName
 from kdbench.data.dataset import CachedDataset, Check
+from kdbench.data.viewed_captions import ViewedCaptions
 from kdbench.data.viewed_images import ViewedImages
 
 
@@ -24,7 +25,7 @@ class WithoutTest(CachedDataset):
         name: SplitName,
         check: Check | None = None,
         exact: bool = False,
-        views: ViewedImages | None = None,
+        views: ViewedImages | ViewedCaptions | None = None,
     ) -> NDArray[Any]:
         _refuse(name)
         return super().encode(encoder, name, check, exact, views)
