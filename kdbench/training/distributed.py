@@ -33,7 +33,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.errors import KdbenchError
+from kdbench.plugins.library_warnings import LibraryWarning
 
 # A rank may wait hours for another that encodes or reads. The launcher stops ranks that wait for a dead one.
 PATIENCE = timedelta(days=1)
@@ -226,7 +227,7 @@ def synchronised(module: nn.Module, device: str, world: World) -> nn.Module:
         warnings.warn(
             f"the student has {names}: on {world.size} devices its batch statistics are those of each device's part of the "
             "batch; results differ from those on one device",
-            KdbenchWarning,
+            LibraryWarning,  # which are kept in the record
             stacklevel=2,
         )
     return module

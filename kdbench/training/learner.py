@@ -79,7 +79,8 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = group["scale"] * self.settings.lr * schedule(step, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
-        views = self._forward(step, batch)
+        inputs = self.feed.inputs(step)
+        views = self._forward(step, batch, inputs)
         if not self._checked:
             self.task.check_outputs(self.student, views)
             self._checked = True
@@ -108,12 +109,12 @@ class Learner:
             self.average.update()
         started = time.perf_counter()
         if teaching and hasattr(self.strategy, "observe_after"):
-            self._tell("observe_after", self._losses_after(step, batch, teaching.team, teaching.teachers))
+            self._tell("observe_after", self._losses_after(step, batch, inputs, teaching))
         self._tell("observe", float(result.task))
         return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
 
-    def _forward(self, step: int, batch: Owned) -> Sequence[Tensor]:
-        """The views of the student as it is now of the batch of a step.
+    def _forward(self, step: int, batch: Owned, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The views of the student as it is now of the batch of a step, whose `inputs` they are computed from.
 
         Seeded: draws of a strategy or head cannot change the student's, such as for dropout, and a resumed run needs no
         generator state.
@@ -122,7 +123,6 @@ class Learner:
         # Inside the student, which reads other rows on each rank, ranks draw different numbers; above its outputs, the same.
         torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
         with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
-            inputs = self.feed.inputs(step)
             made = forward_in(self.pieces, self.forward, inputs, self.module, self.task)
             views = checked_views(self.task, made, len(inputs[0]) if inputs else len(batch))
         if self.relay is not None:
@@ -130,15 +130,15 @@ class Learner:
         return views
 
     @torch.no_grad()
-    def _losses_after(self, step: int, batch: Owned, team: Team, teachers: Sequence[Owned]) -> Tensor:
+    def _losses_after(self, step: int, batch: Owned, inputs: Sequence[Tensor], teaching: Teaching) -> Tensor:
         """[T, B]: the distillation losses of the batch of a step, with the student and the heads as they are now.
 
         Draws of the student repeat those of the step, and running statistics of batch norms stay.
         """
         with StatisticsKept(self.module):
-            views = self._forward(step, batch)
+            views = self._forward(step, batch, inputs)
         student = self.task.outputs(self.student, [self.world.gather(view.float(), len(batch)) for view in views])
-        return torch.stack(team.losses(student, teachers, batch))
+        return torch.stack(teaching.team.losses(student, teaching.teachers, batch))
 
     def report(self) -> dict[str, float]:
         """The figures of the strategy's `report`."""

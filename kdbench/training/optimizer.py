@@ -43,7 +43,8 @@ def scale_of(name: str, scales: Mapping[str, float]) -> float:
 def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:
     """Freezes the parameters whose factor is 0, and leaves submodules that have no other parameters in eval mode.
 
-    Raises KdbenchError for a pattern that matches no parameter, or if nothing is left to train.
+    Parts that the student has frozen itself keep their mode. Raises KdbenchError for a pattern that matches no parameter, or if
+    nothing is left to train.
     """
     names = [name for name, _ in module.named_parameters()]
     for pattern in scales:
@@ -52,14 +53,14 @@ def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:
                 f"train.lr_scale: found {pattern!r}, which matches no parameter of the student; "
                 f"expected a pattern of names such as {', '.join(names[:3])}. {nearest(pattern, names)}"
             )
-    for name, parameter in module.named_parameters():
-        if scale_of(name, scales) == 0:
-            parameter.requires_grad_(False)
+    frozen = {parameter for name, parameter in module.named_parameters() if scale_of(name, scales) == 0}
+    for parameter in frozen:
+        parameter.requires_grad_(False)
     if scales and not any(parameter.requires_grad for parameter in module.parameters()):
         raise KdbenchError(f"train.lr_scale: found {dict(scales)}, which freezes the whole student; expected a part to train")
     for part in module.modules():
         parameters = list(part.parameters())
-        if scales and parameters and not any(parameter.requires_grad for parameter in parameters):
+        if parameters and frozen.issuperset(parameters):
             part.eval()
 
 

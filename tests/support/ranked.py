@@ -153,6 +153,7 @@ STUDENTS: dict[str, Callable[[], nn.Module]] = {
     "float32": lambda: plain(torch.float32),
     "float64": lambda: plain(torch.float64),
     "frozen": lambda: plain(torch.float64, "image_tower"),
+    "frozen scale": lambda: plain(torch.float64, "logit_scale"),  # no gradient above the outputs without heads
     "shared": lambda: SharedTowers(WIDTH),
     "gated": lambda: Gated(WIDTH),
     "biased": lambda: Biased(WIDTH),

@@ -18,6 +18,7 @@ from torch import nn
 import tests.support.ranked as ranked
 from kdbench import KdbenchError, Progress
 from kdbench.engines.torchrun import execute_rank
+from kdbench.plugins.library_warnings import LibraryWarning
 from kdbench.runs.execute import execute
 from kdbench.tasks.retrieval.teachers import StoredEmbeddings
 from kdbench.training.distributed import ALONE, Rank, World, synchronised
@@ -74,7 +75,8 @@ def trainings(folder: Path) -> list[Training]:
     """A batch that every number of ranks divides but three; one that none divides; one with a rank too many; dropout."""
     # Without ids, which are read from the dataset: ranks of a run open it themselves.
     own, other = encoded(folder, toy(), "train"), encoded(folder, toy(), "validation")
-    splits = replace(own, image_ids=()), replace(other, image_ids=())
+    without = {"image_ids": (), "caption_ids": ()}
+    splits = replace(own, **without), replace(other, **without)
     teachers = []
     for seed, name in enumerate("abc"):
         one = stored(width=6 + seed, seed=seed)
@@ -234,3 +236,4 @@ def test_batch_statistics_of_shares_are_told_of(norm: type[nn.Module]) -> None:
     found = [str(warning.message) for warning in caught]
     assert len(found) == (norm is nn.BatchNorm1d)
     assert all("BatchNorm1d" in text for text in found)
+    assert all(warning.category is LibraryWarning for warning in caught)  # which the record keeps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch.nn.functional import normalize
 
+from kdbench import Signal
 from kdbench.suite.settings import Train
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.teachers import teach
@@ -19,10 +21,25 @@ from kdbench.training.learner import Learner
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.strategies.ammkd import Ammkd
+from kdbench_plugins.strategies.equal import Equal
 from tests.support.toys import Sage as SageTeacher
 from tests.support.toys import Toy, TwoTowers, cached, encoded, module_of, toy
 
 STEPS = 6
+
+
+class Looking(Equal):
+    """Has the losses measured again after each step."""
+
+    def __init__(self) -> None:
+        self.seen: list[Tensor] = []
+
+    def weigh(self, signal: Signal) -> Tensor:
+        self.seen.append(signal.losses)
+        return super().weigh(signal)
+
+    def observe_after(self, losses: Tensor) -> None:
+        self.seen.append(losses)
 
 
 class Convolving(TwoTowers):
@@ -74,3 +91,30 @@ def test_convolutions_in_the_layout_of_tensor_cores(tmp_path: Path) -> None:
     for module, expected in ((before, False), (after, True)):
         weight = cast(Convolving, module).convolution.weight
         assert weight.is_contiguous(memory_format=torch.channels_last) == expected
+
+
+@pytest.mark.parametrize("settings", [{}, {"micro_batch": 3}])
+def test_inputs_of_a_step_are_read_once(settings: dict[str, Any], tmp_path: Path) -> None:
+    """Also where losses are measured again after the step: pictures of views are decoded when they are read."""
+    torch.manual_seed(0)
+    student = toy()
+    members = [
+        TeamTeacher(name, teach(cached(tmp_path), SageTeacher(seed=seed), Retrieval())) for seed, name in enumerate("ab")
+    ]
+    team = Team(members, [(1.0, Feature())], student.width, 0, "cpu")
+    train = Train(epochs=3, batch_size=8, lr=0.02, precision="fp32", **settings)
+    strategy = Looking()
+    one = Learner(Retrieval(), student, encoded(tmp_path, student, "train"), train, 0, "cpu", team, strategy)
+    read, inputs = [], one.feed.inputs
+
+    def counted(step: int) -> Sequence[Tensor]:
+        read.append(step)
+        return inputs(step)
+
+    cast(Any, one.feed).inputs = counted
+    for step in range(STEPS):
+        one.step(step)
+    assert read == list(range(STEPS))
+    before, after = strategy.seen[::2], strategy.seen[1::2]
+    assert len(after) == STEPS
+    assert not any(torch.equal(*pair) for pair in zip(before, after, strict=True))

@@ -75,6 +75,18 @@ def test_a_factor_of_zero_freezes_and_leaves_a_whole_part_in_eval_mode() -> None
     assert student.text.training
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_parts_that_the_student_has_frozen_keep_their_mode(mode: bool) -> None:
+    """Such as a locked tower, whose batch norms may go on counting; unless a pattern freezes it as well."""
+    student = Towers().train()
+    student.visual.requires_grad_(False).train(mode)
+    freeze(student, {"text.*": 0.0, "visual.0.*": 0.5})
+    assert not student.text.training
+    assert [part.training for part in student.visual.modules()] == [mode] * 3
+    freeze(student, {"visual.1.*": 0.0})
+    assert [part.training for part in student.visual.modules()] == [mode, mode, False]
+
+
 @pytest.mark.parametrize(
     ("scales", "message"),
     [
