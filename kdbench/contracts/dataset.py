@@ -31,6 +31,8 @@ class Split:
     # N and M if given, each once in a split and the same wherever the dataset lies: by them embeddings in files are found.
     image_ids: Sequence[str] = ()
     caption_ids: Sequence[str] = ()
+    # M if given, not negative: how often a caption is drawn for training, relative to the others of its concept.
+    caption_weights: Sequence[float] | NDArray[np.float64] = ()
 
 
 class Dataset(Protocol):

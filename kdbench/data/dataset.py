@@ -17,7 +17,7 @@ from kdbench.contracts import Dataset, Encoder, Modality, Split, SplitName
 from kdbench.contracts.encoder import keys_of, reads_ids, reads_originals
 from kdbench.data.borders import EqualRows, checked_rows, stored_rows
 from kdbench.data.captions import StoredCaptions
-from kdbench.data.decode import DONE, decode_images, hash_images, other_files
+from kdbench.data.decode import DONE, caption_weights, decode_images, hash_images, other_files
 from kdbench.data.encoding import Compute, help_with_rows, write_rows
 from kdbench.data.ids import Ids
 from kdbench.data.originals import Originals
@@ -119,6 +119,8 @@ class CachedDataset:
         listed = cache(lambda: self.source.split(name))
         image_ids, caption_ids = (Ids(listed, modality, name) for modality in get_args(Modality))
         split = Split(images, captions, image_concepts, caption_concepts, image_ids=image_ids, caption_ids=caption_ids)
+        if caption_weights(name) in self.decoded.files:
+            split = replace(split, caption_weights=np.load(folder / caption_weights(name)))
         if self.originals_digest(name) is None:
             return split
 

@@ -122,11 +122,18 @@ def in_order(read: Callable[[int], T], total: int, jobs: int) -> Iterator[T]:
 
 def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
     """The files of a split other than its images: name → contents in pieces."""
+    weights = np.asarray(split.caption_weights, dtype=np.float64)
     return {
         f"{name}.image_concepts.npy": [_npy(split.image_concepts)],
         f"{name}.caption_concepts.npy": [_npy(split.caption_concepts)],
         f"{name}.captions.json": _json(split.captions, name),
+        **({caption_weights(name): [_npy(weights)]} if len(weights) else {}),
     }
+
+
+def caption_weights(name: str) -> str:
+    """The file with the weights of a split's captions, float64 [M], if they have some."""
+    return f"{name}.caption_weights.npy"
 
 
 def _json(texts: Sequence[str], name: str) -> Iterator[bytes]:

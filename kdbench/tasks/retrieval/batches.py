@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,21 @@ Ints = NDArray[np.int64]
 
 
 class Batches:
-    """In every epoch, shuffles the images and draws for each one a caption of its concept.
+    """In every epoch, shuffles the images and draws for each one a caption of its concept, by `weights` [M] if there are any.
 
     An incomplete last batch is left out, because the loss of InfoNCE depends on the batch size. As every epoch has another
-    order, all images are used over time. Memory: eight bytes per image (up to four billion), and 16 bytes per caption if
-    captions are not sorted by concept.
+    order, all images are used over time. Memory: eight bytes per image (up to four billion), 16 bytes per caption if captions
+    are not sorted by concept, and eight if they have weights.
     """
 
-    def __init__(self, image_concepts: Ints, caption_concepts: Ints, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        image_concepts: Ints,
+        caption_concepts: Ints,
+        batch_size: int,
+        seed: int,
+        weights: Sequence[float] | NDArray[np.float64] = (),
+    ) -> None:
         self.image_concepts = image_concepts
         self.batch_size = min(batch_size, len(image_concepts))
         self.seed = seed
@@ -30,6 +38,10 @@ class Batches:
         if not _sorted(caption_concepts):
             self._captions = np.argsort(caption_concepts, kind="stable")
             self._ordered = caption_concepts[self._captions]
+        self._summed: NDArray[np.float64] | None = None  # weights of the captions before each one, by concept, and of all
+        if len(weights):
+            ordered = np.asarray(weights, np.float64) if self._captions is None else np.asarray(weights)[self._captions]
+            self._summed = np.concatenate([[0.0], np.cumsum(ordered)])
         for start, concepts in blocks(image_concepts):
             _, count = self._captions_of(concepts)
             if (count == 0).any():
@@ -67,10 +79,19 @@ class Batches:
         rng.shuffle(self._order)  # the permutation of rng.permutation in 32-bit integers
         self._drawn = np.empty_like(self._order)
         for start, concepts in blocks(self.image_concepts):
-            first, count = self._captions_of(concepts)
-            chosen = first + (rng.random(len(count)) * count).astype(np.int64)
-            self._drawn[start : start + len(count)] = chosen if self._captions is None else self._captions[chosen]
+            chosen = self._choose(*self._captions_of(concepts), rng)
+            self._drawn[start : start + len(concepts)] = chosen if self._captions is None else self._captions[chosen]
         self._epoch = epoch
+
+    def _choose(self, first: Ints, count: Ints, rng: np.random.Generator) -> Ints:
+        """One caption, in sorted order, of each of the groups [K] that begin at `first`."""
+        drawn = rng.random(len(count))
+        if self._summed is None:
+            return first + (drawn * count).astype(np.int64)
+        low, high = self._summed[first], self._summed[first + count]
+        reached = np.minimum(low + drawn * (high - low), np.nextafter(high, low))  # below `high` in spite of rounding
+        place: Ints = np.searchsorted(self._summed, reached, side="right") - 1
+        return place
 
     def _captions_of(self, concepts: Ints) -> tuple[Ints, Ints]:
         """The first caption, in sorted order, and the number of captions of each of the concepts [K]."""

@@ -28,6 +28,7 @@ def problems(dataset: Dataset, names: Sequence[SplitName] = SPLITS, lonely_capti
         if not wrong:
             splits[name] = split
             yield from _images_without_caption(name, split)
+            yield from _weights(name, split)
             if not lonely_captions:
                 yield from captions_without_image(name, split, np.arange(len(split.captions)))
             yield from _words(name, split)
@@ -77,6 +78,20 @@ def _images_without_caption(name: SplitName, split: Split) -> Iterator[Problem]:
     if lonely.any():
         where = f"{name} split, {_items(np.flatnonzero(lonely), 'image', split)}"
         yield where, "no caption", "at least one caption of each image's concept"
+
+
+def _weights(name: SplitName, split: Split) -> Iterator[Problem]:
+    if not len(split.caption_weights):
+        return
+    where, weights = f"{name} split, caption_weights", np.asarray(split.caption_weights, dtype=np.float64)
+    if len(weights) != len(split.captions):
+        yield where, _counted(len(weights), "entry"), f"{len(split.captions)}, one for each caption"
+    elif len(wrong := np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))):
+        yield f"{where}, {_items(wrong, 'caption', split)}", f"{weights[wrong[0]]}", "finite numbers that are not negative"
+    else:
+        drawn = np.isin(split.image_concepts, split.caption_concepts[weights > 0])
+        if not drawn.all():
+            yield f"{where}, {_items(np.flatnonzero(~drawn), 'image', split)}", "0 for every caption", "one above 0"
 
 
 def captions_without_image(name: SplitName, split: Split, places: Any) -> Iterator[Problem]:

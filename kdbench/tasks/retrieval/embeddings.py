@@ -31,6 +31,7 @@ class EncodedSplit:
     text_views: bool = False  # whether `texts` has one for each of the views of M captions, likewise
     image_ids: Sequence[str] = ()  # N, if the dataset has ids
     caption_ids: Sequence[str] = ()  # M, likewise
+    caption_weights: Sequence[float] | NDArray[np.float64] = ()  # M, if the dataset has weights
 
 
 def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> EncodedSplit:
@@ -43,6 +44,7 @@ def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> E
         caption_concepts=split.caption_concepts,
         image_ids=split.image_ids,
         caption_ids=split.caption_ids,
+        caption_weights=split.caption_weights,
         views=dataset.views.count if dataset.views is not None and name == "train" else 0,
         text_views=dataset.view_captions is not None and name == "train",
     )

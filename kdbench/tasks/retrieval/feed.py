@@ -22,7 +22,8 @@ class PairFeed:
 
     def __init__(self, data: EncodedSplit, settings: FeedSettings) -> None:
         self.data, self.settings = data, settings
-        self.batches = Batches(data.image_concepts, data.caption_concepts, settings.batch_size, settings.seed)
+        concepts = data.image_concepts, data.caption_concepts
+        self.batches = Batches(*concepts, settings.batch_size, settings.seed, data.caption_weights)
         self.per_epoch = self.batches.per_epoch
         self.steps = settings.epochs * self.per_epoch
         self._images = Ahead(data.images, lambda step: self._rows(step)[0], self.steps)

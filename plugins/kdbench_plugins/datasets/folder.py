@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from kdbench import Dataset, KdbenchError, Offer, hookimpl
 from kdbench_plugins.datasets.folder_table import Columns, read_items
 from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
 from kdbench_plugins.datasets.ondisk import Index, OnDisk, Size
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Folder(OnDisk):
@@ -18,6 +22,9 @@ class Folder(OnDisk):
     cell a JSON list; an image may have several rows. Tables are read strictly: RFC 4180, JSON with every key once.
     Without a `concept` column every image is its own concept; with one, images of a concept match each other's captions. The
     other parameters are those of `flickr30k`; `miniature` is used instead of the table.
+
+    `synthetic` names a column of captions that a model wrote. They are of the train split alone, where an image that has some
+    is shown with one of them with probability `synthetic_share`; such a cell may be empty.
     """
 
     def __init__(
@@ -29,6 +36,8 @@ class Folder(OnDisk):
         caption: str = "caption",
         split: str = "split",
         concept: str | None = None,
+        synthetic: str | None = None,
+        synthetic_share: Share = 0.5,
         size: Size = 256,
         quarantine: Path | None = None,
         licence: str = "not stated",
@@ -36,11 +45,13 @@ class Folder(OnDisk):
     ) -> None:
         if miniature:
             table, root, quarantine = miniature_folder("folder") / "table.csv", None, None
-            image, caption, split, concept = "image", "caption", "split", None
+            image, caption, split, concept, synthetic = "image", "caption", "split", None, None
         path, base = _places(table, root)
-        columns = Columns(image, caption, split, concept)
+        columns = Columns(image, caption, split, concept, synthetic)
         index = Index(base, (path,), (), lambda: read_items(path, base, columns))
-        super().__init__("folder", licence, size, index, quarantine, settings={"columns": columns.as_list()})
+        drawn = {"synthetic_share": synthetic_share} if synthetic else {}
+        settings = {"columns": columns.as_list(), **drawn}
+        super().__init__("folder", licence, size, index, quarantine, settings=settings, synthetic_share=synthetic_share)
 
 
 def _places(table: Path | None, root: Path | None) -> tuple[Path, Path]:
@@ -67,6 +78,8 @@ def check(
     caption: str,  # noqa: ARG001
     split: str,  # noqa: ARG001
     concept: str | None,  # noqa: ARG001
+    synthetic: str | None,  # noqa: ARG001
+    synthetic_share: float,  # noqa: ARG001
     size: int,  # noqa: ARG001
     quarantine: Path | None,  # noqa: ARG001
     licence: str,  # noqa: ARG001

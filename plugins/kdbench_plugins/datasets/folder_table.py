@@ -25,9 +25,12 @@ class Columns:
     caption: str
     split: str
     concept: str | None
+    synthetic: str | None = None
 
     def as_list(self) -> list[str | None]:
-        return list(astuple(self))
+        """Without a column that was added later and is not used."""
+        names = list(astuple(self))
+        return names if self.synthetic else names[:-1]
 
 
 def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
@@ -49,13 +52,16 @@ def read_items(table: Path, root: Path, columns: Columns) -> list[Item]:
                 f"{row.where}: {columns.image}: found {name!r}, whose .. leaves a linked folder; expected a path without .."
             )
         captions, error = captions_or_error(list_in(row.values.get(columns.caption)), f"{row.where} ({name})")
+        split = split_named(row.values.get(columns.split), row.where)
+        synthetic, fault = _synthetic(row, columns.synthetic, name) if split == "train" else ((), "")
         item = Item(
             (key,),
-            split_named(row.values.get(columns.split), row.where),
+            split,
             captions,
             FileBlob(root / key, row.where),
             concept=_concept(row, columns.concept),
-            error=error,
+            error=error or fault,
+            synthetic=synthetic,
         )
         first = written.setdefault(key, name)
         if first != name and first.strip() == name.strip():
@@ -74,6 +80,14 @@ def _name(row: Row, column: str) -> str:
     if fault:
         raise KdbenchError(f"{row.where}: {column}: {fault}; expected the path of an image")
     return name
+
+
+def _synthetic(row: Row, column: str | None, name: str) -> tuple[tuple[str, ...], str]:
+    """A model's captions of a row, none if the cell is empty, and what is wrong with them."""
+    cell = row.values.get(column) if column else None
+    if cell is None or cell == [] or (isinstance(cell, str) and not cell.strip()):
+        return (), ""
+    return captions_or_error(list_in(cell), f"{row.where} ({name}): {column}")
 
 
 def _elsewhere(root: Path, name: str, key: str) -> bool:
@@ -106,7 +120,8 @@ def _joined(one: Item, other: Item, where: str) -> Item:
             raise KdbenchError(
                 f"{where}: the {what} of {one.blob.source} is {second!r}, in an earlier row it is {first!r}{leak}"
             )
-    return replace(one, captions=one.captions + other.captions, error=one.error or other.error)
+    synthetic = one.synthetic + tuple(text for text in other.synthetic if text not in one.synthetic)
+    return replace(one, captions=one.captions + other.captions, error=one.error or other.error, synthetic=synthetic)
 
 
 def _refuse_shared_concepts(table: Path, items: dict[str, Item]) -> None:
@@ -119,7 +134,7 @@ def _refuse_shared_concepts(table: Path, items: dict[str, Item]) -> None:
 
 
 def _check_columns(table: Path, columns: Columns, found: list[str]) -> None:
-    for parameter in ("image", "caption", "split", "concept"):
+    for parameter in ("image", "caption", "split", "concept", "synthetic"):
         name: Any = getattr(columns, parameter)
         if name is None or name in found:
             continue

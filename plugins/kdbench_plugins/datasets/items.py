@@ -34,7 +34,8 @@ class Item:
     """One image. `key` is its whole name and sorts alike in all forms of a dataset; `concept` is the key by default.
 
     `error` says why it cannot be used, with its place; it is refused unless a quarantine list names it, by the source of its
-    picture or by a name in `also`. With `per_split`, the key is unique in its split only.
+    picture or by a name in `also`. With `per_split`, the key is unique in its split only. `synthetic` are captions that a
+    model wrote, for training.
     """
 
     key: Key
@@ -46,6 +47,7 @@ class Item:
     error: str = ""
     also: tuple[str, ...] = ()
     per_split: bool = False
+    synthetic: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -54,8 +56,9 @@ class Item:
 
     @property
     def caption_ids(self) -> list[str]:
-        """`photo.jpg#0`, `photo.jpg#1` …, as in Flickr30k's file of captions."""
-        return [f"{self.id}#{position}" for position in range(len(self.captions))]
+        """`photo.jpg#0`, `photo.jpg#1` …, as in Flickr30k's file of captions, then `photo.jpg#synthetic0` …."""
+        own = [f"{self.id}#{position}" for position in range(len(self.captions))]
+        return own + [f"{self.id}#synthetic{position}" for position in range(len(self.synthetic))]
 
     @property
     def group(self) -> Key:

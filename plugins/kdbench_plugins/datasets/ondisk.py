@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ class OnDisk:
     """Base class of datasets on disk. The constructor reads annotations; images are read one by one.
 
     `published` holds the numbers of images and captions per split that the source states, if it does; `kdbench data check`
-    reports differences.
+    reports differences. `synthetic_share` is the probability that an image with synthetic captions is shown with one of them.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class OnDisk:
         quarantine: Path | None = None,
         published: dict[SplitName, tuple[int, int]] | None = None,
         settings: dict[str, Any] | None = None,
+        synthetic_share: float = 0.0,
     ) -> None:
         check_list(quarantine, f"dataset {name}")
         self.name = name
@@ -64,6 +65,7 @@ class OnDisk:
         self._index = index
         self._quarantine = quarantine
         self._settings = settings or {}
+        self._synthetic_share = synthetic_share
         self._splits: dict[str, Split] = {}
         self._reading = threading.Lock()
         self._read: list[Item] | None = None
@@ -128,17 +130,25 @@ class OnDisk:
         items = [item for item in self._items if item.split == name]
         concepts = [ids[_concept(item)] for item in items]
         blobs = tuple(item.blob for item in items)
+        captions = [item.captions + item.synthetic for item in items]
         return Split(
             images=Photographs(blobs, self.size),
-            captions=tuple(caption for item in items for caption in item.captions),
+            captions=tuple(caption for own in captions for caption in own),
             image_concepts=np.array(concepts, dtype=np.int64),
-            caption_concepts=np.repeat(np.array(concepts, dtype=np.int64), [len(item.captions) for item in items]),
+            caption_concepts=np.repeat(np.array(concepts, dtype=np.int64), list(map(len, captions))),
             sources=tuple(item.blob.source for item in items),
             originals=Photographs(blobs, None),
             square=partial(square, size=self.size),
             image_ids=tuple(item.id for item in items),
             caption_ids=tuple(one for item in items for one in item.caption_ids),
+            caption_weights=self._weights(items),
         )
+
+    def _weights(self, items: Sequence[Item]) -> Sequence[float]:
+        """How often each caption is drawn: of an image, one in all; none if no image has synthetic captions."""
+        if not any(item.synthetic for item in items):
+            return ()
+        return tuple(weight for item in items for weight in _weights_of(item, self._synthetic_share))
 
     def _relative(self, source: str) -> str:
         """The path relative to the root: a dataset may be moved."""
@@ -148,6 +158,11 @@ class OnDisk:
 def _concept(item: Item) -> tuple[Key, str]:
     """A name of the item's concept among all splits, which share none."""
     return item.group, item.split
+
+
+def _weights_of(item: Item, share: float) -> list[float]:
+    own, made = len(item.captions), len(item.synthetic)
+    return [(1 - share) / own] * own + [share / made] * made if made else [1 / own] * own
 
 
 def _digest(path: Path) -> str:

@@ -103,6 +103,50 @@ def test_concepts(root: Path) -> None:
         folder(write(root / "table.jsonl", named), concept="what")
 
 
+def with_synthetic(column: list[Any]) -> Rows:
+    """The rows with what a model wrote of each image, in the order of the images."""
+    return [row | {"syn": cell} for row, cell in zip(rows()[::-1], column, strict=True)]
+
+
+SYNTHETIC: list[Any] = [["a photo", "shot 0"], "shot 1", "", "unused", "unused", "", "unused"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("how", [list, single])
+def test_synthetic_captions_are_drawn_with_their_share(form: str, how: Any, root: Path) -> None:
+    """They are of the train split alone; an image without any is shown with its own captions."""
+    table = with_synthetic([json.dumps(cell) if isinstance(cell, list) and form == "csv" else cell for cell in SYNTHETIC])
+    dataset = folder(write(root / f"table.{form}", how(table)), synthetic="syn", synthetic_share=0.75)
+    split = dataset.split("train")
+    assert split.captions[:4] == ("picture 0", "[0] once more", "a photo", "shot 0")
+    assert split.captions[4:] == ("picture 1", "[1] once more", "shot 1", "picture 2", "[2] once more")
+    assert tuple(split.caption_weights) == (0.125, 0.125, 0.375, 0.375, 0.125, 0.125, 0.75, 0.5, 0.5)
+    ids = ["#0", "#1", "#synthetic0", "#synthetic1"]
+    assert list(split.caption_ids[:4]) == [f"pictures/0.jpg{position}" for position in ids]
+    for name in ("validation", "test"):
+        assert not any("unused" in caption for caption in dataset.split(name).captions)
+        assert len(dataset.split(name).caption_weights) == 0
+    check_dataset(lambda: folder(root / f"table.{form}", synthetic="syn"))
+
+
+def test_the_share_of_synthetic_captions_identifies_a_dataset(root: Path) -> None:
+    path = write(root / "table.jsonl", with_synthetic(SYNTHETIC))
+    made = [folder(path), *(folder(path, synthetic="syn", synthetic_share=share) for share in (0.25, 0.75))]
+    assert len({dataset.fingerprint for dataset in made}) == 3
+    cached = [CachedDataset(dataset, Cache(root / "cache")) for dataset in made]
+    assert len({dataset.digest for dataset in cached}) == 3
+    for dataset, plain in zip(cached, made, strict=True):
+        np.testing.assert_array_equal(dataset.split("train").caption_weights, plain.split("train").caption_weights)
+
+
+def test_synthetic_captions_that_are_none(root: Path) -> None:
+    path = write(root / "table.jsonl", with_synthetic([0, *SYNTHETIC[1:]]))
+    with pytest.raises(KdbenchError, match=r"row 1 \(pictures/0\.jpg\): syn: found captions of type int, expected"):
+        folder(path, synthetic="syn").split("train")
+    with pytest.raises(KdbenchError, match=r"has no column 'synthetic'.*; name yours with `synthetic:`"):
+        folder(path, synthetic="synthetic").split("train")
+
+
 def test_other_names_and_another_root(root: Path, tmp_path: Path) -> None:
     renamed = [{"file": row["image"].removeprefix("pictures/"), "text": row["caption"], "part": row["split"]} for row in rows()]
     (tmp_path / "lists").mkdir()

@@ -37,6 +37,28 @@ def test_an_epoch_shows_each_image_at_most_once_with_a_caption_of_its_concept(
         assert len(shown) == len(set(shown)) > len(images) - batches.batch_size
 
 
+def test_captions_are_drawn_by_their_weights() -> None:
+    """Never one without weight; the others each as often as its share of its concept, within four standard deviations."""
+    images, captions = ints(*[4, 1, 1, 3, 2]), ints(*[1, 4, 3, 2, 1, 9, 4, 2, 4, 1, 3])  # the caption of 9 has no image
+    weights = np.array([0.0, 1.0, 0.25, 0.0, 3.0, 5.0, 0.0, 1e-3, 2.0, 1.0, 0.75])
+    batches, epochs = Batches(images, captions, len(images), 0, weights), 2_000
+    seen = np.concatenate([np.stack(batches(step)) for step in range(epochs)], axis=1)
+    np.testing.assert_array_equal(captions[seen[1]], images[seen[0]])
+    counts = np.bincount(seen[1], minlength=len(captions))
+    for caption, concept in enumerate(captions):
+        tries = epochs * int((images == concept).sum())
+        share = weights[caption] / weights[captions == concept].sum()
+        assert abs(counts[caption] - tries * share) <= 4 * (tries * share * (1 - share)) ** 0.5
+    assert counts[5] == counts[3] == counts[0] == 0
+
+
+def test_captions_of_equal_weight_are_drawn_as_without_weights() -> None:
+    images, captions = np.arange(40), np.repeat(np.arange(40), 4)
+    plain, weighed = (Batches(images, captions, 40, 0, weights) for weights in ((), np.ones(160)))
+    for step in range(20):
+        np.testing.assert_array_equal(plain(step), weighed(step))
+
+
 @given(collections(), st.integers(1, 8), st.permutations(range(12)))
 def test_a_batch_is_a_function_of_seed_and_step(data: tuple[Ints, Ints], size: int, order: list[int]) -> None:
     walked = Batches(*data, size, seed=5)

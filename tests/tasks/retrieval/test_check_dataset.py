@@ -59,6 +59,11 @@ def first(text: Any) -> Callable[[Split], Any]:
     return lambda split: [text, *split.captions[1:]]
 
 
+def weight(first: float) -> Callable[[Split], Any]:
+    """The weights of captions, the first one this, the others 1."""
+    return lambda split: [first] + [1.0] * (len(split.captions) - 1)
+
+
 WRONG: dict[str, tuple[Change, str, str]] = {
     "an image without caption": (of("test", image_concepts=no_caption), "test split, image 0", "no caption"),
     "a list of pairs": (lambda *_: [("image", ["caption"])], "split('train')", "list"),
@@ -71,6 +76,14 @@ WRONG: dict[str, tuple[Change, str, str]] = {
     "more concepts than images": (of("test", image_concepts=LONGER), "test split, image_concepts", "entries"),
     "one test image": (of("test", **ONE), "test split", "a single concept"),
     "sources of others": (of("train", sources=lambda _: ("a.jpg",)), "train split, sources", "1 entry"),
+    "weights of others": (of("train", caption_weights=lambda _: [1.0]), "train split, caption_weights", "1 entry"),
+    "a weight below 0": (of("train", caption_weights=weight(-1.0)), "train split, caption_weights, caption 0", "-1.0"),
+    "no weight": (
+        of("train", caption_weights=lambda s: np.zeros(len(s.captions))),
+        "train split, caption_weights, im",
+        "0 for",
+    ),
+    "an infinite weight": (of("train", caption_weights=weight(np.inf)), "train split, caption_weights, caption 0", "inf"),
     "ids of others": (of("test", caption_ids=lambda _: ["a#0"]), "test split, caption_ids", "1 entry"),
 }
 
