@@ -43,7 +43,8 @@ def plan(
 ) -> None:
     """Show the runs of a suite, which are recorded, and how long the rest will take.
 
-    `ok, changed` is a run that was recorded with other code or other files.
+    `ok, changed` is a run that was recorded with other code or other files; `ok, to do again` evaluates a student that has been
+    trained again since.
     """
     from tabulate import tabulate
 
@@ -53,6 +54,7 @@ def plan(
     from kdbench.engines.make import LOCAL
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.records.files import recorded
+    from kdbench.records.record import DONE
 
     plugins = plugins_here()
     where, engine = site(results, cache, "auto", None), chosen_engine(plugins, LOCAL)
@@ -60,9 +62,11 @@ def plan(
         planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke)
     specs, changed = planned.specs, planned.session.changed
     known = {spec.run_id: recorded(results, spec) for spec in specs}
-    rows = [_row(spec, known[spec.run_id], spec.run_id in changed) for spec in specs]
+    again = {spec.run_id for spec in planned.todo if (record := known[spec.run_id]) and record.status in DONE}
+    notes = dict.fromkeys(changed, ", changed") | dict.fromkeys(again, ", to do again")
+    rows = [_row(spec, known[spec.run_id], notes.get(spec.run_id, "")) for spec in specs]
     typer.echo(tabulate(rows, headers=["run", "dataset", "student", "teachers", "strategy", "seed", "status"]))
-    typer.echo("\n" + estimate(specs, known, len(changed)))
+    typer.echo("\n" + estimate(specs, known | dict.fromkeys(again), len(changed)))
     for line in costs_of_views([spec for spec in specs if known[spec.run_id] is None], plugins):
         typer.echo(line)
 
@@ -161,8 +165,8 @@ def schema() -> None:
         complain(f"{provider} is left out, wholly or in part: {error}")
 
 
-def _row(spec: RunSpec, record: Record | None, changed: bool) -> list[str]:
+def _row(spec: RunSpec, record: Record | None, note: str) -> list[str]:
     team = "teacher itself" if spec.reference else " + ".join(spec.teachers) or "no distillation"
     strategy = spec.strategy.name if spec.strategy else "–"
-    status = (record.status + (", changed" if changed else "")) if record else "to do"
+    status = record.status + note if record else "to do"
     return [spec.run_id, spec.dataset.name, spec.student.name, team, strategy, str(spec.seed), status]

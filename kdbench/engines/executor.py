@@ -123,7 +123,12 @@ class Executor:
 
         try:
             record = once.execute_once(
-                work.spec, self.context, wait=work.wait, redo=work.redo, within=lambda: self._printing(work)
+                work.spec,
+                self.context,
+                wait=work.wait,
+                redo=work.redo,
+                train=work.train,
+                within=lambda: self._printing(work),
             )
         except once.Busy:
             self.send(Busy())

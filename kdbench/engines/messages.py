@@ -84,13 +84,14 @@ class ExecuteRun(Message):
     """Execute a run and write its record, unless another process has finished it in the meantime.
 
     While another process executes it, wait for that one, or send Busy if `wait` is false. With `redo`, replace the record of a
-    finished run if its code or files have changed.
+    finished run if its code or files have changed. With `train`, a transfer run first executes the run that trains its student.
     """
 
     kind: Literal["execute_run"] = "execute_run"
     spec: RunSpec
     wait: bool = True
     redo: bool = False
+    train: bool = True
 
     @property
     def key(self) -> str:

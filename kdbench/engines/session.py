@@ -56,20 +56,25 @@ class Session(Dispatcher):
         """The runs without a final record, including failed and skipped ones. Collects the records of the others.
 
         A recorded run whose code or files have changed since is pending if it diverged, or with `redo`; otherwise `changed`
-        says what has. With `redo`, every run that diverged is pending.
+        says what has. With `redo`, every run that diverged is pending. A transfer run is pending, too, with the run that trains
+        its student, and if that one has been executed again since.
         """
         todo = []
         known: dict[str, Part] = {}
+        students: dict[str, str] = {}  # by id of the run that trained it: its digest
         for spec in specs:
             record = recorded(self.site.results, spec)
+            same = not spec.transfer or (record and record.student_digest == students.get(spec.training.run_id))
             if record and record.status in DONE:
                 changed = self._changed(spec, record, known)
                 diverged = record.status == "diverged"
-                if not (changed and (diverged or redo)) and not (diverged and redo):
+                again = (changed and (diverged or redo)) or (diverged and redo)
+                if same and not again:
                     self.records[spec.run_id] = record
+                    students[spec.run_id] = record.digest_of_student
                     self.changed |= {spec.run_id: changed} if changed else {}
                     continue
-                self.redone.add(spec.run_id)
+                self.redone |= {spec.run_id} if again else set()
                 self._replaced[spec.run_id] = changed
             todo.append(spec)
             if record and record.run_id != spec.run_id:  # of format 1, where runs have other ids
@@ -88,12 +93,18 @@ class Session(Dispatcher):
     def run(self, specs: list[RunSpec]) -> None:
         """Executes runs. Each gets a record, also if its worker crashes. Raises what `Engine.execute` raises.
 
-        Runs with a plugin that breaks its contract in a rehearsal fail before teachers are prepared for them. Runs that another
-        process executes come last; their workers wait for it.
+        Runs with a plugin that breaks its contract in a rehearsal fail before teachers are prepared for them. Transfer runs
+        come after those that train, which are executed once, also if they fail. Of both, runs that another process executes
+        come last; their workers wait for it.
         """
         specs = self._rehearsed(specs)
+        self._run([spec for spec in specs if not spec.transfer])
+        self._run([spec for spec in specs if spec.transfer])
+
+    def _run(self, specs: list[RunSpec]) -> None:
         self._busy = []
-        self.dispatch([self._work(spec, wait=False) for spec in specs], specs)
+        if specs:
+            self.dispatch([self._work(spec, wait=False) for spec in specs], specs)
         if waiting := self._busy:
             self.dispatch([self._work(spec, wait=True) for spec in waiting], waiting)
 
@@ -139,7 +150,8 @@ class Session(Dispatcher):
         )
 
     def _work(self, spec: RunSpec, wait: bool) -> ExecuteRun:
-        return ExecuteRun(spec=spec, wait=wait, redo=spec.run_id in self.redone)
+        train = not spec.transfer or spec.training.run_id not in self.records
+        return ExecuteRun(spec=spec, wait=wait, redo=spec.run_id in self.redone, train=train)
 
     def on_event(self, work: Work, event: Event) -> None:
         match event:

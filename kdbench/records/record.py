@@ -8,14 +8,19 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from kdbench.records import format1
-from kdbench.records.parts import Part
+from kdbench.records.parts import Part, weights_identity
+from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import Frozen, RunSpec, Values
 
 Status = Literal["ok", "skipped", "failed", "diverged"]
 DONE: tuple[Status, ...] = ("ok", "diverged")  # these follow from the spec; runs with another status are tried again
 # The first fields of a file: the format is found without parsing the rest.
 FIRST = ("format", "run_id", "cell_id", "label", "status", "reason", "spec", "reconstructions")
-OPTIONAL = ("parts", "warnings")  # left out of a file where they are empty, as in those from before they were added
+OPTIONAL = (
+    "parts",
+    "warnings",
+    "student_digest",
+)  # left out of a file where they are empty, as in those from before they were added
 
 
 class Outcome(Frozen):
@@ -52,6 +57,9 @@ class Record(Outcome):
     spec: RunSpec
     reconstructions: list[str] = []  # labels of its methods that are reconstructions
     warnings: list[str] = []  # of other libraries, each once, while it built, loaded, encoded and trained
+    student_digest: str | None = (
+        None  # of a transfer run: `digest_of_student` of the record of the run that trained its student
+    )
     parts: dict[str, Part] = {}  # its plugins when it was executed, by name; empty in records from before this was recorded
     versions: dict[str, str]
     commit: str | None
@@ -81,6 +89,11 @@ class Record(Outcome):
         found: dict[str, Any] = write(self)
         fields = {name: found[name] for name in (*FIRST, *found) if name in found and (found[name] or name not in OPTIONAL)}
         return format1.written_fields(fields, self.original) if self.original is not None else fields
+
+    @property
+    def digest_of_student(self) -> str:
+        """Identifies the trained student: another one whenever the run is executed again with another result."""
+        return digest_of(weights_identity(self.run_id, self.arrays_sha256 or "", self.parts))
 
     @cached_property
     def ids(self) -> dict[str, str]:

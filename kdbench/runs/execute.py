@@ -31,7 +31,7 @@ from kdbench.records.provenance import device_name, host, source, versions
 from kdbench.records.record import DONE, Outcome, Record, Status
 from kdbench.runs.context import RunContext
 from kdbench.runs.learn import learn, teach
-from kdbench.runs.trained_elsewhere import trained_elsewhere
+from kdbench.runs.trained_elsewhere import digest_of_training, trained_elsewhere
 from kdbench.storage.checkpoint import save_weights
 from kdbench.storage.loaded_code import check_loaded
 from kdbench.suite.settings import Views
@@ -56,7 +56,9 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
     status: Status = "ok"
     reason, outcome = "", Outcome()
     warned: list[str] = []
+    trained: str | None = None
     try:
+        trained = digest_of_training(spec, context)  # before it is evaluated: one trained again meanwhile is another
         parts = context.parts(spec, fresh=True) if parts is None else parts  # before anything is read
         with building_with(context.plugins), collected() as warned:
             if rank is None and spec.train is not None and spec.train.devices > 1 and not spec.transfer:
@@ -73,7 +75,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
         traceback.print_exc()
         status, reason = "failed", f"{type(error).__name__}: {error}"
     own.check()
-    record = record_of(spec, context, status, reason, started, outcome, parts or {}, warned)
+    record = record_of(spec, context, status, reason, started, outcome, parts or {}, warned, trained)
     keep(record, context)
     if status in DONE:
         shutil.rmtree(context.cache.scratch(spec.run_id), ignore_errors=True)
@@ -139,8 +141,9 @@ def record_of(
     outcome: Outcome,
     parts: Parts | None = None,
     warned: Sequence[str] = (),
+    trained: str | None = None,
 ) -> Record:
-    """The record of a run. `warned` are warnings of other libraries."""
+    """The record of a run. `warned` are warnings of other libraries, `trained` the digest of a student trained elsewhere."""
     parts = dict(parts or {})
     return Record(
         **{name: getattr(outcome, name) for name in Outcome.model_fields},
@@ -153,6 +156,7 @@ def record_of(
         reconstructions=context.reconstructions(spec),
         parts=parts,
         warnings=list(warned),
+        student_digest=trained,
         versions=versions(packages(parts.values())),
         host=host(),
         device=device_name(context.device),

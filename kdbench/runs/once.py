@@ -14,6 +14,7 @@ from kdbench.records.parts import Parts, differences
 from kdbench.records.record import DONE, Outcome, Record
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, keep, now, record_of
+from kdbench.runs.trained_elsewhere import digest_of_training
 from kdbench.storage.digest import digest_of
 from kdbench.storage.locks import lock_file
 from kdbench.suite.spec import RunSpec
@@ -33,12 +34,14 @@ def execute_once(
     *,
     wait: bool = True,
     redo: bool = False,
+    train: bool = True,
     rank: Rank | None = None,
     within: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Record:
     """Executes a run under its lock and returns its record.
 
-    A transfer run first executes the run that trains its student, once, unless a launcher has started this process.
+    A transfer run first executes the run that trains its student, once, unless `train` is false or a launcher has started this
+    process. It is executed again if its student has been trained again since, with another result.
 
     A run that another process has finished in the meantime is not executed again: its record is returned. With `redo`, it is,
     unless its record is ok and was made by the same code from the same files. Raises Busy if another process executes the run
@@ -51,12 +54,12 @@ def execute_once(
     own = OwnProcess()
     started = now()
     try:
-        if spec.transfer and rank is None:
-            execute_once(spec.training, context, wait=wait, redo=redo, within=within)
+        if spec.transfer and train and rank is None:
+            execute_once(spec.training, context, wait=wait, within=within)
         with run_lock(spec, context, wait):
             record = recorded(context.results, spec)
             parts: Parts | None = None
-            if record is not None and record.status in DONE:
+            if record is not None and record.status in DONE and record.student_digest == digest_of_training(spec, context):
                 if not redo:
                     return record
                 parts = context.parts(spec, fresh=True)

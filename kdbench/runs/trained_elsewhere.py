@@ -6,9 +6,18 @@ from kdbench.contracts.values import Owned
 from kdbench.deploy.export.load import trained_student
 from kdbench.errors import Diverged, KdbenchError, Skip
 from kdbench.records.files import recorded
-from kdbench.records.record import Record
+from kdbench.records.record import DONE, Record
 from kdbench.runs.context import RunContext
 from kdbench.suite.spec import RunSpec
+
+
+def digest_of_training(spec: RunSpec, context: RunContext) -> str | None:
+    """The digest of the student that a transfer run evaluates; None for another run, and where no such student is recorded.
+
+    Raises KdbenchError as `recorded` does.
+    """
+    record = recorded(context.results, spec.training) if spec.transfer else None
+    return record.digest_of_student if record is not None and record.status in DONE else None
 
 
 def trained_elsewhere(spec: RunSpec, context: RunContext) -> tuple[Record, Owned]:

@@ -10,8 +10,11 @@ import pytest
 import torch
 
 from kdbench import Offer, Split, SplitName, TeacherData, Towers
+from kdbench.contracts import Site
 from kdbench.deploy.export.load import trained_student
+from kdbench.engines.session import Session
 from kdbench.errors import KdbenchError
+from kdbench.plugins import loading
 from kdbench.plugins.loading import Plugins
 from kdbench.records.files import record_path, recorded
 from kdbench.records.reading import read_measured
@@ -36,7 +39,8 @@ from kdbench.tasks.zero_shot.class_vectors import classified
 from kdbench.testing.compositional import swapped
 from kdbench.testing.judged import judgments_of
 from kdbench.training.distributed import Rank
-from tests.support.toys import Beads, Sage, cached, plugged, rank_split, run_spec, toy_plugins
+from kdbench_plugins.engines.in_process import InProcess
+from tests.support.toys import Beads, Sage, cached, plugged, rank_split, run_spec, toy, toy_plugins
 
 OTHERS = plugged("beads", "others", seed=1, train=2, validation=2, test=40)
 CLASSES = plugged("classes", seed=2)
@@ -191,6 +195,85 @@ def test_a_transfer_run_trains_its_student_once(tmp_path: Path, monkeypatch: pyt
     assert execute_once(trains, context).status == "ok"
     assert execute_once(on(trains, classes=True), context).status == "ok"
     assert learned == [trains.run_id]
+
+
+def session(context: RunContext) -> Session:
+    return Session(Site(context.results, context.cache.root, "cpu", 1), InProcess(), context.plugins)
+
+
+def test_a_student_trained_again_leaves_its_transfers_to_do(tmp_path: Path) -> None:
+    """Whatever the code says: where the result is another. `verify` names those that are of the earlier student."""
+    begins = [1]
+
+    def build() -> Any:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(begins[0])  # which no digest of code knows of
+            return toy()
+
+    context = where(tmp_path, students=[Offer("begun", build)])
+    trains = run_spec([], student=plugged("begun"))
+    first = execute_once(on(trains), context)
+    trained = recorded(context.results, trains)
+    assert trained is not None
+    assert (first.status, first.student_digest, trained.student_digest) == ("ok", trained.digest_of_student, None)
+    everything = [trains, on(trains)]
+    assert session(context).pending(everything) == []
+    assert execute_once(on(trains), context) == first
+
+    execute(trains, context)  # the same student
+    assert session(context).pending(everything) == []
+    begins[0] = 2
+    execute(trains, context)
+    assert session(context).pending(everything) == [on(trains)]
+    kept, problems = verify([context.results], context.plugins)
+    assert [record.spec for record in kept] == [trains]
+    assert [problem.what for problem in problems] == ["student_digest: not that of the trained student"]
+    assert problems[0].path == str(record_path(context.results, trains.suite, on(trains).run_id))
+    second = execute_once(on(trains), context)
+    assert (second.status, second.arrays_sha256 != first.arrays_sha256) == ("ok", True)
+    assert verify([context.results], context.plugins)[1] == []
+    assert session(context).pending(everything) == []
+
+
+def test_transfers_are_to_do_with_their_training(tmp_path: Path) -> None:
+    context, trains = where(tmp_path), run_spec([])
+    execute_once(on(trains), context)
+    record_path(context.results, trains.suite, trains.run_id).unlink()
+    assert session(context).pending([trains, on(trains)]) == [trains, on(trains)]
+
+
+def test_a_training_that_failed_is_not_repeated_by_its_transfers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which fail at once, naming it; the next command tries it again."""
+    built: list[int] = []
+
+    def fails() -> Any:
+        built.append(1)
+        raise RuntimeError("no such weights")
+
+    context = where(tmp_path, students=[Offer("fails", fails)])
+    monkeypatch.setattr(loading, "installed", lambda: context.plugins)
+    trains = run_spec([], student=plugged("fails"))
+    specs = [on(trains), trains, on(trains, classes=True)]
+    for times in (1, 2):
+        started = session(context)
+        started.run(started.pending(specs))
+        assert len(built) == times
+        reasons = [started.records[spec.run_id].reason for spec in specs]
+        assert reasons[1] == "RuntimeError: no such weights"
+        assert set(reasons) - {reasons[1]} == {
+            f"the run that trains its student, fails · no distillation · seed 0, failed: {reasons[1]}"
+        }
+
+
+def test_to_do_a_transfer_again_trains_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its training would be executed again."""
+    context, trains = where(tmp_path), run_spec([], student=plugged("toy", poisoned=True))
+    assert execute_once(on(trains), context).status == "diverged"
+    monkeypatch.setattr(executing, "learn", None)
+    assert execute_once(on(trains), context, redo=True).status == "diverged"
+    trained = recorded(context.results, trains)
+    assert trained is not None
+    assert trained.status == "diverged"
 
 
 def test_without_a_trained_student_it_says_which_run_is_missing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from kdbench.plugins.loading import Plugins
 from kdbench.records.parts import differences
 from kdbench.records.problem import Problem
-from kdbench.records.record import Record
+from kdbench.records.record import DONE, Record
 from kdbench.records.sources import RecordFile
 from kdbench.records.tasks import task_of
 from kdbench.storage.digest import digest_of
@@ -58,6 +58,22 @@ def outdated(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
                 f"as in the newest record of the cell, {latest[0].where}; `kdbench run` with --redo executes the run again"
             )
             yield file, Problem(file.where, "a run of other code or files", "; ".join(changed), expected)
+
+
+def students_of_others(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
+    """Yields records of transfer runs that evaluated another student than the one that the record of its training is of.
+
+    Nothing is known of records that do not hold the student's digest, or whose training has no record here.
+    """
+    runs = {record.spec.run_id: (file, record) for file, record in reversed(pairs)}  # the first of two
+    for file, record in pairs:
+        if record.student_digest is None or record.status not in DONE or record.spec.training.run_id not in runs:
+            continue
+        trained, training = runs[record.spec.training.run_id]
+        if record.student_digest != training.digest_of_student:
+            expected = f"{training.digest_of_student}, that of {trained.where}; `kdbench run` evaluates it again"
+            what = "student_digest: not that of the trained student"
+            yield file, Problem(file.where, what, record.student_digest, expected)
 
 
 def contradicting(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
