@@ -16,7 +16,8 @@ def kdbench_tasks() -> list[Offer[Task]]:
             "classification of images by the text embeddings of class names, without training",
             formula=(
                 "A class vector is the normalised mean of the unit embeddings of the class's prompts; top-K: fraction of "
-                "images whose class is among the K most similar (ties count against the model)"
+                "images whose class is among the K most similar (ties count against the model; of classes with the same "
+                "prompts, the first comes first)"
             ),
             source="Radford et al. 2021, §3.1; equal to open_clip's build_zero_shot_classifier on the same embeddings",
             status="published",

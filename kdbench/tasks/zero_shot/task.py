@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -22,11 +23,20 @@ if TYPE_CHECKING:
     from kdbench.tasks.retrieval.embeddings import EncodedSplit
 
 
+@dataclass(frozen=True)
+class ClassSplit:
+    """An encoded split, and which of its classes have the same prompts (`first_alike`)."""
+
+    inputs: EncodedSplit
+    alike: NDArray[np.int64]
+
+
 class ZeroShot(EvaluatedAlone):
     """Zero-shot classification with the towers of retrieval. `top` are the K of top-K.
 
     A dataset's concepts are its classes, and its captions their prompts: the class name in every template. Stored of each
-    image are the rank of its class and its class. Test units are images; classes are taken as given.
+    image are the rank of its class and its class. Of classes with the same prompts, the first comes first; other ties count
+    against the model. Test units are images; classes are taken as given.
     """
 
     name: ClassVar[str] = "zero_shot"
@@ -49,7 +59,15 @@ class ZeroShot(EvaluatedAlone):
         for position, k in enumerate(self.top):
             if k in self.top[:position]:
                 yield f"evaluate.top[{position}]", k, "each K once"
+        yield from self._too_large(dataset)
         yield from super().misfits(dataset, batch_size, splits)
+
+    def _too_large(self, dataset: Dataset) -> Iterator[tuple[str, object, str]]:
+        """Top-K where there are no more than K classes, so that everything is right."""
+        classes = len(set(dataset.split("test").caption_concepts.tolist()))
+        for position, k in enumerate(self.top):
+            if classes and k >= classes:
+                yield f"evaluate.top[{position}]", k, f"less than {classes}, the classes of {{dataset}}"
 
     def data_problems(self, dataset: Dataset) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.retrieval.check_dataset import problems
@@ -58,22 +76,35 @@ class ZeroShot(EvaluatedAlone):
 
     # Evaluation
 
-    def evaluate(self, student: Student, encoded: EncodedSplit, batch_size: int, device: str, world: World) -> Arrays:
+    def encode(self, data: CachedDataset, student: Student, split: SplitName) -> Any:
+        from kdbench.tasks.zero_shot.class_vectors import first_alike
+
+        inputs = super().encode(data, student, split)
+        if split == "train":
+            return inputs
+        seen = data.split(split)
+        return ClassSplit(inputs, first_alike(seen.captions, seen.caption_concepts))
+
+    def evaluate(self, student: Student, encoded: Any, batch_size: int, device: str, world: World) -> Arrays:
         from kdbench.tasks.retrieval.embeddings import student_embeddings
         from kdbench.tasks.zero_shot.class_vectors import classified
 
-        images, prompts = student_embeddings(student, encoded, batch_size, device, world)
-        return classified(images, prompts, encoded.image_concepts, encoded.caption_concepts) if world.first else {}
+        inputs = encoded.inputs
+        images, prompts = student_embeddings(student, inputs, batch_size, device, world)
+        if not world.first:
+            return {}
+        return {**classified(images, prompts, inputs.image_concepts, inputs.caption_concepts, encoded.alike)}
 
     def evaluate_teacher(
         self, teacher: Teacher, data: CachedDataset, split: SplitName, prepared: CachedDataset | None = None
     ) -> Arrays:
         from kdbench.tasks.retrieval.teachers import own_embeddings
-        from kdbench.tasks.zero_shot.class_vectors import classified
+        from kdbench.tasks.zero_shot.class_vectors import classified, first_alike
 
         seen = data.split(split)
         images, prompts = own_embeddings(data, teacher, split, Retrieval(), prepared)
-        return classified(images, prompts, seen.image_concepts, seen.caption_concepts)
+        alike = first_alike(seen.captions, seen.caption_concepts)
+        return {**classified(images, prompts, seen.image_concepts, seen.caption_concepts, alike)}
 
     def measure(self, arrays: Arrays) -> dict[str, float]:
         from kdbench.tasks.zero_shot.class_vectors import class_shares, top

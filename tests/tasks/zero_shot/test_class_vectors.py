@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kdbench.tasks.zero_shot.class_vectors import class_shares, class_vectors, classified, top
+from kdbench.tasks.zero_shot.class_vectors import class_shares, class_vectors, classified, first_alike, top
 
 
 def unit(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
@@ -37,6 +37,31 @@ def test_ties_count_against_the_model() -> None:
     prompts = np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (4, 1))
     found = classified(prompts[:3], prompts, np.array([0, 1, 2]), np.arange(4))
     assert found["rank"].tolist() == [4, 4, 4]
+
+
+def test_of_classes_with_the_same_prompts_the_first_comes_first() -> None:
+    """As in a stable sort of the classes by similarity; whatever else ties counts against the model."""
+    rng = np.random.default_rng(0)
+    names = ["missile", "lens", "missile", "hat", "missile"]
+    texts = [f"{article} {name}" for name in names for article in ("a", "one")]
+    classes = np.repeat([3, 8, 11, 20, 40], 2)
+    alike = first_alike(texts, classes)
+    assert alike.tolist() == [0, 1, 0, 3, 0]
+    kinds = {text: unit(rng, 4) for text in texts}
+    prompts = np.stack([kinds[text] for text in texts])
+    prompts[4] *= np.float32(1 + 1e-6)  # encoded in another batch
+    images, image_classes = unit(rng, 200, 4), rng.choice(classes, 200)
+    found = classified(images, prompts, image_classes, classes, alike)["rank"]
+    vectors, known = class_vectors(prompts, classes)
+    scores = (images.astype(np.float64) @ vectors[alike].T.astype(np.float64)).astype(np.float32)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    assert found.tolist() == [known[row].tolist().index(own) + 1 for row, own in zip(order, image_classes, strict=True)]
+    assert set(found[image_classes == 3]) & {1}
+    assert not set(found[image_classes == 11]) & {1}
+    one_point = np.tile(prompts[:1], (10, 1))
+    assert classified(images, one_point, image_classes, classes, alike)["rank"].tolist() == [
+        {3: 3, 8: 5, 11: 4, 20: 5, 40: 5}[own] for own in image_classes.tolist()
+    ]
 
 
 def test_prompts_that_cancel_out_give_a_zero_vector() -> None:

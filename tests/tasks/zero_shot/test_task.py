@@ -54,6 +54,61 @@ def test_a_teacher_is_evaluated_as_open_clip_does(tmp_path: Path) -> None:
     assert 0.1 < found.metrics["acc5"] < 1
 
 
+def test_classes_of_equal_names_are_answered_as_open_clip_does(tmp_path: Path) -> None:
+    """Of ImageNet's names, two stand for two classes each; top-1 by an argmax over open_clip's own classifier."""
+    open_clip = import_open_clip()
+    model = clip_folder(tmp_path / "clip", CONFIG)
+    names = ["a missile", "a cat", "a missile", "a cat", "a hat", "a dog", "a missile"]
+    rng = np.random.default_rng(0)
+    for position in range(len(names)):
+        (tmp_path / "images" / f"{position}").mkdir(parents=True)
+        for one in range(5):
+            pixels = rng.integers(0, 256, (3, 3, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+            Image.fromarray(pixels).save(tmp_path / "images" / f"{position}" / f"{one}.png")
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    spec = {
+        "use": "class_folders",
+        "root": str(tmp_path / "images"),
+        "names": str(tmp_path / "names.txt"),
+        "templates": TEMPLATES,
+    }
+    found = kdbench.evaluate(model, spec, cache=tmp_path / "cache", device="cpu")
+    clip, preprocess = open_clip.create_model_from_pretrained(model)
+    vectors = open_clip.build_zero_shot_classifier(clip, open_clip.get_tokenizer(model), names, TEMPLATES)
+    assert torch.equal(vectors[:, 0], vectors[:, 2])
+    labels = torch.arange(len(names)).repeat_interleave(5)
+    with torch.no_grad():
+        files = [tmp_path / "images" / f"{label}" / f"{one}.png" for label in range(len(names)) for one in range(5)]
+        images = clip.encode_image(torch.stack([preprocess(Image.open(file)) for file in files]), normalize=True)
+    scores = images.double() @ vectors.double()
+    assert found.metrics["acc1"] == (scores.argmax(dim=1) == labels).double().mean().item()
+    order = scores.sort(dim=1, descending=True, stable=True).indices
+    assert found.arrays["rank"].tolist() == ((order == labels[:, None]).nonzero()[:, 1] + 1).tolist()
+    twins = found.arrays["rank"][labels.numpy() == 0]
+    assert 1 in twins  # which with ties against the model is no image of these classes
+
+
+@pytest.mark.parametrize("k", [8, 9])
+def test_k_is_less_than_the_number_of_classes(k: int, tmp_path: Path) -> None:
+    """Of which all images would be right."""
+    with pytest.raises(
+        KdbenchError, match=rf"evaluate.top\[1\]: found {k}; expected less than 8, the classes of class_folders"
+    ):
+        kdbench.evaluate(clip_folder(tmp_path / "clip", CONFIG), SPEC, settings={"top": [1, k]}, cache=tmp_path)
+
+
+def test_a_suite_with_a_further_dataset_of_few_classes_is_refused(tmp_path: Path) -> None:
+    for position in range(5):
+        (tmp_path / "images" / f"{position}").mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "images" / f"{position}" / "one.png")
+    path = tmp_path / "suite.yaml"
+    also = f"{{use: class_folders, root: {tmp_path / 'images'}}}"
+    path.write_text(f"name: t\ndatasets: [{{use: emoji}}]\nstudents: [{{use: openclip}}]\nevaluate: {{also: [{also}]}}\n")
+    expected = r"evaluate.also\[0\].*top\[1\]: 5 by default.*less than 5, the classes of class_folders"
+    with pytest.raises(KdbenchError, match=f"(?s){expected}"):
+        load_suite(path, installed())
+
+
 def test_a_student_is_evaluated_on_its_own_embeddings(tmp_path: Path) -> None:
     torch.manual_seed(0)
     task, student = ZeroShot(), LinearStudent(size=48)
