@@ -165,6 +165,11 @@ class Table:
         return self.protocol.dataset
 
     @property
+    def trained_on(self) -> str:
+        """The label of the dataset that its students were trained on: mostly its own."""
+        return self.protocol.trained_on.name if self.protocol.trained_on else self.dataset
+
+    @property
     def digest(self) -> str:
         """Of the dataset, by content."""
         return self.protocol.dataset_digest
@@ -222,3 +227,8 @@ class Board:
 
     tables: list[Table]
     notes: list[str]
+
+    @property
+    def transfers(self) -> bool:
+        """Whether students of a table were trained on another dataset than it is of; exports then name both."""
+        return any(table.protocol.trained_on for table in self.tables)

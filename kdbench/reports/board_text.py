@@ -37,7 +37,7 @@ def render(board: Board, style: Format = "table", width: int | None = None) -> s
 
 def plain(board: Board) -> dict[str, Any]:
     """As JSON values."""
-    return {"tables": [_plain_table(table) for table in board.tables], "notes": board.notes}
+    return {"tables": [_plain_table(table, board.transfers) for table in board.tables], "notes": board.notes}
 
 
 def _text(table: Table, style: Format, width: int | None) -> str:
@@ -106,8 +106,9 @@ def _csv(board: Board) -> str:
 
     rows = []
     for table in board.tables:
-        whole = _plain_table(table)
-        common = {name: whole[name] for name in ("dataset", "digest", "student", "budget", "tuning")}
+        whole = _plain_table(table, board.transfers)
+        both = ("dataset", "trained_on") if board.transfers else ("dataset",)
+        common = {name: whole[name] for name in (*both, "digest", "student", "budget", "tuning")}
         for row in [*whole["references"], *whole["rows"]]:
             flat = {**common, **row} | {"seeds": len(row["runs"])}
             for name in ("values", "runs", "by_seed", "weights", "cost", "parameters"):
@@ -120,8 +121,9 @@ def _csv(board: Board) -> str:
     return str(pd.DataFrame(rows).to_csv(index=False)).rstrip("\n")
 
 
-def _plain_table(table: Table) -> dict[str, Any]:
-    names = ("id", "title", "dataset", "digest", "sizes", "student", "budget", "tuning", "smoke", "missing", "notes")
+def _plain_table(table: Table, transfers: bool) -> dict[str, Any]:
+    both = ("dataset", "trained_on") if transfers else ("dataset",)
+    names = ("id", "title", *both, "digest", "sizes", "student", "budget", "tuning", "smoke", "missing", "notes")
     task = {"task": table.protocol.task.plain, "headline": table.headline.name, "metrics": list(map(asdict, table.metrics))}
     rows = {"references": list(map(_plain_row, table.references)), "rows": list(map(_plain_row, table.rows))}
     decided = {"verdict": table.sentence, "decision": asdict(table.verdict)}

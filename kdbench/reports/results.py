@@ -86,10 +86,12 @@ class Results:
         `reference` (a teacher itself), `seeds` (their number), `rank_first` to `rank_last` (possible ranks) and `group` (tie
         group from 1); these three are missing for references. For each metric its mean and 95 % interval: `NAME`,
         `NAME_low`, `NAME_high`. Then `train_seconds`, `teacher_seconds`, `strategy_share`, `peak_mb` and `weight_TEACHER`.
+        If students of a row were trained on another dataset than they were evaluated on, `trained_on` follows `dataset`.
         """
         import pandas as pd
 
-        rows = [_table_row(table, row) for table in self.board.tables for row in (*table.rows, *table.references)]
+        board = self.board
+        rows = [_table_row(table, row, board.transfers) for table in board.tables for row in (*table.rows, *table.references)]
         frame = pd.DataFrame(rows, columns=None if rows else _TABLE)
         return frame.astype(dict.fromkeys(("rank_first", "rank_last", "group"), "Int64"))
 
@@ -99,13 +101,15 @@ class Results:
 
         Columns: `run`, `cell`, `status`, `reason`, `suite`, `dataset`, `variant`, `student`, `teachers`, `strategy`, `seed`,
         each metric by name, `steps`, `best_epoch`, `teacher_seconds`, `train_seconds`, `evaluate_seconds`, `peak_mb`,
-        `device`, `started`, `finished`.
+        `device`, `started`, `finished`; `trained_on` as in `table`.
         """
         import pandas as pd
 
         kept = [run for run in self.reading.runs if self.smoke or not run.record.spec.smoke]
-        rows = [_run_row(run.record, _shown(run)) for run in kept]
-        rows += [_run_row(record, {}) for record in self.reading.unfinished if self.smoke or not record.spec.smoke]
+        both = [(run.record, _shown(run)) for run in kept]
+        both += [(record, {}) for record in self.reading.unfinished if self.smoke or not record.spec.smoke]
+        transfers = any(record.spec.trained_on for record, _ in both)
+        rows = [_run_row(record, shown, transfers) for record, shown in both]
         return pd.DataFrame(rows, columns=None if rows else _RUN)
 
     def queries(self) -> pd.DataFrame:
@@ -142,12 +146,13 @@ _TABLE = ["protocol", "cell", *_ROW, "reference", "seeds", "rank_first", "rank_l
 _RUN = ["run", "cell", "status", "reason", "suite", *_ROW, "seed"]
 
 
-def _table_row(table: Table, row: Row) -> dict[str, Any]:
+def _table_row(table: Table, row: Row, transfers: bool) -> dict[str, Any]:
     ranked = {"rank_first": row.first, "rank_last": row.last, "group": row.group}
     found: dict[str, Any] = {
         "protocol": table.id,
         "cell": row.id,
         "dataset": table.dataset,
+        **({"trained_on": table.trained_on} if transfers else {}),
         "variant": row.variant,
         "student": row.student,
         "teachers": " + ".join(row.team),
@@ -169,7 +174,7 @@ def _shown(run: Measured) -> dict[str, float]:
     return {metric.name: metric.scale * raw[metric.name] for metric in run.task.metrics if metric.name in raw}
 
 
-def _run_row(record: Record, metrics: dict[str, float]) -> dict[str, Any]:
+def _run_row(record: Record, metrics: dict[str, float], transfers: bool) -> dict[str, Any]:
     spec = record.spec
     return {
         "run": record.run_id,
@@ -178,6 +183,7 @@ def _run_row(record: Record, metrics: dict[str, float]) -> dict[str, Any]:
         "reason": record.reason,
         "suite": spec.suite,
         "dataset": spec.dataset.name,
+        **({"trained_on": (spec.trained_on or spec).dataset.name} if transfers else {}),
         "variant": spec.variant,
         "student": spec.student.name,
         "teachers": " + ".join(spec.teachers),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kdbench.reports import FORMATS, Board, build, render
+from kdbench.suite.spec import TaskDataset
 from tests.support.directed import ERROR, runs_of
 from tests.support.rankings import HEADLINE, changed, row
 
@@ -125,6 +126,25 @@ def test_json(board: Board) -> None:
     assert (table["verdict"], table["headline"]) == (board.tables[0].sentence, HEADLINE)
     assert table["decision"]["use"] == 0
     assert [metric["name"] for metric in table["metrics"]] == list(good["values"])
+
+
+def test_rows_trained_elsewhere_are_told_apart_in_exports(board: Board) -> None:
+    """Where there are some: other exports have no column for it."""
+    runs = row("equal")
+    spec = runs[0].record.spec
+    far = spec.dataset.replace(name="far")
+    moved = spec.replace(dataset=far, trained_on=TaskDataset(task=spec.task, dataset=spec.dataset))
+    specs = [moved.replace(seed=run.seed) for run in runs]
+    elsewhere = [
+        changed(run, spec=spec, run_id=spec.run_id, dataset_digest="f" * 64) for run, spec in zip(runs, specs, strict=True)
+    ]
+    both = build([*runs, *elsewhere])
+    expected = [(spec.dataset.name, spec.dataset.name), ("far", spec.dataset.name)]
+    rows = list(csv.DictReader(io.StringIO(render(both, "csv"))))
+    assert sorted((one["dataset"], one["trained_on"]) for one in rows) == sorted(expected)
+    tables = json.loads(render(both, "json"))["tables"]
+    assert sorted((one["dataset"], one["trained_on"]) for one in tables) == sorted(expected)
+    assert "trained_on" not in render(board, "csv") + render(board, "json")
 
 
 @pytest.mark.parametrize("style", FORMATS)

@@ -12,8 +12,10 @@ import kdbench
 from kdbench.errors import RecordError
 from kdbench.records.files import read_arrays
 from kdbench.reports.results import load
-from tests.support.made_records import cut, edit, several
+from kdbench.suite.spec import TaskDataset
+from tests.support.made_records import cut, edit, made, several
 from tests.support.paths import ROOT
+from tests.support.toys import run_spec, toy_plugins
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,21 @@ def test_runs_has_a_row_for_each_run_in_shown_units(emoji: kdbench.Results) -> N
     table = emoji.table().set_index("cell")
     for cell, mean in means.items():
         assert table.loc[str(cell), "rsum"] == pytest.approx(mean)
+
+
+def test_runs_trained_elsewhere_say_so(tmp_path: Path, emoji: kdbench.Results) -> None:
+    spec = run_spec()
+    far = spec.dataset.replace(name="far")
+    made(tmp_path, spec=spec)
+    elsewhere = spec.replace(dataset=far, trained_on=TaskDataset(task=spec.task, dataset=spec.dataset))
+    made(tmp_path, spec=elsewhere, validation={}, dataset_digest="f" * 64)
+    found = load(tmp_path, plugins=toy_plugins())
+    assert found.problems == []
+    for frame in (found.table(), found.runs):
+        columns = frame.columns.tolist()
+        assert columns.index("trained_on") == columns.index("dataset") + 1
+        assert sorted(zip(frame["dataset"], frame["trained_on"], strict=True)) == [("beads", "beads"), ("far", "beads")]
+    assert not {"trained_on"} & {*emoji.table().columns, *emoji.runs.columns}
 
 
 def test_queries_are_long_and_give_the_metrics_again(emoji: kdbench.Results) -> None:
