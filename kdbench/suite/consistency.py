@@ -142,7 +142,9 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: 
         _check_dataset(spec, task, suite.train.batch_size, EVALUATED, ("datasets", index), plugins, diagnostics, deep)
     for index, one in enumerate(suite.also):
         its: Task = construct(plugins.find("task", one.task.use).offer, one.task.params)
-        _check_dataset(one.dataset, its, None, ("test",), ("evaluate", "also", index), plugins, diagnostics, deep)
+        where: YamlPath = ("evaluate", "also", index)
+        own = one.task.use == suite.task.use
+        _check_dataset(one.dataset, its, None, ("test",), where, plugins, diagnostics, deep, own)
 
 
 def _check_dataset(
@@ -154,8 +156,12 @@ def _check_dataset(
     plugins: Plugins,
     diagnostics: Diagnostics,
     deep: bool,
+    own: bool = True,
 ) -> None:
-    """Checks a dataset that is trained on with batches of a size, or of which `splits` are evaluated alone."""
+    """Checks a dataset that is trained on with batches of a size, or of which `splits` are evaluated alone.
+
+    `own`: the task is the suite's, with settings from its `evaluate:`, not another one with its defaults.
+    """
     try:
         dataset: object = construct(plugins.find("dataset", spec.use).offer, spec.params)
         problems = list(task.data_problems(dataset))
@@ -174,7 +180,11 @@ def _check_dataset(
     for note in notes:
         warnings.warn(f"{spec.name}: {note}", KdbenchWarning, stacklevel=3)
     for path, given, expected in wrong:
-        diagnostics.add(path_steps(path), given, expected.format(dataset=spec.name))
+        fits = expected.format(dataset=spec.name)
+        if own:
+            diagnostics.add(path_steps(path), given, fits)
+        else:
+            diagnostics.add(where, f"{path.removeprefix('evaluate.')}: {given} by default", fits)
 
 
 def check_also(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
