@@ -112,6 +112,29 @@ def test_a_plan_says_what_was_recorded_with_other_code(
     assert f"since 1 run ({specs[0].label}) was recorded; `kdbench run` with --redo executes it again" in err
 
 
+def test_a_plan_says_which_students_have_been_trained_again(
+    kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins, record: Make, tmp_path: Path
+) -> None:
+    path = suite_file(
+        ("recall_at: [1, 5]", "recall_at: [1, 5], also: [{use: shapes, name: far, colours: 4}]"),
+        ("seeds: [0, 1]", "seeds: [0]"),
+    )
+    specs = plan(load_suite(path, plugins))
+    trained = {spec.run_id: record(spec) for spec in specs if not spec.transfer}
+    transfers = [spec for spec in specs if spec.transfer]
+    for one in trained.values():
+        write_record(tmp_path / "results", one)
+    for spec in transfers:
+        of = transfers[0] if spec is transfers[1] else spec
+        digest = trained[of.training.run_id].digest_of_student
+        write_record(tmp_path / "results", record(spec, student_digest=digest))
+    code, out, _ = kdbench("plan", path)
+    assert code == 0
+    again = [line.split()[0] for line in out.splitlines() if line.endswith("ok, to do again")]
+    assert again == [transfers[1].run_id]
+    assert out.splitlines()[-1].startswith("1 of 8 runs to do, about 0 s")
+
+
 def test_a_broken_plugin_is_left_out_of_the_schema_and_named(
     kdbench: Command, distribution: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
