@@ -20,6 +20,8 @@ class Encoder(Protocol):
 
     An encoder of captions that reads only their beginning may have a method `cut(captions)`, which returns which of B captions
     are longer, bool [B], and what is left of them, such as token numbers [B, L]: runs then say how many captions lose words.
+    One that reads original pictures may have an attribute `side`, the pixels that it resizes them to: augmented views, which
+    are made of images of the dataset's size, then give a warning if they are smaller.
     """
 
     modality: Modality
@@ -46,16 +48,21 @@ class Encoder(Protocol):
         ...
 
 
+def root_of(encoder: Encoder) -> Encoder:
+    """The encoder that reads the dataset: itself, or the last of its bases."""
+    base = getattr(encoder, "base", None)
+    return encoder if base is None else root_of(base)
+
+
 def reads_originals(encoder: Encoder) -> bool:
     """Whether the encoder, or the base that it reads, is given original pictures if the dataset has them."""
-    base = getattr(encoder, "base", None)
-    return reads_originals(base) if base is not None else encoder.modality == "image" and getattr(encoder, "originals", False)
+    root = root_of(encoder)
+    return root.modality == "image" and getattr(root, "originals", False)
 
 
 def reads_ids(encoder: Encoder) -> bool:
     """Whether the encoder, or the base that it reads, is given ids in place of images or captions."""
-    base = getattr(encoder, "base", None)
-    return reads_ids(base) if base is not None else bool(getattr(encoder, "ids", False))
+    return bool(getattr(root_of(encoder), "ids", False))
 
 
 def keys_of(encoder: Encoder) -> list[str]:

@@ -30,8 +30,8 @@ class ViewedImages(Sequence[Any]):
 
     @property
     def identity(self) -> str:
-        """Of all pixels: the settings, the images, and the library that resizes."""
-        return digest_of([self.drawn.identity, self.views.count, version("torchvision")])
+        """Of all pixels: the settings, the images, and the libraries that resize."""
+        return digest_of([self.drawn.identity, self.views.count, version("torch"), version("torchvision")])
 
     def __len__(self) -> int:
         return self.views.count * len(self.images)

@@ -22,6 +22,7 @@ from kdbench.training.distributed import ALONE, Relay, World, synchronised
 from kdbench.training.optimizer import adamw, freeze, restore, schedule
 from kdbench.training.own_process import OwnProcess
 from kdbench.training.pieces import StatisticsKept, forward_in, pieces_of, warn_of_statistics
+from kdbench.training.precision import autocast, in_bf16, warn_of_rounding
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team
 
@@ -58,9 +59,9 @@ class Learner:
         self.feed = task.feed(data, FeedSettings(settings.batch_size, settings.epochs, seed, device, world.read))
         self.steps = settings.epochs * self.feed.per_epoch
         self.optimizer = adamw(self.module, self.heads, settings)
-        self.autocast = settings.precision == "bf16" or (
-            settings.precision == "auto" and device.startswith("cuda") and torch.cuda.is_bf16_supported()
-        )
+        self.autocast = in_bf16(settings.precision, device)
+        if self.autocast:
+            warn_of_rounding(forward, self.module, self.feed.inputs(0), device)
         self.seed = seed
         self.generator = torch.Generator()
         self.auxiliary = getattr(self.module, "auxiliary_loss", None)
@@ -122,7 +123,7 @@ class Learner:
         drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, because torch's CPU generator reads 32 bits of a seed
         # Inside the student, which reads other rows on each rank, ranks draw different numbers; above its outputs, the same.
         torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
-        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
+        with autocast(self.device, self.autocast):
             made = forward_in(self.pieces, self.forward, inputs, self.module, self.task)
             views = checked_views(self.task, made, len(inputs[0]) if inputs else len(batch))
         if self.relay is not None:

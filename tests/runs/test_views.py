@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from kdbench.contracts import FeedSettings
 from kdbench.data.dataset import CachedDataset
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute
+from kdbench.storage.cache import Cache
 from kdbench.suite.settings import Views
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import encode_split
 from kdbench.tasks.retrieval.feed import PairFeed
 from kdbench.tasks.retrieval.teachers import teach
 from kdbench.tasks.retrieval.without_test import WithoutTest
+from tests.support.pictured import Pictured
 from tests.support.toys import Beads, Projection, Sage, cached, plugged, run_context, run_spec, toy
 
 EPOCHS = 3
@@ -152,6 +155,41 @@ def test_views_of_captions(teachers: Any, tmp_path: Path) -> None:
         assert cosine_similarity(told, Reader().encode(read if teachers == "same" else whole, "cpu")).min() >= 0.9999
     assert shortened == feed.steps
     assert encode_split(data, student, "validation").text_views is False
+
+
+class Sighted(Sage):
+    """A teacher that resizes original pictures to `side` pixels; it knows their mean colour alone."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.eyes = MeanColour()
+        self.eyes.side = side
+
+    def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
+        return Towers(self.eyes, NoTower("text"), self.scale)
+
+
+class MeanColour:
+    modality: Modality = "image"
+    base: Encoder | None = None
+    originals, key, side = True, "mean colour", 0
+
+    def encode(self, items: Any, device: str) -> Tensor:
+        means = np.stack([np.asarray(item).mean(axis=(0, 1)) for item in items])
+        return torch.nn.functional.normalize(torch.from_numpy(means).float().to(device), dim=1)
+
+
+@pytest.mark.parametrize(("side", "views", "told"), [(7, {}, 1), (6, {}, 0), (7, {"teachers": "clean"}, 0), (7, None, 0)])
+def test_views_smaller_than_what_a_teacher_reads_are_told(side: int, views: Any, told: int, tmp_path: Path) -> None:
+    """Views replace original pictures, which may show more."""
+    data = CachedDataset(Pictured([(20, 30), (12, 9)]), Cache(tmp_path))
+    data = data if views is None else data.viewed(Views(count=2, **views))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        teach(data, Sighted(side), Retrieval())
+    messages = [str(one.message) for one in caught]
+    assert len(messages) == told
+    assert all("reads pictures of 7 pixels sees views of 6, the dataset's size" in message for message in messages)
 
 
 def test_each_image_goes_through_all_of_its_views(tmp_path: Path) -> None:

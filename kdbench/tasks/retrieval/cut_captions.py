@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kdbench.contracts import Encoder, SplitName
+from kdbench.contracts.encoder import root_of
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import KdbenchWarning
 from kdbench.storage.atomic import write_text
@@ -27,9 +28,7 @@ def warn_of_cuts(data: CachedDataset, encoder: Encoder, split: SplitName) -> Non
 
     An encoder without a method `cut` (see `Encoder`) is not asked.
     """
-    root = encoder
-    while root.base is not None:
-        root = root.base
+    root = root_of(encoder)
     if not hasattr(root, "cut"):
         return
     identity = {"format": FORMAT, "dataset": data.digest, "split": split, "encoder": root.key}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench.contracts import Batch, NoTower, Pairs, SplitName, Task, Teacher, Towers
+from kdbench.contracts import Batch, Encoder, NoTower, Pairs, SplitName, Task, Teacher, Towers
+from kdbench.contracts.encoder import reads_originals, root_of
 from kdbench.data.dataset import CachedDataset
-from kdbench.errors import Diverged, PluginError
+from kdbench.errors import Diverged, KdbenchWarning, PluginError
 from kdbench.storage.memory_map import take
 from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
 from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
@@ -96,6 +98,8 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
     towers = _towers(data, teacher, "train", task)
     image, text = _embeddings(data, towers, "train", exact=False)
     shown = (data.view_images, data.view_captions) if data.views is not None and data.views.teachers == "same" else (None, None)
+    if shown[0] is not None and not isinstance(towers.image, NoTower):
+        _warn_of_small_views(data, towers.image)
     viewed, worded = (
         None
         if views is None or isinstance(encoder, NoTower)
@@ -112,6 +116,18 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
         views=viewed,
         text_views=worded,
     )
+
+
+def _warn_of_small_views(data: CachedDataset, encoder: Encoder) -> None:
+    """Warns if views, made of images of the dataset's size, replace original pictures that the encoder resizes to more."""
+    side, size = getattr(root_of(encoder), "side", 0), data.source.size
+    if side > size and reads_originals(encoder) and data.originals_digest("train") is not None:
+        warnings.warn(
+            f"train.views: a teacher that reads pictures of {side} pixels sees views of {size}, the dataset's size; a "
+            f"`size` of {side} or more in the suite's dataset shows it as much as the original pictures do",
+            KdbenchWarning,
+            stacklevel=3,
+        )
 
 
 def rank_teacher(

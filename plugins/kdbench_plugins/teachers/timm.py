@@ -112,6 +112,7 @@ class TimmTower:
 
         self.network = network
         self.config: dict[str, Any] = import_timm().data.resolve_model_data_config(network)
+        self.side: int = max(self.config["input_size"][1:])
         parts = [FORMAT, model, module_digest(network), f"timm {package_version('timm')}", self.config]
         self.key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
