@@ -51,8 +51,14 @@ def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> E
 
 
 def to_device(values: NDArray[Any], device: str) -> torch.Tensor:
-    """A batch of stored values as a tensor; float16 storage becomes float32."""
-    tensor = torch.from_numpy(np.array(values)).to(device)  # a copy: memory maps are read-only
+    """A batch of stored values as a tensor; float16 storage becomes float32.
+
+    On a GPU the copy is from pinned memory, and the caller does not wait for it: the GPU still computes the step before.
+    """
+    tensor = torch.from_numpy(np.array(values))  # a copy: memory maps are read-only
+    if device.startswith("cuda"):
+        tensor = tensor.pin_memory()
+    tensor = tensor.to(device, non_blocking=True)
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
