@@ -42,11 +42,13 @@ def test_every_suite_is_right_when_small(path: Path) -> None:
 
 
 # The runs of each suite, and a hash over their ids in order, as they were before suites extended presets; those of coco and
-# flickr30k since their RN50 is RN50-quickgelu, the model that its weights were trained as.
+# flickr30k since their RN50 is RN50-quickgelu, the model that its weights were trained as, and without the settings of training
+# that they gained later.
 RUNS = {
     "ammkd-ablations": (24, "73f89f4ccfe4"),
     "ammkd": (15, "effb0d5170fc"),
     "coco": (76, "1abf9fc5820a"),
+    "emoji-views": (70, "7031a94ee240"),
     "emoji-sweep": (35, "69e4ad3a9c0e"),
     "emoji": (27, "97cc1e9fb98a"),
     "flickr30k": (76, "e39e0a2ac50a"),
@@ -55,13 +57,15 @@ RUNS = {
     "students": (38, "4308aa7771d2"),
 }
 SMALL = ["datasets[0].miniature=true", "train.batch_size=64"]
+LATER = ["train.views=null", "train.ema=null", "train.micro_batch=null"]
 SMALL += [f"variants.{variant}.train.batch_size=64" for variant in ("fine-tuned", "from scratch")]
 
 
 @pytest.mark.parametrize("path", SUITES, ids=[path.stem for path in SUITES])
 def test_presets_changed_no_run(path: Path) -> None:
     """Published records belong to these runs."""
-    ids = [run.run_id for run in plan(load_suite(path, installed(), SMALL if path.stem in ("coco", "flickr30k") else []))]
+    changes = [*SMALL, *LATER] if path.stem in ("coco", "flickr30k") else []
+    ids = [run.run_id for run in plan(load_suite(path, installed(), changes))]
     assert (len(ids), digest_of(ids)[:12]) == RUNS[path.stem]
 
 
@@ -106,15 +110,26 @@ def test_without_data_it_says_what_to_get(name: str, variable: str, tmp_path: Pa
 
 
 def test_flickr30k_runs_end_to_end_when_small(tmp_path: Path) -> None:
-    """Every student, team and strategy of the suite and its references, on JPEGs laid out as Flickr30k's are."""
-    suite = str(ROOT / "suites/flickr30k.yaml")
-    done = kdbench("run", suite, "--smoke", "--jobs", "2", cwd=tmp_path, KDBENCH_CACHE=str(tmp_path / "cache"))
+    """Every student, team and strategy of the suite and its references, on JPEGs laid out as Flickr30k's are.
+
+    With augmented views, micro-batches and an average of the weights, and then by zero-shot classification, as docs/training.md
+    has it.
+    """
+    suite, also = str(ROOT / "suites/flickr30k.yaml"), "evaluate.also=[{use: class_folders, miniature: true}]"
+    assert f"kdbench run flickr30k --smoke '{also}'" in (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    done = kdbench("run", suite, also, "--smoke", "--jobs", "2", cwd=tmp_path, KDBENCH_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
     paths = [path for path in (tmp_path / "results/flickr30k-smoke").glob("*.json") if "." not in path.stem]
     records = [json.loads(path.read_text()) for path in paths]
-    assert len(records) == 4 + 4 * 6
+    elsewhere = [record for record in records if record["spec"]["trained_on"]]
+    assert len(records) - len(elsewhere) == len(elsewhere) == 4 + 4 * 6
     assert {(record["status"], record["spec"]["smoke"]) for record in records} == {("ok", True)}
-    assert {record["steps"] for record in records if not record["spec"]["role"]} == {2}
+    trained = [record for record in records if not record["spec"]["role"]]
+    assert {record["steps"] for record in trained} == {2}
+    for train in (record["spec"]["train"] for record in trained):
+        assert (train["views"]["count"], train["ema"] > 0, train["micro_batch"] < train["batch_size"]) == (2, True, True)
+    assert {record["spec"]["task"]["use"] for record in elsewhere} == {"zero_shot"}
+    assert {tuple(record["metrics"]) for record in elsewhere} == {("acc1", "acc5", "mean_per_class_recall")}
     assert "SMOKE, not publishable" in done.stdout
     board = kdbench("leaderboard", cwd=tmp_path)
-    assert board.stdout.startswith("No finished runs.\n28 smoke runs left out")
+    assert board.stdout.startswith("No finished runs.\n56 smoke runs left out")
