@@ -60,7 +60,7 @@ def conform(
     """Test every property that a plugin of its kind should have.
 
     Each is shown as soon as it has been tested. Exit code 1 if one fails. Teachers are tested on images that the kit draws
-    itself, and may train on them.
+    itself, and may train on them; without parameters they are as small as in a smoke run.
     """
     from kdbench.testing import conform as examine
     from kdbench.testing.findings import hearing

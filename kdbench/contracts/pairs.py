@@ -75,7 +75,8 @@ class Pairs:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """Where gradients per teacher are taken: image, then text embeddings."""
+        """Image, then text embeddings: where gradients per teacher are taken. Raises PluginError if a teacher lacks one."""
+        self._refuse_lacking("embeddings")
         return self.image, self.text
 
     @property
@@ -88,10 +89,13 @@ class Pairs:
     @cached_property
     def logits(self) -> Tensor:
         """Scaled similarities, image i against text j, [B, B]. Raises PluginError for a teacher that lacks a tower."""
+        self._refuse_lacking("logits")
+        return self.scale * self.image @ self.text.T
+
+    def _refuse_lacking(self, what: str) -> None:
         if 0 in (self.image.shape[1], self.text.shape[1]):
             lacking = "image" if self.image.shape[1] == 0 else "text"
             raise PluginError(
-                f"a teacher's logits: found no {lacking} tower; expected both towers. Use a strategy that does not read "
-                "teachers' probabilities or losses, or a teacher with both towers"
+                f"a teacher's {what}: found no {lacking} tower; expected both towers. Use a strategy that does not read "
+                "teachers' embeddings, probabilities or losses, or a teacher with both towers"
             )
-        return self.scale * self.image @ self.text.T

@@ -34,7 +34,8 @@ class Signal(Protocol):
     @property
     def teacher_probs(self) -> Tensor:
         """[T, B, C]: each teacher's distribution over candidates for each sample; in retrieval, over the batch's texts for each
-        image. Raises PluginError if the task has none."""
+        image. Raises PluginError if the task has none; like `truth_losses` and `teacher_embeddings` also if a teacher lacks a
+        tower."""
         ...
 
     @property
@@ -89,6 +90,14 @@ class Strategy(Protocol):
     `state_dict()` and `load_state_dict(state)` (tensors, numbers, strings, lists, dicts) if it has state, and
     `report() -> dict[str, float]` for figures of its own, recorded in the trace beside the weights. A strategy whose
     attribute `raw` is true may return finite weights of any sign and sum; these also change the effective learning rate.
+
+    One that reads teachers' probabilities, embeddings or losses against the truth has an attribute `one_tower` that is false
+    (by default it is true): `kdbench check` then refuses it beside a teacher that lacks a tower. If its attribute `per_pair` is
+    true, its weights are [T, B, B], and objectives that cannot fuse logits are refused as well.
+
+    `check_teams(teams: Sequence[Sequence[str]], dataset)`, if it exists, is called by `kdbench check` and before runs with the
+    names of teachers of a suite's teams of two and more, and with each dataset that is trained on, None for a smoke run. It
+    raises KdbenchError for parameters that fit no team or no sample and warns of those that fit some, reading indices only.
     """
 
     def weigh(self, signal: Signal) -> Tensor:

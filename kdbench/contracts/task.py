@@ -308,8 +308,8 @@ class Task(ABC):
     def check_plugin(self, kind: Literal["teacher", "student"], plugin: Owned) -> None:
         """Raises PluginError if a teacher or student, as built, lacks what this task uses. Checks nothing by default."""
 
-    def refuses(self, teacher: Owned, objective: Owned | None) -> str:
-        """What an objective lacks in a teacher, as "a text tower"; empty if they work together.
+    def refuses(self, teacher: Owned, plugin: Owned | None) -> str:
+        """What an objective or a strategy lacks in a teacher, as "a text tower"; empty if they work together.
 
         With None, what evaluating the teacher itself lacks. Neither is prepared: `kdbench check` asks before anything is
         downloaded or trained. By default nothing is lacking.
@@ -322,11 +322,14 @@ class Task(ABC):
         Called at the first step only, because it may wait for a GPU. Checks nothing by default.
         """
 
-    def sample(self, dataset: Owned, student: Owned, teachers: int) -> tuple[Owned, Sequence[TeacherOutputs]] | None:
-        """A few samples of the train split as the student reads them, and made-up outputs of as many teachers for them.
+    def sample(
+        self, dataset: Owned, student: Owned, teachers: Sequence[Owned]
+    ) -> tuple[Owned, Sequence[TeacherOutputs]] | None:
+        """A few samples of the train split as the student reads them, and made-up outputs of teachers for them.
 
         With these, kdbench tries a run's student, objective and strategy for a step before teachers are computed. `dataset`
-        is not opened, and only a few samples of it may be read. None, the default, tries nothing.
+        is not opened, and only a few samples of it may be read; `teachers` are not prepared. Outputs of the first are of the
+        student's width. None, the default, tries nothing.
         """
         return None
 

@@ -34,10 +34,10 @@ class Rehearse(Message):
 
     @cached_property
     def key(self) -> str:
-        """Equal for runs with the same plugins and number of teachers."""
+        """Equal for runs with the same plugins. Teachers count because some lack a tower."""
         spec = self.spec
         parts = [spec.task, spec.dataset, spec.student, *spec.objective, *([spec.strategy] if spec.strategy else [])]
-        return digest_of(["rehearsal", len(spec.team), *(part.plain for part in parts)])[:12]
+        return digest_of(["rehearsal", [teacher.plain for teacher in spec.team], *(part.plain for part in parts)])[:12]
 
     @property
     def label(self) -> str:

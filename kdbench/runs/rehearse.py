@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+
 import torch
 
+from kdbench.contracts import Objective, TeacherOutputs
+from kdbench.errors import KdbenchError, KdbenchWarning, PluginError
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.runs.built import built_strategy, built_student, built_terms
 from kdbench.runs.context import RunContext
+from kdbench.suite.settings import Train
+from kdbench.suite.smoke import piece_of
 from kdbench.suite.spec import RunSpec
 from kdbench.training.borders import measured
 from kdbench.training.evaluation import evaluated
@@ -14,28 +21,57 @@ from kdbench.training.learner import Learner
 from kdbench.training.team import Team, TeamTeacher
 
 STEPS = 2
+SAMPLES = 8  # of a step, at most
 
 
 def rehearse(spec: RunSpec, context: RunContext) -> None:
     """Raises the error that a plugin of the run would raise in its first steps. Reads a few samples, writes nothing.
 
-    Teachers are made up by the task (`Task.sample`); with a task that makes none, only checks what is built. Runs on the CPU.
+    Teachers are built and their outputs made up by the task (`Task.sample`); with a task that makes none, only checks what is
+    built. Runs on the CPU. Warnings are left to the run, which gives the same.
     """
     assert spec.train is not None, "references are not trained"
-    with building_with(context.plugins), torch.random.fork_rng():
+    with building_with(context.plugins), torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", KdbenchWarning)
         torch.manual_seed(spec.seed)
         task = context.task(spec.task)
         student, terms, strategy = built_student(spec, task), built_terms(spec), built_strategy(spec)
-        made = task.sample(build_spec("dataset", spec.dataset), student, len(spec.team))
+        dataset, members = build_spec("dataset", spec.dataset), [build_spec("teacher", teacher) for teacher in spec.team]
+        made = task.sample(dataset, student, members)
         if made is None:
             return
         encoded, stored = made
-        teachers = [TeamTeacher(teacher.name, outputs) for teacher, outputs in zip(spec.team, stored, strict=True)]
-        team = Team(teachers, terms, task.width(student), spec.seed, "cpu") if teachers else None
-        settings = spec.train.model_copy(update={"epochs": STEPS, "precision": "fp32", "devices": 1})
+        team = _team(spec, terms, stored, task.width(student)) if stored else None
+        settings = _brief(spec.train)
         learner = Learner(task, student, encoded, settings, spec.seed, "cpu", team, strategy)
         for step in range(STEPS):
             learner.step(step)
         learner.report()
         learner.end_epoch(measured(task, evaluated(task, student, encoded, settings.batch_size, "cpu")))
         learner.state_dict()
+
+
+def _team(spec: RunSpec, terms: Sequence[tuple[float, Objective]], stored: Sequence[TeacherOutputs], width: int) -> Team:
+    """A team of made-up teachers, some of them wider than the student.
+
+    An objective may refuse other widths than the student's, such as with `head: none`. Those of the real teachers are not
+    known, so this refusal says nothing: all teachers are then like the first.
+    """
+
+    def of(outputs: Sequence[TeacherOutputs]) -> Team:
+        teachers = [TeamTeacher(teacher.name, each) for teacher, each in zip(spec.team, outputs, strict=True)]
+        return Team(teachers, terms, width, spec.seed, "cpu")
+
+    try:
+        return of(stored)
+    except PluginError:
+        raise
+    except KdbenchError:
+        return of([stored[0]] * len(stored))
+
+
+def _brief(train: Train) -> Train:
+    """Few steps of few samples, of which no piece is smaller than the run's. What is compiled depends on the device."""
+    batch = min(SAMPLES, train.batch_size)
+    small = {"epochs": STEPS, "batch_size": batch, "micro_batch": piece_of(train, batch)}
+    return train.model_copy(update=small | {"precision": "fp32", "devices": 1, "compile": False})

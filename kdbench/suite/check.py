@@ -16,7 +16,6 @@ from kdbench.suite.consistency import (
     check_sizes,
     check_tasks,
     check_teams,
-    check_terms,
 )
 from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
@@ -28,6 +27,7 @@ from kdbench.suite.spec import PluginSpec, TermSpec
 from kdbench.suite.sweep import SweepFile
 from kdbench.suite.sweep_space import check_labels, checked_sweep
 from kdbench.suite.task_settings import also_of, built_task, task_of, train_of
+from kdbench.suite.team_checks import check_terms, check_weighting
 from kdbench.suite.yaml_file import YamlPath
 
 
@@ -135,6 +135,8 @@ def _checked(
     if deep:
         check_plugins(suite, plugins, diagnostics)
         check_terms(suite, plugins, diagnostics)
+        if len(diagnostics.found) == before:
+            check_weighting(suite, plugins, diagnostics)
     return suite
 
 

@@ -94,37 +94,6 @@ def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
             diagnostics.add(where, spec.use, f"{article(kind)} for the task {suite.task.use!r}; this one is for {task!r}")
 
 
-def check_terms(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
-    """Checks that every teacher of a team has what the terms of the objective need, and every reference what evaluation needs.
-
-    Plugins that cannot be built are left to their own checks.
-    """
-    task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
-
-    def built(kind: Kind, spec: PluginSpec) -> object:
-        try:
-            return construct(plugins.find(kind, spec.use).offer, spec.params)
-        except Exception:  # any exception of the plugin
-            return None
-
-    with building_with(plugins):
-        teachers = {name: built("teacher", spec) for name, spec in suite.teachers.items()}
-        taught = sorted({name for team in suite.teams for name in team if teachers[name] is not None})
-        if suite.train.views and suite.train.views.teachers == "same":
-            for name in (name for name in taught if getattr(teachers[name], "plain", False)):
-                expected = f"clean: the teacher {name} has no embeddings of augmented views"
-                diagnostics.add(("train", "views", "teachers"), "same", expected)
-        for index, spec in enumerate(suite.objective):
-            term = built("objective", spec)
-            for name in taught if term is not None else []:
-                if lacking := task.refuses(teachers[name], term):
-                    expected = f"a term that does not need {lacking}, which the teacher {name} lacks"
-                    diagnostics.add(("objective", index), spec.use, expected)
-        for index, name in enumerate(suite.references):
-            if teachers[name] is not None and (lacking := task.refuses(teachers[name], None)):
-                diagnostics.add(("references", index), name, f"a teacher that can be evaluated itself; {name} lacks {lacking}")
-
-
 def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: bool = False) -> None:
     """Checks the indices of every dataset, and that the task's settings and the batch size fit its splits.
 

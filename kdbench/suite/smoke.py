@@ -43,9 +43,16 @@ def smoked(suite: Suite, plugins: Plugins) -> Suite:
 def _brief(train: Train) -> Train:
     """One epoch of small batches; still in several pieces and with several views if the suite's are."""
     batch = min(PAIRS, train.batch_size)
-    piece = train.micro_batch and min(train.micro_batch, -(-batch // 2) if train.micro_batch < train.batch_size else batch)
+    piece = piece_of(train, batch)
     views = train.views and train.views.model_copy(update={"count": min(VIEWS, train.views.count)})
     return train.model_copy(update={"epochs": 1, "batch_size": batch, "micro_batch": piece, "views": views})
+
+
+def piece_of(train: Train, batch: int) -> int | None:
+    """A `micro_batch` for batches of another size, which are cut into several pieces if those of the suite are."""
+    if train.micro_batch is None:
+        return None
+    return min(train.micro_batch, -(-batch // 2) if train.micro_batch < train.batch_size else batch)
 
 
 def _params(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from kdbench.contracts import Offer
 from kdbench.errors import PluginError, quoted
 from kdbench.plugins.loading import Kind, installed
-from kdbench.plugins.parameters import construct
+from kdbench.plugins.parameters import checked_params, construct
 from kdbench.testing import strategies, tasks
 from kdbench.testing.findings import Finding, announced
 from kdbench.testing.variants import variants_of
@@ -26,7 +26,8 @@ KINDS: tuple[Kind, ...] = ("task", "dataset", "teacher", "student", "objective",
 def conform(
     offer: Offer[Any], kind: Kind, params: Mapping[str, Any] | None = None, others: Others | None = None
 ) -> list[Finding]:
-    """Tests every property of the kind on an offer, built from `params`, by default the offer's example.
+    """Tests every property of the kind on an offer, built from `params`, by default the offer's example. That of a teacher is
+    made small by the offer's `smoke`, if it has one: nothing is downloaded.
 
     A strategy is compared with `others` (name → builder), by default all other installed strategies. Plugins of a task are
     tested by the module in `Task.conformance`. If the plugin cannot be built, that is the only finding. Raises PluginError
@@ -34,8 +35,9 @@ def conform(
     """
     if kind not in KINDS:
         raise PluginError(f"there are no properties for the kind {kind!r}; expected one of {', '.join(KINDS)}")
-    build = partial(construct, offer, dict(offer.example if params is None else params))
     try:
+        given = dict(params) if params is not None else _example(offer, kind)
+        build = partial(construct, offer, given)
         built = build()
     except Exception as error:  # any exception of the plugin
         return [announced(Finding(BUILT, "fails", quoted(error) + (_hint(error) if params is None else "")))]
@@ -46,8 +48,13 @@ def conform(
         examples = _checks(built.conformance, "EXAMPLES")
         found = tasks.find(build, examples["dataset"], examples["student"], offer.waives) if examples else []
     else:
-        found = _find(offer, kind, build, dict(offer.example if params is None else params))
+        found = _find(offer, kind, build, given)
     return [built_finding, *found]
+
+
+def _example(offer: Offer[Any], kind: Kind) -> dict[str, Any]:
+    example = dict(offer.example)
+    return offer.smoke(checked_params(offer, example)) if kind == "teacher" and offer.smoke else example
 
 
 def _hint(error: Exception) -> str:

@@ -86,6 +86,14 @@ def one_teacher(of: Candidate) -> None:
     _over([Course(1)], test)
 
 
+def one_tower(of: Candidate) -> str:
+    """A teacher without a text tower is weighted like others, or the strategy says that it needs both: `one_tower = False`."""
+    if not getattr(of.build(), "one_tower", True):
+        return "it needs both towers of every teacher"
+    _over([Course(1, lacking=True), Course(3, lacking=True)], lambda course: all(walk(of.build(), course)))
+    return ""
+
+
 def finite(of: Candidate) -> None:
     """Losses that are zero, huge, tiny or equal give valid, finite weights."""
     _over(EXTREMES, lambda course: _check_weights(of, course))
@@ -150,6 +158,7 @@ PROPERTIES: dict[str, Property[Candidate]] = {
     "no gradient": no_gradient,
     "permuting teachers permutes weights": permutation,
     "one teacher has all the weight": one_teacher,
+    "teachers of one tower are weighted or refused": one_tower,
     "finite for zero, huge and identical losses": finite,
     "same seed, same weights": reproducible,
     "state survives saving and loading": resumable,

@@ -230,6 +230,14 @@ def test_a_transfer_run_needs_the_run_that_trains_its_student_and_no_teacher() -
     assert rehearsals([transfer, reference]) == []
 
 
+def test_runs_of_other_teachers_are_rehearsed_apart() -> None:
+    """One of them may lack a tower; seeds and labels do not count."""
+    one, other = run_spec(("a", "b")), run_spec(("a", "c"))
+    other = other.replace(team=(other.team[0], other.team[1].replace(params={"seed": 9})))
+    renamed = one.replace(seed=5, team=tuple(teacher.replace(name=f"my {teacher.name}") for teacher in one.team))
+    assert [work.spec for work in rehearsals([one, renamed, other])] == [one, other]
+
+
 @pytest.mark.parametrize(
     ("reason", "prose"),
     [

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from kdbench import Offer, PluginError, Signal, Skip, TeacherData, Towers
 from kdbench.plugins.loading import Plugins
 from kdbench.runs.execute import execute
 from kdbench.runs.rehearse import rehearse
 from kdbench_plugins.strategies.equal import Equal
-from tests.support.toys import Sage, Toys, plugged, run_context, run_spec, term, toy
+from tests.support.toys import Sage, Toy, Toys, TwoTowers, plugged, run_context, run_spec, term, toy
 
 
 class Untouchable(Sage):
@@ -23,6 +25,26 @@ class Untouchable(Sage):
 
     def towers(self, data: TeacherData) -> Towers:  # noqa: ARG002
         raise AssertionError("a teacher was prepared")
+
+
+class Blind(Untouchable):
+    lacks = "image"
+
+
+class Trusting(Equal):
+    """Does not say that it needs both towers of each teacher."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        return (-signal.truth_losses).softmax(dim=0)
+
+
+class Normed(TwoTowers):
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.norm = nn.BatchNorm1d(width)
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        return normalize(self.norm(super().encode_image(images)), dim=1)
 
 
 class Numpy(Equal):
@@ -42,9 +64,9 @@ def unscaled() -> Any:
 
 
 OFFERS: dict[str, Any] = {
-    "teachers": [Offer("untouchable", Untouchable)],
-    "strategies": [Offer("numpy", Numpy), Offer("halved", Halved)],
-    "students": [Offer("unscaled", unscaled)],
+    "teachers": [Offer("untouchable", Untouchable), Offer("blind", Blind)],
+    "strategies": [Offer("numpy", Numpy), Offer("halved", Halved), Offer("trusting", Trusting)],
+    "students": [Offer("unscaled", unscaled), Offer("normed", lambda: Toy(Normed(8), 8))],
 }
 TEAM = (plugged("untouchable", "a"), plugged("untouchable", "b"))
 
@@ -69,6 +91,28 @@ def test_a_fault_is_found_before_any_teacher_is_prepared(changes: dict[str, Any]
     assert record.status == "failed"
     with pytest.raises(PluginError, match=error):
         raise PluginError(record.reason)
+
+
+def test_towers_that_teachers_lack_are_lacking_in_a_rehearsal(tmp_path: Path) -> None:
+    context = run_context(tmp_path, **OFFERS)
+    team, within = (TEAM[0], plugged("blind", "b")), (term("feature"),)
+    rehearse(run_spec(team, objective=within), context)
+    with pytest.raises(PluginError, match=r"found no image tower; expected both towers"):
+        rehearse(run_spec(team, objective=within, strategy=plugged("trusting")), context)
+
+
+@pytest.mark.parametrize("micro_batch", [None, 1, 4, 64])
+def test_what_does_not_matter_in_the_run_is_not_told(micro_batch: int | None, tmp_path: Path) -> None:
+    """A rehearsal has other batches, made-up widths and a CPU. Pieces of one sample are the run's own fault."""
+    train = {"batch_size": 64, "micro_batch": micro_batch, "compile": True}
+    spec = run_spec(TEAM, student=plugged("normed"), objective=(term("feature", head="none"),), train=train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if micro_batch == 1:
+            with pytest.raises(ValueError, match="more than 1 value per channel"):
+                rehearse(spec, run_context(tmp_path, **OFFERS))
+        else:
+            rehearse(spec, run_context(tmp_path, **OFFERS))
 
 
 @pytest.mark.parametrize("team", [(), TEAM[:1], TEAM, (*TEAM, plugged("untouchable", "c"))])

@@ -15,8 +15,6 @@ from kdbench import Dataset, Offer, Split, SplitName, hookimpl
 from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.plugins.loading import Plugins
 from kdbench.suite.check import load_suite
-from kdbench_plugins.objectives import relational_kl, relational_within
-from kdbench_plugins.teachers import embeddings, sentence_transformers
 from tests.conftest import Shapes
 from tests.support.fuzzing import some
 from tests.support.suite_inputs import holds_for_overrides, overrides
@@ -131,31 +129,3 @@ def test_other_seeds_are_refused_with_their_line(seed: int, suite_file: SuiteFil
     with pytest.raises(KdbenchError) as raised:
         load_suite(path, plugins)
     assert str(raised.value).startswith(f"{path}:2: ")
-
-
-def test_terms_that_need_a_tower_that_a_teacher_lacks_are_refused(suite_file: SuiteFile, plugins: Plugins) -> None:
-    """With the teacher's name, before anything is encoded; terms within a modality pass."""
-    for module in (relational_kl, relational_within, sentence_transformers):
-        plugins.register(module, f"tests:{module.__name__}")
-    blind = ("b: {use: lens, focal: 50.0}", "b: {use: sentence_transformers}")
-    path = suite_file(blind, ("- {use: cosine}", "- use: relational_within"))
-    assert load_suite(path, plugins, deep=True).objective[0].use == "relational_within"
-    both = ("- {use: cosine}", "- use: relational_within\n  - use: relational_kl\nreferences: [a, b]")
-    with pytest.raises(KdbenchError) as raised:
-        load_suite(suite_file(blind, both), plugins, deep=True)
-    found = str(raised.value)
-    assert "relational_kl" in found
-    assert "a term that does not need an image tower, which the teacher b lacks" in found
-    assert "a teacher that can be evaluated itself; b lacks an image tower" in found
-    assert found.count("lacks") == 2
-
-
-def test_views_are_refused_for_a_teacher_of_plain_images(suite_file: SuiteFile, plugins: Plugins) -> None:
-    """With the teacher's name, before anything is encoded; `clean` passes."""
-    plugins.register(embeddings, "tests:embeddings")
-    stored = ("b: {use: lens, focal: 50.0}", "b: {use: embeddings, miniature: true}")
-    plain, views = "train: {epochs: 2, batch_size: 8}", "train: {{epochs: 2, batch_size: 8, views: {{count: 2, teachers: {}}}}}"
-    assert load_suite(suite_file(stored, (plain, views.format("clean"))), plugins, deep=True).train.views is not None
-    with pytest.raises(KdbenchError) as raised:
-        load_suite(suite_file(stored, (plain, views.format("same"))), plugins, deep=True)
-    assert "clean: the teacher b has no embeddings of augmented views" in str(raised.value)

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from kdbench import KdbenchError, Offer, PluginError, Signal
+from kdbench import KdbenchError, Offer, PluginError, Signal, Teacher
 from kdbench.plugins.loading import installed
 from kdbench.testing import Shapes, check_dataset, conform
 from kdbench.testing.conform import BUILT, KINDS, installed_others
@@ -47,6 +47,17 @@ def test_parameters_go_before_the_example() -> None:
     [twin] = [f for f in conform(offer, "strategy", {"p": 0.0}, {"equal": Equal}) if f.outcome == "fails"]
     assert (twin.property, twin.detail[:5]) == ("unlike other strategies", "equal")
     assert all(finding.outcome == "holds" for finding in conform(offer, "strategy", {"p": 2.0}, {"equal": Equal}))
+
+
+def test_a_teacher_is_tested_as_in_a_smoke_run_unless_parameters_are_given() -> None:
+    """Its example may download."""
+
+    def build(*, model: str) -> Teacher:
+        raise KdbenchError(f"found the model {model}")
+
+    offer = Offer("remote", build, example={"model": "huge"}, smoke=lambda params: params | {"model": "tiny"})
+    assert "found the model tiny" in conform(offer, "teacher")[0].detail
+    assert "found the model large" in conform(offer, "teacher", {"model": "large"})[0].detail
 
 
 def test_without_others_the_installed_ones_are_compared() -> None:

@@ -250,9 +250,18 @@ class Adds(Base):
 
 
 class Sorts(Base):
+    one_tower = False
+
     def weigh(self, signal: Signal) -> Tensor:
         signal.teacher_embeddings[-1].neg_()
         return super().weigh(signal)
+
+
+class Truth(Base):
+    """Does not say that it needs both towers of each teacher."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        return (-signal.truth_losses).softmax(dim=0)
 
 
 class Twin(Equal):
@@ -268,6 +277,7 @@ WRONG: list[tuple[Callable[[], Strategy], str, str]] = [
     (ByPlace, "permuting teachers permutes weights", "order [1, 0]"),
     (ByPlaceLater, "permuting teachers permutes weights", "step 2"),
     (OneOverT, "one teacher has all the weight", "found [0.9995], expected 1"),
+    (Truth, "teachers of one tower are weighted or refused", "the last without a text tower, seed 0: raised PluginError: "),
     (Divides, "finite for zero, huge and identical losses", "losses times 0"),
     (Overflows, "finite for zero, huge and identical losses", "losses times 1e+08"),
     (Squares, "finite for zero, huge and identical losses", "step 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from kdbench import Batch, Objective, Pairs
+from kdbench import Batch, Objective, Pairs, PluginError
 from kdbench.tasks.retrieval import Retrieval, losses
 from kdbench.tasks.retrieval.losses import logits, pair_losses
 from kdbench.training.signal import Graph, StepSignal
@@ -291,6 +292,15 @@ def test_values_are_those_of_the_contract() -> None:
     assert signal.teachers == ("a", "b", "c")
     assert signal.batch is case.batch
     assert signal.generator is case.generator
+
+
+@pytest.mark.parametrize("reading", ["teacher_embeddings", "teacher_probs", "truth_losses"])
+def test_what_needs_a_tower_that_a_teacher_lacks_is_refused_in_words(reading: str) -> None:
+    case = Case()
+    case.teachers[1] = replace(case.teachers[1], text=case.teachers[1].text[:, :0])
+    with pytest.raises(PluginError, match=r"a teacher's \w+: found no text tower; expected both towers. Use a strategy that"):
+        getattr(case.signal, reading)
+    assert case.signal.losses.shape == (TEACHERS, BATCH)
 
 
 def both_ways(scores: Tensor, concepts: Tensor) -> Tensor:

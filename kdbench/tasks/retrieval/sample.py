@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.contracts import Dataset, Encoder, Split, Student
+from kdbench.contracts import Dataset, Encoder, Split, Student, Teacher
 from kdbench.contracts.encoder import reads_originals
 from kdbench.data.borders import checked_rows
 from kdbench.data.checked_items import checked_caption, read_picture
@@ -17,11 +17,11 @@ from kdbench.tasks.retrieval.teachers import StoredEmbeddings
 COUNT = 8  # images, each with a caption
 
 
-def sample(dataset: Dataset, student: Student, teachers: int) -> tuple[EncodedSplit, Sequence[StoredEmbeddings]]:
+def sample(dataset: Dataset, student: Student, teachers: Sequence[Teacher]) -> tuple[EncodedSplit, Sequence[StoredEmbeddings]]:
     """The first images of the train split, each with a caption, as the student reads them, on the CPU.
 
-    Embeddings of teachers are random unit vectors, of the student's width and wider. Raises PluginError if a picture, a
-    caption or what an encoder returns breaks its contract.
+    Embeddings of teachers are random unit vectors, of the student's width and wider, none of a tower that a teacher lacks.
+    Raises PluginError if a picture, a caption or what an encoder returns breaks its contract.
     """
     split = dataset.split("train")
     images = range(min(len(split.images), COUNT))
@@ -37,9 +37,11 @@ def sample(dataset: Dataset, student: Student, teachers: int) -> tuple[EncodedSp
     )
     rng = np.random.default_rng(0)
     made = []
-    for teacher in range(teachers):
-        drawn = [rng.normal(size=(len(images), student.width + 4 * (teacher % 2))) for _ in range(2)]
+    for place, teacher in enumerate(teachers):
+        drawn = [rng.normal(size=(len(images), student.width + 4 * (place % 2))) for _ in range(2)]
         image, text = ((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16) for rows in drawn)
+        lacks = getattr(teacher, "lacks", None)
+        image, text = image[:, : 0 if lacks == "image" else None], text[:, : 0 if lacks == "text" else None]
         made.append(StoredEmbeddings(image, text, 20.0, concepts, concepts))
     return encoded, made
 

@@ -167,9 +167,9 @@ class Retrieval(Task):
 
         (checked_student if kind == "student" else checked_teacher)(plugin)
 
-    def refuses(self, teacher: Teacher, objective: object | None) -> str:
+    def refuses(self, teacher: Teacher, plugin: object | None) -> str:
         lacks = getattr(teacher, "lacks", None)
-        if lacks is None or getattr(objective, "one_tower", False):
+        if lacks is None or getattr(plugin, "one_tower", False):
             return ""
         return "an image tower" if lacks == "image" else "a text tower"
 
@@ -179,7 +179,9 @@ class Retrieval(Task):
         for embeddings, method in zip(tensors, ("encode_image", "encode_text"), strict=False):
             checked_norms(embeddings, student.module, method)
 
-    def sample(self, dataset: Dataset, student: Student, teachers: int) -> tuple[EncodedSplit, Sequence[TeacherOutputs]]:
+    def sample(
+        self, dataset: Dataset, student: Student, teachers: Sequence[Teacher]
+    ) -> tuple[EncodedSplit, Sequence[TeacherOutputs]]:
         from kdbench.tasks.retrieval.sample import sample
 
         return sample(dataset, student, teachers)

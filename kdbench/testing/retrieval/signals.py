@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ class Course:
     Each has its own width, scale and quality: later ones are worse, and all but teacher0 are wrong about half of the concepts,
     which makes gradients conflict. The losses fall as the student learns. They are multiplied by `scale`, or per epoch by the
     numbers of a tuple, the last of which is kept; those of teacher0 also by `first`. `alike` makes all teachers equal to
-    teacher0, and `order` permutes them.
+    teacher0, and `order` permutes them. With `lacking`, the last teacher has no text tower.
     """
 
     teachers: int = 3
@@ -39,6 +39,7 @@ class Course:
     first: float = 1.0
     alike: bool = False
     order: tuple[int, ...] = ()
+    lacking: bool = False
     seed: int = 0
 
     def __str__(self) -> str:
@@ -51,6 +52,8 @@ class Course:
             parts.append(f"teacher0's losses times {self.first:g}")
         if self.order:
             parts.append(f"order {list(self.order)}")
+        if self.lacking:
+            parts.append("the last without a text tower")
         return ", ".join([*parts, f"seed {self.seed}"])
 
     @property
@@ -74,6 +77,9 @@ class Course:
         student = Pairs(image, text, logit_scale.exp())
         order = self.order or range(self.teachers)
         outputs = [_teacher(pairs, 0 if self.alike else teacher, rows, self.seed) for teacher in order]
+        if self.lacking:
+            last, head = outputs[-1]
+            outputs[-1] = replace(last, text=last.text[:, :0]), head
         scales = [self._scale(epoch) * (self.first if teacher == 0 else 1.0) for teacher in order]
         losses = [scale * _distance(student, *one) for scale, one in zip(scales, outputs, strict=True)]
         batch = Batch(rows, rows.clone(), pairs.concepts[rows], progress, ids=[f"image{row}" for row in range(count)])
@@ -189,8 +195,11 @@ def _teacher(pairs: _Pairs, teacher: int, rows: Tensor, seed: int) -> tuple[Pair
 
 
 def _distance(student: Pairs, teacher: Pairs, head: Tensor) -> Tensor:
-    """A loss per sample from projected embeddings and in-batch distributions, with gradients at all leaves."""
+    """A loss per sample from projected embeddings and in-batch distributions, with gradients at all leaves; of images alone if
+    the teacher has no text tower."""
     image = normalize(student.image @ head, dim=1) - teacher.image
+    if teacher.text.shape[1] == 0:
+        return image.square().sum(dim=1)
     text = normalize(student.text @ head, dim=1) - teacher.text
     own, aim = logits(student).log_softmax(dim=1), logits(teacher).log_softmax(dim=1)
     relations = kl_div(own, aim, reduction="none", log_target=True).sum(dim=1)

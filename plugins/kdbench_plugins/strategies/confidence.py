@@ -17,6 +17,8 @@ class Confidence:
     is the softmax over teachers. With two teachers the weights are the softmax of −CE. A single teacher has weight 1.
     """
 
+    one_tower = False
+
     def weigh(self, signal: Signal) -> Tensor:
         losses = signal.truth_losses
         teachers = len(losses)

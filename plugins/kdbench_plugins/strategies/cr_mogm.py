@@ -12,7 +12,7 @@ from kdbench_plugins.strategies.torchjd_weightings import library
 if TYPE_CHECKING:
     from torch import Tensor
 
-PASSED_ON = ("observe", "observe_after", "end_epoch", "report")
+PASSED_ON = ("check_teams", "observe", "observe_after", "end_epoch", "report")
 
 
 class CrMogm:
@@ -28,6 +28,7 @@ class CrMogm:
     ) -> None:
         self.inner: Any = build("strategy", strategy)
         self.raw = getattr(self.inner, "raw", False)
+        self.one_tower = getattr(self.inner, "one_tower", True)
         self.average = library("CRMOGMWeighting", weighting=self._of_teachers, alpha=alpha)
         for method in PASSED_ON:
             if hasattr(self.inner, method):

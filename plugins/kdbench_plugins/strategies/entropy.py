@@ -17,6 +17,8 @@ class Entropy:
     equal if the entropy of every teacher is zero. A single teacher has weight 1.
     """
 
+    one_tower = False
+
     def weigh(self, signal: Signal) -> Tensor:
         import torch
 

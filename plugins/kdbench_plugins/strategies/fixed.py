@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from kdbench import KdbenchError, Offer, Signal, Skip, Strategy, hookimpl
+from kdbench import KdbenchError, Offer, Signal, Skip, Strategy, hookimpl, nearest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +24,13 @@ class Fixed:
 
     def __init__(self, *, weights: dict[str, Weight]) -> None:
         self.weights = weights
+
+    def check_teams(self, teams: Sequence[Sequence[str]], dataset: object) -> None:  # noqa: ARG002
+        """Raises KdbenchError if no team has a weight for each of its teachers."""
+        missing = [name for team in teams for name in team if name not in self.weights]
+        if all(set(team) - set(self.weights) for team in teams):
+            hint = nearest(missing[0], self.weights)
+            raise KdbenchError(f"fixed: weights: found {', '.join(self.weights)}; expected {missing[0]} as well. {hint}")
 
     def weigh(self, signal: Signal) -> Tensor:
         missing = [name for name in signal.teachers if name not in self.weights]

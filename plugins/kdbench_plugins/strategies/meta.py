@@ -34,6 +34,8 @@ class Meta:
     buffer; here they are those of the batch. Products are divided by their mean size, which leaves the minimum where it is.
     """
 
+    one_tower = False
+
     def __init__(
         self,
         *,

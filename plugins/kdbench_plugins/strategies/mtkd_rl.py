@@ -36,6 +36,8 @@ class MtkdRl:
     to `every` batches, B·Σ_t(3 + 2d_t + B) floats each: 13 MB for 10 batches of 256 and two teachers of width 192.
     """
 
+    one_tower = False
+
     def __init__(self, *, lr: Rate = 1e-3, map_lr: Rate = 1e-3, every: Annotated[int, Field(ge=1)] = 10) -> None:
         self.lr, self.map_lr, self.every = lr, map_lr, every
         self.epoch = 0

@@ -40,6 +40,8 @@ class RlSelect:
     not applied. After that, they are. Raises KdbenchError if no step is left for the policy to act.
     """
 
+    one_tower = False
+
     def __init__(
         self,
         *,

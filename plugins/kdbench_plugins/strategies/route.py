@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from kdbench import KdbenchError, Offer, Signal, Skip, Strategy, hookimpl, nearest
+from kdbench.errors import KdbenchWarning
 from kdbench.training.patterns import closest
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+WITHOUT_IDS = "route: found a dataset without ids of images; expected Split.image_ids, by which it routes"
 
 
 class Route:
@@ -40,6 +45,39 @@ class Route:
         self.known: dict[str, str] = {}  # names of teachers by id, "" without a route
         self.share = 0.0
 
+    def check_teams(self, teams: Sequence[Sequence[str]], dataset: Any) -> None:
+        """Raises KdbenchError if no image of the train split has a route to a teacher of the teams; warns if only some have."""
+        members = {name for team in teams for name in team}
+        names = list(dict.fromkeys(self.routes.values()))
+        unknown = [name for name in names if name not in members]
+        if len(unknown) == len(names):
+            hint = nearest(names[0], members)
+            raise KdbenchError(f"route: routes: found {', '.join(names)}; expected teachers of a team. {hint}")
+        if dataset is None:
+            return
+        ids = dataset.split("train").image_ids
+        if not len(ids):
+            raise KdbenchError(WITHOUT_IDS)
+        left = [one for one in ids if self._teacher(one) not in members]
+        if not left:
+            return
+        found = f"{len(left):,} of {len(ids):,} images of the train split without a route to {', '.join(sorted(members))}"
+        why = "; ".join([self._why(left[0]), *(f"{name} is in no team, {nearest(name, members)}" for name in unknown)])
+        if len(left) == len(ids):
+            raise KdbenchError(f"route: found {found}; expected a route for each. {why}")
+        warnings.warn(f"route: {found}, which learn from all teachers alike. {why}", KdbenchWarning, stacklevel=2)
+
+    def _why(self, image: str) -> str:
+        """Why an image has no route to a teacher of a team."""
+        if self.values is None:
+            key = f"the id {image!r}"
+        elif image in self.values:
+            key = f"the value {self.values[image]!r} of {image!r}"
+        else:
+            return f"the id {image!r} is not in the table, which has {next(iter(self.values), 'no image')!r}"
+        leads = self._teacher(image)
+        return f"{key} is routed to {leads}" if leads else f"{key} fits none of {', '.join(self.routes)}"
+
     def weigh(self, signal: Signal) -> Tensor:
         import torch
 
@@ -49,7 +87,7 @@ class Route:
             raise Skip(f"route: no route leads to {', '.join(teachers)}; routes lead to {leads}")
         ids = signal.batch.image_ids
         if not ids:
-            raise KdbenchError("route: found a dataset without ids of images; expected Split.image_ids, by which it routes")
+            raise KdbenchError(WITHOUT_IDS)
         places = {name: place for place, name in enumerate(teachers)}
         chosen = torch.tensor([places.get(self._teacher(one), -1) for one in ids], device=signal.losses.device)
         self.share = float((chosen >= 0).double().mean())

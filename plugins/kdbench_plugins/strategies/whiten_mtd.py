@@ -23,6 +23,9 @@ class WhitenMtd:
     of an image; here it is between images and texts.
     """
 
+    one_tower = False
+    per_pair = True
+
     def __init__(self, *, others: Literal["min", "mean", "random"] = "min") -> None:
         self.others: Literal["min", "mean", "random"] = others
 

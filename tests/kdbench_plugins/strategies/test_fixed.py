@@ -43,6 +43,13 @@ def test_a_team_with_a_teacher_that_has_no_weight_is_skipped() -> None:
         weigh({"lite0": 1.0})
 
 
+def test_weights_for_no_team_of_a_suite_are_refused_before_a_run() -> None:
+    strategy = Fixed(weights={"lite0": 1.0, "lit1": 1.0})
+    with pytest.raises(KdbenchError, match=r"found lite0, lit1; expected .*lite1.* did you mean 'lit1'\?"):
+        strategy.check_teams([["lite0", "lite1"], ["lite1", "lite2"]], None)
+    strategy.check_teams([["lite0", "lite1"], ["lite0", "lit1"]], None)
+
+
 def test_weights_that_are_all_zero_are_refused() -> None:
     with pytest.raises(KdbenchError, match="the weights of lite0, lite1, lite2 are all zero"):
         weigh({"lite0": 0, "lite1": 0, "lite2": 0, "stranger": 1})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,6 +15,7 @@ from torch import Tensor
 from kdbench import Batch, KdbenchError, Signal, Skip, Student
 from kdbench.contracts import FeedSettings
 from kdbench.data.dataset import CachedDataset
+from kdbench.errors import KdbenchWarning
 from kdbench.storage.cache import Cache
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import encode_split
@@ -72,6 +75,36 @@ def test_a_column_routes_in_place_of_the_id(name: str, tmp_path: Path) -> None:
     assert columns(strategy.weigh(seen())) == [X, X, Z, ALL, ALL]
 
 
+def data(ids: list[str]) -> Any:
+    return SimpleNamespace(split=lambda name: SimpleNamespace(image_ids=ids if name == "train" else []))
+
+
+def test_routes_of_which_none_leads_to_a_team_are_refused_before_a_run(tmp_path: Path) -> None:
+    """By names, also where the data are others; by ids; by a column. What routes some images is told."""
+    table = tmp_path / "t.csv"
+    table.write_text(TABLES["t.csv"], encoding="utf-8")
+    with pytest.raises(KdbenchError, match=r"routes: found clp; expected teachers of a team. did you mean 'clip'\?"):
+        Route(routes={"*": "clp"}).check_teams([["clip", "lite0"]], None)
+    with pytest.raises(KdbenchError, match=r"found 5 of 5 images .* to x, y; .* the id 'photos/a.jpg' fits none of photo/\*"):
+        Route(routes={"photo/*": "x"}).check_teams([["x", "y"]], data(IDS))
+    with pytest.raises(KdbenchError, match=r"found 5 of 5 .* the value 'flickr' of 'photos/a.jpg' fits none of flikr"):
+        Route(routes={"flikr": "x"}, table=table).check_teams([["x", "y"]], data(IDS))
+    with pytest.raises(KdbenchError, match=r"found 1 of 1 .* the id 'a.jpg' is not in the table, which has 'photos/a.jpg'"):
+        Route(routes={"flickr": "x"}, table=table).check_teams([["x", "y"]], data(["a.jpg"]))
+    with pytest.raises(KdbenchError, match=r"without ids of images; expected Split\.image_ids"):
+        Route(routes={"*": "x"}).check_teams([["x", "y"]], data([]))
+    told = r"2 of 5 images .* all teachers alike. the id 'drawings/b.png' is routed to z; z is in no team, known: x, y"
+    with pytest.warns(KdbenchWarning, match=told):
+        Route(routes={"photos/*": "x", "*": "z"}).check_teams([["x", "y"]], data(IDS))
+
+
+def test_routes_for_several_teams_are_no_fault() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Route(routes={"photos/*": "x", "*": "z"}).check_teams([["x", "y"], ["y", "z"]], data(IDS))
+        Route(routes={"photos/*": "x", "*": "other"}).check_teams([["x", "y"]], None)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -96,7 +129,7 @@ def test_batches_know_the_ids_of_their_images(tmp_path: Path) -> None:
     dataset, student = Shapes(), cast(Student, LinearStudent())
     ids = dataset.split("train").image_ids
     cached = CachedDataset(dataset, Cache(tmp_path))
-    for encoded in (encode_split(cached, student, "train"), sample(dataset, student, 2)[0]):
+    for encoded in (encode_split(cached, student, "train"), sample(dataset, student, cast(Any, [object(), object()]))[0]):
         batch = Retrieval().feed(encoded, FeedSettings(4, 1, 0, "cpu", lambda total: slice(0, total))).batch(0)
         assert batch.image_ids == [ids[place] for place in batch.images.tolist()]
         assert len(set(batch.image_ids)) == 4
