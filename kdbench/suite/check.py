@@ -135,8 +135,7 @@ def _checked(
     if deep:
         check_plugins(suite, plugins, diagnostics)
         check_terms(suite, plugins, diagnostics)
-        if len(diagnostics.found) == before:
-            check_weighting(suite, plugins, diagnostics)
+        check_weighting(suite, plugins, diagnostics)
     return suite
 
 

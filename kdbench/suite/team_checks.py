@@ -61,7 +61,7 @@ def check_weighting(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) ->
             if not teams or not hasattr(strategy, "check_teams"):
                 continue
             try:
-                for dataset in [None] if suite.smoke else [build_spec("dataset", one) for one in suite.datasets]:
+                for dataset in [None] if suite.smoke else filter(None, [_built("dataset", one) for one in suite.datasets]):
                     strategy.check_teams(teams, dataset)
             except KdbenchError as error:
                 diagnostics.add_error(("strategies", index), error)
