@@ -62,7 +62,8 @@ def data_check(
         typer.echo(f"\ndigest {report.digest}")
     if not report.problems:
         return
-    complain(f"\n{len(report.problems):,} items cannot be used")
+    count = len(report.problems)
+    complain(f"\n{count:,} item{'s' if count > 1 else ''} cannot be used")
     if report.rest:
         complain(f"without them: {report.rest}")
     if quarantine:

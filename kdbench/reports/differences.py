@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
 from kdbench.suite.spec import OPERATIONAL, PluginSpec, RunSpec
 
 BUDGET = frozenset({"epochs", "batch_size"})  # the same in all rows of a table
@@ -101,4 +103,6 @@ def _given(term: PluginSpec) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_defaults=True)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -68,6 +68,8 @@ def check_teams(file: SuiteFile, diagnostics: Diagnostics) -> None:
             diagnostics.add(("teams", index), team, "an `objective:` with at least one term, for a team with teachers")
         if not team and file.train.task == 0:
             diagnostics.add(("teams", index), team, "a team with teachers: `train.task: 0` leaves nothing else to learn from")
+        if team and file.train.task == 0 and file.train.distill == 0:
+            diagnostics.add(("train", "distill"), 0, "above 0: `train.task: 0` leaves nothing else to learn from")
         if len(team) > 1 and not file.strategies:
             diagnostics.add(("teams", index), team, "at least one entry in `strategies:`, for a team of two or more")
     for index, name in enumerate(file.references):

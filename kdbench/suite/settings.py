@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field
 
 from kdbench.suite.block import EXACT, Count
 
@@ -19,11 +19,17 @@ class Block(BaseModel):
     model_config = EXACT
 
 
+def _areas(crop: list[float]) -> list[float]:
+    if len(crop) != 2 or not 0 < crop[0] <= crop[1]:
+        raise ValueError("two areas in ascending order, the first above 0")
+    return crop
+
+
 class Views(Block):
     """Augmented views of each train image and caption, which teachers encode once and the student is shown in turn."""
 
     count: Count = Field(default=8, description="Views of each image, and of each caption with `drop_words`.")
-    crop: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(
+    crop: Annotated[list[Share], AfterValidator(_areas)] = Field(
         default=[0.5, 1.0], description="Smallest and largest area of a crop, as a fraction of the image."
     )
     flip: Share = Field(default=0.0, description="Probability of mirroring; captions may tell left from right.")
@@ -35,12 +41,6 @@ class Views(Block):
     teachers: Literal["same", "clean"] = Field(
         default="same", description="same: teachers see the views; clean: they see the image and the caption themselves."
     )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not 0 < self.crop[0] <= self.crop[1]:
-            raise ValueError("two areas in ascending order, the first above 0")
-        return self
 
 
 class Train(Block):

@@ -215,7 +215,7 @@ class RunSpec(Frozen):
         """Whether it evaluates a teacher itself."""
         return self.role == "reference"
 
-    @cached_property
+    @property  # not cached: a spec that held itself could not be compared
     def training(self) -> RunSpec:
         """The run that trains its student: itself, unless it is a transfer run."""
         if self.trained_on is None:

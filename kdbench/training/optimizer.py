@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -51,7 +51,7 @@ def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:
         if not any(closest(name, [pattern]) for name in names):
             raise KdbenchError(
                 f"train.lr_scale: found {pattern!r}, which matches no parameter of the student; "
-                f"expected a pattern of names such as {', '.join(names[:3])}. {nearest(pattern, names)}"
+                f"expected a pattern of names such as {', '.join(names[:3])}. {nearest(pattern, [*_parts(names), *names])}"
             )
     frozen = {parameter for name, parameter in module.named_parameters() if scale_of(name, scales) == 0}
     for parameter in frozen:
@@ -62,6 +62,13 @@ def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:
         parameters = list(part.parameters())
         if parameters and frozen.issuperset(parameters):
             part.eval()
+
+
+def _parts(names: Sequence[str]) -> list[str]:
+    """Patterns of the parts of a module: `clip.*`, `clip.visual.*`."""
+    stems = {name.rpartition(".")[0] for name in names}
+    steps = {tuple(stem.split(".")[: depth + 1]) for stem in stems if stem for depth in range(stem.count(".") + 1)}
+    return [f"{'.'.join(step)}.*" for step in sorted(steps)]
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:

@@ -12,6 +12,7 @@ from kdbench.errors import KdbenchError
 from kdbench.reports import build, render
 from kdbench.reports.differences import differences, in_words, note
 from kdbench.reports.find_rows import find_pair
+from kdbench.suite.settings import Views
 from kdbench.suite.spec import RunSpec, Tuning
 from tests.conftest import literal_spec
 from tests.support.rankings import row
@@ -24,6 +25,8 @@ TRAINING: dict[str, st.SearchStrategy[Any]] = {
     "clip_norm": st.sampled_from([1.0, 2.0]),
     "distill": st.sampled_from([0.5, 1.0]),
     "precision": st.sampled_from(["fp32", "bf16"]),
+    "views": st.sampled_from([None, Views(), Views(count=4, crop=[0.7, 1.0])]),
+    "lr_scale": st.sampled_from([{}, {"visual.*": 0.0}]),
 }
 
 
@@ -57,7 +60,7 @@ def test_training_settings_are_shown_exactly_where_they_vary(found: list[RunSpec
     """Also in rows whose names differ: one may have been tuned by hand."""
     shown = differences(found, [str(index) for index in range(len(found))])
     for name in TRAINING:
-        varies = len({getattr(spec.train, name) for spec in found}) > 1
+        varies = len({repr(getattr(spec.train, name)) for spec in found}) > 1
         assert all((f"train.{name}" in settings) == varies for settings in shown)
         assert (f"train.{name}" in note(shown)) == varies
 

@@ -90,7 +90,10 @@ def test_parts_that_the_student_has_frozen_keep_their_mode(mode: bool) -> None:
 @pytest.mark.parametrize(
     ("scales", "message"),
     [
-        ({"visal.*": 0.1}, r"found 'visal\.\*', which matches no parameter .* such as scale, visual\.0\.weight, "),
+        (
+            {"visal.*": 0.1},
+            r"found 'visal\.\*', which matches no parameter .* such as scale, visual\.0\.weight, .* did you mean 'visual\.\*'",
+        ),
         ({"*": 0.0}, "freezes the whole student; expected a part to train"),
     ],
 )

@@ -9,10 +9,12 @@ from pydantic import Field
 
 from kdbench import Dataset, KdbenchError, Offer, hookimpl
 from kdbench_plugins.datasets.folder_table import Columns, read_items
+from kdbench_plugins.datasets.items import Item
 from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
 from kdbench_plugins.datasets.ondisk import Index, OnDisk, Size
 
-Share = Annotated[float, Field(ge=0, le=1)]
+SHARE = 0.5
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Folder(OnDisk):
@@ -37,7 +39,7 @@ class Folder(OnDisk):
         split: str = "split",
         concept: str | None = None,
         synthetic: str | None = None,
-        synthetic_share: Share = 0.5,
+        synthetic_share: Share = SHARE,
         size: Size = 256,
         quarantine: Path | None = None,
         licence: str = "not stated",
@@ -48,10 +50,20 @@ class Folder(OnDisk):
             image, caption, split, concept, synthetic = "image", "caption", "split", None, None
         path, base = _places(table, root)
         columns = Columns(image, caption, split, concept, synthetic)
-        index = Index(base, (path,), (), lambda: read_items(path, base, columns))
+        index = Index(base, (path,), (), lambda: self._read_table(path, base, columns))
         drawn = {"synthetic_share": synthetic_share} if synthetic else {}
         settings = {"columns": columns.as_list(), **drawn}
         super().__init__("folder", licence, size, index, quarantine, settings=settings, synthetic_share=synthetic_share)
+
+    def _read_table(self, path: Path, base: Path, columns: Columns) -> list[Item]:
+        items = read_items(path, base, columns)
+        if columns.synthetic:
+            counts = [len(item.synthetic) for item in items if item.split == "train"]
+            if not any(counts):
+                raise KdbenchError(f"{path}: {columns.synthetic}: found no caption of a train image; expected some")
+            images = sum(map(bool, counts))
+            self._index.notes.append(f"{sum(counts):,} synthetic captions of {images:,} of {len(counts):,} train images")
+        return items
 
 
 def _places(table: Path | None, root: Path | None) -> tuple[Path, Path]:
@@ -75,17 +87,23 @@ def check(
     table: Path | None,
     root: Path | None,
     image: str,  # noqa: ARG001
-    caption: str,  # noqa: ARG001
+    caption: str,
     split: str,  # noqa: ARG001
     concept: str | None,  # noqa: ARG001
-    synthetic: str | None,  # noqa: ARG001
-    synthetic_share: float,  # noqa: ARG001
+    synthetic: str | None,
+    synthetic_share: float,
     size: int,  # noqa: ARG001
     quarantine: Path | None,  # noqa: ARG001
     licence: str,  # noqa: ARG001
     miniature: bool,
 ) -> None:
-    """Raises KdbenchError if the table or the folder does not exist."""
+    """Raises KdbenchError if the table or the folder does not exist, or if synthetic captions are the others, or none."""
+    if synthetic is not None and synthetic == caption:
+        raise KdbenchError(f"dataset folder: synthetic: found {synthetic!r}, the column of `caption:`; expected another one")
+    if synthetic is None and synthetic_share != SHARE:
+        raise KdbenchError(
+            f"dataset folder: synthetic_share: found {synthetic_share} without `synthetic:`; expected a column there"
+        )
     if miniature:
         check_miniature()
     else:

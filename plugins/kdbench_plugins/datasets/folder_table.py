@@ -84,10 +84,10 @@ def _name(row: Row, column: str) -> str:
 
 def _synthetic(row: Row, column: str | None, name: str) -> tuple[tuple[str, ...], str]:
     """A model's captions of a row, none if the cell is empty, and what is wrong with them."""
-    cell = row.values.get(column) if column else None
+    cell = list_in(row.values.get(column)) if column else None
     if cell is None or cell == [] or (isinstance(cell, str) and not cell.strip()):
         return (), ""
-    return captions_or_error(list_in(cell), f"{row.where} ({name}): {column}")
+    return captions_or_error(cell, f"{row.where} ({name}): {column}")
 
 
 def _elsewhere(root: Path, name: str, key: str) -> bool:
@@ -143,5 +143,4 @@ def _check_columns(table: Path, columns: Columns, found: list[str]) -> None:
                 f"{table}: has no column {name!r} ({nearest(name, found)}); add one with train, validation or test for "
                 "every image, or name yours with `split:`. They are not drawn at random: all must test on the same images"
             )
-        hint = f"{nearest(name, found)}; name yours with `{parameter}:`"
-        raise KdbenchError(f"{table}: has no column {name!r}; {hint}")
+        raise KdbenchError(f"{table}: has no column {name!r}; name yours with `{parameter}:`. {nearest(name, found)}")

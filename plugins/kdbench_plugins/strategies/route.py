@@ -113,7 +113,7 @@ def values_of(table: Path, image: str, column: str) -> dict[str, str]:
     found = read_table(table, {image, column})
     for parameter, name in (("image", image), ("column", column)):
         if name not in found.columns:
-            hint = f"{nearest(name, found.columns)}; name yours with `{parameter}:`"
+            hint = f"name yours with `{parameter}:`. {nearest(name, found.columns)}"
             raise KdbenchError(f"route: {table}: has no column {name!r}; {hint}")
     values: dict[str, str] = {}
     for row in found.rows:

@@ -143,8 +143,34 @@ def test_synthetic_captions_that_are_none(root: Path) -> None:
     path = write(root / "table.jsonl", with_synthetic([0, *SYNTHETIC[1:]]))
     with pytest.raises(KdbenchError, match=r"row 1 \(pictures/0\.jpg\): syn: found captions of type int, expected"):
         folder(path, synthetic="syn").split("train")
-    with pytest.raises(KdbenchError, match=r"has no column 'synthetic'.*; name yours with `synthetic:`"):
+    with pytest.raises(KdbenchError, match=r"has no column 'synthetic'; name yours with `synthetic:`\. "):
         folder(path, synthetic="synthetic").split("train")
+    unread = write(root / "unread.jsonl", with_synthetic(["", [], None, "unused", "unused", "", "unused"]))
+    with pytest.raises(KdbenchError, match=r"unread\.jsonl: syn: found no caption of a train image; expected some"):
+        folder(unread, synthetic="syn").split("train")
+
+
+def test_cells_without_synthetic_captions(root: Path) -> None:
+    """However they are written; a note says what was read."""
+    for form in ("csv", "jsonl"):
+        empty = "[]" if form == "csv" else []
+        dataset = folder(write(root / f"table.{form}", with_synthetic(["seen", empty, " ", "", "", "", ""])), synthetic="syn")
+        assert len(dataset.split("train").captions) == 7
+        assert dataset.notes == ("1 synthetic captions of 1 of 3 train images",)
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"synthetic": "caption"}, "synthetic: found 'caption', the column of `caption:`; expected another one"),
+        ({"synthetic_share": 0.7}, "synthetic_share: found 0.7 without `synthetic:`"),
+    ],
+)
+def test_synthetic_captions_without_effect_are_refused(root: Path, params: dict[str, Any], told: str) -> None:
+    path = write(root / "table.jsonl", with_synthetic(SYNTHETIC))
+    (offer,) = kdbench_datasets()
+    with pytest.raises(KdbenchError, match=told):
+        check_deeper(offer, {"table": str(path), **params})
 
 
 def test_other_names_and_another_root(root: Path, tmp_path: Path) -> None:
