@@ -62,7 +62,7 @@ def test_training_settings_are_shown_exactly_where_they_vary(found: list[RunSpec
     for name in TRAINING:
         varies = len({repr(getattr(spec.train, name)) for spec in found}) > 1
         assert all((f"train.{name}" in settings) == varies for settings in shown)
-        assert (f"train.{name}" in note(shown)) == varies
+        assert (f"train.{name} (" in note(shown)) == varies
 
 
 def test_what_has_no_effect_or_is_named_otherwise_is_not_shown() -> None:
