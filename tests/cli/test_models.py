@@ -18,7 +18,7 @@ from kdbench.records.trace import Trace
 from kdbench.runs.execute import execute
 from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval import Retrieval
-from kdbench.tasks.retrieval.ranks import ranks
+from kdbench.tasks.retrieval.one_way import ranks
 from tests.support.command_plugins import command_plugins
 from tests.support.toys import Beads, Sage, run_context, run_spec
 

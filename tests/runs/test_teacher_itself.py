@@ -14,7 +14,7 @@ from kdbench.reports import build
 from kdbench.runs.execute import execute
 from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval import Retrieval
-from kdbench.tasks.retrieval.ranks import ranks
+from kdbench.tasks.retrieval.one_way import ranks
 from kdbench.tasks.retrieval.teachers import rank_teacher
 from tests.support.toys import Beads, Sage, cached, read_ranks, run_context, run_spec, sage
 

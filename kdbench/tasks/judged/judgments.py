@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.tasks.judged.metrics import DIRECTIONS, HEADLINE, RECALL_AT
+from kdbench.tasks.retrieval.one_way import scores_of
 from kdbench.tasks.retrieval.positives import map_at_r, r_precision, ranks_among
-from kdbench.tasks.retrieval.ranks import scores_of
 from kdbench.tasks.retrieval.units import Units, unit_shares
 
 Ints = NDArray[np.int64]

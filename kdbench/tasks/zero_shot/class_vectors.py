@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.tasks.retrieval.ranks import ranks
+from kdbench.tasks.retrieval.one_way import ranks
 
 Ints = NDArray[np.int64]
 

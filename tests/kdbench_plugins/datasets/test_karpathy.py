@@ -25,7 +25,7 @@ from kdbench.data.dataset import SPLITS, CachedDataset
 from kdbench.data.prepare import check
 from kdbench.plugins.parameters import check_deeper, construct
 from kdbench.storage.cache import Cache
-from kdbench.tasks.retrieval.ranks import ranks
+from kdbench.tasks.retrieval.one_way import ranks
 from kdbench.testing import check_dataset
 from kdbench_plugins.datasets.coco import Coco
 from kdbench_plugins.datasets.coco import kdbench_datasets as coco_offers

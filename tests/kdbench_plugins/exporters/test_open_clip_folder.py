@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from kdbench.errors import KdbenchError
 from kdbench.tasks.retrieval.embeddings import student_embeddings
-from kdbench.tasks.retrieval.ranks import ranks
+from kdbench.tasks.retrieval.one_way import ranks
 from kdbench_plugins.exporters.open_clip_folder import CONFIG, WEIGHTS, open_clip_embeddings, write_open_clip
 from kdbench_plugins.exporters.outputs import furthest
 from kdbench_plugins.openclip import import_open_clip

@@ -17,7 +17,8 @@ from kdbench import Split, SplitName, Towers
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.parameters import params_model
 from kdbench.tasks.retrieval import Retrieval
-from kdbench.tasks.retrieval.ranks import ranks, retrieval_metrics
+from kdbench.tasks.retrieval.one_way import ranks
+from kdbench.tasks.retrieval.ranks import retrieval_metrics
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench_plugins.datasets.emoji import Emoji
 from kdbench_plugins.teachers.backbones import Backbones, kdbench_teachers

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from kdbench.tasks.retrieval.clip_benchmark import clip_benchmark_result
-from kdbench.tasks.retrieval.ranks import Ranks, ranks
+from kdbench.tasks.retrieval.one_way import ranks
+from kdbench.tasks.retrieval.ranks import Ranks
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -10,7 +10,7 @@ import torch
 
 from kdbench.errors import Diverged
 from kdbench.tasks.retrieval.embeddings import encode_split, to_device
-from kdbench.tasks.retrieval.ranks import ranks
+from kdbench.tasks.retrieval.one_way import ranks
 from tests.support.toys import SPLITS, Beads, cached, encoded, module_of, rank_split, towers_of, toy
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from numpy.typing import NDArray
 
+from kdbench.tasks.retrieval.one_way import ranks_from_scores
 from kdbench.tasks.retrieval.positives import map_at_r, most_positives, positive_ranks, r_precision
-from kdbench.tasks.retrieval.ranks import ranks_from_scores
 from tests.support.score_cases import Case, cases
 from tests.support.toys import ints
 
