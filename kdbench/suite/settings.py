@@ -78,7 +78,9 @@ class Train(Block):
         default=False, description="Keep the student's convolutions in the layout that tensor cores prefer."
     )
     views: Views | None = Field(default=None, description="Augmented views of the train images; null: none.")
-    checkpoint_every: Count = Field(default=100, description="Steps between checkpoints; there is also one after each epoch.")
+    checkpoint_every: Count | None = Field(
+        default=None, description="Steps between checkpoints; null: by time, so that they take a hundredth of it."
+    )
     devices: Count = Field(default=1, description="Processes per run, each on its own GPU if there are any.")
 
 

@@ -21,6 +21,7 @@ from kdbench.training.borders import measured
 from kdbench.training.distributed import ALONE, World
 from kdbench.training.evaluation import evaluated
 from kdbench.training.learner import Learner
+from kdbench.training.pace import Pace
 from kdbench.training.team import Team
 from kdbench.training.trace import Tracing, trace_of
 
@@ -94,7 +95,7 @@ def train(
         if checkpoint is not None and world.first:
             checkpoints.save(checkpoint, {"state": vars(state), "best": best, "learner": learner.state_dict()})
 
-    started = time.perf_counter() - state.seconds
+    pace, started = Pace(settings.checkpoint_every), time.perf_counter() - state.seconds
     while state.step < learner.steps:
         result = learner.step(state.step, compare=tracing.closes(state.step))
         loss = float(result.loss)
@@ -123,9 +124,10 @@ def train(
                 shown = {f"weight/{name}": mean for name, mean in zip(learner.names, means, strict=True)}
                 on_epoch(epoch, {"loss": state.epoch_loss, **shown, **metrics})
             state.epoch_loss, state.epoch_weights = 0.0, list(zeros)
-        if rest == 0 or state.step % settings.checkpoint_every == 0:
+        if checkpoint is not None and pace.due(state.step):
             state.seconds = time.perf_counter() - started
-            save()
+            with pace.writing():
+                save()
     state.seconds = time.perf_counter() - started
     module = cast(nn.Module, student.module)
     module.load_state_dict(best)

@@ -276,7 +276,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
 def test_a_run_interrupted_in_the_middle_of_a_window(
     splits: Splits, teachers: Teachers, tmp_path: Path, stops: tuple[int, ...], checkpoint_every: int
 ) -> None:
-    """60 steps are windows of two; checkpoints come after every step, or every fifth and at the end of each epoch of four."""
+    """60 steps are windows of two; checkpoints come after every step, or every fifth; an epoch has four."""
     settings = {"epochs": 15, "checkpoint_every": checkpoint_every}
     calm, torn = (Training(splits, teachers, Reporter(), every=5, settings=settings) for _ in range(2))
     calm.run()
@@ -291,7 +291,7 @@ def test_a_run_interrupted_in_the_middle_of_a_window(
 
 @pytest.mark.parametrize("stops", [(2, 5, 6, 9, 10, 12), (4, 4, 8, 8)])
 def test_a_run_interrupted_again_and_again(splits: Splits, teachers: Teachers, tmp_path: Path, stops: tuple[int, ...]) -> None:
-    """Validated every other epoch only, so that an epoch's end may have no checkpoint of its own."""
+    """Validated every other epoch only."""
     calm = Training(splits, teachers, Mindful(), every=2)
     calm.run()
     torn = Training(splits, teachers, every=2)
