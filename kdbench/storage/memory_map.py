@@ -2,8 +2,8 @@
 
 Functions receive memory maps, which read like arrays. Touched pages count as memory of this process until the system needs the
 memory, and the kernel maps sixteen pages for each one read: after a few thousand scattered rows the whole file is resident.
-Code that reads rows repeatedly therefore reads them from the file (`take`), and code that scans all rows releases the pages
-behind it (`blocks`, `let_go`).
+Code that reads rows of large files repeatedly therefore reads them from the file (`take`), and code that scans all rows
+releases the pages behind it (`blocks`, `let_go`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 1 << 18  # rows per block
+RESIDENT = 1 << 26  # bytes of a file that may stay in memory: its rows are read without a system call for each
 
 
 @runtime_checkable
@@ -28,13 +29,21 @@ class Lazy(Protocol):
 
 
 def take(values: NDArray[Any] | Lazy, places: NDArray[Any]) -> NDArray[Any]:
-    """`values[indices]` for nonnegative `indices` [B]; rows of a memory map are read directly from its file."""
+    """`values[indices]` for nonnegative `indices` [B]; rows of a large memory map are read directly from its file.
+
+    Raises IndexError for a row that is not there, and OSError if the file of a map has become shorter.
+    """
     if isinstance(values, Lazy):
         return values.rows(places)
     if not _whole(values):
         found: NDArray[Any] = values[places]
         return found
     mapped: Any = values
+    for position in places[(places < 0) | (places >= len(values))].tolist():
+        raise IndexError(f"row {position} of {len(values)}")
+    if values.nbytes <= RESIDENT and os.stat(mapped.filename).st_size >= mapped.offset + values.nbytes:
+        resident: NDArray[Any] = values[places]
+        return resident
     rows = np.empty((len(places), *values.shape[1:]), values.dtype)
     if rows.size == 0:
         return rows
@@ -43,8 +52,6 @@ def take(values: NDArray[Any] | Lazy, places: NDArray[Any]) -> NDArray[Any]:
     file = os.open(mapped.filename, os.O_RDONLY)
     try:
         for number, position in enumerate(places.tolist()):
-            if not 0 <= position < len(values):
-                raise IndexError(f"row {position} of {len(values)}")
             read = os.preadv(file, [buffer[number * width : (number + 1) * width]], mapped.offset + position * width)
             if read != width:
                 raise OSError(f"{mapped.filename}: ends in row {position} of {len(values)}")
