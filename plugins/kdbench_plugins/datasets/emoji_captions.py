@@ -16,9 +16,13 @@ _LISTS = 2
 _LONGEST = 5  # keywords per caption
 
 
+_WORD = re.compile(r"[a-z0-9]+")
+_NOT_PLAIN = re.compile(r"[^a-z0-9 ,'-]")
+
+
 def words(text: str) -> list[str]:
     """The runs of letters and digits in plain text."""
-    return re.findall(r"[a-z0-9]+", text)
+    return _WORD.findall(text)
 
 
 _PHRASE = re.compile(r"[a-z]+([ -][a-z]+)*")
@@ -38,7 +42,7 @@ def plain(text: str) -> str:
     """Lower-case plain text of a name or a shortcode: no underscores, accents, brackets or signs."""
     text = text.strip(":").replace("#", "number sign").replace("*", "asterisk").replace("_(", ", ")
     text = unicodedata.normalize("NFKD", text.replace("_", " ").replace("’", "'"))
-    return " ".join(re.sub(r"[^a-z0-9 ,'-]", "", text.lower()).split())
+    return " ".join(_NOT_PLAIN.sub("", text.lower()).split())
 
 
 def other_names(name: str, aliases: Iterable[str], taken: frozenset[str]) -> list[str]:

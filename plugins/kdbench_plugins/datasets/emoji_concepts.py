@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -52,7 +53,7 @@ def concepts() -> tuple[Concept, ...]:
 
     drawn = twemoji.keys() & openmoji.keys()
     chosen = sorted(
-        emoji for emoji, entry in data.items() if entry["status"] == qualified and _codes(emoji) in drawn and _is_plain(emoji)
+        emoji for emoji, entry in data.items() if entry["status"] == qualified and _is_plain(emoji) and _codes(emoji) in drawn
     )
     names = {emoji: plain(data[emoji]["en"]) for emoji in chosen}
     aliases = {emoji: [*aliases_of[_codes(emoji)], *data[emoji].get("alias", ())] for emoji in chosen}
@@ -74,7 +75,7 @@ def _codes(emoji: str) -> Codes:
 
 
 def _is_plain(emoji: str) -> bool:
-    return not any(code in span for code in _codes(emoji) for span in (_SKIN_TONES, _REGION_LETTERS, _TAGS))
+    return not any(ord(letter) in span for letter in emoji for span in (_SKIN_TONES, _REGION_LETTERS, _TAGS))
 
 
 def _drawings(where: Path, suffix: str) -> dict[Codes, Path]:
@@ -83,7 +84,8 @@ def _drawings(where: Path, suffix: str) -> dict[Codes, Path]:
     Names are compared as numbers: one vendor writes upper case and leading zeros, the other does not.
     """
     found = {}
-    for path in where.glob(f"*{suffix}"):
-        codes = tuple(int(code, 16) for code in path.stem.split("-"))
-        found[tuple(code for code in codes if code != _VARIATION)] = path
+    for name in os.listdir(where):
+        if name.endswith(suffix):
+            codes = tuple(int(code, 16) for code in name.removesuffix(suffix).split("-"))
+            found[tuple(code for code in codes if code != _VARIATION)] = where / name
     return found

@@ -15,6 +15,7 @@ SHARES: dict[SplitName, float] = {"train": 0.7, "validation": 0.1, "test": 0.2}
 assert tuple(SHARES) == get_args(SplitName)
 
 _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_WORD = re.compile(r"[a-z0-9]+")
 _CLOCK = re.compile(rf"({_HOURS})(-thirty| o'clock)")
 _KEYCAP = re.compile(r"keycap\b.*")
 
@@ -47,7 +48,7 @@ def group(name: str) -> str:
     if _KEYCAP.fullmatch(name):
         return "keycap"
     kept: list[str] = []
-    for word in re.findall(r"[a-z0-9]+", _HAIR.sub("", _SAME.get(name, name).removesuffix(" facing right"))):
+    for word in _WORD.findall(_HAIR.sub("", _SAME.get(name, name).removesuffix(" facing right"))):
         word = "side" if _SIDES.fullmatch(word) else "size" if _SIZES.fullmatch(word) else word
         if not _PEOPLE.fullmatch(word) and kept[-1:] != [word]:
             kept.append(word)

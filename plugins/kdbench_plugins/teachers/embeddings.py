@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from kdbench import Encoder, KdbenchError, Modality, NoTower, Offer, Teacher, TeacherData, Towers, hookimpl
-from kdbench.storage.content_digest import state_of
 from kdbench.storage.digest import file_digest
 from kdbench_plugins.teachers.vectors import Vectors, files_of
 
@@ -86,6 +85,8 @@ class Looked:
     ids = True
 
     def __init__(self, modality: Modality, vectors: Vectors) -> None:
+        from kdbench.storage.content_digest import state_of
+
         self.modality = modality
         self.vectors = vectors
         files = [_digest(path, state_of(path)) for path in files_of(vectors.path)]

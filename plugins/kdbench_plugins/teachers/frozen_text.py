@@ -43,17 +43,21 @@ class SentenceEncoder:
     base: Encoder | None = None
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Reads the model's files to identify them; the network is built on first use."""
+        """The files are read and the network is built on first use."""
         self.name = name
         self.folder = folder
+
+    @cached_property
+    def key(self) -> str:
+        """Identifies the model by its files."""
         code = [f"{package} {package_version(package)}" for package in PACKAGES]
-        digest = hashlib.sha256(f"{FORMAT}|{name}|normalised|{code}".encode())
+        digest = hashlib.sha256(f"{FORMAT}|{self.name}|normalised|{code}".encode())
         # All of them: files such as config_sentence_transformers.json, which FILES does not need, change the output as well.
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file() and path.suffix not in (".md", ".pyc")):
             with path.open("rb") as stream:
                 name_in_folder = path.relative_to(self.folder).as_posix()
                 digest.update(name_in_folder.encode() + hashlib.file_digest(stream, "sha256").digest())
-        self.key = digest.hexdigest()
+        return digest.hexdigest()
 
     @cached_property
     def network(self) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdbench import Encoder, ImageCost, KdbenchError, Modality, Offer, Teacher, TeacherData, Towers, hookimpl
+from kdbench_plugins.checked_once import check_once
 from kdbench_plugins.openclip import (
     SCHEMAS,
     brief,
@@ -60,7 +61,7 @@ class OpenClip:
     def load(self) -> Any:
         """The whole model, in eval mode. Raises KdbenchError if it or its weights cannot be loaded."""
         open_clip = import_open_clip()
-        check(model=self.model, pretrained=self.pretrained)
+        _check_names(self.model, self.pretrained)
         try:
             with hushed():
                 clip = open_clip.create_model(
@@ -82,6 +83,13 @@ class OpenClip:
 def check(*, model: str, pretrained: str = "", precision: Literal["fp32", "bf16"] = "fp32") -> None:  # noqa: ARG001
     """Raises KdbenchError with the nearest name if open_clip does not know `model` or `pretrained`."""
     _need_weights(model, pretrained)
+    if Path(pretrained).is_file():
+        _check_names(model, pretrained)
+    else:
+        check_once(lambda: _check_names(model, pretrained), "teacher openclip", model, pretrained)
+
+
+def _check_names(model: str, pretrained: str) -> None:
     check_model_name(model)
     if pretrained:
         check_pretrained(model, pretrained)

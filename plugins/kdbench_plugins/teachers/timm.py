@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_cache_path
 
 from kdbench import Encoder, ImageCost, KdbenchError, Modality, NoTower, Offer, Teacher, TeacherData, Towers, hookimpl, nearest
+from kdbench_plugins.checked_once import check_once
 from kdbench_plugins.openclip import brief, import_timm, package_version, weight_files
 from kdbench_plugins.shrink import FAMILIES
 from kdbench_plugins.teachers.image_cost import measured
@@ -135,15 +136,18 @@ def check(*, model: str, weights: Path | None = None) -> None:
     """Raises KdbenchError, with the nearest name, if timm does not know `model` or its tag, or if `weights` is no file."""
     if weights is not None and not weights.is_file():
         raise KdbenchError(f"teacher timm: weights {str(weights)!r}: found no such file; expected the model's weights")
-    if model.startswith(SCHEMAS):
-        return
+    if not model.startswith(SCHEMAS):
+        check_once(lambda: _check_names(model, weights is None), "teacher timm", model, weights is None)
+
+
+def _check_names(model: str, published: bool) -> None:
     timm = import_timm()
     architecture, _, tag = model.partition(".")
     if not timm.is_model(architecture):
         raise KdbenchError(
             f"teacher timm: found no model {architecture!r} in timm; {nearest(architecture, timm.list_models())}"
         )
-    if weights is not None:
+    if not published:
         return
     tags = [name.partition(".")[2] for name in timm.list_models(f"{architecture}.*", pretrained=True)]
     if not tags or (tag and tag not in tags):
