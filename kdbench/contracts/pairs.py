@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kdbench.errors import PluginError
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,17 @@ class Pairs:
         return tuple(
             each for each in (self.scale, self.bias) if not isinstance(each, float | int | None) and each.requires_grad
         )
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, computed by the first call with `key`: what an objective computes of a student for all teachers.
+
+        It must not have a graph: each teacher's loss has its own.
+        """
+        kept: dict[Hashable, Any] = self.__dict__.setdefault("_once", {})
+        if key not in kept:
+            kept[key] = make()
+        found: T = kept[key]
+        return found
 
     @cached_property
     def logits(self) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from kdbench.contracts import Outputs, Task
 from kdbench.contracts.values import Owned
 from kdbench.training.distributed import ALONE, World
+from kdbench.training.inner_products import inner_products
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,8 @@ class StepSignal:
 
     @cached_property
     def gramian(self) -> Tensor:
-        # If teachers nearly agree, float32 sums lose the small differences that strategies depend on.
-        gradients = self.gradients.double()
-        return gradients @ gradients.T
+        count = len(self._graph.student.tensors)
+        return inner_products([grads[:count] for grads in self.leaf_gradients])
 
     @cached_property
     def parameter_gramian(self) -> Tensor:
@@ -145,6 +145,5 @@ class StepSignal:
                 retain_graph=True,
                 materialize_grads=True,
             )
-            rows.append(world.sum(torch.cat([grad.flatten() for grad in found])).double())
-        stacked = torch.stack(rows)
-        return stacked @ stacked.T
+            rows.append([world.sum(torch.cat([grad.flatten() for grad in found]))])
+        return inner_products(rows)

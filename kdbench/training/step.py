@@ -130,13 +130,12 @@ def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
     for teacher, grads in enumerate(signal.leaf_gradients):
         leaves = graph.leaves(teacher)
         for leaf, grad in zip(leaves, grads, strict=True):
-            part = weights[teacher] * grad
             if not leaf.is_leaf:  # such as a logit scale, the exponential of its parameter
-                leaf.backward(part, retain_graph=True)  # type: ignore[no-untyped-call]
+                leaf.backward(weights[teacher] * grad, retain_graph=True)  # type: ignore[no-untyped-call]
             elif leaf.grad is None:
-                leaf.grad = part
+                leaf.grad = weights[teacher] * grad
             else:
-                leaf.grad += part
+                leaf.grad += weights[teacher] * grad
 
 
 def _run_backward(loss: Tensor) -> None:

@@ -42,14 +42,20 @@ class RelationalKL:
         return None
 
     def losses(self, student: Pairs, teacher: Pairs, head: None, batch: Batch) -> Tensor:  # noqa: ARG002
-        return self._divergences(self._logits(student), self._logits(teacher))
+        if self.standardize:
+            return self._divergences(self._logits(student), self._logits(teacher))
+        from kdbench_plugins.objectives.shared_softmax import Own, divergences
+
+        scale, temperature = student.scale if self.scale is None else self.scale, self.temperature
+        own = student.once((self, "own"), lambda: Own.of(student, scale, temperature))
+        return divergences(student, scale, own, self._logits(teacher), temperature)
 
     def fused_losses(self, student: Pairs, teachers: Sequence[Pairs], weights: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002
         fused = sum(weight * self._logits(teacher) for weight, teacher in zip(weights, teachers, strict=True))
         return self._divergences(self._logits(student), fused)
 
     def _logits(self, pairs: Pairs) -> Tensor:
-        return (pairs.scale if self.scale is None else self.scale) * pairs.image @ pairs.text.T
+        return (pairs.scale if self.scale is None else self.scale) * (pairs.image @ pairs.text.T)
 
     def _divergences(self, own: Tensor, aim: Tensor) -> Tensor:
         """[B] for logits [B, B]."""
