@@ -61,11 +61,13 @@ def plan(
     with busy(f"checking {suite}"):
         planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke)
     specs, changed = planned.specs, planned.session.changed
-    known = {spec.run_id: recorded(results, spec) for spec in specs}
+    known = planned.session.records | {spec.run_id: recorded(results, spec) for spec in planned.todo}
     again = {spec.run_id for spec in planned.todo if (record := known[spec.run_id]) and record.status in DONE}
     notes = dict.fromkeys(changed, ", changed") | dict.fromkeys(again, ", to do again")
     rows = [_row(spec, known[spec.run_id], notes.get(spec.run_id, "")) for spec in specs]
-    typer.echo(tabulate(rows, headers=["run", "dataset", "student", "teachers", "strategy", "seed", "status"]))
+    heads = ["run", "dataset", "student", "teachers", "strategy", "seed", "status"]
+    align = ["right" if head == "seed" else "left" for head in heads]
+    typer.echo(tabulate(rows, headers=heads, colalign=align if rows else None, disable_numparse=True))
     typer.echo("\n" + estimate(specs, known | dict.fromkeys(again), len(changed)))
     for line in costs_of_views([spec for spec in specs if known[spec.run_id] is None], plugins):
         typer.echo(line)

@@ -16,8 +16,11 @@ def mixed(records: Iterable[Record]) -> list[str]:
     datasets of one digest, whose rows share a table, that are of other files."""
     records = list(records)
     groups: dict[tuple[str, str, str], list[tuple[str, Part]]] = defaultdict(list)
+    digests: dict[str, dict[str, str]] = {}  # of the plugins of a cell, equal for all its seeds
     for record in records:
-        known = {name: digest_of(plugin.canonical) for name, _, plugin in plugins_of(record.spec)}
+        if record.parts and (cell := record.spec.cell_id) not in digests:
+            digests[cell] = {name: digest_of(plugin.canonical) for name, _, plugin in plugins_of(record.spec)}
+        known = digests.get(record.spec.cell_id, {})
         for name, part in record.parts.items():
             holder = next((one for one in known if name == one or name.startswith(f"{one}.")), "")
             groups[record.spec.suite, name, known.get(holder, "")].append((record.started, part))

@@ -65,6 +65,8 @@ def _array(content: bytes, longest: int) -> NDArray[Any]:
 
 def _signed(values: NDArray[Any]) -> NDArray[Any]:
     """Integers as int32 or int64: differences of smaller types could overflow."""
+    if np.can_cast(values.dtype, np.int32):
+        return values.astype(np.int32)
     for dtype in (np.int32, np.int64):
         limits = np.iinfo(dtype)
         if limits.min <= int(values.min()) and int(values.max()) <= limits.max:

@@ -9,7 +9,7 @@ default must raise its `Offer.version`, which is part of the canonical form.
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -267,13 +267,18 @@ def settings_form(block: str, settings: BaseModel) -> JsonObject:
 
     Of a block within it, such as `train.views`, as well: a setting that it gains changes no id.
     """
-    pins = {name: field.default for name, field in type(settings).model_fields.items()} | PINNED[block]
-    kept = {name: getattr(settings, name) for name in type(settings).model_fields if name not in OPERATIONAL}
     return {
         name: settings_form(f"{block}.{name}", value) if isinstance(value, BaseModel) else value
-        for name, value in kept.items()
-        if value != pins[name]
+        for name, pin in _pins(block, type(settings)).items()
+        if (value := getattr(settings, name)) != pin
     }
+
+
+@cache
+def _pins(block: str, kind: type[BaseModel]) -> JsonObject:
+    """The default of each setting that may be part of an id."""
+    pins = {name: field.default for name, field in kind.model_fields.items()} | PINNED[block]
+    return {name: pins[name] for name in kind.model_fields if name not in OPERATIONAL}
 
 
 def without_defaults(params: JsonObject, defaults: JsonObject, prefix: str = "") -> JsonObject:

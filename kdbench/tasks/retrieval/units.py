@@ -108,7 +108,8 @@ def positives_contributions(text_positives: NDArray[Any], image_positives: NDArr
 
 def unit_shares(hits: NDArray[Any], units: Units, of: Literal["images", "captions"]) -> Floats:
     """[S, U] in percent, from hits (or shares, 0 to 1) [S, Q]: the linear part of each unit's influence on their mean."""
-    mean = float(hits.sum()) / hits.size
+    total = np.count_nonzero(hits) if hits.dtype == np.bool_ else hits.sum()
+    mean = float(total) / hits.size
     sums = units.sums(hits, of) - mean * units.sizes(of)
     shares: Floats = mean + sums * (units.count / hits.shape[1])
     return 100 * shares
