@@ -19,6 +19,7 @@ lint: .venv/dev
 	$(BIN)/ruff format .
 
 bench: .venv/dev
+	$(BIN)/python -m tests.benchmarks.limits
 	$(BIN)/python -m pytest tests/benchmarks -s --override-ini testpaths=tests/benchmarks
 
 # 10,000 inputs for every reader of files, compared with slow and strict ones; then kills processes in the middle of their work:

@@ -23,8 +23,12 @@ GIGABYTE = 10**6  # in kB, as the system counts
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return many_records(tmp_path_factory.mktemp("many"))
+
+
+def many_records(folder: Path) -> Path:
     """20 tables of 50 rows of 5 seeds: ranks are log-normal about what is hard for everyone."""
-    folder, rng = tmp_path_factory.mktemp("many"), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for data in range(DATASETS):
         hard = rng.normal(size=IMAGES)
         for student in range(STUDENTS):

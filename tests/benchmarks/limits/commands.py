@@ -1,0 +1,48 @@
+"""What commands cost that compute nothing, above an empty Python process."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.limits.timing import Row, command
+from tests.benchmarks.test_many_records import many_records
+from tests.support.paths import ROOT
+
+ROUNDS = 5
+MANY = "seeds=[" + ", ".join(map(str, range(2_500))) + "]"  # × 4 cells of the quickstart
+
+
+def rows(large: bool) -> list[Row]:
+    return list(_rows(large))
+
+
+def _rows(large: bool) -> Iterator[Row]:
+    with TemporaryDirectory() as folder:
+        done, many = Path(folder) / "done", Path(folder) / "many"
+        command("run", "quickstart", "--smoke", "--results", str(done), "--no-profile")
+        nothing = ("run", "quickstart", "--smoke", "--results", str(done), "--no-profile")
+        yield from _both("check quickstart", ("check", "quickstart"), "≤ 1.0", "≤ 150")
+        yield from _both("run with nothing to do", nothing, "≤ 1.0", "")
+        yield from _both("plugins", ("plugins",), "≤ 0.35", "")
+        yield from _both("verify results (234 records)", ("verify", str(ROOT / "results")), "≤ 1.5", "≤ 150")
+        yield from _both("plan of 10,000 runs", ("plan", "quickstart", MANY), "≤ 3", "")
+        if large:
+            many_records(many)
+            yield from _both("leaderboard over 5,000 records", ("leaderboard", str(many)), "≤ 3", "")
+
+
+def _both(name: str, arguments: tuple[str, ...], reach: str, most: str) -> Iterator[Row]:
+    """Seconds above `python -c pass`, and the peak of memory."""
+    command(*arguments)  # what is computed once and kept
+    spent, memory = [], 0.0
+    for _ in range(ROUNDS):
+        empty, _ = command()
+        own, peak = command(*arguments)
+        spent.append(own - empty)
+        memory = max(memory, peak)
+    low, middle, high = statistics.quantiles(spent, n=4)
+    yield Row(f"`kdbench {name}`", middle, low, high, "s", reach)
+    yield Row("  its memory", memory, memory, memory, "MB", most)
