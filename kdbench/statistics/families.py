@@ -45,7 +45,7 @@ def families(runs: Iterable[Measured], units: UnitsByDigest | None = None, jobs:
 
     `units` say what test queries are resampled in; without those of a dataset, its task says what it assumes. References are
     not trained: each teacher is a family of its own, with intervals and no tests. `jobs` processes share the work if there is
-    enough of it and the system can fork; by default one for each core.
+    enough of it and the system can fork; by default one for each core that this process may use.
     """
     protocols: dict[tuple[object, ...], Protocol] = {}  # of runs that can differ in nothing else
     groups: dict[tuple[str, str], dict[str, list[Measured]]] = defaultdict(lambda: defaultdict(list))
@@ -70,9 +70,11 @@ def _family(protocol: Protocol, rows: Rows, analysis: Analysis) -> Family:
 
 
 def _analysed(laid_out: list[Rows], units: UnitsByDigest, jobs: int | None) -> list[Analysis]:
-    if jobs is None:
-        jobs = (os.cpu_count() or 1) if sum(len(row) for rows in laid_out for row in rows) >= MANY else 1
-    jobs = min(jobs, len(laid_out)) if sys.platform == "linux" else 1
+    if sys.platform != "linux":
+        jobs = 1
+    elif jobs is None:
+        jobs = len(os.sched_getaffinity(0)) if sum(len(row) for rows in laid_out for row in rows) >= MANY else 1
+    jobs = min(jobs, len(laid_out))
     if jobs < 2:
         return [_analyse(rows, units) for rows in laid_out]
     # Forked, so that thousands of records need not be handed over; only analyses come back.
