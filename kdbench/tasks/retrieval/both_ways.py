@@ -110,12 +110,12 @@ class _Tiles:
         scores, above, undecided = self.scores[part], self.above[part], self.open[part]
         np.matmul(rows.rounded[some], columns.rounded[others].T, out=scores)
         found, counts = [], []
-        for low, high in (
-            (rows.low[some, None], rows.high[some, None]),
-            (columns.low[None, others], columns.high[None, others]),
+        for low, high, count in (
+            (rows.low[some, None], rows.high[some, None], _by_row),
+            (columns.low[None, others], columns.high[None, others], _by_column),
         ):
             np.greater(scores, high, out=above)
-            counts.append(_by_row(self.above) if low.shape[1] == 1 else _by_column(self.above))
+            counts.append(count(self.above))
             np.greater_equal(scores, low, out=undecided)
             np.not_equal(undecided, above, out=undecided)
             found.append(np.flatnonzero(undecided))

@@ -64,15 +64,20 @@ def test_the_size_of_tiles_and_of_what_is_scored_together_does_not_matter(case: 
         agrees(case)
 
 
-@pytest.mark.parametrize("shape", [(TILE[0] - 1, TILE[1] + 1), (TILE[0], TILE[1]), (2 * TILE[0] + 3, 17)])
+@pytest.mark.parametrize("shape", [(TILE[0] - 1, TILE[1] + 1), (TILE[0] + 1, TILE[1]), (2 * TILE[0] + 3, 17)])
 @pytest.mark.parametrize("spread", [1.0, 1e-7, 0.0])
 def test_tiles_at_their_edges(shape: tuple[int, int], spread: float) -> None:
-    """As many images and captions as a tile has, one more and one less; a model that keeps nothing apart."""
+    """As many images and captions as a tile has, one more and one less; a model that keeps nothing apart.
+
+    With few positives, so that tiles are used at all.
+    """
     rng = np.random.default_rng(0)
     images, texts = (unit(np.ones(16) + spread * rng.normal(size=(count, 16))) for count in shape)
-    agrees((images, texts, np.arange(shape[0]) % 7, np.arange(shape[1]) % 7))
-    concepts = np.arange(min(shape))
-    agrees((images[: len(concepts)], texts[: len(concepts)], concepts, concepts[::-1].copy()))
+    count = min(shape)
+    for concepts in (count, 7):
+        of_images, of_texts = np.arange(shape[0]) % concepts, np.arange(shape[1]) % concepts
+        agrees((images, texts, of_images, of_texts))
+        agrees((texts, images, of_texts, of_images))
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-10, 30.0, 1e10, 1e18, 1e19, 1e200])
