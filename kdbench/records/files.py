@@ -140,7 +140,10 @@ def _named(file: str) -> Iterator[None]:
 
 
 def find_records(paths: Iterable[Path]) -> list[Path]:
-    """The given files and the record files in the given folders, each once. Raises RecordError if a path does not exist."""
+    """The given files and the record files in the given folders, each once.
+
+    Raises RecordError if a path does not exist, and for a suite: its records are meant.
+    """
     found: dict[str, Path] = {}
     folders: dict[str, str] = {}
 
@@ -156,6 +159,8 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             files = [file for file in sorted(path.rglob("*.json")) if RUN_FILE.fullmatch(file.name)]
+        elif path.exists() and path.suffix in (".yaml", ".yml"):
+            raise RecordError(f"{path}: found a suite; expected its records, a folder such as {Path('results') / path.stem}")
         elif path.exists():
             files = [path]
         else:

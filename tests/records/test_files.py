@@ -354,3 +354,6 @@ def test_a_folder_without_records(tmp_path: Path) -> None:
     assert find_records([tmp_path]) == []
     with pytest.raises(RecordError, match="absent: no such file or folder"):
         find_records([tmp_path / "absent"])
+    (tmp_path / "mine.yaml").write_text("name: mine\n")
+    with pytest.raises(RecordError, match=r"mine\.yaml: found a suite; expected its records, a folder such as results/mine"):
+        find_records([tmp_path / "mine.yaml"])
