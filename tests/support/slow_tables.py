@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
 from typing import Any
 
 
@@ -121,18 +122,19 @@ class SlowJson:
         if self.text[self.place : self.place + 1] != '"':
             raise Refused("a string is missing")
         self.place += 1
-        units: list[str] = []
+        units: list[tuple[bool, str]] = []  # whether it is escaped
         while (sign := self.text[self.place : self.place + 1]) != '"':
             if not sign or sign < " ":
                 raise Refused("a string that is not closed, or a control character in it")
             self.place += 1
-            units.append(self._escaped() if sign == "\\" else sign)
+            units.append((True, self._escaped()) if sign == "\\" else (False, sign))
         self.place += 1
-        pairs = "".join(units).encode("utf-16-le", "surrogatepass")
-        try:
-            return pairs.decode("utf-16-le", "strict" if whole else "surrogatepass")
-        except UnicodeDecodeError as error:
-            raise Refused("half of a surrogate pair") from error
+        # Two escapes make a pair; half of one that stands in the text itself joins nothing.
+        runs = ["".join(unit for _, unit in run) for _, run in groupby(units, key=lambda unit: unit[0])]
+        joined = [run.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass") for run in runs]
+        if whole and not all(map(_is_unicode, joined)):
+            raise Refused("half of a surrogate pair")
+        return "".join(joined)
 
     def _escaped(self) -> str:
         sign = self.text[self.place : self.place + 1]
@@ -170,3 +172,7 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other) or (isinstance(one, float) and math.isnan(one) and math.isnan(other))
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)

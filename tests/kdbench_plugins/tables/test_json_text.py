@@ -53,5 +53,7 @@ def test_halves_of_pairs_in_values() -> None:
 
 def test_whole_pairs_are_characters() -> None:
     assert parsed('["\\ud83d\\ude00"]') == ["😀"]
+    assert parsed('["\ud83d\\ude00"]', whole=False) == ["\ud83d\ude00"]  # a half in the text joins no escape
+    json_agrees('["\ud83d\\ude00"]')
     assert is_unicode("😀")
     assert not is_unicode("\ud83d")
