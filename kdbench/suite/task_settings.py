@@ -39,7 +39,12 @@ def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tup
     own: JsonObject = {}
     if isinstance(given, dict):
         own = {key: value for key, value in given.items() if key in known}
-        data = {**data, "evaluate": {key: value for key, value in given.items() if key not in known}}
+        rest = {key: value for key, value in given.items() if key not in known}
+        for key in [key for key in rest if key not in EvaluateFile.model_fields]:
+            if whose := _tasks_with(key, plugins):
+                expected = f"a setting of the task {names[0]!r}; in `evaluate.also`, {' and '.join(whose)} has its defaults"
+                diagnostics.add(("evaluate", key), rest.pop(key), expected)
+        data = {**data, "evaluate": rest}
     try:
         params = checked_params(offer, own)
     except ValidationError as error:
@@ -47,6 +52,11 @@ def task_of(data: JsonObject, plugins: Plugins, diagnostics: Diagnostics) -> tup
         return None, data
     defaults = default_params(offer)
     return PluginSpec(name=names[0], use=names[0], params=params, defaults=defaults, version=offer.version), data
+
+
+def _tasks_with(setting: str, plugins: Plugins) -> list[str]:
+    """The tasks that have a setting of this name."""
+    return [repr(name) for name, found in plugins.offers("task").items() if setting in params_model(found.offer).model_fields]
 
 
 def also_of(datasets: list[PluginSpec], task: PluginSpec, plugins: Plugins) -> list[TaskDataset]:

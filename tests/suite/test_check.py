@@ -207,6 +207,13 @@ def test_quickstart_is_fine() -> None:
     ]
 
 
+def test_a_setting_of_another_task_is_told_whose_it_is() -> None:
+    """A reader of the reference may take it for one of every suite."""
+    told = "found     \\[3\\]\n  expected  a setting of the task 'retrieval'; in `evaluate.also`, 'zero_shot' has its defaults"
+    with pytest.raises(SuiteError, match=told):
+        load_suite(ROOT / "suites/quickstart.yaml", installed(), ["evaluate.top=[3]"])
+
+
 def test_shorthand(suite_file: SuiteFile, plugins: Plugins) -> None:
     short = load_suite(suite_file(("- use: shapes", "- shapes"), ("- use: pebble", "- pebble")), plugins)
     assert short == load_suite(suite_file(), plugins)
