@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
+from pydantic_core import PydanticKnownError
 
 from kdbench.suite.block import EXACT, Count
 from kdbench.suite.spec import Tuning
 
-Number = Annotated[int | float, Field(allow_inf_nan=False)]
+
+def _finite(value: int | float) -> int | float:
+    """The number; `allow_inf_nan` of a union would raise OverflowError for an integer that no float holds."""
+    if not abs(value) <= sys.float_info.max:
+        raise PydanticKnownError("finite_number")
+    return value
+
+
+Number = Annotated[int | float, AfterValidator(_finite)]
 COSTS = ("latency", "flops", "parameters")  # costs of a student that can be goals beside the metrics; lower is better
 
 
