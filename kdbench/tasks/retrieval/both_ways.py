@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.tasks.retrieval.one_way import Ints, check_finite, ranks, unmatched
+from kdbench.tasks.retrieval.one_way import Ints, check_finite, check_matched, ranks, score_matrix
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -33,10 +33,8 @@ def ranks_both_ways(
     Raises ValueError as `ranks` does. Takes about 100 MB beside the embeddings in float32, whatever N and M are.
     """
     check_finite(images, texts)
-    for own, others in ((image_concepts, caption_concepts), (caption_concepts, image_concepts)):
-        orphans = np.flatnonzero(~np.isin(own, others))
-        if len(orphans):
-            raise unmatched(int(orphans[0]), own[orphans[0]])
+    check_matched(image_concepts, caption_concepts)
+    check_matched(caption_concepts, image_concepts)
     positives = _Positives(image_concepts, caption_concepts)
     scale = _longest(images) * _longest(texts)
     if positives.count > DENSE * len(images) * len(texts) or not scale < LARGEST:
@@ -135,7 +133,7 @@ class _Tiles:
     def _add_exactly(self, some: slice, others: slice) -> None:
         """The same by float64 scores of all pairs of the tile."""
         rows, columns = self.rows, self.columns
-        scores = _matrix(rows.embeddings[some], columns.embeddings[others])
+        scores = score_matrix(rows.embeddings[some], columns.embeddings[others])
         negative = rows.concepts[some, None] != columns.concepts[None, others]
         rows.better[some] += ((scores >= rows.best[some, None]) & negative).sum(axis=1, dtype=np.int32)
         columns.better[others] += ((scores >= columns.best[None, others]) & negative).sum(axis=0, dtype=np.int32)
@@ -153,11 +151,6 @@ def _by_column(flags: Flags) -> NDArray[np.int32]:
     lanes = np.add.reduce(flags.view(np.uint8).reshape(-1, LANE, flags.shape[1]), axis=1, dtype=np.uint8)
     counts: NDArray[np.int32] = lanes.sum(axis=0, dtype=np.int32)
     return counts
-
-
-def _matrix(images: NDArray[Any], texts: NDArray[Any]) -> Floats:
-    """The scores [N, M] as `ranks` computes them."""
-    return (images.astype(np.float64) @ texts.astype(np.float64).T).astype(np.float32)
 
 
 def _exact(images: NDArray[Any], texts: NDArray[Any], some: Ints, others: Ints) -> Floats:

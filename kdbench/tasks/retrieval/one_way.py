@@ -45,9 +45,7 @@ def all_ranks(
     chunk: int = 1024,
 ) -> NDArray[np.int32]:
     """The ranks of all positives of each query, ascending, [Q, P]; see `positive_ranks`. Raises ValueError as `ranks` does."""
-    orphans = np.flatnonzero(~np.isin(query_concepts, candidate_concepts))
-    if len(orphans):
-        raise unmatched(int(orphans[0]), query_concepts[orphans[0]])
+    check_matched(query_concepts, candidate_concepts)
     widest = most_positives(query_concepts, candidate_concepts)
     result = np.empty((len(queries), widest), dtype=np.int32)
     for rows, scores in scores_of(queries, candidates, chunk):
@@ -59,10 +57,17 @@ def scores_of(queries: NDArray[Any], candidates: NDArray[Any], chunk: int) -> It
     """The queries of each chunk and their score matrix [chunk, C]. Raises ValueError for embeddings that are not finite."""
     check_finite(queries, candidates)
     for start in range(0, len(queries), chunk):
-        # Summed in float64 and rounded: equal candidates then have equal scores at any position. Sums in float32 have another
-        # order at the edges of a block, which could break ties at random.
         rows = slice(start, start + chunk)
-        yield rows, (queries[rows].astype(np.float64) @ candidates.astype(np.float64).T).astype(np.float32)
+        yield rows, score_matrix(queries[rows], candidates)
+
+
+def score_matrix(queries: NDArray[Any], candidates: NDArray[Any]) -> NDArray[np.float32]:
+    """Inner products [Q, C], summed in float64 and rounded: equal candidates then have equal scores at any position.
+
+    Sums in float32 have another order at the edges of a block, which could break ties at random.
+    """
+    scores: NDArray[np.float32] = (queries.astype(np.float64) @ candidates.astype(np.float64).T).astype(np.float32)
+    return scores
 
 
 def check_finite(*embeddings: NDArray[Any]) -> None:
@@ -72,7 +77,14 @@ def check_finite(*embeddings: NDArray[Any]) -> None:
             raise ValueError("embeddings hold values that are not finite")
 
 
-def unmatched(query: int, concept: int) -> ValueError:
+def check_matched(query_concepts: Ints, candidate_concepts: Ints) -> None:
+    """Raises ValueError for a query without a positive."""
+    orphans = np.flatnonzero(~np.isin(query_concepts, candidate_concepts))
+    if len(orphans):
+        raise _unmatched(int(orphans[0]), query_concepts[orphans[0]])
+
+
+def _unmatched(query: int, concept: int) -> ValueError:
     return ValueError(f"query {query} (concept {concept}) has no matching candidate")
 
 
@@ -83,7 +95,7 @@ def ranks_from_scores(
     positive = query_concepts[:, None] == candidate_concepts[None, :]
     if not positive.any(axis=1).all():
         orphan = int(np.flatnonzero(~positive.any(axis=1))[0])
-        raise unmatched(first + orphan, query_concepts[orphan])
+        raise _unmatched(first + orphan, query_concepts[orphan])
     best = np.where(positive, scores, -np.inf).max(axis=1, keepdims=True)
     better: NDArray[np.int32] = ((scores >= best) & ~positive).sum(axis=1).astype(np.int32)
     return better + np.int32(1)

@@ -6,9 +6,9 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from kdbench import Dataset, KdbenchError, Offer, Split, SplitName, hookimpl, nearest
+from kdbench import Dataset, KdbenchError, Offer, Split, SplitName, hookimpl
 from kdbench_plugins.datasets.coco import ABOUT
 from kdbench_plugins.datasets.eccv_judgments import FILES, SETS, SPLIT, WHOSE, Ids, judgment_files, read_judgments
 from kdbench_plugins.datasets.eccv_miniature import eccv_miniature
@@ -18,7 +18,7 @@ from kdbench_plugins.datasets.karpathy import locate
 from kdbench_plugins.datasets.miniature import check_miniature
 from kdbench_plugins.datasets.ondisk import Size, stat_of
 from kdbench_plugins.datasets.pictures import decoders
-from kdbench_plugins.datasets.split_of_files import of_files
+from kdbench_plugins.datasets.split_of_files import is_test, of_files
 from kdbench_plugins.tables.json_text import parsed
 from kdbench_plugins.tables.table import text_of
 
@@ -69,10 +69,7 @@ class EccvCaption:
 
     def split(self, name: SplitName) -> Split:
         """The test split; train and validation are empty."""
-        known = get_args(SplitName)
-        if name not in known:
-            raise KdbenchError(f"{WHOSE} has no split {name!r}: {nearest(name, known)}")
-        return self._test if name == "test" else of_files((), (), (), (), self.size)
+        return self._test if is_test(name, WHOSE) else of_files((), (), (), (), self.size)
 
     @cached_property
     def _test(self) -> Split:

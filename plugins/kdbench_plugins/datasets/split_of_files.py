@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
-from kdbench import Split
+from kdbench import KdbenchError, Split, SplitName, nearest
 from kdbench_plugins.datasets.blobs import FileBlob
 from kdbench_plugins.datasets.photographs import Photographs
 from kdbench_plugins.datasets.pictures import square
@@ -36,3 +37,11 @@ def of_files(
         image_ids=image_ids,
         caption_ids=caption_ids,
     )
+
+
+def is_test(name: SplitName, whose: str) -> bool:
+    """Whether a split of a dataset that has a test split alone is that one. Raises KdbenchError for a name of no split."""
+    known = get_args(SplitName)
+    if name not in known:
+        raise KdbenchError(f"{whose} has no split {name!r}: {nearest(name, known)}")
+    return name == "test"

@@ -6,14 +6,14 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from kdbench import Dataset, KdbenchError, Offer, Split, SplitName, hookimpl, nearest
+from kdbench import Dataset, KdbenchError, Offer, Split, SplitName, hookimpl
 from kdbench_plugins.datasets.image_folders import ImageFolders
 from kdbench_plugins.datasets.miniature import check_miniature
 from kdbench_plugins.datasets.ondisk import Size, stat_of
 from kdbench_plugins.datasets.pictures import decoders
-from kdbench_plugins.datasets.split_of_files import of_files
+from kdbench_plugins.datasets.split_of_files import is_test, of_files
 from kdbench_plugins.datasets.sugarcrepe_files import Pair, files_in, read_pairs
 from kdbench_plugins.datasets.sugarcrepe_miniature import sugarcrepe_miniature
 
@@ -59,10 +59,7 @@ class SugarCrepe:
 
     def split(self, name: SplitName) -> Split:
         """The test split; train and validation are empty."""
-        known = get_args(SplitName)
-        if name not in known:
-            raise KdbenchError(f"{WHOSE} has no split {name!r}: {nearest(name, known)}")
-        return self._test if name == "test" else of_files((), (), (), (), self.size)
+        return self._test if is_test(name, WHOSE) else of_files((), (), (), (), self.size)
 
     @cached_property
     def _test(self) -> Split:
