@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -122,3 +123,33 @@ def test_damage_is_refused(tmp_path: Path) -> None:
     for damaged in (b"", b"no zip", content[:-30], short.read_bytes()):
         with pytest.raises(RecordError):
             numbers(damaged, 5)
+
+
+def test_arrays_that_are_not_compressed_are_read() -> None:
+    stream = io.BytesIO()
+    np.savez(stream, a=np.arange(3), b=np.arange(2))
+    assert {name: values.tolist() for name, values in numbers(stream.getvalue(), 3).items()} == {"a": [0, 1, 2], "b": [0, 1]}
+
+
+@given(st.data())
+def test_an_altered_byte_is_noticed_as_zipfile_notices_it(data: st.DataObject) -> None:
+    content = bytearray(packed({"a": np.arange(40), "b": np.arange(3)}))
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        found = numbers(bytes(content), 40)
+    except RecordError:
+        return
+    with ZipFile(io.BytesIO(content)) as members:
+        for name, values in found.items():
+            np.testing.assert_array_equal(np.load(io.BytesIO(members.read(f"{name}.npy"))), values)
+
+
+def test_more_than_a_member_states_is_not_inflated() -> None:
+    """A decompression bomb understates its size, and its checksum is that of what it states."""
+    content = packed({"a": np.zeros(10**6, dtype=int)})
+    with ZipFile(io.BytesIO(content)) as members:
+        member, start = members.getinfo("a.npy"), members.read("a.npy")[:200]
+    for true, stated in ((member.file_size, len(start)), (member.CRC, zlib.crc32(start))):
+        content = content.replace(true.to_bytes(4, "little"), stated.to_bytes(4, "little"))
+    with pytest.raises(RecordError, match="found int64 of shape \\[1000000\\], expected 1 to 9 numbers"):
+        numbers(content, 9)
