@@ -15,15 +15,28 @@ from typing import Any
 
 import pytest
 
-import kdbench.cli.sweep  # noqa: F401  # registers the command
+import kdbench.cli.sweep  # registers the command
 from kdbench.records.files import read_record, write_record
 from kdbench.records.study_summary import read_summary
+from kdbench_plugins.engines import in_process
+from kdbench_plugins.reports import site
+from tests.support.command_plugins import command_plugins
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE, until
 from tests.support.sweeping import ended, install, journal_counts, killed, suite_path
 
 Command = Callable[..., tuple[int, str, str]]
 Distribution = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Types a command; the toys are what is installed."""
+    found = command_plugins()
+    for module in (in_process, site):
+        found.register(module, f"kdbench:{module.__name__.rpartition('.')[2]}")
+    monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: found)
+    return typed
 
 
 def four(folder: Path, delay: float, seeds: str = "[0]") -> Path:
@@ -91,17 +104,15 @@ def test_killed_three_times_it_ends_with_48_trials_as_if_it_had_not_been(
 
 
 def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
-    tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
+    kdbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(distribution, monkeypatch)
-    suite = suite_path(tmp_path)
-    one = [*command(suite, "--results", "results"), "sweep.pruner=none"]
-    done = subprocess.run(
-        one, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, env=os.environ | {"COLUMNS": "250"}
-    )
-    assert done.returncode == 0, done.stderr
-    assert "4 trials on validation" in done.stdout
-    assert "untuned" in done.stdout
+    """In this process; `test_the_pareto_set_is_shown_and_nothing_is_run` has worker processes."""
+    monkeypatch.setenv("COLUMNS", "250")
+    one = ["sweep", suite_path(tmp_path), "--results", "results", "--engine", "in_process", "sweep.pruner=none"]
+    code, out, err = kdbench(*one)
+    assert code == 0, err
+    assert "4 trials on validation" in out
+    assert "untuned" in out
     records = [read_record(path) for path in (tmp_path / "results/toys").glob("*.json") if "." not in path.stem]
     assert len(records) == 3 * 2 * 2  # cells, seeds, tuned or not
     tuned = [record for record in records if record.spec.tuning]
@@ -117,46 +128,37 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
             assert record.spec.strategy.params["C"] == best.params["strategy.C"]
         if record.spec.seed == 0:  # the seed that was tuned on: the very run of the best trial
             assert record.validation["rsum"] == best.values[0] == max(trial.values[0] for trial in summary.trials)
-    shown = subprocess.run(
-        [sys.executable, "-m", "kdbench", "leaderboard", "results", "--format", "csv"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    rows = list(csv.DictReader(io.StringIO(shown.stdout)))
+    code, out, err = kdbench("leaderboard", "results", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
     assert sorted(row["tuning"] for row in rows) == ["4 trials on validation"] * 3 + ["untuned"] * 3
 
-    paged = subprocess.run(
-        [sys.executable, "-m", "kdbench", "leaderboard", "results", "--html", "site"], cwd=tmp_path, capture_output=True
-    )
-    assert paged.returncode == 0, paged.stderr
+    code, _, err = kdbench("leaderboard", "results", "--html", "site")
+    assert code == 0, err
     linked = {path.stem for path in (tmp_path / "site/runs").glob("*.html") if "../tuning/" in path.read_text()}
     assert linked == {record.run_id for record in tuned}
     assert len(list((tmp_path / "site/tuning").glob("*.html"))) == 3
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    code, _, err = kdbench(*one)
+    assert code == 0, err
+    assert "3 of 3 studies are complete" in err
+    assert "All 12 runs are recorded" in err
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()} == before
+
+    _, out, err = kdbench(*one, "--status")
+    assert out.count("4/4") == 3
+    assert "train.lr" in out
+    assert "optuna-dashboard" in err
 
     for path in (tmp_path / "results/toys").glob("*.json"):  # as if it came from a commit: what is tested may differ from it
         if "." not in path.stem:
             write_record(tmp_path / "results", read_record(path).model_copy(update={"dirty": False}))
     for typed in (["submit", "results", "--out", "b.zip"], ["verify", "b.zip"], ["leaderboard", "b.zip", "--html", "bundled"]):
-        done = subprocess.run([sys.executable, "-m", "kdbench", *typed], cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        code, _, err = kdbench(*typed)
+        assert code == 0, err
     assert sorted(path.name for path in (tmp_path / "bundled/tuning").iterdir()) == sorted(
         path.name for path in (tmp_path / "site/tuning").iterdir()
     )
-
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()}
-    again = subprocess.run(
-        one, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, env=os.environ | {"COLUMNS": "250"}
-    )
-    assert again.returncode == 0, again.stderr
-    assert "3 of 3 studies are complete" in again.stderr
-    assert "All 12 runs are recorded" in again.stderr
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()} == before
-
-    status = subprocess.run([*one, "--status"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
-    assert status.stdout.count("4/4") == 3
-    assert "train.lr" in status.stdout
-    assert "optuna-dashboard" in status.stderr
 
 
 @pytest.mark.faults
