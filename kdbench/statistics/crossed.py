@@ -72,7 +72,9 @@ def parts(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """
     mean = x.mean(axis=(-2, -1))
     by_seed, by_unit = x.mean(axis=-1) - mean[..., None], x.mean(axis=-2) - mean[..., None]
-    rest = x - by_seed[..., :, None] - by_unit[..., None, :] - mean[..., None, None]
+    rest = x - by_seed[..., :, None]
+    rest -= by_unit[..., None, :]
+    rest -= mean[..., None, None]
     return mean, by_seed, by_unit, rest.reshape(*x.shape[:-2], -1)
 
 

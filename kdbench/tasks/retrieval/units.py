@@ -30,15 +30,25 @@ class Units:
         """Hits (or shares, 0 to 1) [..., Q] summed by unit, [..., U]; zero for a unit without such queries."""
         order, there, starts = self._orders[of]
         ordered = hits if order is None else hits[..., order]
-        if hits.dtype != np.bool_:
-            shares = np.zeros((*hits.shape[:-1], self.count))
-            shares[..., there] = np.add.reduceat(ordered, starts, axis=-1)
-            return shares
-        found = np.zeros((*hits.shape[:-1], self.count), dtype=np.int64)
-        # Summed in one byte if that is enough: no copy is made.
-        small = np.uint8 if self.sizes(of).max() < 2**8 else np.int64
-        found[..., there] = np.add.reduceat(ordered.view(np.uint8), starts, axis=-1, dtype=small)
+        if hits.dtype == np.bool_:
+            # Summed in one byte if that is enough: no copy is made.
+            summed = self._counted(ordered.view(np.uint8), starts, np.uint8 if self.sizes(of).max() < 2**8 else np.int64)
+        else:
+            summed = np.add.reduceat(ordered, starts, axis=-1)
+        if len(there) == self.count:
+            return summed
+        found = np.zeros((*hits.shape[:-1], self.count), summed.dtype)
+        found[..., there] = summed
         return found
+
+    @staticmethod
+    def _counted(hits: NDArray[np.uint8], starts: Ints, dtype: type[np.integer[Any]]) -> NDArray[Any]:
+        """Whole columns are added if units have equal numbers of queries, which is ten times as fast."""
+        size, rest = divmod(hits.shape[-1], len(starts))
+        if rest or (np.diff(starts) != size).any():
+            return np.add.reduceat(hits, starts, axis=-1, dtype=dtype)
+        columns = np.asfortranarray(hits.reshape(-1, size))
+        return columns.sum(axis=1, dtype=dtype).reshape(*hits.shape[:-1], len(starts))
 
     def sizes(self, of: Literal["images", "captions"]) -> NDArray[np.int64]:
         """The number of queries of each unit, [U]."""
@@ -110,6 +120,8 @@ def unit_shares(hits: NDArray[Any], units: Units, of: Literal["images", "caption
     """[S, U] in percent, from hits (or shares, 0 to 1) [S, Q]: the linear part of each unit's influence on their mean."""
     total = np.count_nonzero(hits) if hits.dtype == np.bool_ else hits.sum()
     mean = float(total) / hits.size
-    sums = units.sums(hits, of) - mean * units.sizes(of)
-    shares: Floats = mean + sums * (units.count / hits.shape[1])
-    return 100 * shares
+    shares: Floats = units.sums(hits, of) - mean * units.sizes(of)
+    shares *= units.count / hits.shape[1]
+    shares += mean
+    shares *= 100
+    return shares
