@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from tests.support.case_inputs import SUITE, Type, by_open_clip, write_suite
@@ -17,14 +15,6 @@ COLOURS = {
     "white": (245, 245, 245), "black": (10, 10, 10), "purple": (140, 40, 160), "orange": (240, 140, 20),
 }  # fmt: skip
 COUNTS = {"train": 128, "val": 32, "test": 32}
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """Runs in this process set one torch thread."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def test_an_exported_folder_prepares_pictures_as_training_did(typed: Type, tmp_path: Path) -> None:

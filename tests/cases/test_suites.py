@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-import torch
 
 from tests.support.case_inputs import SUITE, Type, clip_config, write_model, write_suite, write_table
 
 RUN = ("run", "suite.yaml", "--no-profile", "--engine", "in_process", "--device", "cpu")
 LONG = "this is a very high quality photograph that was taken by a professional in daylight and shows object number {}"
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """Runs in this process set one torch thread."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def test_a_word_is_no_truth_value_in_a_configuration(typed: Type, tmp_path: Path) -> None:

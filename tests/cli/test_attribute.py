@@ -85,7 +85,7 @@ def test_from_what_is_missing_to_what_teachers_are_worth(
     assert "2 runs of 1 sub-team are missing (b); `--run` executes them.\n2 of 8 runs to do, about " in out
 
     before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
-    code, out, err = kdbench("attribute", suite, "--run", "--jobs", 1, "--device", "cpu")
+    code, out, err = kdbench("attribute", suite, "--run", "--engine", "in_process", "--device", "cpu")
     assert (code, "6 of 8 runs are recorded; 2 to do." in err) == (0, True)
     assert "In the team a + b, `" in out
     assert "missing" not in out

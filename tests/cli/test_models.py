@@ -117,7 +117,7 @@ def test_latencies_of_an_export_join_the_profile(kdbench: Command, tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KDBENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "few.yaml").write_text(SUITE)
-    code, out, err = kdbench("run", "few.yaml", "--jobs", 1)
+    code, out, err = kdbench("run", "few.yaml", "--engine", "in_process")
     assert code == 0, err
     assert "Measuring small" in err
     assert "search" in out

@@ -13,7 +13,6 @@ from kdbench.records.files import write_record
 from kdbench.records.record import Record
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
-from kdbench_plugins.engines import in_process
 from tests.support.rankings import finished, write
 
 Make = Callable[..., Record]
@@ -52,7 +51,6 @@ def test_redo_executes_what_diverged(
     kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins, record: Make, tmp_path: Path
 ) -> None:
     """The tiny plugins cannot be built: the run fails, and the record that was there stays."""
-    plugins.register(in_process, "kdbench:in_process")
     path = suite_file()
     specs = plan(load_suite(path, plugins))
     for spec in specs[:-1]:

@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 
-import kdbench.cli.sweep  # registers the command
+from kdbench.cli import sweep  # noqa: F401  # registers the command
 from kdbench.records.files import read_record, write_record
 from kdbench.records.study_summary import read_summary
-from kdbench_plugins.engines import in_process
 from kdbench_plugins.reports import site
 from tests.support.command_plugins import command_plugins
 from tests.support.paths import ROOT
@@ -33,8 +32,7 @@ Distribution = Callable[[str, str], Path]
 def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Types a command; the toys are what is installed."""
     found = command_plugins()
-    for module in (in_process, site):
-        found.register(module, f"kdbench:{module.__name__.rpartition('.')[2]}")
+    found.register(site, "kdbench:site")
     monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: found)
     return typed
 

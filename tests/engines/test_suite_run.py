@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,18 +83,21 @@ def test_a_suite_gives_results_and_resumes(suite: Path, tmp_path: Path) -> None:
     assert kdbench.load(where, plugins=plugins).table().equals(table)
 
 
-def test_results_are_those_of_the_suite_alone(suite: Path, tmp_path: Path) -> None:
+def test_results_are_those_of_the_suite_alone(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = command_plugins()
+    monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: plugins)
     one = ["seeds=[0]", "teams=[[]]"]
-    kdbench.run(suite, one, results=tmp_path / "results", jobs=1, profile=False, plugins=plugins)
-    other = kdbench.run(suite, [*one, "train.epochs=2"], results=tmp_path / "results", jobs=1, profile=False, plugins=plugins)
+    here: dict[str, Any] = {"results": tmp_path / "results", "engine": "in_process", "profile": False, "plugins": plugins}
+    kdbench.run(suite, one, **here)
+    other = kdbench.run(suite, [*one, "train.epochs=2"], **here)
     assert len(other.runs) == 1
     assert len(kdbench.load(tmp_path / "results", plugins=plugins).runs) == 2
 
 
-def test_a_failed_run_is_there_to_see(suite: Path, tmp_path: Path) -> None:
+def test_a_failed_run_is_there_to_see(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kdbench.plugins.loading.installed", command_plugins)
     overrides = {"seeds": [0], "teams": [[]], "students[0]": {"use": "toy", "poisoned": True}}
-    found = kdbench.run(suite, overrides, results=tmp_path / "r", jobs=1, profile=False, plugins=command_plugins())
+    found = kdbench.run(suite, overrides, results=tmp_path / "r", engine="in_process", profile=False, plugins=command_plugins())
     assert [record.status for record in found.failed] == ["diverged"]
     assert found.runs["status"].tolist() == ["diverged"]
 

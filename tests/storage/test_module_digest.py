@@ -18,8 +18,6 @@ from torch import Tensor, nn
 from kdbench.storage.module_digest import described, module_digest, state_digest, structure_digest
 from tests.support.toys import towers_of, toy
 
-torch.set_num_threads(1)
-
 
 def test_digest_sees_every_bit_name_shape_and_type() -> None:
     def digest(**state: Tensor) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from kdbench import Progress
 from kdbench.errors import SuiteError
@@ -58,7 +57,6 @@ def plugins() -> Plugins:
 
 
 def registered() -> Plugins:
-    torch.set_num_threads(1)
     found = Plugins()
     for module in (regression_task, equal, ammkd):
         found.register(module, f"acme:{module.__name__.rpartition('.')[2]}")

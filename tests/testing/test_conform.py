@@ -16,8 +16,6 @@ from kdbench.testing.conform import BUILT, KINDS, installed_others
 from kdbench.testing.strategies import PROPERTIES
 from kdbench_plugins.strategies.equal import Equal
 
-torch.set_num_threads(1)
-
 
 class Power:
     """w ∝ ℓ^-p."""

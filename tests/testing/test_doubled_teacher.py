@@ -20,7 +20,6 @@ from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.fixed import Fixed
 from tests.support.toys import batch_of, pairs_with, team_teacher
 
-torch.set_num_threads(1)
 IMAGES, CAPTIONS = np.array([3, 0, 7, 12, 5]), np.array([23, 0, 7, 12, 25])
 
 

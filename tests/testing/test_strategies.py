@@ -22,8 +22,6 @@ from kdbench_plugins.strategies.equal import Equal
 from kdbench_plugins.strategies.fixed import Fixed
 from tests.support.paths import ROOT
 
-torch.set_num_threads(1)
-
 # Beside the example that the offer has.
 MORE: dict[str, list[dict[str, Any]]] = {
     "ammkd": [{"C": 1.0}, {"normalize": "l2"}, {"space": "parameters"}],

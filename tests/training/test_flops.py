@@ -60,7 +60,6 @@ def flops(learner: Learner, strategy: Strategy, steps: Sequence[int], compare: b
 
 @pytest.fixture(scope="module")
 def learner() -> Learner:
-    torch.set_num_threads(1)
     return emoji_learner(TEACHERS, Equal())
 
 

@@ -28,7 +28,6 @@ from kdbench_plugins.students.openclip import OpenClip
 from tests.support.fuzzing import some
 from tests.support.pictured import smooth, write_folder
 
-torch.set_num_threads(1)
 SIDES = [(60, 40), (40, 60), (50, 50), (20, 90), (90, 21), (33, 34)]
 COLOUR = st.lists(st.floats(0.1, 0.9).map(lambda value: round(value, 3)), min_size=3, max_size=3)
 SIDE = st.sampled_from([32, 40])

@@ -22,7 +22,6 @@ from kdbench_plugins.strategies.mtkd_rl import MtkdRl, kdbench_strategies
 from kdbench_plugins.strategies.mtkd_state import agent_loss, divergences, rewards_of
 from tests.support.toys import bits
 
-torch.set_num_threads(1)
 [OFFER] = kdbench_strategies()
 
 

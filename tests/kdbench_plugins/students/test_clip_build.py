@@ -13,8 +13,6 @@ from kdbench import KdbenchError
 from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.students.clip_build import attempt, check_towers, create, named_config
 
-torch.set_num_threads(1)
-
 
 def config(tower: str = "test_resnet", **vision: Any) -> dict[str, Any]:
     return {

@@ -12,7 +12,6 @@ from torch import Tensor
 from kdbench_plugins.students.clip_module import ClipModule
 from kdbench_plugins.students.openclip import OpenClip
 
-torch.set_num_threads(1)
 CONFIG: dict[str, Any] = {
     "embed_dim": 16,
     "vision_cfg": {"timm_model_name": "mobilenetv2_035", "image_size": 32},

@@ -17,8 +17,6 @@ from kdbench_plugins.students.openclip import OpenClip, check
 from tests.support.config_inputs import KEYS, PARTS, Change, changes, config_agrees, json_values, keys, types_agree
 from tests.support.fuzzing import some
 
-torch.set_num_threads(1)
-
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_key_has_a_type_in_words(part: str) -> None:

@@ -39,7 +39,6 @@ from tests.support.toys import (
     toy_plugins,
 )
 
-torch.set_num_threads(1)
 CONFIG: dict[str, Any] = {
     "embed_dim": 16,
     "vision_cfg": {"timm_model_name": "test_resnet", "timm_pool": "avg", "timm_proj": "linear", "image_size": 48},

@@ -14,7 +14,6 @@ from torch.nn.functional import normalize
 from kdbench_plugins.students.fusion_network import FusionModule, FusionNetwork, hard_negatives
 from tests.support.toys import batch_of
 
-torch.set_num_threads(1)
 PLACES, WORDS, WIDTH, HEADS = 3, 4, 6, 2
 
 

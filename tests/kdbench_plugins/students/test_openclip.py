@@ -21,7 +21,6 @@ from kdbench_plugins.students.clip_module import ClipModule
 from kdbench_plugins.students.openclip import OpenClip, kdbench_students
 from tests.support.toys import Beads
 
-torch.set_num_threads(1)
 CONFIG: dict[str, Any] = {
     "embed_dim": 16,
     "vision_cfg": {"timm_model_name": "mobilenetv2_035", "image_size": 32},

@@ -24,7 +24,6 @@ from kdbench_plugins.datasets.emoji import Emoji
 from kdbench_plugins.teachers.backbones import Backbones, kdbench_teachers
 from tests.support.toys import cached
 
-torch.set_num_threads(1)
 [OFFER] = kdbench_teachers()
 SHORT: dict[str, Any] = {"resolution": 32, "epochs": 20, "batch_size": 32, "lr": 5e-3, "hidden": 64, "width": 16}
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import torch
 
 from kdbench import Encoder, Modality, TeacherData
 from kdbench.testing.findings import Broken
@@ -20,7 +19,6 @@ from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.teachers.openclip import OpenClip
 from tests.support.clip_folders import CONFIG, changed, clip_folder
 
-torch.set_num_threads(1)
 # Another value of every key; those of towers that other libraries build are tried below.
 VISION: dict[str, Any] = {
     "layers": 1,

@@ -19,7 +19,6 @@ from kdbench_plugins.datasets.emoji_pixels import decode
 from kdbench_plugins.teachers.frozen_image import FrozenImage, ImageBackbone, renamed, weight_file
 
 NAMES: tuple[ImageBackbone, ...] = get_args(ImageBackbone)
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -14,7 +14,6 @@ from kdbench import KdbenchError
 from kdbench_plugins.teachers import frozen_text
 from kdbench_plugins.teachers.frozen_text import FrozenText, model_folder
 
-torch.set_num_threads(1)
 CAPTIONS = ["a cat sleeps on the sofa", "kitten dozing on a couch", "stock markets fell on Friday", "cat", "", "🍕"]
 
 

@@ -17,7 +17,6 @@ from kdbench import KdbenchError, TeacherData, Towers
 from kdbench_plugins.openclip import import_open_clip
 from kdbench_plugins.teachers.openclip import OpenClip
 
-torch.set_num_threads(1)
 CONFIG: dict[str, Any] = {
     "embed_dim": 16,
     "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},

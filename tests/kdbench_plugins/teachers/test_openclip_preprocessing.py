@@ -26,7 +26,6 @@ from kdbench_plugins.teachers.openclip import OpenClip
 from tests.support.fuzzing import some
 from tests.support.pictured import smooth, write_folder
 
-torch.set_num_threads(1)
 CLOSE = 1e-6
 # Square, wide and tall; smaller and larger than the models; long strips.
 SIDES = [(240, 240), (400, 150), (150, 400), (60, 61), (30, 200), (500, 333), (32, 640), (224, 224)]

@@ -12,7 +12,6 @@ from kdbench.testing import conform
 from kdbench_plugins.teachers.frozen_text import FrozenText, model_folder
 from kdbench_plugins.teachers.sentence_transformers import SentenceTransformers, check, kdbench_teachers
 
-torch.set_num_threads(1)
 CAPTIONS = ["a cat sleeps on the sofa", "stock markets fell on Friday"]
 
 

@@ -17,7 +17,6 @@ from kdbench.testing import conform
 from kdbench_plugins.teachers.frozen_image import FrozenImage
 from kdbench_plugins.teachers.timm import Timm, check, kdbench_teachers, smoke
 
-torch.set_num_threads(1)
 PICTURES = [np.random.default_rng(i).integers(0, 256, (40 + 30 * i, 90, 3), dtype=np.uint8) for i in range(3)]
 
 

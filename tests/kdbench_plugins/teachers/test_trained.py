@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from pydantic import ValidationError
 
 from kdbench import Uses, build
@@ -23,7 +22,6 @@ from kdbench_plugins.teachers.trained import Trained, files_in, kdbench_teachers
 from tests.support.clip_folders import CONFIG, changed, clip_folder
 from tests.support.toys import cached, toy_plugins
 
-torch.set_num_threads(1)
 [OFFER] = kdbench_teachers()
 SHORT: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 0.02}
 

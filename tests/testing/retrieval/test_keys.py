@@ -23,7 +23,6 @@ from kdbench.testing.retrieval.keys import keys_follow
 from kdbench.testing.retrieval.teachers import find
 from kdbench.testing.variants import Variants, variants_of
 
-torch.set_num_threads(1)
 PROPERTY = "keys follow the outputs"
 
 

@@ -16,8 +16,6 @@ from kdbench.testing import Finding, check_objective, conform
 from kdbench.testing.retrieval.objective_inputs import KitBank, drawn_inputs, identity, losses_of
 from kdbench.testing.retrieval.objectives import PROPERTIES, find
 
-torch.set_num_threads(1)
-
 # Beside the example that the offer has.
 MORE: dict[str, list[dict[str, Any]]] = {"relational_kl": [{"temperature": 4.0}]}
 FIRST_PARTY = [

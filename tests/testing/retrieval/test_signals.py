@@ -12,8 +12,6 @@ from kdbench import Pairs, Signal
 from kdbench.testing import Course, drive, generic_batch, generic_signal
 from kdbench.testing.retrieval.signals import contents, walk
 
-torch.set_num_threads(1)
-
 
 class Diary:
     """Equal weights; writes down what it is told."""

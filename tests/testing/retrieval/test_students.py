@@ -18,8 +18,6 @@ from kdbench.plugins.loading import installed
 from kdbench.testing import Finding, check_student, conform
 from kdbench.testing.retrieval.students import PROPERTIES, find
 
-torch.set_num_threads(1)
-
 SMALL: dict[str, Any] = {
     "embed_dim": 32,
     "vision_cfg": {

@@ -23,8 +23,6 @@ from kdbench.testing.retrieval.teachers import PROPERTIES, find
 from kdbench.testing.variants import Variants
 from kdbench_plugins.openclip import import_open_clip
 
-torch.set_num_threads(1)
-
 STUDENT: dict[str, Any] = {
     "use": "openclip",
     "config": {
