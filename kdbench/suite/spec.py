@@ -8,14 +8,16 @@ default must raise its `Offer.version`, which is part of the canonical form.
 
 from __future__ import annotations
 
+import marshal
 import math
+from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from kdbench.contracts.values import JsonObject
-from kdbench.storage.digest import digest_of
+from kdbench.storage.digest import canonical_json, digest_of_fields
 from kdbench.suite.settings import Evaluate, Train
 
 SPEC_VERSION: Literal[2] = 2  # raise when the same spec means another computation
@@ -98,6 +100,11 @@ class PluginSpec(Frozen):
         form: JsonObject = {"name": self.name, "use": self.use, "params": without_defaults(self.params, self.defaults)}
         return form | self._versions
 
+    @cached_property
+    def canonical_json(self) -> str:
+        """The same as canonical JSON."""
+        return canonical_json(self.canonical)
+
     @property
     def _versions(self) -> JsonObject:
         """Its own version and those of plugins it holds, as far as they are not the first."""
@@ -130,6 +137,27 @@ class TermSpec(PluginSpec):
         return form | ({"coefficient": self.coefficient} if self.coefficient != 1.0 else {})
 
 
+_KNOWN: dict[bytes, PluginSpec] = {}  # by their JSON
+_MOST = 10_000
+
+
+def _shared(given: Any, validate: ValidatorFunctionWrapHandler) -> PluginSpec:
+    """One object for equal JSON: thousands of records name the same few plugins, whose canonical form is computed once."""
+    try:
+        key = marshal.dumps(given, 2) if isinstance(given, dict) else b""
+    except ValueError:  # no JSON
+        key = b""
+    found: PluginSpec = _KNOWN.get(key) or validate(given)
+    if key:
+        if len(_KNOWN) >= _MOST:
+            _KNOWN.clear()
+        _KNOWN[key] = found
+    return found
+
+
+Shared = Annotated[PluginSpec, WrapValidator(_shared)]
+
+
 class Tuning(Frozen):
     """How a run's parameters were found."""
 
@@ -141,8 +169,8 @@ class Tuning(Frozen):
 class TaskDataset(Frozen):
     """A dataset with the task whose rules it is used by."""
 
-    task: PluginSpec
-    dataset: PluginSpec
+    task: Shared
+    dataset: Shared
 
 
 class RunSpec(Frozen):
@@ -157,11 +185,11 @@ class RunSpec(Frozen):
 
     version: Literal[2] = SPEC_VERSION
     suite: str
-    task: PluginSpec
-    dataset: PluginSpec
-    student: PluginSpec
-    team: tuple[PluginSpec, ...] = ()
-    strategy: PluginSpec | None = None
+    task: Shared
+    dataset: Shared
+    student: Shared
+    team: tuple[Shared, ...] = ()
+    strategy: Shared | None = None
     objective: tuple[TermSpec, ...] = ()
     train: Train | None
     evaluate: Evaluate
@@ -175,35 +203,46 @@ class RunSpec(Frozen):
     @cached_property
     def run_id(self) -> str:
         """The run's id: 12 hexadecimal digits."""
-        return digest_of({**self._cell, "seed": self.seed})[:12]
+        return digest_of_fields({**self._cell, "seed": str(self.seed)})[:12]
 
     @cached_property
     def cell_id(self) -> str:
         """The cell's id, equal for all its seeds: 12 hexadecimal digits."""
-        return digest_of(self._cell)[:12]
+        return digest_of_fields(self._cell)[:12]
 
     @cached_property
-    def _cell(self) -> JsonObject:
-        """The canonical form without the seed."""
-        form: JsonObject = {
+    def _cell(self) -> dict[str, str]:
+        """The canonical JSON of each field but the seed.
+
+        Empty fields are left out: blocks added later change no id.
+        """
+        train, tuning, elsewhere = self.train, self.tuning, self.trained_on
+        plugins: dict[str, PluginSpec | None] = {
+            "task": self.task,
+            "dataset": self.dataset,
+            "student": self.student,
+            "strategy": self.strategy,
+        }
+        several: dict[str, Sequence[PluginSpec]] = {
+            "team": self.team,
+            "objective": self.objective,
+            "trained_on": (elsewhere.task, elsewhere.dataset) if elsewhere else (),
+        }
+        others: JsonObject = {
             "version": self.version,
             "suite": self.suite,
-            "task": self.task.canonical,
-            "dataset": self.dataset.canonical,
-            "student": self.student.canonical,
-            "team": [teacher.canonical for teacher in self.team],
-            "strategy": self.strategy.canonical if self.strategy else None,
-            "objective": [term.canonical for term in self.objective],
-            "train": settings_form("train", self.train) if self.train else None,
+            "train": settings_form("train", train) if train else None,
             "evaluate": settings_form("evaluate", self.evaluate),
             "variant": self.variant,
             "role": self.role,
             "smoke": self.smoke,
-            "tuning": self.tuning.model_dump() if self.tuning else None,
-            "trained_on": [self.trained_on.task.canonical, self.trained_on.dataset.canonical] if self.trained_on else None,
+            "tuning": tuning.model_dump() if tuning else None,
         }
-        # Empty fields are left out: blocks added later change no id.
-        return {name: value for name, value in form.items() if value not in ("", None, False, [], {})}
+        return {
+            **{name: plugin.canonical_json for name, plugin in plugins.items() if plugin},
+            **{name: f"[{','.join(one.canonical_json for one in some)}]" for name, some in several.items() if some},
+            **{name: canonical_json(value) for name, value in others.items() if value not in ("", None, False, [], {})},
+        }
 
     @property
     def teachers(self) -> tuple[str, ...]:

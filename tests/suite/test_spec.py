@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from kdbench import Offer, Student, Uses, hookimpl
 from kdbench.plugins.loading import Plugins
+from kdbench.storage.digest import digest_of
 from kdbench.suite import settings
 from kdbench.suite import spec as specs
 from kdbench.suite.check import load_suite
@@ -178,6 +180,34 @@ def test_an_option_of_the_plugin_spec_itself_changes_no_id(spec: Spec) -> None:
     """A block that a run does not have is not part of its form."""
     form = spec()._cell
     assert not {"variant", "role", "smoke", "tuning"} & set(form)
+
+
+def test_ids_are_digests_of_the_whole_canonical_form(suite_file: Callable[..., Path], plugins: Plugins, spec: Spec) -> None:
+    elsewhere = TaskDataset(task=spec().task, dataset=spec().dataset)
+    for run in [
+        *plan(load_suite(suite_file(), plugins)),
+        spec(trained_on=elsewhere, variant='é"', role="reference", train=None),
+    ]:
+        form = {name: json.loads(value) for name, value in run._cell.items()}
+        assert (run.cell_id, run.run_id) == (digest_of(form)[:12], digest_of({**form, "seed": run.seed})[:12])
+
+
+def test_specs_that_are_read_share_their_plugins(spec: Spec) -> None:
+    """True is not 1, though Python says that they are equal."""
+    ones, others = (
+        [RunSpec.model_validate_json(spec(student=one).model_dump_json()) for _ in range(2)]
+        for one in (PluginSpec(name="s", use="toy", params={"deep": value}) for value in (1, True))
+    )
+    assert ones[0].student is ones[1].student
+    assert ones[0].student.params == {"deep": 1}
+    assert others[0].student.params["deep"] is True
+
+
+def test_a_plugin_with_values_that_are_no_json_is_shared_with_none() -> None:
+    given = {"name": "s", "use": "toy", "params": {"path": Path("x")}}
+    one, other = (TaskDataset.model_validate({"task": given, "dataset": given}) for _ in range(2))
+    assert one.task == other.task == PluginSpec.model_validate(given)
+    assert one.task is not other.task
 
 
 def test_another_default_needs_another_version(suite_file: Callable[..., Path], plugins: Plugins, tiny: Any) -> None:
