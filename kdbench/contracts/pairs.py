@@ -35,7 +35,8 @@ class Batch:
     @property
     def image_ids(self) -> list[str]:
         """The ids of the B images as the dataset states them; none if it has no ids."""
-        return [self.ids[place] for place in self.images.tolist()] if len(self.ids) else []
+        places = self.images if self.host is None else self.host[0]
+        return [self.ids[place] for place in places.tolist()] if len(self.ids) else []
 
     @property
     def same(self) -> Tensor:

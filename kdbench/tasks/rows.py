@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdbench.contracts import FeedSettings, TensorOutputs
+from kdbench.data.on_device import moved, on_device
 from kdbench.storage.memory_map import take
 
 
@@ -22,6 +23,7 @@ class RowBatch:
     rows: Tensor
     targets: Tensor
     progress: float
+    host: NDArray[np.int64] | None = None  # the same rows in numpy, to read stored values by
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -50,7 +52,7 @@ class RowFeed:
     def batch(self, step: int) -> RowBatch:
         rows, device = self.rows(step), self.settings.device
         progress = step / (self.per_epoch * self.settings.epochs)
-        return RowBatch(torch.from_numpy(rows).to(device), on_device(take(self.targets, rows), device), progress)
+        return RowBatch(moved(torch.from_numpy(rows), device), on_device(take(self.targets, rows), device), progress, rows)
 
     def inputs(self, step: int) -> Sequence[Tensor]:
         rows = self.rows(step)
@@ -68,10 +70,5 @@ class StoredRows:
         return int(self.values.shape[1])
 
     def outputs(self, batch: RowBatch, device: str) -> TensorOutputs:
-        return TensorOutputs((on_device(take(self.values, batch.rows.cpu().numpy()), device),))
-
-
-def on_device(values: NDArray[Any], device: str) -> Tensor:
-    """A copy of `values` as a tensor; floating-point values become float32."""
-    tensor = torch.from_numpy(np.array(values)).to(device)
-    return tensor.float() if tensor.is_floating_point() else tensor
+        rows = batch.rows.cpu().numpy() if batch.host is None else batch.host
+        return TensorOutputs((on_device(take(self.values, rows), device),))

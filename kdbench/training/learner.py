@@ -23,6 +23,7 @@ from kdbench.training.optimizer import adamw, freeze, restore, schedule
 from kdbench.training.own_process import OwnProcess
 from kdbench.training.pieces import StatisticsKept, forward_in, pieces_of, warn_of_statistics
 from kdbench.training.precision import autocast, in_bf16, warn_of_rounding
+from kdbench.training.readings import Readings
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team
 
@@ -68,6 +69,7 @@ class Learner:
         self.average = Average(self.module, settings.ema) if settings.ema else None
         self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
         self.process = OwnProcess()
+        self.readings = Readings.of(device)
         samples = -(-settings.batch_size // world.size)  # of the largest rank; all ranks have as many pieces
         self.pieces = pieces_of(samples, settings.micro_batch)
         warn_of_statistics(self.module, self.pieces, samples)
@@ -101,6 +103,7 @@ class Learner:
             self.relay,
             self.settings.task,
             self.settings.loss,
+            self.readings,
         )
         self.process.check()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
@@ -111,7 +114,10 @@ class Learner:
         started = time.perf_counter()
         if teaching and hasattr(self.strategy, "observe_after"):
             self._tell("observe_after", self._losses_after(step, batch, inputs, teaching))
-        self._tell("observe", float(result.task))
+        if hasattr(self.strategy, "observe"):  # otherwise the loss is not read
+            self._tell("observe", float(result.task))
+        if result.strategy_seconds is None:
+            return result
         return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
 
     def _forward(self, step: int, batch: Owned, inputs: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from kdbench.training.evaluation import evaluated
 from kdbench.training.learner import Learner
 from kdbench.training.pace import Pace
 from kdbench.training.team import Team
-from kdbench.training.trace import Tracing, trace_of
+from kdbench.training.trace import Tracing, figures, trace_of
 
 OnStep = Callable[[int, int, float, dict[str, float]], None]  # step, steps, loss, weights
 OnEpoch = Callable[[int, dict[str, float]], None]
@@ -90,27 +91,41 @@ def train(
         state, best = _State(**saved["state"]), saved["best"]
         learner.load_state_dict(saved["learner"])
     tracing = Tracing(learner.names, learner.steps, state.trace)
+    timed = state.step
+
+    def take(step: int, numbers: Sequence[float]) -> None:
+        """Adds the figures of a step, in the order of steps."""
+        loss = numbers[0]
+        if not math.isfinite(loss):
+            raise Diverged(f"loss {loss} at step {step + 1} of {learner.steps}")
+        weights = tracing.add(step, numbers, learner.report)
+        state.weight_sums = [total + w for total, w in zip(state.weight_sums, weights, strict=True)]
+        state.epoch_weights = [total + w for total, w in zip(state.epoch_weights, weights, strict=True)]
+        state.epoch_loss += loss / per_epoch
+        if on_step:
+            on_step(step + 1, learner.steps, loss, dict(zip(learner.names, weights, strict=True)))
 
     def save() -> None:
+        learner.readings.read()
         if checkpoint is not None and world.first:
             checkpoints.save(checkpoint, {"state": vars(state), "best": best, "learner": learner.state_dict()})
 
     pace, started = Pace(settings.checkpoint_every), time.perf_counter() - state.seconds
     while state.step < learner.steps:
-        result = learner.step(state.step, compare=tracing.closes(state.step))
-        loss = float(result.loss)
-        if not math.isfinite(loss):
-            raise Diverged(f"loss {loss} at step {state.step + 1} of {learner.steps}")
-        weights = tracing.add(state.step, result, learner.report)
-        state.strategy_seconds += result.strategy_seconds
-        state.weight_sums = [total + w for total, w in zip(state.weight_sums, weights, strict=True)]
-        state.epoch_weights = [total + w for total, w in zip(state.epoch_weights, weights, strict=True)]
-        state.epoch_loss += loss / per_epoch
+        closes = tracing.closes(state.step)
+        try:
+            result = learner.step(state.step, compare=closes)
+        except Exception:
+            learner.readings.read()  # an earlier step, not read yet, may be the cause
+            raise
+        learner.readings.add(figures(result), partial(take, state.step))
         state.step += 1
-        if on_step:
-            on_step(state.step, learner.steps, loss, dict(zip(learner.names, weights, strict=True)))
-
+        if result.strategy_seconds is not None:  # it stands for the steps before that were not timed
+            state.strategy_seconds += result.strategy_seconds * (state.step - timed)
+            timed = state.step
         epoch, rest = divmod(state.step, per_epoch)
+        if closes or rest == 0:
+            learner.readings.read()
         if rest == 0:
             metrics: dict[str, float] = {}
             if epoch % evaluate.every == 0 or epoch == settings.epochs:

@@ -61,12 +61,14 @@ class StepSignal:
         batch: Owned,
         task_losses: Tensor,
         generator: Generator,
+        timed: bool = True,
     ) -> None:
         self._task = task
         self._graph = graph
         self._teachers = teachers
         self._task_losses = task_losses
-        self.leaf_seconds = 0.0  # spent on `leaf_gradients`
+        self._timed = timed
+        self.leaf_seconds = 0.0  # spent on `leaf_gradients`, if `timed`
         self.teachers = tuple(names)
         self.batch = batch
         self.generator = generator
@@ -102,13 +104,13 @@ class StepSignal:
     @cached_property
     def leaf_gradients(self) -> list[list[Tensor]]:
         """The gradients of each teacher's mean loss at all its leaves, cached: the step reuses them."""
-        started = moment(self._task_losses)
+        started = moment(self._task_losses) if self._timed else 0.0
         found = [
             # A loss may read only one output; the gradients of the others are then zero.
             list(torch.autograd.grad(losses.mean(), self._graph.leaves(t), retain_graph=True, materialize_grads=True))
             for t, losses in enumerate(self._graph.losses)
         ]
-        self.leaf_seconds = moment(self._task_losses) - started
+        self.leaf_seconds = moment(self._task_losses) - started if self._timed else 0.0
         return found
 
     @cached_property

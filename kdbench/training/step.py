@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -14,6 +15,7 @@ from kdbench.contracts.values import Owned
 from kdbench.errors import NotFinite
 from kdbench.training.borders import checked_auxiliary, weights_of
 from kdbench.training.distributed import ALONE, Relay, World
+from kdbench.training.readings import AT_ONCE, Readings
 from kdbench.training.signal import Graph, StepSignal, moment
 from kdbench.training.team import Team
 
@@ -27,14 +29,14 @@ class StepResult:
 
     `task` is the task loss, `loss` the total loss, `weights` are [T], [T, B] or [T, B, B]; `gramian` [T, T], if requested,
     holds inner products of the teachers' gradients at the student's outputs. `strategy_seconds` is the time for the
-    weights, without gradients that the step needs anyway.
+    weights, without gradients that the step needs anyway; None if it was not measured.
     """
 
     task: Tensor
     loss: Tensor
     weights: Tensor | None = None
     gramian: Tensor | None = None
-    strategy_seconds: float = 0.0
+    strategy_seconds: float | None = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def backward(
     relay: Relay | None = None,
     coefficient: float = 1.0,
     loss_name: str | None = None,
+    readings: Readings = AT_ONCE,
 ) -> StepResult:
     """Adds the gradient of c·L_task + λ·Σ_t w_t ℓ_t + L_auxiliary to the student's and the heads' parameters.
 
@@ -68,7 +71,8 @@ def backward(
     task's `forward` returned, with their graph: output tensors [B, …], followed by those that the student's `auxiliary` loss
     reads. `wrap` turns copies of them into `Outputs`; `parameters` are the student's. All losses, and the gradients for
     strategies, are computed on detached copies of the views; the gradients accumulated there are then passed backward through
-    the student once. With `compare`, the teachers' gradients are compared even if the strategy does not read them.
+    the student once. With `compare`, the teachers' gradients are compared even if the strategy does not read them. On a GPU,
+    only a step with `compare` is timed, because timing waits for it. `readings` read whether the strategy's weights are valid.
 
     In a `world` of several ranks the views are this rank's rows (`World.read`); everything else is of the whole batch. The
     resulting gradients of all parameters in the `relay` are those of the whole batch, on every rank.
@@ -91,12 +95,14 @@ def backward(
         losses = team.losses(student, teaching.teachers, batch)
         heads = [list(head.parameters()) for head in team.heads]
         graph = Graph(losses, student, heads, views[: len(student.tensors)], parameters, world)
-        signal = StepSignal(task, graph, teaching.teachers, team.names, batch, task_losses, teaching.generator)
-        started = moment(truth)
-        weights = world.agreed(_weigh(teaching.strategy, signal))
-        seconds = moment(truth) - started
+        timed = compare or not truth.is_cuda
+        signal = StepSignal(task, graph, teaching.teachers, team.names, batch, task_losses, teaching.generator, timed)
+        started = moment(truth) if timed else None
+        weights = world.agreed(_weigh(teaching.strategy, signal, readings))
+        seconds = None if started is None else moment(truth) - started
         reuse = "leaf_gradients" in vars(signal) and weights.dim() == 1  # before comparing, which must not change the step
-        spared = signal.leaf_seconds if reuse else 0.0
+        if seconds is not None and reuse:
+            seconds -= signal.leaf_seconds
         gramian = signal.gramian if compare and len(losses) > 1 else None
         parts = signal.losses if reuse else torch.stack(losses)
         if weights.dim() == 3:
@@ -107,7 +113,7 @@ def backward(
         _run_backward(loss)
         if reuse:
             _add_teachers(signal, graph, teaching.distill * weights)
-        result = StepResult(truth.detach(), loss.detach(), weights, gramian, seconds - spared)
+        result = StepResult(truth.detach(), loss.detach(), weights, gramian, seconds)
     if relay is not None:
         relay.backward(views, [copy.grad for copy in copies], world)
         return result
@@ -118,11 +124,11 @@ def backward(
     return result
 
 
-def _weigh(strategy: Strategy | None, signal: StepSignal) -> Tensor:
+def _weigh(strategy: Strategy | None, signal: StepSignal, readings: Readings) -> Tensor:
     if strategy is None:
         return signal.losses.new_ones(1)
     weights = weights_of(strategy, strategy.weigh(signal), *signal.losses.shape)
-    return checked(weights.to(signal.losses), signal.losses, strategy)
+    return checked(weights.to(signal.losses, non_blocking=True), signal.losses, strategy, readings)
 
 
 def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
@@ -143,34 +149,39 @@ def _run_backward(loss: Tensor) -> None:
     loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
 
 
-def checked(weights: Tensor, losses: Tensor, strategy: Strategy) -> Tensor:
+def checked(weights: Tensor, losses: Tensor, strategy: Strategy, readings: Readings = AT_ONCE) -> Tensor:
     """Checks weights: [T], [T, B] or [T, B, B], nonnegative, summing to one over the teachers.
 
     Another sum would act as a hidden learning rate; a strategy that needs this sets `raw = True`. Raises PluginError with the
-    weights found.
+    weights found, at once or when `readings` are read.
     """
     weights_of(strategy, weights, *losses.shape)
-    if not torch.isfinite(losses).all():
-        return weights  # the run has diverged, which the loop reports; the weights are meaningless
-    raw = getattr(strategy, "raw", False)
-    if not torch.isfinite(weights).all():
-        raise NotFinite(str(refused(strategy, "weigh", f"{_brief(weights)}", "finite weights that are not negative")))
-    if not raw and (weights < -1e-6).any():
-        raise refused(strategy, "weigh", f"{_brief(weights)}", "finite weights that are not negative")
-    off = (_per_sample(weights).sum(dim=0) - 1).abs() > 1e-3
-    if off.any() and not raw:
-        found = _brief(weights, off.nonzero()[0].tolist())
-        raise refused(strategy, "weigh", f"{found}", "a sum of 1 over teachers", "divide by the sum")
+    rows = weights.reshape(len(weights), -1)
+    off = (rows.sum(dim=0) - 1).abs() > 1e-3
+    place = off.int().argmax(dim=0, keepdim=True)  # of the first one
+    facts = [torch.isfinite(losses).all(), torch.isfinite(weights).all(), (weights < -1e-6).any(), off.any()]
+    found = torch.cat([torch.stack(facts).to(rows), rows[:, 0], rows.index_select(1, place)[:, 0]])
+    readings.add(found, partial(_judge, strategy, getattr(strategy, "raw", False)))
     return weights
+
+
+def _judge(strategy: Strategy, raw: bool, found: Sequence[float]) -> None:
+    """Raises the error of `checked` from four facts and the weights of all teachers at two places."""
+    finite_losses, finite, negative, off, *weights = found
+    first, wrong = weights[: len(weights) // 2], weights[len(weights) // 2 :]
+    if not finite_losses:
+        return  # the run has diverged, which the loop reports; the weights are meaningless
+    if not finite:
+        raise NotFinite(str(refused(strategy, "weigh", f"{_brief(first)}", "finite weights that are not negative")))
+    if negative and not raw:
+        raise refused(strategy, "weigh", f"{_brief(first)}", "finite weights that are not negative")
+    if off and not raw:
+        raise refused(strategy, "weigh", f"{_brief(wrong)}", "a sum of 1 over teachers", "divide by the sum")
+
+
+def _brief(weights: Sequence[float]) -> list[float]:
+    return [round(value, 4) for value in weights]
 
 
 def _per_sample(weights: Tensor) -> Tensor:
     return weights[:, None] if weights.dim() == 1 else weights
-
-
-def _brief(weights: Tensor, place: Sequence[int] = (0, 0)) -> list[float]:
-    """The weights of all teachers at a sample or a pair."""
-    column = weights
-    for position in place[: weights.dim() - 1]:
-        column = column[:, position]
-    return [round(value, 4) for value in column.tolist()]

@@ -16,6 +16,14 @@ from kdbench.training.step import StepResult
 WINDOWS = 50  # at most; enough for a curve and small enough for git
 
 
+def figures(result: StepResult) -> Tensor:
+    """A step's numbers: loss, task loss, entropy of the weights, mean weights, and cosines of pairs if there is a Gramian."""
+    if result.weights is None:
+        return torch.stack([result.loss, result.task, torch.zeros_like(result.task)])
+    parts = [torch.stack([result.loss, result.task, _entropy(result.weights)]), _means(result.weights)]
+    return torch.cat(parts if result.gramian is None else [*parts, _cosines(result.gramian)])
+
+
 class Tracing:
     """Columns with one value per window of steps, as plain lists for checkpoints and JSON.
 
@@ -37,28 +45,28 @@ class Tracing:
         """Whether a step, counted from 0, is the last of its window."""
         return (step + 1) % self.window == 0 or step + 1 == self.steps
 
-    def add(self, step: int, result: StepResult, report: Callable[[], dict[str, float]]) -> list[float]:
-        """Adds a step and returns its mean weights."""
-        weights = [] if result.weights is None else _means(result.weights)
+    def add(self, step: int, figures: Sequence[float], report: Callable[[], dict[str, float]]) -> list[float]:
+        """Adds the numbers of a step's `figures` and returns its mean weights. `report` is called at the end of a window."""
+        loss, task, entropy, *rest = figures
+        weights, cosines = rest[: len(self.names)], rest[len(self.names) :]
         sums = self.columns["open"]
         sums["steps"] += 1
-        sums["loss"] += float(result.loss)
-        sums["task"] += float(result.task)
+        sums["loss"] += loss
+        sums["task"] += task
         sums["weights"] = [total + weight for total, weight in zip(sums["weights"], weights, strict=True)]
-        sums["entropy"] += 0.0 if result.weights is None else _entropy(result.weights)
+        sums["entropy"] += entropy
         if self.closes(step):
-            self._close(step, result, report())
+            self._close(step, cosines, report())
         return weights
 
-    def _close(self, step: int, result: StepResult, report: dict[str, float]) -> None:
+    def _close(self, step: int, cosines: Sequence[float], report: dict[str, float]) -> None:
         columns, sums = self.columns, self.columns["open"]
         columns["step"].append(step + 1)
         for name in ("loss", "task", "entropy"):
             columns[name].append(_round(sums[name] / sums["steps"]))
         for name, total in zip(self.names, sums["weights"], strict=True):
             columns["weights"][name].append(_round(total / sums["steps"]))
-        if result.gramian is not None:
-            cosines = _cosines(result.gramian)
+        if cosines:
             for pair, cosine in zip(columns["cosines"].values(), cosines, strict=True):
                 pair.append(_round(cosine))
             columns["conflict"].append(int(min(cosines) < 0))
@@ -79,21 +87,21 @@ def _pair(first: str, second: str) -> str:
     return f"{first} · {second}"
 
 
-def _means(weights: Tensor) -> list[float]:
-    means: list[float] = (weights if weights.dim() == 1 else weights.flatten(1).mean(dim=1)).tolist()
-    return means
+def _means(weights: Tensor) -> Tensor:
+    return weights if weights.dim() == 1 else weights.flatten(1).mean(dim=1)
 
 
-def _entropy(weights: Tensor) -> float:
-    return float(torch.special.entr(weights.clamp(min=0)).sum(dim=0).mean())
+def _entropy(weights: Tensor) -> Tensor:
+    entropy: Tensor = torch.special.entr(weights.clamp(min=0)).sum(dim=0).mean()
+    return entropy
 
 
-def _cosines(gramian: Tensor) -> list[float]:
+def _cosines(gramian: Tensor) -> Tensor:
     """The cosine of each pair of gradients; 0 if a gradient vanishes or is not finite."""
     norms = gramian.diagonal().clamp(min=0).sqrt()
     scale = torch.outer(norms, norms)
     cosines = torch.where(scale > 0, gramian / scale, 0.0).nan_to_num()
-    return [float(cosines[pair]) for pair in combinations(range(len(gramian)), 2)]
+    return torch.cat([cosines[place, place + 1 :] for place in range(len(gramian))])
 
 
 def _round(value: float) -> float:

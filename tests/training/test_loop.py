@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench import Batch, Objective, Pairs, Signal, Strategy, Student
+from kdbench import Batch, Objective, Pairs, PluginError, Signal, Strategy, Student
 from kdbench.errors import Diverged
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.tasks.retrieval import Retrieval
@@ -24,6 +24,7 @@ from kdbench.tasks.retrieval.teachers import StoredEmbeddings
 from kdbench.training.evaluation import evaluated
 from kdbench.training.loop import Trained, train
 from kdbench.training.optimizer import schedule
+from kdbench.training.readings import Readings
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
@@ -770,3 +771,66 @@ def test_a_student_with_one_tower_frozen_trains_the_other(splits: Splits, teache
     after = bits(module_of(training.student).state_dict())
     assert after["text_tower.weight"] == training.initial["text_tower.weight"]
     assert after["image_tower.weight"] != training.initial["image_tower.weight"]
+
+
+LONG = {"epochs": 30, "checkpoint_every": 2}  # 120 steps, of which the trace adds up three at a time
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers are read as seldom as they may be, as on a GPU whose steps are short."""
+    monkeypatch.setattr("kdbench.training.learner.Readings.of", lambda _: Readings(math.inf))
+
+
+@pytest.mark.parametrize("build", [lambda: None, Equal, Ammkd, Random])
+@pytest.mark.parametrize("stop_at", [0, 50])
+def test_numbers_that_are_read_later_are_the_same(
+    splits: Splits,
+    teachers: Teachers,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    build: Callable[[], Strategy | None],
+    stop_at: int,
+) -> None:
+    """To the bit, also after an interruption in the middle of a window."""
+    at_once = Training(splits, teachers, build(), settings=LONG)
+    at_once.run()
+    request.getfixturevalue("later")
+    training = Training(splits, teachers, build(), settings=LONG)
+    if stop_at:
+        with pytest.raises(Interrupted):
+            training.run(tmp_path / "checkpoint", stop_at)
+        training.strategy = build()
+    training.run(tmp_path / "checkpoint")
+    assert training.end() == at_once.end()
+    assert len(training.trained.trace.step) == 40
+
+
+@pytest.mark.usefixtures("later")
+def test_a_run_that_diverged_is_found_when_its_numbers_are_read(
+    splits: Splits, teachers: Teachers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.training.test_loop.TERMS", [(1.0, Explosive(math.nan, 3 * 7 + 1))])
+    training = Training(splits, teachers, Equal(), settings=LONG)
+    with pytest.raises(Diverged, match="loss nan at step 8 of 120"):
+        training.run()
+    assert list(training.losses) == [1, 2, 3, 4, 5, 6, 7]
+
+
+class Failing:
+    """Returns weights of no number at the eighth step, and fails at the ninth."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def weigh(self, signal: Signal) -> Tensor:
+        self.steps += 1
+        if self.steps == 9:
+            raise ValueError("the weights before were no numbers")
+        return signal.losses.new_full((3,), math.nan if self.steps == 8 else 1 / 3)
+
+
+@pytest.mark.usefixtures("later")
+def test_an_error_that_follows_from_an_earlier_one_does_not_hide_it(splits: Splits, teachers: Teachers) -> None:
+    with pytest.raises(PluginError, match=r"Failing.weigh: found \[nan, nan, nan\], expected finite weights"):
+        Training(splits, teachers, Failing(), settings=LONG).run()

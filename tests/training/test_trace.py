@@ -16,7 +16,7 @@ from torch.nn.functional import cosine_similarity
 
 from kdbench.storage import checkpoint as checkpoints
 from kdbench.training.step import StepResult
-from kdbench.training.trace import WINDOWS, Tracing, trace_of
+from kdbench.training.trace import WINDOWS, Tracing, figures, trace_of
 
 BATCH = 4
 TEAMS = ["", "a", "ab", "abc"]
@@ -56,7 +56,7 @@ class Told:
 
     def tell(self, tracing: Tracing, steps: Sequence[int]) -> None:
         for step in steps:
-            tracing.add(step, self.results[step], lambda step=step: {"own": step / 7})  # type: ignore[misc]
+            tracing.add(step, figures(self.results[step]).tolist(), lambda step=step: {"own": step / 7})  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 12, 49, 50, 51, 99, 100, 101, 149, 1000, 12_345])
@@ -119,15 +119,15 @@ def test_adding_returns_the_mean_weights_of_the_step() -> None:
     tracing = Tracing(told.names, 2, {})
     for step, result in enumerate(told.results):
         assert result.weights is not None
-        assert tracing.add(step, result, dict) == pytest.approx(result.weights.mean(dim=1).tolist())
-    assert Tracing([], 1, {}).add(0, Told("", 1).results[0], dict) == []
+        assert tracing.add(step, figures(result).tolist(), dict) == pytest.approx(result.weights.mean(dim=1).tolist())
+    assert Tracing([], 1, {}).add(0, figures(Told("", 1).results[0]).tolist(), dict) == []
 
 
 @pytest.mark.parametrize(("weights", "entropy"), [([0.5, 0.5], math.log(2)), ([1.0, 0.0], 0.0), ([0.25, 0.75], 0.562335)])
 def test_entropy_is_in_nats(weights: list[float], entropy: float) -> None:
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.tensor(weights), torch.eye(2))
-    Tracing("ab", 1, columns).add(0, result, dict)
+    Tracing("ab", 1, columns).add(0, figures(result).tolist(), dict)
     assert columns["entropy"] == [pytest.approx(entropy, abs=1e-6)]
 
 
@@ -135,7 +135,7 @@ def test_entropy_of_weights_by_sample_is_not_that_of_their_mean() -> None:
     """Teachers that share the samples between them speak one at a time."""
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.eye(2), torch.eye(2))
-    Tracing("ab", 1, columns).add(0, result, dict)
+    Tracing("ab", 1, columns).add(0, figures(result).tolist(), dict)
     assert columns["entropy"] == [0.0]
     assert columns["weights"] == {"a": [0.5], "b": [0.5]}
 
@@ -146,7 +146,7 @@ def compared(*rows: list[float]) -> dict[str, Any]:
     weights = torch.full((len(rows),), 1 / len(rows))
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), weights, gradients @ gradients.T)
-    Tracing("abc"[: len(rows)], 1, columns).add(0, result, dict)
+    Tracing("abc"[: len(rows)], 1, columns).add(0, figures(result).tolist(), dict)
     return columns
 
 
@@ -174,7 +174,7 @@ def test_figures_that_begin_late_or_end_early_have_no_value_there() -> None:
     columns: dict[str, Any] = {}
     tracing = Tracing([], 5, columns)
     for step, report in enumerate(reports):
-        tracing.add(step, Told("", 5).results[step], lambda report=report: report)  # type: ignore[misc]
+        tracing.add(step, figures(Told("", 5).results[step]).tolist(), lambda report=report: report)  # type: ignore[misc]
     assert columns["report"] == {"early": [None, 1.0, 2.0, None, None], "late": [None, None, 3.0, 4.123457, None]}
 
 
@@ -182,7 +182,7 @@ def test_figures_are_asked_for_at_the_end_of_a_window_alone() -> None:
     asked: list[int] = []
     tracing = Tracing([], 101, {})
     for step in range(101):
-        tracing.add(step, Told("", 1).results[0], lambda step=step: asked.append(step) or {})  # type: ignore[misc, func-returns-value]
+        tracing.add(step, figures(Told("", 1).results[0]).tolist(), lambda step=step: asked.append(step) or {})  # type: ignore[misc, func-returns-value]
     assert asked == [*range(2, 100, 3), 100]
 
 
@@ -208,7 +208,7 @@ def test_a_trace_with_late_figures_resumes_from_a_checkpoint(tmp_path: Path) -> 
     columns: dict[str, Any] = {}
     for step in range(4):
         tracing = Tracing(told.names, 4, columns)
-        tracing.add(step, told.results[step], lambda step=step: {"late": 1.0} if step == 2 else {})  # type: ignore[misc]
+        tracing.add(step, figures(told.results[step]).tolist(), lambda step=step: {"late": 1.0} if step == 2 else {})  # type: ignore[misc]
         checkpoints.save(tmp_path / "checkpoint", {"trace": columns})
         saved = checkpoints.load(tmp_path / "checkpoint")
         assert saved is not None
@@ -261,7 +261,7 @@ def test_numbers_that_are_none_do_not_get_into_the_file(value: float) -> None:
     columns: dict[str, Any] = {}
     gramian = torch.tensor([[abs(value), value], [value, 1.0]], dtype=torch.float64)
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.tensor([0.5, 0.5]), gramian)
-    Tracing("ab", 1, columns).add(0, result, lambda: {"own": value})
+    Tracing("ab", 1, columns).add(0, figures(result).tolist(), lambda: {"own": value})
     assert columns["report"] == {"own": [None]}
     assert columns["conflict"] == [0]
     json.dumps(trace_of(columns).model_dump(), allow_nan=False)
@@ -270,7 +270,7 @@ def test_numbers_that_are_none_do_not_get_into_the_file(value: float) -> None:
 def test_weights_of_pairs_are_averaged_over_the_batch() -> None:
     weights = tensor(3, 4, 4, generator=torch.Generator().manual_seed(0)).softmax(dim=0)
     tracing = Tracing(["a", "b", "c"], 1, {})
-    found = tracing.add(0, StepResult(torch.tensor(1.0), torch.tensor(1.0), weights), dict)
+    found = tracing.add(0, figures(StepResult(torch.tensor(1.0), torch.tensor(1.0), weights)).tolist(), dict)
     assert found == pytest.approx([float(weights[t].mean()) for t in range(3)])
     expected = sum(slow_entropy(weights[:, i, j].tolist()) for i in range(4) for j in range(4)) / 16
     assert tracing.columns["entropy"] == pytest.approx([expected], abs=ROUNDED)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kdbench.contracts import SplitName, Student, World
 from kdbench.contracts.border import checked_tensor
 from kdbench.data.dataset import CachedDataset
+from kdbench.data.on_device import on_device
 from kdbench.errors import Diverged
 from kdbench.tasks.retrieval.borders import checked_norms
 from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
@@ -50,18 +51,6 @@ def encode_split(dataset: CachedDataset, student: Student, name: SplitName) -> E
     )
 
 
-def to_device(values: NDArray[Any], device: str) -> torch.Tensor:
-    """A batch of stored values as a tensor; float16 storage becomes float32.
-
-    On a GPU the copy is from pinned memory, and the caller does not wait for it: the GPU still computes the step before.
-    """
-    tensor = torch.from_numpy(np.array(values))  # a copy: memory maps are read-only
-    if device.startswith("cuda"):
-        tensor = tensor.pin_memory()
-    tensor = tensor.to(device, non_blocking=True)
-    return tensor.float() if tensor.is_floating_point() else tensor
-
-
 @torch.no_grad()
 def student_embeddings(
     student: Student, split: EncodedSplit, batch_size: int, device: str, world: World = ALONE
@@ -72,29 +61,23 @@ def student_embeddings(
     PluginError if they are no unit vectors [B, width].
     """
     images, texts = (
-        world.gather(
-            torch.cat(
-                [
-                    _embedded(student, method, to_device(values[start : min(start + batch_size, rows.stop)], device))
-                    for start in range(rows.start, rows.stop, batch_size)
-                ]
-            ).to(device if world.size > 1 else "cpu"),
-            len(values),
-        )
-        .cpu()
-        .numpy()
-        for method, values, rows in (
-            ("encode_image", split.images, world.read(len(split.images))),
-            ("encode_text", split.texts, world.read(len(split.texts))),
-        )
+        _of_tower(student, method, values, batch_size, device, world)
+        for method, values in (("encode_image", split.images), ("encode_text", split.texts))
     )
     if not (np.isfinite(images).all() and np.isfinite(texts).all()):
         raise Diverged("the student's embeddings are not finite")
     return images, texts
 
 
-def _embedded(student: Student, method: str, inputs: torch.Tensor) -> torch.Tensor:
-    made = getattr(student.module, method)(inputs)
-    embeddings = checked_tensor(made, student.module, method, [len(inputs), student.width]).float().cpu()
+def _of_tower(student: Student, method: str, values: Any, batch_size: int, device: str, world: World) -> NDArray[np.float32]:
+    """Read once, at the end: while a GPU computes, this process prepares the next batch."""
+    own = world.read(len(values))
+    made = []
+    for start in range(own.start, own.stop, batch_size):
+        inputs = on_device(values[start : min(start + batch_size, own.stop)], device)
+        embedded = getattr(student.module, method)(inputs)
+        made.append(checked_tensor(embedded, student.module, method, [len(inputs), student.width]).float())
+    embeddings = world.gather(torch.cat(made), len(values)).cpu()
     checked_norms(embeddings, student.module, method)
-    return embeddings
+    found: NDArray[np.float32] = embeddings.numpy()
+    return found

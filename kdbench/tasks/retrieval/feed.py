@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdbench.contracts import Batch, FeedSettings
+from kdbench.data.on_device import moved, on_device
 from kdbench.data.streaming import Ahead
 from kdbench.storage.memory_map import take
 from kdbench.tasks.retrieval.batches import Batches
-from kdbench.tasks.retrieval.embeddings import EncodedSplit, to_device
+from kdbench.tasks.retrieval.embeddings import EncodedSplit
 
 
 class PairFeed:
@@ -32,9 +33,9 @@ class PairFeed:
         images, captions = self.batches(step)
         device = self.settings.device
         return Batch(
-            images=torch.from_numpy(images).to(device),
-            captions=torch.from_numpy(captions).to(device),
-            concepts=torch.from_numpy(take(self.data.image_concepts, images)).to(device),
+            images=moved(torch.from_numpy(images), device),
+            captions=moved(torch.from_numpy(captions), device),
+            concepts=moved(torch.from_numpy(take(self.data.image_concepts, images)), device),
             progress=step / self.steps,
             host=(images, captions),
             ids=self.data.image_ids,
@@ -43,7 +44,7 @@ class PairFeed:
 
     def inputs(self, step: int) -> Sequence[Tensor]:
         read = self._images(step), take(self.data.texts, self._rows(step)[1])
-        return [to_device(values, self.settings.device) for values in read]
+        return [on_device(values, self.settings.device) for values in read]
 
     def _views(self, step: int) -> NDArray[np.int64]:
         return self.batches.views(step, self.data.views)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from kdbench.contracts import Batch, Encoder, NoTower, Pairs, SplitName, Task, Teacher, Towers
 from kdbench.contracts.encoder import reads_originals, root_of
 from kdbench.data.dataset import CachedDataset
+from kdbench.data.on_device import moved
 from kdbench.errors import Diverged, KdbenchWarning, PluginError
 from kdbench.storage.memory_map import take
 from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
@@ -90,7 +91,7 @@ class StoredBank:
 
 def unit_rows(values: NDArray[Any], device: str) -> Tensor:
     """Stored embeddings as float32 on `device`, normalised again because they are float16 on disk."""
-    return nn.functional.normalize(torch.from_numpy(values).to(device).float(), dim=1)
+    return nn.functional.normalize(moved(torch.from_numpy(values), device).float(), dim=1)
 
 
 def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from kdbench import KdbenchError
 from kdbench.contracts.exporter import TOLERANCE
-from kdbench.tasks.retrieval.embeddings import EncodedSplit, to_device
+from kdbench.data.on_device import on_device
+from kdbench.tasks.retrieval.embeddings import EncodedSplit
 from kdbench_plugins.exporters.onnx import PACKAGES
 from kdbench_plugins.exporters.onnx_runtime import TOWERS, session, tower_path
 from kdbench_plugins.openclip import brief
@@ -135,4 +136,4 @@ def _difference(module: nn.Module, values: Any, path: Path) -> float:
 
 def _some(values: Any, count: int) -> Tensor:
     """The first `count` items as a tower reads them, repeated if the split has fewer."""
-    return to_device(np.asarray(values[: min(count, len(values))])[np.arange(count) % len(values)], "cpu")
+    return on_device(np.asarray(values[: min(count, len(values))])[np.arange(count) % len(values)], "cpu")

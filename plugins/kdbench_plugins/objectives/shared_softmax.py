@@ -51,7 +51,7 @@ def divergences(student: Pairs, scale: Tensor | float, own: Own, aim: Tensor, te
 
     `own` is the student's side at this scale and temperature. Gradients go to the embeddings, and to a scale that is learned.
     """
-    factor = scale if isinstance(scale, Tensor) else student.image.new_tensor(scale)
+    factor = scale if isinstance(scale, Tensor) else student.image.new_full((), scale)
     found: Tensor = _Divergences.apply(student.image, student.text, factor, own, aim, temperature)
     return found
 

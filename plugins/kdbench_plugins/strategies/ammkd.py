@@ -40,6 +40,7 @@ class Ammkd:
         self.space = space
 
     def weigh(self, signal: Signal) -> Tensor:
+        import numpy as np
         import torch
 
         teachers = len(signal.teachers)
@@ -49,11 +50,11 @@ class Ammkd:
             raise Skip(f"ammkd: C = {self.cap} is below 1/{teachers}, so no weights of {teachers} teachers sum to 1")
         if self.cap * teachers <= 1 + 1e-12:  # only equal weights are feasible: no gradient is needed
             return signal.losses.new_full((teachers,), 1 / teachers)
-        gramian = signal.gramian if self.space == "embedding" else signal.parameter_gramian
-        if not torch.isfinite(gramian).all():  # the loop is about to find a loss that is not finite
+        gramian = (signal.gramian if self.space == "embedding" else signal.parameter_gramian).double().cpu().numpy()
+        if not np.isfinite(gramian).all():  # the loop is about to find a loss that is not finite
             return signal.losses.new_full((teachers,), 1 / teachers)
-        weights = weights_from_gramian(gramian.double().cpu().numpy(), self.cap, self.normalize)
-        return torch.from_numpy(weights).to(signal.losses)
+        weights = weights_from_gramian(gramian, self.cap, self.normalize)
+        return torch.from_numpy(weights).to(signal.losses, non_blocking=True)
 
 
 def weights_from_gramian(gramian: NDArray[Any], cap: float, normalize: Literal["none", "l2"]) -> NDArray[np.float64]:

@@ -33,13 +33,16 @@ class Fixed:
             raise KdbenchError(f"fixed: weights: found {', '.join(self.weights)}; expected {missing[0]} as well. {hint}")
 
     def weigh(self, signal: Signal) -> Tensor:
+        import torch
+
         missing = [name for name in signal.teachers if name not in self.weights]
         if missing:
             raise Skip(f"fixed: no weight for {', '.join(missing)}; weights are given for {', '.join(self.weights)}")
-        given = signal.losses.new_tensor([self.weights[name] for name in signal.teachers])
-        if not given.sum() > 0:
+        numbers = [self.weights[name] for name in signal.teachers]
+        if not sum(numbers) > 0:
             raise KdbenchError(f"fixed: the weights of {', '.join(signal.teachers)} are all zero")
-        return given / given.sum()
+        given = torch.tensor(numbers, dtype=signal.losses.dtype)
+        return (given / given.sum()).to(signal.losses, non_blocking=True)
 
 
 @hookimpl

@@ -58,7 +58,7 @@ class GramianWeighting:
             if not weights.sum() > 0:
                 return equal
             weights = weights / weights.sum()
-        return weights.to(signal.losses)
+        return weights.to(signal.losses, non_blocking=True)
 
     def _ask(self, gramian: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The weighting's result. torch's global generator is seeded from `generator` for the call and restored afterwards."""

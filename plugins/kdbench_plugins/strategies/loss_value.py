@@ -32,17 +32,20 @@ class LossValue:
 
 def proportional(values: Tensor) -> Tensor:
     """values / Σ values, [T], for nonnegative values; equal if all are zero."""
+    import torch
+
     values = values.clamp(min=0)  # rounding may leave a divergence just below zero
-    if not (values > 0).any():
-        values = values.new_ones(len(values))
+    values = torch.where((values > 0).any(), values, 1.0)  # not read here, for which a GPU would have to be waited for
     return values / values.sum()
 
 
 def inverse(values: Tensor) -> Tensor:
     """(1/values) / Σ 1/values, [T]; if some values are zero, its limit: these have all the weight in equal parts."""
+    import torch
+
     values = values.clamp(min=0)
     zero = values == 0
-    return proportional(zero.to(values) if zero.any() else values.min() / values)
+    return proportional(torch.where(zero.any(), zero.to(values), values.min() / values))
 
 
 @hookimpl

@@ -89,8 +89,9 @@ class Route:
         if not ids:
             raise KdbenchError(WITHOUT_IDS)
         places = {name: place for place, name in enumerate(teachers)}
-        chosen = torch.tensor([places.get(self._teacher(one), -1) for one in ids], device=signal.losses.device)
-        self.share = float((chosen >= 0).double().mean())
+        found = [places.get(self._teacher(one), -1) for one in ids]
+        self.share = sum(place >= 0 for place in found) / len(found)
+        chosen = torch.tensor(found).to(signal.losses.device, non_blocking=True)
         alone = chosen == torch.arange(len(teachers), device=chosen.device)[:, None]
         return torch.where(chosen >= 0, alone.to(signal.losses), 1 / len(teachers))
 

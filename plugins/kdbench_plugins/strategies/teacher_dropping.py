@@ -30,7 +30,7 @@ class TeacherDropping:
         import torch
 
         losses = signal.losses
-        draws = torch.rand(losses.shape, generator=signal.generator).to(losses.device)
+        draws = torch.rand(losses.shape, generator=signal.generator).to(losses.device, non_blocking=True)
         kept = (draws >= self.drop).to(losses)
         kept.scatter_(0, losses.argmax(dim=0, keepdim=True), 1.0)
         return kept * (losses.shape[1] / kept.sum())

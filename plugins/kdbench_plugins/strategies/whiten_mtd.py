@@ -39,7 +39,7 @@ class WhitenMtd:
             apart = one_hot(found.argmin(dim=0), found)
         else:
             drawn = torch.randint(len(found), found.shape[1:], generator=signal.generator)
-            apart = one_hot(drawn.to(found.device), found)
+            apart = one_hot(drawn.to(found.device, non_blocking=True), found)
         return torch.where(signal.batch.same, one_hot(found.argmax(dim=0), found), apart)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from kdbench.errors import Diverged
-from kdbench.tasks.retrieval.embeddings import encode_split, to_device
+from kdbench.tasks.retrieval.embeddings import encode_split
 from kdbench.tasks.retrieval.one_way import ranks
 from tests.support.toys import SPLITS, Beads, cached, encoded, module_of, rank_split, towers_of, toy
 
@@ -22,12 +22,6 @@ def test_a_split_is_encoded_as_the_student_reads_it(tmp_path: Path) -> None:
         np.testing.assert_array_equal(split.texts, student.texts.encode(expected.captions, "cpu").numpy())
         np.testing.assert_array_equal(split.image_concepts, expected.image_concepts)
         np.testing.assert_array_equal(split.caption_concepts, expected.caption_concepts)
-
-
-def test_stored_halves_are_read_as_floats_and_integers_as_they_are() -> None:
-    assert to_device(np.ones(3, dtype=np.float16), "cpu").dtype == torch.float32
-    for dtype in (np.uint8, np.int64):
-        assert to_device(np.ones(3, dtype=dtype), "cpu").numpy().dtype == dtype
 
 
 @pytest.mark.parametrize("batch", [1, 7, 256])
