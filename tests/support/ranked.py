@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -341,31 +339,6 @@ def resumed(training: Training, world: World, folder: Path, tell: Tell) -> None:
     assert len(losses) == left
     later.append(student)
     tell({"resumed": [gap(module_of(straight), module_of(other)) for other in later]})
-
-
-def one_raises(rank: Rank, tell: Tell) -> None:
-    """The second rank raises while the first waits for it in an exchange."""
-    with rank.joined("cpu") as world:
-        tell(world.rank)
-        if world.rank == 1:
-            raise ArithmeticError("the second has had enough")
-        world.sum(torch.ones(1))
-        tell("never")
-
-
-def one_dies(rank: Rank, tell: Tell) -> None:
-    """The same, killed."""
-    with rank.joined("cpu") as world:
-        tell(world.rank)
-        if world.rank == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        world.sum(torch.ones(1))
-
-
-def waits(rank: Rank, tell: Tell) -> None:
-    """Tells its process id and sleeps until it is ended."""
-    tell((rank.index, os.getpid()))
-    signal.pause()
 
 
 def lonely(values: Tensor) -> bool:

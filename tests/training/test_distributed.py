@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 
+import tests.support.failing_ranks as failing_ranks
 import tests.support.ranked as ranked
 from kdbench import KdbenchError, Progress
 from kdbench.engines.torchrun import execute_rank
@@ -147,8 +148,8 @@ def test_a_training_resumes_with_another_number_of_ranks(told: tuple[int, Told])
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
-        (ranked.one_raises, "rank 1 of 2: ArithmeticError: the second has had enough"),
-        (ranked.one_dies, r"rank 1 of 2 died \(signal SIGKILL\)"),
+        (failing_ranks.one_raises, "rank 1 of 2: ArithmeticError: the second has had enough"),
+        (failing_ranks.one_dies, r"rank 1 of 2 died \(signal SIGKILL\)"),
     ],
 )
 def test_one_rank_ends_all_and_says_why(function: Any, expected: str) -> None:
@@ -168,7 +169,7 @@ def test_no_rank_outlives_an_error_of_the_listener() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        launch(1, ranked.waits, (), listen)
+        launch(1, failing_ranks.waits, (), listen)
     for process in processes:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
