@@ -2,17 +2,23 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: quickstart test lint bench faults docs docs-graph readme clean
+.PHONY: quickstart test types imports lint bench faults docs docs-graph readme clean
 
 quickstart: .venv/quickstart
 	$(BIN)/kdbench run quickstart
 
-test: .venv/dev docs
+# Types take one core for as long as documentation and imports take another.
+test: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory --jobs 2 types docs imports
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks --ignore tests/faults -m 'not faults'
+
+types: .venv/dev
+	$(BIN)/mypy
+
+imports: .venv/dev
+	$(BIN)/lint-imports
 
 lint: .venv/dev
 	$(BIN)/ruff check --fix .
