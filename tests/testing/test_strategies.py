@@ -26,13 +26,11 @@ from tests.support.paths import ROOT
 MORE: dict[str, list[dict[str, Any]]] = {
     "ammkd": [{"C": 1.0}, {"normalize": "l2"}, {"space": "parameters"}],
 }
-# Instead of it. Each weighing calls a solver that often; by default 20 times, which shows no more.
-FEWER: dict[str, dict[str, Any]] = {"torchjd:nash_mtl": {"optim_niter": 5}}
 FIRST_PARTY = [
     (name, params)
     for name, listed in installed().offers("strategy").items()
     if listed.provider.startswith("kdbench:")
-    for params in [FEWER.get(name), *MORE.get(name, [])]
+    for params in [None, *MORE.get(name, [])]
 ]
 
 
@@ -42,8 +40,7 @@ def failing(findings: list[Finding]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("name", "params"), FIRST_PARTY)
 def test_first_party_strategies_conform(name: str, params: dict[str, Any] | None) -> None:
-    others: dict[str, Any] | None = {} if params in MORE.get(name, []) else None
-    findings = conform(installed().find("strategy", name).offer, "strategy", params, others=others)
+    findings = conform(installed().find("strategy", name).offer, "strategy", params, others={} if params else None)
     assert failing(findings) == {}
 
 
