@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kdbench import KdbenchError
-from kdbench.contracts import Event, Site, Work
+from kdbench.contracts import Engine, Event, Site, Work
 from kdbench.engines.messages import Crashed, Signalled, TrialEnded
 from kdbench.engines.tuner import Tuner
 from kdbench.errors import KdbenchWarning
@@ -18,17 +18,18 @@ from kdbench.records.study_summary import read_summary, study_path
 from kdbench.suite.study import Study, studies
 from kdbench.suite.sweep import Parameter
 from kdbench.tuning.ending import Ending
+from kdbench_plugins.engines.in_process import InProcess
 from kdbench_plugins.engines.local import Local
 from tests.support.paths import ROOT
 from tests.support.sweeping import install, suite_of, with_settings
-from tests.support.toys import plugged
+from tests.support.toys import plugged, toy_plugins
 
 Distribution = Callable[[str, str], Path]
 
 
-def tuner_in(folder: Path, jobs: int = 2, **changes: Any) -> Tuner:
+def tuner_in(folder: Path, jobs: int = 2, engine: Engine | None = None, **changes: Any) -> Tuner:
     site = Site(folder / "results", folder / "cache", "cpu", jobs)
-    return Tuner(site, Local(), str(folder / "results/toys/sweep/studies.journal"), **changes)
+    return Tuner(site, engine or Local(), str(folder / "results/toys/sweep/studies.journal"), **changes)
 
 
 def slow(folder: Path, **params: Any) -> Study:
@@ -65,10 +66,11 @@ def test_two_processes_draw_the_same_as_one_where_there_are_two_studies(
     tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(distribution, monkeypatch)
+    monkeypatch.setattr("kdbench.plugins.loading.installed", toy_plugins)
     todo = studies(suite_of(tmp_path))[:2]
     drawn = []
-    for jobs in (1, 2):
-        found = tuner_in(tmp_path / f"{jobs}", jobs=jobs).tune(todo)
+    for engine in (InProcess(), Local()):
+        found = tuner_in(tmp_path / type(engine).__name__, engine=engine).tune(todo)
         drawn.append([[(trial.params, trial.values, trial.state) for trial in summary.trials] for summary in found])
     assert drawn[0] == drawn[1]
 
@@ -81,13 +83,13 @@ def test_a_trial_that_kills_its_workers_fails_and_the_others_go_on(
     # Without notes, whose path would be in the digest, and so decide what is drawn.
     spec = study.spec.replace(strategy=plugged("slow", fatal=False))
     space = (Parameter(path="strategy.fatal", kind="choice", choices=[False, True]),)
-    fatal = with_settings(study.replace(spec=spec, space=space), sampler="random", seed=3)
+    fatal = with_settings(study.replace(spec=spec, space=space), sampler="random", seed=6, trials=3)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         (summary,) = tuner_in(tmp_path, jobs=1).tune([fatal])
     states = {trial.params["strategy.fatal"]: trial.state for trial in summary.trials}
     assert states == {False: "complete", True: "failed"}
-    assert [trial.number for trial in summary.trials] == [0, 1, 2, 3]
+    assert [(trial.number, trial.params["strategy.fatal"]) for trial in summary.trials] == [(0, False), (1, True), (2, False)]
     failed = [trial for trial in summary.trials if trial.state == "failed"]
     assert {trial.reason for trial in failed} == {"the worker process died (signal SIGKILL)"}
     said = [str(warning.message) for warning in heard if issubclass(warning.category, KdbenchWarning)]
