@@ -92,7 +92,7 @@ class Pairs:
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns, computed by the first call with `key`: what an objective computes of a student for all teachers.
 
-        It must not have a graph: each teacher's loss has its own.
+        A graph that teachers' losses share in this way is kept by every backward of a step, until the step ends.
         """
         kept: dict[Hashable, Any] = self.__dict__.setdefault("_once", {})
         if key not in kept:
@@ -102,7 +102,7 @@ class Pairs:
 
     @cached_property
     def logits(self) -> Tensor:
-        """Scaled similarities, image i against text j, [B, B]. Raises PluginError for a teacher that lacks a tower."""
+        """Scaled similarities, image i against text j, [B, B], computed once. Raises PluginError if a teacher lacks a tower."""
         self._refuse_lacking("logits")
         return self.scale * self.image @ self.text.T
 
@@ -110,6 +110,6 @@ class Pairs:
         if 0 in (self.image.shape[1], self.text.shape[1]):
             lacking = "image" if self.image.shape[1] == 0 else "text"
             raise PluginError(
-                f"a teacher's {what}: found no {lacking} tower; expected both towers. Use a strategy that does not read "
-                "teachers' embeddings, probabilities or losses, or a teacher with both towers"
+                f"a teacher's {what}: found no {lacking} tower; expected both towers. Use strategies and objectives that do "
+                "not read teachers' embeddings, probabilities or losses, or a teacher with both towers"
             )

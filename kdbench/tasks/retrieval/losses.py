@@ -9,18 +9,13 @@ from torch.nn.functional import logsigmoid
 from kdbench.contracts import Pairs
 
 
-def logits(pairs: Pairs) -> Tensor:
-    """Scaled similarities, image i against text j, [B, B]."""
-    return pairs.scale * pairs.image @ pairs.text.T
-
-
 def pair_losses(pairs: Pairs, same: Tensor) -> Tensor:
     """Symmetric InfoNCE of each pair, [B]: the mean of both directions, with a target uniform over the positives.
 
     `same` [B, B] is true for pairs of one concept. With one pair per concept this is CLIP's loss (Radford et al. 2021) before
     the mean.
     """
-    return losses_of(logits(pairs), same)
+    return losses_of(pairs.logits, same)
 
 
 def losses_of(scores: Tensor, same: Tensor) -> Tensor:
@@ -37,7 +32,7 @@ def sigmoid_losses(pairs: Pairs, same: Tensor) -> Tensor:
     The sum of −log σ(±(logit + bias)) over the row and the column of a pair, halved, so that the mean is the sum over all B²
     entries by B, as in the paper. `pairs.bias`, if there is one, is added to the logits.
     """
-    scores = logits(pairs) if pairs.bias is None else logits(pairs) + pairs.bias
+    scores = pairs.logits if pairs.bias is None else pairs.logits + pairs.bias
     losses = -logsigmoid(torch.where(same, scores, -scores))
     return (losses.sum(dim=1) + losses.sum(dim=0)) / 2
 

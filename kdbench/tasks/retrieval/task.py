@@ -146,7 +146,7 @@ class Retrieval(Task):
     def losses(self, outputs: Pairs, batch: Batch) -> Tensor:
         from kdbench.tasks.retrieval.losses import losses_of
 
-        return losses_of(_logits(outputs), batch.same)
+        return losses_of(outputs.logits, batch.same)
 
     loss_names: ClassVar[tuple[str, ...]] = ("clip", "siglip")
 
@@ -160,7 +160,7 @@ class Retrieval(Task):
     def distributions(self, outputs: Pairs) -> Tensor:
         from kdbench.tasks.retrieval.losses import image_to_text_probs
 
-        return image_to_text_probs(_logits(outputs))
+        return image_to_text_probs(outputs.logits)
 
     def check_plugin(self, kind: Literal["teacher", "student"], plugin: object) -> None:
         from kdbench.tasks.retrieval.borders import checked_student, checked_teacher
@@ -289,10 +289,3 @@ class Retrieval(Task):
         from kdbench.tasks.retrieval.parts import towers
 
         return towers(student, samples, count)
-
-
-def _logits(pairs: Pairs) -> Tensor:
-    """A teacher's logits are computed once; a student's for each call, because every loss needs its own graph."""
-    from kdbench.tasks.retrieval.losses import logits
-
-    return logits(pairs) if pairs.image.requires_grad else pairs.logits

@@ -15,7 +15,7 @@ from torch.nn.functional import kl_div, normalize
 
 from kdbench.contracts import Batch, Pairs, Strategy
 from kdbench.tasks.retrieval import Retrieval
-from kdbench.tasks.retrieval.losses import logits, pair_losses
+from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.tasks.retrieval.ranks import retrieval_metrics
 from kdbench.training.signal import Graph, StepSignal
 
@@ -201,7 +201,7 @@ def _distance(student: Pairs, teacher: Pairs, head: Tensor) -> Tensor:
     if teacher.text.shape[1] == 0:
         return image.square().sum(dim=1)
     text = normalize(student.text @ head, dim=1) - teacher.text
-    own, aim = logits(student).log_softmax(dim=1), logits(teacher).log_softmax(dim=1)
+    own, aim = student.logits.log_softmax(dim=1), teacher.logits.log_softmax(dim=1)
     relations = kl_div(own, aim, reduction="none", log_target=True).sum(dim=1)
     return image.square().sum(dim=1) + text.square().sum(dim=1) + 0.1 * relations
 

@@ -44,18 +44,18 @@ class RelationalKL:
     def losses(self, student: Pairs, teacher: Pairs, head: None, batch: Batch) -> Tensor:  # noqa: ARG002
         if self.standardize:
             return self._divergences(self._logits(student), self._logits(teacher))
-        from kdbench_plugins.objectives.shared_softmax import Own, divergences
+        from kdbench_plugins.objectives.shared_softmax import Softmax, divergences
 
-        scale, temperature = student.scale if self.scale is None else self.scale, self.temperature
-        own = student.once((self, "own"), lambda: Own.of(student, scale, temperature))
-        return divergences(student, scale, own, self._logits(teacher), temperature)
+        logits = student.once((self, "logits"), lambda: self._logits(student))
+        own = student.once((self, "softmax"), lambda: Softmax.of(logits.detach(), self.temperature))
+        return divergences(logits, own, self._logits(teacher), self.temperature)
 
     def fused_losses(self, student: Pairs, teachers: Sequence[Pairs], weights: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002
         fused = sum(weight * self._logits(teacher) for weight, teacher in zip(weights, teachers, strict=True))
         return self._divergences(self._logits(student), fused)
 
     def _logits(self, pairs: Pairs) -> Tensor:
-        return (pairs.scale if self.scale is None else self.scale) * (pairs.image @ pairs.text.T)
+        return pairs.logits if self.scale is None else self.scale * pairs.image @ pairs.text.T
 
     def _divergences(self, own: Tensor, aim: Tensor) -> Tensor:
         """[B] for logits [B, B]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,21 +58,26 @@ def test_a_frozen_tower_and_a_frozen_scale_get_no_gradient() -> None:
     assert pairs.scale.grad is None  # type: ignore[union-attr]
 
 
-def products(objective: RelationalKL) -> int:
-    """Matrix products of [B, d] and [d, B], forward."""
-    own = student()
+@pytest.mark.parametrize("options", [{}, {"standardize": True}, {"scale": 20.0}])
+def test_products_of_embeddings_are_computed_once(options: dict[str, Any]) -> None:
+    """The student's for all teachers, and each teacher's, whatever else reads their logits."""
+    own, teachers = student(), [replace(teacher) for teacher in TEACHERS]
     with FlopCounterMode(display=False) as counter:
-        for teacher in TEACHERS:
-            objective.losses(own, teacher, None, STEP)
-    of_teachers = sum(2 * BATCH**2 * teacher.image.shape[1] for teacher in TEACHERS)
-    rest, of_student = counter.get_total_flops() - of_teachers, 2 * BATCH**2 * WIDTH
-    assert rest % of_student == 0
-    return int(rest // of_student)
+        for objective in (RelationalKL(**options), RelationalKL(**options, temperature=2.0)):
+            for teacher in teachers:
+                objective.losses(own, teacher, None, STEP)
+    widths = [WIDTH, *(teacher.image.shape[1] for teacher in teachers)]
+    once = sum(2 * BATCH**2 * width for width in widths)
+    assert counter.get_total_flops() == (once if "scale" not in options else 2 * once)
 
 
-def test_the_students_side_is_computed_once_for_all_teachers() -> None:
-    assert products(RelationalKL()) == 1
-    assert products(RelationalKL(standardize=True)) == len(TEACHERS)
+@pytest.mark.parametrize("weights", [[1.0], [0.5, 0.2, 0.3]])
+def test_a_step_goes_back_through_the_students_product_once_for_fixed_weights(weights: list[float]) -> None:
+    own = student()
+    losses = [RelationalKL().losses(own, teacher, None, STEP).mean() for teacher in TEACHERS[: len(weights)]]
+    with FlopCounterMode(display=False) as counter:
+        sum(weight * loss for weight, loss in zip(weights, losses, strict=True)).backward()  # type: ignore[union-attr]
+    assert counter.get_total_flops() == 2 * 2 * BATCH**2 * WIDTH  # one for images, one for texts
 
 
 def test_two_terms_of_another_temperature_share_nothing() -> None:

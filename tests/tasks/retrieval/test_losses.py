@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from kdbench import Pairs
-from kdbench.tasks.retrieval.losses import image_to_text_probs, logits, pair_losses, sigmoid_losses
+from kdbench.tasks.retrieval.losses import image_to_text_probs, pair_losses, sigmoid_losses
 from tests.support.toys import batch_of, random_pairs
 
 CONCEPTS = st.lists(st.integers(0, 3), min_size=2, max_size=8)
@@ -27,7 +27,7 @@ def test_same_is_the_same_concept() -> None:
 
 def test_logits_are_images_against_texts() -> None:
     pairs = random_pairs(4, 3, scale=7.0)
-    found = logits(pairs)
+    found = pairs.logits
     for i in range(4):
         for j in range(4):
             assert found[i, j] == pytest.approx(7.0 * float((pairs.image[i] * pairs.text[j]).sum()))
@@ -131,7 +131,7 @@ def test_the_scale_is_learned_through_the_loss() -> None:
 
 def test_probabilities_are_those_of_texts_given_an_image() -> None:
     pairs = random_pairs(4, 3, scale=2.0)
-    found = image_to_text_probs(logits(pairs))
+    found = image_to_text_probs(pairs.logits)
     torch.testing.assert_close(found.sum(dim=1), torch.ones(4, dtype=torch.float64))
     scores = np.exp(2.0 * (pairs.image @ pairs.text.T).numpy())
     np.testing.assert_allclose(found.numpy(), scores / scores.sum(axis=1, keepdims=True))
