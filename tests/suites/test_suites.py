@@ -117,7 +117,7 @@ def test_flickr30k_runs_end_to_end_when_small(tmp_path: Path) -> None:
     """
     suite, also = str(ROOT / "suites/flickr30k.yaml"), "evaluate.also=[{use: class_folders, miniature: true}]"
     assert f"kdbench run flickr30k --smoke '{also}'" in (ROOT / "docs/training.md").read_text(encoding="utf-8")
-    done = kdbench("run", suite, also, "--smoke", "--jobs", "2", cwd=tmp_path, KDBENCH_CACHE=str(tmp_path / "cache"))
+    done = kdbench("run", suite, also, "--smoke", "--engine", "in_process", cwd=tmp_path, KDBENCH_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
     paths = [path for path in (tmp_path / "results/flickr30k-smoke").glob("*.json") if "." not in path.stem]
     records = [json.loads(path.read_text()) for path in paths]
