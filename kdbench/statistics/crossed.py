@@ -133,7 +133,7 @@ def lone_half_width(squares: MeanSquares) -> Any:
 def p_values(squares: MeanSquares, seed_square: Any, seed_df: Any) -> Floats:
     """The level at which each interval just reaches 0, between 1e-30 and 1. A mean of 0 has p = 1.
 
-    `seed_square` and its degrees of freedom `seed_df` stand in for the tables' own.
+    `seed_square` and its degrees of freedom `seed_df`, a number, stand in for the tables' own.
     """
     size, unit_df = squares.seeds * squares.units, squares.units - 1
     means, seed, unit = np.broadcast_arrays(squares.mean, np.divide(seed_square, size), squares.unit_excess / size)
@@ -141,8 +141,10 @@ def p_values(squares: MeanSquares, seed_square: Any, seed_df: Any) -> Floats:
 
     def beyond(log_p: Floats) -> Floats:
         """How far an interval at this level extends past 0."""
-        tail = np.exp(log_p) / 2
-        return np.asarray(-stdtrit(seed_df, tail) * seed - stdtrit(unit_df, tail) * unit - target)
+        # Quantiles of fractional degrees of freedom are dear, and the first levels are common to all tables.
+        tails, which = np.unique(np.exp(log_p) / 2, return_inverse=True)
+        by_seed, by_unit = (stdtrit(df, tails)[which].reshape(log_p.shape) for df in (seed_df, unit_df))
+        return np.asarray(-by_seed * seed - by_unit * unit - target)
 
     low, high = np.full(means.shape, np.log(_SMALLEST)), np.zeros(means.shape)
     for _ in range(16):
