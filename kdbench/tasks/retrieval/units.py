@@ -48,7 +48,8 @@ class Units:
         if rest or (np.diff(starts) != size).any():
             return np.add.reduceat(hits, starts, axis=-1, dtype=dtype)
         columns = np.asfortranarray(hits.reshape(-1, size))
-        return columns.sum(axis=1, dtype=dtype).reshape(*hits.shape[:-1], len(starts))
+        counts: NDArray[Any] = columns.sum(axis=1, dtype=dtype)
+        return counts.reshape(*hits.shape[:-1], len(starts))
 
     def sizes(self, of: Literal["images", "captions"]) -> NDArray[np.int64]:
         """The number of queries of each unit, [U]."""
