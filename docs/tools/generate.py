@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from docs.tools import flow_picture, package_graph, result_blocks
+from docs.tools import flow_picture, limits, package_graph, result_blocks
 from docs.tools.blocks import filled
 from docs.tools.method_pages import methods, overview
 from docs.tools.result_blocks import ROOT
@@ -32,6 +32,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "short_leaderboard": result_blocks.short_leaderboard,
     "verdicts": result_blocks.verdicts,
     "picture": result_blocks.picture,
+    "limits": lambda _: limits.limits(),
     "results_index": lambda _: result_blocks.index(),
     "overview": partial(_of_kind, overview),
     "methods": partial(_of_kind, methods),
@@ -41,6 +42,7 @@ PAGES = (
     "README.md",
     "results/README.md",
     "docs/results.md",
+    "docs/benchmarks.md",
     "docs/reference/suite.md",
     "docs/methods/strategies.md",
     "docs/methods/objectives.md",

@@ -128,12 +128,12 @@ class Learner:
         """
         drawn = int(digest_of([self.seed, step])[:8], 16)  # hashed, because torch's CPU generator reads 32 bits of a seed
         # Inside the student, which reads other rows on each rank, ranks draw different numbers; above its outputs, the same.
-        torch.manual_seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16))
+        _seed(drawn if self.relay is None else int(digest_of([self.seed, step, self.world.rank])[:8], 16), self.device)
         with autocast(self.device, self.autocast):
             made = forward_in(self.pieces, self.forward, inputs, self.module, self.task)
             views = checked_views(self.task, made, len(inputs[0]) if inputs else len(batch))
         if self.relay is not None:
-            torch.manual_seed(drawn)
+            _seed(drawn, self.device)
         return views
 
     @torch.no_grad()
@@ -185,3 +185,11 @@ class Learner:
         self._tell("load_state_dict", state["strategy"])
         if self.average:
             self.average.load_state_dict(state["average"])
+
+
+def _seed(number: int, device: str) -> None:
+    """Seeds torch's draws on a device."""
+    if device == "cpu":
+        torch.default_generator.manual_seed(number)  # torch.manual_seed keeps a stack trace for each kind of GPU that may come
+    else:
+        torch.manual_seed(number)

@@ -11,7 +11,7 @@ import torch
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.box_qp import solve
 from kdbench_plugins.strategies.equal import Equal
-from tests.support.toys import emoji_learner
+from tests.support.emoji_learner import emoji_learner
 
 ROUNDS = 12
 

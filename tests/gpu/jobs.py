@@ -24,10 +24,8 @@ READY, DONE = "ready", "done"
 def measure(device: str, small: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for jobs in (1, 2) if small else JOBS:
-        found[f"{jobs}"] = at_once(jobs, device, 2 if small else 150, small)
-    one = found["1"]["seconds"]
-    for jobs, values in found.items():
-        values["against_one_after_another"] = round(values["seconds"] / (int(jobs) * one), 3)
+        values = found[str(jobs)] = at_once(jobs, device, 2 if small else 150, small)
+        values["against_one_after_another"] = round(values["seconds"] / (jobs * found["1"]["seconds"]), 3)
     return found
 
 

@@ -11,11 +11,12 @@ from kdbench.tasks.retrieval.embeddings import student_embeddings
 from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench.training.precision import autocast
 from kdbench_plugins.strategies.ammkd import Ammkd
-from tests.gpu.learners import learner, split, student
+from tests.gpu.learners import config, learner
+from tests.support.emoji_learner import emoji_student, random_split
 
 
 def measure(device: str, small: bool) -> dict[str, Any]:
-    model, data = student(small), split(32 if small else 1000)
+    model, data = emoji_student(config(small)), random_split(32 if small else 1000)
     module: Any = model.module
     module.eval()
     images, texts = student_embeddings(model, data, 64, "cpu")

@@ -22,7 +22,6 @@ from kdbench import (
     Dataset,
     Encoder,
     Modality,
-    Objective,
     Offer,
     Pairs,
     Split,
@@ -41,7 +40,6 @@ from kdbench.records.files import read_arrays
 from kdbench.runs.context import RunContext
 from kdbench.storage.cache import Cache
 from kdbench.suite.settings import Evaluate, Train
-from kdbench.suite.source import read_suite
 from kdbench.suite.spec import PluginSpec, RunSpec, TermSpec
 from kdbench.tasks import retrieval
 from kdbench.tasks.retrieval import Retrieval
@@ -50,14 +48,10 @@ from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench.tasks.retrieval.teachers import StoredEmbeddings
 from kdbench.training.evaluation import evaluated
-from kdbench.training.learner import Learner
 from kdbench.training.signal import Graph, StepSignal
-from kdbench.training.team import Team, TeamTeacher
+from kdbench.training.team import TeamTeacher
 from kdbench_plugins.objectives import feature, relational_kl
 from kdbench_plugins.strategies import ammkd, equal, fixed, random
-from tests.support.paths import ROOT
-
-torch.set_num_threads(1)
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 COLOURS = ("red", "green", "blue")
@@ -372,35 +366,6 @@ def signal_of(gradients: Tensor, names: Sequence[str] = (), seed: int = 0) -> St
         pair_losses(student, batch.same),
         torch.Generator().manual_seed(seed),
     )
-
-
-def emoji_learner(teachers: int, strategy: Strategy | None, features: bool = True) -> Learner:
-    """Training as suites/emoji.yaml has it, of random pixels and tokens; teachers `teacher0`, `teacher1` … of width 256.
-
-    An epoch is two steps, the whole run 1000 epochs. Without `features` the objective is `relational_kl` alone.
-    """
-    from kdbench_plugins.students.openclip import OpenClip
-
-    suite = read_suite(ROOT / "suites/emoji.yaml").data
-    rng = np.random.default_rng(0)
-    pairs = 512
-    torch.manual_seed(0)
-    student = OpenClip(config=suite["students"][0]["config"])
-    data = EncodedSplit(
-        images=rng.integers(0, 255, (pairs, 48, 48, 3), dtype=np.uint8),
-        texts=rng.integers(1, 49406, (pairs, 16), dtype=np.int32),
-        image_concepts=np.arange(pairs),
-        caption_concepts=np.arange(pairs),
-        image_ids=[f"image{position}" for position in range(pairs)],
-    )
-    drawn = [rng.normal(size=(2, pairs, 256)).astype(np.float16) for _ in range(teachers)]
-    concepts = np.arange(pairs)
-    embeddings = [StoredEmbeddings(image, text, 20.0, concepts, concepts) for image, text in drawn]
-    members = [TeamTeacher(f"teacher{place}", each) for place, each in enumerate(embeddings)]
-    terms: list[tuple[float, Objective]] = [(1.0, relational_kl.RelationalKL()), (1.0, feature.Feature())]
-    team = Team(members, terms if features else terms[:1], student.width, 0, "cpu") if teachers else None
-    settings = Train(epochs=1000, batch_size=suite["train"]["batch_size"], precision="fp32")
-    return Learner(Retrieval(), student, data, settings, 0, "cpu", team, strategy)
 
 
 class NoModules:

@@ -15,7 +15,8 @@ from kdbench.plugins.parameters import construct
 from kdbench.training.learner import Learner
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
-from tests.support.toys import NoModules, emoji_learner
+from tests.support.emoji_learner import emoji_learner
+from tests.support.toys import NoModules
 
 TEACHERS = 4
 FIRST_PARTY = {

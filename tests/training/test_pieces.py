@@ -17,8 +17,9 @@ from kdbench.plugins.library_warnings import LibraryWarning
 from kdbench.training.distributed import ALONE
 from kdbench.training.pieces import forward_in, pieces_of, warn_of_statistics
 from kdbench_plugins.strategies.ammkd import Ammkd
+from tests.support.emoji_learner import emoji_learner
 from tests.support.ranked import OBJECTIVES, STRATEGIES, STUDENTS, step
-from tests.support.toys import NoModules, emoji_learner
+from tests.support.toys import NoModules
 
 CLOSE = 1e-6
 CASES = [

@@ -18,7 +18,8 @@ from kdbench.suite.settings import Train
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.training.learner import Learner
 from kdbench.training.precision import PROBED, in_bf16, warn_of_rounding
-from tests.support.toys import Toy, TwoTowers, emoji_learner, encoded, pixels_to_floats, toy
+from tests.support.emoji_learner import emoji_learner
+from tests.support.toys import Toy, TwoTowers, encoded, pixels_to_floats, toy
 
 
 class Cancelling(nn.Module):

@@ -23,8 +23,9 @@ from kdbench.training.readings import Readings
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.route import Route
+from tests.support.emoji_learner import emoji_learner
 from tests.support.reads import Reads
-from tests.support.toys import Sage, Toy, TwoTowers, cached, emoji_learner, encoded, plugged
+from tests.support.toys import Sage, Toy, TwoTowers, cached, encoded, plugged
 
 # Strategies by how many times they read a step's losses or gradients, which those do that decide in this process. Others go on
 # with tensors of their own, which on a CPU cannot be told from a GPU's.

@@ -1,6 +1,7 @@
 """Prints what was measured against what is to be reached. `python -m tests.benchmarks.limits [--large] [--write] [PART …]`.
 
-`--large` adds what takes minutes; `--write` keeps the figures in results/bench/limits.json.
+`--large` adds what takes minutes; `--write` keeps the figures in results/bench/limits.json, from which docs/benchmarks.md is
+generated.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from pathlib import Path
 import torch
 from tabulate import tabulate
 
-from tests.benchmarks.limits import commands, ranking, steps
-from tests.benchmarks.limits.timing import Row
-from tests.support.paths import ROOT
+from docs.tools.limits import FIGURES, cells
+from tests.benchmarks.limits import commands, quickstart, ranking, running, steps
 
-PARTS = {"ranking": ranking.rows, "steps": steps.rows, "commands": commands.rows}
-JSON = ROOT / "results/bench/limits.json"
+PARTS = {
+    "ranking": ranking.rows,
+    "steps": steps.rows,
+    "running": running.rows,
+    "commands": commands.rows,
+    "quickstart": quickstart.rows,
+}
 
 
 def main() -> None:
@@ -29,23 +34,18 @@ def main() -> None:
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    rows = [row for name in given.parts or PARTS for row in PARTS[name](given.large)]
-    print(table(rows))
-    if given.write:
-        JSON.parent.mkdir(parents=True, exist_ok=True)
-        JSON.write_text(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
-
-
-def table(rows: list[Row]) -> str:
-    lines = [[row.item, f"{row.found:.3g} {row.unit}", _spread(row), row.reach] for row in rows]
-    return str(tabulate(lines, ["", "found", "middle half", "goal"], disable_numparse=True))
-
-
-def _spread(row: Row) -> str:
-    return f"{row.low:.3g} to {row.high:.3g}" if row.low < row.high else ""
+    for name in given.parts or PARTS:
+        rows = [asdict(row) for row in PARTS[name](given.large)]
+        print(tabulate(map(cells, rows), ["", "found", "middle half", "goal"], disable_numparse=True), flush=True)
+        if given.write and rows:
+            kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+            FIGURES.parent.mkdir(parents=True, exist_ok=True)
+            kept[name] = {"machine": machine(), "rows": rows}
+            FIGURES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def machine() -> str:
+    """Processor, cores and versions."""
     names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
     name = names[0] if names else platform.processor()
     return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.deploy.profile.process_memory import forget_peak, peak, resident, tidy
 from kdbench.tasks.retrieval.both_ways import ranks_both_ways
 from kdbench.tasks.retrieval.one_way import ranks
-from tests.benchmarks.limits.timing import Row, in_turn, ratio
+from tests.benchmarks.limits.timing import Row, in_turn, ratio, row
 
 WIDTH, CAPTIONS, ROWS = 512, 5, 1024
 
@@ -69,16 +69,16 @@ def _oracle() -> Row:
 
 def _memory(images: int) -> Row:
     """MB that ranking adds to the embeddings, in a process of its own."""
-    code = f"from tests.benchmarks.limits.ranking import peak; print(peak({images}))"
+    code = f"from tests.benchmarks.limits.ranking import extra; print(extra({images}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    extra = float(done.stdout)
-    return Row(f"  extra memory at {images:,}", extra, extra, extra, "MB", "≤ 260" if images == 5_000 else "≤ 512")
+    return row(f"  memory added at {images:,}", [float(done.stdout)], "MB", "≤ 260" if images == 5_000 else "≤ 512")
 
 
-def peak(images: int) -> float:
-    """MB by which the peak of this process grows when ranks are computed."""
+def extra(images: int) -> float:
+    """MB by which this process grows while ranks are computed."""
     given = collection(images)
     product(given[0][:ROWS], given[1][:ROWS])  # the library's own buffers
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ranks_both_ways(*given)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
+    tidy()
+    forget_peak()
+    before, _ = resident() or 0.0, ranks_both_ways(*given)
+    return (peak() or 0.0) - before

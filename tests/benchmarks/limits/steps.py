@@ -20,7 +20,8 @@ from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
 from tests.benchmarks.limits.timing import Row, in_turn, ratio
-from tests.support.toys import batch_of, emoji_learner
+from tests.support.emoji_learner import emoji_learner
+from tests.support.toys import batch_of
 
 TEACHERS, BATCH, WIDTH, STORED = 4, 256, 512, 50_000
 
