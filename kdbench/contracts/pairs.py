@@ -96,15 +96,18 @@ class Pairs:
         """
         kept: dict[Hashable, Any] = self.__dict__.setdefault("_once", {})
         if key not in kept:
-            kept[key] = make()
+            kept[key] = _with_graph(make)
         found: T = kept[key]
         return found
 
     @cached_property
     def logits(self) -> Tensor:
-        """Scaled similarities, image i against text j, [B, B], computed once. Raises PluginError if a teacher lacks a tower."""
+        """Scaled similarities, image i against text j, [B, B], computed once for all who read them: not to be changed in place.
+
+        Raises PluginError if a teacher lacks a tower.
+        """
         self._refuse_lacking("logits")
-        return self.scale * self.image @ self.text.T
+        return _with_graph(lambda: self.scale * self.image @ self.text.T)
 
     def _refuse_lacking(self, what: str) -> None:
         if 0 in (self.image.shape[1], self.text.shape[1]):
@@ -113,3 +116,11 @@ class Pairs:
                 f"a teacher's {what}: found no {lacking} tower; expected both towers. Use strategies and objectives that do "
                 "not read teachers' embeddings, probabilities or losses, or a teacher with both towers"
             )
+
+
+def _with_graph(make: Callable[[], T]) -> T:
+    """What is shared has its graph, even if the first to read it does so without gradients."""
+    import torch
+
+    with torch.enable_grad():
+        return make()

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 from kdbench.errors import RecordError
 from kdbench.records.names import SUFFIXES, units_path
 from kdbench.records.record import Record
-from kdbench.storage.archives import UNREADABLE
+from kdbench.storage.archives import UNREADABLE, unpacked_member
 
 
 class Source(Protocol):
@@ -62,7 +62,7 @@ class OpenBundle:
 
     def read(self, name: str) -> bytes | None:
         try:
-            return self.archive.read(name)
+            return unpacked_member(self.archive, self.archive.getinfo(name))
         except KeyError:
             return None
         except UNREADABLE as error:

@@ -7,7 +7,7 @@ import zlib
 from functools import lru_cache
 from math import prod
 from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ def numbers(content: bytes, longest: int) -> dict[str, NDArray[Any]]:
                 raise RecordError(f"it holds {sorted(sizes)[:MOST]}, expected at most {MOST} arrays, NAME.npy each")
             if max(sizes.values(), default=0) > limit:
                 raise RecordError(f"it holds {sizes} (bytes), expected at most {limit} bytes each")
-            unpacked = {member.filename: _inflated(content, member) or members.read(member) for member in members.infolist()}
+            unpacked = {
+                member.filename: _inflated(content, member) or unpacked_member(members, member) for member in members.infolist()
+            }
             return {name.removesuffix(".npy"): _array(values, longest) for name, values in unpacked.items()}
     except (*UNREADABLE, ValueError, KeyError, MemoryError) as error:
         raise RecordError(f"cannot be read ({error})") from error
@@ -48,6 +50,18 @@ def whole_rows(content: bytes, longest: int) -> dict[str, NDArray[np.int64]]:
                 f"found {values.dtype} of shape {list(values.shape)} in {name!r}, expected one-dimensional integers"
             )
     return {name: values.astype(np.int64) for name, values in found.items()}
+
+
+def unpacked_member(archive: ZipFile, member: ZipInfo) -> bytes:
+    """The content of a member in no more memory than its stated size. Raises what `UNREADABLE` lists.
+
+    `ZipFile.read` may unpack a gigabyte of a deflated member before it cuts that to the stated size, and all of one that is
+    compressed by another method, which is refused.
+    """
+    if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise NotImplementedError(f"{member.filename!r} is compressed by method {member.compress_type}, expected 0 or 8")
+    with archive.open(member) as stream:
+        return stream.read(member.file_size)
 
 
 def _inflated(content: bytes, member: ZipInfo) -> bytes | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import marshal
 import math
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import cache, cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -147,7 +148,8 @@ def _shared(given: Any, validate: ValidatorFunctionWrapHandler) -> PluginSpec:
         key = marshal.dumps(given, 2) if isinstance(given, dict) else b""
     except ValueError:  # no JSON
         key = b""
-    found: PluginSpec = _KNOWN.get(key) or validate(given)
+    # Of a copy: validation keeps the values of `params`, which the caller may change.
+    found: PluginSpec = _KNOWN.get(key) or validate(deepcopy(given) if key else given)
     if key:
         if len(_KNOWN) >= _MOST:
             _KNOWN.clear()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -45,6 +46,22 @@ def test_every_source_gives_bytes_or_none(tmp_path: Path) -> None:
             f"{bundle}:a/b.json",
             f"{bundle}:a/b.json",
         ]
+
+
+def test_a_file_of_a_bundle_takes_no_more_memory_than_it_states(tmp_path: Path) -> None:
+    size = 20 * 2**20
+    path = tmp_path / "b.zip"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("a/b.json", bytes(size))
+    path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), (200).to_bytes(4, "little")))
+    with ZipFile(path) as archive:
+        tracemalloc.start()
+        try:
+            with pytest.raises(RecordError, match="Bad CRC-32"):
+                OpenBundle(path, archive).read("a/b.json")
+            assert tracemalloc.get_traced_memory()[1] < 2**20
+        finally:
+            tracemalloc.stop()
 
 
 def test_files_in_a_folder_beside_a_record(tmp_path: Path) -> None:

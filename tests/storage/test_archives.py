@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile
 
 import numpy as np
 import pytest
@@ -153,3 +154,19 @@ def test_more_than_a_member_states_is_not_inflated() -> None:
         content = content.replace(true.to_bytes(4, "little"), stated.to_bytes(4, "little"))
     with pytest.raises(RecordError, match="found int64 of shape \\[1000000\\], expected 1 to 9 numbers"):
         numbers(content, 9)
+
+
+@pytest.mark.parametrize(("method", "told"), [(ZIP_DEFLATED, "Bad CRC-32"), (ZIP_BZIP2, "method 12"), (ZIP_LZMA, "method 14")])
+def test_a_bomb_takes_no_more_memory_than_it_states(method: int, told: str) -> None:
+    """Whatever packs it, and though its checksum is not that of what it states."""
+    size, stream = 20 * 2**20, io.BytesIO()
+    with ZipFile(stream, "w", method) as archive:
+        archive.writestr("a.npy", bytes(size))
+    content = stream.getvalue().replace(size.to_bytes(4, "little"), (200).to_bytes(4, "little"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordError, match=told):
+            numbers(content, 9)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

@@ -203,6 +203,16 @@ def test_specs_that_are_read_share_their_plugins(spec: Spec) -> None:
     assert others[0].student.params["deep"] is True
 
 
+def test_a_shared_plugin_does_not_follow_what_its_reader_does_with_the_json(spec: Spec) -> None:
+    given = spec().model_dump(mode="json")
+    given["student"]["params"] = {"inner": {"use": "pebble", "width": 8}}
+    kept = deepcopy(given)
+    first = RunSpec.model_validate(given)
+    given["student"]["params"]["inner"]["width"] = 16
+    assert RunSpec.model_validate(kept).student.params == {"inner": {"use": "pebble", "width": 8}}
+    assert RunSpec.model_validate(kept).run_id == first.run_id != RunSpec.model_validate(given).run_id
+
+
 def test_a_plugin_with_values_that_are_no_json_is_shared_with_none() -> None:
     given = {"name": "s", "use": "toy", "params": {"path": Path("x")}}
     one, other = (TaskDataset.model_validate({"task": given, "dataset": given}) for _ in range(2))

@@ -22,7 +22,7 @@ TILE = 4 * LANE, 8 * LANE  # images and captions of a tile, whose scores stay in
 PAIRS = 4096  # scored in float64 at a time
 DENSE = 0.05  # of all pairs, or of those of a tile: if more are to be scored in float64, a matrix product is faster
 UNIT = 2.0**-24  # the relative error of an operation in float32
-LARGEST = 1e37  # of a score: float32 ends near 3e38
+LARGEST = 1e37  # of a score or a length: float32 ends near 3e38
 
 
 def ranks_both_ways(
@@ -36,8 +36,9 @@ def ranks_both_ways(
     check_matched(image_concepts, caption_concepts)
     check_matched(caption_concepts, image_concepts)
     positives = _Positives(image_concepts, caption_concepts)
-    scale = _longest(images) * _longest(texts)
-    if positives.count > DENSE * len(images) * len(texts) or not scale < LARGEST:
+    lengths = _longest(images), _longest(texts)
+    scale = lengths[0] * lengths[1]
+    if positives.count > DENSE * len(images) * len(texts) or not max(scale, *lengths) < LARGEST:
         return ranks(images, texts, image_concepts, caption_concepts), ranks(texts, images, caption_concepts, image_concepts)
     rows, columns = _Side(images, image_concepts), _Side(texts, caption_concepts)
     for some, their in positives.pairs():
@@ -46,7 +47,8 @@ def ranks_both_ways(
         np.maximum.at(columns.best, their, scores)
     # A sum of d products, in any order, is off by at most d·UNIT times the product of the lengths (Higham, Accuracy and
     # Stability of Numerical Algorithms, §3.1); the inputs, the score in float64, this line and the bounds are rounded as well.
-    margin = (1.01 * images.shape[1] + 16) * (UNIT * scale + 2.0**-126)
+    # Products and inputs below 2^-126 may become 0.
+    margin = (1.01 * images.shape[1] + 16) * (UNIT * scale + 2.0**-126 * (1 + sum(lengths)))
     rows.bound(margin)
     columns.bound(margin)
     tiles = _Tiles(rows, columns)
@@ -162,6 +164,6 @@ def _exact(images: NDArray[Any], texts: NDArray[Any], some: Ints, others: Ints) 
 
 
 def _longest(embeddings: NDArray[Any]) -> float:
-    """The largest length of a row."""
+    """The largest length of a row; 0 without rows."""
     blocks = (embeddings[start : start + PAIRS].astype(np.float64) for start in range(0, len(embeddings), PAIRS))
-    return float(np.sqrt(max(np.einsum("nd,nd->n", block, block).max() for block in blocks)))
+    return float(np.sqrt(max((np.einsum("nd,nd->n", block, block).max() for block in blocks), default=0.0)))

@@ -41,7 +41,7 @@ class Fixed:
         numbers = [self.weights[name] for name in signal.teachers]
         if not sum(numbers) > 0:
             raise KdbenchError(f"fixed: the weights of {', '.join(signal.teachers)} are all zero")
-        given = torch.tensor(numbers, dtype=signal.losses.dtype)
+        given = torch.tensor(numbers, dtype=torch.float64)  # float32 has no number as small as some weights
         return (given / given.sum()).to(signal.losses, non_blocking=True)
 
 

@@ -34,6 +34,15 @@ def test_only_proportions_count(values: list[float], factor: float) -> None:
     assert found == pytest.approx(weigh({name: factor * value for name, value in zip(NAMES, values, strict=True)}))
 
 
+@pytest.mark.parametrize("factor", [1e-60, 1.0, 1e60])
+def test_weights_may_be_smaller_and_larger_than_float32(factor: float) -> None:
+    losses = torch.ones(3, 4)
+    given = {name: factor * value for name, value in zip(NAMES, (2.0, 1.0, 5.0), strict=True)}
+    found = Fixed(weights=given).weigh(signal_of(losses, NAMES))
+    assert found.dtype == torch.float32
+    assert found.tolist() == pytest.approx([0.25, 0.125, 0.625])
+
+
 def test_names_outside_the_team_are_left_aside() -> None:
     assert weigh({"lite0": 1, "lite1": 3, "stranger": 100}, ("lite0", "lite1")) == pytest.approx([0.25, 0.75])
 

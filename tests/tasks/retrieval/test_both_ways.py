@@ -90,6 +90,21 @@ def test_embeddings_of_any_length(scale: float) -> None:
         agrees((images, texts, np.arange(50), np.arange(80) % 50))
 
 
+@pytest.mark.parametrize(
+    "scales", [(1e-200, 1e200), (1e100, 1e-100), (1e-50, 1e20), (1e30, 1e-44), (1e-310, 1.0), (3e37, 1e-30)]
+)
+def test_long_and_short_embeddings(scales: tuple[float, float]) -> None:
+    """Their scores would fit into float32, and one of them does not, or only without its digits."""
+    rng = np.random.default_rng(3)
+    images, texts = rng.normal(size=(50, 9)) * scales[0], rng.normal(size=(80, 9)) * scales[1]
+    with np.errstate(over="ignore"):
+        agrees((images, texts, np.arange(50), np.arange(80) % 50))
+
+
+def test_of_nothing_there_are_no_ranks() -> None:
+    agrees((np.empty((0, 3)), np.empty((0, 3)), ints(), ints()))
+
+
 def test_what_is_refused_is_named_as_by_ranks() -> None:
     eye = np.eye(6)
     broken = eye.copy()
