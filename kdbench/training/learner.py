@@ -69,7 +69,7 @@ class Learner:
         self.average = Average(self.module, settings.ema) if settings.ema else None
         self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
         self.process = OwnProcess()
-        self.readings = Readings.of(device)
+        self.readings = Readings.of(device, world.size)
         samples = -(-settings.batch_size // world.size)  # of the largest rank; all ranks have as many pieces
         self.pieces = pieces_of(samples, settings.micro_batch)
         warn_of_statistics(self.module, self.pieces, samples)

@@ -26,9 +26,12 @@ class Readings:
         self._waiting: list[tuple[Tensor, Use]] = []
 
     @classmethod
-    def of(cls, device: str) -> Self:
-        """At once on a device that the process computes on itself."""
-        return cls(SECONDS if device.startswith("cuda") else 0.0)
+    def of(cls, device: str, ranks: int = 1) -> Self:
+        """At once on a device that the process computes on itself, and in one of several ranks.
+
+        Ranks that read at moments of their own would raise an error at different steps, and the others would wait for ever.
+        """
+        return cls(SECONDS if device.startswith("cuda") and ranks == 1 else 0.0)
 
     def add(self, values: Tensor, use: Use) -> None:
         """Passes the numbers of `values` [n] to `use` when they are read. Raises what `use` raises, also of earlier values."""

@@ -779,7 +779,7 @@ LONG = {"epochs": 30, "checkpoint_every": 2}  # 120 steps, of which the trace ad
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers are read as seldom as they may be, as on a GPU whose steps are short."""
-    monkeypatch.setattr("kdbench.training.learner.Readings.of", lambda _: Readings(math.inf))
+    monkeypatch.setattr("kdbench.training.learner.Readings.of", lambda *_: Readings(math.inf))
 
 
 @pytest.mark.parametrize("build", [lambda: None, Equal, Ammkd, Random])

@@ -145,8 +145,11 @@ def test_an_error_is_raised_once_and_what_was_added_later_is_dropped() -> None:
     assert passed.read == []
 
 
-@pytest.mark.parametrize(("device", "at_once"), [("cpu", True), ("mps", True), ("cuda", False), ("cuda:1", False)])
-def test_only_a_gpu_is_read_later(device: str, at_once: bool) -> None:
-    readings, read = Readings.of(device), list[float]()
+@pytest.mark.parametrize(
+    ("device", "ranks", "at_once"),
+    [("cpu", 1, True), ("mps", 1, True), ("cuda", 1, False), ("cuda:1", 1, False), ("cpu", 2, True), ("cuda:1", 2, True)],
+)
+def test_only_a_gpu_alone_is_read_later(device: str, ranks: int, at_once: bool) -> None:
+    readings, read = Readings.of(device, ranks), list[float]()
     readings.add(torch.ones(1), read.extend)
     assert bool(read) == at_once
