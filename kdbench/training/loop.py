@@ -106,7 +106,6 @@ def train(
             on_step(step + 1, learner.steps, loss, dict(zip(learner.names, weights, strict=True)))
 
     def save() -> None:
-        learner.readings.read()
         if checkpoint is not None and world.first:
             checkpoints.save(checkpoint, {"state": vars(state), "best": best, "learner": learner.state_dict()})
 
@@ -140,6 +139,7 @@ def train(
                 on_epoch(epoch, {"loss": state.epoch_loss, **shown, **metrics})
             state.epoch_loss, state.epoch_weights = 0.0, list(zeros)
         if checkpoint is not None and pace.due(state.step):
+            learner.readings.read()  # here: waiting for a GPU is no part of what a checkpoint costs
             state.seconds = time.perf_counter() - started
             with pace.writing():
                 save()
