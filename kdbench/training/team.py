@@ -54,7 +54,7 @@ class Team:
         return [teacher.stored.outputs(batch, self.device) for teacher in self.teachers]
 
     def losses(self, student: Owned, teachers: Sequence[Owned], batch: Owned) -> list[Tensor]:
-        """T losses [B], each with its own graph: a backward of one does not run through the others.
+        """T losses [B]. Their graphs share at most what is computed of the student alone: a backward of one keeps it.
 
         Raises PluginError if an objective returns something else than a loss per sample.
         """
