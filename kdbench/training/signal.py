@@ -21,8 +21,8 @@ class Graph:
     """The differentiable side of a step, which strategies never see.
 
     `losses` are T tensors [B], whose graphs start at copies of the student's outputs and may share what they compute of the
-    student alone. `heads` are the parameters of each teacher's heads. `roots` are the student's output tensors with the student's graph, for gradients with
-    respect to the `parameters`; in a `world` of several ranks they are this rank's rows.
+    student alone. `heads` are the parameters of each teacher's heads. `roots` are the student's output tensors with the
+    student's graph, for gradients with respect to the `parameters`; in a `world` of several ranks they are this rank's rows.
     """
 
     losses: Sequence[Tensor]
