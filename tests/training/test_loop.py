@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -80,7 +83,11 @@ class Training:
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def run(self, checkpoint: Path | None = None, stop_at: int = 0) -> Trained:
-        """Begins anew or goes on from the checkpoint; is interrupted right after step `stop_at`, before its checkpoint."""
+        """Begins anew or goes on from the checkpoint; is interrupted right after step `stop_at`, before its checkpoint.
+
+        A negative `stop_at` kills the process after as many steps of its own.
+        """
+        own = 0
         torch.manual_seed(self.seed)
         self.student = self.build()
         self.initial = bits(module_of(self.student).state_dict())
@@ -89,11 +96,15 @@ class Training:
         settings |= self.settings
 
         def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
+            nonlocal own
+            own += 1
             assert steps == 4 * settings["epochs"]
             self.losses[step] = loss
             self.weights[step] = weights
             if step == stop_at:
                 raise Interrupted
+            if own == -stop_at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
         self.trained = train(
             TASK,
@@ -303,6 +314,30 @@ def test_a_run_interrupted_again_and_again(splits: Splits, teachers: Teachers, t
     torn.strategy = Mindful()
     torn.run(tmp_path / "checkpoint")
     assert torn.end() == calm.end()
+
+
+@pytest.mark.parametrize("deaths", [(7,), (2, 9, 10, 20)])
+def test_a_process_killed_while_checkpoints_go_by_time(
+    splits: Splits, teachers: Teachers, tmp_path: Path, deaths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process is killed when it has trained so many steps; checkpoints come when the clock says."""
+    monkeypatch.setattr("kdbench.training.pace.FIRST", 0.0)
+    monkeypatch.setattr("kdbench.training.pace.SHARE", 0.5)
+    settings = {"epochs": 15, "checkpoint_every": None}
+    calm, torn = (Training(splits, teachers, Reporter(), every=5, settings=settings) for _ in range(2))
+    calm.run()
+    for steps in deaths:
+        child = os.fork()
+        if child == 0:
+            with suppress(BaseException):
+                torn.run(tmp_path / "checkpoint", stop_at=-steps)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert (tmp_path / "checkpoint").exists()
+    torn.run(tmp_path / "checkpoint")
+    assert torn.end()[:3] == calm.end()[:3]
+    assert torn.losses == {step: calm.losses[step] for step in torn.losses}
+    assert len(torn.losses) < len(calm.losses)  # it did not begin anew
 
 
 def test_a_run_that_had_ended_is_not_trained_again(splits: Splits, teachers: Teachers, tmp_path: Path) -> None:
