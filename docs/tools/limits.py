@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from docs.tools.blocks import cell, table
 
+HEADS = ["what", "found", "middle half", "goal"]
 FIGURES = Path(__file__).resolve().parents[2] / "results/bench/limits.json"
 
 
 def limits() -> str:
-    """A table for each part, with the machine that it was measured on."""
-    return "\n\n".join(_tables(json.loads(FIGURES.read_text(encoding="utf-8"))))
-
-
-def _tables(parts: dict[str, Any]) -> Iterator[str]:
-    for part in parts.values():
-        lines = [[cell(each) for each in cells(row)] for row in part["rows"]]
-        yield f"{table(['', 'found', 'middle half', 'goal'], lines)}\n\nOn {part['machine']}."
+    """A table for each machine that parts were measured on."""
+    by_machine: dict[str, list[dict[str, Any]]] = {}
+    for part in json.loads(FIGURES.read_text(encoding="utf-8")).values():
+        by_machine.setdefault(part["machine"], []).extend(part["rows"])
+    return "\n\n".join(
+        f"On {machine}:\n\n{table(HEADS, [[cell(each) for each in cells(row)] for row in rows])}"
+        for machine, rows in by_machine.items()
+    )
 
 
 def cells(row: dict[str, Any]) -> list[str]:

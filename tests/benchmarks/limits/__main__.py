@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from tabulate import tabulate
 
-from docs.tools.limits import FIGURES, cells
+from docs.tools.limits import FIGURES, HEADS, cells
 from tests.benchmarks.limits import commands, quickstart, ranking, running, steps
 
 PARTS = {
@@ -36,7 +36,7 @@ def main() -> None:
     given = parser.parse_args()
     for name in given.parts or PARTS:
         rows = [asdict(row) for row in PARTS[name](given.large)]
-        print(tabulate(map(cells, rows), ["", "found", "middle half", "goal"], disable_numparse=True), flush=True)
+        print(tabulate(map(cells, rows), HEADS, disable_numparse=True), flush=True)
         if given.write and rows:
             kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
             FIGURES.parent.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def _checkpoints() -> Row:
                     checkpoint.save(Path(folder) / "checkpoint", state)
                 written += time.perf_counter() - began
         share = 100 * written / (time.perf_counter() - started)
-    return row("checkpoints, % of a minute's training", [share], "%", "≤ 1")
+    return row("checkpoints, of a minute's training", [share], "%", "≤ 1")
 
 
 def _rounded() -> list[Row]:
@@ -76,13 +76,10 @@ def _jobs() -> list[Row]:
     with TemporaryDirectory() as folder:
         given = [sys.executable, "-m", "kdbench", "run", SUITE, "--jobs", "2", "--no-profile", "--results"]
         subprocess.run([*given, str(Path(folder) / "first"), "train.epochs=1"], check=True, stdout=subprocess.DEVNULL)
-        found: dict[str, list[float]] = {"run": [], "bare": []}
-        for number in range(2):
-            started = time.perf_counter()
-            subprocess.run([*given, str(Path(folder) / str(number))], check=True, stdout=subprocess.DEVNULL)
-            found["run"].append(time.perf_counter() - started)
-            bare = [sys.executable, "-m", "tests.benchmarks.limits.bare", SUITE]
-            lanes = [subprocess.Popen([*bare, *lane], stdout=subprocess.PIPE, text=True) for lane in LANES]
-            found["bare"].append(max(float(lane.communicate()[0]) for lane in lanes))
-    what = "five runs of the quickstart with two jobs, wall time against bare steps"
-    return [ratio(what, found["run"], found["bare"], "≤ 1.08")]
+        started = time.perf_counter()
+        subprocess.run([*given, str(Path(folder) / "whole")], check=True, stdout=subprocess.DEVNULL)
+        spent = time.perf_counter() - started
+        bare = [sys.executable, "-m", "tests.benchmarks.limits.bare", SUITE]
+        lanes = [subprocess.Popen([*bare, *lane], stdout=subprocess.PIPE, text=True) for lane in LANES]
+        alone = max(float(lane.communicate()[0]) for lane in lanes)
+    return [ratio("five runs of the quickstart with two jobs, wall time against bare steps", [spent], [alone], "≤ 1.08")]

@@ -19,7 +19,7 @@ from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.relational_kl import RelationalKL
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.equal import Equal
-from tests.benchmarks.limits.timing import Row, in_turn, ratio
+from tests.benchmarks.limits.timing import Row, in_turn, ratio, row
 from tests.support.emoji_learner import emoji_learner
 from tests.support.toys import batch_of
 
@@ -93,8 +93,8 @@ def _reading() -> list[Row]:
                 take(values, rng.integers(0, STORED, BATCH))
 
         spent = in_turn(20, read=read, step=lambda: learner.step(next(steps)))
-    share = [100 * one / 10 for one in spent["read"]]
-    return [ratio(f"reading embeddings of {TEACHERS} teachers, % of a step without teachers", share, spent["step"], "≤ 0.2")]
+    shares = [100 * read / 10 / step for read, step in zip(spent["read"], spent["step"], strict=True)]
+    return [row(f"reading embeddings of {TEACHERS} teachers, of a step without teachers", shares, "%", "≤ 0.2")]
 
 
 def _steps() -> list[Row]:
