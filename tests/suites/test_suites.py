@@ -52,7 +52,7 @@ RUNS = {
     "emoji-sweep": (35, "69e4ad3a9c0e"),
     "emoji": (27, "97cc1e9fb98a"),
     "flickr30k": (76, "e39e0a2ac50a"),
-    "quickstart": (5, "38a7df443230"),
+    "quickstart": (5, "7b1fbf732644"),
     "strategies": (84, "00d1f45415ec"),
     "students": (38, "4308aa7771d2"),
 }
