@@ -145,7 +145,7 @@ def _add_teachers(signal: StepSignal, graph: Graph, weights: Tensor) -> None:
 
 
 def _run_backward(loss: Tensor) -> None:
-    # The graph of a learned scale is used once per teacher.
+    # The graphs of a learned scale and of the student's logits are used once per teacher.
     loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
 
 
