@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+    from kdbench.contracts.shown import Shown
     from kdbench.contracts.values import Arrays
 
 Report = Callable[[str, int, int], None]  # stage, done, total
@@ -415,6 +416,15 @@ class Task(ABC):
     def record_problems(self, metrics: Mapping[str, float], sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         """Yields errors in a record's metrics and sizes beyond names and ranges: (what, found, expected). Maps may be empty."""
         return iter(())
+
+    # For a person
+
+    def show(self, data: Owned) -> Shown | None:
+        """The test split in words and pictures; None, the default, if the task has nothing to show.
+
+        `data` may be a dataset that was not opened: models then have no outputs on it.
+        """
+        return None
 
     # Cost
 

@@ -82,6 +82,18 @@ def write_arrays(record: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
     return _write_npz(record.with_suffix(NOW.arrays), arrays)
 
 
+def renumbered(units: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[Any]]:
+    """Test units in order of appearance over all queries, from 0: how a file has them."""
+    if not units:
+        return {}
+    whole = np.concatenate(list(units.values()))
+    _, first, codes = np.unique(whole, return_index=True, return_inverse=True)
+    order = np.empty(len(first), dtype=np.uint32)
+    order[np.argsort(first)] = np.arange(len(first))
+    numbered = np.split(order[codes], np.cumsum([len(part) for part in units.values()])[:-1])
+    return dict(zip(units, numbered, strict=True))
+
+
 def write_units(record: Path, dataset_digest: str, units: Mapping[str, NDArray[np.int64]]) -> str | None:
     """Writes the test units of a dataset's queries, renumbered in order of appearance, and returns the file's sha256.
 
@@ -89,13 +101,7 @@ def write_units(record: Path, dataset_digest: str, units: Mapping[str, NDArray[n
     """
     if not units:
         return None
-    whole = np.concatenate(list(units.values()))
-    _, first, codes = np.unique(whole, return_index=True, return_inverse=True)
-    order = np.empty(len(first), dtype=np.uint32)
-    order[np.argsort(first)] = np.arange(len(first))
-    numbered = np.split(order[codes], np.cumsum([len(part) for part in units.values()])[:-1])
-    path = units_path(record, dataset_digest)
-    return _write_npz(path, dict(zip(units, numbered, strict=True)))
+    return _write_npz(units_path(record, dataset_digest), renumbered(units))
 
 
 def write_trace(record: Path, trace: Trace) -> str:

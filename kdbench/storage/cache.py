@@ -205,6 +205,13 @@ class Cache:
         self._verified.clear()
 
 
+class FilledCache(Cache):
+    """A cache that makes nothing: to look at what there is, without computing, downloading or training what there is not."""
+
+    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:  # noqa: ARG002
+        raise CacheError(f"{folder}: is not in the cache, or was damaged")
+
+
 def _of_the_machine(error: Exception) -> bool:
     """Whether an error tells nothing of the code that raised it: what was made before it is right."""
     names = {kind.__name__ for kind in type(error).__mro__}

@@ -24,3 +24,7 @@ class EvaluatedAlone(Retrieval):
             for name in splits:
                 if not len(dataset.split(name).images):
                     yield "split", name, "test, the only split of {dataset}"
+
+    def show(self, data: object) -> None:  # noqa: ARG002
+        """Nothing: their queries are not those of retrieval."""
+        return

@@ -18,10 +18,10 @@ from kdbench import KdbenchError, Split
 from kdbench.data.dataset import CachedDataset
 from kdbench.data.decode import DONE, decode_images
 from kdbench.data.originals import Originals, digest_of_picture
+from kdbench.data.picture_file import square
 from kdbench.data.streaming import StreamedInputs
 from kdbench.errors import PluginError
 from kdbench.storage.cache import Cache
-from kdbench_plugins.datasets.pictures import square
 from tests.support.fuzzing import some
 from tests.support.pictured import SHAPES, SIZE, Noting, Pictured, picture
 from tests.support.toys import SPLITS, Beads

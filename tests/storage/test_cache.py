@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench.errors import CacheError, KdbenchWarning
-from kdbench.storage.cache import MANIFEST, Cache, default_root
+from kdbench.storage.cache import MANIFEST, Cache, FilledCache, default_root
 from kdbench.storage.digest import digest_of, file_digest
 from kdbench.storage.locks import tell_of_waits
 from tests.support.patience import PATIENCE, until
@@ -316,3 +316,14 @@ def test_a_wait_for_the_process_that_makes_an_entry_is_told(tmp_path: Path) -> N
         finally:
             tell_of_waits(lambda _: None)
             thread.join()
+
+
+def test_a_filled_cache_opens_what_there_is_and_makes_nothing(tmp_path: Path) -> None:
+    made = Cache(tmp_path).entry("kind", {"a": 1}, lambda folder: None if (folder / "x").write_text("y") else None)
+    make = Count(lambda folder: None)
+    filled = FilledCache(tmp_path)
+    assert filled.entry("kind", {"a": 1}, make) == made
+    with pytest.raises(CacheError, match="is not in the cache"):
+        filled.entry("kind", {"a": 2}, make)
+    assert make.calls == 0
+    assert [entry.folder for entry in Cache(tmp_path).entries() if not isinstance(entry, CacheError)] == [made.folder]

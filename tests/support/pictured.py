@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from kdbench import PLACE, Encoder, Modality, PlacedImages, Split, SplitName
-from kdbench_plugins.datasets.pictures import square
+from kdbench.data.picture_file import square
 
 SIZE = 6
 SIDES = st.tuples(st.integers(1, 40), st.integers(1, 40)).filter(lambda sides: max(sides) <= 20 * min(sides))

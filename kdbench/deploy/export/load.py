@@ -46,6 +46,13 @@ def trained_student(record: Record, plugins: Plugins, cache: Cache) -> Any:
     return student
 
 
+def weights_kept(record: Record, cache: Cache) -> bool:
+    """Whether the cache holds the weights of a run that trained a student; they may be damaged."""
+    if record.arrays_sha256 is None or record.spec.reference or record.spec.trained_on is not None:
+        return False
+    return cache.holds(KIND, weights_identity(record.run_id, record.arrays_sha256, record.parts))
+
+
 def _tell_changes(record: Record, plugins: Plugins, cache: Cache) -> None:
     """Warns if the student's code or files have changed since its run: the same weights may then compute something else."""
     if not record.parts:

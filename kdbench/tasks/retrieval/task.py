@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from kdbench.contracts.shown import Shown
     from kdbench.contracts.values import Arrays
     from kdbench.data.dataset import CachedDataset
     from kdbench.storage.cache import Cache
@@ -274,6 +275,13 @@ class Retrieval(Task):
         from kdbench.tasks.retrieval.check_arrays import record_problems
 
         return record_problems(metrics, sizes)
+
+    # For a person
+
+    def show(self, data: CachedDataset) -> Shown | None:
+        from kdbench.tasks.retrieval.shown import ShownPairs
+
+        return ShownPairs(data, self.queries)
 
     # Cost
 

@@ -15,10 +15,11 @@ from typing import Annotated, Any, get_args
 from pydantic import Field
 
 from kdbench import KdbenchError, Split, SplitName, nearest
+from kdbench.data.picture_file import square
 from kdbench.errors import of_machine
 from kdbench_plugins.datasets.items import Item, Key, in_order
 from kdbench_plugins.datasets.photographs import Photographs
-from kdbench_plugins.datasets.pictures import decoders, square
+from kdbench_plugins.datasets.pictures import decoders
 from kdbench_plugins.datasets.quarantine import check_list, left_in, lines_of, refuse_unusable
 
 FORMAT = 2  # raise when this code returns other pixels, captions, concepts or another order for the same files

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 from kdbench import KdbenchError
+from kdbench.data.picture_file import square
 from kdbench_plugins.datasets.blobs import Blob
-from kdbench_plugins.datasets.pictures import original, square
+from kdbench_plugins.datasets.pictures import original
 
 if TYPE_CHECKING:
     import numpy as np

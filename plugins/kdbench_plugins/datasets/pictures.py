@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from kdbench import KdbenchError
+from kdbench.data.picture_file import square
 from kdbench_plugins.datasets.colours import to_rgb
 from kdbench_plugins.datasets.damage import refuse_damage
 
@@ -68,25 +69,6 @@ def original(data: bytes, checked: bool = True) -> NDArray[np.uint8]:
     if long > LONGEST * short:
         raise KdbenchError(f"found {width} × {height} pixels, expected sides of at most {LONGEST} to 1")
     return np.array(to_rgb(upright, sixteen), dtype=np.uint8)
-
-
-def square(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resizes the shorter side of a picture [height, width, 3] (bicubic) and crops its centre: uint8 [size, size, 3].
-
-    Pixels equal those of CLIP's preprocessing and of torchvision's `Resize` and `CenterCrop`.
-    """
-    import numpy as np
-    from PIL import Image
-
-    image = Image.fromarray(picture)
-    width, height = image.size
-    short, long = sorted((width, height))
-    if short != size:
-        other = int(size * long / short)
-        wanted = (size, other) if width <= height else (other, size)
-        image = image.resize(wanted, Image.Resampling.BICUBIC)
-    left, top = (round((side - size) / 2) for side in image.size)
-    return np.array(image.crop((left, top, left + size, top + size)), dtype=np.uint8)
 
 
 def _sixteen(image: Image) -> bool:

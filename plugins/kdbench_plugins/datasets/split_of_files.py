@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import get_args
 
 from kdbench import KdbenchError, Split, SplitName, nearest
+from kdbench.data.picture_file import square
 from kdbench_plugins.datasets.blobs import FileBlob
 from kdbench_plugins.datasets.photographs import Photographs
-from kdbench_plugins.datasets.pictures import square
 
 
 def of_files(

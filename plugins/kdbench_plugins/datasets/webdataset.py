@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdbench import Dataset, KdbenchError, Offer, PlacedImages, Split, SplitName, hookimpl, nearest
+from kdbench.data.picture_file import square
 from kdbench_plugins.datasets.blobs import ShardBlob
 from kdbench_plugins.datasets.items import NAMES, SPLITS
 from kdbench_plugins.datasets.miniature import check_miniature, miniature_folder
 from kdbench_plugins.datasets.ondisk import Size, stat_of
-from kdbench_plugins.datasets.pictures import decoders, original, square
+from kdbench_plugins.datasets.pictures import decoders, original
 from kdbench_plugins.datasets.quarantine import check_list, lines_of
 from kdbench_plugins.datasets.shard_table import ComputedStrings, ShardTable
 from kdbench_plugins.datasets.shards import folder_notes, read_shard, shard_notes, shards_in, split_folders

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from kdbench import KdbenchError
+from kdbench.data.picture_file import square
 from kdbench_plugins.datasets.blobs import FileBlob
 from kdbench_plugins.datasets.photographs import Photographs
-from kdbench_plugins.datasets.pictures import square
 from tests.support.encoded_pictures import encoded, smooth
 
 

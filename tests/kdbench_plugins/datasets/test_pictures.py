@@ -13,7 +13,8 @@ from PIL import Image, ImageFile
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
 from kdbench import KdbenchError
-from kdbench_plugins.datasets.pictures import decode, original, square
+from kdbench.data.picture_file import square
+from kdbench_plugins.datasets.pictures import decode, original
 from tests.support.encoded_pictures import encoded, png, smooth
 from tests.support.fuzzing import some
 
