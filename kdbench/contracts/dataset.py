@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class Split:
     caption_ids: Sequence[str] = ()
     # M if given, not negative: how often a caption is drawn for training, relative to the others of its concept.
     caption_weights: Sequence[float] | NDArray[np.float64] = ()
+    # Concepts that must stay in one split, such as variants of one thing, by the name of their group; others stand alone. Used
+    # where splits are dealt anew (`folds:` in a suite).
+    concept_groups: Mapping[int, str] = field(default_factory=dict)
 
 
 class Dataset(Protocol):

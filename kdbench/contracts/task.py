@@ -259,6 +259,17 @@ class Task(ABC):
         """The data, whose train split a student sees in augmented views: `encode` and `teach` are then of these."""
         raise PluginError(f"the task {self.name!r} has no augmented views; leave `train.views` out")
 
+    folds: ClassVar[bool] = False  # whether the task deals datasets into folds for cross-validation (`folds:`), and so `folded`
+
+    def folded(self, data: Owned, index: int, of: int) -> Owned:
+        """Fold `index`, from 0, of `of`: the same items in other splits, each tested in exactly one of the folds.
+
+        `data` is a dataset as its plugin gives it, of which indices alone are read, or an opened one. `digest` of the latter
+        stays that of the whole dataset; what caches are keyed by names the fold. Raises KdbenchError if the dataset cannot be
+        divided so.
+        """
+        raise PluginError(f"the task {self.name!r} deals no dataset into folds; leave `folds:` out")
+
     def without_test(self, data: Owned) -> Owned:
         """The data without access to the test split, for tuning. `data` must have a method `split`."""
         return WithoutTest(data)

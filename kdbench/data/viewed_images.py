@@ -20,18 +20,22 @@ from kdbench.suite.settings import Views
 class ViewedImages(Sequence[Any]):
     """All views of N images [N, size, size, 3]: row v·N + i is view v of image i, uint8 [size, size, 3].
 
-    `dataset` identifies the images. Slices are arrays, made by `threads` threads, by default one per core.
+    `dataset` identifies the images, and `numbers` [N] are those of the images in it, by default 0 to N - 1. Slices
+    are arrays, made by `threads` threads, by default one per core.
     """
 
-    def __init__(self, images: Any, views: Views, dataset: str, threads: int | None = None) -> None:
-        self.images, self.views, self.dataset = images, views, dataset
+    def __init__(
+        self, images: Any, views: Views, dataset: str, threads: int | None = None, numbers: NDArray[np.int64] | None = None
+    ) -> None:
+        self.images, self.views, self.dataset, self.numbers = images, views, dataset, numbers
         self.drawn = Drawn(views, dataset)
         self.threads = threads or min(16, os.cpu_count() or 1)
 
     @property
     def identity(self) -> str:
         """Of all pixels: the settings, the images, and the libraries that resize."""
-        return digest_of([self.drawn.identity, self.views.count, version("torch"), version("torchvision")])
+        drawn = [self.drawn.identity, self.views.count, version("torch"), version("torchvision")]
+        return digest_of(drawn if self.numbers is None else [*drawn, self.numbers.tolist()])
 
     def __len__(self) -> int:
         return self.views.count * len(self.images)
@@ -51,5 +55,6 @@ class ViewedImages(Sequence[Any]):
         """As `rows`, by the calling thread."""
         views, images = np.divmod(wanted, len(self.images))
         found = self.images.decoded(images) if isinstance(self.images, PlacedImages) else take(self.images, images)
-        drawn = zip(found, images.tolist(), views.tolist(), strict=True)
+        numbers = images if self.numbers is None else self.numbers[images]
+        drawn = zip(found, numbers.tolist(), views.tolist(), strict=True)
         return np.stack([self.drawn(image, view).of(picture) for picture, image, view in drawn])

@@ -31,7 +31,7 @@ def warn_of_cuts(data: CachedDataset, encoder: Encoder, split: SplitName) -> Non
     root = root_of(encoder)
     if not hasattr(root, "cut"):
         return
-    identity = {"format": FORMAT, "dataset": data.digest, "split": split, "encoder": root.key}
+    identity = {"format": FORMAT, "dataset": data.content, "split": split, "encoder": root.key}
     entry = data.cache.entry("cuts", identity, lambda folder: _write(folder, data, root, split))
     found = json.loads((entry.folder / COUNTS).read_text(encoding="utf-8"))
     if found["cut"]:

@@ -58,6 +58,7 @@ class Emoji:
             caption_ids=tuple(
                 f"{concept.pictures[0].name}#{place}" for _, concept in members for place in range(len(concept.captions))
             ),
+            concept_groups={position: concept.group for position, concept in members},
         )
 
 
