@@ -42,6 +42,7 @@ ENVIRONMENT = {
     errno.EISDIR,
 }
 LONGEST = 120  # characters of a name in a message
+NO_TERMINAL = 100  # columns of a table where there is no terminal
 
 app = typer.Typer(
     name="kdbench",
@@ -112,8 +113,11 @@ def plugins_here() -> Plugins:
     return installed()
 
 
-def plugin_of(kind: Kind, text: str, option: str) -> Any:
-    """Builds the plugin that an option names, alone or as a map with its options. Raises KdbenchError, naming the option."""
+def plugin_of(kind: Kind, text: str, option: str, **more: Any) -> Any:
+    """Builds the plugin that an option names, alone or as a map with its options; `more` are options given elsewhere.
+
+    Raises KdbenchError, naming the option.
+    """
     from kdbench.engines.make import named
     from kdbench.plugins.building import build_spec, building_with
     from kdbench.suite.plugin_entries import plug
@@ -121,7 +125,7 @@ def plugin_of(kind: Kind, text: str, option: str) -> Any:
     plugins = plugins_here()
     name, options = named(text, option, f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}")
     with building_with(plugins):
-        return build_spec(kind, plug(kind, {**options, "use": name}, option, plugins))
+        return build_spec(kind, plug(kind, {**options, **more, "use": name}, option, plugins))
 
 
 def cache_root(cache: Path | None) -> Path:
@@ -147,8 +151,21 @@ def echo(text: str, colour: str, err: bool = False) -> None:
     typer.secho(text, fg=None if os.environ.get("NO_COLOR") else colour, err=err)
 
 
+def table_width() -> int:
+    """Columns for a table: `COLUMNS` if set, else those of the terminal, also behind a pipe; 100 without a terminal."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    for stream in (sys.stdout, sys.stderr, sys.stdin):
+        try:
+            return os.get_terminal_size(stream.fileno()).columns or NO_TERMINAL
+        except (AttributeError, OSError, ValueError):  # none, no terminal, closed
+            continue
+    return NO_TERMINAL
+
+
 def width() -> int | None:
-    """Columns of the terminal; None if the output goes elsewhere."""
+    """Columns of the terminal for prose; None if the output goes elsewhere, which keeps its lines."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 

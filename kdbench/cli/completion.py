@@ -61,6 +61,20 @@ def names_of(kind: Kind) -> Callable[[str], Completions]:
     return complete
 
 
+def column_names(incomplete: str) -> Completions:
+    """Columns of tables of runs, after those that are already there: `strategy,rs` gives `strategy,rsum`."""
+    from kdbench.plugins.loading import installed
+    from kdbench.plugins.parameters import construct
+    from kdbench.reports.columns import known_columns
+
+    tasks = [construct(listed.offer, {}) for listed in installed().offers("task").values()]
+    metrics = {metric.label: metric for task in tasks for metric in task.metrics}
+    before, comma, _ = incomplete.rpartition(",")
+    return _fitting(
+        incomplete, {f"{before}{comma}{name}": told for name, told in known_columns(list(metrics.values())).items()}
+    )
+
+
 def _described(files: dict[str, Path]) -> dict[str, str]:
     from kdbench.suite.shipped import description
 

@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, app, counted, plugin_of, plugins_here, say, width
-from kdbench.cli.completion import names_of
+from kdbench.cli.common import RESULTS, app, counted, plugin_of, plugins_here, say, table_width
+from kdbench.cli.completion import column_names, names_of
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from kdbench.contracts import Report
     from kdbench.contracts.report import Method, Reported
     from kdbench.reports import Row, Table
     from kdbench.reports.results import Results
+    from kdbench.statistics.splits import SplitUnits
 
+WHOLE = ("csv", "json")  # formats that have all columns anyway
 Records = Annotated[list[Path] | None, typer.Argument(help="Records, folders of records, or bundles.", show_default="results/")]
 
 
@@ -45,6 +42,16 @@ def leaderboard(
             autocompletion=names_of("report"),
         ),
     ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="Show all columns, whatever the width of the terminal.")] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="NAME,...",
+            help="Show the tables of runs with these columns, in this order, such as strategy,rsum,train.",
+            autocompletion=column_names,
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="DIR", help="Write a web site that needs no server: --report site=DIR.")
     ] = None,
@@ -59,7 +66,11 @@ def leaderboard(
     """
     wanted = [*(report or []), *([f"site={html}"] if html else []), *([f"figures={pictures}"] if pictures else [])]
     made = [(name, plugin_of("report", name, "--report"), target) for name, target in map(_split, wanted)]
-    printed = None if made else plugin_of("report", style, "--format")
+    printed = None if made else plugin_of("report", style, "--format", **_shown(wide, columns, style))
+    if made and (wide or columns):
+        raise KdbenchError(
+            "--wide and --columns are for what is printed; for a file: --report '{use: markdown, wide: true}=FILE'"
+        )
     material = _material(results, written=bool(made))
     for name, one, target in made:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,29 +78,6 @@ def leaderboard(
         say(f"{name}: {counted(len(written), 'file')}, open {written[0]}" if written else f"{name}: nothing to write")
     if printed is not None:
         _print(printed, style, material)
-
-
-@app.command(rich_help_panel=RESULTS)
-def compare(
-    a: Annotated[str, typer.Argument(help="A row: its name, its strategy, its only teacher, or the id of a run.")],
-    b: Annotated[str, typer.Argument(help="Another row.")],
-    results: Records = None,
-    most: Annotated[int, typer.Option(min=0, help="Number of queries to show each way.")] = 5,
-) -> None:
-    """Explain the difference of two rows: its size, its significance, the queries behind it.
-
-    Only this pair is tested; a leaderboard corrects for all pairs.
-
-    `kdbench compare ammkd equal results/emoji`
-    """
-    from kdbench.reports.board_text import wrapped
-    from kdbench.reports.find_rows import find_pair
-    from kdbench.statistics import explain
-
-    found = _load(results)
-    first, second = find_pair(found.board, a, b)
-    explained = explain(first.runs, second.runs, _units(found, first), most)
-    typer.echo("\n".join(wrapped(line, "table", width()) for line in explained.lines()))
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -117,19 +105,26 @@ def power(
     from kdbench.reports.find_rows import find_pair
     from kdbench.statistics import power as needed
 
-    found = _load(results)
+    found = load_results(results)
     tables = found.board.tables
     pairs = [find_pair(found.board, *between)] if between else [pair for table in tables if (pair := _contestants(table))]
     if not pairs:
         raise KdbenchError("no table has two rows to compare; run a suite with two strategies or teams first")
-    texts = ["\n".join(needed(a.runs, b.runs, difference=difference, units=_units(found, a)).lines()) for a, b in pairs]
+    texts = ["\n".join(needed(a.runs, b.runs, difference=difference, units=units_of(found, a)).lines()) for a, b in pairs]
     typer.echo("\n\n".join(texts))
 
 
-def _load(results: list[Path] | None) -> Results:
+def load_results(results: list[Path] | None) -> Results:
+    """What `kdbench leaderboard` and others read: by default the records under results/."""
     from kdbench.reports.results import load
 
     return load([Path("results")] if results is None else results, plugins=plugins_here())
+
+
+def _shown(wide: bool, columns: str | None, style: str) -> dict[str, object]:
+    """Options of a report that is printed. What writes all columns anyway needs none to be wide."""
+    names = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    return {**({"wide": True} if wide and style not in WHOLE else {}), **({"columns": names} if names else {})}
 
 
 def _split(text: str) -> tuple[str, Path]:
@@ -144,7 +139,7 @@ def _material(results: list[Path] | None, written: bool) -> Reported:
     from kdbench.contracts.report import Reported
     from kdbench.records.study_files import read_studies
 
-    found = _load(results)
+    found = load_results(results)
     board = found.board
     if not written:
         return Reported(board, found.profiles)
@@ -160,14 +155,17 @@ def _print(report: Report, name: str, material: Reported) -> None:
 
     if not isinstance(report, TextReport):
         raise KdbenchError(f"--format: found {name!r}, which is not text; write it with --report {name}=PATH")
-    typer.echo(report.text(material, width()))
+    typer.echo(report.text(material, table_width()))
     if name == "csv":  # which has no place for them
         for note in material.board.notes:
             say(note)
 
 
-def _units(found: Results, row: Row) -> Mapping[str, NDArray[np.int64]] | None:
-    return found.reading.units.get(row.runs[0].record.dataset_digest or "")
+def units_of(found: Results, row: Row) -> SplitUnits:
+    """The test units of a row's queries, of each fold if it has folds, as its folder has them."""
+    from kdbench.statistics.splits import split_of
+
+    return split_of(row.runs, found.reading.units)[1]
 
 
 def _contestants(table: Table) -> tuple[Row, Row] | None:
@@ -186,6 +184,7 @@ def _methods() -> list[Method]:
             name=name,
             summary=listed.offer.summary,
             formula=listed.offer.formula,
+            latex=listed.offer.latex,
             source=listed.offer.source,
             status=listed.offer.status,
             provider=listed.provider,

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Literal, get_args
-
-from tabulate import tabulate
+from typing import Any
 
 from kdbench.contracts import Metric
 from kdbench.reports.board import Board, Row, Table
-from kdbench.reports.columns import DAGGER, ONE_SEED, Column, columns, fitting
+from kdbench.reports.columns import DAGGER, ONE_SEED, check_names, columns
+from kdbench.reports.text_table import Format, escaped, left_out, table_text, wrapped
 
-Format = Literal["table", "markdown", "csv", "json"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 WHAT = "mean ± half of the 95 % interval over seeds and test units"
 
 
-def render(board: Board, style: Format = "table", width: int | None = None) -> str:
+def render(
+    board: Board, style: Format = "table", width: int | None = None, *, wide: bool = False, names: Sequence[str] = ()
+) -> str:
     """Tables with a column for each metric that their task shows, in its unit.
 
-    With a `width`, a `table` leaves out columns that do not fit into that many characters, names them, and wraps its text.
+    A `table` leaves out columns that do not fit into `width` characters, names them, and wraps its text; Markdown has at most
+    nine columns. With `wide`, both have all; with `names`, these columns in this order, in the tables that have any of them.
+    Raises KdbenchError if no table has a column of one of the names.
     """
+    check_names(names, board.tables)
     if style == "json":
         return json.dumps(plain(board), indent=1, ensure_ascii=False)
     if style == "csv":
         return _csv(board)
     if not board.tables:
         return "\n".join(["No finished runs.", *board.notes])
-    parts = [_text(table, style, width) for table in board.tables]
-    notes = [wrapped(f"- {_cell(note, style)}", style, width) for note in board.notes]
+    parts = [part for table in board.tables if (part := _text(table, style, width, wide, names))]
+    notes = [wrapped(f"- {escaped(note, style)}", style, width) for note in board.notes]
     return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 
 
@@ -40,41 +41,23 @@ def plain(board: Board) -> dict[str, Any]:
     return {"tables": [_plain_table(table, board.transfers) for table in board.tables], "notes": board.notes}
 
 
-def _text(table: Table, style: Format, width: int | None) -> str:
-    markdown = style == "markdown"
+def _text(table: Table, style: Format, width: int | None, wide: bool, names: Sequence[str]) -> str:
+    """Empty if it has none of the named columns."""
     rows = [*table.references, *table.rows]
-    shown, dropped = fitting(columns(table), rows, None if markdown else width)
-    text = tabulate(
-        [[_shown(column, row, style) for column in shown] for row in rows],
-        headers=[column.name for column in shown],
-        tablefmt="github" if markdown else "simple",
-        colalign=["left" if column.left else "right" for column in shown],
-        disable_numparse=True,
-    )
-    title = _cell(table.title, style)
-    head = [f"**{title}**" if markdown else title, _cell(table.sentence, style)]
-    notes = [f"- {_cell(note, style)}" for note in _notes(table, rows)]
-    notes += [f"- left out to fit: {', '.join(dropped)}; --format csv has all"] if dropped else []
+    if not (found := columns(table, names)):
+        return ""
+    text, dropped = table_text(found, rows, style, width, wide)
+    title = escaped(table.title, style)
+    head = [f"**{title}**" if style == "markdown" else title, escaped(table.sentence, style)]
+    notes = [*(f"- {escaped(note, style)}" for note in _notes(table, rows)), *left_out(dropped, style)]
     parts = [*(wrapped(line, style, width) for line in head), text]
     return "\n\n".join([*parts, "\n".join(wrapped(note, style, width) for note in notes)])
 
 
-def wrapped(text: str, style: Format, width: int | None) -> str:
-    """Prose in lines of at most `width` characters for a terminal; items of a list keep their indent."""
-    if style != "table" or width is None:
-        return text
-    indent = "  " if text.startswith("- ") else ""
-    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-
-def _shown(column: Column[Row], row: Row, style: Format) -> str:
-    text = _cell(column.text(row), style)
-    return f"**{text}**" if style == "markdown" and row.bold and column.headline else text
-
-
 def _notes(table: Table, rows: list[Row]) -> list[str]:
     """What a reader has to know of the table's signs, and what it lacks."""
-    notes = [f"{table.split}; {WHAT}; rank: the possible ranks, all pairs tested (Holm, 5 %); n: seeds"]
+    counted = "seeds × folds" if any(row.folds for row in rows) else "seeds"
+    notes = [f"{table.split}; {WHAT}; rank: the possible ranks, all pairs tested (Holm, 5 %); n: {counted}"]
     if units := _units(table.shown):
         notes.append(units)
     if table.missing:
@@ -97,10 +80,6 @@ def _units(metrics: Sequence[Metric]) -> str:
     return "; ".join(f"{', '.join(labels)} ({unit})" for unit, labels in units.items())
 
 
-def _cell(text: str, style: Format) -> str:
-    return text.replace("|", r"\|") if style == "markdown" else text
-
-
 def _csv(board: Board) -> str:
     import pandas as pd  # only here: half a second that the other formats need not pay
 
@@ -110,7 +89,7 @@ def _csv(board: Board) -> str:
         both = ("dataset", "trained_on") if board.transfers else ("dataset",)
         common = {name: whole[name] for name in (*both, "digest", "student", "budget", "tuning")}
         for row in [*whole["references"], *whole["rows"]]:
-            flat = {**common, **row} | {"seeds": len(row["runs"])}
+            flat = {**common, **row} | {"seeds": len(row["by_seed"])}
             for name in ("values", "runs", "by_seed", "weights", "cost", "parameters"):
                 del flat[name]
             flat["reconstructions"] = ", ".join(row["reconstructions"])
@@ -124,10 +103,18 @@ def _csv(board: Board) -> str:
 def _plain_table(table: Table, transfers: bool) -> dict[str, Any]:
     both = ("dataset", "trained_on") if transfers else ("dataset",)
     names = ("id", "title", *both, "digest", "sizes", "student", "budget", "tuning", "smoke", "missing", "notes")
-    task = {"task": table.protocol.task.plain, "headline": table.headline.name, "metrics": list(map(asdict, table.metrics))}
+    task = {
+        "task": table.protocol.task.plain,
+        "headline": table.headline.name,
+        "metrics": list(map(_plain_metric, table.metrics)),
+    }
     rows = {"references": list(map(_plain_row, table.references)), "rows": list(map(_plain_row, table.rows))}
     decided = {"verdict": table.sentence, "decision": asdict(table.verdict)}
     return {name: getattr(table, name) for name in names} | task | decided | rows | {"better": table.better.tolist()}
+
+
+def _plain_metric(metric: Metric) -> dict[str, Any]:
+    return {name: value for name, value in asdict(metric).items() if not callable(value)}
 
 
 def _plain_row(row: Row) -> dict[str, Any]:
@@ -140,6 +127,7 @@ def _plain_row(row: Row) -> dict[str, Any]:
         "reconstructions": list(row.reconstructions),
         "runs": [run.record.run_id for run in row.runs],
         "by_seed": row.by_seed,
+        **({"folds": len(row.folds)} if row.folds else {}),
         "values": {name: asdict(value) for name, value in row.values.items()},
         "weights": row.weights,
         "cost": asdict(row.cost),

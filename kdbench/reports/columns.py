@@ -1,12 +1,14 @@
-"""The columns of a table as text, and which of them to leave out where a terminal is too narrow."""
+"""The columns of a table of runs, which of them there is room for, and which were asked for by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from kdbench.contracts import Metric
+from kdbench.errors import KdbenchError, nearest
 from kdbench.reports.board import Row, Table
 from kdbench.reports.differences import in_words
 from kdbench.statistics.value import Value
@@ -14,57 +16,127 @@ from kdbench.statistics.value import Value
 DAGGER = "†"
 ONE_SEED = "!"
 NONE = "–"
-RANKING, COSTS, WEIGHTS = 9, 2, 1  # priorities of columns that are no metric's
+# Priorities of columns that are no metric's. A task's metrics have whole numbers, the first of each way mostly 8.
+RANK, SEEDS, TRAINING, GROUP, TEACHERS, MEMORY, STRATEGY, WEIGHTS = 19, 18, 7.5, 7.2, 2.4, 2.3, 2.2, 0.5
+NARROWEST = 4  # characters of a column of text that is wrapped
 
 
 R = TypeVar("R")
 
 
+def _never(row: object) -> bool:  # noqa: ARG001
+    return False
+
+
 @dataclass(frozen=True)
 class Column(Generic[R]):
-    """`text` is what a row shows, `name` the head, of one or two lines. Columns of a lower `keep` are left out first, those of
-    None never."""
+    """`text` is what a row shows, `name` the head, of one or two lines.
+
+    Columns of a lower `keep` are left out first, all of one `keep` at once, those of None never. One of text may be wrapped
+    to `narrow` characters before others are left out. One that is `optional` is left out where no row has it. `also` are other
+    names to ask for it by; one that is `hidden` has to be asked for. `bold` says in which rows it stands out.
+    """
 
     name: str
     text: Callable[[R], str]
     left: bool = False
-    keep: int | None = None
-    headline: bool = False
+    keep: float | None = None
+    narrow: int | None = None
+    optional: bool = False
+    also: tuple[str, ...] = ()
+    hidden: bool = False
+    bold: Callable[[R], bool] = _never
 
 
-def columns(table: Table) -> list[Column[Row]]:
-    """Those that a table of these rows has: metrics as its task lists them, costs that its records tell."""
-    rows = [*table.references, *table.rows]
-    found = [Column("rank", rank), Column("group", lambda row: str(row.group or ""), keep=RANKING)]
-    if any(row.variant for row in rows):
-        found.append(Column("variant", lambda row: row.variant, left=True))
-    found += [
-        Column("teachers", _teachers, left=True),
-        Column("strategy", lambda row: _marked(row, row.strategy) or NONE, left=True),
-        Column("n", seeds),
+def columns(table: Table, names: Sequence[str] = ()) -> list[Column[Row]]:
+    """Those that a table of these rows has: metrics as its task lists them, costs that its records tell.
+
+    With `names` those of them that the table has, in their order.
+    """
+    found = _of_table(table)
+    return chosen(found, names) if names else [column for column in found if not column.hidden]
+
+
+def chosen(found: Sequence[Column[R]], names: Sequence[str]) -> list[Column[R]]:
+    """The columns with these names, in their order, none to be left out. Names that no column has are ignored."""
+    known = _by_name(found)
+    wanted = dict.fromkeys(known[typed(name)] for name in names if typed(name) in known)
+    return [replace(column, keep=None) for column in wanted]
+
+
+def check_names(names: Sequence[str], tables: Sequence[Table]) -> None:
+    """Raises KdbenchError for a name that no column of any table has."""
+    found = [column for table in tables for column in _of_table(table)]
+    known = _by_name(found)
+    for name in names:
+        if tables and typed(name) not in known:
+            close = nearest(name, {column.name for column in found})
+            raise KdbenchError(f"columns: found {name!r}; expected the name of a column. {close[:1].upper()}{close[1:]}")
+
+
+def known_columns(metrics: Sequence[Metric]) -> dict[str, str]:
+    """How each column of tables with these metrics is typed in short, with its head."""
+    found = list(_every(metrics))
+    known = _by_name(found)
+    return {
+        next(name for name in map(typed, (_bare(one.name), *one.also, one.name)) if known[name] == one): one.name
+        for one in found
+    }
+
+
+def typed(name: str) -> str:
+    """A name without what is hard to type: `t2i-r@1` of `t2i R@1`."""
+    return re.sub(r"[\s,_-]+", "-", name.strip()).casefold()
+
+
+def _bare(name: str) -> str:
+    """Without its unit."""
+    return re.sub(r"\s*\([^)]*\)$", "", name)
+
+
+def _by_name(found: Sequence[Column[R]]) -> dict[str, Column[R]]:
+    """By the names of columns, then by their other names, then by their names without a unit."""
+    forms = [
+        *((column.name, column) for column in found),
+        *((name, column) for column in found for name in column.also),
+        *((_bare(column.name), column) for column in found),
     ]
-    if any(row.settings for row in rows):
-        found.insert(-1, Column("settings", lambda row: in_words(row.settings), left=True))
-    found += [_of_metric(metric) for metric in table.shown]
-    found += [column for column in _costs() if any(column.text(row) != NONE for row in rows)]
-    if any(len(row.weights) > 1 for row in rows):
-        found.append(Column("mean weights", weights, left=True, keep=WEIGHTS))
-    return found
+    known: dict[str, Column[R]] = {}
+    for name, column in forms:
+        known.setdefault(typed(name), column)
+    return known
 
 
-def fitting(found: Sequence[Column[R]], rows: Sequence[R], width: int | None) -> tuple[list[Column[R]], list[str]]:
-    """Those that fit into `width` characters, and the names of the others. All fit if `width` is None."""
+def fitting(
+    found: Sequence[Column[R]], rows: Sequence[R], width: int | None = None, most: int | None = None
+) -> list[Column[R]]:
+    """Those that fit into `width` characters and are at most `most`; None of either is no limit."""
     shown = list(found)
-    if width is None:
-        return shown, []
-    droppable = sorted((column for column in found if column.keep is not None), key=lambda column: column.keep or 0)
-    for column in droppable:
-        # tabulate leaves two characters about a header.
-        heads = {one.name: [f"{line}  " for line in one.name.splitlines()] for one in shown}
-        if sum(2 + max(map(len, [*heads[one.name], *map(one.text, rows)])) for one in shown) - 2 <= width:
+    for level in sorted({column.keep for column in found if column.keep is not None}):
+        sizes = zip(shown, widths(shown, rows), widths(shown, ()), strict=True)
+        needed = sum(min(full, max(one.narrow or full, head)) for one, full, head in sizes) + _gaps(shown)
+        if (width is None or needed <= width) and (most is None or len(shown) <= most):
             break
-        shown.remove(column)
-    return shown, [" ".join(column.name.split()) for column in found if column not in shown]
+        shown = [column for column in shown if column.keep != level]
+    return shown
+
+
+def folded(shown: Sequence[Column[R]], rows: Sequence[R], width: int) -> list[int | None]:
+    """The most characters for each column, so that all fit into `width`: the widest columns of text are wrapped."""
+    full, heads = widths(shown, rows), widths(shown, ())
+    most = max((one for one, column in zip(full, shown, strict=True) if column.left), default=NARROWEST)
+
+    def limited(most: int) -> list[int]:
+        return [min(one, max(most, head)) if column.left else one for one, head, column in zip(full, heads, shown, strict=True)]
+
+    while sum(limited(most)) + _gaps(shown) > width and most > NARROWEST:
+        most -= 1
+    return [limit if limit < one else None for limit, one in zip(limited(most), full, strict=True)]
+
+
+def widths(shown: Sequence[Column[R]], rows: Sequence[R]) -> list[int]:
+    """Characters of each column's widest cell; tabulate leaves two characters about a header."""
+    return [max(map(len, [*(f"{line}  " for line in column.name.splitlines()), *map(column.text, rows)])) for column in shown]
 
 
 def rank(row: Row) -> str:
@@ -75,7 +147,9 @@ def rank(row: Row) -> str:
 
 
 def seeds(row: Row) -> str:
-    """How many, marked if one alone leaves the variance of training unknown."""
+    """How many, times the folds of each, marked if one alone leaves the variance of training unknown."""
+    if row.folds:
+        return f"{len(row.seeds)}×{len(row.folds)}"
     return f"{len(row.runs)}{ONE_SEED if len(row.runs) == 1 and not row.reference else ''}"
 
 
@@ -89,9 +163,40 @@ def figure(value: Value, metric: Metric) -> str:
     return f"{metric.text(value.mean)} ± {metric.text(value.half)}"
 
 
+def _every(metrics: Sequence[Metric]) -> Iterator[Column[Row]]:
+    """All that a table with these metrics may have."""
+    yield Column("rank", rank, keep=RANK)
+    yield Column("group", lambda row: str(row.group or ""), keep=GROUP)
+    yield Column("variant", lambda row: row.variant, left=True, optional=True)
+    yield Column("teachers", _teachers, left=True)
+    yield Column("strategy", lambda row: _marked(row, row.strategy) or NONE, left=True)
+    yield Column("settings", lambda row: in_words(row.settings), left=True, optional=True)
+    yield Column("n", seeds, keep=SEEDS, also=("seeds",))
+    yield from map(_of_metric, metrics)
+    yield from _costs()
+    yield Column("mean weights", weights, left=True, keep=WEIGHTS, optional=True, also=("weights",))
+    yield Column("row", lambda row: row.name, left=True, hidden=True, also=("name",))
+    yield Column("id", lambda row: row.id, left=True, hidden=True)
+
+
+def _of_table(table: Table) -> list[Column[Row]]:
+    rows = [*table.references, *table.rows]
+    return [one for one in _every(table.metrics) if not one.optional or any(one.text(row) not in ("", NONE) for row in rows)]
+
+
 def _of_metric(metric: Metric) -> Column[Row]:
-    keep = None if metric.headline else metric.priority
-    return Column(metric.label, lambda row: figure(row.values[metric.name], metric), keep=keep, headline=metric.headline)
+    def text(row: Row) -> str:
+        return figure(row.values[metric.name], metric) if metric.name in row.values else NONE
+
+    return Column(
+        metric.label,
+        text,
+        keep=None if metric.headline else metric.priority,
+        optional=True,
+        also=(metric.name,),
+        hidden=not metric.shown,
+        bold=lambda row: row.bold and metric.headline,
+    )
 
 
 def _costs() -> list[Column[Row]]:
@@ -99,10 +204,16 @@ def _costs() -> list[Column[Row]]:
         return lambda row: NONE if (value := read(row)) is None else format(value, style)
 
     return [
-        Column("train (s)", shown(lambda row: row.cost.train_seconds or None, ",.0f"), keep=COSTS),
-        Column("teachers (s)", shown(lambda row: row.cost.teacher_seconds, ",.0f"), keep=COSTS),
-        Column("strategy time", shown(lambda row: row.cost.strategy_share, ".1%"), keep=COSTS),
-        Column("memory (MB)", shown(lambda row: row.cost.peak_mb, ",.0f"), keep=COSTS),
+        Column("train (s)", shown(lambda row: row.cost.train_seconds or None, ",.0f"), keep=TRAINING, optional=True),
+        Column(
+            "teachers (s)",
+            shown(lambda row: row.cost.teacher_seconds, ",.0f"),
+            keep=TEACHERS,
+            optional=True,
+            also=("teacher seconds",),
+        ),
+        Column("strategy time", shown(lambda row: row.cost.strategy_share, ".1%"), keep=STRATEGY, optional=True),
+        Column("memory (MB)", shown(lambda row: row.cost.peak_mb, ",.0f"), keep=MEMORY, optional=True),
     ]
 
 
@@ -112,3 +223,8 @@ def _teachers(row: Row) -> str:
 
 def _marked(row: Row, label: str) -> str:
     return f"{label}{DAGGER}" if label in row.reconstructions else label
+
+
+def _gaps(shown: Sequence[object]) -> int:
+    """Characters between columns."""
+    return 2 * (len(shown) - 1)

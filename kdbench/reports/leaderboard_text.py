@@ -1,24 +1,42 @@
-"""The whole leaderboard as text: the tables of runs, and below them what the students cost."""
+"""The whole leaderboard as text: the summary of students, the tables of runs, and what the students cost."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kdbench.records.profile import Profile
 from kdbench.reports.board import Board
-from kdbench.reports.board_text import Format, render
+from kdbench.reports.board_text import render
 from kdbench.reports.student_table import students_table
 from kdbench.reports.student_text import render_students
+from kdbench.reports.summary import summaries
+from kdbench.reports.summary_text import plain_summary, render_summary
+from kdbench.reports.text_table import Format
 
 
-def leaderboard(board: Board, profiles: Iterable[Profile], style: Format = "table", width: int | None = None) -> str:
-    """CSV has the runs alone, as its rows are of one kind; JSON has the students under the key `students`."""
-    students = students_table(profiles)
-    shown = render(board, style, width)
-    if style == "csv" or not students:
+def leaderboard(
+    board: Board,
+    profiles: Iterable[Profile],
+    style: Format = "table",
+    width: int | None = None,
+    *,
+    wide: bool = False,
+    names: Sequence[str] = (),
+) -> str:
+    """CSV has the runs alone, as its rows are of one kind; JSON has all, the rest under the keys `summary` and `students`.
+
+    With `names`, only the tables of runs are shown, with these columns; see `render` for these and for widths.
+    """
+    profiles = list(profiles)
+    shown = render(board, style, width, wide=wide, names=names)
+    if style == "csv" or names:
         return shown
+    students, found = students_table(profiles), summaries(board, profiles)
     if style == "json":
-        whole = json.loads(shown) | {"students": json.loads(render_students(students, style))}
+        more = {"students": json.loads(render_students(students, style))} if students else {}
+        whole = json.loads(shown) | {"summary": list(map(plain_summary, found))} | more
         return json.dumps(whole, indent=1, ensure_ascii=False)
-    return f"{shown}\n\n{render_students(students, style, width)}"
+    first = [render_summary(summary, style, width, wide=wide) for summary in found]
+    last = [render_students(students, style, width, wide=wide)] if students else []
+    return "\n\n".join([*first, shown, *last])

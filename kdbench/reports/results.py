@@ -16,9 +16,9 @@ from kdbench.records.profile import Profile
 from kdbench.records.reading import Reading, read_measured
 from kdbench.records.record import Record
 from kdbench.reports.board import Board, Row, Table
-from kdbench.reports.board_text import Format
 from kdbench.reports.build_board import build
 from kdbench.reports.leaderboard_text import leaderboard
+from kdbench.reports.text_table import Format
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,9 +75,16 @@ class Results:
         """Records of runs that failed or diverged."""
         return [record for record in self.reading.unfinished if record.status in ("failed", "diverged")]
 
-    def text(self, style: Format = "table", width: int | None = None) -> str:
-        """The leaderboard as `kdbench leaderboard` prints it. With a `width`, a table leaves out columns that do not fit."""
-        return leaderboard(self.board, self.profiles, style, width)
+    def text(
+        self, style: Format = "table", width: int | None = None, *, wide: bool = False, columns: Sequence[str] = ()
+    ) -> str:
+        """The leaderboard as `kdbench leaderboard` prints it.
+
+        A `table` leaves out columns that do not fit into `width` characters, Markdown those beyond nine; with `wide`, both have
+        all. With `columns`, only the tables of runs are shown, with the columns of these names, in this order. Raises
+        KdbenchError for a name that no column has.
+        """
+        return leaderboard(self.board, self.profiles, style, width, wide=wide, names=columns)
 
     def table(self) -> pd.DataFrame:
         """One row per cell, best first within each protocol, teachers themselves at its end.
@@ -101,7 +108,7 @@ class Results:
 
         Columns: `run`, `cell`, `status`, `reason`, `suite`, `dataset`, `variant`, `student`, `teachers`, `strategy`, `seed`,
         each metric by name, `steps`, `best_epoch`, `teacher_seconds`, `train_seconds`, `evaluate_seconds`, `peak_mb`,
-        `device`, `started`, `finished`; `trained_on` as in `table`.
+        `device`, `started`, `finished`; `trained_on` as in `table`. In cross-validation `fold`, from 0, follows `seed`.
         """
         import pandas as pd
 
@@ -109,7 +116,8 @@ class Results:
         both = [(run.record, _shown(run)) for run in kept]
         both += [(record, {}) for record in self.reading.unfinished if self.smoke or not record.spec.smoke]
         transfers = any(record.spec.trained_on for record, _ in both)
-        rows = [_run_row(record, shown, transfers) for record, shown in both]
+        folds = any(record.spec.fold for record, _ in both)
+        rows = [_run_row(record, shown, transfers, folds) for record, shown in both]
         return pd.DataFrame(rows, columns=None if rows else _RUN)
 
     def queries(self) -> pd.DataFrame:
@@ -117,7 +125,7 @@ class Results:
 
         Columns: `run`, `cell`, `seed`, `array` (its name in the run's file; `NAME[i]` for the i-th of several values per
         query), `query` (position from 0), `value` (for retrieval the retrieval rank of the first match, from 1) and `unit`
-        (the test unit that the query belongs to). Raises RecordError if a file does not hold what its record says.
+        (the test unit that the query belongs to). In cross-validation `fold`, from 0, follows `seed`. Raises RecordError if a file does not hold what its record says.
         """
         import pandas as pd
 
@@ -130,7 +138,8 @@ class Results:
         if not parts:
             return pd.DataFrame(columns=_QUERY)
         frame = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
-        return frame.astype(dict.fromkeys(("run", "cell", "array"), "category"))[_QUERY]
+        columns = [*_QUERY[:3], *(["fold"] if "fold" in frame else []), *_QUERY[3:]]
+        return frame.astype(dict.fromkeys(("run", "cell", "array"), "category"))[columns]
 
     def __str__(self) -> str:
         return self.text()
@@ -174,7 +183,7 @@ def _shown(run: Measured) -> dict[str, float]:
     return {metric.name: metric.scale * raw[metric.name] for metric in run.task.metrics if metric.name in raw}
 
 
-def _run_row(record: Record, metrics: dict[str, float], transfers: bool) -> dict[str, Any]:
+def _run_row(record: Record, metrics: dict[str, float], transfers: bool, folds: bool) -> dict[str, Any]:
     spec = record.spec
     return {
         "run": record.run_id,
@@ -189,6 +198,7 @@ def _run_row(record: Record, metrics: dict[str, float], transfers: bool) -> dict
         "teachers": " + ".join(spec.teachers),
         "strategy": spec.strategy.name if spec.strategy else "",
         "seed": spec.seed,
+        **({"fold": spec.fold.index if spec.fold else None} if folds else {}),
         **metrics,
         "steps": record.steps,
         "best_epoch": record.best_epoch,
@@ -202,8 +212,9 @@ def _run_row(record: Record, metrics: dict[str, float], transfers: bool) -> dict
 
 def _query_parts(run: Measured, reading: Reading) -> Iterable[dict[str, Any]]:
     record = run.record
-    units = reading.units.get(record.dataset_digest or "", {})
+    units = reading.units.get(record.split_digest, {})
     common = {"run": record.run_id, "cell": record.spec.cell_id, "seed": run.seed}
+    common |= {"fold": run.fold} if record.spec.fold else {}
     named = {queries.array: queries.units or queries.array for queries in run.task.queries}
     for name, values in run.arrays().items():
         query = np.arange(len(values))

@@ -6,27 +6,28 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 
-from tabulate import tabulate
-
 from kdbench.records.profile import Memory, Timing
-from kdbench.reports.board_text import Format, wrapped
-from kdbench.reports.columns import NONE, Column, fitting
+from kdbench.reports.columns import NONE, Column
 from kdbench.reports.student_table import StudentRow, StudentsTable
+from kdbench.reports.text_table import Format, left_out, table_text, wrapped
 
 DOUBLE_DAGGER = "‡"
 
 
-def render_students(tables: list[StudentsTable], style: Format = "table", width: int | None = None) -> str:
+def render_students(
+    tables: list[StudentsTable], style: Format = "table", width: int | None = None, *, wide: bool = False
+) -> str:
     """Times are medians with their interquartile ranges in brackets; `@32` is a batch of 32.
 
-    Memory is the peak, with that of Python and torch without the student in brackets. Empty without tables. With a `width`, a
-    `table` leaves out columns that do not fit into that many characters, larger batches first, and names them.
+    Memory is the peak, with that of Python and torch without the student in brackets. Empty without tables. A `table`
+    leaves out columns that do not fit into `width` characters, larger batches first, and names them; Markdown has at most nine
+    columns. With `wide`, both have all.
     """
     if style == "json":
         return json.dumps([_plain(table) for table in tables], indent=1, ensure_ascii=False)
     if style == "csv":
         return _csv(tables)
-    return "\n\n".join(_text(table, style, width) for table in tables)
+    return "\n\n".join(_text(table, style, width, wide) for table in tables)
 
 
 def columns(table: StudentsTable) -> list[Column[StudentRow]]:
@@ -34,16 +35,16 @@ def columns(table: StudentsTable) -> list[Column[StudentRow]]:
     of one input."""
     found: list[Column[StudentRow]] = [Column("student", lambda row: row.student + _mark(row), left=True)]
     parts = " / ".join([*table.parts, "total"])
-    found.append(Column(f"params (M)\n{parts}", lambda row: " / ".join(map(_show, row.parameters.values()))))
+    found.append(Column(f"params (M)\n{parts}", lambda row: " / ".join(map(three_digits, row.parameters.values()))))
     if table.parts:
         flops = f"GFLOPs\n{' / '.join(table.parts)}"
-        found.append(Column(flops, lambda row: " / ".join(map(_show, row.gflops.values())), keep=6))
+        found.append(Column(flops, lambda row: " / ".join(map(three_digits, row.gflops.values())), keep=6))
     smallest = min(table.batches, default=1)
     for key in dict.fromkeys(key for row in table.rows for key in row.latency):
         keep = 7 if key.endswith(f" @{smallest}") else 2
         found.append(Column(f"{key}\n(ms)", _latency(key), keep=keep))
     found.append(Column("memory, baseline\n(MB)", lambda row: _memory(row.memory), keep=3))
-    found.append(Column("size\n(MB)", lambda row: _show(row.size_mb), keep=8))
+    found.append(Column("size\n(MB)", lambda row: three_digits(row.size_mb), keep=8))
     if any(row.search for row in table.rows):
         found.append(Column("search\n(ms)", lambda row: _time(row.search) if row.search else NONE, keep=4))
     found += [Column(name, _extra(name), keep=1) for name in sorted({name for row in table.rows for name in row.extra})]
@@ -55,23 +56,13 @@ def _latency(key: str) -> Callable[[StudentRow], str]:
 
 
 def _extra(name: str) -> Callable[[StudentRow], str]:
-    return lambda row: _show(row.extra[name]) if name in row.extra else NONE
+    return lambda row: three_digits(row.extra[name]) if name in row.extra else NONE
 
 
-def _text(table: StudentsTable, style: Format, width: int | None) -> str:
-    markdown = style == "markdown"
-    shown, dropped = fitting(columns(table), table.rows, None if markdown else width)
-    rows = [[column.text(row) for column in shown] for row in table.rows]
-    text = tabulate(
-        [[cell.replace("|", r"\|") for cell in row] for row in rows] if markdown else rows,
-        headers=[column.name.replace("\n", " ") if markdown else column.name for column in shown],
-        tablefmt="github" if markdown else "simple",
-        colalign=["left" if column.left else "right" for column in shown],
-        disable_numparse=True,
-    )
-    notes = [f"- {DOUBLE_DAGGER} unstable: {note}" for note in table.notes]
-    notes += [f"- left out to fit: {', '.join(dropped)}; --format json has all"] if dropped else []
-    title = f"**{table.title}**" if markdown else wrapped(table.title, style, width)
+def _text(table: StudentsTable, style: Format, width: int | None, wide: bool) -> str:
+    text, dropped = table_text(columns(table), table.rows, style, width, wide)
+    notes = [*(f"- {DOUBLE_DAGGER} unstable: {note}" for note in table.notes), *left_out(dropped, style)]
+    title = f"**{table.title}**" if style == "markdown" else wrapped(table.title, style, width)
     return "\n\n".join([title, text, *(["\n".join(wrapped(note, style, width) for note in notes)] if notes else [])])
 
 
@@ -103,16 +94,16 @@ def _mark(row: StudentRow) -> str:
 
 
 def _time(timing: Timing) -> str:
-    return f"{_show(timing.median_ms)} ({_show(timing.iqr_ms)})"
+    return f"{three_digits(timing.median_ms)} ({three_digits(timing.iqr_ms)})"
 
 
 def _memory(memory: Memory | None) -> str:
-    return f"{_show(memory.peak_mb)} ({_show(memory.baseline_mb)})" if memory else NONE
+    return f"{three_digits(memory.peak_mb)} ({three_digits(memory.baseline_mb)})" if memory else NONE
 
 
-def _show(value: float) -> str:
+def three_digits(value: float) -> str:
     """Three significant digits, no exponent: 0.00234, 1.23, 1,234."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     shown = f"{value:#.3g}"
-    return shown.rstrip(".") if "e" not in shown else f"{value:.7f}".rstrip("0")
+    return shown.rstrip(".") if "e" not in shown else f"{value:.7f}".rstrip("0").rstrip(".")

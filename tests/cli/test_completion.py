@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kdbench.cli.completion import kinds, names_of, preset_names, suite_names
+from kdbench.cli.completion import column_names, kinds, names_of, preset_names, suite_names
 
 
 def test_completion(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -17,3 +17,8 @@ def test_completion(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert [name for name, _ in preset_names("students")("res")] == ["resnet-48px"]
     assert [name for name, _ in kinds("s")] == ["student", "strategy"]
     assert ("equal" in dict(names_of("strategy")("eq"))) is True
+
+
+def test_columns_are_completed_after_those_already_there() -> None:
+    assert {"rank", "rsum", "row"} <= set(dict(column_names("r")))
+    assert dict(column_names("strategy,tr")) == {"strategy,train": "train (s)"}

@@ -1,4 +1,4 @@
-"""Commands that show what records say: leaderboard, compare, power."""
+"""Commands that show what records say: leaderboard, power."""
 
 from __future__ import annotations
 
@@ -27,11 +27,42 @@ def results(tmp_path: Path) -> list[Path]:
 def test_formats(typed: Command, results: list[Path]) -> None:
     code, out, err = typed("leaderboard")
     assert (code, err) == (0, "")
-    assert out.startswith("beads test · toy · 2 epochs")
+    assert out.startswith("Students at a glance")
+    assert "\nbeads test · toy · 2 epochs" in out
     assert "Use equal of a + b: it is significantly better than every other row." in out
     assert json.loads(typed("leaderboard", "results", "--format", "json")[1])["tables"][0]["rows"][0]["strategy"] == "equal"
     assert typed("leaderboard", results[0], "--format", "csv")[1].startswith("dataset,")
-    assert typed("leaderboard", "results", "--format", "markdown")[1].startswith("**beads test")
+    assert typed("leaderboard", "results", "--format", "markdown")[1].startswith("**Students at a glance")
+
+
+def test_a_table_is_as_wide_as_the_terminal(typed: Command, results: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert results
+    for columns in (60, 80, 140):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert max(map(len, typed("leaderboard")[1].splitlines())) <= columns
+    monkeypatch.delenv("COLUMNS")
+    assert max(map(len, typed("leaderboard")[1].splitlines())) <= 100
+    assert max(map(len, typed("leaderboard", "--wide")[1].splitlines())) > 140
+
+
+def test_columns_by_name(typed: Command, results: list[Path]) -> None:
+    assert results
+    code, out, _ = typed("leaderboard", "--columns", "strategy, rsum")
+    assert code == 0
+    assert [line.split() for line in out.splitlines() if "RSUM" in line and "strategy" in line] == [["strategy", "RSUM"]]
+    assert "Students at a glance" not in out
+    code, _, err = typed("leaderboard", "--columns", "strategy,RSUN")
+    assert code == 2
+    assert "found 'RSUN'; expected the name of a column. Did you mean 'RSUM'?" in err
+    wide = typed("leaderboard", "--format", "markdown", "--wide")[1]
+    assert wide.count("|") > typed("leaderboard", "--format", "markdown")[1].count("|")
+    assert typed("leaderboard", "--format", "csv", "--wide")[1] == typed("leaderboard", "--format", "csv")[1]
+    code, _, err = typed("leaderboard", "--format", "csv", "--columns", "rank")
+    assert code == 2
+    assert "columns" in err
+    code, _, err = typed("leaderboard", "--wide", "--html", "site")
+    assert code == 2
+    assert "--wide and --columns are for what is printed" in err
 
 
 def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(typed: Command, results: list[Path]) -> None:
@@ -59,7 +90,7 @@ def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(typ
         "dataset_digest of beads",
     ):
         assert told in out
-    rows = [line.split() for line in out.splitlines() if " a + b " in line and "±" in line]
+    rows = [line.split() for line in out.splitlines() if " a + b " in line and "±" in line and ": " not in line]
     assert [line[5:7] for line in rows] == [["equal", "1!"], ["far", "1!"]]
 
 
@@ -69,18 +100,6 @@ def test_nothing_there(typed: Command, tmp_path: Path) -> None:
     code, _, err = typed("power", "5")
     assert code == 2
     assert "no table has two rows to compare" in err
-
-
-def test_compare_explains_one_pair(typed: Command, results: list[Path]) -> None:
-    assert results
-    code, out, err = typed("compare", "equal", "far")
-    assert (code, err) == (0, "")
-    assert "toy · a+b · equal is significantly better than toy · a+b · far: RSUM +" in out
-    assert "A gained most (median retrieval rank in A, in B):" in out
-    assert typed("compare", "equal", "far", "--most", 0)[1].count("gained") == 0
-    code, _, err = typed("compare", "equal", "fare")
-    assert code == 2
-    assert "no row is called 'fare'" in err
 
 
 def test_power_says_what_it_takes(typed: Command, results: list[Path]) -> None:

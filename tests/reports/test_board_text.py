@@ -9,10 +9,12 @@ import json
 import numpy as np
 import pytest
 
+from kdbench.errors import KdbenchError
 from kdbench.reports import FORMATS, Board, build, render
 from kdbench.suite.spec import TaskDataset
 from tests.support.directed import ERROR, runs_of
 from tests.support.rankings import HEADLINE, changed, row
+from tests.support.toys import plugged
 
 
 @pytest.fixture(scope="module")
@@ -29,25 +31,40 @@ def cells(text: str) -> list[list[str]]:
 
 
 def test_markdown(board: Board) -> None:
-    lines = render(board, "markdown").splitlines()
+    lines = render(board, "markdown", wide=True).splitlines()
     (table,) = board.tables
     assert lines[:4] == [f"**{table.title}**", "", table.sentence, ""]
     header, rule, *rows = cells("\n".join(lines))
     metrics = [f"{way} R@{k}" for way in ("t2i", "i2t") for k in (1, 5, 10)]
-    expected = ["rank", "group", "teachers", "strategy", "n", *metrics, "RSUM", "train (s)", "strategy time", "mean weights"]
+    expected = [
+        "rank",
+        "group",
+        "teachers",
+        "strategy",
+        "n",
+        *metrics,
+        "RSUM",
+        "mean log-rank",
+        "train (s)",
+        "strategy time",
+        "mean weights",
+    ]
     assert [name.strip("| ") for name in header] == expected
     assert all(set(cell) <= set(":-| ") for cell in rule)
     reference, good, far = rows
     assert [reference[2], reference[-1].rstrip(" |")] == ["lens (teacher itself)", ""]
     assert good[:5] == ["1", "1", "a + b", "equal", "3"]
-    assert good[12:] == ["8", "5.0%", "a 0.25, b 0.75"]
+    assert good[13:] == ["8", "5.0%", "a 0.25, b 0.75"]
     value = table.rows[0].values[HEADLINE]
     assert good[11] == f"**{value.mean:.1f} ± {value.half:.1f}**"
     assert far[:5] == ["2", "2", "no distillation", "–", "1!"]
     assert far[11].startswith(f"{table.rows[1].values[HEADLINE].mean:.1f} ± ")
     notes = [line for line in lines if line.startswith("- ")]
     assert notes[0].startswith(f"- {table.split}; mean ± half of the 95 % interval")
-    assert notes[1] == "- t2i R@1, t2i R@5, t2i R@10, i2t R@1, i2t R@5, i2t R@10 (%); RSUM (points)"
+    assert (
+        notes[1]
+        == "- t2i R@1, t2i R@5, t2i R@10, i2t R@1, i2t R@5, i2t R@10 (%); RSUM (points); mean log-rank (lower is better)"
+    )
     assert notes[2] == "- incomplete, these baselines are missing: a alone, b alone"
     assert notes[3] == "- ! one seed: its interval does not include the variance of training"
     assert notes[-1] == r"- toy · a+b · equal · seed 0: failed: out of \| memory"
@@ -76,9 +93,34 @@ def test_a_table_fits_where_it_can(board: Board, width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     whole = " ".join(text.split())
     note = whole[whole.index("- left out to fit: ") :]
-    assert "; --format csv has all" in note
+    assert "; --wide shows all columns" in note
     assert "mean weights" in note.partition(";")[0]
     assert "left out to fit" not in render(board, "table", 400)
+
+
+def test_a_page_has_room_for_nine_columns(board: Board) -> None:
+    header, _, *rows = cells(render(board, "markdown"))
+    shown = [name.strip("| ") for name in header]
+    assert shown == ["rank", "group", "teachers", "strategy", "n", "t2i R@1", "i2t R@1", "RSUM", "train (s)"]
+    assert {len(one) for one in rows} == {9}
+    assert "- left out for a page: t2i R@5, t2i R@10, i2t R@5, i2t R@10, " in render(board, "markdown")
+
+
+@pytest.mark.parametrize("style", ["table", "markdown"])
+def test_named_columns_are_shown_in_their_order(board: Board, style: str) -> None:
+    text = render(board, style, 60, names=["RSUM", "strategy", "mean weights", "seeds"])  # type: ignore[arg-type]
+    (head,) = [line for line in text.splitlines() if "RSUM" in line and "strategy" in line]
+    assert head.replace("|", " ").split() == ["RSUM", "strategy", "mean", "weights", "n"]
+    assert "left out" not in text
+    with pytest.raises(KdbenchError, match="Did you mean 'strategy'"):
+        render(board, style, 60, names=["stratgy"])  # type: ignore[arg-type]
+
+
+def test_tables_without_any_named_column_are_left_out(board: Board) -> None:
+    alone = build(row("equal", team=("a",), spec={"dataset": plugged("pebbles")}, dataset_digest="f" * 64))
+    both = Board([*board.tables, *alone.tables], [])
+    assert both.tables[1].title not in render(both, names=["mean weights"])
+    assert both.tables[1].title in render(both, names=["rank"])
 
 
 def test_prose_is_wrapped_and_says_the_same(board: Board) -> None:
@@ -125,7 +167,7 @@ def test_json(board: Board) -> None:
     assert content["notes"] == board.notes
     assert (table["verdict"], table["headline"]) == (board.tables[0].sentence, HEADLINE)
     assert table["decision"]["use"] == 0
-    assert [metric["name"] for metric in table["metrics"]] == list(good["values"])
+    assert {metric["name"] for metric in table["metrics"]} == set(good["values"])
 
 
 def test_rows_trained_elsewhere_are_told_apart_in_exports(board: Board) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from kdbench.errors import KdbenchError
 from kdbench.reports import build
-from kdbench.reports.columns import columns, fitting, rank, seeds
+from kdbench.reports.columns import check_names, columns, fitting, known_columns, rank, seeds
 from tests.support.rankings import row
 
 
@@ -38,12 +41,47 @@ def test_ranks_and_seeds() -> None:
 def test_the_least_important_go_first_and_the_names_never() -> None:
     (table,) = build(row("equal", peak_mb=512.0)).tables
     everything = columns(table)
-    assert fitting(everything, table.rows, None) == (everything, [])
+    assert fitting(everything, table.rows) == everything
     gone: list[str] = []
-    for width in range(300, 0, -10):
-        shown, dropped = fitting(everything, table.rows, width)
+    for width in range(300, 40, -10):
+        shown = fitting(everything, table.rows, width)
+        dropped = [column.name for column in everything if column not in shown]
         assert set(gone) <= set(dropped)
-        assert len(shown) + len(dropped) == len(everything)
+        assert ("t2i R@5" in dropped) == ("i2t R@5" in dropped)
+        assert ("group" in dropped) <= ("t2i R@10" in dropped) <= ("teachers (s)" in dropped or "mean weights" in dropped)
         gone = dropped
-    assert gone[-1] == "mean weights"
     assert [column.name for column in shown] == ["rank", "teachers", "strategy", "n", "RSUM"]
+    assert [column.name for column in fitting(everything, table.rows, 20)] == ["teachers", "strategy", "RSUM"]
+    assert len(fitting(everything, table.rows, most=9)) <= 9
+
+
+def test_columns_are_asked_for_by_name() -> None:
+    """In any case, with or without the unit; a metric by the name that records have, too."""
+    (table,) = build(row("equal", timings={"train": 8.0, "teacher": 2.0})).tables
+    names = ["RSUM", "Strategy", "t2i-r@1", "text_retrieval_recall@5", "train", "teachers (s)", "teachers", "seeds", "rsum"]
+    found = [column.name for column in columns(table, names)]
+    assert found == ["RSUM", "strategy", "t2i R@1", "i2t R@5", "train (s)", "teachers (s)", "teachers", "n"]
+    assert all(column.keep is None for column in columns(table, names))
+    hidden = columns(table, ["row", "mean_recall", "id"])
+    assert [column.text(table.rows[0]) for column in hidden][0::2] == ["equal of a + b", table.rows[0].id]
+    assert not {column.name for column in hidden} & {column.name for column in columns(table)}
+
+
+def test_a_name_that_no_column_has() -> None:
+    (table,) = build(row("equal", team=("a",))).tables
+    (rich,) = build(row("equal")).tables
+    check_names(["mean weights"], [table, rich])
+    with pytest.raises(KdbenchError, match="columns: found 'mean weights'; expected the name of a column"):
+        check_names(["mean weights"], [table])
+    with pytest.raises(KdbenchError, match=r"found 'RSUN'; expected the name of a column. Did you mean 'RSUM'\?"):
+        check_names(["strategy", "RSUN"], [table])
+    check_names(["anything"], [])
+
+
+def test_what_is_typed_in_short_is_one_column() -> None:
+    (table,) = build(row("equal", timings={"train": 8.0, "teacher": 2.0})).tables
+    known = known_columns(table.metrics)
+    assert {"rank", "strategy", "rsum", "t2i-r@1", "train", "teachers", "teacher-seconds", "mean-weights"} <= set(known)
+    assert len(set(known.values())) == len(known)
+    for name, head in known.items():
+        assert [column.name for column in columns(table, [name])] in ([head], [])

@@ -90,7 +90,7 @@ def test_what_does_not_compare_is_apart(change: dict[str, Any]) -> None:
 
 
 def test_markdown(tables: list[StudentsTable]) -> None:
-    text = render_students(tables[1:], "markdown")
+    text = render_students(tables[1:], "markdown", wide=True)
     assert text.splitlines()[0] == f"**{tables[1].title}**"
     found = cells(text)
     assert found[0] == HEADERS
@@ -102,7 +102,7 @@ def test_markdown(tables: list[StudentsTable]) -> None:
 
 
 def test_a_pipe_in_a_name_stays_in_its_cell() -> None:
-    found = render_students(students_table([profile("half|half", "a")]), "markdown").replace(r"\|", "")
+    found = render_students(students_table([profile("half|half", "a")]), "markdown", wide=True).replace(r"\|", "")
     assert {len(row) for row in cells(found)} == {len(HEADERS)}
 
 
@@ -122,12 +122,18 @@ def test_a_table_fits_where_it_can(tables: list[StudentsTable], width: int) -> N
     text = render_students(tables, "table", width)
     assert max(map(len, text.splitlines())) <= width
     for table in text.split("Students on ")[1:]:
-        dropped = " ".join(table.split()).partition("left out to fit: ")[2].partition("; --format json")[0]
+        dropped = " ".join(table.split()).partition("left out to fit: ")[2].partition("; --wide")[0]
         heads = [part.strip() for part in dropped.replace("memory, baseline", "memory; baseline").split(",")]
         assert {*heads} <= {name.replace(",", ";") for name in HEADERS}
         assert ("size (MB)" in heads) <= ("text @32 (ms)" in heads)
         assert "image @32 (ms)" in heads or width > 100
     assert "left out" not in render_students(tables, "table", 400)
+
+
+def test_a_page_has_room_for_nine_columns(tables: list[StudentsTable]) -> None:
+    text = render_students(tables[1:], "markdown")
+    assert cells(text)[0] == [name for name in HEADERS if "@32" not in name]
+    assert "- left out for a page: image @32 (ms), text @32 (ms); --wide shows all columns" in text
 
 
 def test_csv(tables: list[StudentsTable]) -> None:
@@ -155,7 +161,7 @@ def test_json(tables: list[StudentsTable]) -> None:
 
 def test_figures_that_were_added_have_columns_of_their_own() -> None:
     table = students_table([profile("one", "a", extra={"ONNX image ms @1": 1.75}), profile("two", "b", 3)])
-    found = cells(render_students(table, "markdown"))
+    found = cells(render_students(table, "markdown", wide=True))
     assert found[0] == [*HEADERS, "ONNX image ms @1"]
     assert [row[-1] for row in found[2:]] == ["1.75", "–"]
 

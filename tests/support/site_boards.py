@@ -83,7 +83,7 @@ def board_of(runs: Iterable[Measured], notes: Iterable[str] = ("a run was skippe
 def row_of(runs: list[Measured], place: int = 0) -> Row:
     record = runs[0].record
     values = {}
-    for metric in runs[0].task.metrics:
+    for metric in (one for one in runs[0].task.metrics if one.name in record.metrics):
         mean = metric.scale * fmean(run.record.metrics[metric.name] for run in runs)
         values[metric.name] = Value(mean, mean - 1.5, mean + 1.5)
     return Row(
@@ -120,7 +120,7 @@ def _table(runs: list[Measured], references: list[Row]) -> Table:
         references=references,
         better=np.zeros((len(rows), len(rows)), np.bool_),
         missing=["random weights", "each teacher alone"],
-        verdict=Verdict("cheapest", use=0, candidates=(0, 1, 2))
+        verdict=Verdict("equivalent", use=0, candidates=tuple(range(min(3, len(rows)))), margin=3.0)
         if len(rows) > 1
         else Verdict("one row", use=0, candidates=(0,)),
         notes=["3 seeds a row"],

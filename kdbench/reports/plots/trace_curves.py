@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kdbench.records.trace import Trace
 from kdbench.reports.plots.model import Axis, Line, Number, Panel
 
+OF_WEIGHTS = ("weights: ", "entropy")
 TITLES = {
     "Loss": ("loss", "task"),
     "Weight of each teacher": ("weights: ",),
@@ -27,12 +28,12 @@ class Curves:
 
 
 def trace_curves(trace: Trace) -> Curves | None:
-    """None if there is nothing to draw."""
+    """None if there is nothing to draw. With fewer than two teachers there are no weights to look at."""
     if not trace.step:
         return None
     columns: dict[str, list[Number]] = {}
     for name, column in _flat(trace):
-        if column:
+        if column and (len(trace.weights) > 1 or not name.startswith(OF_WEIGHTS)):
             columns[name] = [value if value is not None and math.isfinite(value) else None for value in column]
     x = tuple(map(float, trace.step))
     panels = []

@@ -10,19 +10,19 @@ from kdbench.contracts.hookspecs import hookimpl
 from kdbench.contracts.report import Report, Reported
 
 if TYPE_CHECKING:
-    from kdbench.reports.board_text import Format
+    from kdbench.reports.text_table import Format
 
 
 class TextFile:
-    """One of `kdbench.reports.FORMATS`."""
+    """One of `kdbench.reports.FORMATS`, with all columns."""
 
     style: Format = "table"
 
-    def text(self, material: Reported, width: int | None = None) -> str:
-        """The tables of runs, followed by the costs of students."""
+    def text(self, material: Reported, width: int | None = None) -> str:  # noqa: ARG002
+        """The whole leaderboard; without a table nothing depends on the width."""
         from kdbench.reports import leaderboard
 
-        return leaderboard(material.board, material.profiles, self.style, width)
+        return leaderboard(material.board, material.profiles, self.style)
 
     def write(self, material: Reported, target: Path) -> list[Path]:
         """One file, all columns. Raises KdbenchError if it cannot be written."""
@@ -35,12 +35,25 @@ class TextFile:
             raise KdbenchError(f"{target}: cannot be written ({error})") from error
 
 
-class TerminalTable(TextFile):
-    """Plain columns; leaves out columns that do not fit the terminal."""
+class Tables(TextFile):
+    """Tables with the columns that there is room for, or `wide` with all; `columns` names those to show instead."""
+
+    def __init__(self, *, columns: tuple[str, ...] = (), wide: bool = False) -> None:
+        self.columns, self.wide = columns, wide
+
+    def text(self, material: Reported, width: int | None = None) -> str:
+        """The summary of students, the tables of runs and the costs of students. Raises KdbenchError for an unknown column."""
+        from kdbench.reports import leaderboard
+
+        return leaderboard(material.board, material.profiles, self.style, width, wide=self.wide, names=self.columns)
 
 
-class Markdown(TextFile):
-    """Markdown tables."""
+class TerminalTable(Tables):
+    """Plain columns."""
+
+
+class Markdown(Tables):
+    """Markdown tables, of at most nine columns unless `wide` or named."""
 
     style: Format = "markdown"
 

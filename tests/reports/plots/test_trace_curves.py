@@ -27,3 +27,12 @@ def test_curves_take_the_columns_there_are_with_gaps_for_what_is_not_finite() ->
     assert (line.label, line.x, line.y) == ("a", (1, 2, 3), (0.1, 0.2, 0.3))
     assert (other.label, other.place) == ("b", 1)
     assert trace_curves(Trace()) is None
+
+
+def test_weights_are_left_out_where_there_are_none_to_choose() -> None:
+    """A run without teachers has an entropy of 0 at each step, one with a single teacher a weight of 1."""
+    for weights in ({}, {"a": [1.0, 1.0]}):
+        found = trace_curves(Trace(step=[1, 2], loss=[3.0, 2.0], task=[3.0, 2.0], weights=weights, entropy=[0.0, 0.0]))
+        assert found is not None
+        assert [panel.title for panel in found.panels] == ["Loss"]
+        assert list(found.columns) == ["loss", "task"]

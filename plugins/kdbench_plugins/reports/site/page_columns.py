@@ -50,10 +50,11 @@ def meanings(board: Board) -> dict[str, str]:
 
 
 def metric_groups(table: Table) -> dict[str, list[MetricColumn]]:
-    """The columns of metrics by group, without the headline, which has its own column."""
+    """The columns of metrics that any row has, by group, without the headline, which has its own column."""
     found: dict[str, list[MetricColumn]] = {}
+    rows = [*table.references, *table.rows]
     for metric in table.shown:
-        if not metric.headline:
+        if not metric.headline and any(metric.name in row.values for row in rows):
             header = metric.label.removeprefix(metric.group).strip() or metric.label
             found.setdefault(metric.group, []).append(MetricColumn(metric, header + _arrow(metric)))
     return found
@@ -61,7 +62,12 @@ def metric_groups(table: Table) -> dict[str, list[MetricColumn]]:
 
 def headline(table: Table) -> MetricColumn:
     """The column by which the table is sorted."""
-    return MetricColumn(table.headline, table.headline.label + _arrow(table.headline))
+    return MetricColumn(table.headline, head(table.headline))
+
+
+def head(metric: Metric) -> str:
+    """The label, marked if lower is better."""
+    return metric.label + _arrow(metric)
 
 
 def way(metric: Metric) -> str:

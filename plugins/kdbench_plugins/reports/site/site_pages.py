@@ -30,6 +30,7 @@ from kdbench_plugins.reports.site.study_pages import StudyPage, study_pages
 if TYPE_CHECKING:
     from kdbench.reports.pareto import Plane
     from kdbench.reports.student_table import StudentsTable
+    from kdbench.reports.summary import Summary
 
 ENTRY = "index.html"
 LONG = 120  # characters of a row's label; the page's script shortens labels further to fit the screen
@@ -42,10 +43,12 @@ class Site:
         """Its pages. See `write_site`."""
         from kdbench.reports.pareto import planes
         from kdbench.reports.student_table import students_table
+        from kdbench.reports.summary import summaries
 
         found = planes(material.board, material.profiles)
         students = students_table(material.profiles)
-        entry = write_site(target, material.board, found, students, material.methods, material.studies).entry
+        glance = summaries(material.board, material.profiles)
+        entry = write_site(target, material.board, found, students, material.methods, material.studies, glance).entry
         return [entry, *sorted(page for page in target.rglob("*.html") if page != entry)]
 
 
@@ -64,10 +67,12 @@ def write_site(
     students: Sequence[StudentsTable],
     methods: Sequence[Method],
     studies: Sequence[StudySummary] = (),
+    summaries: Sequence[Summary] = (),
 ) -> Written:
     """Writes an index with all tables and plots, and a page for each run, each strategy in use, and each study.
 
-    `methods` describe strategies; `studies` are verified and unique, as `read_studies` returns them.
+    `summaries` stand before the tables; `methods` describe strategies; `studies` are verified and unique, as `read_studies`
+    returns them.
 
     The folder is written whole or not at all, and replaces an older site. Raises KdbenchError if `folder` holds anything else,
     cannot be written, or if itables or plotly, which contain the scripts, are missing.
@@ -76,7 +81,7 @@ def write_site(
         copy_assets(partial / "assets")
         found = study_pages(studies, [run.record for run in runs_of(board)])
         site = _Pages(partial, board, strategy_pages(board, methods), found)
-        site.index(planes, students)
+        site.index(planes, students, summaries)
         site.methods()
         site.tuning()
         site.runs()
@@ -102,7 +107,7 @@ class _Pages:
             stream.write(text)
         self.count += 1
 
-    def index(self, planes: Sequence[Plane], students: Sequence[StudentsTable]) -> None:
+    def index(self, planes: Sequence[Plane], students: Sequence[StudentsTable], summaries: Sequence[Summary]) -> None:
         plots = [cost_plane(plane) for plane in planes]
         spreads = [seed_spread(table, LONG) if table.rows else None for table in self.board.tables]
         self.page(
@@ -112,6 +117,7 @@ class _Pages:
             planes=[(plane, plot, paint(plot.panels[0])) for plane, plot in zip(planes, plots, strict=True)],
             spreads=[(plot, paint(plot.panels[0])) if plot else None for plot in spreads],
             students=students,
+            summaries=summaries,
             strategies=self.strategies,
             studies=self.studies,
             provenance=provenance(runs_of(self.board)),

@@ -266,7 +266,9 @@ def test_hostile_names_stay_text(hostile_site: Written) -> None:
 
 
 def test_tables_that_share_an_id_keep_anchors_of_their_own(tmp_path: Path, board: Board) -> None:
-    twice = Board([board.tables[0], replace(board.tables[0], verdict=Verdict("indistinguishable", use=1))], [])
+    twice = Board(
+        [board.tables[0], replace(board.tables[0], verdict=Verdict("equivalent", use=1, candidates=(0, 1), margin=3.0))], []
+    )
     written = write_site(tmp_path / "site", twice, [], [], [])
     page = Page(written.entry)
     assert len(page.ids) == len(set(page.ids))
