@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import yaml
 
 from docs.tools.blocks import cell, table
+from kdbench.contracts import Offer
 from kdbench.plugins.describe import STATUSES, parameter_rows
 from kdbench.plugins.loading import Kind, Listed, Plugins
 
@@ -23,11 +25,7 @@ def overview(kind: Kind, plugins: Plugins) -> str:
         rows.append(
             [
                 link,
-                *(
-                    [cell(_escaped(offer.formula)), cell(_escaped(offer.source)), offer.status]
-                    if formulas
-                    else [cell(offer.summary)]
-                ),
+                *([cell(_formula(offer)), cell(_escaped(offer.source)), offer.status] if formulas else [cell(offer.summary)]),
             ]
         )
     heads = [kind, *(["weights" if kind == "strategy" else "definition", "source", "status"] if formulas else ["summary"])]
@@ -51,8 +49,8 @@ def _own(kind: Kind, plugins: Plugins) -> dict[str, Listed]:
 def _section(kind: Kind, listed: Listed) -> str:
     offer = listed.offer
     parts = [f"### {offer.name} {{ #{anchor(kind, offer.name)} }}", f"{_sentence(offer.summary)}"]
-    facts = {"Formula": offer.formula, "Source": offer.source, "Status": STATUSES.get(offer.status, "")}
-    parts.append("\n".join(f"- **{name}**: {_escaped(text)}" for name, text in facts.items() if text))
+    facts = {"Formula": _formula(offer), "Source": _escaped(offer.source), "Status": STATUSES.get(offer.status, "")}
+    parts.append("\n".join(f"- **{name}**: {text}" for name, text in facts.items() if text))
     told = inspect.getdoc(offer.build)
     if told and not inspect.isabstract(offer.build):
         parts.append(_escaped(told))
@@ -67,6 +65,11 @@ def _section(kind: Kind, listed: Listed) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") or not text else ".")
+
+
+def _formula(offer: Offer[Any]) -> str:
+    """In LaTeX between dollar signs, which code hosts draw, too; in plain text without."""
+    return f"${offer.latex}$" if offer.latex else _escaped(offer.formula)
 
 
 def _escaped(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 class Method:
     """An installed strategy; `name` is what suites write after `use:`.
 
-    `formula` and `status` come from its `Offer`, as plain text; `provider` is the package and entry point.
+    `formula`, as plain text, `latex` and `status` come from its `Offer`; `provider` is the package and entry point.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Method:
     source: str = ""
     status: str = ""
     provider: str = ""
+    latex: str = ""
 
 
 @dataclass(frozen=True)

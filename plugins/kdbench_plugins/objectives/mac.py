@@ -58,6 +58,11 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             Mac,
             "the student's contrastive loss; its temperature within a modality falls during training (PUMA, stage 2)",
             formula="ℓ = InfoNCE(s_ij/τ_ij), τ_ij = τ·exp(−min(½, progress)) within a target modality, else τ",
+            latex=(
+                r"\ell = \mathrm{InfoNCE}(s_{ij} / \tau_{ij}), "
+                r"\quad \tau_{ij} = \tau \exp\left(-\min(\frac{1}{2}, \mathrm{progress})\right) "
+                r"\text{ within a target modality, else } \tau"
+            ),
             source="PUMA, Lyu et al., ACM MM 2025",
             status="published",
             waives={

@@ -98,6 +98,10 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             RelationalWithin,
             "distances and angles among images, and among texts, match the teacher's (RKD)",
             formula="ℓ = Σⱼ h(Dᵢⱼ − Dᵗᵢⱼ)/B + 2 Σⱼₖ h(Aᵢⱼₖ − Aᵗᵢⱼₖ)/B², averaged over images and texts; h Huber's",
+            latex=(
+                r"\ell = \frac{1}{B} \sum_j h(D_{ij} - D^t_{ij}) + \frac{2}{B^2} \sum_{jk} h(A_{ijk} - A^t_{ijk}), "
+                r"\quad \text{averaged over images and texts; } h \text{ Huber's}"
+            ),
             source="RKD, Park et al., CVPR 2019, arXiv 1904.05068",
             status="published",
         )

@@ -60,6 +60,11 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             SelfDistill,
             "the student's own contrastive loss and the distance to the teacher's embeddings (PUMA, stage 1)",
             formula="ℓ = mix·InfoNCE(v uᵀ/τ) + (1 − mix)·scale·(‖P v − v_t‖² + ‖P' u − u_t‖²)",
+            latex=(
+                r"\ell = \mathrm{mix} \cdot \mathrm{InfoNCE}(v u^T / \tau) "
+                r"+ (1 - \mathrm{mix}) \cdot \mathrm{scale} \cdot (\lVert P v - v_t \rVert^2 "
+                r"+ \lVert P' u - u_t \rVert^2)"
+            ),
             source="PUMA, Lyu et al., ACM MM 2025",
             status="reconstruction",
             waives={

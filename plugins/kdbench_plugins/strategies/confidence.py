@@ -35,6 +35,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             Confidence,
             "per sample, more weight for teachers with a lower cross-entropy against the true pairs",
             formula="w[t,b] = (1 − σ_t(CE[t,b])) / (T − 1)",
+            latex=r"w_{t,b} = \frac{1 - \sigma_t(\mathrm{CE}_{t,b})}{T - 1}",
             source="CA-MKD, Zhang et al., ICASSP 2022",
             status="published",
         )

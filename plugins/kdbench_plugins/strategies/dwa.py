@@ -68,6 +68,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             Dwa,
             "dynamic weight average: each epoch, more weight for teachers whose loss falls slowly",
             formula="w = σ_t((ℓ_t(e−1) / ℓ_t(e−2)) / temperature)",
+            latex=r"w = \sigma_t\left(\frac{\ell_t(e-1) / \ell_t(e-2)}{\mathrm{temperature}}\right)",
             source="Liu et al., CVPR 2019",
             status="published",
         )

@@ -40,6 +40,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             Entropy,
             "per sample, more weight for teachers whose in-batch distribution has a lower entropy",
             formula="w[t,b] = (1 − H[t,b] / Σ_j H[j,b]) / (T − 1)",
+            latex=r"w_{t,b} = \frac{1}{T - 1} \left(1 - \frac{H_{t,b}}{\sum_j H_{j,b}}\right)",
             source="EBKD, Kwon et al., ICASSP 2020",
             status="published",
         )

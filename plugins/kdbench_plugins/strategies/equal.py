@@ -26,6 +26,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             Equal,
             "the same weight for every teacher",
             formula="w_t = 1/T",
+            latex=r"w_t = \frac{1}{T}",
             source="U-Ensemble, AVER",
             status="published",
         )

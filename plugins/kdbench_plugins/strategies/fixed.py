@@ -53,6 +53,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             Fixed,
             "constant weights from the suite",
             formula="w_t = c_t / Σ_j c_j",
+            latex=r"w_t = \frac{c_t}{\sum_j c_j}",
             source="W-Ensemble",
             status="published",
             example={"weights": {f"teacher{position}": position + 1.0 for position in range(5)}},

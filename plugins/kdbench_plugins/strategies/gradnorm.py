@@ -92,6 +92,10 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             GradNorm,
             "learned weights: longer gradients for teachers that are learned slowly",
             formula="w = σ_t(s),  s = argmin Σ_t |w_t‖g_t‖ − Ḡ·r_t^alpha|",
+            latex=(
+                r"w = \sigma_t(s), "
+                r"\quad s = \operatorname{argmin} \sum_t \lvert w_t \lVert g_t \rVert - \bar{G} \, r_t^{\mathrm{alpha}} \rvert"
+            ),
             source="Chen et al., ICML 2018",
             status="published",
         )

@@ -56,6 +56,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             LossValue,
             "weights proportional to each teacher's loss, or to its inverse",
             formula="w_t = ℓ_t / Σ_j ℓ_j  or  (1/ℓ_t) / Σ_j 1/ℓ_j",
+            latex=r"w_t = \frac{\ell_t}{\sum_j \ell_j} \quad \text{or} \quad \frac{1 / \ell_t}{\sum_j 1 / \ell_j}",
             source="MH-CVSE, arXiv 2412.19184",
             status="reconstruction",
         )

@@ -136,6 +136,10 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             Meta,
             "a network weights the teachers per sample and learns what lowers the task loss after a virtual step",
             formula="w = σ(net(p_1 … p_T, p)),  net: min L(z − η Σ_t w_t g_t) for small η",
+            latex=(
+                r"w = \sigma(\mathrm{net}(p_1 \dots p_T, p)), "
+                r"\quad \text{net: } \min L\left(z - \eta \sum_t w_t g_t\right) \text{ for small } \eta"
+            ),
             source="MMKD, Zhang et al., ICME 2023, arXiv 2306.06634",
             status="reconstruction",
             waives={"permuting teachers permutes weights": "the network reads all teachers at once, each with its own weights"},

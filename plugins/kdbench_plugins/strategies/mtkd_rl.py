@@ -142,6 +142,11 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             MtkdRl,
             "an agent, rewarded by the student's loss, weights the teachers per sample (MTKD-RL)",
             formula="w = (agent(state) + (1 − σ(CE))/(T−1) + σ(KL))/3, agent: min −r·log w, r = −(task loss + Σ_t w_t ℓ_t)",
+            latex=(
+                r"w = \frac{1}{3} \left(\mathrm{agent}(\mathrm{state}) + \frac{1 - \sigma(\mathrm{CE})}{T - 1} "
+                r"+ \sigma(\mathrm{KL})\right), \quad \text{agent: } \min -r \log w, "
+                r"\quad r = -\left(\text{task loss} + \sum_t w_t \ell_t\right)"
+            ),
             source="MTKD-RL, Yang et al., AAAI 2025",
             status="published",
             waives={"permuting teachers permutes weights": "the agent reads all teachers at once, each with its own weights"},

@@ -55,6 +55,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             QualityRetaining,
             "weights inverse to a moving average of each teacher's loss",
             formula="w_t ∝ 1 / EMA(ℓ_t)",
+            latex=r"w_t \propto \frac{1}{\mathrm{EMA}(\ell_t)}",
             source="EMTAL, NeurIPS 2024",
             status="published",
         )

@@ -31,6 +31,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             Random,
             "one teacher per step, drawn uniformly",
             formula="w = e_k, k drawn uniformly from 1 … T",
+            latex=r"w = e_k, \quad k \text{ drawn uniformly from } 1 \dots T",
             source="Rand-Single of RL-KD, Yuan et al., AAAI 2021",
             status="published",
             waives={"permuting teachers permutes weights": "it draws an index: permuting permutes in distribution only"},

@@ -142,6 +142,10 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             RlSelect,
             "a policy, trained by REINFORCE, selects teachers per sample (RL-KD)",
             formula="w[t,b] = a[t,b]/Σ_j a[j,b], a[t,b] ~ Bernoulli(sigmoid(A_t·F[t,b] + b_t))",
+            latex=(
+                r"w_{t,b} = \frac{a_{t,b}}{\sum_j a_{j,b}}, "
+                r"\quad a_{t,b} \sim \mathrm{Bernoulli}(\mathrm{sigmoid}(A_t \cdot F_{t,b} + b_t))"
+            ),
             source="RL-KD, Yuan et al., AAAI 2021",
             status="published",
             check=check,

@@ -142,6 +142,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             "each image learns from the teacher that the suite or a table says",
             check,
             formula="w[t,b] = 1 if t = r(b) else 0;  1/T without a route",
+            latex=r"w_{t,b} = 1 \text{ if } t = r(b) \text{ else } 0; \quad \frac{1}{T} \text{ without a route}",
             source="one specialised teacher for each domain, as in UDON (Ypsilantis et al. 2024, arXiv 2406.08332)",
             status="published",
             example={"routes": {"image*[02468]": "teacher0", "image?[13579]": "teacher1"}},

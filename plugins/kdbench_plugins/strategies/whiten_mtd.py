@@ -58,6 +58,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             WhitenMtd,
             "fuses the teachers' similarities: the largest of true pairs, the smallest of others (Whiten-MTD)",
             formula="S̃ᵢⱼ = max_t S_t,ᵢⱼ for true pairs, else min_t S_t,ᵢⱼ",
+            latex=r"\tilde{S}_{ij} = \max_t S_{t,ij} \text{ for true pairs, else } \min_t S_{t,ij}",
             source="Whiten-MTD, Ma et al., AAAI 2024, arXiv 2312.09716",
             status="published",
         )

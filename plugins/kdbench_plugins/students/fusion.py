@@ -124,6 +124,10 @@ def kdbench_students() -> list[Offer[Student]]:
             "another student, trained with a feature-fusion network that is dropped afterwards (AMMKD)",
             check,
             formula="L = L_student + weight·mean BCE(score(g ⊙ a + (1 − g) ⊙ b), match), a, b by cross-attention of tokens",
+            latex=(
+                r"L = L_{\mathrm{student}} + \mathrm{weight} \cdot \text{mean } \mathrm{BCE}(\mathrm{score}(g \odot a "
+                r"+ (1 - g) \odot b), \mathrm{match}), \quad a, b \text{ by cross-attention of tokens}"
+            ),
             source="AMMKD, arXiv 2509.00039; hard negatives of ALBEF, Li et al., NeurIPS 2021",
             status="reconstruction",
             example={"student": {"use": "openclip", "config": SMALL}},
