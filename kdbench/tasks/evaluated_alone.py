@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from kdbench.contracts import Dataset, SplitName
+from kdbench.contracts.shown import Shown
 from kdbench.contracts.task import EVALUATED
 from kdbench.tasks.retrieval.task import Retrieval
 
 
 class EvaluatedAlone(Retrieval):
     """Says where such a dataset belongs if a suite would train on it, or on which split it can be evaluated."""
+
+    folds: ClassVar[bool] = False  # there is nothing to divide
 
     def misfits(
         self, dataset: Dataset, batch_size: int | None, splits: Sequence[SplitName] = EVALUATED
@@ -25,6 +29,6 @@ class EvaluatedAlone(Retrieval):
                 if not len(dataset.split(name).images):
                     yield "split", name, "test, the only split of {dataset}"
 
-    def show(self, data: object) -> None:  # noqa: ARG002
+    def show(self, data: object) -> Shown | None:  # noqa: ARG002
         """Nothing: their queries are not those of retrieval."""
-        return
+        return None

@@ -17,7 +17,8 @@ def test_transparency_is_white_and_grey_is_rgb(tmp_path: Path) -> None:
     clear.putpixel((0, 0), (0, 0, 255, 255))
     clear.save(tmp_path / "clear.png")
     found = read_picture_file(tmp_path / "clear.png")
-    assert (found.shape, found.dtype) == ((2, 3, 3), np.uint8)
+    assert found.shape == (2, 3, 3)
+    assert found.dtype == np.uint8
     assert found[0, 0].tolist() == [0, 0, 255]
     assert found[1, 1].tolist() == [255, 255, 255]
     Image.new("L", (2, 2), 77).save(tmp_path / "grey.png")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kdbench.contracts import Exporter, Task
 from kdbench.contracts.exporter import ExportContext, Exported
 from kdbench.contracts.task import Report
+from kdbench.deploy.data_of_record import data_of
 from kdbench.deploy.export.card import write_card
 from kdbench.deploy.export.folder import new_folder, sizes
 from kdbench.deploy.export.load import trained_student
@@ -93,13 +94,7 @@ def _check_task(to: PluginSpec, record: Record, plugins: Plugins) -> None:
 
 def _context(record: Record, student: Any, task: Task, folder: Path, cache: Cache, on_progress: Report) -> ExportContext:
     """Raises KdbenchError if the dataset has changed since the run."""
-    dataset = record.spec.dataset
-    data = task.open(build_spec("dataset", dataset), cache, "cpu", on_progress)
-    if data.digest != record.dataset_digest:
-        raise KdbenchError(
-            f"run {record.run_id} was evaluated on a dataset with the digest {str(record.dataset_digest)[:12]}…, but "
-            f"{dataset.name!r} has {data.digest[:12]}… now; an export is checked on the same test split"
-        )
+    data = data_of(record, task, cache, "cpu", on_progress)
     return ExportContext(
         folder=folder,
         name=record.spec.student.name,

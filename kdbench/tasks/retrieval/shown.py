@@ -66,7 +66,8 @@ class ShownPairs(Shown):
 
         if isinstance(query, str):
             item, of = Item("text", query), self._by_text
-            encoder, encode, asked = student.texts, student.module.encode_text, [query]
+            encoder, encode = student.texts, student.module.encode_text
+            asked: Any = [query]
         else:
             picture = read_picture_file(query)
             item, of = Item(query.name, picture=lambda: picture), self._by_image
@@ -103,7 +104,8 @@ class ShownPairs(Shown):
         own = getattr(self._data, "source", self._data).split(
             "test"
         )  # of an opened dataset, that its plugin gives; not of a fold
-        return own.sources if np.array_equal(own.image_concepts, split.image_concepts) else ()
+        sources: Sequence[str] = own.sources if np.array_equal(own.image_concepts, split.image_concepts) else ()
+        return sources
 
     def _positive(self, of: Queries, index: int) -> NDArray[np.bool_]:
         sides = np.asarray(self._split.caption_concepts), np.asarray(self._split.image_concepts)

@@ -1,0 +1,78 @@
+"""Runs as models of a gallery: the figures of their records, and, where weights are kept, what they put on top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from kdbench.contracts.shown import Shown
+from kdbench.deploy.export.load import weights_kept
+from kdbench.deploy.gallery.opened import Units, opened, read
+from kdbench.deploy.gallery.outputs import KIND, identity, outputs_of
+from kdbench.errors import KdbenchError
+from kdbench.plugins.loading import Plugins
+from kdbench.records.measured import Measured
+from kdbench.records.record import Record
+from kdbench.reports.gallery.cards import Looked, Model, Top
+from kdbench.storage.cache import Cache, FilledCache
+
+
+def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, cache: Cache, device: str = "cpu") -> Looked:
+    """Some runs of one test split as models, by name; `units` are those of its queries.
+
+    Outputs of students are computed if the cache holds their weights, those of teachers if it holds their embeddings:
+    nothing is trained. Otherwise a model has the figures of its record alone, and a note says so.
+    """
+    if not runs:
+        return Looked(None, {})
+    filled = FilledCache(cache.root)
+    records = {name: run.record for name, run in runs.items()}
+    kept = [record for record in records.values() if weights_kept(record, cache) or cache.holds(KIND, identity(record))]
+    first = next(iter(records.values()))
+    notes = []
+    shown: Shown | None = None
+    try:
+        shown = opened(kept[0], plugins, cache, device) if kept else read(first, units, plugins)
+    except KdbenchError as error:
+        notes.append(f"texts and pictures are not shown: {error}")
+    tops: dict[str, Top | None] = dict.fromkeys(records)
+    if shown is not None and kept:
+        for name, record in records.items():
+            try:
+                tops[name] = _top(record, shown, plugins, filled if record.spec.reference else cache, device)
+            except KdbenchError as error:
+                notes.append(f"{name}: what it puts on top is not shown: {error}")
+    elif shown is not None:
+        notes.append(_nothing_kept(records, cache))
+    models = {name: Model(name, run.arrays(), tops[name]) for name, run in runs.items()}
+    return Looked(shown, models, notes)
+
+
+def _top(record: Record, shown: Shown, plugins: Plugins, cache: Cache, device: str) -> Top:
+    """Of a teacher, `shown` is opened again with a cache that makes nothing; its outputs are then kept in the whole one."""
+    if record.spec.reference and not cache.holds(KIND, identity(record)):
+        own = opened(record, plugins, cache, device)
+        return partial(shown.top, outputs_of(record, own, plugins, Cache(cache.root), device))
+    return partial(shown.top, outputs_of(record, shown, plugins, cache, device))
+
+
+def _nothing_kept(records: Mapping[str, Record], cache: Cache) -> str:
+    suites = sorted({record.spec.suite for record in records.values()})
+    return (
+        f"what models put on top is not shown: the cache {cache.root} holds no weights of these runs. They are kept in the "
+        f"cache of the training, not in results: name that one with --cache, or run {' and '.join(suites)} with this one"
+    )
+
+
+def teachers_of(runs: Sequence[Measured], among: Sequence[Measured]) -> dict[str, Measured]:
+    """The teachers of `runs` that were evaluated themselves on the same test split, by name, in the order of the teams."""
+    wanted = dict.fromkeys(name for run in runs for name in run.record.spec.teachers)
+    split = runs[0].record.split_digest, runs[0].protocol.evaluation
+    found = {
+        run.record.spec.student.name: run
+        for run in among
+        if run.record.spec.reference
+        and run.record.spec.trained_on is None
+        and (run.record.split_digest, run.protocol.evaluation) == split
+    }
+    return {f"{name} (teacher)": found[name] for name in wanted if name in found}

@@ -1,0 +1,83 @@
+"""A page as HTML: one file, without scripts, whatever texts a dataset holds."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from kdbench.reports.gallery.html import html
+from kdbench.reports.gallery.of_runs import runs_page
+from kdbench.reports.gallery.page import Page
+from tests.support.galleries import HOSTILE, I2T, T2I, ByHand, model
+
+RANKS = [2, 1, 1, 1, 1, 1, 1, 8]
+
+
+class Tags(HTMLParser):
+    """All elements with their attributes, and all text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def made(shown: ByHand | None, lead: str = "RSUM 12.0") -> str:
+    runs, teachers = [model("student", RANKS)], [model("x (teacher)", [1] * 8, kept=False)]
+    return html(
+        runs_page("beads · seed 0", [T2I, I2T], shown, runs, teachers, lead=lead, notes=["a note"], licence="CC BY 4.0")
+    )
+
+
+def test_what_stands_on_a_page() -> None:
+    page = Tags(made(ByHand("a lamp")))
+    text = " ".join(" ".join(page.text).split())
+    for expected in (
+        "beads · seed 0",
+        "RSUM 12.0",
+        "a lamp",
+        "student",
+        "x (teacher)",
+        "retrieval rank 8",
+        "a note",
+        "CC BY 4.0",
+    ):
+        assert expected in text
+    images = [attributes for tag, attributes in page.found if tag == "img"]
+    assert images
+    assert all(str(image["src"]).startswith("data:image/jpeg;base64,") and image["alt"] for image in images)
+    assert next(attributes["id"] for tag, attributes in page.found if tag == "h2") == "heading-1"
+
+
+def test_nothing_is_fetched_and_nothing_runs() -> None:
+    text = made(ByHand(HOSTILE), lead=HOSTILE)
+    page = Tags(text)
+    assert not {"script", "iframe", "object", "form"} & {tag for tag, _ in page.found}
+    assert not [name for _, attributes in page.found for name in attributes if name.startswith("on")]
+    links = [value for _, attributes in page.found for name, value in attributes.items() if name in ("src", "href")]
+    assert all(str(link).startswith(("data:", "#")) for link in links)
+    assert "49" not in re.sub(r"data:[^\"]*|<style>.*?</style>", "", text, flags=re.DOTALL), (
+        "a template in a text is not filled in"
+    )
+    text.encode()
+    assert any("<script>alert(1)</script>" in part for part in page.text), "shown as text"
+
+
+def test_a_page_of_figures_alone_and_an_empty_one() -> None:
+    text = made(None)
+    assert "t2i caption 7" in text
+    assert "<img" not in text
+    assert "Nothing to show." in html(Page("empty", "", []))
+
+
+def test_pictures_that_cannot_be_read_leave_a_gap() -> None:
+    text = made(ByHand("a lamp", readable=False))
+    assert "<img" not in text
+    assert 'class="picture none"' in text
