@@ -32,9 +32,10 @@ def _never(row: object) -> bool:  # noqa: ARG001
 class Column(Generic[R]):
     """`text` is what a row shows, `name` the head, of one or two lines.
 
-    Columns of a lower `keep` are left out first, all of one `keep` at once, those of None never. One of text may be wrapped
-    to `narrow` characters before others are left out. One that is `optional` is left out where no row has it. `also` are other
-    names to ask for it by; one that is `hidden` has to be asked for. `bold` says in which rows it stands out.
+    Columns of a lower `keep` are left out first, all of one `keep` at once, those of None never. One of text may be wrapped to
+    `narrow` characters before others are left out; before rank and seeds are, all text is wrapped. One that is `optional` is
+    left out where no row has it. `also` are other names to ask for it by; one that is `hidden` has to be asked for. `bold` says
+    in which rows it stands out.
     """
 
     name: str
@@ -114,11 +115,16 @@ def fitting(
     shown = list(found)
     for level in sorted({column.keep for column in found if column.keep is not None}):
         sizes = zip(shown, widths(shown, rows), widths(shown, ()), strict=True)
-        needed = sum(min(full, max(one.narrow or full, head)) for one, full, head in sizes) + _gaps(shown)
+        needed = sum(min(full, max(_least(one, full, level), head)) for one, full, head in sizes) + _gaps(shown)
         if (width is None or needed <= width) and (most is None or len(shown) <= most):
             break
         shown = [column for column in shown if column.keep != level]
     return shown
+
+
+def _least(column: Column[R], full: int, level: float) -> int:
+    """Characters that a column can do with before those of a level go."""
+    return NARROWEST if column.left and level >= SEEDS else column.narrow or full
 
 
 def folded(shown: Sequence[Column[R]], rows: Sequence[R], width: int) -> list[int | None]:

@@ -138,13 +138,27 @@ def _cost(row: Row, anywhere: Axis | None, timed: Axis | None) -> StudentCost | 
 
 
 def _names(tables: Sequence[Table]) -> list[str]:
-    """Each table's student, after the other parts of its protocol that tables differ in."""
-    parts = [table.protocol.parts for table in tables]
-    labels = [{**part, "dataset": _dataset(table)} for part, table in zip(parts, tables, strict=True)]
-    told = [name for name in dict.fromkeys(name for one in labels for name in one) if name not in OWN]
-    varied = [name for name in told if len({one.get(name, "") for one in labels}) > 1]
-    names = [" · ".join([one["student"], *(one[name] for name in varied if one.get(name))]) for one in labels]
+    """Each table's student; of several tables of one, with what these differ in."""
+    labels = [{**table.protocol.parts, "dataset": _dataset(table)} for table in tables]
+    several: dict[str, list[int]] = defaultdict(list)
+    for place, label in enumerate(labels):
+        several[label["student"]].append(place)
+    names = [label["student"] for label in labels]
+    for places in several.values():
+        for what in dict.fromkeys(name for place in places for name in labels[place] if name not in OWN):
+            told = _in_short([labels[place].get(what, "") for place in places])
+            for place, text in zip(places, told, strict=True):
+                names[place] += f" · {text}" if text else ""
     return [name if Counter(names)[name] == 1 else f"{name} ({table.id})" for name, table in zip(names, tables, strict=True)]
+
+
+def _in_short(values: Sequence[str]) -> list[str]:
+    """Values that differ, up to their first comma if they still differ then; empty if they do not."""
+    short = [value.partition(",")[0] for value in values]
+    distinct = len(set(values))
+    return [
+        "" if distinct == 1 else one if len(set(short)) == distinct else value for one, value in zip(short, values, strict=True)
+    ]
 
 
 def _dataset(table: Table) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kdbench.contracts import Metric
+from kdbench.records.protocol import Budget
 from kdbench.reports.board import Board, Table
 from kdbench.reports.summary import beside, lines_of, summaries
 from kdbench.reports.verdict import Verdict
@@ -59,11 +61,19 @@ def test_a_student_that_was_not_measured_has_no_cost() -> None:
 
 
 def test_students_are_told_apart_by_what_their_tables_differ_in() -> None:
-    other = DATASET.replace(name="letters")
-    (found,) = summaries(Board([tables(), tables(dataset=other)], []))
-    assert [one.name for one in found.students] == ["pebble · shapes", "pebble · letters"]
-    (same,) = summaries(Board([tables(), tables()], []))
-    assert len({one.name for one in same.students}) == 1
+    def names(*tables: Table) -> list[str]:
+        (found,) = summaries(Board(list(tables), []))
+        return [one.name for one in found.students]
+
+    letters = DATASET.replace(name="letters")
+    assert names(tables(), tables(dataset=letters)) == ["pebble · shapes", "pebble · letters"]
+    assert names(tables(), tables(dataset=letters, of=student("rock"))) == ["pebble", "rock"]
+    longer = tables()
+    longer = replace(longer, protocol=longer.protocol.replace(budget=Budget(epochs=30, steps=300, batch_size=8)))
+    more = replace(longer, protocol=longer.protocol.replace(budget=Budget(epochs=30, steps=999, batch_size=8)))
+    assert names(tables(), longer) == ["pebble · 2 epochs", "pebble · 30 epochs"]
+    assert names(longer, more) == [f"pebble · 30 epochs, {steps} steps of 8 samples" for steps in (300, 999)]
+    assert names(tables(), tables()) == [f"pebble ({tables().id})"] * 2
 
 
 def test_tables_of_other_metrics_have_a_summary_of_their_own() -> None:
