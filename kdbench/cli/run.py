@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, cache_root, plugins_here, say, width
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, cache_root, plugins_here, say, table_width
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import IN_PROCESS, Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 
@@ -50,6 +50,9 @@ def run(
     redo: Annotated[
         bool, typer.Option("--redo", help="Run again what diverged, and what was recorded with other code or other files.")
     ] = False,
+    race: Annotated[
+        bool, typer.Option("--race", help="Give seeds to rows that are not yet told apart, as the suite's block `race` says.")
+    ] = False,
 ) -> None:
     """Run what a suite lays out and is not recorded yet; show its leaderboard.
 
@@ -65,10 +68,13 @@ def run(
     if debug:
         chosen = chosen_engine(plugins_here(), IN_PROCESS)
     with busy(f"checking {source.path}"):
-        started = SuiteRun.of(source, site(results, cache, device, jobs, timeout), chosen, plugins_here(), smoke, redo=redo)
+        started = SuiteRun.of(source, site(results, cache, device, jobs, timeout), chosen, plugins_here(), smoke, redo=redo, race=race)
     for tracker in track or []:
         started.track(tracker)
-    execute(started, verbose, debug)
+    if race:
+        execute_race(started, verbose, debug)
+    else:
+        execute(started, verbose, debug)
     finish(started, measure and not smoke and not debug)
 
 
@@ -127,10 +133,20 @@ def execute(started: SuiteRun, verbose: bool = False, debug: bool = False) -> No
             say(f"\n--- {one.label} printed{all_of_it}:\n{session.logs[one.run_id]}")
 
 
+def execute_race(started: SuiteRun, verbose: bool = False, debug: bool = False) -> None:
+    """Executes a race round by round, saying what each is."""
+    from kdbench.engines.rounds import rounds
+
+    for one in rounds(started):
+        if one.run.todo:
+            say(f"{one}")
+            execute(one.run, verbose, debug)
+
+
 def finish(started: SuiteRun, measure: bool) -> None:
     """Measures the students if asked to and shows the leaderboard. Exits with 1 if a run failed."""
     found = started.results(profiled(started) if measure else [])
-    typer.echo("\n" + found.text(width=width()))
+    typer.echo("\n" + found.text(width=table_width()))
     if started.failed:
         raise typer.Exit(1)
 

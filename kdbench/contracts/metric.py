@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -13,7 +14,10 @@ class Metric:
     Exactly one metric of a task is its `headline`: validation selects by it and tables are sorted by it. `best` and `worst`
     are the raw values of a perfect and of the worst possible model (None: unbounded). In a narrow terminal, columns of lower
     `priority` are dropped first; `shown` is false for metrics kept in records only. Metrics of one `group` are drawn in one
-    chart. `meaning` explains the metric in one sentence.
+    chart. `meaning` explains the metric in one sentence. Records of a metric that is not `required` may lack it: they were written
+    before the task had it, and its figures follow from their arrays. `inverse` turns a shown value, such as a mean of logarithms,
+    back into a quantity that people know, `inverse_label`. Rows that differ by less than `margin`, in shown units, are as good as
+    each other unless a suite states another (0: none is stated).
     """
 
     name: str
@@ -29,6 +33,10 @@ class Metric:
     shown: bool = True
     group: str = ""
     meaning: str = ""
+    required: bool = True
+    inverse: Callable[[float], float] | None = None
+    inverse_label: str = ""
+    margin: float = 0.0
 
     def better(self, one: float, other: float) -> bool:
         """Whether `one` is better than `other`, both raw or both shown. False if they are equal or one is NaN."""
@@ -41,3 +49,7 @@ class Metric:
     def text(self, shown: float) -> str:
         """Formats a shown value to the metric's decimals, without the unit."""
         return f"{shown:.{self.decimals}f}"
+
+    def aside(self, shown: float) -> str:
+        """The quantity behind a shown value, such as `rank 4.2`; empty without an inverse."""
+        return f"{self.inverse_label} {self.inverse(shown):.1f}" if self.inverse else ""

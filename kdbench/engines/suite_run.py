@@ -20,7 +20,7 @@ from kdbench.records.provenance import checked_device
 from kdbench.storage.cache import default_root
 from kdbench.storage.code_digest import forget_code
 from kdbench.suite.check import check_suite
-from kdbench.suite.model import Suite
+from kdbench.suite.model import Suite, raced
 from kdbench.suite.plan import plan
 from kdbench.suite.shipped import find_suite
 from kdbench.suite.source import SuiteSource, read_suite
@@ -44,6 +44,7 @@ def run(
     profile: bool = True,
     smoke: bool = False,
     redo: bool = False,
+    race: bool = False,
     plugins: Plugins | None = None,
 ) -> Results:
     """Executes the runs of a suite that have no record yet, and returns the results of all.
@@ -53,7 +54,8 @@ def run(
     runs at a time; by default the engine decides. `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. `trackers` are
     names, specs in YAML, or objects with tracker hooks. With `profile`, students without a profile for this device are
     measured at the end. With `smoke`, models and data are shrunk to check quickly that everything works. With `redo`, recorded
-    runs are executed again if the code of their plugins or the files that these read have changed, or if they diverged.
+    runs are executed again if the code of their plugins or the files that these read have changed, or if they diverged. With
+    `race`, seeds go to rows that are not yet told apart, as the suite's block `race` says, instead of all of `seeds` to all.
 
     A run that fails is recorded and does not stop the others; see `Results.failed`. After an interrupt, the same call resumes.
     Raises KdbenchError before anything is executed if the suite, a plugin or an option is invalid.
@@ -61,10 +63,16 @@ def run(
     plugins = plugins or installed()
     source = read_suite(find_suite(suite), override_texts(overrides))
     site = Site(Path(results).resolve(), (Path(cache) if cache else default_root()).resolve(), checked_device(device), jobs)
-    run = SuiteRun.of(source, site, make_engine(plugins, engine, engine_options), plugins, smoke, redo=redo)
+    run = SuiteRun.of(source, site, make_engine(plugins, engine, engine_options), plugins, smoke, redo=redo, race=race)
     for tracker in trackers:
         run.track(tracker)
-    run.execute()
+    if race:
+        from kdbench.engines.rounds import rounds
+
+        for one in rounds(run):
+            one.run.execute()
+    else:
+        run.execute()
     return run.results(run.profile() if profile and not smoke else None)
 
 
@@ -96,13 +104,16 @@ class SuiteRun:
         smoke: bool = False,
         lay_out: Callable[[Suite], list[RunSpec]] = plan,
         redo: bool = False,
+        race: bool = False,
     ) -> SuiteRun:
         """Checks the suite; `lay_out` turns it into runs. Raises SuiteError if the suite is invalid.
 
-        Warns if code or files have changed since runs were recorded; with `redo`, these runs are executed again.
+        Warns if code or files have changed since runs were recorded; with `redo`, these runs are executed again. With `race`,
+        the runs are all that a race may come to (`kdbench.engines.rounds`). Raises KdbenchError for a race of smoke runs.
         """
         forget_code()  # in a notebook, modules may have been edited since the last call
         suite = check_suite(source, plugins, smoke=smoke)
+        suite = raced(suite) if race else suite
         session = Session(site=site, engine=engine, plugins=plugins)
         specs = lay_out(suite)
         todo = session.pending(specs, redo)
@@ -162,6 +173,8 @@ class SuiteRun:
 
     @property
     def failed(self) -> bool:
-        """Whether a run failed, diverged or has no record."""
+        """Whether a run failed, diverged or has no record, which only a race leaves out on purpose."""
         records = self.session.records
-        return any(spec.run_id not in records or records[spec.run_id].status in ("failed", "diverged") for spec in self.specs)
+        known = [records[spec.run_id].status for spec in self.specs if spec.run_id in records]
+        missing = len(known) < len(self.specs) and self.suite.raced is None
+        return missing or any(status in ("failed", "diverged") for status in known)

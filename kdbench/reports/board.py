@@ -12,6 +12,7 @@ from kdbench.records.measured import Measured
 from kdbench.records.protocol import Protocol
 from kdbench.reports.differences import in_words as settings_in_words
 from kdbench.reports.verdict import NO_VERDICT, Verdict, in_words
+from kdbench.statistics.looks import Looks
 from kdbench.statistics.value import Value
 from kdbench.suite.spec import RunSpec
 
@@ -51,6 +52,7 @@ class Row:
     reconstructions: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
     settings: dict[str, str] = field(default_factory=dict)
+    folds: tuple[int, ...] = ()  # test units of each fold; empty without cross-validation
 
     @property
     def spec(self) -> RunSpec:
@@ -112,17 +114,23 @@ class Row:
         if self.reference:
             return f"{self.student} (teacher itself)"
         taught = f"{self.strategy} of {self.teachers}" if self.strategy else self.teachers + (" alone" if self.team else "")
-        return f"{self.variant}: {taught}" if self.variant else taught
+        return f"{self.variant}: {taught}" if self.variant and not self.spec.regime else taught
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return tuple(run.seed for run in self.runs)
+        return tuple(dict.fromkeys(run.seed for run in self.runs))
 
     @property
     def by_seed(self) -> dict[int, float]:
-        """The headline of each seed, in its shown unit."""
+        """The headline of each seed, in its shown unit; in cross-validation its mean over the units of all folds."""
         headline = self.headline
-        return {run.seed: headline.scale * run.record.metrics[headline.name] for run in self.runs}
+        if not self.folds:
+            return {run.seed: headline.scale * run.record.metrics[headline.name] for run in self.runs}
+        found = dict.fromkeys(self.seeds, 0.0)
+        for run in self.runs:
+            share = self.folds[run.fold] / sum(self.folds)
+            found[run.seed] += share * headline.scale * run.record.metrics[headline.name]
+        return found
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,7 @@ class Table:
     better: NDArray[np.bool_]
     missing: list[str] = field(default_factory=list)
     verdict: Verdict = NO_VERDICT
+    looks: Looks | None = None  # of tested rows
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -197,7 +206,8 @@ class Table:
     def title(self) -> str:
         smoke = "SMOKE, not publishable: " if self.smoke else ""
         elsewhere = f" trained on {self.protocol.trained_on.name}" if self.protocol.trained_on else ""
-        return f"{smoke}{self.dataset} {self.protocol.split} · {self.student}{elsewhere} · {self.budget}, {self.tuning}"
+        regime = f"{self.protocol.regime} · " if self.protocol.regime else ""
+        return f"{smoke}{regime}{self.dataset} {self.protocol.split} · {self.student}{elsewhere} · {self.budget}, {self.tuning}"
 
     @property
     def split(self) -> str:

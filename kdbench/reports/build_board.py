@@ -15,7 +15,7 @@ from kdbench.reports.costs import Uses, cost, uses_of
 from kdbench.reports.differences import differences, note
 from kdbench.reports.verdict import BASELINE, NO_STUDENT, is_baseline, verdict
 from kdbench.statistics import Family, RankedRow, families
-from kdbench.statistics.families import UnitsByDigest
+from kdbench.statistics.splits import UnitsByDigest, total_sizes
 
 
 def build(
@@ -54,8 +54,8 @@ def _why(protocols: Sequence[Protocol]) -> str:
     """What tables differ in. Students may differ in more than their names."""
     parts = [protocol.parts for protocol in protocols]
     differing = []
-    for what in parts[0]:
-        values = sorted({part[what] for part in parts})
+    for what in {what: None for part in parts for what in part}:
+        values = sorted({part.get(what, "none") for part in parts})
         if len(values) > 1 and what != "student initialisation":
             differing.append(f"{what} ({'; '.join(values)})")
     names, students = ({part[what] for part in parts} for what in ("student", "student initialisation"))
@@ -72,12 +72,13 @@ def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
     return Table(
         protocol=family.protocol,
         metrics=tuple(first.task.metrics),
-        sizes=first.record.sizes,
+        sizes=total_sizes(run for row in family.rows for run in row),
         rows=rows,
         references=known,
         better=better,
         missing=_missing(rows),
-        verdict=verdict(rows, better),
+        verdict=verdict(rows, better, family.analysis.looks.alike, family.analysis.margin, family.analysis.more_seeds),
+        looks=family.analysis.looks,
         notes=[text for text in notes if text],
     )
 
@@ -94,7 +95,7 @@ def _of_references(several: Sequence[Family], used: Uses) -> Table:
     return Table(
         protocol=family.protocol,
         metrics=tuple(family.first.task.metrics),
-        sizes=family.first.record.sizes,
+        sizes=total_sizes(run for row in family.rows for run in row),
         rows=[],
         references=_references(several, used),
         better=family.analysis.better[:0, :0],
@@ -127,6 +128,7 @@ def _row(runs: Sequence[Measured], ranked: RankedRow, used: Uses, contends: bool
         weights={name: statistics.fmean(record.weights[name] for record in records) for name in records[0].weights},
         reconstructions=tuple(sorted({label for record in records for label in record.reconstructions})),
         cost=cost(runs, used),
+        folds=ranked.folds,
     )
 
 

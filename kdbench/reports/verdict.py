@@ -15,19 +15,23 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from kdbench.reports.board import Row
 
+Flags = NDArray[np.bool_]
+
 BASELINE = "equal"  # the strategy that every other has to beat
 NAMED = 4  # rows, before the rest are counted
-Case = Literal["no student", "no row", "one row", "winner", "indistinguishable", "cheapest"]
+Case = Literal["no student", "no row", "one row", "winner", "equivalent", "undecided"]
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Rows are given by their index in the table.
 
-    `use` is the row to use, None if there is nothing to choose from. `candidates` are the rows that no row is significantly
-    better than: the winner alone, all rows (`indistinguishable`), or several of which `use` is the cheapest. `beaten` are the
-    rows that `use` is significantly better than. `gains` are other weightings that are significantly better than equal weights
-    of the same teachers; `no_gain` says that there are other weightings but none of them is.
+    `candidates` are the rows that no row is significantly better than. `use` is the row to use: the only candidate (`winner`),
+    or the cheapest of several that are `equivalent` to the best within `margin`. It is None where there is nothing to choose
+    from, or where a candidate is neither worse than the best row nor equivalent to it (`undecided`); about `more_seeds` more
+    would then decide (None: more than can be told). `beaten` are the rows that the best one, or the one to use, is significantly
+    better than. `gains` are other weightings that are significantly better than equal weights of the same teachers; `no_gain`
+    says that there are other weightings but none of them is.
     """
 
     case: Case
@@ -36,29 +40,41 @@ class Verdict:
     beaten: tuple[int, ...] = ()
     gains: tuple[int, ...] = ()
     no_gain: bool = False
+    margin: float = 0.0  # 0: none is stated
+    more_seeds: int | None = None
 
 
 NO_VERDICT = Verdict("no row")
 NO_STUDENT = Verdict("no student")
 
 
-def verdict(rows: Sequence[Row], better: NDArray[np.bool_]) -> Verdict:
-    """`rows` best first, `better` [R, R] whether row i is significantly better than row j.
+def verdict(rows: Sequence[Row], better: Flags, alike: Flags, margin: float = 0.0, more_seeds: int | None = None) -> Verdict:
+    """`rows` best first; `better` [R, R] whether row i is significantly better than row j, `alike` whether they are equivalent.
 
-    Of the candidates the cheapest is used: the one with the fewest teachers, and of those the one without a weighting, then
-    equal weights, then the best mean.
+    Of equivalent candidates the cheapest is used: the one with the fewest teachers, and of those the one without a weighting,
+    then equal weights, then the best mean.
     """
     if not rows:
         return NO_VERDICT
     if len(rows) == 1:
         return Verdict("one row", use=0, candidates=(0,))
     candidates = tuple(index for index in range(len(rows)) if not better[:, index].any())
-    use = min(candidates, key=lambda index: (len(rows[index].team), _weighting(rows[index]), index))
-    beaten = tuple(np.flatnonzero(better[use]).tolist())
-    case: Case = "winner" if len(candidates) == 1 else "indistinguishable" if len(candidates) == len(rows) else "cheapest"
-    gains = _gains(rows, better, use)
-    others = any(_weighting(row) == 2 for row in rows) and not is_baseline(rows[use])
-    return Verdict(case, use, candidates, beaten, gains, no_gain=others and not gains)
+    best = candidates[0]
+    alike_to_best = all(alike[best, index] for index in candidates[1:])
+    case: Case = "winner" if len(candidates) == 1 else "equivalent" if alike_to_best else "undecided"
+    shown = best
+    if case == "equivalent":
+        shown = cheapest(rows, candidates)
+    beaten = tuple(np.flatnonzero(better[shown]).tolist())
+    gains = _gains(rows, better, shown)
+    others = any(_weighting(row) == 2 for row in rows) and not is_baseline(rows[shown])
+    use, more = (None, more_seeds) if case == "undecided" else (shown, None)
+    return Verdict(case, use, candidates, beaten, gains, others and not gains, margin, more)
+
+
+def cheapest(rows: Sequence[Row], candidates: Sequence[int]) -> int:
+    """The candidate with the fewest teachers, of those the one without a weighting, then equal weights, then the best mean."""
+    return min(candidates, key=lambda index: (len(rows[index].team), _weighting(rows[index]), index))
 
 
 def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
@@ -68,23 +84,34 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     """
     if found.case == "no student":
         return "", "No student has been trained here yet; these are the teachers themselves."
-    if found.use is None:
+    if found.case == "no row":
         return "", "No row of this table is usable."
-    name = rows[found.use].name
-    if found.case == "one row":
-        return "", f"There is only {name}: there is nothing to compare it with."
-    if found.case == "indistinguishable":
-        return f"The {len(rows)} rows are indistinguishable; use the cheapest, {name}", "."
-    if found.case == "winner":
-        return f"Use {name}", ": it is significantly better than every other row."
-    text = f": no row is significantly better, and it is the cheapest of {len(found.candidates)} candidates for first place"
+    names = [_short(rows[index], rows) for index in found.candidates]
+    within = f"equivalent within {found.margin:g} {rows[0].headline.label}"
+    if found.use is None:
+        which = f"all {len(rows)} rows" if len(names) == len(rows) else f"{len(names)} of {len(rows)} rows"
+        lead, text = "Undecided", f" between {which}: none is significantly better than the others"
+        text += f", nor are all {within}; {_more(found.more_seeds)}" if found.margin else f"; {_more(found.more_seeds)}"
+        subject = f"the best mean, that of {names[0]},"
+    else:
+        name = rows[found.use].name
+        if found.case == "one row":
+            return "", f"There is only {name}: there is nothing to compare it with."
+        if found.case == "winner":
+            return f"Use {name}", ": it is significantly better than every other row."
+        lead, text = f"Use {name}", f": it is the cheapest of {len(names)} rows that are {within}, and no row is better"
+        subject = "it"
     if found.beaten:
-        text += f"; it is significantly better than {_listed([_short(rows[index], rows) for index in found.beaten])}"
+        text += f"; {subject} is significantly better than {_listed([_short(rows[index], rows) for index in found.beaten])}"
     if found.gains:
         names = list(dict.fromkeys(rows[index].strategy for index in found.gains))
         verb = "is" if len(names) == 1 else "are"
         text += f"; of the weightings, {_listed(names)} {verb} significantly better than {BASELINE}"
-    return f"Use {name}", text + (f"; no weighting is significantly better than {BASELINE}." if found.no_gain else ".")
+    return lead, text + (f"; no weighting is significantly better than {BASELINE}." if found.no_gain else ".")
+
+
+def _more(seeds: int | None) -> str:
+    return f"about {seeds} more seeds would decide" if seeds else "more seeds than can be told would decide"
 
 
 def is_baseline(row: Row) -> bool:
@@ -105,7 +132,7 @@ def _weighting(row: Row) -> int:
     return 1 if is_baseline(row) else 2
 
 
-def _gains(rows: Sequence[Row], better: NDArray[np.bool_], use: int) -> tuple[int, ...]:
+def _gains(rows: Sequence[Row], better: Flags, use: int) -> tuple[int, ...]:
     """Rows significantly better than equal weights of the same team, unless those are the row to use."""
     found: dict[int, None] = {}
     for base, row in enumerate(rows):

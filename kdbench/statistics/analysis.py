@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.contracts import Metric
 from kdbench.errors import RecordError
 from kdbench.records.measured import Measured
-from kdbench.statistics.cells import Cell, Scores, Units, cell_of
-from kdbench.statistics.crossed import LEVEL, lone_half_width, mean_squares
-from kdbench.statistics.pair_tests import corrected_p, difference
+from kdbench.statistics.cells import Cell, Scores, cell_of, check_run, complete
+from kdbench.statistics.crossed import MeanSquares, half_width, lone_half_width, mean_squares
+from kdbench.statistics.deciding import more_seeds
+from kdbench.statistics.folds import ONE_SEED as ONE_SEED_IN_FOLDS
+from kdbench.statistics.folds import fold_squares
+from kdbench.statistics.looks import Looks, look_at, look_once
+from kdbench.statistics.splits import Sizes, SplitUnits
 from kdbench.statistics.tie_groups import bold_rows, rank_intervals, tie_groups
 from kdbench.statistics.value import Value
 
@@ -24,7 +26,7 @@ UNTESTED = "rows without a common seed were not tested against each other, and t
 @dataclass(frozen=True)
 class RankedRow:
     """A row: its index among those given, the runs it counts, its metrics in shown units, the possible ranks `first` to
-    `last`, its tie group from 1, and whether it is bold."""
+    `last`, its tie group from 1, whether it is bold, and in cross-validation the number of test units of each fold."""
 
     index: int
     run_ids: tuple[str, ...]
@@ -33,90 +35,109 @@ class RankedRow:
     last: int
     group: int
     bold: bool
+    folds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Analysis:
     """Rows with the best mean of the headline first.
 
-    `corrected` [R, R] holds Holm-corrected p-values of the headline, NaN where untested; `better` [R, R] says whether row i is
-    significantly better than row j. Both are in the order of `ranked`. `refused` names the runs left out because what they
-    stored is unusable.
+    `looks` holds what tests of the headline found, in the order of `ranked`: the pairs' p-values, which row is significantly
+    better than which, which are equivalent within `margin` (0: none is stated), and of a race why each row stopped. About
+    `more_seeds` would decide what is undecided about the best row (None: nothing is, or too many). `refused` names the runs
+    left out because what they stored is unusable.
     """
 
     ranked: list[RankedRow]
-    corrected: NDArray[np.float64]
-    better: NDArray[np.bool_]
+    looks: Looks
+    margin: float
+    more_seeds: int | None
     refused: list[str]
     notes: list[str]
 
+    @property
+    def corrected(self) -> NDArray[np.float64]:
+        """[R, R] Holm-corrected p-values, NaN where untested."""
+        return self.looks.corrected
 
-def analyse(rows: Sequence[Sequence[Measured]], sizes: Mapping[str, int], units: Units | None = None) -> Analysis:
-    """`rows` are the runs of each row over its seeds; a row without any usable run is left out.
+    @property
+    def better(self) -> NDArray[np.bool_]:
+        """[R, R] whether row i is significantly better than row j."""
+        return self.looks.better
+
+
+def analyse(rows: Sequence[Sequence[Measured]], sizes: Sizes, units: SplitUnits = None) -> Analysis:
+    """`rows` are the runs of each row over its seeds and folds; a row without any usable run is left out. A seed counts once
+    all its folds are there. `sizes` and `units` are those of the test split, or of each fold (`splits.split_of`).
 
     Raises RecordError if runs are unusable only together, KdbenchError if `units` do not fit `sizes`.
     """
     headline = rows[0][0].task.headline
     refused: list[str] = []
     kept: list[tuple[int, tuple[str, ...], Scores, dict[str, Value]]] = []
-    note = ""
+    note, waiting = "", 0
     for index, runs in enumerate(rows):
+        unusable = len(refused)
         cell = _usable(runs, sizes, units, refused)
+        waiting += len(runs) - (len(cell.runs) if cell else 0) - (len(refused) - unusable)
         if cell is not None:
             # No more of a cell is held than the pairs' tests need: boards have thousands of runs.
             run_ids = tuple(run.record.run_id for run in cell.runs)
             kept.append((index, run_ids, cell.scores(headline.name), _values(cell)))
             note = note or cell.contributions.note
+    if waiting:
+        refused.append(
+            f"{rows[0][0].record.spec.dataset.name}: {waiting} runs wait: a seed counts once all its folds have records"
+        )
     sign = -1 if headline.higher_is_better else 1
     # Equal means, such as of a teacher evaluated in two suites, are ordered by the ids that their records hold.
     kept.sort(key=lambda one: (sign * float(one[2].values.mean()), min(run.record.cell_id for run in rows[one[0]])))
     ordered = [one[2] for one in kept]
     if len({scores.values.shape[1] for scores in ordered}) > 1:
         raise RecordError(f"rows of {rows[0][0].record.spec.dataset.name} have different numbers of test units")
-    corrected = corrected_p(ordered)
-    better = (corrected < LEVEL) & _ahead(ordered, headline)
+    protocol = rows[0][0].protocol
+    margin = protocol.margin or headline.margin
+    if protocol.race:
+        looks = look_at(ordered, protocol.race.seeds_at_looks, margin, headline.higher_is_better)
+    else:
+        looks = look_once(ordered, margin, headline.higher_is_better)
+    better = looks.better
     groups = tie_groups(better)
     ranked = [
-        RankedRow(index, run_ids, values, first, last, group, bold)
-        for (index, run_ids, _, values), (first, last), group, bold in zip(
+        RankedRow(index, run_ids, values, first, last, group, bold, scores.folds)
+        for (index, run_ids, scores, values), (first, last), group, bold in zip(
             kept, rank_intervals(better), groups, bold_rows(better, groups), strict=True
         )
     ]
-    notes = [*([note] if note else []), *([UNTESTED] if np.isnan(corrected).any() else [])]
-    return Analysis(ranked, corrected, better, refused, notes)
+    untested = not protocol.race and np.isnan(looks.corrected).any()
+    single = any(scores.folds and scores.trained and len(scores.seeds) == 1 for scores in ordered)
+    notes = [*([note] if note else []), *([UNTESTED] if untested else []), *([ONE_SEED_IN_FOLDS] if single else [])]
+    return Analysis(ranked, looks, margin, more_seeds(ordered, looks, margin), refused, notes)
 
 
-def _usable(runs: Sequence[Measured], sizes: Mapping[str, int], units: Units | None, refused: list[str]) -> Cell | None:
+def _usable(runs: Sequence[Measured], sizes: Sizes, units: SplitUnits, refused: list[str]) -> Cell | None:
+    """The cell of the usable runs; None if there is none, or no seed with all its folds."""
+    whole = complete(runs)
     try:
-        return cell_of(runs, sizes, units)
+        return cell_of(whole, sizes, units) if whole else None
     except RecordError:
         pass  # find out which of its runs are unusable
     fine = []
-    for run in runs:
+    for run in whole:
         try:
-            cell_of([run], sizes, units)
+            check_run(run, sizes, units)
             fine.append(run)
         except RecordError as error:
             refused.append(f"{run.record.spec.label}: left out: {error}")
-    if len(fine) == len(runs):
-        return cell_of(runs, sizes, units)  # raises: they do not fit together
+    if len(fine) == len(whole):
+        return cell_of(whole, sizes, units)  # raises: they do not fit together
+    fine = complete(fine)
     return cell_of(fine, sizes, units) if fine else None
 
 
-def _ahead(rows: Sequence[Scores], headline: Metric) -> NDArray[np.bool_]:
-    """[R, R] whether row i has the better mean, on the seeds that a pair shares."""
-    sign = 1 if headline.higher_is_better else -1
-    means = sign * np.array([row.values.mean() for row in rows])
-    ahead: NDArray[np.bool_] = means[:, None] > means
-    if len({row.seeds for row in rows}) > 1:
-        for i, j in combinations(range(len(rows)), 2):
-            between = sign * difference(rows[i], rows[j]).values
-            ahead[i, j] = bool(between.size) and between.mean() > 0
-            ahead[j, i] = bool(between.size) and between.mean() < 0
-    return ahead
-
-
 def _values(cell: Cell) -> dict[str, Value]:
-    squares = mean_squares(np.array(list(cell.contributions.values.values())))
-    shown = zip(cell.contributions.values, squares.mean.tolist(), lone_half_width(squares).tolist(), strict=True)
+    every = np.array(list(cell.contributions.values.values()))
+    squares: MeanSquares = fold_squares(every, cell.folds) if cell.folds else mean_squares(every)
+    halves = (half_width if cell.folds else lone_half_width)(squares)
+    shown = zip(cell.contributions.values, squares.mean.tolist(), halves.tolist(), strict=True)
     return {metric: Value(mean, mean - half, mean + half) for metric, mean, half in shown}

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from kdbench.errors import KdbenchError
 from kdbench.records.measured import Measured
 from kdbench.records.protocol import Protocol
-from kdbench.statistics.cells import Cell, Units, cell_of
-from kdbench.statistics.crossed import Estimate, estimate
+from kdbench.statistics.cells import Cell, cell_of
+from kdbench.statistics.crossed import Estimate
 from kdbench.statistics.pair_tests import difference
+from kdbench.statistics.splits import SplitUnits, split_of
 
 
 def estimate_difference(a: Cell, b: Cell, metric: str) -> Estimate:
@@ -18,10 +19,10 @@ def estimate_difference(a: Cell, b: Cell, metric: str) -> Estimate:
     if not between.seeds:
         seeds = [", ".join(map(str, cell.seeds)) for cell in (a, b)]
         raise KdbenchError(f"{a.label} (seeds {seeds[0]}) and {b.label} (seeds {seeds[1]}) share no seed: nothing is paired")
-    return estimate(between.values, between.trained)
+    return between.estimate
 
 
-def comparable(a: Sequence[Measured], b: Sequence[Measured], units: Units | None) -> tuple[Cell, Cell]:
+def comparable(a: Sequence[Measured], b: Sequence[Measured], units: SplitUnits) -> tuple[Cell, Cell]:
     """The two rows as cells. Raises KdbenchError if they were evaluated on different test splits or by different tasks."""
     if not a or not b:
         raise KdbenchError("nothing to compare: a row without finished runs")
@@ -29,7 +30,7 @@ def comparable(a: Sequence[Measured], b: Sequence[Measured], units: Units | None
     if one.evaluation != other.evaluation:
         labels = " and ".join(runs[0].record.spec.cell_label for runs in (a, b))
         raise KdbenchError(f"{labels} do not compare: {_difference(one, other)}")
-    sizes = a[0].record.sizes
+    sizes, _ = split_of([*a, *b], {})
     return cell_of(a, sizes, units), cell_of(b, sizes, units)
 
 

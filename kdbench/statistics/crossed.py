@@ -36,6 +36,16 @@ class MeanSquares:
     residual: Any
 
     @property
+    def seed_df(self) -> int:
+        """Degrees of freedom of `seed`, at least 1."""
+        return max(self.seeds - 1, 1)
+
+    @property
+    def unit_df(self) -> int:
+        """Degrees of freedom of `unit`."""
+        return self.units - 1
+
+    @property
     def unit_excess(self) -> Any:
         """The part of the units' mean square that the seeds' one does not already contain; not negative.
 
@@ -95,22 +105,27 @@ def _square(x: Floats) -> Any:
 def estimate(x: Floats, trained: bool = True) -> Estimate:
     """Of the mean of `x` [S, U]: a cell's contributions, or differences of two cells'. Seeds play no part unless `trained`."""
     squares = mean_squares(x)
+    return estimated(squares, ONE_SEED if trained and squares.seeds == 1 else "")
+
+
+def estimated(squares: MeanSquares, note: str = "") -> Estimate:
+    """Of the mean of one table with these mean squares."""
     half, mean = float(half_width(squares)), float(squares.mean)
     return Estimate(
         mean=mean,
         low=mean - half,
         high=mean + half,
-        se=float(np.sqrt((squares.seed + squares.unit_excess) / x.size)),
-        p=float(p_values(squares, squares.seed, max(squares.seeds - 1, 1))),
+        se=float(np.sqrt((squares.seed + squares.unit_excess) / (squares.seeds * squares.units))),
+        p=float(p_values(squares, squares.seed, squares.seed_df)),
         seeds=squares.seeds,
-        note=ONE_SEED if trained and squares.seeds == 1 else "",
+        note=note,
     )
 
 
 def half_width(squares: MeanSquares) -> Any:
     """Half the width of each 95 % interval."""
     tail = LEVEL / 2
-    quantiles = -stdtrit(max(squares.seeds - 1, 1), tail), -stdtrit(squares.units - 1, tail)
+    quantiles = -stdtrit(squares.seed_df, tail), -stdtrit(squares.unit_df, tail)
     total = squares.seed + squares.unit_excess
     weighted = quantiles[0] * squares.seed + quantiles[1] * squares.unit_excess
     root = np.sqrt(np.where(total > 0, total, 1.0) * squares.seeds * squares.units)
@@ -135,7 +150,7 @@ def p_values(squares: MeanSquares, seed_square: Any, seed_df: Any) -> Floats:
 
     `seed_square` and its degrees of freedom `seed_df`, a number, stand in for the tables' own.
     """
-    size, unit_df = squares.seeds * squares.units, squares.units - 1
+    size, unit_df = squares.seeds * squares.units, squares.unit_df
     means, seed, unit = np.broadcast_arrays(squares.mean, np.divide(seed_square, size), squares.unit_excess / size)
     target = np.abs(means) * np.sqrt(seed + unit)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from kdbench.contracts import Metric
 from kdbench.contracts.task import Queries
 from kdbench.records.measured import Measured
-from kdbench.statistics.cells import Cell, Units
+from kdbench.statistics.cells import Cell
 from kdbench.statistics.comparable import comparable, estimate_difference
 from kdbench.statistics.crossed import LEVEL, Estimate
 from kdbench.statistics.pair_tests import difference
+from kdbench.statistics.splits import SplitUnits
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +28,7 @@ class Query:
     index: int
     a: float
     b: float
+    fold: int | None = None  # in cross-validation, `index` counts within it
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,15 @@ class Explanation:
         best, other = (self.a, self.b) if self.headline.better(found.mean, 0) else (self.b, self.a)
         return f"{best} is significantly better than {other}: {figures}"
 
-    def lines(self) -> list[str]:
-        """For a terminal."""
+    @property
+    def seeds(self) -> str:
+        """The difference of each seed, in one line."""
         seeds = ", ".join(f"{seed}: {value:+.{self.headline.decimals}f}" for seed, value in self.by_seed.items())
-        lines = [
-            f"A = {self.a}",
-            f"B = {self.b}",
-            "",
-            self.verdict,
-            f"by seed: {seeds} ({self.agree} of {len(self.by_seed)} agree)",
-        ]
+        return f"by seed: {seeds} ({self.agree} of {len(self.by_seed)} agree)"
+
+    def lines(self, more: Callable[[Query], Sequence[str]] = lambda query: (), notes: Sequence[str] = ()) -> list[str]:  # noqa: ARG005
+        """For a terminal; `more` are further lines of a query, `notes` further notes."""
+        lines = [f"A = {self.a}", f"B = {self.b}", "", self.verdict, self.seeds]
         names = {name: _with_unit(self.metrics[name]) for name in self.estimates}
         width = max(map(len, names.values()))
         shown = [f"  {names[name]:<{width}}  {_figures(one, self.metrics[name])}" for name, one in self.estimates.items()]
@@ -91,13 +92,15 @@ class Explanation:
             lines.append(f"{label} queries, by median over seeds: {parts}")
         for title, queries in (("A gained most", self.gained), ("A lost most", self.lost)):
             figures = ", ".join(dict.fromkeys(query.of.figure for query in queries))
-            lines += ["", f"{title} (median {figures} in A, in B):", *map(_query, queries)] if queries else []
-        return [*lines, *([""] if self.notes else []), *(f"note: {note}" for note in self.notes)]
+            listed = [line for query in queries for line in (_query(query), *more(query))]
+            lines += ["", f"{title} (median {figures} in A, in B):", *listed] if queries else []
+        told = [f"note: {note}" for note in (*self.notes, *notes)]
+        return [*lines, *([""] if told else []), *told]
 
 
-def explain(a: Sequence[Measured], b: Sequence[Measured], units: Units | None = None, most: int = 5) -> Explanation:
-    """A and B are the runs of one row each over its seeds; `units` are those of their test split (see `Task.units`); `most`
-    queries are listed each way.
+def explain(a: Sequence[Measured], b: Sequence[Measured], units: SplitUnits = None, most: int = 5) -> Explanation:
+    """A and B are the runs of one row each over its seeds; `units` are those of their test split (see `splits.split_of`);
+    `most` queries are listed each way.
 
     Raises KdbenchError if the two were evaluated on different test splits or by different tasks, or share no seed.
     """
@@ -107,7 +110,7 @@ def explain(a: Sequence[Measured], b: Sequence[Measured], units: Units | None = 
     between = difference(first.scores(task.headline.name), second.scores(task.headline.name))
     queries = {of.label: _queries(of, first, second, between.seeds) for of in task.queries if of.array in first.arrays}
     changes = {query: change for listed in queries.values() for query, change in zip(listed, _changes(listed), strict=True)}
-    ordered = sorted(changes, key=lambda query: (-changes[query], query.of.label, query.index))
+    ordered = sorted(changes, key=lambda query: (-changes[query], query.of.label, query.fold or 0, query.index))
     return Explanation(
         a=first.label,
         b=second.label,
@@ -137,7 +140,8 @@ def _notes(a: Measured, b: Measured, first: Cell, second: Cell, found: Estimate,
 
 def _queries(of: Queries, a: Cell, b: Cell, seeds: tuple[int, ...]) -> list[Query]:
     left, right = (_medians(cell.arrays[of.array], cell, seeds).tolist() for cell in (a, b))
-    return [Query(of, index, one, other) for index, (one, other) in enumerate(zip(left, right, strict=True))]
+    placed = [a.place(of.array, position) for position in range(len(left))]
+    return [Query(of, index, *pair, fold) for (fold, index), *pair in zip(placed, left, right, strict=True)]
 
 
 def _medians(values: NDArray[np.float64], cell: Cell, seeds: tuple[int, ...]) -> Floats:
@@ -173,4 +177,5 @@ def _figures(one: Estimate, metric: Metric) -> str:
 
 
 def _query(query: Query) -> str:
-    return f"  {query.of.label} {query.of.query} {query.index}: {query.a:g}, {query.b:g}"
+    where = "" if query.fold is None else f" of fold {query.fold + 1}"
+    return f"  {query.of.label} {query.of.query} {query.index}{where}: {query.a:g}, {query.b:g}"

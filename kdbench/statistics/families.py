@@ -6,17 +6,16 @@ import multiprocessing
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from kdbench.records.measured import Measured
 from kdbench.records.protocol import Protocol
 from kdbench.statistics.analysis import Analysis, analyse
-from kdbench.statistics.cells import Units
+from kdbench.statistics.splits import UnitsByDigest, split_of
 from kdbench.storage.digest import digest_of
 
-UnitsByDigest = Mapping[str, Units]  # of each dataset's test split, by dataset digest
 Rows = list[list[Measured]]
 MANY = 500  # runs, from which on a second process is worth its start
 
@@ -94,5 +93,4 @@ def _analyse_shared(index: int) -> Analysis:
 
 
 def _analyse(rows: Rows, units: UnitsByDigest) -> Analysis:
-    record = rows[0][0].record
-    return analyse(rows, record.sizes, units.get(record.dataset_digest or ""))
+    return analyse(rows, *split_of((run for row in rows for run in row), units))

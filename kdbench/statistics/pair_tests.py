@@ -8,36 +8,42 @@ reduced where rows differ in their variance over seeds (Welch). With two rows th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.statistics.cells import Scores
-from kdbench.statistics.crossed import MeanSquares, mean_squares, p_values, parts, squares_of
+from kdbench.statistics.crossed import MeanSquares, p_values, parts, squares_of
+from kdbench.statistics.folds import FoldSquares, excess, fold_parts, fold_squares_of
 
 Floats = NDArray[np.float64]
+Pool = tuple[float, float] | None  # see `pooled_seeds`
 
 
 def difference(a: Scores, b: Scores) -> Scores:
     """a − b on the seeds they share, [S, U]; no seeds if they share none. An untrained row fits any seed."""
     if not a.trained and not b.trained:
-        return Scores((0,), a.values[:1] - b.values[:1], trained=False)
+        return Scores((0,), a.values[:1] - b.values[:1], False, a.folds)
     if not a.trained:
-        return Scores(b.seeds, a.values[:1] - b.values)
+        return Scores(b.seeds, a.values[:1] - b.values, folds=b.folds)
     if not b.trained:
-        return Scores(a.seeds, a.values - b.values[:1])
+        return Scores(a.seeds, a.values - b.values[:1], folds=a.folds)
     shared = tuple(seed for seed in a.seeds if seed in b.seeds)
     left, right = ([row.seeds.index(seed) for seed in shared] for row in (a, b))
-    return Scores(shared, a.values[left] - b.values[right])
+    return Scores(shared, a.values[left] - b.values[right], folds=a.folds)
 
 
-def pooled_seeds(rows: Sequence[Scores]) -> tuple[float, float] | None:
+def pooled_seeds(rows: Sequence[Scores]) -> Pool:
     """A pair's mean square of seeds, pooled over all rows, and its degrees of freedom.
 
-    From the rows with two seeds or more, on the seeds that they all share; None if these are fewer than two.
+    From the rows with two seeds or more, on the seeds that they all share; None if these are fewer than two. In
+    cross-validation, see `pooled_folds`.
     """
+    if rows and rows[0].folds:
+        return pooled_folds(rows)
     several = [row for row in rows if len(row.seeds) > 1]
     shared = set.intersection(*(set(row.seeds) for row in several)) if len(several) > 1 else set()
     if len(shared) < 2:
@@ -52,54 +58,114 @@ def pooled_seeds(rows: Sequence[Scores]) -> tuple[float, float] | None:
     return 2 * several[0].values.shape[1] * float(spread.sum()) / df, max(df * float(evenness), 1.0)
 
 
+def pooled_folds(rows: Sequence[Scores]) -> Pool:
+    """What folds add to a pair's mean square (`folds.excess`), over the number of seeds, pooled over all rows; and its degrees
+    of freedom, from the interactions rows × folds and rows × units.
+
+    On the seeds that all rows share; None if there is no such seed, or a single row.
+    """
+    trained = [row for row in rows if row.trained]
+    shared = sorted(set.intersection(*(set(row.seeds) for row in trained))) if len(trained) > 1 else []
+    if not shared:
+        return None
+    sizes = rows[0].folds
+    of_rows = np.array([row.values[[row.seeds.index(seed) for seed in shared]].mean(axis=0) for row in trained])
+    _, by_fold, by_unit = fold_parts((of_rows - of_rows.mean(axis=0))[:, None, :], sizes)
+    spread = np.square(by_fold).sum(axis=1)
+    most = (len(trained) - 1) * (len(sizes) - 1)
+    unit = 2 * float(np.square(by_unit).sum()) / ((len(trained) - 1) * (sum(sizes) - len(sizes)))
+    if not spread.any():
+        return 0.0, float(most)
+    df = max(most * float(spread.mean() ** 2 / np.square(spread).mean()), 1.0)
+    between = 2 * float(spread.sum()) / most
+    # `between` and `unit` are those of means over seeds, of which there may be more in a pair: over one seed each.
+    return float(excess(between, unit, sizes, df)), df
+
+
 def corrected_p(rows: Sequence[Scores]) -> Floats:
     """Holm-corrected p-values of all pairs [R, R], symmetric, 1 on the diagonal; NaN for pairs without common seeds."""
-    pool = pooled_seeds(rows)
-    alike = len({(row.seeds, row.trained) for row in rows}) == 1
-    p = (_p_of_alike if alike else _p_of_each)(rows, pool)
+    return _corrected(len(rows), pair_p(rows))
+
+
+def corrected_equivalence(rows: Sequence[Scores], margin: float) -> Floats:
+    """The same of `equivalence_p`, 0 on the diagonal."""
+    found = _corrected(len(rows), equivalence_p(rows, margin))
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def _corrected(rows: int, p: Floats) -> Floats:
     tested = np.flatnonzero(~np.isnan(p))
     p[tested] = holm(p[tested])
-    found = np.ones((len(rows), len(rows)))
-    upper = np.triu_indices(len(rows), 1)
+    found = np.ones((rows, rows))
+    upper = np.triu_indices(rows, 1)
     found[upper] = p
     found.T[upper] = p
     return found
 
 
-def _p_of_alike(rows: Sequence[Scores], pool: tuple[float, float] | None) -> Floats:
+def pair_p(rows: Sequence[Scores]) -> Floats:
+    """p-values of the hypotheses that pairs have equal means [P], in the order of `combinations`; NaN without common seeds."""
+    return _of_pairs(rows, _p)
+
+
+def equivalence_p(rows: Sequence[Scores], margin: float) -> Floats:
+    """p-values of the hypotheses that the means of pairs differ by `margin` or more [P]: two one-sided tests (Schuirmann 1987).
+
+    The larger p-value is that of the nearer end of the margin. It is given as 1 where a difference is beyond the margin.
+    """
+
+    def nearer(squares: MeanSquares, pool: Pool) -> Floats:
+        room = margin - np.abs(squares.mean)
+        one_sided: Floats = np.where(room > 0, _p(replace(squares, mean=np.maximum(room, 0.0)), pool) / 2, 1.0)
+        return one_sided
+
+    return _of_pairs(rows, nearer)
+
+
+def _of_pairs(rows: Sequence[Scores], test: Callable[[MeanSquares, Pool], Floats]) -> Floats:
+    pool = pooled_seeds(rows)
+    alike = len({(row.seeds, row.trained) for row in rows}) == 1
+    if alike and len(rows) > 1:
+        return test(_squares_of_alike(rows), pool)
+    found = []
+    for a, b in combinations(rows, 2):
+        between = difference(a, b)
+        found.append(float(test(between.squares, pool)) if between.seeds else np.nan)
+    return np.array(found)
+
+
+def _squares_of_alike(rows: Sequence[Scores]) -> MeanSquares:
     """Of all pairs, in the order of `combinations`, for rows of the same seeds. The parts of each row are computed once."""
-    shown = np.array([row.values for row in rows])
-    mean, *rest = parts(shown)
-    sums: list[list[Floats]] = [[], [], []]
+    shown, folds = np.array([row.values for row in rows]), rows[0].folds
+    mean, *rest = fold_parts(shown, folds) if folds else parts(shown)
+    sums: list[list[Floats]] = [[] for _ in rest]
     for i in range(len(rows)):
         for total, part in zip(sums, rest, strict=True):
             apart = part[i + 1 :] - part[i]
             total.append(np.einsum("ij,ij->i", apart, apart))
     first, second = np.triu_indices(len(rows), 1)
-    by_seed, by_unit, left = (np.concatenate(total) for total in sums)
-    squares = squares_of(shown.shape[1], shown.shape[2], mean[first] - mean[second], by_seed, by_unit, left)
-    return _p(squares, pool)
+    squares = [np.concatenate(total) for total in sums]
+    if folds:
+        return fold_squares_of(shown.shape[1], folds, mean[first] - mean[second], *squares)
+    return squares_of(shown.shape[1], shown.shape[2], mean[first] - mean[second], *squares)
 
 
-def _p_of_each(rows: Sequence[Scores], pool: tuple[float, float] | None) -> Floats:
-    """The same for any rows, pair by pair; NaN for pairs without common seeds."""
-    found = []
-    for a, b in combinations(rows, 2):
-        between = difference(a, b)
-        found.append(float(_p(mean_squares(between.values), pool)) if between.seeds else np.nan)
-    return np.array(found)
+def _p(squares: MeanSquares, pool: Pool) -> Floats:
+    folded = isinstance(squares, FoldSquares)
+    if pool is None or (squares.seeds == 1 and not folded):
+        return p_values(squares, squares.seed, squares.seed_df)
+    return p_values(squares, np.maximum(squares.seed, pool[0] * (squares.seeds if folded else 1)), pool[1])
 
 
-def _p(squares: MeanSquares, pool: tuple[float, float] | None) -> Floats:
-    if pool is None or squares.seeds == 1:
-        return p_values(squares, squares.seed, max(squares.seeds - 1, 1))
-    return p_values(squares, np.maximum(squares.seed, pool[0]), pool[1])
+def holm(p: Floats, count: int = 0) -> Floats:
+    """Holm's step-down correction of p-values [P] (1979): a family has a wrong one below .05 with probability 5 % at most.
 
-
-def holm(p: Floats) -> Floats:
-    """Holm's step-down correction of p-values [P] (1979): a family has a wrong one below .05 with probability 5 % at most."""
+    `count` is the number of hypotheses of the family, at least P, if some are not tested.
+    """
     order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    most = max(count, len(p))
+    stepped = np.maximum.accumulate(p[order] * np.arange(most, most - len(p), -1))
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(stepped, 1.0)
     return corrected

@@ -6,49 +6,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
-
 from kdbench.contracts import Metric
 from kdbench.errors import KdbenchError
 from kdbench.records.measured import Measured
-from kdbench.statistics.cells import Cell, Units
+from kdbench.statistics.cells import Cell, Scores
 from kdbench.statistics.comparable import comparable
-from kdbench.statistics.crossed import LEVEL, MeanSquares, mean_squares
+from kdbench.statistics.components import Components, components_of
+from kdbench.statistics.crossed import LEVEL
 from kdbench.statistics.pair_tests import difference as subtract
+from kdbench.statistics.splits import SplitUnits, total_sizes
 
 WANTED = 0.8
 MOST = 10**7  # a larger number counts as none
-QUANTILES = (np.arange(400) + 0.5) / 400  # at which the distribution of a mean square is evaluated
-
-
-@dataclass(frozen=True)
-class Components:
-    """Variances of a difference, in the square of the headline's shown unit: between seeds, between test units, and of what is
-    left for one seed and unit."""
-
-    seed: float
-    unit: float
-    residual: float
-
-    def power(self, difference: float, seeds: float, units: float) -> float:
-        """The probability that the test of `estimate` at 5 % finds a true `difference`; `seeds` and `units` may be infinite.
-
-        The mean and its mean square of seeds are independent: the power is averaged over the distribution of the latter,
-        while the mean square of units, which many units estimate well, counts as known. The power grows with both numbers,
-        except that with two or three seeds more units may lower it slightly, as t then depends on seeds alone. Needs two
-        seeds and two units.
-        """
-        by_seed, by_unit = self.seed / seeds + self.residual / (seeds * units), self.unit / units
-        if by_seed + by_unit == 0:
-            return 1.0
-        half_df = (seeds - 1) / 2
-        squares = gammaincinv(half_df, QUANTILES) / half_df if math.isfinite(seeds) else np.ones(1)  # chi-square's quantiles
-        edges = [-stdtrit(count - 1, LEVEL / 2) if math.isfinite(count) else -ndtri(LEVEL / 2) for count in (seeds, units)]
-        half = (edges[0] * by_seed * squares + edges[1] * by_unit) / np.sqrt(by_seed * squares + by_unit)
-        deviation = math.sqrt(by_seed + by_unit)
-        found = ndtr((difference - half) / deviation) + ndtr((-half - difference) / deviation)
-        return float(found.mean())
 
 
 @dataclass(frozen=True)
@@ -74,15 +43,13 @@ class Power:
     seeds_limit: float
     size_limit: float
     notes: list[str]
+    folds: int = 0
 
     def lines(self) -> list[str]:
         """For a terminal."""
-        kinds = {
-            "seeds": self.components.seed,
-            "units of the test split": self.components.unit,
-            "residual": self.components.residual,
-        }
-        spread = ", ".join(f"{name} {math.sqrt(value):.{self.headline.decimals}f}" for name, value in kinds.items())
+        kinds = self.components.kinds.items()
+        spread = ", ".join(f"{name} {math.sqrt(value):.{self.headline.decimals}f}" for name, value in kinds)
+        seeds = f"{self.seeds} seeds" + (f" × {self.folds} folds" if self.folds else "")
         enough = f"{WANTED:.0%} power at {LEVEL:.0%}"
         by_seeds = (
             f"{self.seeds_needed} seeds at these {self.size} test {self.what}"
@@ -98,7 +65,7 @@ class Power:
         )
         return [
             f"{self.a} against {self.b}, a difference of {self.difference:g} {self.headline.label}, {enough}, this pair alone:",
-            f"  now, {self.seeds} seeds and {self.size} {self.what}: {self.now:.0%} power",
+            f"  now, {seeds} and {self.size} {self.what}: {self.now:.0%} power",
             f"  {by_seeds}",
             f"  {by_size}",
             f"  standard deviations of the difference: {spread}",
@@ -106,7 +73,7 @@ class Power:
         ]
 
 
-def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, units: Units | None = None) -> Power:
+def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, units: SplitUnits = None) -> Power:
     """From the variance components of the paired differences of the headline, `difference` in its shown unit.
 
     Raises KdbenchError if the two share fewer than two seeds (the variance of training is then unknown), do not compare, or
@@ -117,15 +84,11 @@ def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, un
         raise KdbenchError(f"difference: found {difference:g}, expected a number of {label} other than 0, such as 5")
     first, second = comparable(a, b, units)
     headline = a[0].task.headline
-    squares, seeds = _squares(first, second, headline.name)
-    count = squares.units
-    parts = Components(
-        seed=max(squares.seed - squares.residual, 0.0) / count,
-        unit=max(squares.unit - squares.residual, 0.0) / seeds,
-        residual=squares.residual,
-    )
-    what, size = next(iter(a[0].record.sizes.items()), ("units", count))
-    needed = _fewest(lambda units: parts.power(difference, seeds, units))
+    between = _between(first, second, headline.name)
+    seeds, count = between.values.shape
+    parts = components_of(between)
+    what, size = next(iter(total_sizes(a).items()), ("units", count))
+    needed = fewest(lambda units: parts.power(difference, seeds, units) >= WANTED)
     notes = [f"the variance between seeds is estimated from {seeds} seeds"] if seeds < 10 else []
     return Power(
         a=first.label,
@@ -137,33 +100,34 @@ def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, un
         size=size,
         what=what,
         now=parts.power(difference, seeds, count),
-        seeds_needed=_fewest(lambda seeds: parts.power(difference, seeds, count)),
+        seeds_needed=fewest(lambda seeds: parts.power(difference, seeds, count) >= WANTED),
         size_needed=math.ceil(needed * (size / count)) if needed else None,
         seeds_limit=parts.power(difference, math.inf, count),
         size_limit=parts.power(difference, seeds, math.inf),
         notes=[*notes, *([first.contributions.note] if first.contributions.note else [])],
+        folds=len(first.folds),
     )
 
 
-def _squares(a: Cell, b: Cell, metric: str) -> tuple[MeanSquares, int]:
+def _between(a: Cell, b: Cell, metric: str) -> Scores:
     between = subtract(a.scores(metric), b.scores(metric))
     if len(between.seeds) < 2:
         raise KdbenchError(
             f"{a.label} and {b.label} share {len(between.seeds)} seeds, expected 2 or more: "
             "the variance of training cannot be estimated from fewer"
         )
-    return mean_squares(between.values), len(between.seeds)
+    return between
 
 
-def _fewest(power_with: Callable[[int], float]) -> int | None:
-    """The smallest count from 2 with the wanted power; None if there is none."""
+def fewest(enough: Callable[[int], bool], most: int = MOST) -> int | None:
+    """The smallest count from 2 that is enough, where every larger one is, too; None if none up to about `most` is."""
     high = 2
-    while power_with(high) < WANTED:
+    while not enough(high):
         high *= 2
-        if high > MOST:
+        if high > most:
             return None
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if power_with(middle) >= WANTED else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high

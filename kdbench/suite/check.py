@@ -53,24 +53,26 @@ def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke
         diagnostics.raise_if_any()
     assert suite is not None
     variants: dict[str, Suite] = {}
-    for name, changes in _variants(data).items():
-        with diagnostics.within(("variants", name), changes):
+    key, changed = _variants(data)
+    for name, changes in changed.items():
+        with diagnostics.within((key, name), changes):
             variant = _checked(path, _varied(data, changes), plugins, diagnostics, deep, smoke)
         variants |= {name: variant} if variant else {}
     check_labels(data.get("sweep"), [suite, *variants.values()], diagnostics)
     diagnostics.raise_if_any()
-    return suite.model_copy(update={"variants": variants}) if variants else suite
+    return suite.model_copy(update={"variants": variants, "regimes": key == "regimes"}) if variants else suite
 
 
-def _variants(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The variants that are maps; others already have a diagnostic."""
-    given = data.get("variants")
-    return {name: one for name, one in given.items() if isinstance(one, dict)} if isinstance(given, dict) else {}
+def _variants(data: dict[str, Any]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The suite's variants or regimes, with the key that they are under; those that are no maps already have a diagnostic."""
+    key = "regimes" if data.get("regimes") else "variants"
+    given = data.get(key)
+    return key, {name: one for name, one in given.items() if isinstance(one, dict)} if isinstance(given, dict) else {}
 
 
 def _varied(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """The suite with a variant's blocks instead of its own: lists are replaced, maps merged."""
-    own = {key: value for key, value in data.items() if key != "variants"}
+    own = {key: value for key, value in data.items() if key not in ("variants", "regimes")}
     merged = {
         key: {**own[key], **value} if isinstance(value, dict) and isinstance(own.get(key), dict) else value
         for key, value in changes.items()
@@ -104,6 +106,7 @@ def _checked(
         name=file.name,
         task=task,
         seeds=file.seeds,
+        folds=file.folds,
         datasets=entries["datasets"],
         also=also_of(also, task, plugins),
         students=entries["students"],
@@ -115,6 +118,7 @@ def _checked(
         train=train_of(file.train, task, plugins),
         evaluate=Evaluate(**file.evaluate.model_dump(exclude={"also"})),
         latency=file.latency,
+        race=file.race,
     )
     if file.sweep:
 
@@ -160,7 +164,7 @@ def _validated(data: dict[str, Any], task: PluginSpec | None, diagnostics: Diagn
 
 def _expand_shorthand(data: dict[str, Any]) -> None:
     """Expands short forms: `- equal` to `- use: equal`, also in variants, and `pruner: none` to `pruner: {use: none}`."""
-    for changes in _variants(data).values():
+    for changes in _variants(data)[1].values():
         _expand_shorthand(changes)
     for key in LISTS:
         if isinstance(data.get(key), list):

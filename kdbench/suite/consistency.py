@@ -109,13 +109,29 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: 
         known = f"a loss of the task {suite.task.use!r}: {', '.join(task.loss_names)}"
         expected = known if task.loss_names else f"null: the task {suite.task.use!r} has one loss"
         diagnostics.add(("train", "loss"), suite.train.loss, expected, nearest(suite.train.loss, task.loss_names))
+    folds = _checked_folds(suite, task, diagnostics)
     for index, spec in enumerate(suite.datasets):
-        _check_dataset(spec, task, suite.train.batch_size, EVALUATED, ("datasets", index), plugins, diagnostics, deep)
+        where: YamlPath = ("datasets", index)
+        _check_dataset(spec, task, suite.train.batch_size, EVALUATED, where, plugins, diagnostics, deep, folds=folds)
     for index, one in enumerate(suite.also):
         its: Task = construct(plugins.find("task", one.task.use).offer, one.task.params)
-        where: YamlPath = ("evaluate", "also", index)
+        where = ("evaluate", "also", index)
         own = one.task.use == suite.task.use
         _check_dataset(one.dataset, its, None, ("test",), where, plugins, diagnostics, deep, own)
+
+
+def _checked_folds(suite: Suite, task: Task, diagnostics: Diagnostics) -> int | None:
+    """The number of folds, None without or if the suite cannot be cross-validated, with diagnostics."""
+    if not suite.folds:
+        return None
+    refused = {
+        f"none: the task {suite.task.use!r} does not deal datasets into folds": not task.folds,
+        "none beside `evaluate.also`: there, the students of all folds would be tested on one split": bool(suite.also),
+        "none beside `sweep:`: a study would tune on items that other folds test; tune without folds": bool(suite.sweep),
+    }
+    for expected in (text for text, applies in refused.items() if applies):
+        diagnostics.add(("folds",), suite.folds, expected)
+    return None if any(refused.values()) else suite.folds
 
 
 def _check_dataset(
@@ -128,15 +144,24 @@ def _check_dataset(
     diagnostics: Diagnostics,
     deep: bool,
     own: bool = True,
+    folds: int | None = None,
 ) -> None:
     """Checks a dataset that is trained on with batches of a size, or of which `splits` are evaluated alone.
 
-    `own`: the task is the suite's, with settings from its `evaluate:`, not another one with its defaults.
+    `own`: the task is the suite's, with settings from its `evaluate:`, not another one with its defaults. With `folds`, the
+    splits of every fold are checked instead of its own.
     """
     try:
         dataset: object = construct(plugins.find("dataset", spec.use).offer, spec.params)
-        problems = list(task.data_problems(dataset))
-        wrong = [] if problems else list(task.misfits(dataset, batch_size, splits))
+        label, problems = spec.name, list(task.data_problems(dataset))
+        wrong = [] if problems or folds else list(task.misfits(dataset, batch_size, splits))
+        for fold in range(folds or 0):
+            if problems or wrong:
+                break
+            label = f"fold {fold + 1}/{folds} of {spec.name}"
+            folded = task.folded(dataset, fold, folds or 0)
+            problems = list(task.data_problems(folded))
+            wrong = [] if problems else list(task.misfits(folded, batch_size, splits))
         notes: tuple[str, ...] = tuple(getattr(dataset, "notes", ())) if deep else ()
     except PluginError:
         raise
@@ -147,11 +172,11 @@ def _check_dataset(
         diagnostics.add_error(where, PluginError(f"the dataset {spec.name} {quoted(error)}"))
         return
     for what, found, expected in problems:
-        diagnostics.add_error(where, PluginError(f"{spec.name}: {what}: found {found}; expected {expected}"))
+        diagnostics.add_error(where, PluginError(f"{label}: {what}: found {found}; expected {expected}"))
     for note in notes:
         warnings.warn(f"{spec.name}: {note}", KdbenchWarning, stacklevel=3)
     for path, given, expected in wrong:
-        fits = expected.format(dataset=spec.name)
+        fits = expected.format(dataset=label)
         if own:
             diagnostics.add(path_steps(path), given, fits)
         else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kdbench.contracts import Uses
+from kdbench.errors import KdbenchError
+from kdbench.suite.race import Race, RaceDesign
 from kdbench.suite.settings import Block, Evaluate, Latency, Train
 from kdbench.suite.spec import PluginSpec, TaskDataset, TermSpec
 from kdbench.suite.sweep import Sweep, SweepFile
@@ -64,6 +66,11 @@ class SuiteFile(Block):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(
         default=[0], description="One run per cell and seed; at least three for intervals, five for a verdict."
     )
+    folds: Annotated[int, Field(ge=3)] | None = Field(
+        default=None,
+        description="Cross-validation: every cell and seed has this many runs, each of which tests another part of the dataset; "
+        "for small datasets. null: the dataset's own splits.",
+    )
     datasets: Annotated[list[DatasetEntry], Field(min_length=1)] = Field(
         description="Datasets, all of one task; each has its own table."
     )
@@ -90,6 +97,20 @@ class SuiteFile(Block):
         description="Ablations by name: each is the suite with some blocks changed; they are run instead of the suite itself. "
         "Lists are replaced, maps merged; `full: {}` is the unchanged suite.",
     )
+    regimes: dict[VariantName, Variant] = Field(
+        default={},
+        description="Situations by name: as variants, but the rows of each have a table of their own. A suite has variants or "
+        "regimes.",
+    )
+    race: Race | None = Field(
+        default=None, description="How `kdbench run --race` spends seeds: on rows that are not yet told apart; null: its defaults."
+    )
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.variants and self.regimes:
+            raise ValueError("variants and regimes in one suite; expected one of the two")
+        return self
 
 
 class Suite(Block):
@@ -99,6 +120,7 @@ class Suite(Block):
     name: str
     task: PluginSpec  # of its datasets, with its settings
     seeds: list[int]
+    folds: int | None = None
     datasets: list[PluginSpec]
     also: list[TaskDataset] = []  # evaluated on as well
     students: list[PluginSpec]
@@ -113,3 +135,14 @@ class Suite(Block):
     smoke: bool = False
     sweep: Sweep | None = None
     variants: dict[str, Suite] = {}  # if there are any, they are run instead of the suite itself
+    regimes: bool = False  # whether the variants are regimes
+    race: Race | None = None  # as written
+    raced: RaceDesign | None = None  # of a suite that is raced
+
+
+def raced(suite: Suite) -> Suite:
+    """The suite as it is raced, with the most seeds that a row may have. Raises KdbenchError for a smoke run, which has one."""
+    if suite.smoke:
+        raise KdbenchError("--smoke: found with --race; expected one of the two: a smoke run has one seed, and nothing to decide")
+    race = suite.race or Race()
+    return suite.model_copy(update={"raced": race.design, "seeds": list(range(race.max_seeds))})

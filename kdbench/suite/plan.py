@@ -5,14 +5,26 @@ from __future__ import annotations
 from itertools import product
 
 from kdbench.suite.model import Suite
-from kdbench.suite.spec import PluginSpec, RunSpec, TaskDataset
+from kdbench.suite.spec import Fold, PluginSpec, RunSpec, TaskDataset
 
 
 def plan(suite: Suite) -> list[RunSpec]:
-    """All runs, with seeds as the outermost loop: an interrupted suite has complete comparisons for its finished seeds."""
+    """All runs, seeds outermost, then folds: an interrupted suite has complete comparisons for its finished seeds."""
     variants = suite.variants or {"": suite}
-    trained = [_with_transfers(_grid(variant, name, seed), suite) for seed in suite.seeds for name, variant in variants.items()]
-    return [*_with_transfers(_references(suite), suite), *(run for runs in trained for run in runs)]
+    trained = [
+        _with_transfers(_in_fold(_grid(variant, name, seed, suite), fold), suite)
+        for seed, fold, (name, variant) in product(suite.seeds, _folds(suite), variants.items())
+    ]
+    references = [run for fold in _folds(suite) for run in _in_fold(_references(suite), fold)]
+    return [*_with_transfers(references, suite), *(run for runs in trained for run in runs)]
+
+
+def _folds(suite: Suite) -> list[Fold | None]:
+    return [Fold(index=index, of=suite.folds) for index in range(suite.folds)] if suite.folds else [None]
+
+
+def _in_fold(runs: list[RunSpec], fold: Fold | None) -> list[RunSpec]:
+    return [run.replace(fold=fold) for run in runs] if fold else runs
 
 
 def _with_transfers(runs: list[RunSpec], suite: Suite) -> list[RunSpec]:
@@ -26,7 +38,7 @@ def _with_transfers(runs: list[RunSpec], suite: Suite) -> list[RunSpec]:
 
 
 def _references(suite: Suite) -> list[RunSpec]:
-    """One run per reference: they involve no randomness."""
+    """One run per reference and fold: they involve no randomness."""
     return [
         RunSpec(
             suite=suite.name,
@@ -43,7 +55,8 @@ def _references(suite: Suite) -> list[RunSpec]:
     ]
 
 
-def _grid(suite: Suite, variant: str, seed: int) -> list[RunSpec]:
+def _grid(suite: Suite, variant: str, seed: int, whole: Suite) -> list[RunSpec]:
+    """The runs of a suite, or of a variant of the `whole` suite."""
     runs = []
     untaught = suite.train.model_copy(update={"distill": 0.0})
     for dataset, student, team in product(suite.datasets, suite.students, suite.teams):
@@ -62,6 +75,8 @@ def _grid(suite: Suite, variant: str, seed: int) -> list[RunSpec]:
                 seed=seed,
                 variant=variant,
                 smoke=suite.smoke,
+                regime=whole.regimes,
+                race=whole.raced,
             )
             for strategy in strategies
         ]

@@ -89,6 +89,10 @@ class Evaluate(Block):
 
     every: Count = Field(default=1, description="Epochs between validations; the last epoch is always validated.")
     batch_size: Count = Field(default=256, description="Samples encoded at a time.")
+    margin: Positive | None = Field(
+        default=None,
+        description="Rows that surely differ by less than this in the metric that ranks them are equivalent; null: the metric's own.",
+    )
 
 
 class Latency(Block):

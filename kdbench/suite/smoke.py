@@ -15,11 +15,12 @@ from kdbench.suite.spec import PluginSpec
 
 PAIRS = 64  # samples per step, at most
 VIEWS = 2  # of each image, at most
+FOLDS = 3  # at most
 SUFFIX = "-smoke"
 
 
 def smoked(suite: Suite, plugins: Plugins) -> Suite:
-    """The suite with one seed, one epoch of small batches, and every plugin with the parameters from its offer's `smoke`."""
+    """The suite with one seed, few folds, one epoch of small batches, and every plugin with the parameters of its `smoke`."""
 
     def small(kind: Kind, spec: PluginSpec) -> Any:
         return spec.replace(params=_params(kind, spec.use, spec.params, plugins))
@@ -29,6 +30,7 @@ def smoked(suite: Suite, plugins: Plugins) -> Suite:
             "name": suite.name.removesuffix(SUFFIX) + SUFFIX,
             "smoke": True,
             "seeds": suite.seeds[:1],
+            "folds": min(FOLDS, suite.folds) if suite.folds else None,
             "datasets": [small("dataset", spec) for spec in suite.datasets],
             "also": [one.replace(dataset=small("dataset", one.dataset)) for one in suite.also],
             "students": [small("student", spec) for spec in suite.students],

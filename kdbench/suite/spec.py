@@ -15,10 +15,11 @@ from copy import deepcopy
 from functools import cache, cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from kdbench.contracts.values import JsonObject
-from kdbench.storage.digest import canonical_json, digest_of_fields
+from kdbench.storage.digest import canonical_json, digest_of, digest_of_fields
+from kdbench.suite.race import RaceDesign
 from kdbench.suite.settings import Evaluate, Train
 
 SPEC_VERSION: Literal[2] = 2  # raise when the same spec means another computation
@@ -54,7 +55,7 @@ PINNED: dict[str, JsonObject] = {
         "drop_words": 0.0,
         "teachers": "same",
     },
-    "evaluate": {"every": 1, "batch_size": 256},
+    "evaluate": {"every": 1, "batch_size": 256, "margin": None},
 }
 
 
@@ -175,8 +176,24 @@ class TaskDataset(Frozen):
     dataset: Shared
 
 
+class Fold(Frozen):
+    """Which part of a dataset is tested: part `index`, from 0, of `of`."""
+
+    index: Annotated[int, Field(strict=True, ge=0)]
+    of: Annotated[int, Field(strict=True, ge=3)]
+
+    @model_validator(mode="after")
+    def _within(self) -> Self:
+        if self.index >= self.of:
+            raise ValueError(f"found index {self.index}, expected one below {self.of}")
+        return self
+
+    def __str__(self) -> str:
+        return f"fold {self.index + 1}/{self.of}"
+
+
 class RunSpec(Frozen):
-    """One cell of the grid with a seed.
+    """One cell of the grid with a seed, and in cross-validation with a fold: a cell is then seeds × folds.
 
     A run without teachers has no objective, and one with fewer than two teachers no strategy, even if the suite lists some:
     it is a single row. A reference is a teacher evaluated without training: `student` holds the teacher, and `train` is None.
@@ -201,20 +218,24 @@ class RunSpec(Frozen):
     smoke: Annotated[bool, Field(strict=True)] = False  # only shows that everything works; never published
     tuning: Tuning | None = None  # None for parameters from the suite
     trained_on: TaskDataset | None = None  # of a transfer run
+    regime: Annotated[bool, Field(strict=True)] = False  # its variant is a regime, whose rows have a table of their own
+    race: RaceDesign | None = None  # of a raced run
+    fold: Fold | None = None  # None: the splits that the dataset has
 
     @cached_property
     def run_id(self) -> str:
         """The run's id: 12 hexadecimal digits."""
-        return digest_of_fields({**self._cell, "seed": str(self.seed)})[:12]
+        fold = {"fold": str(self.fold.index)} if self.fold else {}
+        return digest_of_fields({**self._cell, "seed": str(self.seed), **fold})[:12]
 
     @cached_property
     def cell_id(self) -> str:
-        """The cell's id, equal for all its seeds: 12 hexadecimal digits."""
+        """The cell's id, equal for all its seeds and folds: 12 hexadecimal digits."""
         return digest_of_fields(self._cell)[:12]
 
     @cached_property
     def _cell(self) -> dict[str, str]:
-        """The canonical JSON of each field but the seed.
+        """The canonical JSON of each field but the seed and the index of the fold.
 
         Empty fields are left out: blocks added later change no id.
         """
@@ -239,6 +260,9 @@ class RunSpec(Frozen):
             "role": self.role,
             "smoke": self.smoke,
             "tuning": tuning.model_dump() if tuning else None,
+            "regime": self.regime,
+            "race": self.race.model_dump() if self.race else None,
+            "folds": self.fold.of if self.fold else None,
         }
         return {
             **{name: plugin.canonical_json for name, plugin in plugins.items() if plugin},
@@ -280,7 +304,21 @@ class RunSpec(Frozen):
     @property
     def label(self) -> str:
         """A readable label of the run."""
-        return self.cell_label if self.reference else f"{self.cell_label} · seed {self.seed}"
+        parts = [self.cell_label, str(self.fold or "") if self.reference else f"seed {self.which}"]
+        return " · ".join(part for part in parts if part)
+
+    @property
+    def which(self) -> str:
+        """What tells it from other runs of its cell: its seed, and its fold if it has one."""
+        return f"{self.seed} · {self.fold}" if self.fold else str(self.seed)
+
+    @property
+    def training_seed(self) -> int:
+        """What its training is drawn from: the seed, in cross-validation another one for each fold.
+
+        Trainings of different folds are then as independent as those of different seeds. The same for all teams and strategies.
+        """
+        return int(digest_of(["fold", self.seed, self.fold.index])[:8], 16) if self.fold else self.seed
 
     def disagreement(self, other: RunSpec) -> str:
         """Where two specs with one id differ in what both have: a default that changed without a new version; "" if nowhere."""

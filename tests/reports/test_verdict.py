@@ -26,8 +26,17 @@ def better(count: int, *pairs: tuple[int, int]) -> Better:
     return found
 
 
-def sentence(shown: list[Row], separated: Better) -> str:
-    return "".join(in_words(verdict(shown, separated), shown))
+def alike(count: int, *pairs: tuple[int, int]) -> Better:
+    found = better(count, *pairs)
+    return found | found.T
+
+
+def all_alike(count: int) -> Better:
+    return np.ones((count, count), dtype=bool)
+
+
+def sentence(shown: list[Row], separated: Better, same: Better, more: int | None = None) -> str:
+    return "".join(in_words(verdict(shown, separated, same, 3.0, more), shown))
 
 
 @pytest.mark.parametrize(
@@ -43,54 +52,79 @@ def sentence(shown: list[Row], separated: Better) -> str:
         (
             ["ammkd", "equal", "alone", "none"],
             [],
-            "The 4 rows are indistinguishable; use the cheapest, no distillation.",
+            "Use no distillation: it is the cheapest of 4 rows that are equivalent within 3 RSUM, and no row is better; no "
+            "weighting is significantly better than equal.",
         ),
         (
             ["ammkd", "equal", "alone", "none"],
             [(0, 3), (1, 3), (2, 3)],
-            "Use a alone: no row is significantly better, and it is the cheapest of 3 candidates for first place; it is "
+            "Use a alone: it is the cheapest of 3 rows that are equivalent within 3 RSUM, and no row is better; it is "
             "significantly better than no distillation; no weighting is significantly better than equal.",
         ),
         (
             ["mgda", "ammkd", "alone", "equal", "none"],
             [(0, 3), (1, 3), (0, 4)],
-            "Use a alone: no row is significantly better, and it is the cheapest of 3 candidates for first place; of the "
+            "Use a alone: it is the cheapest of 3 rows that are equivalent within 3 RSUM, and no row is better; of the "
             "weightings, mgda and ammkd are significantly better than equal.",
         ),
         (
             ["ammkd", "equal", "none"],
             [(0, 2), (1, 2)],
-            "Use equal of a + b: no row is significantly better, and it is the cheapest of 2 candidates for first place; it is "
+            "Use equal of a + b: it is the cheapest of 2 rows that are equivalent within 3 RSUM, and no row is better; it is "
             "significantly better than no distillation.",
         ),
         (
             ["p", "q", "r", "s", "t", "equal"],
             [(i, 5) for i in range(5)],
-            "Use p of a + b: no row is significantly better, and it is the cheapest of 5 candidates for first place; it is "
+            "Use p of a + b: it is the cheapest of 5 rows that are equivalent within 3 RSUM, and no row is better; it is "
             "significantly better than equal; of the weightings, p, q, r and 2 others are significantly better than equal.",
         ),
     ],
 )
-def test_sentences(names: list[str], pairs: list[tuple[int, int]], said: str) -> None:
-    assert sentence(rows(*names), better(len(names), *pairs)) == said
+def test_sentences_where_candidates_are_equivalent(names: list[str], pairs: list[tuple[int, int]], said: str) -> None:
+    assert sentence(rows(*names), better(len(names), *pairs), all_alike(len(names))) == said
+
+
+def test_cheapest_is_said_of_equivalent_rows_only() -> None:
+    shown, separated = rows("ammkd", "equal", "alone", "none"), better(4, (0, 3))
+    said = sentence(shown, separated, alike(4, (0, 1)), more=12)
+    assert said == (
+        "Undecided between 3 of 4 rows: none is significantly better than the others, nor are all equivalent within 3 RSUM; "
+        "about 12 more seeds would decide; the best mean, that of ammkd, is significantly better than no distillation; no "
+        "weighting is significantly better than equal."
+    )
+    assert verdict(shown, separated, alike(4, (0, 1)), 3.0, 12) == Verdict(
+        "undecided", None, (0, 1, 2), (3,), no_gain=True, margin=3.0, more_seeds=12
+    )
+
+
+def test_undecided_without_a_margin_or_a_number_of_seeds() -> None:
+    shown = rows("ammkd", "none")
+    nothing = better(2)
+    assert "".join(in_words(verdict(shown, nothing, nothing), shown)) == (
+        "Undecided between all 2 rows: none is significantly better than the others; more seeds than can be told would decide; "
+        "no weighting is significantly better than equal."
+    )
 
 
 def test_equal_weights_are_cheaper_than_others_and_no_weights_than_those() -> None:
-    assert sentence(rows("ammkd", "equal"), better(2)).endswith("use the cheapest, equal of a + b.")
-    assert sentence(rows("equal", "alone"), better(2)).endswith("use the cheapest, a alone.")
+    assert sentence(rows("ammkd", "equal"), better(2), all_alike(2)).startswith("Use equal of a + b:")
+    assert sentence(rows("equal", "alone"), better(2), all_alike(2)).startswith("Use a alone:")
 
 
 def test_a_row_that_something_is_surely_better_than_is_not_named() -> None:
-    assert "no distillation" not in sentence(rows("ammkd", "equal", "none"), better(3, (0, 2))).split(";")[0]
+    assert "no distillation" not in sentence(rows("ammkd", "equal", "none"), better(3, (0, 2)), all_alike(3)).split(";")[0]
 
 
 def test_what_is_decided_is_a_value() -> None:
     shown = rows("mgda", "ammkd", "alone", "equal", "none")
-    assert verdict(shown, better(5, (0, 3), (1, 3), (2, 4))) == Verdict(
-        "cheapest", use=2, candidates=(0, 1, 2), beaten=(4,), gains=(0, 1)
+    assert verdict(shown, better(5, (0, 3), (1, 3), (2, 4)), all_alike(5), 3.0) == Verdict(
+        "equivalent", use=2, candidates=(0, 1, 2), beaten=(4,), gains=(0, 1), margin=3.0
     )
-    assert verdict(shown, better(5)) == Verdict("indistinguishable", use=4, candidates=(0, 1, 2, 3, 4), no_gain=True)
-    assert verdict(shown[:1], better(1)) == Verdict("one row", use=0, candidates=(0,))
+    assert verdict(shown, better(5), all_alike(5), 3.0) == Verdict(
+        "equivalent", use=4, candidates=(0, 1, 2, 3, 4), no_gain=True, margin=3.0
+    )
+    assert verdict(shown[:1], better(1), all_alike(1)) == Verdict("one row", use=0, candidates=(0,))
 
 
 @pytest.mark.parametrize(
@@ -98,12 +132,12 @@ def test_what_is_decided_is_a_value() -> None:
     [
         ([(0, 1), (0, 2)], "Use ammkd of a + b"),
         ([(0, 2), (1, 2)], "Use equal of a + b"),
-        ([], "The 3 rows are indistinguishable; use the cheapest, no distillation"),
+        ([], "Use no distillation"),
     ],
 )
 def test_the_row_to_use_leads(pairs: list[tuple[int, int]], lead: str) -> None:
     shown = rows("ammkd", "equal", "none")
-    found = verdict(shown, better(3, *pairs))
+    found = verdict(shown, better(3, *pairs), all_alike(3))
     assert in_words(found, shown)[0] == lead
     assert found.use is not None
     assert lead.endswith(shown[found.use].name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,16 @@ from numpy.typing import NDArray
 
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import estimate, mean_squares
-from kdbench.statistics.pair_tests import _p_of_alike, _p_of_each, corrected_p, difference, holm, pooled_seeds
+from kdbench.statistics.pair_tests import (
+    _p,
+    corrected_equivalence,
+    corrected_p,
+    difference,
+    equivalence_p,
+    holm,
+    pair_p,
+    pooled_seeds,
+)
 
 
 def rows(count: int, seeds: int = 3, units: int = 25, draw: int = 0, apart: float = 0.0) -> list[Scores]:
@@ -113,7 +124,8 @@ def test_no_pair_is_surer_than_its_own_seeds_allow_by_much_noise_elsewhere() -> 
 def test_rows_of_the_same_seeds_are_tested_as_pairs_are_one_by_one(seeds: int) -> None:
     some = rows(7, seeds=seeds, units=40, apart=0.1)
     pool = pooled_seeds(some)
-    np.testing.assert_allclose(_p_of_alike(some, pool), _p_of_each(some, pool), rtol=1e-9)
+    one_by_one = [float(_p(mean_squares(a.values - b.values), pool)) for a, b in combinations(some, 2)]
+    np.testing.assert_allclose(pair_p(some), one_by_one, rtol=1e-9)
 
 
 def test_rows_without_a_common_seed_are_not_tested() -> None:
@@ -121,3 +133,28 @@ def test_rows_without_a_common_seed_are_not_tested() -> None:
     found = corrected_p([a, Scores((7, 8, 9), b.values), c])
     assert np.isnan(found[[0, 1], [1, 2]]).all()
     assert found[0, 2] == pytest.approx(estimate(a.values - c.values).p)
+
+
+@given(st.integers(0, 10**6), st.floats(0.1, 3))
+def test_equivalence_is_the_interval_within_the_margin(draw: int, margin: float) -> None:
+    """Two one-sided tests at 2.5 % are the 95 % interval of the pair alone (Schuirmann 1987)."""
+    a, b = rows(2, draw=draw, apart=0.4)
+    found = estimate(a.values - b.values)
+    inside = -margin < found.low and found.high < margin
+    p = float(equivalence_p([a, b], margin)[0])
+    assert inside == (p < 0.025) or abs(p - 0.025) < 1e-6
+
+
+def test_equivalence_of_all_pairs_is_corrected_and_none_is_of_rows_beyond_the_margin() -> None:
+    some = rows(4, units=200, apart=3.0)
+    np.testing.assert_array_equal(corrected_equivalence(some, 2.0)[~np.eye(4, dtype=bool)], 1)
+    near = rows(4, seeds=12, units=200)
+    found = corrected_equivalence(near, 2.0)
+    np.testing.assert_array_equal(np.diag(found), 0)
+    np.testing.assert_allclose(found[np.triu_indices(4, 1)], holm(equivalence_p(near, 2.0)))
+    assert (found < 0.05).all()
+
+
+def test_hypotheses_that_are_not_tested_count_too() -> None:
+    assert holm(np.array([0.01, 0.02]), 10).tolist() == pytest.approx([0.1, 0.18])
+    assert holm(np.array([0.01, 0.02]), 1).tolist() == holm(np.array([0.01, 0.02])).tolist()

@@ -93,10 +93,12 @@ def _outcome(record: Record, where: str, task: Task) -> Iterator[Problem]:
 
 def _figures(metrics: Mapping[str, float], task: Task, where: str, of: str) -> Iterator[Problem]:
     """Checks names, ranges, and the task's own rules for metrics."""
-    if metrics.keys() != {metric.name for metric in task.metrics}:
-        yield Problem(where, of, ", ".join(metrics) or "none", ", ".join(metric.name for metric in task.metrics))
+    known = {metric.name: metric for metric in task.metrics}
+    required = {name for name, metric in known.items() if metric.required or metric.headline}
+    if not required <= metrics.keys() <= known.keys():
+        yield Problem(where, of, ", ".join(metrics) or "none", ", ".join(known))
         return
-    for metric in task.metrics:
+    for metric in (known[name] for name in metrics):
         low, high = _range(metric)
         # A metric without bounds must still be finite, and NaN is never within bounds.
         if not low - EXACT <= metrics[metric.name] <= high + EXACT or abs(metrics[metric.name]) == float("inf"):

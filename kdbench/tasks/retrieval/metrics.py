@@ -1,11 +1,16 @@
-"""Retrieval metrics: R@K both ways under CLIP_benchmark's names, RSUM and mean recall; mAP@R and R-Precision on request."""
+"""Retrieval metrics: R@K both ways under CLIP_benchmark's names, RSUM, mean recall and mean log-rank; mAP@R and R-Precision on
+request."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from kdbench.contracts import Metric
 
+MARGIN = 0.03  # of the mean log-rank: 3 % of the geometric mean rank
+Primary = Literal["rsum", "log_rank"]
 _PRIORITIES = (
     8,
     6,
@@ -17,8 +22,8 @@ _PRIORITIES = (
 _WAYS = (("t2i", "image", "texts", "texts retrieve images"), ("i2t", "text", "images", "images retrieve texts"))
 
 
-def metrics(recall_at: Sequence[int], positives: bool = False) -> tuple[Metric, ...]:
-    """The metrics for some K, and with `positives` those of all positives of a query.
+def metrics(recall_at: Sequence[int], positives: bool = False, primary: Primary = "rsum") -> tuple[Metric, ...]:
+    """The metrics for some K, and with `positives` those of all positives of a query; `primary` is the headline.
 
     `image_retrieval_recall@K` is text to image (t2i), `text_retrieval_recall@K` image to text (i2t); raw
     values are fractions.
@@ -45,11 +50,27 @@ def metrics(recall_at: Sequence[int], positives: bool = False) -> tuple[Metric, 
             "rsum",
             "RSUM",
             "points",
-            headline=True,
+            headline=primary == "rsum",
             best=most,
             worst=0.0,
             priority=9,
             meaning="Sum of all R@K in percent.",
+            margin=3.0,
+        ),
+        Metric(
+            "log_rank",
+            "mean log-rank",
+            higher_is_better=False,
+            headline=primary == "log_rank",
+            best=0.0,
+            decimals=3,
+            priority=9 if primary == "log_rank" else 1,
+            meaning="Mean of ln(retrieval rank) over queries, averaged over both directions; e to its power is the geometric mean "
+            "of ranks.",
+            required=False,
+            inverse=math.exp,
+            inverse_label="rank",
+            margin=MARGIN,
         ),
         Metric("mean_recall", "mean recall", "%", best=100.0, worst=0.0, shown=False, meaning="Mean of all R@K in percent."),
         *(_of_positives() if positives else ()),

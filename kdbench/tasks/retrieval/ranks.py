@@ -19,6 +19,11 @@ def recall(ranks: NDArray[Any], k: int) -> float:
     return int(np.count_nonzero(ranks <= k)) / len(ranks)
 
 
+def log_rank(text_ranks: NDArray[Any], image_ranks: NDArray[Any]) -> float:
+    """The mean of ln(rank) over queries, averaged over both directions; 0 if every first candidate is a match."""
+    return float(np.log(text_ranks).mean() + np.log(image_ranks).mean()) / 2
+
+
 def positives_metrics(text_positives: NDArray[Any], image_positives: NDArray[Any]) -> dict[str, float]:
     """mAP@R and R-Precision in both directions (fractions), from the ranks of all positives, [N, P] and [M, P']."""
     sides = {"image": image_positives, "text": text_positives}
@@ -27,7 +32,8 @@ def positives_metrics(text_positives: NDArray[Any], image_positives: NDArray[Any
 
 
 def retrieval_metrics(text_ranks: NDArray[Any], image_ranks: NDArray[Any], recall_at: Sequence[int]) -> dict[str, float]:
-    """R@K in both directions under CLIP_benchmark's names (fractions), RSUM (sum of all R@K in percent), and their mean.
+    """R@K in both directions under CLIP_benchmark's names (fractions), RSUM (sum of all R@K in percent), their mean, and
+    the mean log-rank.
 
     `text_ranks` are those of texts retrieved by images (i2t, `text_retrieval_recall@K`), `image_ranks` those of images
     retrieved by texts (t2i, `image_retrieval_recall@K`).
@@ -35,7 +41,7 @@ def retrieval_metrics(text_ranks: NDArray[Any], image_ranks: NDArray[Any], recal
     metrics = {f"image_retrieval_recall@{k}": recall(image_ranks, k) for k in recall_at}
     metrics |= {f"text_retrieval_recall@{k}": recall(text_ranks, k) for k in recall_at}
     total = 100 * sum(metrics.values())
-    return metrics | {"rsum": total, "mean_recall": total / len(metrics)}
+    return metrics | {"rsum": total, "mean_recall": total / len(metrics), "log_rank": log_rank(text_ranks, image_ranks)}
 
 
 @dataclass(frozen=True)

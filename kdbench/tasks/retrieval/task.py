@@ -26,7 +26,7 @@ from kdbench.contracts import (
 )
 from kdbench.contracts.task import EVALUATED, Queries, Report
 from kdbench.errors import KdbenchError
-from kdbench.tasks.retrieval.metrics import metrics
+from kdbench.tasks.retrieval.metrics import Primary, metrics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +50,7 @@ class Retrieval(Task):
     """Image-text retrieval under Karpathy's protocol, generalised to concepts. `recall_at` are the K of R@K.
 
     With `positives`, the ranks of all positives of a query are stored, not of the best alone, and give mAP@R and R-Precision.
+    `primary` is part of the protocol: rows with another one never share a table.
     """
 
     name: ClassVar[str] = "retrieval"
@@ -60,10 +61,14 @@ class Retrieval(Task):
         *,
         recall_at: Annotated[list[K], Field(min_length=1, description="The K of R@K.")] = [1, 5, 10],  # noqa: B006
         positives: Annotated[bool, Field(description="Store ranks of all positives; adds mAP@R and R-Precision.")] = False,
+        primary: Annotated[
+            Primary,
+            Field(description="The metric that ranks rows and selects epochs: rsum, or log_rank, which resolves smaller differences."),
+        ] = "rsum",
     ) -> None:
         self.recall_at, self.positives = tuple(recall_at), positives
         self.values_per_unit = MOST_POSITIVES if positives else 1
-        self._metrics = metrics(self.recall_at, positives)
+        self._metrics = metrics(self.recall_at, positives, primary)
         self._last_units: tuple[dict[str, int], Mapping[str, NDArray[np.int64]] | None, Units] | None = None
 
     @property
@@ -108,6 +113,14 @@ class Retrieval(Task):
 
     def viewed(self, data: CachedDataset, views: Views) -> CachedDataset:
         return data.viewed(views)
+
+    folds: ClassVar[bool] = True
+
+    def folded(self, data: Dataset | CachedDataset, index: int, of: int) -> Dataset | CachedDataset:
+        from kdbench.data.dataset import CachedDataset
+        from kdbench.data.folded import FoldedDataset, FoldedSource
+
+        return FoldedDataset(data, index, of) if isinstance(data, CachedDataset) else FoldedSource(data, index, of)
 
     def without_test(self, data: CachedDataset) -> CachedDataset:
         from kdbench.tasks.retrieval.without_test import WithoutTest

@@ -94,7 +94,7 @@ def units_of(sizes: Mapping[str, int], given: tuple[NDArray[Any], NDArray[Any]] 
 
 
 def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_at: Sequence[int]) -> dict[str, Floats]:
-    """Metric → [S, U] in percent, from ranks [S, N] and [S, M]. The mean over units equals each seed's metric exactly.
+    """Metric → [S, U], R@K in percent, from ranks [S, N] and [S, M]. The mean over units equals each seed's metric exactly.
 
     If units have unequal numbers of captions, R@K is a ratio of hits to queries; a unit's value is then the linear part of its
     influence on that ratio. The number of a unit's captions alone does not make its value high or low.
@@ -102,7 +102,8 @@ def contributions(text: NDArray[Any], image: NDArray[Any], units: Units, recall_
     found = {f"image_retrieval_recall@{k}": unit_shares(image <= k, units, "captions") for k in recall_at}
     found |= {f"text_retrieval_recall@{k}": unit_shares(text <= k, units, "images") for k in recall_at}
     total = np.sum(list(found.values()), axis=0)
-    return found | {"rsum": total, "mean_recall": total / len(found)}
+    logs = [unit_shares(np.log(text), units, "images", 1), unit_shares(np.log(image), units, "captions", 1)]
+    return found | {"rsum": total, "mean_recall": total / len(found), "log_rank": (logs[0] + logs[1]) / 2}
 
 
 def positives_contributions(text_positives: NDArray[Any], image_positives: NDArray[Any], units: Units) -> dict[str, Floats]:
@@ -117,12 +118,13 @@ def positives_contributions(text_positives: NDArray[Any], image_positives: NDArr
     }
 
 
-def unit_shares(hits: NDArray[Any], units: Units, of: Literal["images", "captions"]) -> Floats:
-    """[S, U] in percent, from hits (or shares, 0 to 1) [S, Q]: the linear part of each unit's influence on their mean."""
+def unit_shares(hits: NDArray[Any], units: Units, of: Literal["images", "captions"], scale: float = 100) -> Floats:
+    """[S, U], by default in percent, from a value of each query [S, Q] (hits, shares from 0 to 1, logarithms of ranks): the linear
+    part of each unit's influence on their mean."""
     total = np.count_nonzero(hits) if hits.dtype == np.bool_ else hits.sum()
     mean = float(total) / hits.size
     shares: Floats = units.sums(hits, of) - mean * units.sizes(of)
     shares *= units.count / hits.shape[1]
     shares += mean
-    shares *= 100
+    shares *= scale
     return shares

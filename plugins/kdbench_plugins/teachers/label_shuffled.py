@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -45,7 +47,11 @@ class Misread:
 
 
 class LabelShuffled(Wrapped):
-    """`teacher` is a teacher's spec. The fraction `share` of the concepts exchange captions, in a cycle drawn from `seed`."""
+    """`teacher` is a teacher's spec. The fraction `share` of the concepts exchange captions, in a cycle drawn from `seed`.
+
+    With `ids`, a pattern as of file names, only concepts with a caption whose id fits it do: two teachers with opposite patterns
+    are experts on complementary concepts. Raises KdbenchError if the dataset states no ids.
+    """
 
     def __init__(
         self,
@@ -53,8 +59,10 @@ class LabelShuffled(Wrapped):
         teacher: Annotated[dict[str, Any], Uses("teacher")],
         share: Annotated[float, Field(gt=0, le=1)] = 1.0,
         seed: int = 0,
+        ids: str | None = None,
     ) -> None:
         super().__init__(teacher)
+        self.ids = ids
         self.share = share
         self.seed = seed
 
@@ -65,23 +73,40 @@ class LabelShuffled(Wrapped):
         for name in splits:
             split = data.split(name)
             captions = split.caption_ids if reads_ids(towers.text) else split.captions
-            instead = exchanged(captions, split.caption_concepts.tolist(), self.share, self.seed) | instead
+            concepts = split.caption_concepts.tolist()
+            among = None if self.ids is None else fitting(split.caption_ids, concepts, self.ids, name)
+            instead = exchanged(captions, concepts, self.share, self.seed, among) | instead
         content = json.dumps(sorted(instead.items()), ensure_ascii=False)
         key = hashlib.sha256(f"label_shuffled|{towers.text.key}|{content}".encode()).hexdigest()
         return Towers(towers.image, Misread(towers.text, instead, key), towers.logit_scale)
 
 
-def exchanged(captions: Any, concepts: list[int], share: float, seed: int) -> dict[str, str]:
+def fitting(ids: Sequence[str], concepts: list[int], pattern: str, split: str) -> set[int]:
+    """The concepts with a caption whose id fits the pattern. Raises KdbenchError if fewer than two do: nothing is exchanged."""
+    found = {concept for one, concept in zip(ids, concepts, strict=False) if fnmatchcase(one, pattern)}
+    if len(found) < 2:
+        example = f"such as {ids[0]!r}" if len(ids) else "which the dataset does not state"
+        raise KdbenchError(
+            f"label_shuffled: ids: found {len(found)} concepts of the {split} split that fit {pattern!r}; expected two or more. "
+            f"It is compared with ids of captions, {example}"
+        )
+    return found
+
+
+def exchanged(
+    captions: Any, concepts: list[int], share: float, seed: int, among: Collection[int] | None = None
+) -> dict[str, str]:
     """Caption → the caption that replaces it, from the next concept in the cycle; the same caption outside the cycle.
 
-    A caption of several concepts counts for the first of them.
+    The cycle is drawn from all concepts, or from those `among`. A caption of several concepts counts for the first of them.
     """
     import numpy as np
 
     of: dict[int, list[str]] = {}
     for caption, concept in zip(captions, concepts, strict=True):
         of.setdefault(concept, []).append(caption)
-    order = np.random.default_rng(seed).permutation(sorted(of))[: round(share * len(of))].tolist()
+    drawn = sorted(of if among is None else among)
+    order = np.random.default_rng(seed).permutation(drawn)[: round(share * len(drawn))].tolist()
     following = dict(zip(order, [*order[1:], *order[:1]], strict=True))
     result: dict[str, str] = {}
     for concept, own in of.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,6 +45,7 @@ def test_one_image_with_five_captions() -> None:
             "image_retrieval_recall@10": 1.0,
             "rsum": 460.0,
             "mean_recall": 460.0 / 6,
+            "log_rank": (math.log(5) / 2 + 9 * math.log(2) / 10) / 2,
         }
     )
 
@@ -67,3 +69,11 @@ def test_with_all_positives_the_best_ones_ranks_are_the_same() -> None:
     np.testing.assert_array_equal(plain.image, full.image)
     np.testing.assert_array_equal(full.arrays["text_positives"], all_ranks(images, texts, concepts, captioned))
     assert set(plain.arrays) == {"text", "image"}
+
+
+@given(st.lists(st.integers(1, 50), min_size=1), st.lists(st.integers(1, 50), min_size=1))
+def test_the_mean_log_rank_is_the_logarithm_of_geometric_means(text: list[int], image: list[int]) -> None:
+    found = retrieval_metrics(np.array(text), np.array(image), [1])["log_rank"]
+    means = [math.exp(math.fsum(map(math.log, ranks)) / len(ranks)) for ranks in (text, image)]
+    assert found == pytest.approx(math.log(math.sqrt(means[0] * means[1])), abs=1e-9)
+    assert found >= 0

@@ -46,7 +46,7 @@ def test_their_mean_is_every_seeds_metric_with_uneven_units() -> None:
         assert found.keys() == expected.keys()
         for metric, value in expected.items():
             assert found[metric].shape == (3, units.count)
-            percent = value if metric in ("rsum", "mean_recall") else 100 * value
+            percent = value if metric in ("rsum", "mean_recall", "log_rank") else 100 * value
             assert found[metric][seed].mean() == pytest.approx(percent)
 
 

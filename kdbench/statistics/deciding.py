@@ -1,0 +1,49 @@
+"""How many more seeds would decide between two rows: that one is better, or that they are equivalent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kdbench.statistics.cells import Scores
+from kdbench.statistics.components import components_of
+from kdbench.statistics.crossed import LEVEL
+from kdbench.statistics.looks import Looks
+from kdbench.statistics.pair_tests import difference
+from kdbench.statistics.power import fewest
+
+MOST = 1000  # seeds; beyond, none is told
+
+
+def more_seeds(rows: Sequence[Scores], looks: Looks, margin: float) -> int | None:
+    """The most that a row needs which is neither significantly worse than the best row nor equivalent to it.
+
+    `rows` best first. None if nothing is undecided, or if some pair would need more than a thousand.
+    """
+    candidates = [index for index in range(len(rows)) if not looks.better[:, index].any()]
+    pairs = len(rows) * (len(rows) - 1) // 2
+    needed = [
+        _needed(rows[candidates[0]], rows[index], margin, LEVEL / pairs)
+        for index in candidates[1:]
+        if not looks.alike[candidates[0], index]
+    ]
+    known = [one for one in needed if one is not None]
+    return max(known) if known and len(known) == len(needed) else None
+
+
+def _needed(a: Scores, b: Scores, margin: float, level: float) -> int | None:
+    """More seeds of a pair whose difference and variances are taken to be those found: the interval then leaves 0 out, or
+    both ends of the margin. None if there are no two seeds to judge by."""
+    between = difference(a, b)
+    seeds = len(between.seeds)
+    if seeds < 2:
+        return None
+    squares = between.squares
+    parts, found = components_of(between), abs(float(squares.mean))
+
+    def decided(count: int) -> bool:
+        if found > parts.half_width(count, squares.units, level):
+            return True
+        return found < margin and margin - found > parts.half_width(count, squares.units, 2 * level)
+
+    total = fewest(decided, MOST)
+    return None if total is None else max(total - seeds, 1)

@@ -1,0 +1,145 @@
+"""Tests of rows that are raced: at each look the rows still running are tested, and those that are decided stop.
+
+A pair is decided if one row is significantly better, or if the two are equivalent. Each look has its own level (`spending`), and
+Holm's correction counts the pairs of rows still running that are not yet decided. Where no row has been stopped, the sum of the
+levels, 5 %, bounds the probability that a table ever has a false difference, and likewise a false equivalence. Pairs of rows
+that were stopped are no longer counted: which these are depends on the data, so that the bound is then shown by simulation
+(tests/benchmarks/test_racing.py). A plain table is tested once, with all its seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdbench.statistics.cells import Scores
+from kdbench.statistics.crossed import LEVEL
+from kdbench.statistics.pair_tests import corrected_equivalence, corrected_p, difference, equivalence_p, holm, pair_p
+from kdbench.statistics.spending import levels
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Why = Literal["running", "worse", "settled", "all seeds"]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a row stands: `why` it stopped, or that it is `running`; at which look (from 1; 0 if it is before the first); and
+    the row that it is `worse` than, None unless that is why."""
+
+    why: Why
+    look: int = 0
+    than: int | None = None
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What the tests of rows found.
+
+    `corrected` and `equivalent` [R, R] hold p-values corrected for pairs and looks, to be compared with 5 %; NaN where a pair was
+    never tested. `better` [R, R] says whether row i is significantly better than row j, `alike` whether they are equivalent.
+    Of a race, `stops` tells of each row, `seeds` those at the looks so far, and `spent` is the level that these had.
+    """
+
+    corrected: Floats
+    equivalent: Floats
+    better: Flags
+    alike: Flags
+    stops: list[Stop] = field(default_factory=list)
+    seeds: tuple[int, ...] = ()
+    spent: float = LEVEL
+
+    @property
+    def running(self) -> list[int]:
+        """The rows that go on."""
+        return [index for index, stop in enumerate(self.stops) if stop.why == "running"]
+
+
+def look_once(rows: Sequence[Scores], margin: float, higher_is_better: bool = True) -> Looks:
+    """The tests of a plain table: each pair once, on the seeds that it shares. Without a `margin` (0) nothing is equivalent."""
+    corrected = corrected_p(rows)
+    equivalent = corrected_equivalence(rows, margin) if margin else np.full(corrected.shape, np.nan)
+    return Looks(corrected, equivalent, (corrected < LEVEL) & _ahead(rows, higher_is_better), equivalent < LEVEL)
+
+
+def _ahead(rows: Sequence[Scores], higher_is_better: bool) -> Flags:
+    """[R, R] whether row i has the better mean, on the seeds that a pair shares."""
+    sign = 1 if higher_is_better else -1
+    means = sign * np.array([row.values.mean() for row in rows])
+    ahead: Flags = means[:, None] > means
+    if len({row.seeds for row in rows}) > 1:
+        for i, j in combinations(range(len(rows)), 2):
+            between = sign * difference(rows[i], rows[j]).values
+            ahead[i, j] = bool(between.size) and between.mean() > 0
+            ahead[j, i] = bool(between.size) and between.mean() < 0
+    return ahead
+
+
+def look_at(rows: Sequence[Scores], seeds: Sequence[int], margin: float, higher_is_better: bool = True) -> Looks:
+    """The looks at these numbers of seeds, as far as rows have them; `margin` is that of equivalence, in the rows' unit.
+
+    A look takes the first seeds, by number, of each running row; a row that lacks one of them waits, or has failed, and is not
+    tested.
+    """
+    count = len(rows)
+    corrected, equivalent = (np.full((count, count), np.nan) for _ in range(2))
+    better, alike = (np.zeros((count, count), dtype=bool) for _ in range(2))
+    stops = [Stop("running") for _ in rows]
+    seen: list[int] = []
+    spent = 0.0
+    for look, (wanted, level) in enumerate(zip(seeds, levels(seeds, LEVEL), strict=True), start=1):
+        ready = [index for index, row in enumerate(rows) if stops[index].why == "running" and row.has(wanted)]
+        if len(ready) < 2:
+            break
+        seen.append(wanted)
+        spent += level
+        there = [rows[index].first(wanted) for index in ready]
+        at = np.ix_(ready, ready)
+        upper = np.triu_indices(len(ready), 1)
+        differs = pair_p(there)
+        equals = equivalence_p(there, margin) if margin else np.full(differs.shape, np.nan)
+        _correct(corrected, at, upper, differs, level)
+        _correct(equivalent, at, upper, equals, level)
+        means = np.array([row.values.mean() for row in there]) * (1 if higher_is_better else -1)
+        undecided = ~(better | better.T)[at]
+        better[at] |= undecided & (corrected[at] < LEVEL) & (means[:, None] > means)
+        alike[at] |= equivalent[at] < LEVEL
+        _stop(stops, ready, means, better, alike, look, last=wanted == seeds[-1])
+    return Looks(corrected, equivalent, better, alike, stops, tuple(seen), spent)
+
+
+def _correct(
+    into: Floats, at: tuple[NDArray[np.intp], ...], upper: tuple[NDArray[np.intp], ...], p: Floats, level: float
+) -> None:
+    """Corrects this look's p-values for pairs and looks, and keeps the smaller of them and those of earlier looks."""
+    before = into[at]
+    own = before[upper]
+    fresh = ~(own < LEVEL)  # NaN is fresh
+    found = own.copy()
+    found[fresh] = np.fmin(own[fresh], np.minimum(holm(p[fresh]) * (LEVEL / level), 1.0))
+    both = before.copy()
+    both[upper] = found
+    both.T[upper] = found
+    into[at] = both
+
+
+def _stop(stops: list[Stop], ready: list[int], means: Floats, better: Flags, alike: Flags, look: int, last: bool) -> None:
+    """Stops rows worse than the leader, then rows with nothing left to decide, then, at the last look, all."""
+    order = [ready[place] for place in np.argsort(-means, kind="stable")]
+    for row in order:
+        than = next((other for other in order if better[other, row]), None)
+        if than is not None:
+            stops[row] = Stop("worse", look, than)
+    going = [row for row in ready if stops[row].why == "running"]
+    decided = better | better.T | alike
+    for row in going:
+        if all(decided[row, other] for other in going if other != row):
+            stops[row] = Stop("settled", look)
+    for row in going:
+        if last and stops[row].why == "running":
+            stops[row] = Stop("all seeds", look)

@@ -1,0 +1,118 @@
+"""Races of rows: who stops when, and what is found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdbench.statistics.cells import Scores
+from kdbench.statistics.crossed import LEVEL
+from kdbench.statistics.looks import Stop, look_at, look_once
+from kdbench.statistics.pair_tests import corrected_equivalence, corrected_p
+
+SEEDS = (3, 6, 12)
+MARGIN = 2.0
+
+
+def rows(truths: list[float], seeds: int = 12, units: int = 30, draw: int = 0, noise: float = 1.0) -> list[Scores]:
+    rng = np.random.default_rng(draw)
+    hard = rng.normal(size=units) + rng.normal(size=(seeds, 1))
+    shape = (len(truths), seeds, units)
+    values = np.reshape(truths, (-1, 1, 1)) + hard + rng.normal(0, noise, (*shape[:2], 1)) + rng.normal(0, noise, shape)
+    return [Scores(tuple(range(seeds)), one) for one in values]
+
+
+def cut(row: Scores, seeds: int) -> Scores:
+    return Scores(row.seeds[:seeds], row.values[:seeds])
+
+
+def test_far_rows_stop_first_and_the_winner_with_the_last_of_them() -> None:
+    found = look_at(rows([20.0, 0.0, 10.0]), SEEDS, MARGIN)
+    assert found.stops == [Stop("settled", 1), Stop("worse", 1, than=0), Stop("worse", 1, than=0)]
+    assert found.seeds == (3,)
+    assert found.better.tolist() == [[False, True, True], [False, False, False], [False, True, False]]
+    assert 0 < found.spent < LEVEL
+    assert found.running == []
+
+
+def test_lower_may_be_better() -> None:
+    found = look_at(rows([20.0, 0.0]), SEEDS, MARGIN, higher_is_better=False)
+    assert found.stops == [Stop("worse", 1, than=1), Stop("settled", 1)]
+
+
+def test_equal_rows_settle_when_they_are_equivalent() -> None:
+    found = look_at(rows([0.0, 0.0, 0.0], noise=0.1), SEEDS, MARGIN)
+    assert {stop.why for stop in found.stops} == {"settled"}
+    assert found.alike[~np.eye(3, dtype=bool)].all()
+    assert not found.better.any()
+
+
+def test_what_is_never_decided_has_all_seeds() -> None:
+    found = look_at(rows([0.0, 0.0], noise=3.0), SEEDS, MARGIN)
+    assert found.stops == [Stop("all seeds", 3)] * 2
+    assert found.spent == pytest.approx(LEVEL)
+    assert found.seeds == SEEDS
+
+
+def test_rows_that_wait_for_seeds_are_running() -> None:
+    several = rows([0.0, 0.2, 40.0], noise=3.0)
+    found = look_at([cut(several[0], 4), cut(several[1], 6), several[2]], SEEDS, MARGIN)
+    assert [stop.why for stop in found.stops] == ["worse", "worse", "settled"]
+    found = look_at([cut(row, 4) for row in rows([0.0, 0.2], noise=3.0)], SEEDS, MARGIN)
+    assert found.running == [0, 1]
+    assert found.seeds == (3,)
+    assert look_at([cut(row, 2) for row in several], SEEDS, MARGIN).stops == [Stop("running")] * 3
+
+
+def test_without_a_margin_nothing_is_equivalent() -> None:
+    found = look_at(rows([0.0, 0.0], noise=0.01), SEEDS, 0.0)
+    assert not found.alike.any()
+    assert np.isnan(found.equivalent[0, 1])
+    assert not look_once(rows([0.0, 0.0], noise=0.01), 0.0).alike.any()
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.lists(st.floats(-4, 4), min_size=2, max_size=6))
+def test_seeds_after_a_row_s_stop_change_nothing(draw: int, truths: list[float]) -> None:
+    """The race ends as it would with the seeds alone that it asked for: what is replayed from records is what was decided."""
+    every = rows(truths, draw=draw, noise=2.0)
+    whole = look_at(every, SEEDS, MARGIN)
+    asked = [cut(row, SEEDS[stop.look - 1]) for row, stop in zip(every, whole.stops, strict=True)]
+    again = look_at(asked, SEEDS, MARGIN)
+    assert again.stops == whole.stops
+    np.testing.assert_array_equal(again.better, whole.better)
+    np.testing.assert_array_equal(again.corrected, whole.corrected)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.integers(2, 6))
+def test_decisions_stay_as_seeds_are_added(draw: int, count: int) -> None:
+    every = rows(np.linspace(0, 3, count).tolist(), draw=draw, noise=2.0)
+    early, late = (look_at([cut(row, seeds) for row in every], SEEDS, MARGIN) for seeds in (6, 12))
+    assert not (early.better & ~late.better).any()
+    assert not (early.alike & ~late.alike).any()
+    assert all(one == other for one, other in zip(early.stops, late.stops, strict=True) if one.why != "running")
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=20)
+def test_one_look_at_the_whole_level_is_holm_s_test(draw: int) -> None:
+    several = rows([0.0, 0.5, 1.0, 2.0], draw=draw)
+    found, plain = look_at(several, (12,), MARGIN), look_once(several, MARGIN)
+    apart = ~np.eye(4, dtype=bool)
+    np.testing.assert_allclose(found.corrected[apart], corrected_p(several)[apart])
+    np.testing.assert_array_equal(found.better, plain.better)
+    np.testing.assert_allclose(found.equivalent[apart], corrected_equivalence(several, MARGIN)[apart])
+    np.testing.assert_array_equal(found.alike[apart], plain.alike[apart])
+
+
+def test_of_a_pair_no_look_both_separates_and_equates() -> None:
+    """Only a pair closer than the margin yet surely apart is both: significantly better, and by too little to matter."""
+    found = look_at(rows([1.0, 0.0], noise=0.05), SEEDS, MARGIN)
+    assert found.better[0, 1]
+    assert found.alike[0, 1]
+    far = look_at(rows([5.0, 0.0], noise=0.05), SEEDS, MARGIN)
+    assert far.better[0, 1]
+    assert not far.alike[0, 1]

@@ -1,0 +1,34 @@
+"""The block `race` of a suite."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from kdbench.suite.race import Race, RaceDesign
+
+
+@given(st.integers(2, 10), st.integers(0, 40), st.integers(1, 10))
+def test_looks_ascend_to_the_last_seed(fewest: int, more: int, looks: int) -> None:
+    design = RaceDesign(min_seeds=fewest, max_seeds=fewest + more, looks=looks)
+    found = design.seeds_at_looks
+    assert list(found) == sorted(set(found))
+    assert found[-1] == fewest + more
+    assert len(found) == min(looks, more + 1) if looks > 1 else found == (fewest + more,)
+    assert found[0] == fewest or looks == 1
+
+
+def test_the_defaults_of_the_block() -> None:
+    assert Race().seeds_at_looks == (3, 7, 11, 16, 20, 24)
+    assert str(Race().design) == "looks at 3, 7, 11, 16, 20, 24 seeds"
+
+
+def test_a_budget_is_no_part_of_the_design() -> None:
+    assert Race(runs=10, hours=0.5).design == Race().design
+
+
+def test_the_most_seeds_are_no_fewer_than_the_fewest() -> None:
+    with pytest.raises(ValidationError, match="max_seeds is 2, below min_seeds, 3"):
+        Race(max_seeds=2)
