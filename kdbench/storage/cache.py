@@ -206,10 +206,16 @@ class Cache:
 
 
 class FilledCache(Cache):
-    """A cache that makes nothing: to look at what there is, without computing, downloading or training what there is not."""
+    """A cache that opens entries of some `kinds` and makes none of these: to look at what there is, without training for it."""
 
-    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:  # noqa: ARG002
-        raise CacheError(f"{folder}: is not in the cache, or was damaged")
+    def __init__(self, root: Path, kinds: Iterable[str]) -> None:
+        super().__init__(root)
+        self.kinds = frozenset(kinds)
+
+    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:
+        if folder.parent.name in self.kinds:
+            raise CacheError(f"{folder}: is not in the cache, or was damaged")
+        return super()._make(folder, identity, make, resumable)
 
 
 def _of_the_machine(error: Exception) -> bool:

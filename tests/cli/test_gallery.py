@@ -31,7 +31,7 @@ def test_gallery_writes_a_page(kdbench: Command, tmp_path: Path) -> None:
     assert err.splitlines()[-1] == f"Open galleries/{run_id}.html"
     text = (tmp_path / f"galleries/{run_id}.html").read_text()
     assert "a (teacher)" in text
-    assert "t2i: worst failures" in text
+    assert "Caption queries (t2i): worst failures" in text
     code, _, err = kdbench("gallery", run_id, trained().records["alone"].run_id, "--html", "deep/two.html")
     assert code == 0, err
     assert "where runs differ most" in (tmp_path / "deep/two.html").read_text()

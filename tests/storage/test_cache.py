@@ -318,12 +318,14 @@ def test_a_wait_for_the_process_that_makes_an_entry_is_told(tmp_path: Path) -> N
             thread.join()
 
 
-def test_a_filled_cache_opens_what_there_is_and_makes_nothing(tmp_path: Path) -> None:
-    made = Cache(tmp_path).entry("kind", {"a": 1}, lambda folder: None if (folder / "x").write_text("y") else None)
-    make = Count(lambda folder: None)
-    filled = FilledCache(tmp_path)
+def test_a_filled_cache_opens_what_there_is_and_makes_nothing_of_its_kinds(tmp_path: Path) -> None:
+    make = Count(lambda folder: (folder / "x").write_text("y"))
+    made = Cache(tmp_path).entry("kind", {"a": 1}, make)
+    filled = FilledCache(tmp_path, ["kind"])
     assert filled.entry("kind", {"a": 1}, make) == made
     with pytest.raises(CacheError, match="is not in the cache"):
         filled.entry("kind", {"a": 2}, make)
-    assert make.calls == 0
+    assert make.calls == 1
     assert [entry.folder for entry in Cache(tmp_path).entries() if not isinstance(entry, CacheError)] == [made.folder]
+    filled.entry("quick", {"a": 2}, make)
+    assert make.calls == 2

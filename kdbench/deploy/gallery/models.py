@@ -6,26 +6,29 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from kdbench.contracts.shown import Shown
+from kdbench.deploy.data_of_record import data_of
 from kdbench.deploy.export.load import weights_kept
 from kdbench.deploy.gallery.opened import Units, opened, read
 from kdbench.deploy.gallery.outputs import KIND, identity, outputs_of
 from kdbench.errors import KdbenchError
+from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Plugins
 from kdbench.records.measured import Measured
 from kdbench.records.record import Record
+from kdbench.records.tasks import task_of
 from kdbench.reports.gallery.cards import Looked, Model, Top
 from kdbench.storage.cache import Cache, FilledCache
+from kdbench.suite.spec import PluginSpec
 
 
 def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, cache: Cache, device: str = "cpu") -> Looked:
     """Some runs of one test split as models, by name; `units` are those of its queries.
 
-    Outputs of students are computed if the cache holds their weights, those of teachers if it holds their embeddings:
-    nothing is trained. Otherwise a model has the figures of its record alone, and a note says so.
+    Outputs are computed of students whose weights the cache holds, and of teachers that need no training, or whose training it
+    holds. Otherwise a model has the figures of its record alone, and a note says so.
     """
     if not runs:
         return Looked(None, {})
-    filled = FilledCache(cache.root)
     records = {name: run.record for name, run in runs.items()}
     kept = [record for record in records.values() if weights_kept(record, cache) or cache.holds(KIND, identity(record))]
     first = next(iter(records.values()))
@@ -39,7 +42,7 @@ def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, ca
     if shown is not None and kept:
         for name, record in records.items():
             try:
-                tops[name] = _top(record, shown, plugins, filled if record.spec.reference else cache, device)
+                tops[name] = _top(record, shown, plugins, cache, device)
             except KdbenchError as error:
                 notes.append(f"{name}: what it puts on top is not shown: {error}")
     elif shown is not None:
@@ -49,11 +52,29 @@ def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, ca
 
 
 def _top(record: Record, shown: Shown, plugins: Plugins, cache: Cache, device: str) -> Top:
-    """Of a teacher, `shown` is opened again with a cache that makes nothing; its outputs are then kept in the whole one."""
     if record.spec.reference and not cache.holds(KIND, identity(record)):
-        own = opened(record, plugins, cache, device)
-        return partial(shown.top, outputs_of(record, own, plugins, Cache(cache.root), device))
+        shown = opened(record, plugins, without_training(cache), device)
     return partial(shown.top, outputs_of(record, shown, plugins, cache, device))
+
+
+def teacher_itself(
+    record: Record, teacher: PluginSpec, name: str, plugins: Plugins, cache: Cache, device: str = "cpu"
+) -> Model:
+    """A teacher of a run as a model, evaluated here on the run's test split. Raises KdbenchError if it would have to train."""
+    task = task_of(record.spec.task, plugins)
+    with building_with(plugins):
+        data = data_of(record, task, without_training(cache), device, _ignore)
+        built = build_spec("teacher", teacher)
+        shown = task.show(data)
+        if shown is None:
+            raise KdbenchError(f"the task {record.spec.task.use!r} has nothing to show")
+        outputs = shown.outputs(built, record.spec.evaluate.batch_size, device)
+        return Model(name, task.evaluate_teacher(built, data, "test"), partial(shown.top, outputs))
+
+
+def without_training(cache: Cache) -> FilledCache:
+    """The same cache, in which outputs are computed, but nothing is trained or decoded."""
+    return FilledCache(cache.root, ["datasets", "teachers", "students"])
 
 
 def _nothing_kept(records: Mapping[str, Record], cache: Cache) -> str:
@@ -75,4 +96,13 @@ def teachers_of(runs: Sequence[Measured], among: Sequence[Measured]) -> dict[str
         and run.record.spec.trained_on is None
         and (run.record.split_digest, run.protocol.evaluation) == split
     }
-    return {f"{name} (teacher)": found[name] for name in wanted if name in found}
+    return {teacher_name(name): found[name] for name in wanted if name in found}
+
+
+def teacher_name(label: str) -> str:
+    """What a teacher is called beside a student."""
+    return f"{label} (teacher)"
+
+
+def _ignore(*_: object) -> None:
+    """Ignores all events."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kdbench.deploy.gallery.models import look, teachers_of
-from kdbench.errors import KdbenchError
+from kdbench.deploy.gallery.models import look, teacher_itself, teacher_name, teachers_of
+from kdbench.errors import Diverged, KdbenchError
 from kdbench.plugins.loading import Plugins
 from kdbench.records.files import read_record
 from kdbench.records.measured import Measured
 from kdbench.records.reading import Reading, read_measured
+from kdbench.reports.gallery.cards import Model
 from kdbench.reports.gallery.of_runs import runs_page
 from kdbench.reports.gallery.page import Page
 from kdbench.storage.cache import Cache
@@ -36,21 +37,42 @@ def gallery_page(paths: Sequence[Path], most: int, plugins: Plugins, cache: Cach
     units = reading.units.get(first.record.split_digest)
     looked = look({**dict(zip(names, runs, strict=True)), **teachers}, units, plugins, cache)
     notes = list(looked.notes)
-    if lacking := [name for run in runs for name in run.record.spec.teachers if f"{name} (teacher)" not in teachers]:
-        listed = ", ".join(dict.fromkeys(lacking))
-        notes.append(f"teachers not shown, as they were not evaluated themselves (`references:` in the suite): {listed}")
+    beside = [looked.models[name] for name in teachers]
+    if any(looked.models[name].top for name in names):
+        more, missing = _unrecorded(runs, teachers, plugins, cache)
+        beside, notes = beside + more, notes + missing
     return runs_page(
         " and ".join(run.record.label for run in runs),
         first.task.queries,
         looked.shown,
         [looked.models[name] for name in names],
-        [looked.models[name] for name in teachers],
+        beside,
         most,
         lead=_figures(first) if len(runs) == 1 else "",
         facts=[] if len(runs) == 1 else [f"{run.record.label}: {_figures(run)}" for run in runs],
         notes=notes,
         licence=first.record.licence or "",
     )
+
+
+def _unrecorded(
+    runs: Sequence[Measured], recorded: Mapping[str, Measured], plugins: Plugins, cache: Cache
+) -> tuple[list[Model], list[str]]:
+    """Teachers of `runs` that have no record of their own: those that need no training, evaluated here, and notes on all."""
+    models: list[Model] = []
+    notes = []
+    lacking = {teacher.name: (run, teacher) for run in runs for teacher in run.record.spec.team}
+    for label, (run, teacher) in lacking.items():
+        if (name := teacher_name(label)) in recorded:
+            continue
+        try:
+            models.append(teacher_itself(run.record, teacher, name, plugins, cache))
+        except (KdbenchError, Diverged) as error:
+            notes.append(f"{name}: not shown beside the student: {error}")
+    if models:
+        named = ", ".join(model.name for model in models)
+        notes.append(f"evaluated for this page, as the suite does not (`references:`): {named}")
+    return models, notes
 
 
 def _run(path: Path, reading: Reading) -> Measured:

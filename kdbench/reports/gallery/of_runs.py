@@ -36,7 +36,7 @@ def runs_page(
             cards = tuple(
                 card(shown, of, index, [model.answer(shown, of, index) for model in (*runs, *teachers)]) for index in chosen
             )
-            sections += [Section(f"{of.label}: {name}", cards, about)] if cards else []
+            sections += [Section(f"{of.query.capitalize()} queries ({of.label}): {name}", cards, about)] if cards else []
     return Page(title=title, sections=sections, **rest)  # type: ignore[arg-type]
 
 

@@ -47,17 +47,3 @@ def test_without_the_dataset_there_are_figures(tmp_path: Path) -> None:
     looked = look({"A": run}, changed, plugins, Cache(tmp_path / "none"))
     assert looked.shown is None
     assert looked.notes[0].startswith("texts and pictures are not shown: the dataset 'beads' has changed")
-
-
-def test_nothing_is_computed_of_a_teacher_whose_embeddings_are_gone(tmp_path: Path) -> None:
-    runs = trained()
-    context = runs.copied(tmp_path)
-    entries = [entry for entry in context.cache.entries() if not isinstance(entry, Exception)]
-    context.cache.remove([entry for entry in entries if entry.kind == "encodings" and "projection" in str(entry.identity)])
-    context.cache.remove([entry for entry in entries if entry.kind == "outputs"])
-    listed = runs.runs
-    looked = look({"A": listed["equal 0"], "B": listed["b"]}, None, context.plugins, context.cache)
-    assert looked.models["A"].top is not None
-    assert looked.models["B"].top is None
-    assert looked.notes == [note for note in looked.notes if note.startswith("B: what it puts on top is not shown")]
-    assert len(looked.notes) == 1

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kdbench import KdbenchError
+from kdbench import KdbenchError, Offer, TeacherData, Towers
 from kdbench.deploy.gallery.of_runs import gallery_page
 from kdbench.records.files import record_path, write_record
 from kdbench.runs.execute import execute
 from tests.support.gallery_runs import Trained, trained
-from tests.support.toys import plugged, run_spec
+from tests.support.toys import Sage, plugged, run_context, run_spec, toy
 
 
 def path_of(runs: Trained, name: str) -> Path:
@@ -41,15 +41,44 @@ def test_several_runs_and_one_without_teachers() -> None:
     assert [answer.model for answer in alone.sections[0].cards[0].answers] == ["student"]
 
 
-def test_teachers_that_were_not_evaluated_are_named(tmp_path: Path) -> None:
+def test_teachers_that_were_not_evaluated_are_evaluated_here(tmp_path: Path) -> None:
     runs = trained()
     context = runs.copied(tmp_path)
     teacher = runs.records["b"]
     record_path(context.results, teacher.spec.suite, teacher.run_id).unlink()
     one = runs.records["equal 0"]
     page = gallery_page([record_path(context.results, one.spec.suite, one.run_id)], 2, context.plugins, context.cache)
-    assert [answer.model for answer in page.sections[0].cards[0].answers] == ["student", "a (teacher)"]
-    assert page.notes == ["teachers not shown, as they were not evaluated themselves (`references:` in the suite): b"]
+    answers = page.sections[0].cards[0].answers
+    assert page.notes == ["evaluated for this page, as the suite does not (`references:`): b (teacher)"]
+    whole = gallery_page([path_of(runs, "equal 0")], 2, runs.context.plugins, runs.context.cache)
+    assert [(answer.model, answer.figure) for answer in answers] == [
+        (answer.model, answer.figure) for answer in whole.sections[0].cards[0].answers
+    ]
+    assert [len(answer.top) for answer in answers] == [5, 5, 5]
+
+
+class Learner(Sage):
+    """A teacher that trains on its data."""
+
+    def towers(self, data: TeacherData) -> Towers:
+        recipe = {"epochs": 1, "batch_size": 8, "lr": 0.01, "precision": "fp32", "seed": 0}
+        data.fit("learner", lambda: toy(), recipe)
+        return super().towers(data)
+
+
+def test_no_teacher_is_trained_to_be_looked_at(tmp_path: Path) -> None:
+    context = run_context(tmp_path, teachers=[Offer("learner", Learner)])
+    record = execute(run_spec([plugged("learner", "c")]), context)
+    path = record_path(context.results, record.spec.suite, record.run_id)
+    page = gallery_page([path], 2, context.plugins, context.cache)
+    assert [answer.model for answer in page.sections[0].cards[0].answers] == ["student", "c (teacher)"]
+    entries = [entry for entry in context.cache.entries() if not isinstance(entry, Exception)]
+    context.cache.remove([entry for entry in entries if entry.kind == "teachers"])
+    page = gallery_page([path], 2, context.plugins, run_context(tmp_path).cache)
+    assert [answer.model for answer in page.sections[0].cards[0].answers] == ["student"]
+    (note,) = page.notes
+    assert note.startswith("c (teacher): not shown beside the student: ")
+    assert "is not in the cache" in note
 
 
 def test_runs_that_cannot_be_shown(tmp_path: Path) -> None:

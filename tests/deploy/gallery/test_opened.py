@@ -60,5 +60,5 @@ def test_nothing_is_decoded_by_a_cache_that_makes_nothing(tmp_path_factory: pyte
     runs = trained()
     folder = tmp_path_factory.mktemp("empty")
     with pytest.raises(KdbenchError, match="is not in the cache"):
-        opened(runs.records["equal 0"], runs.context.plugins, FilledCache(folder))
+        opened(runs.records["equal 0"], runs.context.plugins, FilledCache(folder, ["datasets"]))
     assert list(Cache(folder).entries()) == []

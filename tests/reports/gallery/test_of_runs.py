@@ -10,7 +10,7 @@ STUDENT = model("student", [1, 8, 2, 3, 1, 7, 4, 1])
 TEACHERS = [model("x (teacher)", [1, 1, 8, 3, 1, 6, 4, 5]), model("y (teacher)", [8, 1, 8, 3, 1, 7, 4, 2])]
 
 
-def titles(page: Page, label: str = "t2i") -> dict[str, list[int]]:
+def titles(page: Page, label: str = "Caption queries (t2i)") -> dict[str, list[int]]:
     """Sections of one direction, and the numbers of their queries."""
     return {
         section.title.removeprefix(f"{label}: "): [int(card.title.split()[-1]) for card in section.cards]
@@ -25,7 +25,7 @@ def test_worst_failures_and_what_teachers_know_better() -> None:
     assert found["worst failures"] == [1, 5]
     assert found["teachers know better"] == [1, 5]  # 8 to 1, then 7 to 6
     assert found["better than its teachers"] == [2, 7]  # 2 to 8, then 1 to 2
-    assert found == titles(page, "i2t")
+    assert found == titles(page, "Image queries (i2t)")
     assert len(found["drawn at random"]) == 2
     assert [answer.model for answer in page.sections[0].cards[0].answers] == ["student", "x (teacher)", "y (teacher)"]
 
