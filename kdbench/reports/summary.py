@@ -68,6 +68,11 @@ class Summary:
     latency: str = ""  # what was timed, and where; empty if nothing was
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def unstable(self) -> bool:
+        """Whether timings of any student may not be repeatable."""
+        return any(student.cost and student.cost.unstable for student in self.students)
+
 
 def summaries(board: Board, profiles: Sequence[Profile] = ()) -> list[Summary]:
     """One for tables with the same metrics, mostly one; none without students."""

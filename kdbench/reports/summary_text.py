@@ -93,5 +93,5 @@ def _notes(summary: Summary) -> Iterator[str]:
     yield f"{summary.headline.label} with half of its 95 % interval over seeds and test units"
     if summary.latency:
         yield summary.latency
-    if any(student.cost and student.cost.unstable for student in summary.students):
+    if summary.unstable:
         yield f"{DOUBLE_DAGGER} timings may not be repeatable"

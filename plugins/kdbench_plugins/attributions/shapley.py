@@ -55,7 +55,9 @@ def kdbench_attributions() -> list[Offer[Attribution]]:
             "a teacher's mean marginal contribution over all orders in which the teachers can join",
             formula="φ(t) = Σ_{S ∌ t} |S|! (T − |S| − 1)! / T! · (v(S ∪ {t}) − v(S))",
             latex=(
-                r"\phi(t) = \sum_{S \not\ni t} \frac{\lvert S \rvert! \, (T - \lvert S \rvert - 1)!}{T!} \left(v(S \cup \{t\}) - v(S)\right)"
+                r"\phi(t) = \sum_{S \not\ni t} "
+                r"\frac{\left\lvert S \right\rvert! \, (T - \left\lvert S \right\rvert - 1)!}{T!} "
+                r"\left(v(S \cup \{t\}) - v(S)\right)"
             ),
             source="Shapley, A value for n-person games, 1953",
             status="published",

@@ -91,7 +91,8 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             "KL between teacher and student, both classifying by the teacher's stored embeddings (AMMKD's class vectors)",
             formula="ℓ = ½τ²[KL(σ(s_t v_t Wᵀ/τ) ‖ σ(s_t P(v) Wᵀ/τ)) + the same for texts against images]",
             latex=(
-                r"\ell = \frac{1}{2} \tau^2 \left[\mathrm{KL}(\sigma(s_t v_t W^T / \tau) \, \Vert \, \sigma(s_t P(v) W^T / \tau)) "
+                r"\ell = \frac{1}{2} \tau^2 "
+                r"\left[\mathrm{KL}(\sigma(s_t v_t W^T / \tau) \, \Vert \, \sigma(s_t P(v) W^T / \tau)) "
                 r"+ \text{the same for texts against images}\right]"
             ),
             source="AMMKD, arXiv 2509.00039; PromptKD, Li et al., CVPR 2024",

@@ -49,7 +49,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             Feature,
             "squared distance between projected student and teacher embeddings (CLIP-KD's FD)",
             formula="ℓ = ‖P v − v_t‖² + ‖P' u − u_t‖²",
-            latex=r"\ell = \lVert P v - v_t \rVert^2 + \lVert P' u - u_t \rVert^2",
+            latex=r"\ell = \left\lVert P v - v_t \right\rVert^2 + \left\lVert P' u - u_t \right\rVert^2",
             source="CLIP-KD, Yang et al., CVPR 2024",
             status="published",
         )

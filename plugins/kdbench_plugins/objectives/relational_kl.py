@@ -88,7 +88,8 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             "KL between in-batch similarity distributions (CLIP-KD's CRD)",
             formula="ℓ = ½τ²[KL(σ(s_t v_t u_tᵀ/τ) ‖ σ(s v uᵀ/τ)) + the transpose]",
             latex=(
-                r"\ell = \frac{1}{2} \tau^2 \left[\mathrm{KL}(\sigma(s_t v_t u_t^T / \tau) \, \Vert \, \sigma(s \, v u^T / \tau)) "
+                r"\ell = \frac{1}{2} \tau^2 "
+                r"\left[\mathrm{KL}(\sigma(s_t v_t u_t^T / \tau) \, \Vert \, \sigma(s \, v u^T / \tau)) "
                 r"+ \text{the transpose}\right]"
             ),
             source="CLIP-KD, Yang et al., CVPR 2024",

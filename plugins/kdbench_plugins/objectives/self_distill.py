@@ -62,8 +62,8 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             formula="ℓ = mix·InfoNCE(v uᵀ/τ) + (1 − mix)·scale·(‖P v − v_t‖² + ‖P' u − u_t‖²)",
             latex=(
                 r"\ell = \mathrm{mix} \cdot \mathrm{InfoNCE}(v u^T / \tau) "
-                r"+ (1 - \mathrm{mix}) \cdot \mathrm{scale} \cdot (\lVert P v - v_t \rVert^2 "
-                r"+ \lVert P' u - u_t \rVert^2)"
+                r"+ (1 - \mathrm{mix}) \cdot \mathrm{scale} \cdot (\left\lVert P v - v_t \right\rVert^2 "
+                r"+ \left\lVert P' u - u_t \right\rVert^2)"
             ),
             source="PUMA, Lyu et al., ACM MM 2025",
             status="reconstruction",

@@ -32,7 +32,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             EqualNorm,
             "weights inverse to the norm of each teacher's gradient",
             formula="w_t ∝ 1 / ‖g_t‖",
-            latex=r"w_t \propto \frac{1}{\lVert g_t \rVert}",
+            latex=r"w_t \propto \frac{1}{\left\lVert g_t \right\rVert}",
             source="DB-MTL with β = 0, Lin et al., arXiv 2308.12029",
             status="published",
         )

@@ -94,7 +94,8 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             formula="w = σ_t(s),  s = argmin Σ_t |w_t‖g_t‖ − Ḡ·r_t^alpha|",
             latex=(
                 r"w = \sigma_t(s), "
-                r"\quad s = \operatorname{argmin} \sum_t \lvert w_t \lVert g_t \rVert - \bar{G} \, r_t^{\mathrm{alpha}} \rvert"
+                r"\quad s = \operatorname{argmin} "
+                r"\sum_t \left\lvert w_t \left\lVert g_t \right\rVert - \bar{G} \, r_t^{\mathrm{alpha}} \right\rvert"
             ),
             source="Chen et al., ICML 2018",
             status="published",

@@ -63,7 +63,10 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             RelativeChange,
             "more weight for teachers whose loss changes more between steps, over a window",
             formula="w_t ∝ mean over k of |ℓ_t(k−1) − ℓ_t(k)| / ℓ_t(k)",
-            latex=r"w_t \propto \text{mean over } k \text{ of } \frac{\lvert \ell_t(k-1) - \ell_t(k) \rvert}{\ell_t(k)}",
+            latex=(
+                r"w_t \propto \text{mean over } k \text{ of } "
+                r"\frac{\left\lvert \ell_t(k-1) - \ell_t(k) \right\rvert}{\ell_t(k)}"
+            ),
             source="AdapMTL, arXiv 2408.03913",
             status="published",
         )

@@ -34,7 +34,7 @@ ROWS = [
         weightings.mgda,
         "the shortest convex combination of the gradients (MGDA)",
         "w = argmin ‖Σ_t w_t g_t‖²  s.t. Σw = 1, w ≥ 0",
-        r"w = \operatorname{argmin} \lVert \sum_t w_t g_t \rVert^2 \quad \text{s.t. } \sum w = 1, \; w \ge 0",
+        r"w = \operatorname{argmin} \left\lVert \sum_t w_t g_t \right\rVert^2 \quad \text{s.t. } \sum w = 1, \; w \ge 0",
         "Désidéri, Comptes Rendus Mathématique 2012; Sener & Koltun, NeurIPS 2018",
     ),
     Row(
@@ -56,9 +56,9 @@ ROWS = [
         "near the mean gradient, the direction that improves the worst teacher most (CAGrad)",
         "w ∝ 1/T + c·‖ḡ‖/‖Σ_t v_t g_t‖·v,  v = argmin_simplex ⟨ḡ, Σ_t v_t g_t⟩ + c·‖ḡ‖·‖Σ_t v_t g_t‖",
         (
-            r"w \propto \frac{1}{T} + \frac{c \lVert \bar{g} \rVert}{\lVert \sum_t v_t g_t \rVert} v, "
-            r"\quad v = \operatorname{argmin}_{\mathrm{simplex}} \langle \bar{g}, \sum_t v_t g_t \rangle "
-            r"+ c \lVert \bar{g} \rVert \lVert \sum_t v_t g_t \rVert"
+            r"w \propto \frac{1}{T} + \frac{c \left\lVert \bar{g} \right\rVert}{\left\lVert \sum_t v_t g_t \right\rVert} v, "
+            r"\quad v = \operatorname{argmin}_{\mathrm{simplex}} \left\langle \bar{g}, \sum_t v_t g_t \right\rangle "
+            r"+ c \left\lVert \bar{g} \right\rVert \left\lVert \sum_t v_t g_t \right\rVert"
         ),
         "Liu et al., NeurIPS 2021",
     ),
@@ -67,7 +67,7 @@ ROWS = [
         "the sum of the gradients, each without its conflicting components (PCGrad)",
         "g_i ← g_i − min(0, ⟨g_i, g_j⟩)/‖g_j‖²·g_j for j ≠ i in random order;  Σ_i g_i = Σ_t w_t g_t",
         (
-            r"g_i \leftarrow g_i - \frac{\min(0, \langle g_i, g_j \rangle)}{\lVert g_j \rVert^2} g_j "
+            r"g_i \leftarrow g_i - \frac{\min(0, \left\langle g_i, g_j \right\rangle)}{\left\lVert g_j \right\rVert^2} g_j "
             r"\text{ for } j \ne i \text{ in random order;} \quad \sum_i g_i = \sum_t w_t g_t"
         ),
         "Yu et al., NeurIPS 2020",
@@ -88,7 +88,7 @@ ROWS = [
         weightings.imtl_g,
         "the direction with equal projections onto all gradients (IMTL-G)",
         "w ∝ G⁺·(‖g_1‖ … ‖g_T‖)",
-        r"w \propto G^{+} (\lVert g_1 \rVert \dots \lVert g_T \rVert)",
+        r"w \propto G^{+} (\left\lVert g_1 \right\rVert \dots \left\lVert g_T \right\rVert)",
         "Liu et al., ICLR 2021",
     ),
     Row(
@@ -118,7 +118,7 @@ ROWS = [
         "w = 1/m for the m teachers with the smallest Σ_j ‖g_t − g_j‖ over their T − f − 2 nearest, else 0",
         (
             r"w = \frac{1}{m} \text{ for the } m "
-            r"\text{ teachers with the smallest } \sum_j \lVert g_t - g_j \rVert \text{ over their } T - f - 2 "
+            r"\text{ teachers with the smallest } \sum_j \left\lVert g_t - g_j \right\rVert \text{ over their } T - f - 2 "
             r"\text{ nearest, else } 0"
         ),
         "Blanchard et al., NeurIPS 2017",

@@ -17,6 +17,7 @@ from kdbench.errors import RecordError
 from kdbench.records.measured import Measured
 from kdbench.records.trace import Trace
 from kdbench.reports.board import Board
+from kdbench.reports.summary import summaries
 from kdbench.reports.verdict import NO_STUDENT, NO_VERDICT, Verdict
 from kdbench.statistics.value import Value
 from kdbench_plugins.reports.site.page_names import slug, token
@@ -80,12 +81,14 @@ def board() -> Board:
 
 @pytest.fixture(scope="module")
 def site(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return write_site(tmp_path_factory.mktemp("real") / "site", board, planes_of(board), [], METHODS)
+    folder = tmp_path_factory.mktemp("real") / "site"
+    return write_site(folder, board, planes_of(board), [], METHODS, summaries=summaries(board))
 
 
 @pytest.fixture(scope="module")
 def hostile_site(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return write_site(tmp_path_factory.mktemp("hostile") / "site", hostile(), planes_of(hostile()), [], [])
+    board, folder = hostile(), tmp_path_factory.mktemp("hostile") / "site"
+    return write_site(folder, board, planes_of(board), [], [], summaries=summaries(board))
 
 
 def _pages(site: Written) -> dict[Path, Page]:
@@ -141,7 +144,7 @@ def test_every_page_has_what_a_page_needs(site: Written) -> None:
 
 def test_the_answer_comes_first_and_every_table_has_its_facts(site: Written, board: Board) -> None:
     page = Page(site.entry)
-    assert page.text("p")[::2][: len(board.tables)] == [table.sentence for table in board.tables]
+    assert page.text("p", **{"class": "verdict"}) == [table.sentence for table in board.tables]
     assert [text for text in page.text("h2") if text in {table.title for table in board.tables}] == [
         t.title for t in board.tables
     ]
@@ -156,6 +159,20 @@ def test_the_answer_comes_first_and_every_table_has_its_facts(site: Written, boa
     assert "† reconstruction (its source leaves something open): ammkd" in notes
     assert len(page.all("caption")) == len(page.all("table"))
     assert all(th.get("scope") for th in page.all("th"))
+
+
+def test_the_summary_stands_before_the_tables_and_leads_to_their_rows(site: Written, board: Board) -> None:
+    text = site.entry.read_text(encoding="utf-8")
+    start, end = text.index('id="glance-1"'), text.index("</table>", text.index('id="glance-1"'))
+    assert end < min(text.index(f'id="table-{table.id}"') for table in board.tables)
+    (summary,) = summaries(board)
+    found = text[start:end]
+    for student in summary.students:
+        for line in student.lines:
+            assert f'href="#row-{line.table.id}-{line.row.id}"' in found
+            assert f"{line.row.value.mean:,.1f}" in found
+    assert found.count("<tbody>") == len(board.tables)
+    assert "Params" not in found, "no student was measured"
 
 
 def test_a_row_shows_its_rank_group_figures_costs_and_runs(site: Written, board: Board) -> None:
