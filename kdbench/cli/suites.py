@@ -171,4 +171,4 @@ def _row(spec: RunSpec, record: Record | None, note: str) -> list[str]:
     team = "teacher itself" if spec.reference else " + ".join(spec.teachers) or "no distillation"
     strategy = spec.strategy.name if spec.strategy else "–"
     status = record.status + note if record else "to do"
-    return [spec.run_id, spec.dataset.name, spec.student.name, team, strategy, str(spec.seed), status]
+    return [spec.run_id, spec.dataset.name, spec.student.name, team, strategy, spec.which, status]

@@ -24,23 +24,26 @@ def costs_of_views(specs: Sequence[RunSpec], plugins: Plugins) -> list[str]:
     sizes: dict[str, tuple[int, int]] = {}
     lines: dict[str, str] = {}
     with building_with(plugins):
-        for dataset, teacher, views in _encoded(specs):
-            where = digest_of(dataset.plain)
-            key = digest_of([dataset.plain, teacher.plain, views.count, bool(views.drop_words)])
+        for dataset, teacher, views, splits in _encoded(specs):
+            where = digest_of([dataset.plain, *splits])
+            key = digest_of([where, teacher.plain, views.count, bool(views.drop_words)])
             if key in lines:
                 continue
             if where not in sizes:
-                split = build_spec("dataset", dataset).split("train")
-                sizes[where] = len(split.image_concepts), len(split.caption_concepts)
+                read = [build_spec("dataset", dataset).split(name) for name in splits]
+                images = sum(len(split.image_concepts) for split in read)
+                sizes[where] = images, sum(len(split.caption_concepts) for split in read)
             lines[key] = _line(dataset, teacher, views, *sizes[where])
     return list(lines.values())
 
 
-def _encoded(specs: Sequence[RunSpec]) -> Iterator[tuple[PluginSpec, PluginSpec, Views]]:
+def _encoded(specs: Sequence[RunSpec]) -> Iterator[tuple[PluginSpec, PluginSpec, Views, tuple[str, ...]]]:
+    """Datasets, teachers, views, and the splits of which there are views: all of them where folds pick from all."""
     for spec in specs:
         views = spec.train.views if spec.train and not spec.transfer else None
         if views is not None and views.teachers == "same":
-            yield from ((spec.dataset, teacher, views) for teacher in spec.team)
+            splits = ("train", "validation", "test") if spec.fold else ("train",)
+            yield from ((spec.dataset, teacher, views, splits) for teacher in spec.team)
 
 
 def _line(dataset: PluginSpec, teacher: PluginSpec, views: Views, images: int, captions: int) -> str:

@@ -140,7 +140,7 @@ class Executor:
 
         try:
             with self._printing(work):
-                prepare(work.task, work.dataset, work.teacher, self.context, work.teacher.name, work.views)
+                prepare(work.task, work.dataset, work.teacher, self.context, work.teacher.name, work.views, work.fold)
         except (Exception, SystemExit) as error:  # every run that needs this teacher records the same error
             warnings.warn(f"{work.label}: {_told(error)}", KdbenchWarning, stacklevel=1)
 

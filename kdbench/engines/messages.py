@@ -13,7 +13,7 @@ from kdbench.records.record import Record
 from kdbench.records.study_summary import State
 from kdbench.storage.digest import digest_of
 from kdbench.suite.settings import Views
-from kdbench.suite.spec import PluginSpec, RunSpec
+from kdbench.suite.spec import Fold, PluginSpec, RunSpec
 from kdbench.suite.study import Study
 
 
@@ -60,16 +60,17 @@ class PrepareTeacher(Message):
     dataset: PluginSpec
     teacher: PluginSpec
     views: Views | None = None  # of the train images
+    fold: Fold | None = None  # of the dataset
 
     @cached_property
     def key(self) -> str:
-        """Equal for all runs with the same teacher on the same dataset, in the same views if there are any."""
-        views = [self.views.model_dump(mode="json")] if self.views else []
-        return digest_of([self.task.plain, self.dataset.plain, self.teacher.plain, *views])[:12]
+        """Equal for all runs with the same teacher on the same dataset or fold of it, in the same views if there are any."""
+        others = [one.model_dump(mode="json") for one in (self.views, self.fold) if one]
+        return digest_of([self.task.plain, self.dataset.plain, self.teacher.plain, *others])[:12]
 
     @property
     def label(self) -> str:
-        return f"teacher {self.teacher.name}"
+        return f"teacher {self.teacher.name}" + (f" · {self.fold}" if self.fold else "")
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -144,7 +145,11 @@ def preparations(specs: Iterable[RunSpec]) -> list[PrepareTeacher]:
     """Work for each teacher on each dataset trained on; runs then need not wait for each other's encoding."""
     found = (
         PrepareTeacher(
-            task=spec.task, dataset=spec.dataset, teacher=teacher, views=spec.train.views if spec.train is not None else None
+            task=spec.task,
+            dataset=spec.dataset,
+            teacher=teacher,
+            views=spec.train.views if spec.train is not None else None,
+            fold=spec.fold,
         )
         for spec in specs
         if spec.trained_on is None

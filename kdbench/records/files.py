@@ -94,14 +94,14 @@ def renumbered(units: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[Any]
     return dict(zip(units, numbered, strict=True))
 
 
-def write_units(record: Path, dataset_digest: str, units: Mapping[str, NDArray[np.int64]]) -> str | None:
-    """Writes the test units of a dataset's queries, renumbered in order of appearance, and returns the file's sha256.
+def write_units(record: Path, split_digest: str, units: Mapping[str, NDArray[np.int64]]) -> str | None:
+    """Writes the units of a test split's queries, renumbered in order of appearance, and returns the file's sha256.
 
-    Returns None without units. All records of a dataset in a folder use the same file.
+    Returns None without units. All records of a split in a folder use the same file.
     """
     if not units:
         return None
-    return _write_npz(units_path(record, dataset_digest), renumbered(units))
+    return _write_npz(units_path(record, split_digest), renumbered(units))
 
 
 def write_trace(record: Path, trace: Trace) -> str:

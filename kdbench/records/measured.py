@@ -37,3 +37,13 @@ class Measured:
     def seed(self) -> int:
         """The run's seed."""
         return self.record.spec.seed
+
+    @property
+    def which(self) -> str:
+        """What tells it from other runs of its cell: its seed, and its fold if it has one."""
+        return self.record.spec.which
+
+    @property
+    def fold(self) -> int:
+        """The index of its fold; 0 without cross-validation."""
+        return self.record.spec.fold.index if self.record.spec.fold else 0

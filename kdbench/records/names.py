@@ -6,12 +6,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdbench.storage.digest import digest_of
+from kdbench.suite.spec import Fold
+
 RUN_FILE = re.compile(r"[0-9a-f]{12}\.json")
 
 
 @dataclass(frozen=True)
 class Suffixes:
-    """Suffixes of the files beside a record, in place of its `.json`; that of units follows the dataset's digest."""
+    """Suffixes of the files beside a record, in place of its `.json`; that of units follows the digest of the test split."""
 
     arrays: str
     trace: str
@@ -27,6 +30,11 @@ def record_path(results: Path, suite: str, run_id: str) -> Path:
     return results / suite / f"{run_id}.json"
 
 
-def units_path(record: Path, dataset_digest: str, format: int = 2) -> Path:
-    """The file of a dataset's test units beside a record, the same for all records of the dataset in a folder."""
-    return record.with_name(f"{dataset_digest[:12]}{SUFFIXES[format].units}")
+def split_digest(dataset_digest: str, fold: Fold | None = None) -> str:
+    """Identifies a test split: by the digest of its dataset, that of a fold by one that follows from it."""
+    return digest_of([dataset_digest, fold.index, fold.of]) if fold else dataset_digest
+
+
+def units_path(record: Path, split_digest: str, format: int = 2) -> Path:
+    """The file of a split's test units beside a record, the same for all records of the split in a folder."""
+    return record.with_name(f"{split_digest[:12]}{SUFFIXES[format].units}")

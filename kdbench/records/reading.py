@@ -34,7 +34,7 @@ class Reading:
 
     runs: list[Measured] = field(default_factory=list)  # runs that are ok
     unfinished: list[Record] = field(default_factory=list)  # all other records
-    units: dict[str, Mapping[str, NDArray[np.int64]]] = field(default_factory=dict)  # by dataset digest, see `Task.units`
+    units: dict[str, Mapping[str, NDArray[np.int64]]] = field(default_factory=dict)  # `Task.units`, by `Record.split_digest`
     profiles: list[Profile] = field(default_factory=list)
     studies: list[StudySummary] = field(default_factory=list)  # beside tuned runs
     problems: list[Problem] = field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from kdbench.records import format1
+from kdbench.records.names import split_digest
 from kdbench.records.parts import Part, weights_identity
 from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import Frozen, RunSpec, Values
@@ -33,7 +34,7 @@ class Outcome(Frozen):
     weights: dict[str, float] = {}  # mean over all steps, by teacher
     dynamics: dict[str, float] = {}  # `Trace.dynamics`
     sizes: dict[str, int] = {}  # of the test split, by name (`Task.sizes`)
-    dataset_digest: str | None = None
+    dataset_digest: str | None = None  # of the whole dataset, also where one fold of it is tested
     licence: str | None = None
     arrays_sha256: str | None = None  # of the file with the stored arrays
     units_sha256: str | None = None  # of the file with the test unit of each query
@@ -89,6 +90,11 @@ class Record(Outcome):
         found: dict[str, Any] = write(self)
         fields = {name: found[name] for name in (*FIRST, *found) if name in found and (found[name] or name not in OPTIONAL)}
         return format1.written_fields(fields, self.original) if self.original is not None else fields
+
+    @property
+    def split_digest(self) -> str:
+        """Identifies its test split; empty if the run has no digest of its dataset."""
+        return split_digest(self.dataset_digest, self.spec.fold) if self.dataset_digest else ""
 
     @property
     def digest_of_student(self) -> str:

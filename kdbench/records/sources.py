@@ -124,8 +124,8 @@ class RecordFile:
         return f"{posixpath.splitext(self.name)[0]}{SUFFIXES[record.format].trace}"
 
     def units(self, record: Record) -> str:
-        """The name of the file with its dataset's test units."""
-        return units_path(Path(self.name), record.dataset_digest or "", record.format).as_posix()
+        """The name of the file with the units of its test split."""
+        return units_path(Path(self.name), record.split_digest, record.format).as_posix()
 
     def read(self, name: str) -> bytes | None:
         """A file of the same source, see `Source.read`."""

@@ -14,7 +14,7 @@ from kdbench.records.examine_parts import examine_parts, using_plugin
 from kdbench.records.parts import Part
 from kdbench.storage.cache import Cache
 from kdbench.storage.loaded_code import check_loaded
-from kdbench.suite.spec import PluginSpec, RunSpec
+from kdbench.suite.spec import Fold, PluginSpec, RunSpec
 
 
 def _ignore(*_: object) -> None:
@@ -62,11 +62,12 @@ class RunContext:
             task: Task = build_spec("task", spec)
         return task
 
-    def open(self, task: Task, dataset: PluginSpec, run_id: str) -> Owned:
-        """Opens the dataset of a run by its task; progress is reported as the run's."""
+    def open(self, task: Task, dataset: PluginSpec, run_id: str, fold: Fold | None = None) -> Owned:
+        """Opens the dataset of a run, or a fold of it, by its task; progress is reported as the run's."""
 
         def report(stage: str, done: int, total: int) -> None:
             self.on_progress(Progress(run_id, stage, done, total))
 
         with building_with(self.plugins), using_plugin("dataset", dataset, self.plugins):
-            return task.open(build_spec("dataset", dataset), self.cache, self.device, report)
+            data = task.open(build_spec("dataset", dataset), self.cache, self.device, report)
+            return task.folded(data, fold.index, fold.of) if fold else data

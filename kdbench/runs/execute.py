@@ -26,6 +26,7 @@ from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.library_warnings import collected
 from kdbench.records.examine_parts import using_plugin
 from kdbench.records.files import is_finished, record_path, write_arrays, write_record, write_trace, write_units
+from kdbench.records.names import split_digest
 from kdbench.records.parts import Parts, packages, weights_identity
 from kdbench.records.provenance import device_name, host, source, versions
 from kdbench.records.record import DONE, Outcome, Record, Status
@@ -35,7 +36,7 @@ from kdbench.runs.trained_elsewhere import digest_of_training, trained_elsewhere
 from kdbench.storage.checkpoint import save_weights
 from kdbench.storage.loaded_code import check_loaded
 from kdbench.suite.settings import Views
-from kdbench.suite.spec import PluginSpec, RunSpec
+from kdbench.suite.spec import Fold, PluginSpec, RunSpec
 from kdbench.training.borders import measured
 from kdbench.training.distributed import Rank
 from kdbench.training.evaluation import evaluated
@@ -85,7 +86,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
 def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
     """The outcome for the record. Ranks other than the first end after the training, with an empty outcome."""
     task = context.task(spec.task)
-    data = context.open(task, spec.dataset, spec.run_id)
+    data = context.open(task, spec.dataset, spec.run_id, spec.fold)
     if spec.reference:
         return _outcome_of_teacher(spec, context, task, data)
     if spec.transfer:
@@ -123,12 +124,18 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
 
 
 def prepare(
-    task: PluginSpec, dataset: PluginSpec, teacher: PluginSpec, context: RunContext, id: str, views: Views | None = None
+    task: PluginSpec,
+    dataset: PluginSpec,
+    teacher: PluginSpec,
+    context: RunContext,
+    id: str,
+    views: Views | None = None,
+    fold: Fold | None = None,
 ) -> None:
-    """Computes a teacher's outputs before the runs that need them, also on the `views` of their training."""
+    """Computes a teacher's outputs before the runs that need them, also on the `views` of their training, in a `fold`."""
     with building_with(context.plugins), collected():
         its_task = context.task(task)
-        data = context.open(its_task, dataset, id)
+        data = context.open(its_task, dataset, id, fold)
         teach(its_task, its_task.viewed(data, views) if views else data, teacher, context.plugins)
 
 
@@ -227,7 +234,7 @@ def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arra
         "dataset_digest": data.digest,
         "licence": data.licence,
         "arrays_sha256": write_arrays(path, arrays),
-        "units_sha256": write_units(path, data.digest, units),
+        "units_sha256": write_units(path, split_digest(data.digest, spec.fold), units),
     }
 
 

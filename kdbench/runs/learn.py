@@ -56,11 +56,11 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
     encodings = dict(data.encodings)
     watch = Watch.begin(context.device)
 
-    torch.manual_seed(spec.seed)
+    torch.manual_seed(spec.training_seed)
     student = built_student(spec, task)
     with using_plugin("student", spec.student, context.plugins):
         train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
-    team = Team(teachers, built_terms(spec), task.width(student), spec.seed, context.device) if teachers else None
+    team = Team(teachers, built_terms(spec), task.width(student), spec.training_seed, context.device) if teachers else None
     strategy = built_strategy(spec)
 
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
@@ -76,7 +76,7 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
             validation,
             spec.train,
             spec.evaluate,
-            spec.seed,
+            spec.training_seed,
             context.device,
             team,
             strategy,

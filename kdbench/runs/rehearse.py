@@ -33,7 +33,7 @@ def rehearse(spec: RunSpec, context: RunContext) -> None:
     assert spec.train is not None, "references are not trained"
     with building_with(context.plugins), torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore", KdbenchWarning)
-        torch.manual_seed(spec.seed)
+        torch.manual_seed(spec.training_seed)
         task = context.task(spec.task)
         student, terms, strategy = built_student(spec, task), built_terms(spec), built_strategy(spec)
         dataset, members = build_spec("dataset", spec.dataset), [build_spec("teacher", teacher) for teacher in spec.team]
@@ -43,7 +43,7 @@ def rehearse(spec: RunSpec, context: RunContext) -> None:
         encoded, stored = made
         team = _team(spec, terms, stored, task.width(student)) if stored else None
         settings = _brief(spec.train)
-        learner = Learner(task, student, encoded, settings, spec.seed, "cpu", team, strategy)
+        learner = Learner(task, student, encoded, settings, spec.training_seed, "cpu", team, strategy)
         for step in range(STEPS):
             learner.step(step)
         learner.report()
@@ -60,7 +60,7 @@ def _team(spec: RunSpec, terms: Sequence[tuple[float, Objective]], stored: Seque
 
     def of(outputs: Sequence[TeacherOutputs]) -> Team:
         teachers = [TeamTeacher(teacher.name, each) for teacher, each in zip(spec.team, outputs, strict=True)]
-        return Team(teachers, terms, width, spec.seed, "cpu")
+        return Team(teachers, terms, width, spec.training_seed, "cpu")
 
     try:
         return of(stored)

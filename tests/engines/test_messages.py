@@ -41,7 +41,7 @@ from kdbench.engines.messages import (
     rehearsals,
 )
 from kdbench.records.record import Record
-from kdbench.suite.spec import PluginSpec, RunSpec, TaskDataset, TermSpec, Tuning
+from kdbench.suite.spec import Fold, PluginSpec, RunSpec, TaskDataset, TermSpec, Tuning
 from kdbench.suite.study import Study
 from kdbench.suite.sweep import Parameter, Pruner, Settings
 from tests.support.patience import calls
@@ -258,3 +258,15 @@ def test_messages_do_not_change() -> None:
         EVENT.validate_json('{"kind": "warned", "message": "x", "more": 1}')
     with pytest.raises(ValueError, match="kind"):
         EVENT.validate_json('{"kind": "whispered"}')
+
+
+def test_a_teacher_is_prepared_for_each_fold_and_a_rehearsal_done_once() -> None:
+    runs = [run_spec(seed=seed, fold=Fold(index=index, of=3)) for seed in range(2) for index in range(3)]
+    work = preparations(runs)
+    assert [(one.teacher.name, one.fold.index if one.fold else None) for one in work] == [
+        (name, index) for index in range(3) for name in "ab"
+    ]
+    assert len({one.key for one in (*work, *preparations([run_spec()]))}) == 8
+    assert work[2].label == "teacher a · fold 2/3"
+    assert [set(ExecuteRun(spec=run).needs) for run in runs[:3]] == [{work[2 * i].key, work[2 * i + 1].key} for i in range(3)]
+    assert len(rehearsals(runs)) == 1

@@ -8,6 +8,9 @@ import pytest
 from kdbench.errors import RecordError
 from kdbench.records.measured import Measured
 from kdbench.statistics.analysis import UNTESTED, Analysis, analyse
+from kdbench.statistics.folds import ONE_SEED
+from kdbench.statistics.splits import split_of
+from tests.support.folded import CONCEPTS, fold_row, fold_units
 from tests.support.rankings import SIZES, broken, row
 
 
@@ -81,3 +84,49 @@ def test_runs_that_are_wrong_only_together_are_told() -> None:
 def test_none_left() -> None:
     analysis = found([broken(row("b", seeds=[0])[0])])
     assert (analysis.ranked, analysis.better.shape) == ([], (0, 0))
+
+
+def folds(*rows: list[Measured]) -> Analysis:
+    return analyse(rows, *split_of([run for runs in rows for run in runs], fold_units()))
+
+
+def test_rows_of_folds_are_ranked_with_intervals_over_all_their_units() -> None:
+    good, bad = fold_row("good", 1.0, draw=1), fold_row("bad", 4.0, draw=2)
+    analysis = folds(bad, good)
+    assert [one.index for one in analysis.ranked] == [1, 0]
+    assert (analysis.refused, analysis.better[0, 1]) == ([], True)
+    first = analysis.ranked[0]
+    assert first.folds == CONCEPTS
+    assert first.run_ids == tuple(run.record.run_id for run in good)
+    by_seed = [np.average([run.record.metrics["rsum"] for run in good if run.seed == s], weights=CONCEPTS) for s in (0, 1)]
+    assert first.values["rsum"].mean == pytest.approx(np.mean(by_seed))
+    assert first.values["rsum"].half > 0
+
+
+def test_runs_wait_for_the_other_folds_of_their_seed() -> None:
+    whole, started = fold_row("whole", draw=1), fold_row("started", draw=2)
+    analysis = folds(whole[:-1], started[:4])
+    assert [len(one.run_ids) for one in analysis.ranked] == [3, 3]
+    assert analysis.refused == ["beads: 3 runs wait: a seed counts once all its folds have records"]
+    assert ONE_SEED in analysis.notes
+    alone = folds(started[:2])
+    assert (alone.ranked, alone.refused) == ([], ["beads: 2 runs wait: a seed counts once all its folds have records"])
+
+
+def test_a_damaged_fold_leaves_out_its_seed() -> None:
+    runs = fold_row("equal", seeds=(0, 1, 2))
+    analysis = folds([*runs[:4], broken(runs[4]), *runs[5:]])
+    (ranked,) = analysis.ranked
+    assert ranked.run_ids == tuple(run.record.run_id for run in runs if run.seed != 1)
+    assert analysis.refused == [
+        f"{runs[4].record.label}: left out: cut short",
+        "beads: 2 runs wait: a seed counts once all its folds have records",
+    ]
+
+
+def test_one_seed_of_folds_gives_tests() -> None:
+    """Five folds are trained independently: their spread says what training adds."""
+    good, bad = fold_row("good", 0.0, seeds=[0], draw=1), fold_row("bad", 4.0, seeds=[0], draw=2)
+    analysis = folds(good, bad)
+    assert analysis.corrected[0, 1] < 0.05
+    assert analysis.notes == [ONE_SEED]

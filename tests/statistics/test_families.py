@@ -10,6 +10,7 @@ import pytest
 from kdbench.records.measured import Measured
 from kdbench.statistics import families
 from kdbench.statistics.analysis import analyse
+from tests.support.folded import fold_row, fold_units
 from tests.support.rankings import DIGEST, HEADLINE, changed, row, units_of
 from tests.support.toys import plugged, retrieval_spec
 
@@ -89,3 +90,30 @@ def test_processes_find_the_same() -> None:
         assert one.analysis.ranked == other.analysis.ranked
         np.testing.assert_array_equal(one.analysis.better, other.analysis.better)
         assert [[run.record for run in runs] for runs in one.rows] == [[run.record for run in runs] for runs in other.rows]
+
+
+def test_folds_of_a_dataset_are_one_family_apart_from_its_own_splits() -> None:
+    """Steps may differ between folds, whose train splits differ by few items."""
+    found = families([*fold_row("a"), *fold_row("b"), *row("a")], fold_units())
+    assert [len(family.rows) for family in found] == [1, 2]
+    own, folds = found
+    assert own.protocol.evaluation != folds.protocol.evaluation
+    assert folds.protocol.parts["dataset"] == f"beads (digest {DIGEST[:8]}), 3 folds"
+    assert folds.protocol.parts["sample budget"] == "2 epochs, steps of 8 samples"
+    assert [len(runs) for runs in folds.rows] == [6, 6]
+    others = fold_row("b", spec={"train": {"epochs": 3, "batch_size": 8}})
+    assert len(families([*fold_row("a"), *others])) == 2
+    teacher = fold_row("teacher", seeds=[0], role="reference")
+    (reference,) = families(teacher)
+    assert reference.protocol.evaluation == folds.protocol.evaluation
+
+
+def test_units_of_each_fold_are_used() -> None:
+    """Without them, captions are taken to be in the order of images, which these are not."""
+    runs = fold_row("a")
+    (given,), (assumed,) = families(runs, fold_units()), families(runs)
+    assert not any("Karpathy" in note for note in given.analysis.notes)
+    assert any("Karpathy" in note for note in assumed.analysis.notes)
+    one, other = (family.analysis.ranked[0].values[HEADLINE] for family in (given, assumed))
+    assert one.mean == pytest.approx(other.mean)
+    assert one.half != other.half

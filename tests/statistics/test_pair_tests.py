@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import estimate, mean_squares
+from kdbench.statistics.folds import excess, fold_squares
 from kdbench.statistics.pair_tests import (
     _p,
     corrected_equivalence,
@@ -158,3 +159,52 @@ def test_equivalence_of_all_pairs_is_corrected_and_none_is_of_rows_beyond_the_ma
 def test_hypotheses_that_are_not_tested_count_too() -> None:
     assert holm(np.array([0.01, 0.02]), 10).tolist() == pytest.approx([0.1, 0.18])
     assert holm(np.array([0.01, 0.02]), 1).tolist() == holm(np.array([0.01, 0.02])).tolist()
+
+
+FOLDS = (12, 9, 15, 12)
+
+
+def rows_of_folds(count: int, seeds: int, draw: int = 0) -> list[Scores]:
+    rng, units = np.random.default_rng(draw), sum(FOLDS)
+    shared = rng.normal(size=units)
+    moved = rng.normal(size=(count, seeds, len(FOLDS)))[:, :, np.repeat(np.arange(len(FOLDS)), FOLDS)]
+    x = shared + 0.4 * moved + rng.normal(size=(count, seeds, units))
+    return [Scores(tuple(range(seeds)), one, folds=FOLDS) for one in x]
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_two_rows_of_folds_are_tested_by_their_own_table(seeds: int) -> None:
+    a, b = rows_of_folds(2, seeds)
+    between = difference(a, b)
+    assert between.folds == FOLDS
+    assert corrected_p([a, b])[0, 1] == pytest.approx(between.estimate.p)
+    pool = pooled_seeds([a, b])
+    assert pool is not None
+    assert (pool[0] * seeds, pool[1]) == pytest.approx((between.squares.seed, 3))
+
+
+def test_what_folds_add_is_pooled_over_rows() -> None:
+    """The mean over pairs of the mean squares, with as many more degrees of freedom."""
+    rows = rows_of_folds(7, 2, draw=4)
+    pairs = [fold_squares(difference(a, b).values, FOLDS) for i, a in enumerate(rows) for b in rows[:i]]
+    between, unit = (float(np.mean([getattr(one, name) for one in pairs])) / 2 for name in ("between", "unit"))
+    pool = pooled_seeds(rows)
+    assert pool is not None
+    assert 6 <= pool[1] <= 18
+    assert pool[0] == pytest.approx(float(excess(between, unit, FOLDS, pool[1])))
+
+
+def test_rows_of_folds_alike_are_tested_as_pair_by_pair() -> None:
+    rows = rows_of_folds(5, 2, draw=2)
+    other = Scores((0, 1, 2), np.concatenate([rows[0].values, rows[0].values[:1]]), folds=FOLDS)
+    alike, mixed = pair_p(rows), pair_p([*rows, other])
+    places = [place for place, (_, j) in enumerate(combinations(range(6), 2)) if j < 5]
+    np.testing.assert_allclose(mixed[places], alike, rtol=0.2)  # the pool has one row more
+    assert not np.isnan(mixed).any()
+
+
+def test_an_untrained_row_of_folds_fits_any_seed() -> None:
+    row, teacher = rows_of_folds(2, 3)
+    untrained = Scores((0,), teacher.values[:1], trained=False, folds=FOLDS)
+    for found in (difference(row, untrained), difference(untrained, row), difference(untrained, untrained)):
+        assert found.folds == FOLDS

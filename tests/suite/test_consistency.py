@@ -129,3 +129,71 @@ def test_other_seeds_are_refused_with_their_line(seed: int, suite_file: SuiteFil
     with pytest.raises(KdbenchError) as raised:
         load_suite(path, plugins)
     assert str(raised.value).startswith(f"{path}:2: ")
+
+
+class Streamed(Shapes):
+    streamed = True
+
+
+class Grouped(Shapes):
+    """Concepts of four groups."""
+
+    def split(self, name: SplitName) -> Split:
+        split = super().split(name)
+        return replace(split, concept_groups={concept: f"group {concept % 4}" for concept in split.image_concepts.tolist()})
+
+
+class Folding:
+    @hookimpl
+    def kdbench_datasets(self) -> list[Offer[Dataset]]:
+        return [Offer("streamed", Streamed), Offer("grouped", Grouped), Offer("tests_alone", Shapes, task="zero_shot")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            [("batch_size: 8", "batch_size: 45")],
+            "train.batch_size found 45 expected at most 37, the images in fold 1/5 of shapes's",
+        ),
+        (
+            [("[1, 5]", "[1, 13]")],
+            "evaluate.recall_at[1] found 13 expected at most 12, the candidates in fold 1/5 of shapes's",
+        ),
+        (
+            [("[1, 5]", "[1, 5], also: [grouped]")],
+            "folds found 5 expected none beside `evaluate.also`: there, the students",
+        ),
+        (
+            [("seeds: [0, 1]", "seeds: [0, 1]\nsweep: {space: {train.lr: [1.0e-3, 1.0e-2]}, trials: 2}")],
+            "folds found 5 expected none beside `sweep:`",
+        ),
+        ([("use: shapes", "use: streamed")], "datasets[0] folds: found a streamed dataset, whose images are not stored"),
+        ([("use: shapes", "use: grouped")], "datasets[0] folds: found 5; expected at most 4, the groups of concepts"),
+    ],
+    ids=["batch", "candidates", "also", "sweep", "streamed", "groups"],
+)
+def test_folds_that_a_suite_cannot_have(
+    changes: list[tuple[str, str]], said: str, suite_file: SuiteFile, plugins: Plugins
+) -> None:
+    plugins.register(Folding(), "tests:folding")
+    path = suite_file(*changes, ("name: tiny", "name: tiny\nfolds: 5"))
+    with pytest.raises(KdbenchError) as raised:
+        load_suite(path, plugins)
+    assert said in " ".join(str(raised.value).split())
+
+
+def test_a_suite_that_is_cross_validated_may_have_splits_of_another_size(suite_file: SuiteFile, plugins: Plugins) -> None:
+    """Its own test split has 10 images, that of each fold 12 or more."""
+    path = suite_file(("name: tiny", "name: tiny\nfolds: 5"), ("[1, 5]", "[1, 12]"))
+    assert load_suite(path, plugins).folds == 5
+    with pytest.raises(KdbenchError, match="expected  at most 10, the candidates in shapes's test split"):
+        load_suite(suite_file(("[1, 5]", "[1, 12]")), plugins)
+
+
+@pytest.mark.parametrize("folds", ["2", "0", "1.5", "[5]"])
+def test_other_numbers_of_folds_are_refused_with_their_line(folds: str, suite_file: SuiteFile, plugins: Plugins) -> None:
+    path = suite_file(("name: tiny", f"name: tiny\nfolds: {folds}"))
+    with pytest.raises(KdbenchError) as raised:
+        load_suite(path, plugins)
+    assert str(raised.value).startswith(f"{path}:2: folds")

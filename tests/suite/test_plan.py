@@ -143,3 +143,22 @@ def test_transfer_runs_follow_the_runs_whose_students_they_evaluate() -> None:
         assert run.training in kept
         assert runs.index(run.training) < runs.index(run)
     assert [run.seed for run in runs if not run.reference] == sorted(run.seed for run in runs if not run.reference)
+
+
+@given(small, small, st.integers(3, 5), teams_of_four, small)
+def test_folds_multiply_runs_and_not_cells(
+    seeds: int, students: int, folds: int, teams: list[list[str]], strategies: int
+) -> None:
+    suite = suite_of(seeds, 1, students, teams, strategies)
+    plain, runs = plan(suite), plan(suite.model_copy(update={"folds": folds, "references": ["t1"]}))
+    references, trained = runs[:folds], runs[folds:]
+    assert [(run.label, run.fold.index if run.fold else None) for run in references] == [
+        (f"t1 · teacher itself · fold {index + 1}/{folds}", index) for index in range(folds)
+    ]
+    assert len({run.cell_id for run in references}) == 1
+    assert len(trained) == len({run.run_id for run in trained}) == folds * len(plain)
+    assert len({run.cell_id for run in trained}) == len({run.cell_id for run in plain})
+    turns = [(run.seed, run.fold.index if run.fold else None) for run in trained]
+    assert turns == sorted(turns)
+    assert not {run.run_id for run in plain} & {run.run_id for run in trained}
+    assert not {run.cell_id for run in plain} & {run.cell_id for run in trained}

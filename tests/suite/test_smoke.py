@@ -103,3 +103,9 @@ def test_pieces_and_views_stay_but_few() -> None:
         assert (small.epochs, small.batch_size, small.micro_batch) == (1, batch, piece)
         assert (small.views and small.views.count) == count
         assert small.views is None or small.views.flip == (train.views and train.views.flip)
+
+
+def test_few_folds(suite_file: Callable[..., Path], plugins: Plugins) -> None:
+    path = suite_file(("name: tiny", "name: tiny\nfolds: 5"))
+    assert load_suite(path, plugins, smoke=True).folds == smoke.FOLDS == 3
+    assert load_suite(suite_file(), plugins, smoke=True).folds is None

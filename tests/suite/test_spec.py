@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from kdbench import Offer, Student, Uses, hookimpl
 from kdbench.plugins.loading import Plugins
@@ -22,9 +22,10 @@ from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench.suite.plugin_entries import plug
 from kdbench.suite.settings import Evaluate, Train
-from kdbench.suite.spec import PINNED, PluginSpec, RunSpec, TaskDataset, settings_form, without_defaults
+from kdbench.suite.spec import PINNED, Fold, PluginSpec, RunSpec, TaskDataset, settings_form, without_defaults
 from kdbench.tasks import retrieval
 from kdbench_plugins.strategies import ammkd, equal, fixed
+from tests.support.toys import run_spec
 
 Spec = Callable[..., RunSpec]
 
@@ -332,3 +333,31 @@ def test_a_transfer_run_has_ids_of_its_own_and_knows_the_run_that_trains(spec: S
     assert (one.transfer, trains.transfer) == (True, False)
     assert one.label == trains.label.replace(" · seed", " · on far · seed")
     assert RunSpec.model_validate_json(one.model_dump_json()).run_id == one.run_id
+
+
+def test_a_fold_is_of_the_run_and_their_number_of_the_cell() -> None:
+    plain = run_spec()
+    runs = [plain.replace(fold=Fold(index=index, of=5)) for index in range(5)]
+    assert len({run.run_id for run in (plain, *runs)}) == 6
+    assert {run.cell_id for run in runs} == {runs[0].cell_id}
+    assert runs[0].cell_id not in (plain.cell_id, plain.replace(fold=Fold(index=0, of=4)).cell_id)
+    assert runs[1].label == f"{plain.cell_label} · seed 0 · fold 2/5"
+    assert (plain.which, runs[4].which) == ("0", "0 · fold 5/5")
+    assert RunSpec.model_validate_json(runs[2].model_dump_json()) == runs[2]
+    assert RunSpec.model_validate({**plain.model_dump(), "fold": None}).run_id == plain.run_id
+
+
+def test_trainings_of_folds_and_seeds_have_draws_of_their_own() -> None:
+    """The same for all rows, which pairs them; without folds that of the seed, as ever."""
+    assert run_spec(seed=3).training_seed == 3
+    drawn = {run_spec(seed=seed, fold=Fold(index=index, of=5)).training_seed for seed in range(8) for index in range(5)}
+    assert len(drawn) == 40
+    assert all(0 <= seed < 2**32 for seed in drawn)
+    fold = Fold(index=1, of=5)
+    assert run_spec((), seed=2, fold=fold).training_seed == run_spec(("a",), seed=2, fold=fold).training_seed
+
+
+@pytest.mark.parametrize(("index", "of"), [(5, 5), (-1, 5), (0, 2), (True, 5), (0, 5.5)])
+def test_folds_that_there_cannot_be(index: Any, of: Any) -> None:
+    with pytest.raises(ValidationError):
+        Fold(index=index, of=of)

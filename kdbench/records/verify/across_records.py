@@ -84,7 +84,7 @@ def contradicting(pairs: list[Pair]) -> Iterator[tuple[RecordFile, Problem]]:
     rejected. Sizes under one digest are treated in the same way.
     """
     yield from _outvoted(pairs, _dataset, lambda record: record.dataset_digest, "dataset_digest")
-    yield from _outvoted(pairs, lambda record: record.dataset_digest, lambda record: str(sorted(record.sizes.items())), "sizes")
+    yield from _outvoted(pairs, lambda record: record.split_digest, lambda record: str(sorted(record.sizes.items())), "sizes")
 
 
 def _outvoted(

@@ -16,7 +16,7 @@ from kdbench.records.sources import RecordFile
 from kdbench.records.stored import stored_units
 from kdbench.records.tasks import task_of
 
-Units = dict[str, Mapping[str, NDArray[np.int64]]]  # by dataset digest: the unit of each query, by array
+Units = dict[str, Mapping[str, NDArray[np.int64]]]  # by `Record.split_digest`: the unit of each query, by array
 
 
 def units_of(pairs: Iterable[tuple[RecordFile, Record]], plugins: Plugins | None) -> tuple[Units, list[Problem]]:
@@ -25,7 +25,7 @@ def units_of(pairs: Iterable[tuple[RecordFile, Record]], plugins: Plugins | None
     seen = set()
     problems: list[Problem] = []
     for file, record in pairs:
-        key = file.folder, record.dataset_digest, record.units_sha256, record.format
+        key = file.folder, record.split_digest, record.units_sha256, record.format
         if record.status == "ok" and key not in seen:
             seen.add(key)
             problems += _take(found, file, record, task_of(record.spec.task, plugins))
@@ -46,6 +46,6 @@ def _take(found: Units, file: RecordFile, record: Record, task: Task) -> Iterato
     if wrong:
         yield from (Problem(where, what, value, fits) for what, value, fits in wrong)
         return
-    known = found.setdefault(record.dataset_digest or "", units)
+    known = found.setdefault(record.split_digest, units)
     if known.keys() != units.keys() or not all(np.array_equal(known[name], units[name]) for name in units):
         yield Problem(where, "test units that differ between folders", "other numbers", "one content for a dataset")

@@ -12,7 +12,7 @@ The p-values of a kind are Holm-corrected over the teachers, not over kinds, nor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from kdbench.contracts import Attribution, Metric
 from kdbench.errors import KdbenchError, nearest
 from kdbench.reports.attribution.worth import ALONE, LEAVE_ONE_OUT, TeamAttribution, Worth
 from kdbench.statistics.cells import Cell, Floats, Scores
-from kdbench.statistics.crossed import LEVEL, ONE_SEED, Estimate, estimate
+from kdbench.statistics.crossed import LEVEL, ONE_SEED, Estimate
+from kdbench.statistics.folds import ONE_SEED as ONE_SEED_IN_FOLDS
 from kdbench.statistics.pair_tests import holm
 from kdbench.suite.sub_teams import Team, named, teams_of
 
@@ -57,7 +58,12 @@ def attribute_scores(
     values = {team: scores[team].values[[scores[team].seeds.index(seed) for seed in seeds]] for team in teams}
     if len({one.shape for one in values.values()}) > 1:
         raise KdbenchError("the sub-teams were evaluated on test splits of different sizes: they do not compare")
-    estimates = _estimates(values, method, everyone)
+    folds = scores[teams[0]].folds
+
+    def estimated(x: Floats) -> Estimate:
+        return Scores(seeds, x, folds=folds).estimate
+
+    estimates = _estimates(values, method, everyone, estimated)
     corrected = {kind: holm(np.array([one[kind].p for one in estimates])) for kind in estimates[0]}
     pairs = zip(everyone, corrected[LEAVE_ONE_OUT], strict=True)
     dispensable = [teacher for teacher, p in pairs if p >= LEVEL]
@@ -66,7 +72,7 @@ def attribute_scores(
     if lost:
         said.append(f"left out, as not every sub-team has them: seeds {_list(lost)}")
     if len(seeds) == 1:
-        said.append(ONE_SEED)
+        said.append(ONE_SEED_IN_FOLDS if folds else ONE_SEED)
     if len(dispensable) > 1:
         said.append(f"leave-one-out removes one teacher at a time: it does not say that {' and '.join(dispensable)} can all go")
     return TeamAttribution(
@@ -78,21 +84,23 @@ def attribute_scores(
             Worth(teacher, estimates[index], {kind: float(p[index]) for kind, p in corrected.items()})
             for index, teacher in enumerate(everyone)
         ),
-        total=estimate(values[teams[-1]] - values[teams[0]]),
+        total=estimated(values[teams[-1]] - values[teams[0]]),
         teams={tuple(name for name in everyone if name in team): float(values[team].mean()) for team in teams},
         notes=tuple(said),
     )
 
 
-def _estimates(values: Mapping[Team, Floats], method: Attribution, teachers: Sequence[str]) -> list[dict[str, Estimate]]:
+def _estimates(
+    values: Mapping[Team, Floats], method: Attribution, teachers: Sequence[str], estimated: Callable[[Floats], Estimate]
+) -> list[dict[str, Estimate]]:
     """Of each teacher by kind."""
     everyone, nobody = frozenset(teachers), frozenset[str]()
     divided = method.divide(values, teachers)
     return [
         {
-            LEAVE_ONE_OUT: estimate(values[everyone] - values[everyone - {teacher}]),
-            method.label: estimate(divided[teacher]),
-            ALONE: estimate(values[nobody | {teacher}] - values[nobody]),
+            LEAVE_ONE_OUT: estimated(values[everyone] - values[everyone - {teacher}]),
+            method.label: estimated(divided[teacher]),
+            ALONE: estimated(values[nobody | {teacher}] - values[nobody]),
         }
         for teacher in teachers
     ]

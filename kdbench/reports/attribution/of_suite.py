@@ -13,7 +13,8 @@ from kdbench.records.reading import read_measured
 from kdbench.records.record import DONE, Record
 from kdbench.reports.attribution.attribute import attribute
 from kdbench.reports.attribution.worth import TeamAttribution
-from kdbench.statistics.cells import Cell, cell_of
+from kdbench.statistics.cells import Cell, cell_of, complete
+from kdbench.statistics.splits import split_of
 from kdbench.suite.spec import RunSpec
 from kdbench.suite.sub_teams import Game, Teams, named
 
@@ -48,9 +49,10 @@ def findings(
     def cell(runs: Sequence[Record]) -> Cell:
         key = tuple(one.run_id for one in runs)
         if key not in cells:
-            first = runs[0]
-            units = reading.units.get(first.dataset_digest or "")
-            cells[key] = cell_of([measured[run_id] for run_id in key], first.sizes, units)
+            found = complete([measured[run_id] for run_id in key])
+            if not found:
+                raise KdbenchError(f"{runs[0].spec.cell_label}: no seed has all its folds yet")
+            cells[key] = cell_of(found, *split_of(found, reading.units))
         return cells[key]
 
     return [_finding(game, known, method, metric, cell) for game in teams.games]

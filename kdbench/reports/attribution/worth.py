@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kdbench.contracts import Metric
-from kdbench.statistics.crossed import LEVEL, ONE_SEED, Estimate
+from kdbench.statistics.crossed import LEVEL, Estimate
 from kdbench.suite.sub_teams import named
 
 LEAVE_ONE_OUT, ALONE = "leave-one-out", "alone"
@@ -47,7 +47,7 @@ class TeamAttribution:
     def verdict(self) -> str:
         """One sentence, on what the team would lose without each teacher."""
         ordered = sorted(self.worths, key=lambda one: self.metric.gain(0, one.estimates[LEAVE_ONE_OUT].mean))
-        caution = f"; {ONE_SEED}" if len(self.seeds) == 1 else ""
+        caution = f"; {self.total.note}" if self.total.note else ""
         return f"In the team {' + '.join(self.teachers)}, {'; '.join(map(self._clause, ordered))}{caution}"
 
     def _clause(self, worth: Worth) -> str:
