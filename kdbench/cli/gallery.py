@@ -23,7 +23,7 @@ def gallery(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="The page to write.", show_default="galleries/RUN.html")
     ] = None,
-    most: Annotated[int, typer.Option(min=1, help="Number of queries a section.")] = 8,
+    most: Annotated[int, typer.Option(min=1, help="Number of queries a section.")] = 6,
     results: Results = Path("results"),
     cache: CacheRoot = None,
 ) -> None:

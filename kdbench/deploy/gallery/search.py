@@ -30,5 +30,6 @@ def search(record: Record, query: str | Path, most: int, plugins: Plugins, cache
     with building_with(plugins):
         found = shown.search(student, outputs, query, most)
     top = [Candidate(shown.candidate(found.of, hit.position), hit.score) for hit in found.hits]
-    card = Card(f"{found.of.label} search", found.query, (Answer(record.label, "", tuple(top)),))
-    return Page(in_words(found.query), "", [Section("Nearest first", (card,))], [record.label], licence=record.licence or "")
+    card = Card("", found.query, (Answer("Nearest first", "", tuple(top)),))
+    section = Section("Found in the test split", (card,))
+    return Page(in_words(found.query), "", [section], [record.label], licence=record.licence or "")

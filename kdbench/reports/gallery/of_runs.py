@@ -21,7 +21,7 @@ def runs_page(
     shown: Shown | None,
     runs: Sequence[Model],
     teachers: Sequence[Model] = (),
-    most: int = 8,
+    most: int = 6,
     **rest: object,
 ) -> Page:
     """`most` queries a section. The first of `runs` decides which are its worst; teachers stand beside them.

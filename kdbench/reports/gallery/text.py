@@ -65,7 +65,7 @@ def result_lines(page: Page, width: int | None = None) -> list[str]:
     names = [_quoted(one.item.text) if one.item.text else clean(one.item.name) for one in top]
     longest = max(map(len, names), default=0)
     lines = [
-        f"{place:>3}  {one.score:6.3f}  {name:<{longest}}  {', '.join(map(clean, one.item.about))}".rstrip()
+        f"{place:>3}  {one.score:6.3f}  {name:<{longest}}  {' · '.join(map(clean, one.item.about))}".rstrip()
         for place, (one, name) in enumerate(zip(top, names, strict=True), 1)
     ]
     return [head, "", *(line if width is None or len(line) <= width else f"{line[: width - 1]}…" for line in lines)]

@@ -101,9 +101,7 @@ class ShownPairs(Shown):
         split = self._split
         if len(split.image_ids) or len(split.sources):
             return split.image_ids if len(split.image_ids) else split.sources
-        own = getattr(self._data, "source", self._data).split(
-            "test"
-        )  # of an opened dataset, that its plugin gives; not of a fold
+        own = getattr(self._data, "source", self._data).split("test")  # another split, if the data is a fold
         sources: Sequence[str] = own.sources if np.array_equal(own.image_concepts, split.image_concepts) else ()
         return sources
 

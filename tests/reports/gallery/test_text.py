@@ -51,7 +51,7 @@ def test_results_of_a_search() -> None:
     assert result_lines(page) == [
         "“heart” in the test split, by m · seed 0",
         "",
-        "  1   0.412  1.png   a red heart, love",
+        "  1   0.412  1.png   a red heart · love",
         "  2   0.100  22.png",
     ]
     assert max(map(len, result_lines(page, 24)[2:])) <= 24
