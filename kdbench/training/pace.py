@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SHARE = 0.01  # of the time that is spent on checkpoints, at most
+SHARE = 0.008  # of the time that is spent on checkpoints: below a hundredth also where the last one has not yet been waited for
 FIRST = 10.0  # seconds until the first one, whose cost is not known
 
 

@@ -34,7 +34,11 @@ def rows(large: bool) -> list[Row]:
 
 
 def _checkpoints() -> Row:
-    """The share of a minute's training that goes into checkpoints."""
+    """The share of a minute's training that goes into checkpoints, twice."""
+    return row("checkpoints, of a minute's training", [_share_of_checkpoints() for _ in range(2)], "%", "≤ 1")
+
+
+def _share_of_checkpoints() -> float:
     learner = emoji_learner(2, Ammkd())
     with TemporaryDirectory() as folder:
         started, step, written = time.perf_counter(), 0, 0.0
@@ -48,8 +52,7 @@ def _checkpoints() -> Row:
                     state = {"best": learner.student_state(), "learner": learner.state_dict()}
                     checkpoint.save(Path(folder) / "checkpoint", state)
                 written += time.perf_counter() - began
-        share = 100 * written / (time.perf_counter() - started)
-    return row("checkpoints, of a minute's training", [share], "%", "≤ 1")
+        return 100 * written / (time.perf_counter() - started)
 
 
 def _rounded() -> list[Row]:
