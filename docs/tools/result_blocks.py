@@ -9,13 +9,14 @@ from pathlib import Path
 from docs.tools.blocks import cell, table
 from kdbench.plugins.loading import installed
 from kdbench.records.reading import Reading, read_measured
-from kdbench.reports import Board, Row, build, leaderboard
+from kdbench.reports import Board, build, leaderboard
+from kdbench.reports.board_text import rows_text
 from kdbench.reports.pareto import planes
 from kdbench_plugins.reports.figures.drawing import pictures
 from kdbench_plugins.reports.figures.picture_files import Picture
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = ("t2i R@1", "i2t R@1")  # labels of the metrics that the README shows beside the headline
+SHORT = ("rank", "teachers", "strategy", "seeds", "t2i R@1", "i2t R@1")  # columns that the README shows before the headline
 
 
 @cache
@@ -34,27 +35,9 @@ def full_leaderboard(folder: str) -> str:
 def short_leaderboard(folder: str) -> str:
     """The first table in eight columns, its sentence above it."""
     _, board = _read(folder)
-    shown = board.tables[0]
-    headline = shown.headline
-    beside = [metric for metric in shown.metrics if metric.label in SHORT]
-    heads = ["rank", "teachers", "strategy", "seeds", *(metric.label for metric in beside), headline.label, "train (s)"]
-    rows = []
-    for row in [*shown.references, *shown.rows]:
-        figures = [headline.text(row.values[metric.name].mean) for metric in beside]
-        mean = _with_half(row, headline.name)
-        seconds = row.cost.train_seconds
-        rows.append(
-            [
-                _rank(row),
-                cell(row.name if not row.first else row.teachers),
-                cell(row.strategy + ("†" if row.reconstructions else "")) or "–",
-                str(len(row.seeds)),
-                *figures,
-                f"**{mean}**" if row.bold else mean,
-                f"{seconds:.0f}" if seconds else "–",
-            ]
-        )
-    return f"{shown.sentence}\n\n{table(heads, rows)}"
+    first = board.tables[0]
+    text, _, _ = rows_text(first, "markdown", names=[*SHORT, first.headline.label, "train (s)"])
+    return f"{first.sentence}\n\n{text}"
 
 
 def verdicts(folder: str) -> str:
@@ -103,14 +86,3 @@ def index() -> str:
         rows.append([f"[{folder.name}]({folder.name})", str(len(records)), str(cells), cell(", ".join(students)),
                      cell(", ".join(datasets)), str(studies or "–")])  # fmt: skip
     return table(["folder", "runs", "cells", "students", "datasets", "studies"], rows)
-
-
-def _rank(row: Row) -> str:
-    if not row.first:
-        return ""
-    return str(row.first) if row.first == row.last else f"{row.first}–{row.last}"
-
-
-def _with_half(row: Row, metric: str) -> str:
-    value = row.values[metric]
-    return f"{value.mean:.1f} ± {(value.high - value.low) / 2:.1f}"

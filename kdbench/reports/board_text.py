@@ -41,24 +41,35 @@ def plain(board: Board) -> dict[str, Any]:
     return {"tables": [_plain_table(table, board.transfers) for table in board.tables], "notes": board.notes}
 
 
+def rows_text(
+    table: Table, style: Format, width: int | None = None, wide: bool = False, names: Sequence[str] = ()
+) -> tuple[str, list[str], list[Metric]]:
+    """The rows alone, with the names of columns that were left out, and the metrics that have columns. See `render`."""
+    rows = [*table.references, *table.rows]
+    found = columns(table, names)
+    text, dropped = table_text(found, rows, style, width, wide) if found else ("", [])
+    shown = {column.name for column in found} - set(dropped)
+    return text, dropped, [metric for metric in table.metrics if metric.label in shown]
+
+
 def _text(table: Table, style: Format, width: int | None, wide: bool, names: Sequence[str]) -> str:
     """Empty if it has none of the named columns."""
-    rows = [*table.references, *table.rows]
-    if not (found := columns(table, names)):
+    text, dropped, metrics = rows_text(table, style, width, wide, names)
+    if not text:
         return ""
-    text, dropped = table_text(found, rows, style, width, wide)
     title = escaped(table.title, style)
     head = [f"**{title}**" if style == "markdown" else title, escaped(table.sentence, style)]
-    notes = [*(f"- {escaped(note, style)}" for note in _notes(table, rows)), *left_out(dropped, style)]
+    notes = [*(f"- {escaped(note, style)}" for note in _notes(table, metrics)), *left_out(dropped, style)]
     parts = [*(wrapped(line, style, width) for line in head), text]
     return "\n\n".join([*parts, "\n".join(wrapped(note, style, width) for note in notes)])
 
 
-def _notes(table: Table, rows: list[Row]) -> list[str]:
+def _notes(table: Table, metrics: Sequence[Metric]) -> list[str]:
     """What a reader has to know of the table's signs, and what it lacks."""
+    rows = [*table.references, *table.rows]
     counted = "seeds × folds" if any(row.folds for row in rows) else "seeds"
     notes = [f"{table.split}; {WHAT}; rank: the possible ranks, all pairs tested (Holm, 5 %); n: {counted}"]
-    if units := _units(table.shown):
+    if units := _units(metrics):
         notes.append(units)
     if table.missing:
         notes.append(f"incomplete, these baselines are missing: {', '.join(table.missing)}")

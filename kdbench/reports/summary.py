@@ -40,8 +40,8 @@ class Line:
 
     @property
     def prefix(self) -> str:
-        """`best and cheapest`; empty for a row without distillation, which says so itself."""
-        return " and ".join(kind for kind in self.kinds if kind != UNDISTILLED or self.row.name != UNDISTILLED)
+        """`best and cheapest`; a row without distillation names itself as such."""
+        return " and ".join(kind for kind in self.kinds if kind != UNDISTILLED)
 
     @property
     def label(self) -> str:
