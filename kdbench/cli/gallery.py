@@ -27,10 +27,10 @@ def gallery(
     results: Results = Path("results"),
     cache: CacheRoot = None,
 ) -> None:
-    """Write a page of test queries with what runs put on top, worst failures first to look for.
+    """Write a page of test queries with what a run's student puts on top, and its worst failures.
 
-    Beside a student stand its teachers, if the suite evaluates them (`references:`). Several runs stand side by side. The page
-    needs no server and no network.
+    Beside a student stand its teachers. Several runs stand side by side. The page is one file that needs no server and no
+    network. Pictures of what is on top need the cache of the training; without it there are texts and figures.
 
     `kdbench gallery 25b3d564f9af`
     """

@@ -14,6 +14,7 @@ from kdbench.contracts.objective import Objective
 from kdbench.contracts.offer import Offer, Status, Uses
 from kdbench.contracts.pairs import Bank, Batch, Pairs
 from kdbench.contracts.report import Method, Report, Reported, TextReport
+from kdbench.contracts.shown import Found, Hit, Item, Shown
 from kdbench.contracts.strategy import Signal, Strategy
 from kdbench.contracts.student import Student, StudentModule
 from kdbench.contracts.task import (
@@ -48,7 +49,10 @@ __all__ = [
     "Exporter",
     "Feed",
     "FeedSettings",
+    "Found",
+    "Hit",
     "ImageCost",
+    "Item",
     "Method",
     "Metric",
     "Modality",
@@ -63,6 +67,7 @@ __all__ = [
     "Queries",
     "Report",
     "Reported",
+    "Shown",
     "Signal",
     "Site",
     "Split",

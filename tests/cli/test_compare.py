@@ -61,4 +61,4 @@ def test_without_weights_texts_are_shown(kdbench: Command, tmp_path: Path) -> No
     assert code == 0
     assert "\n    query  image " in out
     assert "\n    A " not in out
-    assert "note: what models put on top is not shown: the cache " in out
+    assert "note: what models put on top is not shown: the cache holds no weights" in out

@@ -10,7 +10,7 @@ from kdbench.deploy.data_of_record import data_of
 from kdbench.deploy.export.load import weights_kept
 from kdbench.deploy.gallery.opened import Units, opened, read
 from kdbench.deploy.gallery.outputs import KIND, identity, outputs_of
-from kdbench.errors import KdbenchError
+from kdbench.errors import CacheError, KdbenchError
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Plugins
 from kdbench.records.measured import Measured
@@ -43,10 +43,12 @@ def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, ca
         for name, record in records.items():
             try:
                 tops[name] = _top(record, shown, plugins, cache, device)
+            except CacheError:
+                notes.append(f"{name}: what it puts on top is not shown, as the cache does not hold what it was trained to")
             except KdbenchError as error:
                 notes.append(f"{name}: what it puts on top is not shown: {error}")
     elif shown is not None:
-        notes.append(_nothing_kept(records, cache))
+        notes.append(_nothing_kept(records))
     models = {name: Model(name, run.arrays(), tops[name]) for name, run in runs.items()}
     return Looked(shown, models, notes)
 
@@ -77,11 +79,11 @@ def without_training(cache: Cache) -> FilledCache:
     return FilledCache(cache.root, ["datasets", "teachers", "students"])
 
 
-def _nothing_kept(records: Mapping[str, Record], cache: Cache) -> str:
+def _nothing_kept(records: Mapping[str, Record]) -> str:
     suites = sorted({record.spec.suite for record in records.values()})
     return (
-        f"what models put on top is not shown: the cache {cache.root} holds no weights of these runs. They are kept in the "
-        f"cache of the training, not in results: name that one with --cache, or run {' and '.join(suites)} with this one"
+        f"what models put on top is not shown: the cache holds no weights of these runs. They are kept in the cache of the "
+        f"training, not in results: name that one with --cache, or run {' and '.join(suites)} with this one"
     )
 
 

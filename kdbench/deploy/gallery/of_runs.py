@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kdbench.deploy.gallery.models import look, teacher_itself, teacher_name, teachers_of
-from kdbench.errors import Diverged, KdbenchError
+from kdbench.errors import CacheError, Diverged, KdbenchError
 from kdbench.plugins.loading import Plugins
 from kdbench.records.files import read_record
 from kdbench.records.measured import Measured
@@ -67,6 +67,8 @@ def _unrecorded(
             continue
         try:
             models.append(teacher_itself(run.record, teacher, name, plugins, cache))
+        except CacheError:
+            notes.append(f"{name}: not shown beside the student, as the cache does not hold what it was trained to")
         except (KdbenchError, Diverged) as error:
             notes.append(f"{name}: not shown beside the student: {error}")
     if models:

@@ -56,3 +56,8 @@ class Page:
     facts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     licence: str = ""
+
+    @property
+    def tops(self) -> bool:
+        """Whether what models put on top is known of any card."""
+        return any(answer.top for section in self.sections for card in section.cards for answer in card.answers)

@@ -77,6 +77,13 @@ def test_a_page_of_figures_alone_and_an_empty_one() -> None:
     assert "Nothing to show." in html(Page("empty", "", []))
 
 
+def test_the_legend_says_what_there_is() -> None:
+    assert "✓ marks what is right" in made(ByHand())
+    without = html(runs_page("x", [T2I], ByHand(), [model("student", RANKS, kept=False)], lead=""))
+    assert "the figures of each model." in without
+    assert "✓" not in without
+
+
 def test_pictures_that_cannot_be_read_leave_a_gap() -> None:
     text = made(ByHand("a lamp", readable=False))
     assert "<img" not in text
