@@ -141,7 +141,7 @@ def _notes(a: Measured, b: Measured, first: Cell, second: Cell, found: Estimate,
 def _queries(of: Queries, a: Cell, b: Cell, seeds: tuple[int, ...]) -> list[Query]:
     left, right = (_medians(cell.arrays[of.array], cell, seeds).tolist() for cell in (a, b))
     placed = [a.place(of.array, position) for position in range(len(left))]
-    return [Query(of, index, *pair, fold) for (fold, index), *pair in zip(placed, left, right, strict=True)]
+    return [Query(of, index, one, other, fold) for (fold, index), one, other in zip(placed, left, right, strict=True)]
 
 
 def _medians(values: NDArray[np.float64], cell: Cell, seeds: tuple[int, ...]) -> Floats:

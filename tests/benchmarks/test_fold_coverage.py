@@ -52,7 +52,7 @@ class World:
         logs = self.rng.standard_normal((rows, seeds, queries), dtype=np.float32) * np.float32(NOISE)
         logs += (draw(0, QUERY, queries) + draw(0, ROW_QUERY, (rows, 1, queries)) + MEAN).astype(np.float32)
         logs += np.repeat(unit.astype(np.float32), COUNTS, axis=-1)
-        hits = sum((logs < log).view(np.uint8) for log in LOGS)
+        hits = np.sum([(logs < log).view(np.uint8) for log in LOGS], axis=0, dtype=np.uint8)
         sums = np.add.reduceat(hits, STARTS, axis=-1, dtype=np.int64)
         shares = np.empty(sums.shape)
         for fold in range(len(FOLDS)):  # as for each run alone: a fold's units have its share of hits as their mean

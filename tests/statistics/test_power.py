@@ -11,8 +11,8 @@ from scipy import stats
 
 from kdbench.errors import KdbenchError
 from kdbench.statistics import power
+from kdbench.statistics.components import Components
 from kdbench.statistics.crossed import estimate
-from kdbench.statistics.power import Components
 from tests.support.rankings import row, run, units_of
 
 

@@ -22,6 +22,7 @@ def test_folds_have_those_of_each() -> None:
     sizes, found = split_of(runs, known)
     assert isinstance(sizes, ByFold)
     assert [sizes[fold]["concepts"] for fold in range(3)] == list(CONCEPTS)
+    assert isinstance(found, ByFold)
     assert found == dict(enumerate(known.values()))
     assert split_of(runs, {})[1] == {}
     assert split_of(runs[:2], known)[1] == {fold: found[fold] for fold in range(2)}

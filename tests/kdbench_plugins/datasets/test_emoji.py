@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from kdbench import KdbenchError, SplitName
+from kdbench.data.folded import FoldedSource
 from kdbench_plugins.datasets.emoji import Emoji, kdbench_datasets
 from kdbench_plugins.datasets.emoji_captions import captions, plain
 from kdbench_plugins.datasets.emoji_concepts import concepts
@@ -310,3 +312,20 @@ def test_offer() -> None:
     (offer,) = kdbench_datasets()
     assert (offer.name, offer.build) == ("emoji", Emoji)
     assert "1,652" in offer.summary
+
+
+def test_five_folds_test_every_concept_once_and_keep_variants_together() -> None:
+    """Its own test split has 294 concepts."""
+    splits = [Emoji(size=16).split(name) for name in SPLITS]
+    assert len(set(splits[2].image_concepts.tolist())) == 294
+    groups = {concept: group for split in splits for concept, group in split.concept_groups.items()}
+    tested: list[int] = []
+    for index in range(5):
+        fold = FoldedSource(Emoji(size=16), index, 5)
+        found = {name: set(fold.split(name).image_concepts.tolist()) for name in SPLITS}
+        tested += found["test"]
+        assert len(found["test"]) in (330, 331)
+        assert len(found["validation"]) >= len(set(splits[1].image_concepts.tolist()))
+        of_groups = {name: {groups[concept] for concept in some} for name, some in found.items()}
+        assert not any(of_groups[one] & of_groups[other] for one, other in combinations(SPLITS, 2))
+    assert len(tested) == len(set(tested)) == 1652
