@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,20 @@ def test_overrides_keep_their_types() -> None:
 def test_a_suite_that_is_wrong_raises(tmp_path: Path) -> None:
     with pytest.raises(SuiteError):
         kdbench.run(tmp_path / "none.yaml", plugins=command_plugins())
+
+
+def test_a_suite_in_folds(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Teachers of each fold are prepared first; a second call has nothing to do; a smoke run has three folds at most."""
+    changes, plugins = ["seeds=[0]", "teams=[[a, b]]"], command_plugins()
+    monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: plugins)
+    here: dict[str, Any] = {"engine": "in_process", "profile": False, "plugins": plugins}
+    results = kdbench.run(suite, ["folds=3", *changes], results=tmp_path / "results", **here)
+    (table,) = results.board.tables
+    assert [(row.seeds, len(row.folds)) for row in table.rows] == [((0,), 3)] * 2
+    assert (results.failed, results.problems, table.sizes["concepts"]) == ([], [], 38)
+    assert sorted(results.runs["fold"]) == [0, 0, 1, 1, 2, 2]
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*.json")}
+    kdbench.run(suite, ["folds=3", *changes], results=tmp_path / "results", **here)
+    assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*.json")}
+    tried = kdbench.run(suite, ["folds=5", *changes], results=tmp_path / "smoke", smoke=True, **here)
+    assert Counter(tried.runs["fold"]) == {0: 2, 1: 2, 2: 2}
