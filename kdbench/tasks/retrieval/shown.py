@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.contracts.dataset import Split
 from kdbench.contracts.encoder import reads_originals
 from kdbench.contracts.shown import Found, Hit, Item, Shown
 from kdbench.contracts.task import Queries
@@ -29,7 +30,7 @@ class ShownPairs(Shown):
 
     def __init__(self, data: Any, queries: Sequence[Queries]) -> None:
         self._data = data
-        self._split = data.split("test")
+        self._split: Split = data.split("test")
         self._by_text, self._by_image = queries
 
     def query(self, of: Queries, index: int) -> Item:
