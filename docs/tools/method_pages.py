@@ -11,6 +11,7 @@ from docs.tools.blocks import cell, table
 from kdbench.contracts import Offer
 from kdbench.plugins.describe import STATUSES, parameter_rows
 from kdbench.plugins.loading import Kind, Listed, Plugins
+from kdbench_plugins.reports.site.mathml import parts
 
 PROVIDER = "kdbench:"
 
@@ -69,7 +70,16 @@ def _sentence(text: str) -> str:
 
 def _formula(offer: Offer[Any]) -> str:
     """In LaTeX between dollar signs, which code hosts draw, too; in plain text without."""
-    return f"${offer.latex}$" if offer.latex else _escaped(offer.formula)
+    if not offer.latex:
+        return _escaped(offer.formula)
+    return " ".join(f"${_unescaped(text)}$" if math else _escaped(text) for math, text in parts(offer.latex))
+
+
+def _unescaped(latex: str) -> str:
+    """Without backslashes before punctuation, which Markdown of some code hosts takes for its own."""
+    for written, plain in ((r"\,", "~"), (r"\;", "~"), (r"\{", r"\lbrace "), (r"\}", r"\rbrace ")):
+        latex = latex.replace(written, plain)
+    return latex
 
 
 def _escaped(text: str) -> str:

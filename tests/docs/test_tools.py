@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from docs.tools import package_graph
+from docs.tools import math_hook, package_graph
 from docs.tools.blocks import cell, filled, names, table
+from docs.tools.method_pages import overview
+from kdbench.plugins.loading import installed
 
 PAGE = "Before\n\n<!-- generated: greeting you -->\nold\n<!-- end -->\n\nAfter\n"
 
@@ -45,3 +49,22 @@ def test_a_picture_has_a_box_for_each_package_and_an_arrow_for_each_import() -> 
     assert picture.count("<rect") == 3
     assert picture.count("<path") == 3
     assert picture.count('class="implied"') == 1
+
+
+def test_formulas_become_mathml_while_pages_are_built() -> None:
+    """As pymdownx.arithmatex leaves them, with its escapes."""
+    page = r'<p>if <span class="arithmatex">\(a &lt; b_t\)</span> or <code>$PATH</code></p>'
+    made = math_hook.on_page_content(page, page=None)
+    assert made.startswith("<p>if <math")
+    assert "<mo>&lt;</mo>" in made
+    assert made.endswith(" or <code>$PATH</code></p>")
+    with pytest.raises(ValueError, match="expected a formula in LaTeX"):
+        math_hook.on_page_content(r'<span class="arithmatex">\(\frac{1}{\)</span>')
+
+
+def test_formulas_of_pages_keep_their_backslashes_in_markdown() -> None:
+    """A backslash before punctuation is an escape of Markdown, and a pipe ends a cell."""
+    for line in overview("strategy", installed()).splitlines()[2:]:
+        formulas = line.split(" | ")[1].split("$")[1::2]
+        assert formulas
+        assert not [text for text in formulas if re.search(r"\\[,;{}|]", text)]

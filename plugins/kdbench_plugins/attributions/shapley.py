@@ -56,8 +56,8 @@ def kdbench_attributions() -> list[Offer[Attribution]]:
             formula="φ(t) = Σ_{S ∌ t} |S|! (T − |S| − 1)! / T! · (v(S ∪ {t}) − v(S))",
             latex=(
                 r"\phi(t) = \sum_{S \not\ni t} "
-                r"\frac{\left\lvert S \right\rvert! \cdot (T - \left\lvert S \right\rvert - 1)!}{T!} "
-                r"\left(v(S \cup \left\lbrace t \right\rbrace) - v(S)\right)"
+                r"\frac{\left\lvert S \right\rvert! \, (T - \left\lvert S \right\rvert - 1)!}{T!} "
+                r"\left(v(S \cup \{t\}) - v(S)\right)"
             ),
             source="Shapley, A value for n-person games, 1953",
             status="published",

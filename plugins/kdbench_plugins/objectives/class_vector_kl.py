@@ -92,7 +92,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             formula="ℓ = ½τ²[KL(σ(s_t v_t Wᵀ/τ) ‖ σ(s_t P(v) Wᵀ/τ)) + the same for texts against images]",
             latex=(
                 r"\ell = \frac{1}{2} \tau^2 "
-                r"\left[\mathrm{KL}(\sigma(s_t v_t W^T / \tau) \parallel \sigma(s_t P(v) W^T / \tau)) "
+                r"\left[\mathrm{KL}(\sigma(s_t v_t W^T / \tau) \, \Vert \, \sigma(s_t P(v) W^T / \tau)) "
                 r"+ \text{the same for texts against images}\right]"
             ),
             source="AMMKD, arXiv 2509.00039; PromptKD, Li et al., CVPR 2024",

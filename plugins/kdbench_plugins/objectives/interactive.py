@@ -49,8 +49,8 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             "contrasts the student's embeddings with the teacher's of the other modality (CLIP-KD's ICL)",
             formula="ℓ = ½[InfoNCE(s·P v u_tᵀ) + InfoNCE(s·P' u v_tᵀ)]",
             latex=(
-                r"\ell = \frac{1}{2} \left[\mathrm{InfoNCE}(s \cdot P v \cdot u_t^T) "
-                r"+ \mathrm{InfoNCE}(s \cdot P' u \cdot v_t^T)\right]"
+                r"\ell = \frac{1}{2} \left[\mathrm{InfoNCE}(s \, P v \, u_t^T) "
+                r"+ \mathrm{InfoNCE}(s \, P' u \, v_t^T)\right]"
             ),
             source="CLIP-KD, Yang et al., CVPR 2024",
             status="published",

@@ -60,7 +60,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             formula="ℓ = InfoNCE(s_ij/τ_ij), τ_ij = τ·exp(−min(½, progress)) within a target modality, else τ",
             latex=(
                 r"\ell = \mathrm{InfoNCE}(s_{ij} / \tau_{ij}), "
-                r"\quad \tau_{ij} = \tau \cdot \exp\left(-\min(\frac{1}{2}, \mathrm{progress})\right) "
+                r"\quad \tau_{ij} = \tau \, \exp\left(-\min(\frac{1}{2}, \mathrm{progress})\right) "
                 r"\text{ within a target modality, else } \tau"
             ),
             source="PUMA, Lyu et al., ACM MM 2025",

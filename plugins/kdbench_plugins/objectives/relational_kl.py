@@ -89,7 +89,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             formula="ℓ = ½τ²[KL(σ(s_t v_t u_tᵀ/τ) ‖ σ(s v uᵀ/τ)) + the transpose]",
             latex=(
                 r"\ell = \frac{1}{2} \tau^2 "
-                r"\left[\mathrm{KL}(\sigma(s_t v_t u_t^T / \tau) \parallel \sigma(s \cdot v u^T / \tau)) "
+                r"\left[\mathrm{KL}(\sigma(s_t v_t u_t^T / \tau) \, \Vert \, \sigma(s \, v u^T / \tau)) "
                 r"+ \text{the transpose}\right]"
             ),
             source="CLIP-KD, Yang et al., CVPR 2024",

@@ -96,7 +96,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             formula="w = argmin ½‖Σ_t w_t g_t‖²  s.t. Σw = 1, 0 ≤ w_t ≤ C",
             latex=(
                 r"w = \operatorname{argmin} \frac{1}{2} \left\lVert \sum_t w_t g_t \right\rVert^2 "
-                r"\quad \text{s.t. } \sum w = 1, \quad 0 \le w_t \le C"
+                r"\quad \text{s.t. } \sum w = 1, \; 0 \le w_t \le C"
             ),
             source="AMMKD, arXiv 2509.00039; AE-KD, Du et al., NeurIPS 2020",
             status="reconstruction",

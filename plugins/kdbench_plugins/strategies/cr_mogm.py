@@ -62,7 +62,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             CrMogm,
             "a moving average of another strategy's weights",
             formula="λ_k = alpha·λ_{k−1} + (1 − alpha)·w_k",
-            latex=r"\lambda_k = \mathrm{alpha} \cdot \lambda_{k-1} + (1 - \mathrm{alpha}) \cdot w_k",
+            latex=r"\lambda_k = \mathrm{alpha} \, \lambda_{k-1} + (1 - \mathrm{alpha}) \, w_k",
             source="CR-MOGM, Zhou et al., NeurIPS 2022; TorchJD",
             status="library",
             example={"strategy": {"use": "torchjd:mgda"}},

@@ -88,7 +88,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             formula="w_t ∝ σ_t(ξ) / ℓ_t,  ξ by Adam on log ℓ_t(before) − log ℓ_t(after the step)",
             latex=(
                 r"w_t \propto \frac{\sigma_t(\xi)}{\ell_t}, \quad \xi "
-                r"\text{ by Adam on } \log ~ \ell_t(\text{before}) - \log ~ \ell_t(\text{after the step})"
+                r"\text{ by Adam on } \log \, \ell_t(\text{before}) - \log \, \ell_t(\text{after the step})"
             ),
             source="FAMO, Liu et al., NeurIPS 2023; TorchJD",
             status="library",

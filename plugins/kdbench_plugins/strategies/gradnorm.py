@@ -95,7 +95,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             latex=(
                 r"w = \sigma_t(s), "
                 r"\quad s = \operatorname{argmin} "
-                r"\sum_t \left\lvert w_t \left\lVert g_t \right\rVert - \bar{G} \cdot r_t^{\mathrm{alpha}} \right\rvert"
+                r"\sum_t \left\lvert w_t \left\lVert g_t \right\rVert - \bar{G} \, r_t^{\mathrm{alpha}} \right\rvert"
             ),
             source="Chen et al., ICML 2018",
             status="published",

@@ -144,7 +144,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             formula="w = (agent(state) + (1 − σ(CE))/(T−1) + σ(KL))/3, agent: min −r·log w, r = −(task loss + Σ_t w_t ℓ_t)",
             latex=(
                 r"w = \frac{1}{3} \left(\mathrm{agent}(\mathrm{state}) + \frac{1 - \sigma(\mathrm{CE})}{T - 1} "
-                r"+ \sigma(\mathrm{KL})\right), \quad \text{agent: } \min -r \log ~ w, "
+                r"+ \sigma(\mathrm{KL})\right), \quad \text{agent: } \min -r \log \, w, "
                 r"\quad r = -\left(\text{task loss} + \sum_t w_t \ell_t\right)"
             ),
             source="MTKD-RL, Yang et al., AAAI 2025",

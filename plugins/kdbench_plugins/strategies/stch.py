@@ -40,7 +40,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             Stch,
             "smooth Tchebycheff: most weight for the teacher with the largest loss",
             formula="w = σ_t(ℓ_t / (T·mu))",
-            latex=r"w = \sigma_t\left(\frac{\ell_t}{T \cdot \mathrm{mu}}\right)",
+            latex=r"w = \sigma_t\left(\frac{\ell_t}{T \, \mathrm{mu}}\right)",
             source="Lin et al., ICML 2024, arXiv 2402.19078; TorchJD",
             status="library",
         )

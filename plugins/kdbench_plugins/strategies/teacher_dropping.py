@@ -45,7 +45,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             "per sample, keeps the teacher with the largest loss and each other one by chance (UNIC)",
             formula="w[t,b] = B·c[t,b] / Σ c, c = 1 for t = argmax_j ℓ[j,b], else c ~ Bernoulli(1 − drop)",
             latex=(
-                r"w_{t,b} = \frac{B \cdot c_{t,b}}{\sum c}, \quad c = 1 "
+                r"w_{t,b} = \frac{B \, c_{t,b}}{\sum c}, \quad c = 1 "
                 r"\text{ for } t = \operatorname{argmax}_j \ell_{j,b}, "
                 r"\quad \text{else } c \sim \mathrm{Bernoulli}(1 - \mathrm{drop})"
             ),

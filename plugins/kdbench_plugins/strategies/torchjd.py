@@ -34,7 +34,7 @@ ROWS = [
         weightings.mgda,
         "the shortest convex combination of the gradients (MGDA)",
         "w = argmin ‖Σ_t w_t g_t‖²  s.t. Σw = 1, w ≥ 0",
-        r"w = \operatorname{argmin} \left\lVert \sum_t w_t g_t \right\rVert^2 \quad \text{s.t. } \sum w = 1, \quad w \ge 0",
+        r"w = \operatorname{argmin} \left\lVert \sum_t w_t g_t \right\rVert^2 \quad \text{s.t. } \sum w = 1, \; w \ge 0",
         "Désidéri, Comptes Rendus Mathématique 2012; Sener & Koltun, NeurIPS 2018",
     ),
     Row(
@@ -95,21 +95,21 @@ ROWS = [
         weightings.nash_mtl,
         "the Nash bargaining solution (Nash-MTL)",
         "w: Gw = 1/w",
-        r"w: \quad G w = \frac{1}{w}",
+        r"w: \; G w = \frac{1}{w}",
         "Navon et al., ICML 2022",
     ),
     Row(
         weightings.aligned_mtl,
         "the mean gradient after all principal components are scaled to one length (Aligned-MTL)",
         "w ∝ √λ_min · G^(−½) · 1/T",
-        r"w \propto \sqrt{\lambda_{\min}} \cdot G^{-1/2} \frac{1}{T}",
+        r"w \propto \sqrt{\lambda_{\min}} \, G^{-1/2} \frac{1}{T}",
         "Senushkin et al., CVPR 2023",
     ),
     Row(
         weightings.fairgrad,
         "the α-fair solution (FairGrad)",
         "w: Gw = w^(−1/α)",
-        r"w: \quad G w = w^{-1/\alpha}",
+        r"w: \; G w = w^{-1/\alpha}",
         "Ban & Ji, ICML 2024",
     ),
     Row(

@@ -82,7 +82,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             "learned log-variances: less weight for teachers whose loss stays high",
             formula="w_t ∝ exp(−s_t),  s = argmin Σ_t ½ exp(−s_t) ℓ_t + ½ s_t",
             latex=(
-                r"w_t \propto \exp(-s_t), \quad s = \operatorname{argmin} \sum_t \frac{1}{2} \exp(-s_t) \cdot \ell_t "
+                r"w_t \propto \exp(-s_t), \quad s = \operatorname{argmin} \sum_t \frac{1}{2} \exp(-s_t) \, \ell_t "
                 r"+ \frac{1}{2} s_t"
             ),
             source="Kendall et al., CVPR 2018",

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from kdbench.reports.plots.trial_history import setting_text, value_text
 from kdbench.reports.student_text import three_digits
 from kdbench_plugins.reports.site import formatting
-from kdbench_plugins.reports.site.mathml import mathml
+from kdbench_plugins.reports.site.mathml import formula
 from kdbench_plugins.reports.site.page_names import token
 
 # For a page opened from file://, Chromium matches 'self' with its folder; other browsers need the scheme, which is safe because
@@ -41,7 +41,7 @@ def environment() -> Environment:
     )
     # Jinja's tojson escapes <, >, & and ' for a script element; NaN must raise, because JSON does not have it.
     made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    made.filters.update(figure=three_digits, mathml=mathml, token=token, linked=linked, value=value_text, setting=setting_text)
+    made.filters.update(figure=three_digits, latex=formula, token=token, linked=linked, value=value_text, setting=setting_text)
     for filter in (formatting.order, formatting.number, formatting.percent, formatting.seconds, formatting.measure):
         made.filters[filter.__name__] = filter
     made.globals.update(policy=POLICY, value_title=formatting.interval)

@@ -10,7 +10,7 @@ import pytest
 
 from kdbench.contracts import Offer
 from kdbench.plugins.loading import KINDS, installed
-from kdbench_plugins.reports.site.mathml import mathml
+from kdbench_plugins.reports.site.mathml import formula, mathml, parts
 
 OFFERS = [
     listed.offer
@@ -50,11 +50,24 @@ def test_what_is_no_formula_has_none() -> None:
     assert mathml(r"\frac{1}{") is None
 
 
+def test_a_formula_is_cut_where_a_line_may_end() -> None:
+    latex = r"w = 1 \text{ if } t = r(\text{b}), \quad \left(x \quad \text{ y }\right) \frac{1 \quad 2}{3}"
+    assert list(parts(latex)) == [
+        (True, "w = 1"),
+        (False, "if"),
+        (True, r"t = r(\text{b}),"),
+        (True, r"\left(x \quad \text{ y }\right) \frac{1 \quad 2}{3}"),
+    ]
+    assert str(formula(r"x \text{ <b> } y")).count("<math") == 2
+    assert "&lt;b&gt;" in str(formula(r"x \text{ <b> } y"))
+    assert formula(r"x \quad \frac{1}{") is None
+
+
 @pytest.mark.parametrize("offer", OFFERS, ids=lambda offer: offer.name)
 def test_both_writings_have_the_same_letters(offer: Offer[Any]) -> None:
-    found = mathml(offer.latex)
+    found = formula(offer.latex)
     assert found is not None, offer.latex
-    assert letters("".join(ElementTree.fromstring(found).itertext())) == letters(offer.formula)
+    assert letters("".join(ElementTree.fromstring(f"<dd>{found}</dd>").itertext())) == letters(offer.formula)
 
 
 def test_every_strategy_and_objective_that_ships_has_both() -> None:
