@@ -56,9 +56,9 @@ class World:
         sums = np.add.reduceat(hits, STARTS, axis=-1, dtype=np.int64)
         shares = np.empty(sums.shape)
         for fold in range(len(FOLDS)):  # as for each run alone: a fold's units have its share of hits as their mean
-            here = fold == FOLD_OF
+            here = np.flatnonzero(np.equal(FOLD_OF, fold))
             mean = sums[..., here].sum(axis=-1, keepdims=True) / COUNTS[here].sum()
-            shares[..., here] = mean + (sums[..., here] - mean * COUNTS[here]) * here.sum() / COUNTS[here].sum()
+            shares[..., here] = mean + (sums[..., here] - mean * COUNTS[here]) * len(here) / COUNTS[here].sum()
         return 100 * shares
 
     @property

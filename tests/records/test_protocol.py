@@ -9,7 +9,7 @@ import pytest
 
 from kdbench.records.protocol import Protocol
 from kdbench.records.record import Record
-from kdbench.suite.spec import RunSpec, TaskDataset, Tuning
+from kdbench.suite.spec import Fold, RunSpec, TaskDataset, Tuning
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
@@ -103,3 +103,15 @@ def test_students_trained_elsewhere_do_not_compare_with_others(spec: Spec, recor
     assert len({protocol.id for protocol in protocols}) == 3
     assert len({protocol.evaluation for protocol in protocols}) == 1
     assert protocols[1].parts["dataset"] == "shapes (digest dddddddd), trained on far"
+
+
+def test_folds_of_a_dataset_have_one_protocol_whatever_their_steps(spec: Spec, record: Make) -> None:
+    plain = spec()
+    runs = [record(plain.replace(fold=Fold(index=index, of=5), seed=index)) for index in range(5)]
+    folds = [of(one, steps=10 + place) for place, one in enumerate(runs)]
+    assert len({one.id for one in folds}) == len({one.evaluation for one in folds}) == 1
+    own, other = Protocol.of(record(plain)), Protocol.of(record(plain.replace(fold=Fold(index=0, of=4))))
+    assert len({own.id, folds[0].id, other.id}) == len({own.evaluation, folds[0].evaluation, other.evaluation}) == 3
+    assert (own.split, folds[0].split) == ("test", "5 folds")
+    assert folds[0].parts["dataset"] == own.parts["dataset"] + ", 5 folds"
+    assert ", steps of " in folds[0].parts["sample budget"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ LEARNED = plugged("trained", "learned", student={"use": "toy"}, epochs=2, batch_
 PLAIN = plugged("beads", train=16, validation=12, test=10)
 
 
-def spec_of(seed: int, index: int, **changes: object) -> RunSpec:
+def spec_of(seed: int, index: int, **changes: Any) -> RunSpec:
     return run_spec(("a", LEARNED), seed=seed, fold=Fold(index=index, of=FOLDS), dataset=PLAIN, **changes)
 
 

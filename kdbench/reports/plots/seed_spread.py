@@ -35,7 +35,7 @@ def seed_spread(table: Table, width: int = 40) -> Plot:
         values="x",
         points=(
             Points("mean, 95 % interval over seeds and test units", "mean", tuple(means)),
-            Points("one run", "seed", tuple(dots)),
+            Points("one seed, all its folds" if any(row.folds for row in rows) else "one run", "seed", tuple(dots)),
         ),
         stripes=tuple(place for place, row in enumerate(rows) if row.group % 2),
     )

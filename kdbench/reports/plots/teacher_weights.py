@@ -27,13 +27,14 @@ class Weighed:
 
     @property
     def seeds(self) -> int:
-        """How many seeds have a trace."""
+        """How many runs have a trace."""
         return len(next(iter(self.columns.values())))
 
     @property
     def seen(self) -> str:
         """Of how many seeds, if not of all."""
-        return "" if self.seeds == len(self.row.runs) else f" ({self.seeds} of {len(self.row.runs)} seeds)"
+        runs = len(self.row.runs)
+        return "" if self.seeds == runs else f" ({self.seeds} of {runs} {'runs' if self.row.folds else 'seeds'})"
 
 
 def teacher_weights(table: Table) -> list[Plot]:

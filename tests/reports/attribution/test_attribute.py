@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -19,6 +20,7 @@ from kdbench.reports.attribution.attribute import attribute, attribute_scores
 from kdbench.reports.attribution.worth import TeamAttribution, Worth
 from kdbench.statistics.cells import Scores, cell_of
 from kdbench.statistics.crossed import Estimate, estimate
+from kdbench.statistics.folds import ONE_SEED, estimate_in_folds
 from kdbench.statistics.pair_tests import difference
 from kdbench.suite.sub_teams import Team, named, teams_of
 from kdbench_plugins.attributions.shapley import Shapley
@@ -273,3 +275,17 @@ def test_of_cells(spec: Callable[..., Any]) -> None:
         attribute(cells, Shapley(), "rsun")
     with pytest.raises(KdbenchError, match="1 of 4 sub-teams are missing: b"):
         attribute({team: cell for team, cell in cells.items() if team != frozenset("b")}, Shapley())
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 4, 9)])
+def test_worths_in_folds_are_estimated_in_folds(seeds: tuple[int, ...]) -> None:
+    folds = (8, 12, 10)
+    plain = rows(lambda team: chance(team)[: len(seeds)], 2, seeds)
+    found = attributed({team: replace(scores, folds=folds) for team, scores in plain.items()})
+    everyone, nobody = frozenset("ab"), frozenset[str]()
+    same(found.total, estimate_in_folds(plain[everyone].values - plain[nobody].values, folds))
+    alone = worth(found, "a").estimates["alone"]
+    same(alone, estimate_in_folds(plain[frozenset("a")].values - plain[nobody].values, folds))
+    assert sum(means(found)) == pytest.approx(found.total.mean)
+    said = {(0,): ONE_SEED}.get(seeds, "")
+    assert (said in found.notes, said in found.verdict) == (bool(said), True)
