@@ -181,6 +181,25 @@ def hidden_test(of: Tried) -> None:
     raise Broken("without_test(data): found the test split, expected an error")
 
 
+def presentable(of: Tried) -> None:
+    """Where it shows its test split, each query has right candidates, and what is on top is ordered by its score."""
+    shown = of.task.show(of.data)
+    if shown is None:
+        return
+    student, arrays = of.built(), of.arrays()
+    cast(nn.Module, student.module).eval()
+    outputs = shown.outputs(student, BATCH, "cpu")
+    for queries in of.task.queries:
+        for index in range(len(arrays[queries.array])):
+            where = f"{queries.label} {queries.query} {index}"
+            shown.query(queries, index)
+            if not len(shown.right(queries, index)):
+                raise Broken(f"{where}: found no right candidate, expected at least one")
+            scores = [hit.score for hit in shown.top(outputs, queries, index, BATCH)]
+            if scores != sorted(scores, reverse=True):
+                raise Broken(f"{where}: found the scores {brief(torch.tensor(scores))} on top, expected the highest first")
+
+
 PROPERTIES: dict[str, Property[Tried]] = {
     "exactly one headline": one_headline,
     "names of metrics are unique": unique_names,
@@ -191,6 +210,7 @@ PROPERTIES: dict[str, Property[Tried]] = {
     "one loss per sample": per_sample,
     "gradients reach the student": teachable,
     "the test split can be withheld": hidden_test,
+    "what it shows is in order": presentable,
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdbench import Contributions, FeedSettings, Offer, TensorOutputs
+from kdbench import Contributions, FeedSettings, Hit, Item, Offer, Queries, Shown, TensorOutputs
 from kdbench.plugins.loading import installed
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.rows import RowBatch, RowFeed
@@ -100,6 +100,42 @@ class Open(Regression):
         return data
 
 
+class Rows(Shown):
+    """The worst first; every query is right itself."""
+
+    def query(self, of: Queries, index: int) -> Item:
+        return Item(f"{of.query} {index}")
+
+    def candidate(self, of: Queries, position: int) -> Item:
+        return self.query(of, position)
+
+    def right(self, of: Queries, index: int) -> list[int]:  # noqa: ARG002
+        return [index]
+
+    def outputs(self, model: Any, batch_size: int, device: str) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+    def top(self, outputs: Any, of: Queries, index: int, most: int) -> list[Hit]:  # noqa: ARG002
+        return [Hit(place, float(place)) for place in range(most)]
+
+
+class Wrong(Rows):
+    """Nothing is right."""
+
+    def right(self, of: Queries, index: int) -> list[int]:  # noqa: ARG002
+        return []
+
+
+class Upside(Regression):
+    def show(self, data: Vectors) -> Shown:  # noqa: ARG002
+        return Rows()
+
+
+class Hopeless(Regression):
+    def show(self, data: Vectors) -> Shown:  # noqa: ARG002
+        return Wrong()
+
+
 @pytest.mark.parametrize(
     ("task", "expected"),
     [
@@ -114,6 +150,8 @@ class Open(Regression):
         (Summed, "one loss per sample"),
         (Detached, "gradients reach the student"),
         (Open, "the test split can be withheld"),
+        (Upside, "what it shows is in order"),
+        (Hopeless, "what it shows is in order"),
     ],
 )
 def test_what_is_wrong_with_a_task_is_named(task: type[Regression], expected: str) -> None:

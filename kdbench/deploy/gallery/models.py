@@ -14,6 +14,7 @@ from kdbench.errors import CacheError, KdbenchError
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Plugins
 from kdbench.records.measured import Measured
+from kdbench.records.provenance import resolved_device
 from kdbench.records.record import Record
 from kdbench.records.tasks import task_of
 from kdbench.reports.gallery.cards import Looked, Model, Top
@@ -21,7 +22,7 @@ from kdbench.storage.cache import Cache, FilledCache
 from kdbench.suite.spec import PluginSpec
 
 
-def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, cache: Cache, device: str = "cpu") -> Looked:
+def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, cache: Cache, device: str = "auto") -> Looked:
     """Some runs of one test split as models, by name; `units` are those of its queries.
 
     Outputs are computed of students whose weights the cache holds, and of teachers that need no training, or whose training it
@@ -35,6 +36,7 @@ def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, ca
     notes = []
     shown: Shown | None = None
     try:
+        device = resolved_device(device) if kept else "cpu"
         shown = opened(kept[0], plugins, cache, device) if kept else read(first, units, plugins)
     except KdbenchError as error:
         notes.append(f"texts and pictures are not shown: {error}")
@@ -60,10 +62,10 @@ def _top(record: Record, shown: Shown, plugins: Plugins, cache: Cache, device: s
 
 
 def teacher_itself(
-    record: Record, teacher: PluginSpec, name: str, plugins: Plugins, cache: Cache, device: str = "cpu"
+    record: Record, teacher: PluginSpec, name: str, plugins: Plugins, cache: Cache, device: str = "auto"
 ) -> Model:
     """A teacher of a run as a model, evaluated here on the run's test split. Raises KdbenchError if it would have to train."""
-    task = task_of(record.spec.task, plugins)
+    task, device = task_of(record.spec.task, plugins), resolved_device(device)
     with building_with(plugins):
         data = data_of(record, task, without_training(cache), device, _ignore)
         built = build_spec("teacher", teacher)

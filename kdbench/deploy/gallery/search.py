@@ -10,6 +10,7 @@ from kdbench.deploy.gallery.outputs import outputs_of
 from kdbench.errors import KdbenchError
 from kdbench.plugins.building import building_with
 from kdbench.plugins.loading import Plugins
+from kdbench.records.provenance import resolved_device
 from kdbench.records.record import Record
 from kdbench.reports.gallery.page import Answer, Candidate, Card, Page, Section
 from kdbench.reports.gallery.text import in_words
@@ -25,8 +26,9 @@ def search(record: Record, query: str | Path, most: int, plugins: Plugins, cache
     if isinstance(query, str) and not query.strip():
         raise KdbenchError("found an empty query; expected a text, such as 'a red heart'")
     student = trained_student(record, plugins, cache)
-    shown = opened(record, plugins, cache)
-    outputs = outputs_of(record, shown, plugins, cache)
+    device = resolved_device("auto")
+    shown = opened(record, plugins, cache, device)
+    outputs = outputs_of(record, shown, plugins, cache, device)
     with building_with(plugins):
         found = shown.search(student, outputs, query, most)
     top = [Candidate(shown.candidate(found.of, hit.position), hit.score) for hit in found.hits]
