@@ -110,6 +110,8 @@ def test_its_suite_is_checked_like_any_other(tmp_path: Path, plugins: Plugins) -
     ]
     with pytest.raises(SuiteError, match="recall_at"):
         specs(tmp_path, plugins, SUITE + "evaluate: {recall_at: [1]}\n")
+    with pytest.raises(SuiteError, match="none: the task 'regression' does not deal datasets into folds"):
+        specs(tmp_path, plugins, SUITE + "folds: 5\n")
     with pytest.raises(SuiteError, match="did you mean 'linear'"):
         specs(tmp_path, plugins, SUITE.replace("{use: linear}", "{use: linea}"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -11,10 +12,16 @@ from torch import nn
 
 from kdbench import KdbenchError
 from kdbench.contracts import Split, SplitName
+from kdbench.data.folded import FoldedDataset, FoldedSource
+from kdbench.errors import PluginError
+from kdbench.tasks.compositional import Compositional
+from kdbench.tasks.judged import Judged
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.losses import pair_losses, sigmoid_losses
+from kdbench.tasks.zero_shot import ZeroShot
 from kdbench.testing import Shapes
-from tests.support.toys import Toy, TwoTowers, batch_of, random_pairs
+from tests.support.regression_task import Regression
+from tests.support.toys import Toy, TwoTowers, batch_of, cached, random_pairs
 
 
 class Crowded(Shapes):
@@ -55,3 +62,24 @@ def test_the_loss_named_siglip_reads_the_bias_of_a_student_that_has_one() -> Non
         assert torch.equal(task.losses(outputs, batch), pair_losses(outputs, batch.same))
         with pytest.raises(KdbenchError, match=r"train\.loss: found 'siglib'; expected clip or siglip"):
             task.train_losses(outputs, batch, "siglib")
+
+
+def test_datasets_are_dealt_into_folds_opened_or_not(tmp_path: Path) -> None:
+    """The sizes and units of a fold are those of its test split. Tasks that are evaluated alone have nothing to divide."""
+    task, data = Retrieval(), cached(tmp_path)
+    fold, source = task.folded(data, 1, 4), task.folded(data.source, 1, 4)
+    assert (type(fold), type(source)) == (FoldedDataset, FoldedSource)
+    concepts = fold.split("test").image_concepts
+    assert (
+        task.sizes(cast(Any, fold))
+        == task.sizes(cast(Any, source))
+        == {
+            "images": len(concepts),
+            "captions": 3 * len(concepts) // 2,
+            "concepts": len(concepts) // 2,
+        }
+    )
+    np.testing.assert_array_equal(task.units(cast(Any, fold))["images"], concepts)
+    assert [one.folds for one in (Retrieval, ZeroShot, Compositional, Judged, Regression)] == [True, False, False, False, False]
+    with pytest.raises(PluginError, match="the task 'regression' deals no dataset into folds; leave `folds:` out"):
+        Regression().folded(data, 0, 4)
