@@ -26,10 +26,10 @@ class ByHand(Shown):
         self.readable = readable
 
     def query(self, of: Queries, index: int) -> Item:
-        return self._text(index) if of is T2I else self._picture(index)
+        return self._text(index) if of.array == "image" else self._picture(index)
 
     def candidate(self, of: Queries, position: int) -> Item:
-        return self._picture(position) if of is T2I else self._text(position)
+        return self._picture(position) if of.array == "image" else self._text(position)
 
     def right(self, of: Queries, index: int) -> Sequence[int]:  # noqa: ARG002
         return [index]

@@ -29,9 +29,7 @@ def pair_card(query: Query, looked: Looked, names: Sequence[str] = ()) -> Card:
     for place, (model, median) in enumerate(zip(looked.models.values(), (query.a, query.b), strict=True)):
         named = replace(model, name=names[place]) if names else model
         own = model.values[query.of.array][query.index]
-        figure = f"median {query.of.figure} {median:g}" + (
-            f", {own:g} in the seed shown" if model.top and own != median else ""
-        )
-        answers.append(named.answer(looked.shown, query.of, query.index, figure))
+        answer = named.answer(looked.shown, query.of, query.index, f"median {query.of.figure} {median:g}")
+        answers.append(replace(answer, note=f"{own:g} in the seed shown") if answer.top and own != median else answer)
     where = "" if query.fold is None else f"fold {query.fold + 1} · "
     return card(looked.shown, query.of, query.index, answers, where)

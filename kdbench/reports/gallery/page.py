@@ -18,11 +18,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Answer:
-    """A model's answer to a query: a figure, such as `retrieval rank 3`, and its best candidates if its weights are kept."""
+    """A model's answer to a query: a figure, such as `retrieval rank 3`, and its best candidates if its weights are kept.
+
+    `note` is a remark on these candidates, if they are not what the figure is of.
+    """
 
     model: str
     figure: str
     top: tuple[Candidate, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)

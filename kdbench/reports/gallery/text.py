@@ -34,7 +34,8 @@ def in_words(item: Item) -> str:
 
 
 def _top(answer: Answer) -> str:
-    return ", ".join(map(_candidate, answer.top))
+    remark = f"({answer.note}) " if answer.note else ""
+    return remark + ", ".join(map(_candidate, answer.top))
 
 
 def _candidate(candidate: Candidate) -> str:

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from kdbench.contracts.shown import Hit
 from kdbench.reports.gallery.cards import Looked, Model
+from kdbench.reports.gallery.html import html
 from kdbench.reports.gallery.of_pair import pair_page
+from kdbench.reports.gallery.text import card_lines
 from kdbench.statistics import explain
 from tests.support.galleries import ByHand
 from tests.support.rankings import run
@@ -30,13 +32,15 @@ def test_the_page_has_the_verdict_and_the_queries() -> None:
     assert section.title == "A gained most"
     (card,) = section.cards
     assert card.title == "t2i caption 0"
-    assert [answer.figure for answer in card.answers] == [
-        "median retrieval rank 2, 9 in the seed shown",
-        "median retrieval rank 20",
+    assert [(answer.figure, answer.note) for answer in card.answers] == [
+        ("median retrieval rank 2", "9 in the seed shown"),
+        ("median retrieval rank 20", ""),
     ]
+    assert card_lines(card, ["A", "B"])[2].startswith("    A      (9 in the seed shown) 1.png")
+    assert "median retrieval rank 2, 9 in the seed shown" in html(page)
     assert [answer.model for answer in card.answers] == ["A: equal", "B: other"]
     bare = pair_page(found, lambda query: Looked(None, {name: replace(one, top=None) for name, one in models.items()}))  # noqa: ARG005
-    assert [answer.figure for answer in bare.sections[0].cards[0].answers] == [
-        "median retrieval rank 2",
-        "median retrieval rank 20",
+    assert [(answer.figure, answer.note) for answer in bare.sections[0].cards[0].answers] == [
+        ("median retrieval rank 2", ""),
+        ("median retrieval rank 20", ""),
     ]
