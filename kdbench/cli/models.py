@@ -21,6 +21,7 @@ from kdbench.cli.common import (
     given_params,
     plugins_here,
     say,
+    table_width,
 )
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import Device
@@ -159,7 +160,7 @@ def profile(
     measured = profiled(started)
     if not measured:
         raise KdbenchError(f"no run of {suite} is recorded under {results}; run it first: the gallery is its test split")
-    typer.echo(render_students(students_table(measured), style.value))
+    typer.echo(render_students(students_table(measured), style.value, table_width()))
 
 
 @app.command(rich_help_panel=RESULTS)

@@ -16,7 +16,7 @@ from hypothesis import given
 from typer.testing import CliRunner
 
 from kdbench.cli import app
-from kdbench.cli.common import complain
+from kdbench.cli.common import complain, table_width
 from kdbench.plugins.loading import Plugins
 from kdbench.records.profiles import find_profiles, read_profile, write_profile
 from kdbench.records.provenance import host
@@ -209,3 +209,29 @@ def test_any_value_ends_in_a_message(kdbench: Command, suite_file: Callable[...,
         holds_for_command(kdbench, typed_words(*given))
 
     check()
+
+
+@pytest.mark.parametrize("columns", [60, 132])
+def test_a_table_behind_a_pipe_is_as_wide_as_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output is a pipe, as to `less`; the terminal is where messages go."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    with os.fdopen(terminal, "w") as messages, os.fdopen(ours):
+        monkeypatch.setattr(sys, "stderr", messages)
+        assert table_width() == columns
+        monkeypatch.setenv("COLUMNS", "77")
+        assert table_width() == 77
+
+
+def test_a_table_without_a_terminal_has_a_width_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.StringIO())
+    assert table_width() == 100

@@ -36,5 +36,6 @@ def measure(value: float | None, metric: Metric) -> str:
 
 
 def interval(value: Value, metric: Metric) -> str:
-    """The ends of the interval in words."""
-    return f"95 % interval {measure(value.low, metric)} to {measure(value.high, metric)}"
+    """The ends of the interval in words, after the quantity behind a mean of logarithms."""
+    aside = f"{metric.aside(value.mean)}; " if metric.inverse and math.isfinite(value.mean) else ""
+    return f"{aside}95 % interval {measure(value.low, metric)} to {measure(value.high, metric)}"
