@@ -113,7 +113,8 @@ def _summary(tables: Sequence[Table], axes: Sequence[Axis]) -> Summary:
     ]
     notes = []
     if any(CHEAPEST in line.kinds for student in students for line in student.lines):
-        notes.append(CHEAPEST_IS)
+        open_still = any(table.verdict.case == "undecided" for table in tables)
+        notes.append(CHEAPEST_IS + ("; where a table is undecided, it may still be worse" if open_still else ""))
     known = [student.cost for student in students if student.cost]
     latency = (
         f"{timed.cost}, {timed.label.removeprefix('latency ')}"

@@ -40,6 +40,16 @@ def test_a_row_stands_once_with_all_that_it_is() -> None:
     assert [line.label for line in lines_of(lone)] == ["best: equal of a + b"]
 
 
+def test_the_cheapest_of_an_undecided_table_is_not_called_as_good() -> None:
+    decided = tables()
+    (told,) = summaries(Board([decided], []))
+    assert [note for note in told.notes if "cheapest" in note and "may still be worse" not in note]
+    undecided = replace(decided, verdict=Verdict("undecided", candidates=(0, 1)))
+    (told,) = summaries(Board([decided, undecided], []))
+    assert [note for note in told.notes if note.endswith("where a table is undecided, it may still be worse")]
+    assert [line.label for line in lines_of(undecided)] == ["best: equal of a + b", "cheapest: a alone", "no distillation"]
+
+
 def test_a_student_costs_what_its_profile_says_on_the_machine_that_timed_the_most() -> None:
     small, large = student("small", width=1), student("large", width=2)
     here = [profile(one, {1: 2.0, 32: 9.0}, {1: 0.5, 32: 4.0}, size_bytes=8_000_000) for one in (small, large)]
