@@ -1,1 +1,1 @@
-"""Trained students: evaluation, export, and profiles of their costs."""
+"""Trained students: evaluation, export, profiles of their costs, and galleries of what they find."""

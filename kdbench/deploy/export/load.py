@@ -82,7 +82,7 @@ def _kept(record: Record, cache: Cache) -> Path:
     identity = weights_identity(record.run_id, record.arrays_sha256, record.parts)
     missing = KdbenchError(
         f"the weights of run {record.run_id} ({record.label}) are missing in the cache {cache.root} or damaged. They are kept "
-        "in the cache of the training, not in results: export with that cache, or remove the record and run the suite "
+        "in the cache of the training, not in results: name that one with --cache, or remove the record and run the suite "
         f"{record.spec.suite!r} again with this one"
     )
 

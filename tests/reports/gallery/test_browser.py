@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,5 +58,10 @@ def test_a_page_fits_the_screen_and_runs_nothing(driver: Any, width: int, scheme
     assert driver.execute_script("return window.__hit") is None
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     assert driver.execute_script("return [...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    spec = find_spec("axe_core_python")
+    assert spec, "pip install axe-core-python"
+    driver.execute_script(Path(str(spec.origin)).with_name("axe.min.js").read_text(encoding="utf-8"))
+    violations = driver.execute_async_script("axe.run().then(arguments[0])")["violations"]
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in violations] == []
     dark = driver.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
     assert dark == (scheme == "dark")

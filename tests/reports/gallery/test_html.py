@@ -52,7 +52,9 @@ def test_what_stands_on_a_page() -> None:
         assert expected in text
     images = [attributes for tag, attributes in page.found if tag == "img"]
     assert images
-    assert all(str(image["src"]).startswith("data:image/jpeg;base64,") and image["alt"] for image in images)
+    assert all(str(image["src"]).startswith("data:image/jpeg;base64,") for image in images)
+    assert {image["alt"] for image in images if image["class"] != "large"} == {""}, "the text beside it says the same"
+    assert all(image["alt"] for image in images if image["class"] == "large")
     assert next(attributes["id"] for tag, attributes in page.found if tag == "h2") == "heading-1"
 
 
