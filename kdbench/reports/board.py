@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from kdbench.reports.verdict import NO_VERDICT, Verdict, in_words
 from kdbench.statistics.looks import Looks
 from kdbench.statistics.value import Value
 from kdbench.suite.spec import RunSpec
+
+if TYPE_CHECKING:
+    from kdbench.reports.regimes.gains import Regime
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Row:
     `first` to `last` are the row's possible ranks, and `group` its tie group, from 1. A reference, which is not trained, has 0
     in all three. `bold` says that the row and those it ties with are significantly better than all of the next group.
     `reconstructions` are the labels of its methods whose source leaves something open. `settings` are those, by path, that the
-    rows of its table differ in beyond their labels.
+    rows of its table differ in beyond their labels. `stopped` says why a raced row got no more seeds, and at which look.
     """
 
     runs: tuple[Measured, ...]
@@ -52,6 +56,7 @@ class Row:
     reconstructions: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
     settings: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
     folds: tuple[int, ...] = ()  # test units of each fold; empty without cross-validation
 
     @property
@@ -233,10 +238,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Board:
-    """All tables, a line for each run without figures, and why there are several tables."""
+    """All tables, a line for each run without figures, and why there are several tables; `regimes` are the gains over equal
+    weights in tables of regimes."""
 
     tables: list[Table]
     notes: list[str]
+    regimes: list[Regime] = field(default_factory=list)
 
     @property
     def transfers(self) -> bool:

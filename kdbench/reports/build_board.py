@@ -13,6 +13,7 @@ from kdbench.records.record import Record
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.costs import Uses, cost, uses_of
 from kdbench.reports.differences import differences, note
+from kdbench.reports.regimes.gains import regimes
 from kdbench.reports.verdict import BASELINE, NO_STUDENT, is_baseline, verdict
 from kdbench.statistics import Family, RankedRow, families
 from kdbench.statistics.splits import UnitsByDigest, total_sizes
@@ -47,7 +48,7 @@ def build(
     tables += [_of_references(several, used) for key, several in references.items() if several and key not in ranked]
     if len(trained) > 1:
         notes.append(_why([family.protocol for family in trained]))
-    return Board(tables, notes)
+    return Board(tables, notes, regimes(tables, units or {}))
 
 
 def _why(protocols: Sequence[Protocol]) -> str:
@@ -66,9 +67,13 @@ def _why(protocols: Sequence[Protocol]) -> str:
 
 def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
     first, better = family.first, family.analysis.better
+    looks, race = family.analysis.looks, family.protocol.race
     rows = _told_apart([_row(runs, ranked, used) for runs, ranked in zip(family.rows, family.analysis.ranked, strict=True)])
+    if race:
+        rows = [replace(row, stopped=stop.text) for row, stop in zip(rows, looks.stops, strict=True)]
     known = _references(references, used)
-    notes = [*family.analysis.notes, note([row.settings for row in rows]), _labels([*known, *rows])]
+    raced = f"raced, with {race}: {looks}" if race else ""
+    notes = [*family.analysis.notes, raced, note([row.settings for row in rows]), _labels([*known, *rows])]
     return Table(
         protocol=family.protocol,
         metrics=tuple(first.task.metrics),
@@ -77,8 +82,8 @@ def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
         references=known,
         better=better,
         missing=_missing(rows),
-        verdict=verdict(rows, better, family.analysis.looks.alike, family.analysis.margin, family.analysis.more_seeds),
-        looks=family.analysis.looks,
+        verdict=verdict(rows, better, looks.alike, family.analysis.margin, family.analysis.more_seeds),
+        looks=looks,
         notes=[text for text in notes if text],
     )
 

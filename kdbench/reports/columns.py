@@ -17,7 +17,7 @@ DAGGER = "†"
 ONE_SEED = "!"
 NONE = "–"
 # Priorities of columns that are no metric's. A task's metrics have whole numbers, the first of each way mostly 8.
-RANK, SEEDS, TRAINING, GROUP, TEACHERS, MEMORY, STRATEGY, WEIGHTS = 19, 18, 7.5, 7.2, 2.4, 2.3, 2.2, 0.5
+RANK, SEEDS, STOPPED, TRAINING, GROUP, TEACHERS, MEMORY, STRATEGY, WEIGHTS = 19, 18, 8.5, 7.5, 7.2, 2.4, 2.3, 2.2, 0.5
 NARROWEST = 4  # characters of a column of text that is wrapped
 
 
@@ -112,14 +112,13 @@ def fitting(
     found: Sequence[Column[R]], rows: Sequence[R], width: int | None = None, most: int | None = None
 ) -> list[Column[R]]:
     """Those that fit into `width` characters and are at most `most`; None of either is no limit."""
-    shown = list(found)
+    kept = list(zip(found, widths(found, rows), widths(found, ()), strict=True))
     for level in sorted({column.keep for column in found if column.keep is not None}):
-        sizes = zip(shown, widths(shown, rows), widths(shown, ()), strict=True)
-        needed = sum(min(full, max(_least(one, full, level), head)) for one, full, head in sizes) + _gaps(shown)
-        if (width is None or needed <= width) and (most is None or len(shown) <= most):
+        needed = sum(min(full, max(_least(column, full, level), head)) for column, full, head in kept) + _gaps(kept)
+        if (width is None or needed <= width) and (most is None or len(kept) <= most):
             break
-        shown = [column for column in shown if column.keep != level]
-    return shown
+        kept = [one for one in kept if one[0].keep != level]
+    return [column for column, _, _ in kept]
 
 
 def _least(column: Column[R], full: int, level: float) -> int:
@@ -165,19 +164,21 @@ def weights(row: Row) -> str:
 
 
 def figure(value: Value, metric: Metric) -> str:
-    """Mean and half the 95 % interval."""
-    return f"{metric.text(value.mean)} ± {metric.text(value.half)}"
+    """Mean and half the 95 % interval, with the quantity behind a mean of logarithms."""
+    aside = f" ({metric.aside(value.mean)})" if metric.inverse else ""
+    return f"{metric.text(value.mean)} ± {metric.text(value.half)}{aside}"
 
 
 def _every(metrics: Sequence[Metric]) -> Iterator[Column[Row]]:
     """All that a table with these metrics may have."""
     yield Column("rank", rank, keep=RANK)
     yield Column("group", lambda row: str(row.group or ""), keep=GROUP)
-    yield Column("variant", lambda row: row.variant, left=True, optional=True)
+    yield Column("variant", lambda row: "" if row.spec.regime else row.variant, left=True, optional=True)
     yield Column("teachers", _teachers, left=True)
     yield Column("strategy", lambda row: _marked(row, row.strategy) or NONE, left=True)
     yield Column("settings", lambda row: in_words(row.settings), left=True, optional=True)
     yield Column("n", seeds, keep=SEEDS, also=("seeds",))
+    yield Column("stopped", lambda row: row.stopped, left=True, keep=STOPPED, optional=True)
     yield from map(_of_metric, metrics)
     yield from _costs()
     yield Column("mean weights", weights, left=True, keep=WEIGHTS, optional=True, also=("weights",))

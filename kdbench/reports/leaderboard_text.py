@@ -1,4 +1,5 @@
-"""The whole leaderboard as text: the summary of students, the tables of runs, and what the students cost."""
+"""The whole leaderboard as text: what regimes advise, the summary of students, the tables of runs, and what
+the students cost."""
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from kdbench.records.profile import Profile
 from kdbench.reports.board import Board
 from kdbench.reports.board_text import render
+from kdbench.reports.regimes.advice import advice
 from kdbench.reports.student_table import students_table
 from kdbench.reports.student_text import render_students
 from kdbench.reports.summary import summaries
 from kdbench.reports.summary_text import plain_summary, render_summary
-from kdbench.reports.text_table import Format
+from kdbench.reports.text_table import Format, escaped, wrapped
 
 
 def leaderboard(
@@ -37,6 +39,7 @@ def leaderboard(
         more = {"students": json.loads(render_students(students, style))} if students else {}
         whole = json.loads(shown) | {"summary": list(map(plain_summary, found))} | more
         return json.dumps(whole, indent=1, ensure_ascii=False)
-    first = [render_summary(summary, style, width, wide=wide) for summary in found]
+    first = [wrapped(escaped(text, style), style, width)] if (text := advice(board.regimes)) else []
+    first += [render_summary(summary, style, width, wide=wide) for summary in found]
     last = [render_students(students, style, width, wide=wide)] if students else []
     return "\n\n".join([*first, shown, *last])

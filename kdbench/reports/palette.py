@@ -26,6 +26,9 @@ Role = Literal[
     "dominated",
     "share",
     "best",
+    "gain",
+    "loss",
+    "same",
 ]
 
 
@@ -54,4 +57,7 @@ LOOKS: dict[Role, Look] = {
     "dominated": Look(GREY, "o", "--other", "circle-open", hollow=True),
     "share": Look(BLUE, "s", "--front", "square"),
     "best": Look(GREEN, "", "--line-3", ""),
+    "gain": Look(GREEN, "D", "--line-3", "diamond"),
+    "loss": Look(RED, "v", "--line-2", "triangle-down"),
+    "same": Look(BLUE, "s", "--front", "square"),
 }

@@ -125,7 +125,8 @@ class Results:
 
         Columns: `run`, `cell`, `seed`, `array` (its name in the run's file; `NAME[i]` for the i-th of several values per
         query), `query` (position from 0), `value` (for retrieval the retrieval rank of the first match, from 1) and `unit`
-        (the test unit that the query belongs to). In cross-validation `fold`, from 0, follows `seed`. Raises RecordError if a file does not hold what its record says.
+        (the test unit that the query belongs to). In cross-validation `fold`, from 0, follows `seed`. Raises RecordError if a
+        file does not hold what its record says.
         """
         import pandas as pd
 

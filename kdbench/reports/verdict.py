@@ -29,9 +29,9 @@ class Verdict:
     `candidates` are the rows that no row is significantly better than. `use` is the row to use: the only candidate (`winner`),
     or the cheapest of several that are `equivalent` to the best within `margin`. It is None where there is nothing to choose
     from, or where a candidate is neither worse than the best row nor equivalent to it (`undecided`); about `more_seeds` more
-    would then decide (None: more than can be told). `beaten` are the rows that the best one, or the one to use, is significantly
-    better than. `gains` are other weightings that are significantly better than equal weights of the same teachers; `no_gain`
-    says that there are other weightings but none of them is.
+    would then decide (None: more than can be told). `beaten` are the rows that the best one, or the one to use, is
+    significantly better than. `gains` are other weightings that are significantly better than equal weights of the same
+    teachers; `no_gain` says that there are other weightings but none of them is.
     """
 
     case: Case
@@ -102,11 +102,11 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
         lead, text = f"Use {name}", f": it is the cheapest of {len(names)} rows that are {within}, and no row is better"
         subject = "it"
     if found.beaten:
-        text += f"; {subject} is significantly better than {_listed([_short(rows[index], rows) for index in found.beaten])}"
+        text += f"; {subject} is significantly better than {listed([_short(rows[index], rows) for index in found.beaten])}"
     if found.gains:
         names = list(dict.fromkeys(rows[index].strategy for index in found.gains))
         verb = "is" if len(names) == 1 else "are"
-        text += f"; of the weightings, {_listed(names)} {verb} significantly better than {BASELINE}"
+        text += f"; of the weightings, {listed(names)} {verb} significantly better than {BASELINE}"
     return lead, text + (f"; no weighting is significantly better than {BASELINE}." if found.no_gain else ".")
 
 
@@ -141,6 +141,7 @@ def _gains(rows: Sequence[Row], better: Flags, use: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`; of more than four the rest are counted."""
     shown = list(names) if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -1,6 +1,6 @@
 """Tests of rows that are raced: at each look the rows still running are tested, and those that are decided stop.
 
-A pair is decided if one row is significantly better, or if the two are equivalent. Each look has its own level (`spending`), and
+A pair is decided if one row is significantly better, or if the two are equivalent. Each look has its own level (`spending`);
 Holm's correction counts the pairs of rows still running that are not yet decided. Where no row has been stopped, the sum of the
 levels, 5 %, bounds the probability that a table ever has a false difference, and likewise a false equivalence. Pairs of rows
 that were stopped are no longer counted: which these are depends on the data, so that the bound is then shown by simulation
@@ -36,14 +36,19 @@ class Stop:
     look: int = 0
     than: int | None = None
 
+    @property
+    def text(self) -> str:
+        """For a table: `worse, look 2`."""
+        return f"{self.why}, look {self.look}" if self.why in ("worse", "settled") else self.why
+
 
 @dataclass(frozen=True)
 class Looks:
     """What the tests of rows found.
 
-    `corrected` and `equivalent` [R, R] hold p-values corrected for pairs and looks, to be compared with 5 %; NaN where a pair was
-    never tested. `better` [R, R] says whether row i is significantly better than row j, `alike` whether they are equivalent.
-    Of a race, `stops` tells of each row, `seeds` those at the looks so far, and `spent` is the level that these had.
+    `corrected` and `equivalent` [R, R] hold p-values corrected for pairs and looks, to be compared with 5 %; NaN where a pair
+    was never tested. `better` [R, R] says whether row i is significantly better than row j, `alike` whether they are
+    equivalent. Of a race, `stops` tells of each row, `seeds` those at the looks so far; `spent` is the level that these had.
     """
 
     corrected: Floats
@@ -53,6 +58,13 @@ class Looks:
     stops: list[Stop] = field(default_factory=list)
     seeds: tuple[int, ...] = ()
     spent: float = LEVEL
+
+    def __str__(self) -> str:
+        if not self.seeds:
+            return "no look yet"
+        at = ", ".join(map(str, self.seeds))
+        done = f"{len(self.seeds)} looks, at {at} seeds, have spent {self.spent:.2%} of the {LEVEL:.0%}"
+        return f"{done}; {len(self.running)} of {len(self.stops)} rows go on"
 
     @property
     def running(self) -> list[int]:

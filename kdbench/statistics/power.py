@@ -11,12 +11,11 @@ from kdbench.errors import KdbenchError
 from kdbench.records.measured import Measured
 from kdbench.statistics.cells import Cell, Scores
 from kdbench.statistics.comparable import comparable
-from kdbench.statistics.components import Components, components_of
+from kdbench.statistics.components import WANTED, Components, components_of
 from kdbench.statistics.crossed import LEVEL
 from kdbench.statistics.pair_tests import difference as subtract
 from kdbench.statistics.splits import SplitUnits, total_sizes
 
-WANTED = 0.8
 MOST = 10**7  # a larger number counts as none
 
 

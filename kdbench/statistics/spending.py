@@ -2,8 +2,8 @@
 
 The power family of Kim & DeMets (1987), α(t) = α t², with t the share of the largest number of seeds. It lies between Pocock's
 spending function, which keeps little for the last look, and O'Brien and Fleming's, which cannot stop a row at an eighth of the
-seeds however far behind it is: in simulated races it found more with fewer runs than either. Levels of looks add up, whatever the
-correlation of looks.
+seeds however far behind it is: in simulated races it found more with fewer runs than either. Levels of looks add up,
+whatever the correlation of looks.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 from kdbench.contracts.report import Reported
 from kdbench.reports.board import Board
 from kdbench.reports.pareto import Plane, planes
-from kdbench.reports.plots import cost_plane, seed_spread, teacher_weights
+from kdbench.reports.plots import cost_plane, regime_map, seed_spread, teacher_weights
 from kdbench_plugins.reports.figures.picture_files import Picture
 
 
@@ -29,8 +29,12 @@ def draw(folder: Path, board: Board, planes: Sequence[Plane]) -> list[Path]:
 
 
 def pictures(board: Board, planes: Sequence[Plane]) -> list[Picture]:
-    """The pictures of a board: each plane, the seeds of each table, and its weights if runs have traces. Draws nothing yet."""
-    plots = [cost_plane(plane) for plane in planes]
+    """The pictures of a board: the map of regimes, each plane, the seeds of each table, and its weights if runs have traces.
+
+    Draws nothing yet.
+    """
+    plots = [regime_map(board.regimes)] if board.regimes else []
+    plots += [cost_plane(plane) for plane in planes]
     for table in board.tables:
         if table.rows:
             plots += [seed_spread(table), *teacher_weights(table)]

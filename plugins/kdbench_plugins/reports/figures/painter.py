@@ -36,7 +36,7 @@ def paint(plot: Plot) -> Figure:
         axes.set_visible(place < len(plot.panels))
         if place % columns:
             axes.set_ylabel("")
-            axes.tick_params(labelleft=place < len(plot.panels) and plot.panels[place].y.low is None)
+            axes.tick_params(labelleft=place < len(plot.panels) and not _shares_y(plot, place))
         if place + columns < len(plot.panels):
             axes.set_xlabel("")
         else:
@@ -48,6 +48,12 @@ def paint(plot: Plot) -> Figure:
     return figure
 
 
+def _shares_y(plot: Plot, place: int) -> bool:
+    """Whether a panel's y axis says no more than that of the first one."""
+    own, first = plot.panels[place].y, plot.panels[0].y
+    return own.low is not None or (bool(own.names) and own.names == first.names)
+
+
 def _size(plot: Plot, rows: int) -> tuple[float, float]:
     """Width and height in inches."""
     first = plot.panels[0]
@@ -56,7 +62,7 @@ def _size(plot: Plot, rows: int) -> tuple[float, float]:
     if first.x.names:
         return max(WIDTH, 2 + 0.25 * len(first.x.names)), 5.2
     if first.y.names:
-        return WIDTH, 1.9 + 0.235 * len(first.y.names)
+        return WIDTH, 1.9 + 0.235 * len(first.y.names) * rows
     return WIDTH, 1.6 + 1.35 * rows
 
 

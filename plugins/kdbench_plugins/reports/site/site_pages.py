@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from kdbench.contracts.report import Method, Reported
 from kdbench.records.study_summary import StudySummary
 from kdbench.reports.board import Board, Row, Table
-from kdbench.reports.plots import cost_plane, seed_spread
+from kdbench.reports.plots import cost_plane, regime_map, seed_spread
 from kdbench.reports.plots.cost_plane import STANDINGS
 from kdbench.reports.plots.labels import row_labels
 from kdbench.reports.plots.trace_curves import trace_curves
 from kdbench.reports.plots.trial_history import goals_against, parameter_importance, trial_history
+from kdbench.reports.regimes.advice import advice
 from kdbench_plugins.reports.site import page_columns
 from kdbench_plugins.reports.site.assets import copy_assets
 from kdbench_plugins.reports.site.environment import environment
@@ -120,6 +121,10 @@ class _Pages:
             summaries=summaries,
             strategies=self.strategies,
             studies=self.studies,
+            regimes=self.board.regimes,
+            regime_plot=regime_map(self.board.regimes) if self.board.regimes else None,
+            advice=advice(self.board.regimes),
+            paint=paint,
             provenance=provenance(runs_of(self.board)),
             meanings=page_columns.meanings(self.board),
             row_labels=row_labels,

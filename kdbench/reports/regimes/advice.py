@@ -1,0 +1,113 @@
+"""One paragraph of advice from the regimes, and the evidence for it: generated, so that it claims no more than was found."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from kdbench.reports.regimes.gains import Finding, Gain, Regime
+from kdbench.reports.verdict import BASELINE, listed
+
+VERBS: dict[Finding, str] = {
+    "better": "wins in",
+    "worse": "loses in",
+    "equivalent": "is equivalent in",
+    "undecided": "is undecided in",
+}
+ORACLE = "told"  # in suites with regimes, the label of weights from somebody who knows the teachers
+
+
+def advice(found: Sequence[Regime], about: Sequence[str] = ()) -> str:
+    """A paragraph: when weighting matters, what to use, where the strategies `about` stand, and on how many runs this rests.
+
+    Empty without regimes.
+    """
+    if not found:
+        return ""
+    stand = [sentence for label in about for sentence in _of(found, label)]
+    return " ".join([*_when(found), *_which(found), *stand, *_alone(found), _evidence(found)])
+
+
+def _when(found: Sequence[Regime]) -> list[str]:
+    """Where some strategy is better than equal weights, and where none is."""
+    gained = {one.name: [gain.label for gain in _real(one) if gain.found == "better"] for one in found}
+    some = [name for name, labels in gained.items() if labels]
+    none = [name for name, labels in gained.items() if not labels]
+    if not some:
+        return [f"In none of {len(found)} regimes is a strategy significantly better than `{BASELINE}`."]
+    said = [f"Weighting matters in {len(some)} of {len(found)} regimes: {listed(some)}."]
+    return [
+        *said,
+        *([f"In the others ({listed(none)}) no strategy is significantly better than `{BASELINE}`."] if none else []),
+    ]
+
+
+def _which(found: Sequence[Regime]) -> list[str]:
+    """The strategy that is better in most regimes and worse in none; ties go to the larger gain."""
+    findings = _by_label(found)
+    if not any(_count(gains, "better") for gains in findings.values()):
+        return []
+    safe = {label: gains for label, gains in findings.items() if all(gain.found != "worse" for gain in gains.values())}
+    best = max(safe, key=lambda label: (_count(safe[label], "better"), _mean(safe[label])), default="")
+    if not best or not _count(safe[best], "better"):
+        return [f"Use `{BASELINE}`: every strategy that is significantly better somewhere is significantly worse elsewhere."]
+    where = [name for name, gain in safe[best].items() if gain.found == "better"]
+    return [f"Use `{best}`: it is significantly better than `{BASELINE}` in {listed(where)}, and significantly worse in none."]
+
+
+def _of(found: Sequence[Regime], label: str) -> list[str]:
+    gains = _by_label(found).get(label)
+    if not gains:
+        return []
+    parts = []
+    for finding, verb in VERBS.items():
+        where = [name for name, gain in gains.items() if gain.found == finding]
+        parts += [f"{verb} {listed(where)}"] if where else []
+    return [f"Against `{BASELINE}`, `{label}` {listed(parts)}."]
+
+
+def _alone(found: Sequence[Regime]) -> list[str]:
+    """Where the best single teacher is at least as good as all with equal weights."""
+    where = [
+        one.name for one in found for gain in one.gains if len(gain.row.team) == 1 and gain.found in ("better", "equivalent")
+    ]
+    return [f"One teacher alone is as good as all of them with equal weights in {listed(where)}, or better."] if where else []
+
+
+def _evidence(found: Sequence[Regime]) -> str:
+    runs, hours = sum(one.runs for one in found), sum(one.seconds for one in found) / 3600
+    finest = {
+        metric.label: max(_median(gain.detectable.get(metric.name, 0.0) for gain in one.weightings) for one in found)
+        for metric in found[0].table.metrics
+        if metric.margin
+    }
+    told = " or ".join(f"{value:.2g} {label}" for label, value in finest.items() if value)
+    finds = f"; a difference of {told} is found with 80 % power in every regime" if told else ""
+    return f"This rests on {runs} runs, {hours:.0f} hours of one core{finds}."
+
+
+def _real(regime: Regime) -> list[Gain]:
+    """Those that anybody can use."""
+    return [gain for gain in regime.weightings if gain.label != ORACLE]
+
+
+def _by_label(found: Sequence[Regime]) -> Mapping[str, dict[str, Gain]]:
+    """Gains by strategy and regime."""
+    findings: dict[str, dict[str, Gain]] = defaultdict(dict)
+    for one in found:
+        for gain in _real(one):
+            findings[gain.label][one.name] = gain
+    return findings
+
+
+def _count(gains: Mapping[str, Gain], finding: Finding) -> int:
+    return sum(gain.found == finding for gain in gains.values())
+
+
+def _mean(gains: Mapping[str, Gain]) -> float:
+    return sum(gain.mean for gain in gains.values()) / len(gains)
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(list(values) or [0.0])

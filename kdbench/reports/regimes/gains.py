@@ -1,0 +1,122 @@
+"""What each row of a regime gains over equal weights of the same teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from kdbench.contracts import Metric
+from kdbench.records.measured import Measured
+from kdbench.reports.board import Row, Table
+from kdbench.reports.verdict import is_baseline
+from kdbench.statistics.cells import Cell
+from kdbench.statistics.comparable import comparable, estimate_difference
+from kdbench.statistics.components import components_of
+from kdbench.statistics.pair_tests import difference
+from kdbench.statistics.splits import UnitsByDigest, split_of
+
+Finding = Literal["better", "worse", "equivalent", "undecided"]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A row against equal weights of the same teachers, positive where the row is better.
+
+    `mean` with its 95 % interval, of this pair alone, is in the headline's shown unit; `found` is what the table's test says,
+    which is corrected for all pairs and looks. `by_metric` holds the same mean for each metric with a margin, `detectable` the
+    smallest difference that the pair's seeds find with 80 % power at 5 % (empty with a single seed).
+    """
+
+    row: Row
+    mean: float
+    low: float
+    high: float
+    found: Finding
+    by_metric: Mapping[str, float]
+    detectable: Mapping[str, float]
+
+    @property
+    def label(self) -> str:
+        """The strategy; of a row without one, what it has instead."""
+        return self.row.strategy or ("best single teacher" if self.row.team else "no distillation")
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A regime's table, with the gains of its rows but that of equal weights, best first."""
+
+    name: str
+    table: Table
+    gains: tuple[Gain, ...]
+
+    @property
+    def headline(self) -> Metric:
+        """The metric that gains are of."""
+        return self.table.headline
+
+    @property
+    def runs(self) -> int:
+        """The runs behind its rows."""
+        return sum(len(row.runs) for row in self.table.rows)
+
+    @property
+    def seconds(self) -> float:
+        """What these took, in seconds of one process."""
+        return sum(sum(run.record.timings.get(part, 0.0) for part in ("train", "evaluate")) for run in self._all)
+
+    @property
+    def _all(self) -> list[Measured]:
+        return [run for row in self.table.rows for run in row.runs]
+
+    @property
+    def weightings(self) -> list[Gain]:
+        """Gains of strategies, without single teachers and no distillation."""
+        return [gain for gain in self.gains if gain.row.strategy]
+
+
+def regimes(tables: Iterable[Table], units: UnitsByDigest) -> list[Regime]:
+    """The regimes among tables that have a row of equal weights, in the order of tables.
+
+    Raises RecordError if what a row's runs stored is unusable.
+    """
+    found = []
+    for table in tables:
+        base = next((place for place, row in enumerate(table.rows) if is_baseline(row)), None)
+        if table.protocol.regime and table.looks and base is not None:
+            gains = [_gain(table, place, base, units) for place in range(len(table.rows)) if place != base]
+            found.append(Regime(table.protocol.regime, table, tuple(sorted(gains, key=lambda gain: -gain.mean))))
+    return found
+
+
+def _gain(table: Table, place: int, base: int, units: UnitsByDigest) -> Gain:
+    row, equal = table.rows[place], table.rows[base]
+    a, b = comparable(row.runs, equal.runs, split_of([*row.runs, *equal.runs], units)[1])
+    metric = table.headline
+    estimate = estimate_difference(a, b, metric.name)
+    low, high = sorted(metric.gain(end, 0.0) for end in (estimate.low, estimate.high))
+    told = [one for one in table.metrics if one.margin]
+    return Gain(
+        row,
+        metric.gain(estimate.mean, 0.0),
+        low,
+        high,
+        _found(table, place, base),
+        {one.name: one.gain(estimate_difference(a, b, one.name).mean, 0.0) for one in told},
+        {one.name: found for one in told if (found := _detectable(a, b, one.name))},
+    )
+
+
+def _found(table: Table, place: int, base: int) -> Finding:
+    if table.better[place, base]:
+        return "better"
+    if table.better[base, place]:
+        return "worse"
+    return "equivalent" if table.looks and table.looks.alike[place, base] else "undecided"
+
+
+def _detectable(a: Cell, b: Cell, metric: str) -> float:
+    between = difference(a.scores(metric), b.scores(metric))
+    if len(between.seeds) < 2:
+        return 0.0
+    return components_of(between).detectable(*between.values.shape)

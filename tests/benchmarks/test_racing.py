@@ -1,0 +1,104 @@
+"""Whether races err as rarely as they say, and what they save: simulated suites whose truth is known. `make bench`, some minutes.
+
+Ranks are drawn as in `test_coverage`; a row's truth is added to what its units contribute, in points of RSUM. Training moves a
+row alone by some 5 points from seed to seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kdbench.statistics.cells import Scores
+from kdbench.statistics.looks import Looks, look_at, look_once
+from kdbench.suite.race import RaceDesign
+from tests.benchmarks.test_coverage import World
+
+Floats = NDArray[np.float64]
+SUITES = 1000
+MARGIN = 3.0  # points of RSUM
+DESIGN = RaceDesign(min_seeds=3, max_seeds=24, looks=6)
+FEW = RaceDesign(min_seeds=3, max_seeds=12, looks=4)
+
+
+def null(rows: int) -> Floats:
+    return np.zeros(rows)
+
+
+def spread(rows: int) -> Floats:
+    """Truths as normal quantiles with a standard deviation of 8 points, as strategies had in published tables."""
+    return np.sort(np.random.default_rng(rows).normal(0, 8, rows))[::-1]
+
+
+def behind(rows: int) -> Floats:
+    """One leader, and equal rows that are stopped at one look or another: what Holm's correction counts depends on chance."""
+    return np.array([8.0] + [0.0] * (rows - 1))
+
+
+def margin_apart(rows: int) -> Floats:
+    """Halves that differ by the margin exactly: calling two of them equivalent is an error."""
+    return np.array([0.0] * (rows // 2) + [MARGIN] * (rows - rows // 2))
+
+
+def raced(x: Floats, truths: Floats, design: RaceDesign) -> Looks:
+    rows = [Scores(tuple(range(design.max_seeds)), one + truth) for one, truth in zip(x, truths, strict=True)]
+    return look_at(rows, design.seeds_at_looks, MARGIN)
+
+
+def runs_of(found: Looks, design: RaceDesign) -> int:
+    return sum(design.seeds_at_looks[stop.look - 1] for stop in found.stops)
+
+
+@pytest.mark.parametrize("design", [DESIGN, FEW], ids=["3 to 24 seeds", "3 to 12 seeds"])
+@pytest.mark.parametrize("truth", [null, spread, behind, margin_apart])
+@pytest.mark.parametrize("rows", [2, 6, 12, 24])
+def test_false_differences_and_false_equivalences(rows: int, truth: Callable[[int], Floats], design: RaceDesign) -> None:
+    truths = truth(rows)
+    gaps = truths[:, None] - truths
+    apart = (np.abs(gaps) >= MARGIN) & ~np.eye(rows, dtype=bool)
+    world = World(rows, design.max_seeds, [0.06] * rows, np.random.default_rng(rows))
+    better, alike, runs = 0, 0, 0
+    suites = SUITES if rows < 24 else SUITES // 2
+    for _ in range(suites):
+        found = raced(world.suite(), truths, design)
+        better += bool((found.better & (gaps <= 0)).any())
+        alike += bool((found.alike & apart).any())
+        runs += runs_of(found, design)
+    most = rows * design.max_seeds
+    print(
+        f"\n{rows} rows, {truth.__name__}, {design}: false 'better' in {better / suites:.1%} of suites, false 'equivalent' in "
+        f"{alike / suites:.1%}; {runs / suites:.0f} of {most} runs"
+    )
+    assert better / suites <= 0.065
+    assert alike / suites <= 0.065
+
+
+@pytest.mark.parametrize("rows", [6, 12, 24])
+def test_runs_against_a_fixed_design_of_equal_power(rows: int) -> None:
+    """Power is the share of truly worse rows that are found worse than some row. The fixed design gives all rows as many seeds as
+    it takes to find as many; 24 if even these find fewer."""
+    truths = spread(rows)
+    worse = truths < truths.max()
+    world = World(rows, DESIGN.max_seeds, [0.06] * rows, np.random.default_rng(rows))
+    found: list[float] = []
+    runs: list[int] = []
+    fixed: dict[int, list[float]] = {seeds: [] for seeds in range(3, 25)}
+    for _ in range(100):
+        x = world.suite()
+        race = raced(x, truths, DESIGN)
+        found.append(float(race.better.any(axis=0)[worse].mean()))
+        runs.append(runs_of(race, DESIGN))
+        for seeds, powers in fixed.items():
+            once = look_once([Scores(tuple(range(seeds)), one[:seeds] + truth) for one, truth in zip(x, truths, strict=True)], 0.0)
+            powers.append(float(once.better.any(axis=0)[worse].mean()))
+    power = float(np.mean(found))
+    needed = next((seeds for seeds, powers in fixed.items() if np.mean(powers) >= power), 24)
+    share = float(np.mean(runs)) / (needed * rows)
+    print(
+        f"\n{rows} rows: a race finds {power:.1%} of worse rows with {np.mean(runs):.0f} runs, "
+        f"a fixed design with {needed * rows} ({needed} seeds, {np.mean(fixed[needed]):.1%}): {share:.0%}"
+    )
+    assert share <= 0.6

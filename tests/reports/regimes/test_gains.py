@@ -1,0 +1,64 @@
+"""Gains over equal weights, regime by regime."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kdbench.reports import build
+from tests.support.rankings import row
+from tests.support.situations import regime, situations
+
+
+def test_a_gain_is_the_paired_difference_to_equal_weights_and_positive_where_better() -> None:
+    """Lower log-ranks are better: a gain of .2 is a mean log-rank .2 lower."""
+    board = build(regime("wrong", {"good": 2.0, "bad": 4.0}))
+    (found,) = board.regimes
+    (table,) = board.tables
+    means = {one.strategy: one.values["log_rank"].mean for one in table.rows}
+    assert [gain.label for gain in found.gains] == ["good", "bad"]
+    for gain in found.gains:
+        assert gain.mean == pytest.approx(means["equal"] - means[gain.label])
+        assert gain.low < gain.mean < gain.high
+        assert gain.by_metric["log_rank"] == pytest.approx(gain.mean)
+        assert np.sign(gain.by_metric["rsum"]) == np.sign(gain.mean)
+    assert [gain.found for gain in found.gains] == ["better", "worse"]
+
+
+def test_what_is_found_is_what_the_table_tested() -> None:
+    board = build(situations())
+    for one in board.regimes:
+        rows = {line.id: place for place, line in enumerate(one.table.rows)}
+        base = next(place for place, line in enumerate(one.table.rows) if line.strategy == "equal")
+        for gain in one.gains:
+            place = rows[gain.row.id]
+            assert (gain.found == "better") == bool(one.table.better[place, base])
+            assert (gain.found == "worse") == bool(one.table.better[base, place])
+
+
+def test_regimes_have_tables_of_their_own_and_other_tables_are_none() -> None:
+    board = build([*situations(), *row("equal"), *row("other")])
+    assert sorted(one.name for one in board.regimes) == ["alike", "mixed", "wrong"]
+    assert len(board.tables) == 4
+    assert {one.name: one.runs for one in board.regimes} == {"alike": 16, "wrong": 20, "mixed": 16}
+
+
+def test_labels_of_rows_without_a_strategy() -> None:
+    found = {one.name: {gain.label for gain in one.gains} for one in build(situations()).regimes}
+    assert found["alike"] == {"good", "bad", "best single teacher"}
+    assert found["wrong"] == {"good", "bad", "told", "no distillation"}
+    assert {gain.label for one in build(situations()).regimes for gain in one.weightings} == {"good", "bad", "told"}
+
+
+def test_a_single_seed_detects_nothing() -> None:
+    (one,) = build(regime("alike", {"good": 2.0}, seeds=1)).regimes
+    assert one.gains[0].detectable == {}
+    (one,) = build(regime("alike", {"good": 2.0})).regimes
+    assert set(one.gains[0].detectable) == {"log_rank", "rsum"}
+
+
+def test_a_regime_without_equal_weights_has_no_gains() -> None:
+    kept = [
+        run for run in regime("alike", {"good": 2.0}) if run.record.spec.strategy and run.record.spec.strategy.use != "equal"
+    ]
+    assert build(kept).regimes == []
