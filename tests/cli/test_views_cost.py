@@ -6,7 +6,7 @@ from typing import Any
 
 from kdbench import ImageCost, Offer
 from kdbench.cli.views_cost import costs_of_views
-from kdbench.suite.spec import TaskDataset
+from kdbench.suite.spec import Fold, TaskDataset
 from tests.support.toys import Sage, plugged, run_spec, sage, toy_plugins
 
 
@@ -62,3 +62,9 @@ def test_what_encodes_nothing() -> None:
     assert len(lines(trained, elsewhere)) == 1
     (line,) = lines(run_spec((plugged("silent"),), train={"views": {}}))
     assert line.endswith("by silent: none, it has no image tower")
+
+
+def test_folds_share_the_views_of_all_splits() -> None:
+    runs = [run_spec((plugged("priced"),), fold=Fold(index=index, of=3), train={"views": {"count": 2}}) for index in range(3)]
+    (line,) = lines(*runs)
+    assert line.startswith("2 views of 76 images of beads by priced: 76.0 MB")
