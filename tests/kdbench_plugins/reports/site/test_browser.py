@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kdbench.reports.board import Board
+from kdbench.reports.summary import summaries
 from kdbench_plugins.reports.site.page_names import slug, token
 from kdbench_plugins.reports.site.site_pages import Written, write_site
 from tests.support.site_boards import BOLD, IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
@@ -104,12 +105,14 @@ def board() -> Board:
 
 @pytest.fixture(scope="module")
 def site(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return write_site(tmp_path_factory.mktemp("real") / "site", board, planes_of(board), [], METHODS, [study(), traded()])
+    folder = tmp_path_factory.mktemp("real") / "site"
+    return write_site(folder, board, planes_of(board), [], METHODS, [study(), traded()], summaries(board))
 
 
 @pytest.fixture(scope="module")
 def hostile_site(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return write_site(tmp_path_factory.mktemp("hostile") / "site", hostile(), planes_of(hostile()), [], [], [hostile_study()])
+    board, folder = hostile(), tmp_path_factory.mktemp("hostile") / "site"
+    return write_site(folder, board, planes_of(board), [], [], [hostile_study()], summaries(board))
 
 
 def _one_of_each(site: Written, board: Board) -> list[Path]:
@@ -278,7 +281,7 @@ def test_names_run_nothing_and_are_shown_as_they_are(reader: Reader, hostile_sit
 
     reader.open(hostile_site.entry)
     assert reader.find("tbody th", SCRIPT).text.startswith(SCRIPT)
-    assert IMAGE in reader.find("h2").text
+    assert IMAGE in reader.find("section h2[id^=table]").text
     for header in reader.driver.find_elements("css selector", "table.ranked th [tabindex='0']"):
         header.send_keys(Keys.ENTER)
     reader.find("[data-filter=search]").send_keys("<script")
