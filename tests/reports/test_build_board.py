@@ -50,7 +50,7 @@ def test_title_and_split_say_what_was_measured() -> None:
     assert table.title == "beads test · toy · 2 epochs, 10 steps of 8 samples, untuned"
     assert table.split == f"40 images, 80 captions, 40 concepts; digest {DIGEST[:8]}"
     assert (table.dataset, table.digest, table.student, table.tuning) == ("beads", DIGEST, "toy", "untuned")
-    assert [metric.label for metric in table.shown][-1] == table.headline.label == "RSUM"
+    assert [metric.label for metric in table.shown][-2:] == [table.headline.label, "mean log-rank"] == ["RSUM", "mean log-rank"]
     (smoke,) = build(row("equal", spec={"smoke": True}), smoke=True).tables
     assert smoke.title.startswith("SMOKE, not publishable: beads test")
     assert smoke.id != table.id
