@@ -89,6 +89,8 @@ def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, un
     what, size = next(iter(total_sizes(a).items()), ("units", count))
     needed = fewest(lambda units: parts.power(difference, seeds, units) >= WANTED)
     notes = [f"the variance between seeds is estimated from {seeds} seeds"] if seeds < 10 else []
+    if first.folds:
+        notes = [f"what training adds is estimated from {len(first.folds)} folds of {seeds} seeds"]
     return Power(
         a=first.label,
         b=second.label,
