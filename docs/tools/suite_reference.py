@@ -23,7 +23,9 @@ SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusive
 def suite_reference(plugins: Plugins) -> str:
     """Markdown: the top level first, then every block by the path of its key, in the order in which they are met."""
     schema = json_schema(plugins)
-    paths = {name: path for path, name in _blocks(schema, schema["$defs"], "")}
+    paths: dict[str, str] = {}  # of a block that several keys have, the first
+    for path, name in _blocks(schema, schema["$defs"], ""):
+        paths.setdefault(name, path)
     whole = _section("The file { #file }", schema, paths)
     blocks = [_section(f"{path} {{ #{_anchor(path)} }}", schema["$defs"][name], paths) for name, path in paths.items()]
     return "\n\n".join([whole, *blocks])

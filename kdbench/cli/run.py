@@ -51,7 +51,7 @@ def run(
         bool, typer.Option("--redo", help="Run again what diverged, and what was recorded with other code or other files.")
     ] = False,
     race: Annotated[
-        bool, typer.Option("--race", help="Give seeds to rows that are not yet told apart, as the suite's block `race` says.")
+        bool, typer.Option("--race", help="Give seeds to rows that are still undecided, as the suite's block `race` says.")
     ] = False,
 ) -> None:
     """Run what a suite lays out and is not recorded yet; show its leaderboard.
@@ -68,7 +68,8 @@ def run(
     if debug:
         chosen = chosen_engine(plugins_here(), IN_PROCESS)
     with busy(f"checking {source.path}"):
-        started = SuiteRun.of(source, site(results, cache, device, jobs, timeout), chosen, plugins_here(), smoke, redo=redo, race=race)
+        where = site(results, cache, device, jobs, timeout)
+        started = SuiteRun.of(source, where, chosen, plugins_here(), smoke, redo=redo, race=race)
     for tracker in track or []:
         started.track(tracker)
     if race:

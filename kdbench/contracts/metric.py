@@ -14,10 +14,10 @@ class Metric:
     Exactly one metric of a task is its `headline`: validation selects by it and tables are sorted by it. `best` and `worst`
     are the raw values of a perfect and of the worst possible model (None: unbounded). In a narrow terminal, columns of lower
     `priority` are dropped first; `shown` is false for metrics kept in records only. Metrics of one `group` are drawn in one
-    chart. `meaning` explains the metric in one sentence. Records of a metric that is not `required` may lack it: they were written
-    before the task had it, and its figures follow from their arrays. `inverse` turns a shown value, such as a mean of logarithms,
-    back into a quantity that people know, `inverse_label`. Rows that differ by less than `margin`, in shown units, are as good as
-    each other unless a suite states another (0: none is stated).
+    chart. `meaning` explains the metric in one sentence. Records of a metric that is not `required` may lack it: they were
+    written before the task had it, and its figures follow from their arrays. `inverse` turns a shown value, such as a mean of
+    logarithms, back into a quantity that people know, `inverse_label`. Rows that differ by less than `margin`, in shown units,
+    are as good as each other unless a suite states another (0: none is stated).
     """
 
     name: str

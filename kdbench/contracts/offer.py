@@ -34,12 +34,12 @@ class Offer(Generic[T_co]):
     every task. `version` starts at 1; raise it when a parameter's default or the meaning of the parameters changes, because
     run ids contain the version but leave out parameters at their default.
 
-    The other fields are documentation, also used by `kdbench conform`. `formula` is plain text, for terminals; `latex` the same in
-    LaTeX, which web pages show as MathML. `status` of a method is `published`, `reconstruction` (its source leaves details open;
-    leaderboards mark it) or `library` (another library's code). `example` holds parameters to show and to test with, in which
-    teachers are called teacher0, teacher1, …; required if a parameter has no default. `shown`, if given, is shown in place of
-    it, such as where the example is a miniature for tests. `waives` maps properties of the conformance kit that do not apply to
-    the reason.
+    The other fields are documentation, also used by `kdbench conform`. `formula` is plain text, for terminals; `latex` the same
+    in LaTeX, which web pages show as MathML. `status` of a method is `published`, `reconstruction` (its source leaves details
+    open; leaderboards mark it) or `library` (another library's code). `example` holds parameters to show and to test with, in
+    which teachers are called teacher0, teacher1, …; required if a parameter has no default. `shown`, if given, is shown in its
+    place, such as where the example is a miniature for tests. `waives` maps properties of the conformance kit that do not apply
+    to the reason.
     """
 
     name: str

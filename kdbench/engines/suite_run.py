@@ -55,7 +55,7 @@ def run(
     names, specs in YAML, or objects with tracker hooks. With `profile`, students without a profile for this device are
     measured at the end. With `smoke`, models and data are shrunk to check quickly that everything works. With `redo`, recorded
     runs are executed again if the code of their plugins or the files that these read have changed, or if they diverged. With
-    `race`, seeds go to rows that are not yet told apart, as the suite's block `race` says, instead of all of `seeds` to all.
+    `race`, seeds go to rows that are still undecided, as the suite's block `race` says, instead of all of `seeds` to all.
 
     A run that fails is recorded and does not stop the others; see `Results.failed`. After an interrupt, the same call resumes.
     Raises KdbenchError before anything is executed if the suite, a plugin or an option is invalid.

@@ -55,7 +55,6 @@ class Components:
         half = (edges[0] * by_seed * squares + edges[1] * by_unit) / np.sqrt(by_seed * squares + by_unit)
         return _found(difference, half, math.sqrt(by_seed + by_unit))
 
-
     def detectable(self, seeds: int, units: int) -> float:
         """The smallest true difference that is found with 80 % power at 5 %, to a thousandth. Needs two seeds and two units."""
         high = 1.0

@@ -68,8 +68,8 @@ class SuiteFile(Block):
     )
     folds: Annotated[int, Field(ge=3)] | None = Field(
         default=None,
-        description="Cross-validation: every cell and seed has this many runs, each of which tests another part of the dataset; "
-        "for small datasets. null: the dataset's own splits.",
+        description="Cross-validation: every cell and seed has this many runs, each testing another part of the dataset; for "
+        "small datasets. null: the dataset's own splits.",
     )
     datasets: Annotated[list[DatasetEntry], Field(min_length=1)] = Field(
         description="Datasets, all of one task; each has its own table."
@@ -103,7 +103,7 @@ class SuiteFile(Block):
         "regimes.",
     )
     race: Race | None = Field(
-        default=None, description="How `kdbench run --race` spends seeds: on rows that are not yet told apart; null: its defaults."
+        default=None, description="How `kdbench run --race` spends seeds: on undecided rows; null: its defaults."
     )
 
     @model_validator(mode="after")
@@ -143,6 +143,6 @@ class Suite(Block):
 def raced(suite: Suite) -> Suite:
     """The suite as it is raced, with the most seeds that a row may have. Raises KdbenchError for a smoke run, which has one."""
     if suite.smoke:
-        raise KdbenchError("--smoke: found with --race; expected one of the two: a smoke run has one seed, and nothing to decide")
+        raise KdbenchError("--smoke: found with --race; expected one of the two: a smoke run has one seed")
     race = suite.race or Race()
     return suite.model_copy(update={"raced": race.design, "seeds": list(range(race.max_seeds))})

@@ -1,4 +1,4 @@
-"""The `race` block of a suite: seeds go where rows are not yet told apart."""
+"""The `race` block of a suite: seeds go to rows that are still undecided."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RaceDesign(BaseModel):
 
     @property
     def seeds_at_looks(self) -> tuple[int, ...]:
-        """The number of seeds at each look, ascending, the last being `max_seeds`: evenly spaced, fewer looks if seeds are few."""
+        """The number of seeds at each look, ascending, the last being `max_seeds`: evenly spaced, fewer if seeds are."""
         if self.looks == 1:
             return (self.max_seeds,)
         step = (self.max_seeds - self.min_seeds) / (self.looks - 1)

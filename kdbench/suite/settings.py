@@ -91,7 +91,7 @@ class Evaluate(Block):
     batch_size: Count = Field(default=256, description="Samples encoded at a time.")
     margin: Positive | None = Field(
         default=None,
-        description="Rows that surely differ by less than this in the metric that ranks them are equivalent; null: the metric's own.",
+        description="Rows that differ by less, beyond chance, are equivalent; in the metric that ranks them, null: its own.",
     )
 
 

@@ -97,7 +97,8 @@ def recorded(whole: SuiteRun) -> dict[str, int]:
     """The number of seeds by strategy."""
     found: dict[str, int] = {}
     for path in whole.records:
-        name = (strategy := read_record(path).spec.strategy) and strategy.name or ""
+        strategy = read_record(path).spec.strategy
+        name = strategy.name if strategy else ""
         found[name] = found.get(name, 0) + 1
     return found
 
@@ -131,7 +132,11 @@ def test_a_race_that_was_stopped_goes_on_where_it_was_and_repeats_nothing(race: 
     between.run.session.run(between.run.todo[:1])  # killed in the midst of the second round
     before = {path: path.read_bytes() for path in first.records}
     second = race()
-    assert executed(second) == ["look 1: seeds 0 to 1 of 3 rows: 0", "look 2: seed 2 of 3 rows: 2", "look 3: seed 3 of 3 rows: 3"]
+    assert executed(second) == [
+        "look 1: seeds 0 to 1 of 3 rows: 0",
+        "look 2: seed 2 of 3 rows: 2",
+        "look 3: seed 3 of 3 rows: 3",
+    ]
     assert {path: path.read_bytes() for path in before} == before
     assert executed(race()) == ["look 1: seeds 0 to 1 of 3 rows: 0"]
 

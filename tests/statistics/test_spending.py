@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,4 +28,4 @@ def test_the_power_family_by_hand() -> None:
 def test_late_seeds_may_spend_more_than_early_ones(seeds: list[int]) -> None:
     before = [0, *seeds]
     rates = [level / (after - start) for start, after, level in zip(before, seeds, levels(seeds, 0.05), strict=False)]
-    assert all(earlier < later for earlier, later in zip(rates, rates[1:], strict=False))
+    assert all(earlier < later for earlier, later in pairwise(rates))

@@ -12,8 +12,8 @@ EQUAL = 3.0  # mean logarithm of a rank with equal weights
 
 
 def regime(name: str, levels: Mapping[str, float], seeds: int = 4) -> list[Measured]:
-    """The runs of one regime: equal weights, and strategies whose logarithms of ranks are about these levels; `alone` and `none`
-    are of one teacher and of no teacher."""
+    """The runs of one regime: equal weights, and strategies whose logarithms of ranks are about these levels; `alone` and
+    `none` are of one teacher and of no teacher."""
     teams = {"alone": ("a",), "none": ()}
     spec = {"variant": name, "regime": True, "task": retrieval_spec(1, 5, 10, primary="log_rank")}
     return [
@@ -24,8 +24,8 @@ def regime(name: str, levels: Mapping[str, float], seeds: int = 4) -> list[Measu
 
 
 def situations() -> list[Measured]:
-    """Three regimes: nothing differs in `alike`; in `wrong` one strategy is far better and one far worse; in `mixed` the first is
-    better again, the second as good as equal."""
+    """Three regimes: nothing differs in `alike`; in `wrong` one strategy is far better and one far worse; in `mixed` the first
+    is better again, the second as good as equal."""
     return [
         *regime("alike", {"good": 3.0, "bad": 3.0, "alone": 3.0}),
         *regime("wrong", {"good": 2.0, "bad": 4.0, "told": 1.8, "none": 4.0}),

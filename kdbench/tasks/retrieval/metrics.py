@@ -65,8 +65,8 @@ def metrics(recall_at: Sequence[int], positives: bool = False, primary: Primary 
             best=0.0,
             decimals=3,
             priority=9 if primary == "log_rank" else 1,
-            meaning="Mean of ln(retrieval rank) over queries, averaged over both directions; e to its power is the geometric mean "
-            "of ranks.",
+            meaning="Mean of ln(retrieval rank) over queries, averaged over both directions; e to its power is the geometric "
+            "mean of ranks.",
             required=False,
             inverse=math.exp,
             inverse_label="rank",

@@ -63,7 +63,7 @@ class Retrieval(Task):
         positives: Annotated[bool, Field(description="Store ranks of all positives; adds mAP@R and R-Precision.")] = False,
         primary: Annotated[
             Primary,
-            Field(description="The metric that ranks rows and selects epochs: rsum, or log_rank, which resolves smaller differences."),
+            Field(description="Metric that ranks rows and selects epochs: rsum, or log_rank, which sees smaller differences."),
         ] = "rsum",
     ) -> None:
         self.recall_at, self.positives = tuple(recall_at), positives

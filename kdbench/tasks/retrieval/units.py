@@ -119,8 +119,8 @@ def positives_contributions(text_positives: NDArray[Any], image_positives: NDArr
 
 
 def unit_shares(hits: NDArray[Any], units: Units, of: Literal["images", "captions"], scale: float = 100) -> Floats:
-    """[S, U], by default in percent, from a value of each query [S, Q] (hits, shares from 0 to 1, logarithms of ranks): the linear
-    part of each unit's influence on their mean."""
+    """[S, U], by default in percent, from a value of each query [S, Q] (hits, shares from 0 to 1, logarithms of ranks): the
+    linear part of each unit's influence on their mean."""
     total = np.count_nonzero(hits) if hits.dtype == np.bool_ else hits.sum()
     mean = float(total) / hits.size
     shares: Floats = units.sums(hits, of) - mean * units.sizes(of)

@@ -49,8 +49,8 @@ class Misread:
 class LabelShuffled(Wrapped):
     """`teacher` is a teacher's spec. The fraction `share` of the concepts exchange captions, in a cycle drawn from `seed`.
 
-    With `ids`, a pattern as of file names, only concepts with a caption whose id fits it do: two teachers with opposite patterns
-    are experts on complementary concepts. Raises KdbenchError if the dataset states no ids.
+    With `ids`, a pattern as of file names, only concepts with a caption whose id fits it do: two teachers with opposite
+    patterns are experts on complementary concepts. Raises KdbenchError if fewer than two concepts fit.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ def fitting(ids: Sequence[str], concepts: list[int], pattern: str, split: str) -
     if len(found) < 2:
         example = f"such as {ids[0]!r}" if len(ids) else "which the dataset does not state"
         raise KdbenchError(
-            f"label_shuffled: ids: found {len(found)} concepts of the {split} split that fit {pattern!r}; expected two or more. "
+            f"label_shuffled: ids: found {len(found)} concepts of the {split} split fitting {pattern!r}, expected two or more. "
             f"It is compared with ids of captions, {example}"
         )
     return found
