@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kdbench.records.profile import Profile
     from kdbench.suite.source import SuiteSource
 
+Raced = Annotated[
+    bool, typer.Option("--race", help="Give seeds to rows that are still undecided, as the suite's block `race` says.")
+]
 Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink models and data, to see that the whole suite works.")]
 
 
@@ -50,9 +53,7 @@ def run(
     redo: Annotated[
         bool, typer.Option("--redo", help="Run again what diverged, and what was recorded with other code or other files.")
     ] = False,
-    race: Annotated[
-        bool, typer.Option("--race", help="Give seeds to rows that are still undecided, as the suite's block `race` says.")
-    ] = False,
+    race: Raced = False,
 ) -> None:
     """Run what a suite lays out and is not recorded yet; show its leaderboard.
 

@@ -11,7 +11,7 @@ import typer
 from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, counted, plugins_here, say
 from kdbench.cli.completion import suite_names
 from kdbench.cli.engine_options import chosen_engine
-from kdbench.cli.run import Smoke, site, suite_source
+from kdbench.cli.run import Raced, Smoke, site, suite_source
 
 if TYPE_CHECKING:
     from kdbench.records.record import Record
@@ -40,6 +40,7 @@ def plan(
     results: Results = Path("results"),
     cache: CacheRoot = None,
     smoke: Smoke = False,
+    race: Raced = False,
 ) -> None:
     """Show the runs of a suite, which are recorded, and how long the rest will take.
 
@@ -59,16 +60,23 @@ def plan(
     plugins = plugins_here()
     where, engine = site(results, cache, "auto", None), chosen_engine(plugins, LOCAL)
     with busy(f"checking {suite}"):
-        planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke)
+        planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke, race=race)
     specs, changed = planned.specs, planned.session.changed
+    if design := planned.suite.raced:
+        specs = [spec for spec in specs if spec.reference or spec.seed < design.seeds_at_looks[0]]
     known = planned.session.records | {spec.run_id: recorded(results, spec) for spec in planned.todo}
     again = {spec.run_id for spec in planned.todo if (record := known[spec.run_id]) and record.status in DONE}
     notes = dict.fromkeys(changed, ", changed") | dict.fromkeys(again, ", to do again")
     rows = [_row(spec, known[spec.run_id], notes.get(spec.run_id, "")) for spec in specs]
-    heads = ["run", "dataset", "student", "teachers", "strategy", "seed", "status"]
+    heads = ["run", "dataset", "student", "variant", "teachers", "strategy", "seed", "status"]
+    if not any(spec.variant for spec in specs):
+        rows = [[*row[:3], *row[4:]] for row in rows]
+        heads.remove("variant")
     align = ["right" if head == "seed" else "left" for head in heads]
     typer.echo(tabulate(rows, headers=heads, colalign=align if rows else None, disable_numparse=True))
     typer.echo("\n" + estimate(specs, known | dict.fromkeys(again), len(changed)))
+    if design:
+        typer.echo(f"Until the first look of the race, with {design}; at most {len(planned.specs)} runs if nothing is decided.")
     for line in costs_of_views([spec for spec in specs if known[spec.run_id] is None], plugins):
         typer.echo(line)
 
@@ -171,4 +179,4 @@ def _row(spec: RunSpec, record: Record | None, note: str) -> list[str]:
     team = "teacher itself" if spec.reference else " + ".join(spec.teachers) or "no distillation"
     strategy = spec.strategy.name if spec.strategy else "–"
     status = record.status + note if record else "to do"
-    return [spec.run_id, spec.dataset.name, spec.student.name, team, strategy, spec.which, status]
+    return [spec.run_id, spec.dataset.name, spec.student.name, spec.variant, team, strategy, spec.which, status]

@@ -61,9 +61,9 @@ class Looks:
 
     def __str__(self) -> str:
         if not self.seeds:
-            return "no look yet"
+            return "not yet tested"
         at = ", ".join(map(str, self.seeds))
-        done = f"{len(self.seeds)} looks, at {at} seeds, have spent {self.spent:.2%} of the {LEVEL:.0%}"
+        done = f"tested at {at} seeds, spending {self.spent:.2%} of the {LEVEL:.0%}"
         return f"{done}; {len(self.running)} of {len(self.stops)} rows go on"
 
     @property

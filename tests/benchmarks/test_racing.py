@@ -89,12 +89,12 @@ def test_runs_against_a_fixed_design_of_equal_power(rows: int) -> None:
     for _ in range(100):
         x = world.suite()
         race = raced(x, truths, DESIGN)
-        found.append(float(race.better.any(axis=0)[worse].mean()))
+        found.append(float(race.better[:, worse].any(axis=0).mean()))
         runs.append(runs_of(race, DESIGN))
         for seeds, powers in fixed.items():
             few = [Scores(tuple(range(seeds)), one[:seeds] + truth) for one, truth in zip(x, truths, strict=True)]
             once = look_once(few, 0.0)
-            powers.append(float(once.better.any(axis=0)[worse].mean()))
+            powers.append(float(once.better[:, worse].any(axis=0).mean()))
     power = float(np.mean(found))
     needed = next((seeds for seeds, powers in fixed.items() if np.mean(powers) >= power), 24)
     share = float(np.mean(runs)) / (needed * rows)

@@ -93,6 +93,25 @@ def test_plan(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugin
     assert not (tmp_path / "none").exists()
 
 
+def test_a_plan_of_a_race_goes_to_its_first_look(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    path.write_text(path.read_text() + "\nrace: {min_seeds: 3, max_seeds: 9, looks: 3}\n")
+    code, out, err = kdbench("plan", path, "--race")
+    assert (code, err) == (0, "")
+    assert out.count("to do\n") == 12
+    last = "Until the first look of the race, with looks at 3, 6, 9 seeds; at most 36 runs if nothing is decided.\n"
+    assert out.endswith(last)
+
+
+def test_a_plan_of_variants_names_them(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    assert "variant" not in kdbench("plan", path)[1]
+    path.write_text(path.read_text() + "\nregimes: {calm: {}, wild: {train: {epochs: 5}}}\n")
+    code, out, _ = kdbench("plan", path)
+    assert code == 0
+    assert (out.count(" calm "), out.count(" wild ")) == (8, 8)
+
+
 def test_a_plan_says_what_was_recorded_with_other_code(
     kdbench: Command, suite_file: Callable[..., Path], plugins: Plugins, record: Make, tmp_path: Path
 ) -> None:

@@ -67,4 +67,4 @@ def test_what_encodes_nothing() -> None:
 def test_folds_share_the_views_of_all_splits() -> None:
     runs = [run_spec((plugged("priced"),), fold=Fold(index=index, of=3), train={"views": {"count": 2}}) for index in range(3)]
     (line,) = lines(*runs)
-    assert line.startswith("2 views of 76 images of beads by priced: 76.0 MB")
+    assert line.startswith("2 views of 76 images of beads by priced: 152.0 MB")

@@ -51,7 +51,7 @@ from tests.support.toys import (
     toy,
 )
 
-METRICS = {f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5)} | {"rsum", "mean_recall"}
+METRICS = {f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5)} | {"rsum", "mean_recall", "log_rank"}
 
 
 class Wary(Sage):

@@ -30,8 +30,8 @@ TRAIN_KEYS = (
     "lr_scale, micro_batch, precision, task, views, warmup, weight_decay"
 )
 TOP_KEYS = (
-    "one of datasets, description, evaluate, extends, latency, name, objective, references, seeds, strategies, students, "
-    "sweep, teachers, teams, train, variants"
+    "one of datasets, description, evaluate, extends, folds, latency, name, objective, race, references, regimes, seeds, "
+    "strategies, students, sweep, teachers, teams, train, variants"
 )
 AMMKD, LENS_A, LENS_B = "{use: ammkd, C: 0.6}", "{use: lens, focal: 35.0}", "{use: lens, focal: 50.0}"
 
@@ -70,7 +70,8 @@ BROKEN = {
         "did you mean 'siglip'?",
     ),
     "unknown evaluate key": Wrong(
-        "recall_at", "recal_at", 20, "evaluate.recal_at", "'recal_at'", "one of also, batch_size, every, positives, recall_at",
+        "recall_at", "recal_at", 20, "evaluate.recal_at", "'recal_at'",
+        "one of also, batch_size, every, margin, positives, primary, recall_at",
         "did you mean 'recall_at'?",
     ),
     "unknown strategy": Wrong(
@@ -190,7 +191,7 @@ def test_the_tiny_suite_is_fine(suite_file: SuiteFile, plugins: Plugins) -> None
     assert suite.teachers["a"] == PluginSpec(name="a", use="lens", params=lens, defaults={"coated": False})
     power = {"power": 1.0}
     assert suite.objective == [TermSpec(name="cosine", use="cosine", params=power, defaults=power, coefficient=1.0)]
-    own, default = ({"recall_at": at, "positives": False} for at in ([1, 5], [1, 5, 10]))
+    own, default = ({"recall_at": at, "positives": False, "primary": "rsum"} for at in ([1, 5], [1, 5, 10]))
     assert suite.task == PluginSpec(name="retrieval", use="retrieval", params=own, defaults=default)
     assert (suite.seeds, suite.teams) == ([0, 1], [[], ["a"], ["a", "b"]])
 
@@ -517,7 +518,7 @@ def test_further_datasets_have_the_suites_settings_or_those_of_their_own_task(su
     assert [(one.dataset.name, one.task.use) for one in suite.also] == [("others", "retrieval"), ("class_folders", "zero_shot")]
     assert suite.also[0].task == suite.task
     assert suite.also[1].task.params == {"top": [1, 5]}
-    assert suite.evaluate.model_dump() == {"every": 2, "batch_size": 256}
+    assert suite.evaluate.model_dump() == {"every": 2, "batch_size": 256, "margin": None}
     without = load_suite(suite_file(("recall_at: [1, 5]", "recall_at: [1, 5], every: 2")), plugins)
     assert [run.run_id for run in plan(suite) if not run.trained_on] == [run.run_id for run in plan(without)]
 

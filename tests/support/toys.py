@@ -288,7 +288,7 @@ def sage(name: str) -> PluginSpec:
 def retrieval_spec(*recall_at: int, primary: str = "rsum") -> PluginSpec:
     """The task of a run, with the K of R@K; 1 and 5 by default."""
     params = {"recall_at": list(recall_at or (1, 5))} | ({"primary": primary} if primary != "rsum" else {})
-    return PluginSpec(name="retrieval", use="retrieval", params=params, defaults={"recall_at": [1, 5, 10], "primary": "rsum"})
+    return PluginSpec(name="retrieval", use="retrieval", params=params, defaults={"recall_at": [1, 5, 10]})
 
 
 def run_spec(

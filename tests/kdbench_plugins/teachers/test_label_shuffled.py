@@ -110,3 +110,24 @@ def test_a_teacher_that_looks_captions_up_by_their_ids(tmp_path: Path) -> None:
     for row, concept in zip(wrong, concepts, strict=True):
         (match,) = concepts[(clean == row).all(axis=1)]
         assert match != concept
+
+
+def test_opposite_patterns_of_ids_make_experts_on_complementary_concepts(tmp_path: Path) -> None:
+    data = DatasetTeacherData(Retrieval(), cached(tmp_path, Shapes()))
+    split = data.split("train")
+    inner: dict[str, Any] = {"use": "embeddings", "miniature": True}
+    with building_with(toy_plugins(teachers=[*kdbench_teachers(), *embeddings.kdbench_teachers()])):
+        clean = np.array(data.encode(build("teacher", inner).towers(data).text, "train"))
+        experts = [
+            (clean == np.array(data.encode(LabelShuffled(teacher=inner, ids=pattern).towers(data).text, "train"))).all(axis=1)
+            for pattern in ("red-*", "[!r]*")
+        ]
+    red = np.array([one.startswith("red-") for one in split.caption_ids])
+    assert 0 < red.mean() < 1
+    np.testing.assert_array_equal(experts[0], ~red)
+    np.testing.assert_array_equal(experts[1], red)
+
+
+def test_a_pattern_that_fits_no_concept_is_refused(dataset: CachedDataset) -> None:
+    with pytest.raises(KdbenchError, match=r"found 0 concepts of the train split fitting 'a\*', expected two or more"):
+        texts(dataset, ids="a*")
