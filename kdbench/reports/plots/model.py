@@ -105,7 +105,7 @@ class Panel:
     """Two axes and what is drawn between them.
 
     `values` is the axis that intervals lie along. `stripes` are positions of the y axis with a band behind them. `above`
-    names places of the x axis. `kinds` orders the marks' kinds for a legend.
+    names places of the x axis. `kinds` orders the marks' kinds for a legend. With `zero`, a line marks 0 of the x axis.
     """
 
     x: Axis
@@ -120,6 +120,7 @@ class Panel:
     stripes: tuple[int, ...] = ()
     above: tuple[tuple[float, str], ...] = ()
     kinds: tuple[str, ...] = ()
+    zero: bool = False
 
     @property
     def marks(self) -> list[Mark]:

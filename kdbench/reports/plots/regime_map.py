@@ -28,10 +28,10 @@ def regime_map(found: Sequence[Regime]) -> Plot:
         title=f"{suite}: gain over {BASELINE}",
         question=QUESTION,
         alt=_describe(found),
-        panels=tuple(_panel(one, labels) for one in found),
+        panels=tuple(_panel(one, labels, _ends(found)) for one in found),
         data=_plotted(found),
         about=(
-            f"Gain over `{BASELINE}` in {metric.label}, right of 0 is better, on {clean(found[0].table.dataset)} with "
+            f"Gain over {BASELINE} in {metric.label}, right of 0 is better, on {clean(found[0].table.dataset)} with "
             f"{clean(found[0].table.student)}; 95 % interval of each pair; significance is corrected for all pairs and looks.",
         ),
     )
@@ -45,18 +45,25 @@ def _labels(found: Sequence[Regime]) -> list[str]:
     return sorted(gains, key=lambda label: -sum(gains[label]) / len(gains[label]))
 
 
-def _panel(one: Regime, labels: Sequence[str]) -> Panel:
+def _ends(found: Sequence[Regime]) -> tuple[float, float]:
+    """Of the axis of gains, the same in all panels: all intervals, with a little room."""
+    gains = [gain for one in found for gain in one.gains]
+    low, high = min(gain.low for gain in gains), max(gain.high for gain in gains)
+    return low - 0.05 * (high - low), high + 0.05 * (high - low)
+
+
+def _panel(one: Regime, labels: Sequence[str], ends: tuple[float, float]) -> Panel:
     metric = one.headline
     return Panel(
         title=one.name,
-        x=Axis(f"gain in {metric.label}"),
+        x=Axis(f"gain in {metric.label}", low=ends[0], high=ends[1]),
         y=Axis(names=tuple(labels), flipped=True),
         values="x",
         points=tuple(
             Points(label, role, tuple(_mark(gain, labels, one) for gain in one.gains if gain.found == finding))
             for finding, label, role in SERIES
         ),
-        above=((0.0, ""),),
+        zero=True,
     )
 
 

@@ -35,11 +35,11 @@ def _when(found: Sequence[Regime]) -> list[str]:
     some = [name for name, labels in gained.items() if labels]
     none = [name for name, labels in gained.items() if not labels]
     if not some:
-        return [f"In none of {len(found)} regimes is a strategy significantly better than `{BASELINE}`."]
+        return [f"In none of {len(found)} regimes is a strategy significantly better than {BASELINE}."]
     said = [f"Weighting matters in {len(some)} of {len(found)} regimes: {listed(some)}."]
     return [
         *said,
-        *([f"In the others ({listed(none)}) no strategy is significantly better than `{BASELINE}`."] if none else []),
+        *([f"In the others ({listed(none)}) no strategy is significantly better than {BASELINE}."] if none else []),
     ]
 
 
@@ -51,9 +51,9 @@ def _which(found: Sequence[Regime]) -> list[str]:
     safe = {label: gains for label, gains in findings.items() if all(gain.found != "worse" for gain in gains.values())}
     best = max(safe, key=lambda label: (_count(safe[label], "better"), _mean(safe[label])), default="")
     if not best or not _count(safe[best], "better"):
-        return [f"Use `{BASELINE}`: every strategy that is significantly better somewhere is significantly worse elsewhere."]
+        return [f"Use {BASELINE}: every strategy that is significantly better somewhere is significantly worse elsewhere."]
     where = [name for name, gain in safe[best].items() if gain.found == "better"]
-    return [f"Use `{best}`: it is significantly better than `{BASELINE}` in {listed(where)}, and significantly worse in none."]
+    return [f"Use {best}: it is significantly better than {BASELINE} in {listed(where)}, and significantly worse in none."]
 
 
 def _of(found: Sequence[Regime], label: str) -> list[str]:
@@ -64,7 +64,7 @@ def _of(found: Sequence[Regime], label: str) -> list[str]:
     for finding, verb in VERBS.items():
         where = [name for name, gain in gains.items() if gain.found == finding]
         parts += [f"{verb} {listed(where)}"] if where else []
-    return [f"Against `{BASELINE}`, `{label}` {listed(parts)}."]
+    return [f"Against {BASELINE}, {label} {listed(parts)}."]
 
 
 def _alone(found: Sequence[Regime]) -> list[str]:

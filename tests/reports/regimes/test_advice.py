@@ -11,9 +11,9 @@ def test_the_paragraph() -> None:
     said = advice(build(situations()).regimes, about=["good", "bad"])
     assert said.startswith(
         "Weighting matters in 2 of 3 regimes: mixed and wrong. In the others (alike) no strategy is significantly better than "
-        "`equal`. Use `good`: it is significantly better than `equal` in mixed and wrong, and significantly worse in none. "
-        "Against `equal`, `good` wins in mixed and wrong and is undecided in alike. "
-        "Against `equal`, `bad` loses in wrong and is undecided in alike and mixed. "
+        "equal. Use good: it is significantly better than equal in mixed and wrong, and significantly worse in none. "
+        "Against equal, good wins in mixed and wrong and is undecided in alike. "
+        "Against equal, bad loses in wrong and is undecided in alike and mixed. "
         "One teacher alone is as good as all of them with equal weights in mixed, or better. This rests on 52 runs, "
     )
     assert said.endswith("found with 80 % power in every regime.")
@@ -22,12 +22,12 @@ def test_the_paragraph() -> None:
 def test_nothing_is_advised_without_evidence() -> None:
     assert advice([]) == ""
     said = advice(build(regime("alike", {"good": 3.0, "told": 1.0})).regimes)
-    assert said.startswith("In none of 1 regimes is a strategy significantly better than `equal`. This rests on 12 runs")
+    assert said.startswith("In none of 1 regimes is a strategy significantly better than equal. This rests on 12 runs")
 
 
 def test_a_strategy_that_is_worse_somewhere_is_not_advised() -> None:
     runs = [*regime("one", {"good": 2.0}), *regime("two", {"good": 4.0})]
-    assert "Use `equal`: every strategy that is significantly better somewhere is significantly worse elsewhere." in advice(
+    assert "Use equal: every strategy that is significantly better somewhere is significantly worse elsewhere." in advice(
         build(runs).regimes
     )
 

@@ -27,6 +27,8 @@ def paint_panel(axes: Axes, panel: Panel) -> None:
     _axis(axes, panel.y, "y")
     for place in panel.stripes:
         axes.axhspan(place - 0.5, place + 0.5, color=GREY, alpha=STRIPE, linewidth=0, zorder=0)
+    if panel.zero:
+        axes.axvline(0, color=GREY, linewidth=0.8, zorder=0)
     for level in panel.levels:
         if not level.named:
             axes.axhline(level.value, color=GREY, linestyle=":", linewidth=1)

@@ -15,6 +15,18 @@ TALL, LOW = 420, 300  # heights in pixels of plots of marks and of curves
 SIZES = {"front": 10, "pareto": 10, "mean": 9, "seed": 7}
 
 
+ZERO: Figure = {
+    "type": "line",
+    "yref": "paper",
+    "x0": 0,
+    "x1": 0,
+    "y0": 0,
+    "y1": 1,
+    "layer": "below",
+    "line": {"width": 1, "color": "--other"},
+}
+
+
 def paint(panel: Panel) -> Figure:
     """`traces` and `layout` for plotly; the page's script labels `levels`.
 
@@ -29,7 +41,8 @@ def paint(panel: Panel) -> Figure:
         traces.append(_levels(named, panel))
     rows = max(len(panel.y.names), len(panel.bars.values) if panel.bars else 0)
     height = HEAD + LINE * max(2, rows) if rows else TALL if panel.points else LOW
-    layout = {"xaxis": _axis(panel.x), "yaxis": _axis(panel.y), "height": height, "shapes": list(map(_stripe, panel.stripes))}
+    layout = {"xaxis": _axis(panel.x), "yaxis": _axis(panel.y), "height": height}
+    layout["shapes"] = [*map(_stripe, panel.stripes), *([ZERO] if panel.zero else [])]
     return {
         "traces": traces,
         "layout": layout,
