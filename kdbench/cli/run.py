@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from kdbench.records.profile import Profile
     from kdbench.suite.source import SuiteSource
 
+RACEABLE = "The suite has a block `race`: --race runs it with {design}, under other ids than without."
 Raced = Annotated[
-    bool, typer.Option("--race", help="Give seeds to rows that are still undecided, as the suite's block `race` says.")
+    bool, typer.Option("--race", help="Race: seeds go to rows that are still undecided, as the suite's block `race` says.")
 ]
 Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink models and data, to see that the whole suite works.")]
 
@@ -73,6 +74,8 @@ def run(
         started = SuiteRun.of(source, where, chosen, plugins_here(), smoke, redo=redo, race=race)
     for tracker in track or []:
         started.track(tracker)
+    if started.suite.race and not race and started.todo:
+        say(RACEABLE.format(design=started.suite.race))
     if race:
         execute_race(started, verbose, debug)
     else:

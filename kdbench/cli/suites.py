@@ -11,7 +11,7 @@ import typer
 from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, counted, plugins_here, say
 from kdbench.cli.completion import suite_names
 from kdbench.cli.engine_options import chosen_engine
-from kdbench.cli.run import Raced, Smoke, site, suite_source
+from kdbench.cli.run import RACEABLE, Raced, Smoke, site, suite_source
 
 if TYPE_CHECKING:
     from kdbench.records.record import Record
@@ -75,6 +75,8 @@ def plan(
     align = ["right" if head == "seed" else "left" for head in heads]
     typer.echo(tabulate(rows, headers=heads, colalign=align if rows else None, disable_numparse=True))
     typer.echo("\n" + estimate(specs, known | dict.fromkeys(again), len(changed)))
+    if not design and planned.suite.race:
+        say(RACEABLE.format(design=planned.suite.race))
     if design:
         typer.echo(f"Until the first look of the race, with {design}; at most {len(planned.specs)} runs if nothing is decided.")
     for line in costs_of_views([spec for spec in specs if known[spec.run_id] is None], plugins):

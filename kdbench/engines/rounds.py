@@ -48,7 +48,7 @@ def rounds(whole: SuiteRun) -> Iterator[Round]:
                 return
             yield Round(replace(whole, specs=part, todo=pending), look, seeds[0], seeds[-1], len(going))
             going = _without_failed(going, part, whole)
-        going = undecided(whole, going)
+        going = undecided(whole, going, count)
         if not going:
             return
 
@@ -57,15 +57,19 @@ def _spent(race: Race, whole: SuiteRun, pending: list[RunSpec], seconds: float) 
     """Whether the budget does not allow these runs. Runs of references and further datasets do not count."""
     if not pending:
         return False
-    trained = [spec for spec in whole.specs if not spec.reference and not spec.transfer]
-    runs = sum(spec.run_id in whole.session.records for spec in trained) + sum(not spec.transfer for spec in pending)
+    trained = {spec.run_id for spec in whole.specs if not spec.reference and not spec.transfer}
+    runs = len(trained & whole.session.records.keys()) + sum(spec.run_id in trained for spec in pending)
     return (race.runs is not None and runs > race.runs) or (race.hours is not None and seconds >= 3600 * race.hours)
 
 
-def undecided(whole: SuiteRun, among: Collection[str]) -> list[str]:
-    """Cells that go on after the looks that their records allow; a row without any other to be compared with does not."""
+def undecided(whole: SuiteRun, among: Collection[str], seeds: int) -> list[str]:
+    """Cells that go on after the look at that many seeds; a row without any other to be compared with does not.
+
+    Later seeds do not count, which a race that was stopped in the midst of a round has of some rows and not of others.
+    """
     reading = whole.results().reading
-    found = families((run for run in reading.runs if not run.record.spec.transfer), reading.units)
+    early = (run for run in reading.runs if run.seed < seeds and not run.record.spec.transfer)
+    found = families(early, reading.units)
     still: list[str] = []
     for family in found:
         if not family.reference:

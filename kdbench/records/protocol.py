@@ -70,6 +70,11 @@ class Protocol(Frozen):
             margin=spec.evaluate.margin,
         )
 
+    @property
+    def raced(self) -> RaceDesign | None:
+        """The design that its tests follow. Further datasets have the seeds that a race gave to others, and one test."""
+        return None if self.trained_on else self.race
+
     @cached_property
     def id(self) -> str:
         """12 hexadecimal digits, equal for comparable protocols."""

@@ -129,7 +129,7 @@ def _plain_metric(metric: Metric) -> dict[str, Any]:
 
 
 def _plain_row(row: Row) -> dict[str, Any]:
-    names = ("id", "name", "variant", "teachers", "strategy", "group", "bold")
+    names = ("id", "name", "variant", "teachers", "strategy", "group", "bold", "stopped")
     return {name: getattr(row, name) for name in names} | {
         "rank_first": row.first,
         "rank_last": row.last,

@@ -14,7 +14,7 @@ from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.costs import Uses, cost, uses_of
 from kdbench.reports.differences import differences, note
 from kdbench.reports.regimes.gains import regimes
-from kdbench.reports.verdict import BASELINE, NO_STUDENT, is_baseline, verdict
+from kdbench.reports.verdict import BASELINE, NO_STUDENT, is_baseline, untested, verdict
 from kdbench.statistics import Family, RankedRow, families
 from kdbench.statistics.splits import UnitsByDigest, total_sizes
 
@@ -67,10 +67,14 @@ def _why(protocols: Sequence[Protocol]) -> str:
 
 def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
     first, better = family.first, family.analysis.better
-    looks, race = family.analysis.looks, family.protocol.race
+    looks, race = family.analysis.looks, family.protocol.raced
     rows = _told_apart([_row(runs, ranked, used) for runs, ranked in zip(family.rows, family.analysis.ranked, strict=True)])
+    found = verdict(rows, better, looks.alike, family.analysis.margin, family.analysis.more_seeds)
     if race:
         rows = [replace(row, stopped=stop.text) for row, stop in zip(rows, looks.stops, strict=True)]
+        if not looks.seeds:
+            rows = [replace(row, first=0, last=0, group=0) for row in rows]
+            found = untested(race.seeds_at_looks[0])
     known = _references(references, used)
     raced = f"raced, with {race}: {looks}" if race else ""
     notes = [*family.analysis.notes, raced, note([row.settings for row in rows]), _labels([*known, *rows])]
@@ -82,7 +86,7 @@ def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
         references=known,
         better=better,
         missing=_missing(rows),
-        verdict=verdict(rows, better, looks.alike, family.analysis.margin, family.analysis.more_seeds),
+        verdict=found,
         looks=looks,
         notes=[text for text in notes if text],
     )

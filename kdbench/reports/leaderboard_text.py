@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from kdbench.records.profile import Profile
 from kdbench.reports.board import Board
 from kdbench.reports.board_text import render
-from kdbench.reports.regimes.advice import advice
+from kdbench.reports.regimes import advice, maps
 from kdbench.reports.student_table import students_table
 from kdbench.reports.student_text import render_students
 from kdbench.reports.summary import summaries
@@ -39,7 +39,7 @@ def leaderboard(
         more = {"students": json.loads(render_students(students, style))} if students else {}
         whole = json.loads(shown) | {"summary": list(map(plain_summary, found))} | more
         return json.dumps(whole, indent=1, ensure_ascii=False)
-    first = [wrapped(escaped(text, style), style, width)] if (text := advice(board.regimes)) else []
+    first = [wrapped(escaped(advice(regimes), style), style, width) for regimes in maps(board.regimes)]
     first += [render_summary(summary, style, width, wide=wide) for summary in found]
     last = [render_students(students, style, width, wide=wide)] if students else []
     return "\n\n".join([*first, shown, *last])

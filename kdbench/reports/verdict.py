@@ -19,7 +19,7 @@ Flags = NDArray[np.bool_]
 
 BASELINE = "equal"  # the strategy that every other has to beat
 NAMED = 4  # rows, before the rest are counted
-Case = Literal["no student", "no row", "one row", "winner", "equivalent", "undecided"]
+Case = Literal["no student", "no row", "one row", "untested", "winner", "equivalent", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class Verdict:
     `candidates` are the rows that no row is significantly better than. `use` is the row to use: the only candidate (`winner`),
     or the cheapest of several that are `equivalent` to the best within `margin`. It is None where there is nothing to choose
     from, or where a candidate is neither worse than the best row nor equivalent to it (`undecided`); about `more_seeds` more
-    would then decide (None: more than can be told). `beaten` are the rows that the best one, or the one to use, is
-    significantly better than. `gains` are other weightings that are significantly better than equal weights of the same
-    teachers; `no_gain` says that there are other weightings but none of them is.
+    would then decide (None: that cannot be told). Before the first look of a race, at `more_seeds`, nothing is tested
+    (`untested`). `beaten` are the rows that the best one, or the one to use, is significantly better than. `gains` are other
+    weightings that are significantly better than equal weights of the same teachers; `no_gain` says that there are other
+    weightings but none of them is.
     """
 
     case: Case
@@ -77,6 +78,11 @@ def cheapest(rows: Sequence[Row], candidates: Sequence[int]) -> int:
     return min(candidates, key=lambda index: (len(rows[index].team), _weighting(rows[index]), index))
 
 
+def untested(first_look: int) -> Verdict:
+    """That of a race before its first look, at this number of seeds."""
+    return Verdict("untested", more_seeds=first_look)
+
+
 def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     """The verdict as a sentence in two parts: which row to use (empty if there is no choice), and the rest.
 
@@ -84,6 +90,8 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     """
     if found.case == "no student":
         return "", "No student has been trained here yet; these are the teachers themselves."
+    if found.case == "untested":
+        return "", f"Not tested yet: the first look of the race is at {found.more_seeds} seeds."
     if found.case == "no row":
         return "", "No row of this table is usable."
     names = [_short(rows[index], rows) for index in found.candidates]
@@ -111,7 +119,7 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
 
 
 def _more(seeds: int | None) -> str:
-    return f"about {seeds} more seeds would decide" if seeds else "more seeds than can be told would decide"
+    return f"about {seeds} more seeds would decide" if seeds else "how many more seeds would decide cannot be told"
 
 
 def is_baseline(row: Row) -> bool:

@@ -97,8 +97,8 @@ def analyse(rows: Sequence[Sequence[Measured]], sizes: Sizes, units: SplitUnits 
         raise RecordError(f"rows of {rows[0][0].record.spec.dataset.name} have different numbers of test units")
     protocol = rows[0][0].protocol
     margin = protocol.margin or headline.margin
-    if protocol.race:
-        looks = look_at(ordered, protocol.race.seeds_at_looks, margin, headline.higher_is_better)
+    if protocol.raced:
+        looks = look_at(ordered, protocol.raced.seeds_at_looks, margin, headline.higher_is_better)
     else:
         looks = look_once(ordered, margin, headline.higher_is_better)
     better = looks.better
@@ -109,7 +109,7 @@ def analyse(rows: Sequence[Sequence[Measured]], sizes: Sizes, units: SplitUnits 
             kept, rank_intervals(better), groups, bold_rows(better, groups), strict=True
         )
     ]
-    untested = not protocol.race and np.isnan(looks.corrected).any()
+    untested = not protocol.raced and np.isnan(looks.corrected).any()
     single = any(scores.folds and scores.trained and len(scores.seeds) == 1 for scores in ordered)
     notes = [*([note] if note else []), *([UNTESTED] if untested else []), *([ONE_SEED_IN_FOLDS] if single else [])]
     return Analysis(ranked, looks, margin, more_seeds(ordered, looks, margin), refused, notes)

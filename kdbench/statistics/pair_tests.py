@@ -112,10 +112,13 @@ def pair_p(rows: Sequence[Scores]) -> Floats:
 def equivalence_p(rows: Sequence[Scores], margin: float) -> Floats:
     """p-values of the hypotheses that the means of pairs differ by `margin` or more [P]: two one-sided tests (Schuirmann 1987).
 
-    The larger p-value is that of the nearer end of the margin. It is given as 1 where a difference is beyond the margin.
+    The larger p-value is that of the nearer end of the margin. It is given as 1 where a difference is beyond the margin, and
+    NaN where nothing tells how much training moves it: with one seed, no other rows with more, and no folds.
     """
 
     def nearer(squares: MeanSquares, pool: Pool) -> Floats:
+        if pool is None and squares.seeds == 1 and not isinstance(squares, FoldSquares):
+            return np.full(np.shape(squares.mean), np.nan)
         room = margin - np.abs(squares.mean)
         one_sided: Floats = np.where(room > 0, _p(replace(squares, mean=np.maximum(room, 0.0)), pool) / 2, 1.0)
         return one_sided
@@ -153,7 +156,7 @@ def _squares_of_alike(rows: Sequence[Scores]) -> MeanSquares:
 
 def _p(squares: MeanSquares, pool: Pool) -> Floats:
     folded = isinstance(squares, FoldSquares)
-    if pool is None or (squares.seeds == 1 and not folded):
+    if pool is None:
         return p_values(squares, squares.seed, squares.seed_df)
     return p_values(squares, np.maximum(squares.seed, pool[0] * (squares.seeds if folded else 1)), pool[1])
 

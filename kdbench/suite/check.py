@@ -18,8 +18,9 @@ from kdbench.suite.consistency import (
     check_teams,
 )
 from kdbench.suite.diagnostics import Diagnostics
-from kdbench.suite.model import Suite, SuiteFile
+from kdbench.suite.model import Suite, SuiteFile, Variant
 from kdbench.suite.plugin_entries import LISTS, plugged, plugged_list
+from kdbench.suite.race import Race
 from kdbench.suite.settings import Evaluate
 from kdbench.suite.smoke import smoked
 from kdbench.suite.source import SuiteSource, read_suite
@@ -54,6 +55,12 @@ def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke
     assert suite is not None
     variants: dict[str, Suite] = {}
     key, changed = _variants(data)
+    if data.get("variants") and data.get("regimes"):
+        diagnostics.add(
+            ("regimes",),
+            "variants as well",
+            "one of the two: rows of regimes have tables of their own, those of variants share one",
+        )
     for name, changes in changed.items():
         with diagnostics.within((key, name), changes):
             variant = _checked(path, _varied(data, changes), plugins, diagnostics, deep, smoke)
@@ -150,9 +157,11 @@ def _validated(data: dict[str, Any], task: PluginSpec | None, diagnostics: Diagn
         blocks: dict[YamlPath, Any] = {(): SuiteFile.model_fields}  # blocks whose keys a message lists
         for name in ("train", "evaluate", "latency"):
             blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
-        blocks[("sweep",)] = SweepFile.model_fields
+        blocks |= {("sweep",): SweepFile.model_fields, ("race",): Race.model_fields}
+        blocks |= {(key, name): Variant.model_fields for key in ("variants", "regimes") for name in data.get(key) or ()}
         for item in error.errors():
-            parent, key = tuple(item["loc"][:-1]), item["loc"][-1]
+            *outer, key = item["loc"] or ("",)
+            parent = tuple(outer)
             if item["type"] == "extra_forbidden" and parent in blocks:
                 known = sorted({*blocks[parent], *(task.params if task and parent == ("evaluate",) else ())})
                 diagnostics.add(item["loc"], key, f"one of {', '.join(known)}", nearest(key, known))

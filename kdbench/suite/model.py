@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from kdbench.contracts import Uses
 from kdbench.errors import KdbenchError
@@ -105,12 +105,6 @@ class SuiteFile(Block):
     race: Race | None = Field(
         default=None, description="How `kdbench run --race` spends seeds: on undecided rows; null: its defaults."
     )
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        if self.variants and self.regimes:
-            raise ValueError("variants and regimes in one suite; expected one of the two")
-        return self
 
 
 class Suite(Block):

@@ -21,7 +21,7 @@ class RaceDesign(BaseModel):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.max_seeds < self.min_seeds:
-            raise ValueError(f"max_seeds is {self.max_seeds}, below min_seeds, {self.min_seeds}")
+            raise ValueError(f"max_seeds of at least min_seeds, {self.min_seeds}; it is {self.max_seeds}")
         return self
 
     @property

@@ -138,7 +138,26 @@ def test_a_race_that_was_stopped_goes_on_where_it_was_and_repeats_nothing(race: 
         "look 3: seed 3 of 3 rows: 3",
     ]
     assert {path: path.read_bytes() for path in before} == before
-    assert executed(race()) == ["look 1: seeds 0 to 1 of 3 rows: 0"]
+    assert executed(race()) == [
+        "look 1: seeds 0 to 1 of 3 rows: 0",
+        "look 2: seed 2 of 3 rows: 0",
+        "look 3: seed 3 of 3 rows: 0",
+    ]
+
+
+def test_a_race_killed_in_the_midst_of_a_deciding_round_decides_as_if_it_had_not_been(race: Race) -> None:
+    """With this margin the second look decides. Two of three rows have its seeds: they wait for the third."""
+    suite = SUITE.replace("max_seeds: 4, looks: 3", "max_seeds: 6, looks: 3")
+    first = race("60", suite=suite)
+    going = rounds(first)
+    next(going).run.execute()
+    second = next(going, None)
+    assert second
+    second.run.session.run([spec for spec in second.run.todo if not spec.strategy or spec.strategy.name == "equal"])
+    resumed = race("60", suite=suite)
+    told = executed(resumed)
+    assert told[1].startswith("look 2: seeds 2 to 3 of 3 rows: ")
+    assert recorded(resumed)["random"] >= 4
 
 
 @pytest.mark.parametrize(("budget", "runs"), [(", runs: 7", 6), (", runs: 9", 9), (", runs: 2", 0)])

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kdbench.reports import Row, Value, Verdict
-from kdbench.reports.verdict import in_words, verdict
+from kdbench.reports.verdict import in_words, untested, verdict
 from tests.support.rankings import HEADLINE, row
 
 Better = NDArray[np.bool_]
@@ -102,9 +102,13 @@ def test_undecided_without_a_margin_or_a_number_of_seeds() -> None:
     shown = rows("ammkd", "none")
     nothing = better(2)
     assert "".join(in_words(verdict(shown, nothing, nothing), shown)) == (
-        "Undecided between all 2 rows: none is significantly better than the others; more seeds than can be told would decide; "
-        "no weighting is significantly better than equal."
+        "Undecided between all 2 rows: none is significantly better than the others; how many more seeds would decide cannot "
+        "be told; no weighting is significantly better than equal."
     )
+
+
+def test_before_the_first_look_of_a_race_nothing_is_said_of_rows() -> None:
+    assert in_words(untested(3), rows("ammkd", "none")) == ("", "Not tested yet: the first look of the race is at 3 seeds.")
 
 
 def test_equal_weights_are_cheaper_than_others_and_no_weights_than_those() -> None:

@@ -542,3 +542,19 @@ def test_k_must_fit_further_datasets_too(suite_file: SuiteFile, plugins: Plugins
     said = complaint(suite_file(("recall_at: [1, 5]", "recall_at: [1, 5], also: [few]")), plugins)
     assert "evaluate.recall_at[1]\n  found     5\n  expected  at most 4, the candidates in few's test split" in said
     assert said.count("found") == 1
+
+
+def test_a_suite_has_variants_or_regimes(suite_file: SuiteFile, plugins: Plugins) -> None:
+    path = suite_file()
+    path.write_text(path.read_text() + "\nvariants: {a: {}}\nregimes: {b: {}}\n")
+    with pytest.raises(SuiteError, match=r"regimes\n +found +variants as well\n +expected +one of the two"):
+        load_suite(path, plugins)
+
+
+def test_a_misspelt_key_of_a_race_or_a_regime_has_a_nearest_name(suite_file: SuiteFile, plugins: Plugins) -> None:
+    path = suite_file()
+    path.write_text(path.read_text() + "\nrace: {min_sedes: 3}\nregimes: {b: {teems: [[]]}}\n")
+    with pytest.raises(SuiteError) as error:
+        load_suite(path, plugins)
+    assert "did you mean 'min_seeds'?" in str(error.value)
+    assert "did you mean 'teams'?" in str(error.value)

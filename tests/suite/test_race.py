@@ -30,5 +30,5 @@ def test_a_budget_is_no_part_of_the_design() -> None:
 
 
 def test_the_most_seeds_are_no_fewer_than_the_fewest() -> None:
-    with pytest.raises(ValidationError, match="max_seeds is 2, below min_seeds, 3"):
+    with pytest.raises(ValidationError, match="max_seeds of at least min_seeds, 3; it is 2"):
         Race(max_seeds=2)

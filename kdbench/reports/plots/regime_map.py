@@ -16,6 +16,7 @@ SERIES: tuple[tuple[Finding, str, Role], ...] = (
     ("worse", "significantly worse", "loss"),
     ("equivalent", "equivalent", "same"),
     ("undecided", "undecided", "open"),
+    ("untested", "not tested yet", "open"),
 )
 
 
@@ -24,14 +25,14 @@ def regime_map(found: Sequence[Regime]) -> Plot:
     labels = _labels(found)
     metric, suite = found[0].headline, found[0].table.rows[0].spec.suite
     return Plot(
-        stem="-".join(["regimes", file_part(suite)]),
+        stem="-".join(["regimes", file_part(suite), found[0].table.protocol.replace(regime="").id]),
         title=f"{suite}: gain over {BASELINE}",
         question=QUESTION,
         alt=_describe(found),
         panels=tuple(_panel(one, labels, _ends(found)) for one in found),
         data=_plotted(found),
         about=(
-            f"Gain over {BASELINE} in {metric.label}, right of 0 is better, on {clean(found[0].table.dataset)} with "
+            f"Gain over {BASELINE} in {metric.label}, on {clean(found[0].table.dataset)} with "
             f"{clean(found[0].table.student)}; 95 % interval of each pair; significance is corrected for all pairs and looks.",
         ),
     )

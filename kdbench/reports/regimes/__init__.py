@@ -1,6 +1,6 @@
 """When weighting matters: gains over equal weights, regime by regime, and what they advise."""
 
 from kdbench.reports.regimes.advice import advice
-from kdbench.reports.regimes.gains import Gain, Regime, regimes
+from kdbench.reports.regimes.gains import Gain, Regime, maps, regimes
 
-__all__ = ["Gain", "Regime", "advice", "regimes"]
+__all__ = ["Gain", "Regime", "advice", "maps", "regimes"]

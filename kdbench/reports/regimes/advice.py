@@ -21,12 +21,15 @@ ORACLE = "told"  # in suites with regimes, the label of weights from somebody wh
 def advice(found: Sequence[Regime], about: Sequence[str] = ()) -> str:
     """A paragraph: when weighting matters, what to use, where the strategies `about` stand, and on how many runs this rests.
 
-    Empty without regimes.
+    `found` is one of `maps`. Empty without regimes.
     """
-    if not found:
-        return ""
+    tested = [one for one in found if one.tested]
+    if not tested:
+        return "No regime is tested yet: their race has not reached its first look." if found else ""
+    found = tested
     stand = [sentence for label in about for sentence in _of(found, label)]
-    return " ".join([*_when(found), *_which(found), *stand, *_alone(found), _evidence(found)])
+    smoke = ["SMOKE, not publishable:"] if any(one.table.smoke for one in found) else []
+    return " ".join([*smoke, *_when(found), *_which(found), *stand, *_alone(found), _evidence(found)])
 
 
 def _when(found: Sequence[Regime]) -> list[str]:
@@ -83,8 +86,8 @@ def _evidence(found: Sequence[Regime]) -> str:
         if metric.margin
     }
     told = " or ".join(f"{value:.2g} {label}" for label, value in finest.items() if value)
-    finds = f"; a difference of {told} is found with 80 % power in every regime" if told else ""
-    return f"This rests on {runs} runs, {hours:.0f} hours of one core{finds}."
+    finds = f"; half of the comparisons with {BASELINE} would find a difference of {told} (80 % power)" if told else ""
+    return f"This rests on {runs} runs, {hours:.1f} hours of one core{finds}."
 
 
 def _real(regime: Regime) -> list[Gain]:

@@ -16,7 +16,7 @@ from kdbench.statistics.components import components_of
 from kdbench.statistics.pair_tests import difference
 from kdbench.statistics.splits import UnitsByDigest, split_of
 
-Finding = Literal["better", "worse", "equivalent", "undecided"]
+Finding = Literal["better", "worse", "equivalent", "undecided", "untested"]
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,13 @@ class Gain:
     """
 
     row: Row
+    label: str  # the strategy; of a row without one, what it has instead; with the team if its table has several
     mean: float
     low: float
     high: float
     found: Finding
     by_metric: Mapping[str, float]
     detectable: Mapping[str, float]
-
-    @property
-    def label(self) -> str:
-        """The strategy; of a row without one, what it has instead."""
-        return self.row.strategy or ("best single teacher" if self.row.team else "no distillation")
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,11 @@ class Regime:
     def headline(self) -> Metric:
         """The metric that gains are of."""
         return self.table.headline
+
+    @property
+    def tested(self) -> bool:
+        """Whether its rows have been tested: of a race, whether its first look has been."""
+        return self.table.verdict.case != "untested"
 
     @property
     def runs(self) -> int:
@@ -76,21 +77,36 @@ class Regime:
 
 
 def regimes(tables: Iterable[Table], units: UnitsByDigest) -> list[Regime]:
-    """The regimes among tables that have a row of equal weights, in the order of tables.
+    """The regimes among tables that have rows to compare with equal weights, in the order of tables.
 
-    Raises RecordError if what a row's runs stored is unusable.
+    Rows of a team are compared with equal weights of it, those of fewer teachers with equal weights of the largest team; rows
+    that share no seed with these are left out. Raises RecordError if what a row's runs stored is unusable.
     """
     found = []
     for table in tables:
-        base = next((place for place, row in enumerate(table.rows) if is_baseline(row)), None)
-        if table.protocol.regime and table.looks and base is not None:
-            gains = [_gain(table, place, base, units) for place in range(len(table.rows)) if place != base]
-            found.append(Regime(table.protocol.regime, table, tuple(sorted(gains, key=lambda gain: -gain.mean))))
+        if table.protocol.regime and table.looks:
+            gains = [gain for place in range(len(table.rows)) if (gain := _gain(table, place, units))]
+            if gains:
+                found.append(Regime(table.protocol.regime, table, tuple(sorted(gains, key=lambda gain: -gain.mean))))
     return found
 
 
-def _gain(table: Table, place: int, base: int, units: UnitsByDigest) -> Gain:
-    row, equal = table.rows[place], table.rows[base]
+def maps(found: Iterable[Regime]) -> list[list[Regime]]:
+    """Regimes that differ in nothing but their situation, together: one map, and one paragraph, for each."""
+    grouped: dict[str, list[Regime]] = {}
+    for one in found:
+        grouped.setdefault(one.table.protocol.replace(regime="").id, []).append(one)
+    return list(grouped.values())
+
+
+def _gain(table: Table, place: int, units: UnitsByDigest) -> Gain | None:
+    row = table.rows[place]
+    bases = {one.team: at for at, one in enumerate(table.rows) if is_baseline(one)}
+    team = row.team if len(row.team) > 1 else max(bases, key=len, default=())
+    base = bases.get(team)
+    if base is None or base == place or not set(row.seeds) & set(table.rows[base].seeds):
+        return None
+    equal = table.rows[base]
     a, b = comparable(row.runs, equal.runs, split_of([*row.runs, *equal.runs], units)[1])
     metric = table.headline
     estimate = estimate_difference(a, b, metric.name)
@@ -98,6 +114,7 @@ def _gain(table: Table, place: int, base: int, units: UnitsByDigest) -> Gain:
     told = [one for one in table.metrics if one.margin]
     return Gain(
         row,
+        _label(row, several=len({one.team for one in table.rows if len(one.team) > 1}) > 1),
         metric.gain(estimate.mean, 0.0),
         low,
         high,
@@ -107,7 +124,15 @@ def _gain(table: Table, place: int, base: int, units: UnitsByDigest) -> Gain:
     )
 
 
+def _label(row: Row, several: bool) -> str:
+    if not row.strategy:
+        return "single teacher" if row.team else "no distillation"
+    return f"{row.strategy} of {row.teachers}" if several else row.strategy
+
+
 def _found(table: Table, place: int, base: int) -> Finding:
+    if table.verdict.case == "untested":
+        return "untested"
     if table.better[place, base]:
         return "better"
     if table.better[base, place]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kdbench.reports import build
 from kdbench.reports.regimes import advice
+from kdbench.suite.race import RaceDesign
+from tests.support.rankings import changed
 from tests.support.situations import regime, situations
 
 
@@ -16,7 +18,8 @@ def test_the_paragraph() -> None:
         "Against equal, bad loses in wrong and is undecided in alike and mixed. "
         "One teacher alone is as good as all of them with equal weights in mixed, or better. This rests on 52 runs, "
     )
-    assert said.endswith("found with 80 % power in every regime.")
+    assert "half of the comparisons with equal would find a difference of " in said
+    assert said.endswith("(80 % power).")
 
 
 def test_nothing_is_advised_without_evidence() -> None:
@@ -34,3 +37,18 @@ def test_a_strategy_that_is_worse_somewhere_is_not_advised() -> None:
 
 def test_what_was_told_is_not_advised() -> None:
     assert "told" not in advice(build(situations()).regimes)
+
+
+def test_before_the_first_look_of_a_race_there_is_no_advice() -> None:
+    race = RaceDesign(min_seeds=3, max_seeds=6, looks=2)
+    runs = [
+        changed(run, spec=spec, run_id=spec.run_id, cell_id=spec.cell_id)
+        for run in regime("alike", {"good": 2.0}, seeds=2)
+        for spec in [run.record.spec.replace(race=race)]
+    ]
+    board = build(runs)
+    assert advice(board.regimes) == "No regime is tested yet: their race has not reached its first look."
+    (table,) = board.tables
+    assert table.sentence == "Not tested yet: the first look of the race is at 3 seeds."
+    assert {(row.first, row.stopped) for row in table.rows} == {(0, "running")}
+    assert {gain.found for gain in board.regimes[0].gains} == {"untested"}

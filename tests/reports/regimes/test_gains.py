@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from kdbench.reports import build
-from tests.support.rankings import row
+from kdbench.reports.regimes import maps
+from tests.support.rankings import changed, row
 from tests.support.situations import regime, situations
+from tests.support.toys import plugged
 
 
 def test_a_gain_is_the_paired_difference_to_equal_weights_and_positive_where_better() -> None:
@@ -45,7 +47,7 @@ def test_regimes_have_tables_of_their_own_and_other_tables_are_none() -> None:
 
 def test_labels_of_rows_without_a_strategy() -> None:
     found = {one.name: {gain.label for gain in one.gains} for one in build(situations()).regimes}
-    assert found["alike"] == {"good", "bad", "best single teacher"}
+    assert found["alike"] == {"good", "bad", "single teacher"}
     assert found["wrong"] == {"good", "bad", "told", "no distillation"}
     assert {gain.label for one in build(situations()).regimes for gain in one.weightings} == {"good", "bad", "told"}
 
@@ -62,3 +64,34 @@ def test_a_regime_without_equal_weights_has_no_gains() -> None:
         run for run in regime("alike", {"good": 2.0}) if run.record.spec.strategy and run.record.spec.strategy.use != "equal"
     ]
     assert build(kept).regimes == []
+
+
+def test_rows_of_a_team_are_compared_with_equal_weights_of_that_team() -> None:
+    """Equal weights of the larger team are worse; a strategy is as good as equal weights of its own team."""
+    spec = {"variant": "two teams", "regime": True}
+    larger = [
+        run
+        for name, draw in (("equal", 10), ("good", 11))
+        for run in row(name, 3.8, range(4), draw=draw, team=("a", "b", "c"), spec=spec)
+    ]
+    smaller = [run for name, draw in (("equal", 12), ("good", 13)) for run in row(name, 2.0, range(4), draw=draw, spec=spec)]
+    (found,) = build([*larger, *smaller]).regimes
+    assert {gain.label for gain in found.gains} == {"good of a + b + c", "good of a + b"}
+    assert all(abs(gain.mean) < 30 for gain in found.gains)
+
+
+def test_rows_that_share_no_seed_with_equal_weights_have_no_gain() -> None:
+    spec = {"variant": "torn", "regime": True}
+    runs = [*row("equal", seeds=(0, 1), spec=spec), *row("good", seeds=(2, 3), draw=1, spec=spec)]
+    assert build(runs).regimes == []
+
+
+def test_regimes_that_differ_in_more_than_their_situation_are_maps_apart() -> None:
+    """By another primary metric, and by another student: no paragraph adds them up."""
+    other = [
+        changed(run, spec=spec, run_id=spec.run_id, cell_id=spec.cell_id)
+        for run in regime("wrong", {"good": 4.0})
+        for spec in [run.record.spec.replace(student=plugged("toy", "larger", width=9))]
+    ]
+    found = maps(build([*situations(), *other]).regimes)
+    assert sorted([one.name for one in group] for group in found) == [["alike", "mixed", "wrong"], ["wrong"]]

@@ -9,6 +9,7 @@ from kdbench.contracts.report import Reported
 from kdbench.reports.board import Board
 from kdbench.reports.pareto import Plane, planes
 from kdbench.reports.plots import cost_plane, regime_map, seed_spread, teacher_weights
+from kdbench.reports.regimes import maps
 from kdbench_plugins.reports.figures.picture_files import Picture
 
 
@@ -33,7 +34,7 @@ def pictures(board: Board, planes: Sequence[Plane]) -> list[Picture]:
 
     Draws nothing yet.
     """
-    plots = [regime_map(board.regimes)] if board.regimes else []
+    plots = [regime_map(found) for found in maps(board.regimes)]
     plots += [cost_plane(plane) for plane in planes]
     for table in board.tables:
         if table.rows:

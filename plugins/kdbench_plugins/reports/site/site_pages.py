@@ -16,7 +16,7 @@ from kdbench.reports.plots.cost_plane import STANDINGS
 from kdbench.reports.plots.labels import row_labels
 from kdbench.reports.plots.trace_curves import trace_curves
 from kdbench.reports.plots.trial_history import goals_against, parameter_importance, trial_history
-from kdbench.reports.regimes.advice import advice
+from kdbench.reports.regimes import advice, maps
 from kdbench_plugins.reports.site import page_columns
 from kdbench_plugins.reports.site.assets import copy_assets
 from kdbench_plugins.reports.site.environment import environment
@@ -121,9 +121,7 @@ class _Pages:
             summaries=summaries,
             strategies=self.strategies,
             studies=self.studies,
-            regimes=self.board.regimes,
-            regime_plot=regime_map(self.board.regimes) if self.board.regimes else None,
-            advice=advice(self.board.regimes),
+            maps=[(found, regime_map(found), advice(found)) for found in maps(self.board.regimes)],
             paint=paint,
             provenance=provenance(runs_of(self.board)),
             meanings=page_columns.meanings(self.board),
