@@ -58,7 +58,7 @@ def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke
     if data.get("variants") and data.get("regimes"):
         diagnostics.add(
             ("regimes",),
-            "variants as well",
+            "variants and regimes",
             "one of the two: rows of regimes have tables of their own, those of variants share one",
         )
     for name, changes in changed.items():

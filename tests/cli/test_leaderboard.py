@@ -65,8 +65,11 @@ def test_columns_by_name(typed: Command, results: list[Path]) -> None:
     assert "--wide and --columns are for what is printed" in err
 
 
-def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(typed: Command, results: list[Path]) -> None:
+def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(
+    typed: Command, results: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A record that is none, one with a metric edited, truncated ranks, a run with two records, another digest."""
+    monkeypatch.setenv("COLUMNS", "120")
     results[0].write_text("{}")
     content = json.loads(results[1].read_text())
     content["metrics"]["rsum"] += 1

@@ -547,7 +547,7 @@ def test_k_must_fit_further_datasets_too(suite_file: SuiteFile, plugins: Plugins
 def test_a_suite_has_variants_or_regimes(suite_file: SuiteFile, plugins: Plugins) -> None:
     path = suite_file()
     path.write_text(path.read_text() + "\nvariants: {a: {}}\nregimes: {b: {}}\n")
-    with pytest.raises(SuiteError, match=r"regimes\n +found +variants as well\n +expected +one of the two"):
+    with pytest.raises(SuiteError, match=r"regimes\n +found +'variants and regimes'\n +expected +one of the two"):
         load_suite(path, plugins)
 
 
