@@ -173,14 +173,25 @@ class CachedDataset:
     @property
     def view_images(self) -> ViewedImages | None:
         """All views of the train images, None without views."""
-        return None if self.views is None else ViewedImages(self.split("train").images, self.views, self.digest)
+        if self.views is None:
+            return None
+        return ViewedImages(self.split("train").images, self.views, self._pool, numbers=self._numbers(images=True))
 
     @property
     def view_captions(self) -> ViewedCaptions | None:
         """All views of the train captions, None without views that leave out words."""
         if self.views is None or not self.views.drop_words:
             return None
-        return ViewedCaptions(self.split("train").captions, self.views, self.digest)
+        return ViewedCaptions(self.split("train").captions, self.views, self._pool, numbers=self._numbers(images=False))
+
+    @property
+    def _pool(self) -> str:
+        """Identifies the items that views are drawn for."""
+        return self.digest
+
+    def _numbers(self, images: bool) -> NDArray[np.int64] | None:  # noqa: ARG002
+        """Those of the train images or captions among these items; None if they are all, in order."""
+        return None
 
     def _streams(self, name: SplitName) -> bool:
         return self.streamed and name == "train"

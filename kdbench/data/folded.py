@@ -128,18 +128,9 @@ class FoldedDataset(CachedDataset):
             caption_weights=weights,
         )
 
-    @property
-    def view_images(self) -> ViewedImages | None:
-        """The views of the fold's train images. View `v` of a picture is the same in all folds."""
-        if self.views is None:
-            return None
-        return ViewedImages(self.split("train").images, self.views, self._pool, numbers=self._places.images["train"])
-
-    @property
-    def view_captions(self) -> ViewedCaptions | None:
-        if self.views is None or not self.views.drop_words:
-            return None
-        return ViewedCaptions(self.split("train").captions, self.views, self._pool, numbers=self._places.captions["train"])
+    def _numbers(self, images: bool) -> Ints:
+        """View `v` of a picture is the same in all folds."""
+        return (self._places.images if images else self._places.captions)["train"]
 
     def encode(
         self,

@@ -161,14 +161,10 @@ def _p(squares: MeanSquares, pool: Pool) -> Floats:
     return p_values(squares, np.maximum(squares.seed, pool[0] * (squares.seeds if folded else 1)), pool[1])
 
 
-def holm(p: Floats, count: int = 0) -> Floats:
-    """Holm's step-down correction of p-values [P] (1979): a family has a wrong one below .05 with probability 5 % at most.
-
-    `count` is the number of hypotheses of the family, at least P, if some are not tested.
-    """
+def holm(p: Floats) -> Floats:
+    """Holm's step-down correction of p-values [P] (1979): a family has a wrong one below .05 with probability 5 % at most."""
     order = np.argsort(p, kind="stable")
-    most = max(count, len(p))
-    stepped = np.maximum.accumulate(p[order] * np.arange(most, most - len(p), -1))
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(stepped, 1.0)
     return corrected

@@ -156,11 +156,6 @@ def test_equivalence_of_all_pairs_is_corrected_and_none_is_of_rows_beyond_the_ma
     assert (found < 0.05).all()
 
 
-def test_hypotheses_that_are_not_tested_count_too() -> None:
-    assert holm(np.array([0.01, 0.02]), 10).tolist() == pytest.approx([0.1, 0.18])
-    assert holm(np.array([0.01, 0.02]), 1).tolist() == holm(np.array([0.01, 0.02])).tolist()
-
-
 FOLDS = (12, 9, 15, 12)
 
 
