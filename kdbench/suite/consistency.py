@@ -123,6 +123,10 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: 
 def _checked_folds(suite: Suite, task: Task, diagnostics: Diagnostics) -> int | None:
     """The number of folds, None without or if the suite cannot be cross-validated, with diagnostics."""
     if not suite.folds:
+        if suite.race and suite.race.min_seeds < 2:
+            diagnostics.add(
+                ("race", "min_seeds"), 1, "2 or more without `folds:`, as one seed does not tell the variance of training"
+            )
         return None
     refused = {
         f"none: the task {suite.task.use!r} does not deal datasets into folds": not task.folds,

@@ -8,14 +8,20 @@ from pydantic import BaseModel, Field, model_validator
 
 from kdbench.suite.block import EXACT, Count
 
+MOST_SEEDS = 1000  # all of them are laid out before the first look
+
 
 class RaceDesign(BaseModel):
     """What a raced table's tests depend on, which its records hold: nobody can choose looks after having looked."""
 
     model_config = EXACT
 
-    min_seeds: Annotated[int, Field(ge=2)] = Field(default=3, description="Seeds of every row, before the first look.")
-    max_seeds: Annotated[int, Field(ge=2)] = Field(default=24, description="Seeds after which a row ends, decided or not.")
+    min_seeds: Annotated[int, Field(ge=1)] = Field(
+        default=3, description="Seeds of every row, before the first look; 1 needs `folds:`."
+    )
+    max_seeds: Annotated[int, Field(ge=2, le=MOST_SEEDS)] = Field(
+        default=24, description="Seeds after which a row ends, decided or not."
+    )
     looks: Count = Field(default=6, description="Times at which rows are tested; the error rate of 5 % is spent over them.")
 
     @model_validator(mode="after")
@@ -46,5 +52,5 @@ class Race(RaceDesign):
 
     @property
     def design(self) -> RaceDesign:
-        """Without the budget, which may change from day to day."""
-        return RaceDesign(min_seeds=self.min_seeds, max_seeds=self.max_seeds, looks=self.looks)
+        """Without the budget, which may change from day to day, and with no more looks than there are."""
+        return RaceDesign(min_seeds=self.min_seeds, max_seeds=self.max_seeds, looks=len(self.seeds_at_looks))

@@ -191,6 +191,13 @@ def test_a_suite_that_is_cross_validated_may_have_splits_of_another_size(suite_f
         load_suite(suite_file(("[1, 5]", "[1, 12]")), plugins)
 
 
+def test_a_race_from_one_seed_needs_folds(suite_file: SuiteFile, plugins: Plugins) -> None:
+    race = "name: tiny\nrace: {min_seeds: 1, max_seeds: 3}"
+    assert load_suite(suite_file(("name: tiny", f"{race}\nfolds: 3")), plugins).race
+    with pytest.raises(KdbenchError, match=r"race.min_seeds\n  found     1\n  expected  2 or more without `folds:`"):
+        load_suite(suite_file(("name: tiny", race)), plugins)
+
+
 @pytest.mark.parametrize("folds", ["2", "0", "1.5", "[5]"])
 def test_other_numbers_of_folds_are_refused_with_their_line(folds: str, suite_file: SuiteFile, plugins: Plugins) -> None:
     path = suite_file(("name: tiny", f"name: tiny\nfolds: {folds}"))

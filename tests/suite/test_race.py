@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from kdbench.suite.race import Race, RaceDesign
 
 
-@given(st.integers(2, 10), st.integers(0, 40), st.integers(1, 10))
+@given(st.integers(1, 10), st.integers(1, 40), st.integers(1, 10))
 def test_looks_ascend_to_the_last_seed(fewest: int, more: int, looks: int) -> None:
     design = RaceDesign(min_seeds=fewest, max_seeds=fewest + more, looks=looks)
     found = design.seeds_at_looks
@@ -23,6 +23,15 @@ def test_looks_ascend_to_the_last_seed(fewest: int, more: int, looks: int) -> No
 def test_the_defaults_of_the_block() -> None:
     assert Race().seeds_at_looks == (3, 7, 11, 16, 20, 24)
     assert str(Race().design) == "looks at 3, 7, 11, 16, 20, 24 seeds"
+
+
+def test_looks_that_there_are_no_seeds_for_are_no_part_of_the_design() -> None:
+    assert Race(min_seeds=2, max_seeds=4, looks=9).design == Race(min_seeds=2, max_seeds=4, looks=3).design
+
+
+def test_a_race_has_an_end() -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 1000"):
+        Race(max_seeds=1001)
 
 
 def test_a_budget_is_no_part_of_the_design() -> None:
