@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import LEVEL
-from kdbench.statistics.pair_tests import corrected_equivalence, corrected_p, difference, equivalence_p, holm, pair_p
+from kdbench.statistics.pair_tests import Pairs, difference, holm
 from kdbench.statistics.spending import levels
 
 Floats = NDArray[np.float64]
@@ -74,8 +74,9 @@ class Looks:
 
 def look_once(rows: Sequence[Scores], margin: float, higher_is_better: bool = True) -> Looks:
     """The tests of a plain table: each pair once, on the seeds that it shares. Without a `margin` (0) nothing is equivalent."""
-    corrected = corrected_p(rows)
-    equivalent = corrected_equivalence(rows, margin) if margin else np.full(corrected.shape, np.nan)
+    pairs = Pairs(rows)
+    corrected = pairs.corrected_p()
+    equivalent = pairs.corrected_equivalence_p(margin) if margin else np.full(corrected.shape, np.nan)
     return Looks(corrected, equivalent, (corrected < LEVEL) & _ahead(rows, higher_is_better), equivalent < LEVEL)
 
 
@@ -113,8 +114,9 @@ def look_at(rows: Sequence[Scores], seeds: Sequence[int], margin: float, higher_
         there = [rows[index].first(wanted) for index in ready]
         at = np.ix_(ready, ready)
         upper = np.triu_indices(len(ready), 1)
-        differs = pair_p(there)
-        equals = equivalence_p(there, margin) if margin else np.full(differs.shape, np.nan)
+        pairs = Pairs(there)
+        differs = pairs.p()
+        equals = pairs.equivalence_p(margin) if margin else np.full(differs.shape, np.nan)
         _correct(corrected, at, upper, differs, level)
         _correct(equivalent, at, upper, equals, level)
         means = np.array([row.values.mean() for row in there]) * (1 if higher_is_better else -1)

@@ -82,60 +82,66 @@ def pooled_folds(rows: Sequence[Scores]) -> Pool:
     return float(excess(between, unit, sizes, df)), df
 
 
-def corrected_p(rows: Sequence[Scores]) -> Floats:
-    """Holm-corrected p-values of all pairs [R, R], symmetric, 1 on the diagonal; NaN for pairs without common seeds."""
-    return _corrected(len(rows), pair_p(rows))
+class Pairs:
+    """All pairs of rows, in the order of `combinations`: their mean squares, computed once for all tests of them."""
+
+    def __init__(self, rows: Sequence[Scores]) -> None:
+        self.rows = len(rows)
+        self._pool = pooled_seeds(rows)
+        alike = len({(row.seeds, row.trained) for row in rows}) == 1
+        # One object for all pairs where rows have the same seeds; else one each, None without common seeds.
+        self._squares = (
+            [_squares_of_alike(rows)] if alike and len(rows) > 1 else [_squares(*pair) for pair in combinations(rows, 2)]
+        )
+
+    def p(self) -> Floats:
+        """p-values of the hypotheses that pairs have equal means [P]; NaN without common seeds."""
+        return self._tested(_p)
+
+    def equivalence_p(self, margin: float) -> Floats:
+        """p-values of the hypotheses that the means of pairs differ by `margin` or more [P]: two one-sided tests (Schuirmann
+        1987).
+
+        The larger p-value is that of the nearer end of the margin. It is given as 1 where a difference is beyond the margin,
+        and NaN where nothing tells how much training moves it: with one seed, no other rows with more, and no folds.
+        """
+
+        def nearer(squares: MeanSquares, pool: Pool) -> Floats:
+            if pool is None and squares.seeds == 1 and not isinstance(squares, FoldSquares):
+                return np.full(np.shape(squares.mean), np.nan)
+            room = margin - np.abs(squares.mean)
+            one_sided: Floats = np.where(room > 0, _p(replace(squares, mean=np.maximum(room, 0.0)), pool) / 2, 1.0)
+            return one_sided
+
+        return self._tested(nearer)
+
+    def corrected_p(self) -> Floats:
+        """Holm-corrected p-values of all pairs [R, R], symmetric, 1 on the diagonal; NaN for pairs without common seeds."""
+        return self._corrected(self.p())
+
+    def corrected_equivalence_p(self, margin: float) -> Floats:
+        """The same of `equivalence_p`, 0 on the diagonal."""
+        found = self._corrected(self.equivalence_p(margin))
+        np.fill_diagonal(found, 0.0)
+        return found
+
+    def _tested(self, test: Callable[[MeanSquares, Pool], Floats]) -> Floats:
+        found = [np.nan if squares is None else test(squares, self._pool) for squares in self._squares]
+        return np.concatenate([np.atleast_1d(p) for p in found]) if found else np.empty(0)
+
+    def _corrected(self, p: Floats) -> Floats:
+        tested = np.flatnonzero(~np.isnan(p))
+        p[tested] = holm(p[tested])
+        found = np.ones((self.rows, self.rows))
+        upper = np.triu_indices(self.rows, 1)
+        found[upper] = p
+        found.T[upper] = p
+        return found
 
 
-def corrected_equivalence(rows: Sequence[Scores], margin: float) -> Floats:
-    """The same of `equivalence_p`, 0 on the diagonal."""
-    found = _corrected(len(rows), equivalence_p(rows, margin))
-    np.fill_diagonal(found, 0.0)
-    return found
-
-
-def _corrected(rows: int, p: Floats) -> Floats:
-    tested = np.flatnonzero(~np.isnan(p))
-    p[tested] = holm(p[tested])
-    found = np.ones((rows, rows))
-    upper = np.triu_indices(rows, 1)
-    found[upper] = p
-    found.T[upper] = p
-    return found
-
-
-def pair_p(rows: Sequence[Scores]) -> Floats:
-    """p-values of the hypotheses that pairs have equal means [P], in the order of `combinations`; NaN without common seeds."""
-    return _of_pairs(rows, _p)
-
-
-def equivalence_p(rows: Sequence[Scores], margin: float) -> Floats:
-    """p-values of the hypotheses that the means of pairs differ by `margin` or more [P]: two one-sided tests (Schuirmann 1987).
-
-    The larger p-value is that of the nearer end of the margin. It is given as 1 where a difference is beyond the margin, and
-    NaN where nothing tells how much training moves it: with one seed, no other rows with more, and no folds.
-    """
-
-    def nearer(squares: MeanSquares, pool: Pool) -> Floats:
-        if pool is None and squares.seeds == 1 and not isinstance(squares, FoldSquares):
-            return np.full(np.shape(squares.mean), np.nan)
-        room = margin - np.abs(squares.mean)
-        one_sided: Floats = np.where(room > 0, _p(replace(squares, mean=np.maximum(room, 0.0)), pool) / 2, 1.0)
-        return one_sided
-
-    return _of_pairs(rows, nearer)
-
-
-def _of_pairs(rows: Sequence[Scores], test: Callable[[MeanSquares, Pool], Floats]) -> Floats:
-    pool = pooled_seeds(rows)
-    alike = len({(row.seeds, row.trained) for row in rows}) == 1
-    if alike and len(rows) > 1:
-        return test(_squares_of_alike(rows), pool)
-    found = []
-    for a, b in combinations(rows, 2):
-        between = difference(a, b)
-        found.append(float(test(between.squares, pool)) if between.seeds else np.nan)
-    return np.array(found)
+def _squares(a: Scores, b: Scores) -> MeanSquares | None:
+    between = difference(a, b)
+    return between.squares if between.seeds else None
 
 
 def _squares_of_alike(rows: Sequence[Scores]) -> MeanSquares:

@@ -16,7 +16,7 @@ from scipy.stats import norm, t
 from kdbench.statistics.bootstrap import bootstrap_interval
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import Estimate, estimate, lone_half_width, mean_squares
-from kdbench.statistics.pair_tests import corrected_p, holm
+from kdbench.statistics.pair_tests import Pairs, holm
 from kdbench.tasks.retrieval.units import Units, contributions
 
 Floats = NDArray[np.float64]
@@ -109,7 +109,7 @@ def test_false_winners_and_coverage(rows: int, seeds: int, spread: str) -> None:
     boots: list[bool] = []
     for number in range(suites):
         x = world.suite()
-        wrong += bool((corrected_p([Scores(tuple(range(seeds)), one) for one in x]) < 0.05).any())
+        wrong += bool((Pairs([Scores(tuple(range(seeds)), one) for one in x]).corrected_p() < 0.05).any())
         cells += [covers_alone(one, world.truth) for one in x[:6]]
         pairs += [covers(estimate(x[i] - x[i + 1]), 0.0) for i in range(0, rows - 1, 2)]
         if number < 200:

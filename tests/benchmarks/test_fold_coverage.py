@@ -17,7 +17,7 @@ from scipy.stats import norm
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import half_width
 from kdbench.statistics.folds import fold_squares
-from kdbench.statistics.pair_tests import corrected_p
+from kdbench.statistics.pair_tests import Pairs
 
 Floats = NDArray[np.float64]
 TABLES = 8000
@@ -132,7 +132,8 @@ def test_false_winners(rows: int, seeds: int) -> None:
     suites = 1000 if rows == 6 else 300
     names = tuple(range(seeds))
     wrong = sum(
-        bool((corrected_p([Scores(names, one, folds=FOLDS) for one in world.suite()]) < 0.05).any()) for _ in range(suites)
+        bool((Pairs([Scores(names, one, folds=FOLDS) for one in world.suite()]).corrected_p() < 0.05).any())
+        for _ in range(suites)
     )
     print(f"\n{rows} rows, {seeds} seeds × 5 folds: false winners in {wrong / suites:.1%} of suites")
     assert wrong / suites <= 0.065

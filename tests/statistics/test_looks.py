@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import LEVEL
 from kdbench.statistics.looks import Stop, look_at, look_once
-from kdbench.statistics.pair_tests import corrected_equivalence, corrected_p
+from kdbench.statistics.pair_tests import Pairs
 
 SEEDS = (3, 6, 12)
 MARGIN = 2.0
@@ -102,9 +102,9 @@ def test_one_look_at_the_whole_level_is_holm_s_test(draw: int) -> None:
     several = rows([0.0, 0.5, 1.0, 2.0], draw=draw)
     found, plain = look_at(several, (12,), MARGIN), look_once(several, MARGIN)
     apart = ~np.eye(4, dtype=bool)
-    np.testing.assert_allclose(found.corrected[apart], corrected_p(several)[apart])
+    np.testing.assert_allclose(found.corrected[apart], Pairs(several).corrected_p()[apart])
     np.testing.assert_array_equal(found.better, plain.better)
-    np.testing.assert_allclose(found.equivalent[apart], corrected_equivalence(several, MARGIN)[apart])
+    np.testing.assert_allclose(found.equivalent[apart], Pairs(several).corrected_equivalence_p(MARGIN)[apart])
     np.testing.assert_array_equal(found.alike[apart], plain.alike[apart])
 
 

@@ -14,13 +14,10 @@ from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import estimate, mean_squares
 from kdbench.statistics.folds import excess, fold_squares
 from kdbench.statistics.pair_tests import (
+    Pairs,
     _p,
-    corrected_equivalence,
-    corrected_p,
     difference,
-    equivalence_p,
     holm,
-    pair_p,
     pooled_seeds,
 )
 
@@ -94,23 +91,23 @@ def test_nothing_is_pooled_without_two_seeds_that_all_rows_share() -> None:
 
 def test_two_rows_have_the_pairs_own_test() -> None:
     a, b = rows(2, apart=0.5)
-    assert corrected_p([a, b])[0, 1] == pytest.approx(estimate(a.values - b.values).p)
+    assert Pairs([a, b]).corrected_p()[0, 1] == pytest.approx(estimate(a.values - b.values).p)
 
 
 @given(st.integers(0, 10**6))
 def test_symmetric_and_blind_to_the_order_of_rows(draw: int) -> None:
     some, order = rows(4, draw=draw, apart=0.3), np.random.default_rng(draw).permutation(4)
-    found = corrected_p(some)
+    found = Pairs(some).corrected_p()
     np.testing.assert_array_equal(found, found.T)
     np.testing.assert_array_equal(np.diag(found), 1)
-    np.testing.assert_allclose(corrected_p([some[i] for i in order]), found[np.ix_(order, order)], rtol=1e-6)
+    np.testing.assert_allclose(Pairs([some[i] for i in order]).corrected_p(), found[np.ix_(order, order)], rtol=1e-6)
 
 
 def test_identical_rows_never_differ_and_far_ones_do() -> None:
     some = rows(4)
-    twins: NDArray[np.float64] = corrected_p([*some, some[2]])
+    twins: NDArray[np.float64] = Pairs([*some, some[2]]).corrected_p()
     assert twins[2, 4] == 1
-    apart = corrected_p(rows(4, units=200, apart=3.0))
+    apart = Pairs(rows(4, units=200, apart=3.0)).corrected_p()
     assert (apart[np.triu_indices(4, 1)] < 0.05).all()
 
 
@@ -118,7 +115,7 @@ def test_no_pair_is_surer_than_its_own_seeds_allow_by_much_noise_elsewhere() -> 
     """A row that seeds move a great deal keeps its own spread among calm ones."""
     some = rows(5, units=50, apart=0.2)
     wild = Scores((0, 1, 2), some[0].values + np.array([[-9.0], [0.0], [12.0]]))
-    assert (corrected_p([wild, *some])[0, 1:] > 0.05).all()
+    assert (Pairs([wild, *some]).corrected_p()[0, 1:] > 0.05).all()
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 5])
@@ -126,12 +123,12 @@ def test_rows_of_the_same_seeds_are_tested_as_pairs_are_one_by_one(seeds: int) -
     some = rows(7, seeds=seeds, units=40, apart=0.1)
     pool = pooled_seeds(some)
     one_by_one = [float(_p(mean_squares(a.values - b.values), pool)) for a, b in combinations(some, 2)]
-    np.testing.assert_allclose(pair_p(some), one_by_one, rtol=1e-9)
+    np.testing.assert_allclose(Pairs(some).p(), one_by_one, rtol=1e-9)
 
 
 def test_rows_without_a_common_seed_are_not_tested() -> None:
     a, b, c = rows(3, apart=3.0)
-    found = corrected_p([a, Scores((7, 8, 9), b.values), c])
+    found = Pairs([a, Scores((7, 8, 9), b.values), c]).corrected_p()
     assert np.isnan(found[[0, 1], [1, 2]]).all()
     assert found[0, 2] == pytest.approx(estimate(a.values - c.values).p)
 
@@ -142,17 +139,17 @@ def test_equivalence_is_the_interval_within_the_margin(draw: int, margin: float)
     a, b = rows(2, draw=draw, apart=0.4)
     found = estimate(a.values - b.values)
     inside = -margin < found.low and found.high < margin
-    p = float(equivalence_p([a, b], margin)[0])
+    p = float(Pairs([a, b]).equivalence_p(margin)[0])
     assert inside == (p < 0.025) or abs(p - 0.025) < 1e-6
 
 
 def test_equivalence_of_all_pairs_is_corrected_and_none_is_of_rows_beyond_the_margin() -> None:
     some = rows(4, units=200, apart=3.0)
-    np.testing.assert_array_equal(corrected_equivalence(some, 2.0)[~np.eye(4, dtype=bool)], 1)
+    np.testing.assert_array_equal(Pairs(some).corrected_equivalence_p(2.0)[~np.eye(4, dtype=bool)], 1)
     near = rows(4, seeds=12, units=200)
-    found = corrected_equivalence(near, 2.0)
+    found = Pairs(near).corrected_equivalence_p(2.0)
     np.testing.assert_array_equal(np.diag(found), 0)
-    np.testing.assert_allclose(found[np.triu_indices(4, 1)], holm(equivalence_p(near, 2.0)))
+    np.testing.assert_allclose(found[np.triu_indices(4, 1)], holm(Pairs(near).equivalence_p(2.0)))
     assert (found < 0.05).all()
 
 
@@ -172,7 +169,7 @@ def test_two_rows_of_folds_are_tested_by_their_own_table(seeds: int) -> None:
     a, b = rows_of_folds(2, seeds)
     between = difference(a, b)
     assert between.folds == FOLDS
-    assert corrected_p([a, b])[0, 1] == pytest.approx(between.estimate.p)
+    assert Pairs([a, b]).corrected_p()[0, 1] == pytest.approx(between.estimate.p)
     pool = pooled_seeds([a, b])
     assert pool is not None
     assert (pool[0] * seeds, pool[1]) == pytest.approx((between.squares.seed, 3))
@@ -192,7 +189,7 @@ def test_what_folds_add_is_pooled_over_rows() -> None:
 def test_rows_of_folds_alike_are_tested_as_pair_by_pair() -> None:
     rows = rows_of_folds(5, 2, draw=2)
     other = Scores((0, 1, 2), np.concatenate([rows[0].values, rows[0].values[:1]]), folds=FOLDS)
-    alike, mixed = pair_p(rows), pair_p([*rows, other])
+    alike, mixed = Pairs(rows).p(), Pairs([*rows, other]).p()
     places = [place for place, (_, j) in enumerate(combinations(range(6), 2)) if j < 5]
     np.testing.assert_allclose(mixed[places], alike, rtol=0.2)  # the pool has one row more
     assert not np.isnan(mixed).any()
