@@ -28,7 +28,7 @@ COUNTS = IMAGES + CAPTIONS
 STARTS = np.concatenate([[0], np.cumsum(COUNTS)[:-1]])
 LOGS = np.log([1.0, 5.0, 10.0]).astype(np.float32)
 MEAN, UNIT, QUERY, ROW_UNIT, ROW_QUERY, NOISE = 3.0, 1.0, 1.0, 0.3, 0.4, 1.2  # of the logarithm of a rank
-FOLD_OF = np.repeat(np.arange(len(FOLDS)), FOLDS)
+THREE = (551, 551, 550)
 
 
 @dataclass
@@ -40,14 +40,16 @@ class World:
     run: float
     fold: float
     seed: float = 0.0
+    folds: tuple[int, ...] = FOLDS
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def suite(self) -> Floats:
         """Contributions [R, S, U] of the share of hits over three K and all queries, in percent."""
-        draw, rows, seeds = self.rng.normal, self.rows, self.seeds
-        moved = draw(0, self.run, (rows, seeds, len(FOLDS))) + draw(0, self.fold, (rows, 1, len(FOLDS)))
-        moved += draw(0, self.seed, (rows, seeds, 1)) + draw(0, 0.06, (1, seeds, len(FOLDS)))
-        unit = draw(0, UNIT, UNITS) + draw(0, ROW_UNIT, (rows, 1, UNITS)) + moved[:, :, FOLD_OF]
+        draw, rows, seeds, folds = self.rng.normal, self.rows, self.seeds, len(self.folds)
+        fold_of = np.repeat(np.arange(folds), self.folds)
+        moved = draw(0, self.run, (rows, seeds, folds)) + draw(0, self.fold, (rows, 1, folds))
+        moved += draw(0, self.seed, (rows, seeds, 1)) + draw(0, 0.06, (1, seeds, folds))
+        unit = draw(0, UNIT, UNITS) + draw(0, ROW_UNIT, (rows, 1, UNITS)) + moved[:, :, fold_of]
         queries = int(COUNTS.sum())
         logs = self.rng.standard_normal((rows, seeds, queries), dtype=np.float32) * np.float32(NOISE)
         logs += (draw(0, QUERY, queries) + draw(0, ROW_QUERY, (rows, 1, queries)) + MEAN).astype(np.float32)
@@ -55,8 +57,8 @@ class World:
         hits = np.sum([(logs < log).view(np.uint8) for log in LOGS], axis=0, dtype=np.uint8)
         sums = np.add.reduceat(hits, STARTS, axis=-1, dtype=np.int64)
         shares = np.empty(sums.shape)
-        for fold in range(len(FOLDS)):  # as for each run alone: a fold's units have its share of hits as their mean
-            here = np.flatnonzero(np.equal(FOLD_OF, fold))
+        for fold in range(folds):  # as for each run alone: a fold's units have its share of hits as their mean
+            here = np.flatnonzero(np.equal(fold_of, fold))
             mean = sums[..., here].sum(axis=-1, keepdims=True) / COUNTS[here].sum()
             shares[..., here] = mean + (sums[..., here] - mean * COUNTS[here]) * len(here) / COUNTS[here].sum()
         return 100 * shares
@@ -68,18 +70,25 @@ class World:
         return float(100 * norm.cdf((LOGS - MEAN) / np.sqrt(np.square(parts).sum())).sum())
 
 
+@pytest.mark.parametrize("folds", [FOLDS, THREE], ids=["five", "three"])
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_intervals_of_retrieval_cover(seeds: int) -> None:
-    world = World(4, seeds, 0.06, 0.03)
+def test_intervals_of_retrieval_cover(seeds: int, folds: tuple[int, ...]) -> None:
+    world = World(4, seeds, 0.06, 0.03, folds=folds)
     cells: list[bool] = []
     pairs: list[bool] = []
     for _ in range(TABLES // 8):
         x = world.suite()
-        cells += _covers(x, world.truth).tolist()
-        pairs += _covers(x[::2] - x[1::2], 0.0).tolist()
-    print(f"\n{seeds} seeds × 5 folds of ranks: intervals cover: cells {np.mean(cells):.1%}, differences {np.mean(pairs):.1%}")
-    assert 0.93 <= np.mean(cells) <= 0.97
-    assert 0.93 <= np.mean(pairs) <= 0.97
+        cells += _covers(x, world.truth, folds).tolist()
+        pairs += _covers(x[::2] - x[1::2], 0.0, folds).tolist()
+    found = np.mean(cells), np.mean(pairs)
+    print(f"\n{seeds} seeds × {len(folds)} folds of ranks: intervals cover: cells {found[0]:.1%}, differences {found[1]:.1%}")
+    assert fewest(folds) <= min(found)
+    assert max(found) <= 0.97
+
+
+def fewest(folds: tuple[int, ...]) -> float:
+    """Three folds leave two degrees of freedom between them: intervals then cover 92.5 to 97 %."""
+    return 0.93 if len(folds) > 3 else 0.92
 
 
 def _covers(x: Floats, truth: float, folds: tuple[int, ...] = FOLDS) -> NDArray[np.bool_]:
@@ -105,14 +114,14 @@ def tables(seeds: int, folds: tuple[int, ...], run: float, fold: float, seed: fl
     return x + moved[:, :, fold_of]
 
 
-@pytest.mark.parametrize("folds", [(120,) * 5, (80, 100, 120, 140, 160)], ids=["equal", "unequal"])
+@pytest.mark.parametrize("folds", [(120,) * 5, (80, 100, 120, 140, 160), (200,) * 3], ids=["equal", "unequal", "three"])
 @pytest.mark.parametrize("seeds", [1, 2, 3, 5])
 def test_intervals_cover(seeds: int, folds: tuple[int, ...]) -> None:
     """Whatever runs and folds add, from a tenth of what units leave to ten times it."""
     for run, fold in [(0.1, 0.0), (0.5, 0.0), (0.5, 0.5), (2.0, 0.0), (0.0, 2.0), (5.0, 5.0)]:
         found = float(_covers(tables(seeds, folds, run, fold), 0.0, folds).mean())
         print(f"\n{seeds} seeds × {folds}, runs {run:g}, folds {fold:g}: intervals cover {found:.1%}", end="")
-        assert 0.93 <= found <= 0.97
+        assert fewest(folds) <= found <= (0.97 if len(folds) > 3 else 0.975)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3, 5])

@@ -16,6 +16,8 @@ from kdbench.statistics.cells import Scores
 from kdbench.statistics.looks import Looks, look_at, look_once
 from kdbench.suite.race import RaceDesign
 from tests.benchmarks.test_coverage import World
+from tests.benchmarks.test_fold_coverage import THREE
+from tests.benchmarks.test_fold_coverage import World as FoldedWorld
 
 Floats = NDArray[np.float64]
 SUITES = 1000
@@ -74,6 +76,31 @@ def test_false_differences_and_false_equivalences(rows: int, truth: Callable[[in
     )
     assert better / suites <= 0.065
     assert alike / suites <= 0.065
+
+
+@pytest.mark.parametrize("truth", [null, spread, behind, margin_apart])
+@pytest.mark.parametrize("rows", [6, 15])
+def test_races_in_folds(rows: int, truth: Callable[[int], Floats]) -> None:
+    """The design of suites/regimes.yaml: looks after each of four seeds, of three folds each."""
+    truths = truth(rows)
+    gaps = truths[:, None] - truths
+    apart = (np.abs(gaps) >= MARGIN) & ~np.eye(rows, dtype=bool)
+    design = RaceDesign(min_seeds=1, max_seeds=4, looks=4)
+    world = FoldedWorld(rows, design.max_seeds, 0.06, 0.02, folds=THREE, rng=np.random.default_rng(rows))
+    better, alike, runs = 0, 0, 0
+    for _ in range(SUITES):
+        names = tuple(range(design.max_seeds))
+        shown = [Scores(names, one + own, folds=THREE) for one, own in zip(world.suite(), truths, strict=True)]
+        found = look_at(shown, design.seeds_at_looks, MARGIN)
+        better += bool((found.better & (gaps <= 0)).any())
+        alike += bool((found.alike & apart).any())
+        runs += runs_of(found, design)
+    print(
+        f"\n{rows} rows, {truth.__name__}, three folds, {design}: false 'better' in {better / SUITES:.1%} of suites, false "
+        f"'equivalent' in {alike / SUITES:.1%}; {runs / SUITES:.0f} of {rows * design.max_seeds} cells × seeds"
+    )
+    assert better / SUITES <= 0.065
+    assert alike / SUITES <= 0.065
 
 
 @pytest.mark.parametrize("rows", [6, 12, 24])
