@@ -9,7 +9,8 @@ without folds, t is then the mean of the two quantiles, t(F - 1) and t(U - F), w
 
 The difference of mean squares is often cut off at 0, which leaves out what is there. MS_fold is therefore divided by the median
 of chi-square, not by its mean: it is then as often too large as too small. Intervals of five folds cover 93 to 97 %,
-those of three 92.5 to 97 %, whatever the shares of the parts are, for one seed or several (tests/benchmarks/test_fold_coverage.py).
+those of three 92.5 to 97 %, whatever the shares of the parts are, for one seed or several
+(tests/benchmarks/test_fold_coverage.py).
 
 Assumed: folds are exchangeable. Their training sets overlap, so that what is concluded is of datasets like this one, not of
 datasets drawn anew (Bengio & Grandvalet 2004: nothing estimates the latter without bias from one cross-validation).
