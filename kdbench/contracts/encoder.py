@@ -18,6 +18,9 @@ class Encoder(Protocol):
     `originals` is true (by default it is false) is given the original pictures, not resized, if the dataset has them. One whose
     attribute `ids` is true is given the ids of images or captions that the dataset states, a list of strings.
 
+    One whose attribute `bound` is true is defined for the items of the train and validation splits alone that its teacher was
+    given, as a table of captions is. In cross-validation others encode the items of all folds at once.
+
     An encoder of captions that reads only their beginning may have a method `cut(captions)`, which returns which of B captions
     are longer, bool [B], and what is left of them, such as token numbers [B, L]: runs then say how many captions lose words.
     One that reads original pictures may have an attribute `side`, the pixels that it resizes them to: augmented views, which
@@ -63,6 +66,12 @@ def reads_originals(encoder: Encoder) -> bool:
 def reads_ids(encoder: Encoder) -> bool:
     """Whether the encoder, or the base that it reads, is given ids in place of images or captions."""
     return bool(getattr(root_of(encoder), "ids", False))
+
+
+def is_bound(encoder: Encoder) -> bool:
+    """Whether the encoder, or one of its bases, is defined for the items of the train and validation splits alone."""
+    base = getattr(encoder, "base", None)
+    return bool(getattr(encoder, "bound", False)) or (base is not None and is_bound(base))
 
 
 def keys_of(encoder: Encoder) -> list[str]:

@@ -185,6 +185,11 @@ class CachedDataset:
         return ViewedCaptions(self.split("train").captions, self.views, self._pool, numbers=self._numbers(images=False))
 
     @property
+    def _part(self) -> dict[str, str]:
+        """What tells its splits from others of the same items."""
+        return {}
+
+    @property
     def _pool(self) -> str:
         """Identifies the items that views are drawn for."""
         return self.digest
@@ -229,6 +234,7 @@ class CachedDataset:
             "format": ENCODING_FORMAT,
             **({"exact": True} if exact else {}),
             **content,
+            **self._part,
             "split": name,
             **({"views": views.identity} if views is not None else {}),
             "modality": encoder.modality,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts import Dataset, Encoder, Split, SplitName
+from kdbench.contracts.encoder import is_bound
 from kdbench.data.dataset import CachedDataset, Check
 from kdbench.data.deal import dealt
 from kdbench.data.picked import Picked, PickedRows
@@ -140,7 +141,12 @@ class FoldedDataset(CachedDataset):
         exact: bool = False,
         views: ViewedImages | ViewedCaptions | None = None,
     ) -> NDArray[Any]:
-        """As for any dataset; computed and stored are the outputs on the whole dataset, or on the views of all of it."""
+        """As for any dataset; computed and stored are the outputs on the whole dataset, or on the views of all of it.
+
+        Not for an encoder that is bound to items of this fold.
+        """
+        if is_bound(encoder):
+            return super().encode(encoder, name, check, exact, views)
         image = encoder.modality == "image"
         places = (self._places.images if image else self._places.captions)[name]
         if views is None:
@@ -151,6 +157,10 @@ class FoldedDataset(CachedDataset):
             found = PickedRows([self._whole.encode(encoder, "train", check, exact, of_all)], numbers)[:]
         found.flags.writeable = False
         return found
+
+    @property
+    def _part(self) -> dict[str, str]:
+        return {"fold": self.content}
 
     @property
     def _pool(self) -> str:

@@ -8,8 +8,9 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+import torch
 
-from kdbench import KdbenchError, Split, SplitName
+from kdbench import Encoder, KdbenchError, Modality, Split, SplitName
 from kdbench.contracts import FeedSettings
 from kdbench.data.dataset import CachedDataset
 from kdbench.data.folded import FoldedDataset, FoldedSource
@@ -20,6 +21,7 @@ from kdbench.tasks.retrieval.feed import PairFeed
 from tests.support.toys import SEEN, SPLITS, Beads, Pixels, Projection, Tokens, cached, toy
 
 FOLDS = 4
+KNOWN: tuple[SplitName, ...] = ("train", "validation")
 VIEWS = Views(count=3, crop=[0.5, 0.9], flip=0.5, drop_words=0.4)
 
 
@@ -89,6 +91,45 @@ def test_all_folds_share_what_is_decoded_and_encoded(tmp_path: Path) -> None:
             np.testing.assert_array_equal(fold.encode(Tokens(watch=True), name), expected)
     assert [f"{what} {name}" for what in ("image", "text") for name in SPLITS] == SEEN
     assert not fold.encode(Pixels(), "test").flags.writeable
+
+
+class Table:
+    """An encoder that knows the captions of the train and validation splits of one fold, and their length."""
+
+    modality: Modality = "text"
+    base: Encoder | None = None
+    bound = True
+
+    def __init__(self, fold: CachedDataset, key: str) -> None:
+        self.key = key
+        self.known = {text: len(text) for name in KNOWN for text in fold.split(name).captions}
+
+    def encode(self, items: Any, device: str) -> torch.Tensor:
+        return torch.tensor([[float(self.known[item])] for item in items], device=device)
+
+
+class Doubled:
+    """Twice what a table says."""
+
+    modality: Modality = "text"
+    key = "doubled"
+
+    def __init__(self, base: Encoder) -> None:
+        self.base: Encoder | None = base
+
+    def encode(self, items: Any, device: str) -> torch.Tensor:
+        return 2 * torch.as_tensor(items, device=device)
+
+
+def test_an_encoder_that_is_bound_to_a_fold_encodes_no_other_items(tmp_path: Path) -> None:
+    for fold in folded(cached(tmp_path, Labelled())):
+        table = Table(fold, "the same key in all folds")
+        for name in KNOWN:
+            lengths = [[len(text)] for text in fold.split(name).captions]
+            np.testing.assert_array_equal(fold.encode(table, name), lengths)
+            np.testing.assert_array_equal(fold.encode(Doubled(table), name), np.multiply(lengths, 2))
+        with pytest.raises(KeyError):
+            fold.encode(table, "test")
 
 
 def test_digest_is_the_datasets_and_content_the_folds(tmp_path: Path) -> None:

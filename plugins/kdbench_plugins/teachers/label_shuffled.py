@@ -34,6 +34,7 @@ class Misread:
     key: str
     modality: Modality = "text"
     base: Encoder | None = None
+    bound: bool = True
 
     @property
     def ids(self) -> bool:

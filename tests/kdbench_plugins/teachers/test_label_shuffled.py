@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kdbench import KdbenchError, build
 from kdbench.data.dataset import CachedDataset
+from kdbench.data.folded import FoldedDataset
 from kdbench.plugins.building import building_with
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
@@ -126,6 +127,16 @@ def test_opposite_patterns_of_ids_make_experts_on_complementary_concepts(tmp_pat
     assert 0 < red.mean() < 1
     np.testing.assert_array_equal(experts[0], ~red)
     np.testing.assert_array_equal(experts[1], red)
+
+
+def test_in_cross_validation_it_is_wrong_about_the_items_of_its_fold(dataset: CachedDataset) -> None:
+    for index in range(3):
+        fold = FoldedDataset(dataset, index, 3)
+        data = DatasetTeacherData(Retrieval(), fold)
+        wrong = LabelShuffled(teacher=SAGE).towers(data).text
+        clean = np.array(data.encode(build("teacher", SAGE).towers(data).text, "train"))
+        assert (clean != np.array(data.encode(wrong, "train"))).any(axis=1).all()
+        assert len(data.encode(wrong, "validation")) == len(fold.split("validation").captions)
 
 
 def test_a_pattern_that_fits_no_concept_is_refused(dataset: CachedDataset) -> None:
