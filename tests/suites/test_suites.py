@@ -53,8 +53,8 @@ RUNS = {
     "emoji": (27, "97cc1e9fb98a"),
     "flickr30k": (76, "e39e0a2ac50a"),
     "quickstart": (5, "7b1fbf732644"),
-    "regimes-all": (191, "7b847501d2c6"),
-    "regimes": (89, "8b9fa0c1c862"),
+    "regimes-all": (573, "94413138afbf"),
+    "regimes": (267, "217cb84c9824"),
     "strategies": (84, "00d1f45415ec"),
     "students": (38, "4308aa7771d2"),
 }
