@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, counted, plugins_here, say
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, plugins_here, say
 from kdbench.cli.completion import suite_names
 from kdbench.cli.engine_options import chosen_engine
 from kdbench.cli.run import RACEABLE, Raced, Smoke, site, suite_source
+from kdbench.errors import counted
 
 if TYPE_CHECKING:
     from kdbench.records.record import Record

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from kdbench.engines.suite_run import SuiteRun
+from kdbench.errors import counted
 from kdbench.statistics.families import families
 from kdbench.suite.race import Race
 from kdbench.suite.spec import RunSpec
@@ -28,7 +29,7 @@ class Round:
 
     def __str__(self) -> str:
         seeds = f"seed {self.first}" if self.first == self.last else f"seeds {self.first} to {self.last}"
-        return f"look {self.look}: {seeds} of {self.rows} rows"
+        return f"look {self.look}: {seeds} of {counted(self.rows, 'row')}"
 
 
 def rounds(whole: SuiteRun) -> Iterator[Round]:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from kdbench.errors import counted
 from kdbench.records.measured import Measured
 from kdbench.records.protocol import Protocol
 from kdbench.records.record import Record
@@ -36,7 +37,7 @@ def build(
     notes = [f"{record.spec.label}: {record.status}: {record.reason}" for record in unfinished]
     notes += [refused for family in found for refused in family.analysis.refused]
     if left_out := len(once) - len(kept):
-        notes.append(f"{left_out} smoke runs left out: they show that things work, not how well")
+        notes.append(f"{counted(left_out, 'smoke run')} left out: they show that things work, not how well")
     used = uses_of(kept)
     references: dict[str, list[Family]] = defaultdict(list)  # by evaluation
     for family in found:
