@@ -95,7 +95,7 @@ def analyse(rows: Sequence[Sequence[Measured]], sizes: Sizes, units: SplitUnits 
     if len({scores.values.shape[1] for scores in ordered}) > 1:
         raise RecordError(f"rows of {rows[0][0].record.spec.dataset.name} have different numbers of test units")
     protocol = rows[0][0].protocol
-    margin = protocol.margin or headline.margin
+    margin = rows[0][0].margin
     if protocol.raced:
         looks = look_at(ordered, protocol.raced.seeds_at_looks, margin, headline.higher_is_better)
     else:
