@@ -27,6 +27,11 @@ class Round:
     last: int
     rows: int
 
+    @property
+    def cells(self) -> set[str]:
+        """The ids of the rows."""
+        return {spec.training.cell_id for spec in self.run.specs if not spec.reference}
+
     def __str__(self) -> str:
         seeds = f"seed {self.first}" if self.first == self.last else f"seeds {self.first} to {self.last}"
         return f"look {self.look}: {seeds} of {counted(self.rows, 'row')}"
@@ -52,6 +57,11 @@ def rounds(whole: SuiteRun) -> Iterator[Round]:
         going = undecided(whole, going, count)
         if not going:
             return
+
+
+def standing(whole: SuiteRun) -> Round | None:
+    """The first round with runs to do, decided from the records; None if there is none. Nothing is executed."""
+    return next((one for one in rounds(whole) if one.run.todo), None)
 
 
 def _spent(race: Race, whole: SuiteRun, pending: list[RunSpec], seconds: float) -> bool:

@@ -46,6 +46,7 @@ def test_what_compare_prints_fits_the_terminal(typed: Command, tmp_path: Path, m
 @pytest.fixture
 def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setattr("kdbench.plugins.loading.installed", command_plugins)
+    monkeypatch.setenv("COLUMNS", "200")
     return typed
 
 
