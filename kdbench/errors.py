@@ -67,9 +67,9 @@ class UnusableItems(KdbenchError):
     def __str__(self) -> str:
         told = list(self.items.values())
         more = f"; and {len(told) - self.SHOWN:,} more" if len(told) > self.SHOWN else ""
-        count = f"{len(told):,} item{'s' if len(told) > 1 else ''}"
+        found = f"{counted(len(told), 'item')} that cannot be used: {'; '.join(told[: self.SHOWN])}{more}"
         return (
-            f"{self.whose}: found {count} that cannot be used: {'; '.join(told[: self.SHOWN])}{more}. Mend them, or leave them "
+            f"{self.whose}: found {found}. Mend them, or leave them "
             "out: `kdbench data check … --quarantine FILE` lists them in a file, `quarantine: FILE` leaves them out"
         )
 
@@ -120,6 +120,15 @@ def nearest(name: object, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {lowered[close[0]]!r}?"
     return f"known: {', '.join(names)}" if names else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`, `1,000 entries`, `3 processes`."""
+    if count == 1:
+        return f"1 {noun}"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{count:,} {noun[:-1]}ies"
+    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}

@@ -1,4 +1,4 @@
-"""Nearest names, and exceptions in one line."""
+"""Nearest names, counts, and exceptions in one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kdbench.errors import SuiteError, nearest, quoted
+from kdbench.errors import SuiteError, counted, nearest, quoted
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,21 @@ from kdbench.errors import SuiteError, nearest, quoted
 )
 def test_nearest(name: object, known: list[str], clause: str) -> None:
     assert nearest(name, known) == clause
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "said"),
+    [
+        (1, "seed", "1 seed"),
+        (0, "seed", "0 seeds"),
+        (1000, "run", "1,000 runs"),
+        (2, "study", "2 studies"),
+        (2, "day", "2 days"),
+        (2, "process", "2 processes"),
+    ],
+)
+def test_counted(count: int, noun: str, said: str) -> None:
+    assert counted(count, noun) == said
 
 
 def test_an_exit_is_placed_where_it_is_called() -> None:

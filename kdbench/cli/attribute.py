@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, Overrides, Results, Suite, app, counted, plugin_of, plugins_here
+from kdbench.cli.common import RESULTS, CacheRoot, Overrides, Results, Suite, app, plugin_of, plugins_here
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 from kdbench.cli.run import execute, site, suite_source
+from kdbench.errors import counted
 
 if TYPE_CHECKING:
     from kdbench.contracts import Attribution

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, counted
-from kdbench.errors import KdbenchError, nearest
+from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain
+from kdbench.errors import KdbenchError, counted, nearest
 
 if TYPE_CHECKING:
     from kdbench.storage.cache import Entry

@@ -135,12 +135,6 @@ def cache_root(cache: Path | None) -> Path:
     return (cache or default_root()).resolve()
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 run`, `2 runs`, `2 entries`."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"
-
-
 def complain(text: str) -> None:
     """Prints an error."""
     echo(text, "red", err=True)

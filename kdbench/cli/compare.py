@@ -6,14 +6,19 @@ from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, plugins_here, width
+from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, plugins_here, table_width
 from kdbench.cli.gallery import Html, write_page
 from kdbench.cli.leaderboard import Records, load_results, units_of
 
 
 @app.command(rich_help_panel=RESULTS)
 def compare(
-    a: Annotated[str, typer.Argument(help="A row: its name, its strategy, its only teacher, or the id of a run.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="A row: its name, its strategy, its only teacher, after its regime or variant if need be, or the id of a run."
+        ),
+    ],
     b: Annotated[str, typer.Argument(help="Another row.")],
     results: Records = None,
     most: Annotated[int, typer.Option(min=0, help="Number of queries to show each way.")] = 5,
@@ -22,10 +27,11 @@ def compare(
 ) -> None:
     """Explain the difference of two rows: its size, its significance, the queries behind it.
 
-    Of each query: its text or picture, what is right, and what each model puts on top if the cache holds the weights. Only
+    One row is significantly better, or both are equivalent within the margin, or about so many more seeds would decide. Of
+    each query: its text or picture, what is right, and what each model puts on top if the cache holds the weights. Only
     this pair is tested; a leaderboard corrects for all pairs.
 
-    `kdbench compare ammkd equal results/emoji`
+    `kdbench compare ammkd equal results/emoji`, of a regime `kdbench compare 'alike: ammkd' 'alike: equal'`
     """
     from kdbench.deploy.gallery.of_pair import look_at_pair
     from kdbench.reports.find_rows import find_pair
@@ -41,8 +47,8 @@ def compare(
     of, notes = look_at_pair(
         explained, rows[0].runs, rows[1].runs, found.reading.units, plugins_here(), Cache(cache_root(cache))
     )
-    lines = explained.lines(lambda query: card_lines(pair_card(query, of(query)), ("A", "B"), width()), notes)
-    typer.echo("\n".join(wrapped(line, "table", width()) for line in lines))
+    lines = explained.lines(lambda query: card_lines(pair_card(query, of(query)), ("A", "B"), table_width()), notes)
+    typer.echo("\n".join(wrapped(line, "table", table_width()) for line in lines))
     if html:
         names = [f"{name}: {row.name}" for name, row in zip("AB", rows, strict=True)]
         write_page(pair_page(explained, of, names, rows[0].runs[0].record.licence or "", notes), html)

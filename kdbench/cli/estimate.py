@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from kdbench.cli.bars import duration
+from kdbench.errors import counted
 from kdbench.records.record import DONE, Record
 from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import RunSpec
@@ -19,7 +20,8 @@ def estimate(specs: Sequence[RunSpec], known: Mapping[str, Record | None], chang
     """
     todo = [spec for spec in specs if not (record := known[spec.run_id]) or record.status not in DONE]
     if not todo:
-        return f"All {len(specs)} runs are recorded{f', {changed} of them with other code or files' if changed else ''}."
+        all_of_it = f"All {len(specs)} runs are" if len(specs) > 1 else "The only run is"
+        return f"{all_of_it} recorded{f', {changed} of them with other code or files' if changed else ''}."
     per_epoch: dict[str, list[float]] = {}
     for spec in specs:
         record = known[spec.run_id]
@@ -28,14 +30,13 @@ def estimate(specs: Sequence[RunSpec], known: Mapping[str, Record | None], chang
             per_epoch.setdefault(_workload(spec), []).append(seconds / spec.train.epochs)
     times = [_seconds(spec, per_epoch) for spec in todo]
     guessed = [seconds for seconds in times if seconds is not None]
-    head = f"{len(todo)} of {len(specs)} runs to do"
+    head = f"{len(todo):,} of {counted(len(specs), 'run')} to do"
     if len(guessed) < len(todo):
         return f"{head}; their duration can be estimated once a run of each student is recorded."
     jobs = min(os.cpu_count() or 1, len(todo))
     wall = max(sum(guessed) / jobs, max(guessed))
-    return (
-        f"{head}, about {duration(wall)} with {jobs} processes on a machine like that of the recorded runs, encoding excluded."
-    )
+    machine = f"{counted(jobs, 'process')} on a machine like that of the recorded runs"
+    return f"{head}, about {duration(wall)} with {machine}, encoding excluded."
 
 
 def _workload(spec: RunSpec) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import PLUGINS, CacheRoot, Results, app, cache_root, complain, counted, plugins_here
+from kdbench.cli.common import PLUGINS, CacheRoot, Results, app, cache_root, complain, plugins_here
+from kdbench.errors import counted
 
 
 @app.command(rich_help_panel=PLUGINS)

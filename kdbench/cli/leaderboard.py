@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, app, counted, plugin_of, plugins_here, say, table_width
+from kdbench.cli.common import RESULTS, app, plugin_of, plugins_here, say, table_width
 from kdbench.cli.completion import column_names, names_of
-from kdbench.errors import KdbenchError
+from kdbench.errors import KdbenchError, counted
 
 if TYPE_CHECKING:
     from kdbench.contracts import Report

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import HELP, SUITES, app, complain, counted, plugins_here, say
+from kdbench.cli.common import HELP, SUITES, app, complain, plugins_here, say
 from kdbench.cli.completion import names_of, preset_names
+from kdbench.errors import counted
 
 CHECKED = ("strategy", "objective", "dataset", "teacher", "student")  # kinds of which the conformance kit has properties
 SCAFFOLDS = (*CHECKED, "exporter", "report", "engine", "attribution", "tracker")

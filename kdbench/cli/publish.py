@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, complain, counted, plugins_here, say
+from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, complain, plugins_here, say
+from kdbench.errors import counted
 
 if TYPE_CHECKING:
     from kdbench.records.verify import Examined

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, counted, plugins_here, say
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, plugins_here, say, table_width
 from kdbench.cli.completion import suite_names
 from kdbench.cli.engine_options import chosen_engine
 from kdbench.cli.run import RACEABLE, Raced, Smoke, site, suite_source
-
-if TYPE_CHECKING:
-    from kdbench.records.record import Record
-    from kdbench.suite.spec import RunSpec
+from kdbench.errors import counted
 
 
 @app.command(rich_help_panel=SUITES)
@@ -41,46 +38,44 @@ def plan(
     cache: CacheRoot = None,
     smoke: Smoke = False,
     race: Raced = False,
+    runs: Annotated[bool, typer.Option("--runs", help="List every run with its id, however many there are.")] = False,
 ) -> None:
     """Show the runs of a suite, which are recorded, and how long the rest will take.
 
-    `ok, changed` is a run that was recorded with other code or other files; `ok, to do again` evaluates a student that has been
-    trained again since.
+    More than 40 runs are shown as rows, with the runs of each. `ok, changed` is a run that was recorded with other code or
+    other files; `ok, to do again` evaluates a student that has been trained again since; of a race, `not needed` is a seed of a
+    row that has stopped.
     """
-    from tabulate import tabulate
-
     from kdbench.cli.bars import busy
     from kdbench.cli.estimate import estimate
+    from kdbench.cli.plan_race import Planned
+    from kdbench.cli.plan_text import plan_text
     from kdbench.cli.views_cost import costs_of_views
     from kdbench.engines.make import LOCAL
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.records.files import recorded
     from kdbench.records.record import DONE
+    from kdbench.reports.text_table import wrapped
 
     plugins = plugins_here()
     where, engine = site(results, cache, "auto", None), chosen_engine(plugins, LOCAL)
     with busy(f"checking {suite}"):
         planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke, race=race)
+        raced = Planned.of(planned) if race else None
     specs, changed = planned.specs, planned.session.changed
-    if design := planned.suite.raced:
-        specs = [spec for spec in specs if spec.reference or spec.seed < design.seeds_at_looks[0]]
     known = planned.session.records | {spec.run_id: recorded(results, spec) for spec in planned.todo}
     again = {spec.run_id for spec in planned.todo if (record := known[spec.run_id]) and record.status in DONE}
     notes = dict.fromkeys(changed, ", changed") | dict.fromkeys(again, ", to do again")
-    rows = [_row(spec, known[spec.run_id], notes.get(spec.run_id, "")) for spec in specs]
-    heads = ["run", "dataset", "student", "variant", "teachers", "strategy", "seed", "status"]
-    if not any(spec.variant for spec in specs):
-        rows = [[*row[:3], *row[4:]] for row in rows]
-        heads.remove("variant")
-    align = ["right" if head == "seed" else "left" for head in heads]
-    typer.echo(tabulate(rows, headers=heads, colalign=align if rows else None, disable_numparse=True))
-    typer.echo("\n" + estimate(specs, known | dict.fromkeys(again), len(changed)))
-    if not design and planned.suite.race:
+    open_ = {spec.run_id: "to do" if raced is None or raced.goes_on(spec) else "not needed" for spec in specs}
+    states = {id: f"{record.status if (record := known[id]) else open_[id]}{notes.get(id, '')}" for id in open_}
+    typer.echo(plan_text(specs, states, table_width(), runs))
+    lines = [*raced.lines()] if raced else []
+    wanted = raced.until_next_look if raced else specs
+    lines += [estimate(wanted, known | dict.fromkeys(again), len(changed))]
+    lines += costs_of_views([spec for spec in specs if states[spec.run_id] == "to do"], plugins)
+    typer.echo("\n" + "\n".join(wrapped(line, "table", table_width()) for line in lines))
+    if not race and planned.suite.race:
         say(RACEABLE.format(design=planned.suite.race))
-    if design:
-        typer.echo(f"Until the first look of the race, with {design}; at most {len(planned.specs)} runs if nothing is decided.")
-    for line in costs_of_views([spec for spec in specs if known[spec.run_id] is None], plugins):
-        typer.echo(line)
 
 
 @app.command(rich_help_panel=SUITES)
@@ -175,10 +170,3 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(loaded), indent=1, ensure_ascii=False))
     for provider, error in sorted(loaded.broken.items()):
         complain(f"{provider} is left out, wholly or in part: {error}")
-
-
-def _row(spec: RunSpec, record: Record | None, note: str) -> list[str]:
-    team = "teacher itself" if spec.reference else " + ".join(spec.teachers) or "no distillation"
-    strategy = spec.strategy.name if spec.strategy else "–"
-    status = record.status + note if record else "to do"
-    return [spec.run_id, spec.dataset.name, spec.student.name, spec.variant, team, strategy, spec.which, status]

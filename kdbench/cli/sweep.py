@@ -11,7 +11,7 @@ import typer
 from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, plugins_here, say
 from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 from kdbench.cli.run import execute, finish, site, suite_source
-from kdbench.errors import KdbenchError
+from kdbench.errors import KdbenchError, counted
 
 if TYPE_CHECKING:
     from kdbench.engines.tuner import Tuner
@@ -74,8 +74,8 @@ def sweep(
         if storage or Path(place).exists() or any(tuner.summary(study) for study in todo):
             _show(tuner, todo)
         else:
-            trials = checked.sweep.settings.trials
-            typer.echo(f"None of the {len(todo)} studies of {source.path} has begun; each has {trials} trials to do.")
+            trials = counted(checked.sweep.settings.trials, "trial")
+            typer.echo(f"None of the {counted(len(todo), 'study')} of {source.path} has begun; each has {trials} to do.")
         return
     if any(tuner.summary(study) is None for study in todo):
         check_suite(source, plugins_here(), deep=True)  # better to fail here than after an hour of teachers
@@ -108,7 +108,8 @@ def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
             ended = sum(number for state, number in counts.items() if state not in UNFINISHED)
             best = so_far.best_trial
             known[study.name] = (study, ended, best.values[0] if best else None)
-    say(f"{len(todo) - len(known)} of {len(todo)} studies are complete; {todo[0].settings.trials} trials each.")
+    trials = counted(todo[0].settings.trials, "trial")
+    say(f"{len(todo) - len(known)} of {counted(len(todo), 'study')} complete; {trials} each.")
     try:
         with SweepDisplay(Console(stderr=True), known) as display:
             tuner.listener = display

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from kdbench.errors import counted
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Plugins
 from kdbench.storage.digest import digest_of
@@ -48,7 +49,7 @@ def _encoded(specs: Sequence[RunSpec]) -> Iterator[tuple[PluginSpec, PluginSpec,
 
 def _line(dataset: PluginSpec, teacher: PluginSpec, views: Views, images: int, captions: int) -> str:
     count, worded = views.count, f" and {captions:,} captions" if views.drop_words else ""
-    head = f"{count} view{'s' if count > 1 else ''} of {images:,} images{worded} of {dataset.name} by {teacher.name}"
+    head = f"{counted(count, 'view')} of {images:,} images{worded} of {dataset.name} by {teacher.name}"
     built = build_spec("teacher", teacher)
     if getattr(built, "lacks", None) == "image" and not worded:
         return f"{head}: none, it has no image tower"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from kdbench.engines.suite_run import SuiteRun
+from kdbench.errors import counted
 from kdbench.statistics.families import families
 from kdbench.suite.race import Race
 from kdbench.suite.spec import RunSpec
@@ -26,9 +27,14 @@ class Round:
     last: int
     rows: int
 
+    @property
+    def cells(self) -> set[str]:
+        """The ids of the rows."""
+        return {spec.training.cell_id for spec in self.run.specs if not spec.reference}
+
     def __str__(self) -> str:
         seeds = f"seed {self.first}" if self.first == self.last else f"seeds {self.first} to {self.last}"
-        return f"look {self.look}: {seeds} of {self.rows} rows"
+        return f"look {self.look}: {seeds} of {counted(self.rows, 'row')}"
 
 
 def rounds(whole: SuiteRun) -> Iterator[Round]:
@@ -51,6 +57,11 @@ def rounds(whole: SuiteRun) -> Iterator[Round]:
         going = undecided(whole, going, count)
         if not going:
             return
+
+
+def standing(whole: SuiteRun) -> Round | None:
+    """The first round with runs to do, decided from the records; None if there is none. Nothing is executed."""
+    return next((one for one in rounds(whole) if one.run.todo), None)
 
 
 def _spent(race: Race, whole: SuiteRun, pending: list[RunSpec], seconds: float) -> bool:

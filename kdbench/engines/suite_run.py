@@ -109,11 +109,12 @@ class SuiteRun:
         """Checks the suite; `lay_out` turns it into runs. Raises SuiteError if the suite is invalid.
 
         Warns if code or files have changed since runs were recorded; with `redo`, these runs are executed again. With `race`,
-        the runs are all that a race may come to (`kdbench.engines.rounds`). Raises KdbenchError for a race of smoke runs.
+        the runs are all that a race may come to (`kdbench.engines.rounds`). Raises KdbenchError for a race of smoke runs, or
+        with an override of `seeds`.
         """
         forget_code()  # in a notebook, modules may have been edited since the last call
         suite = check_suite(source, plugins, smoke=smoke)
-        suite = raced(suite) if race else suite
+        suite = raced(suite, source.overrides) if race else suite
         session = Session(site=site, engine=engine, plugins=plugins)
         specs = lay_out(suite)
         todo = session.pending(specs, redo)

@@ -34,6 +34,11 @@ class Measured:
         return Protocol.of(self.record)
 
     @property
+    def margin(self) -> float:
+        """Of equivalence, in the headline's shown unit: the suite's, else the metric's own; 0 if none is stated."""
+        return self.protocol.margin or self.task.headline.margin
+
+    @property
     def seed(self) -> int:
         """The run's seed."""
         return self.record.spec.seed

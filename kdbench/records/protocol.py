@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 
+from kdbench.errors import counted
 from kdbench.records.record import Record
 from kdbench.storage.digest import digest_of
 from kdbench.suite.race import RaceDesign
@@ -111,7 +112,7 @@ class Protocol(Frozen):
             "student initialisation": json.dumps(self.student.canonical if self.student else None, sort_keys=True),
             **({"regime": self.regime} if self.regime else {}),
             "sample budget": str(self.budget),
-            "tuning budget": f"{self.tuning.trials} trials on {self.tuning.split}" if self.tuning else "untuned",
+            "tuning budget": f"{counted(self.tuning.trials, 'trial')} on {self.tuning.split}" if self.tuning else "untuned",
             **({"race": str(self.race)} if self.race else {}),
             **({"margin": f"{self.margin:g}"} if self.margin else {}),
         }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from kdbench.errors import counted
 from kdbench.records.measured import Measured
 from kdbench.records.protocol import Protocol
-from kdbench.records.record import Record
+from kdbench.records.record import Record, Status
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.costs import Uses, cost, uses_of
 from kdbench.reports.differences import differences, note
@@ -33,17 +34,19 @@ def build(
     once = list({run.record.run_id: run for run in runs}.values())
     kept = [run for run in once if smoke or not run.record.spec.smoke]
     found = families(kept, units)
-    notes = [f"{record.spec.label}: {record.status}: {record.reason}" for record in unfinished]
+    without_figures = list(unfinished)
+    notes = [f"{record.spec.label}: {record.status}: {record.reason}" for record in without_figures]
     notes += [refused for family in found for refused in family.analysis.refused]
     if left_out := len(once) - len(kept):
-        notes.append(f"{left_out} smoke runs left out: they show that things work, not how well")
+        notes.append(f"{counted(left_out, 'smoke run')} left out: they show that things work, not how well")
     used = uses_of(kept)
     references: dict[str, list[Family]] = defaultdict(list)  # by evaluation
     for family in found:
         if family.rows and family.reference:
             references[family.protocol.evaluation].append(family)
     trained = [family for family in found if family.rows and not family.reference]
-    tables = [_table(family, references[family.protocol.evaluation], used) for family in trained]
+    lacking = {record.spec.cell_id: record.status for record in without_figures}
+    tables = [_table(family, references[family.protocol.evaluation], used, lacking) for family in trained]
     ranked = {family.protocol.evaluation for family in trained}
     tables += [_of_references(several, used) for key, several in references.items() if several and key not in ranked]
     if len(trained) > 1:
@@ -65,11 +68,14 @@ def _why(protocols: Sequence[Protocol]) -> str:
     return f"{len(protocols)} tables: rows do not compare if they differ in {', '.join(differing) or 'how they were run'}"
 
 
-def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
+def _table(family: Family, references: Sequence[Family], used: Uses, lacking: Mapping[str, Status]) -> Table:
+    """`lacking` has the status of a run without figures, by the id of its cell."""
     first, better = family.first, family.analysis.better
-    looks, race = family.analysis.looks, family.protocol.raced
+    race = family.protocol.raced
     rows = _told_apart([_row(runs, ranked, used) for runs, ranked in zip(family.rows, family.analysis.ranked, strict=True)])
-    found = verdict(rows, better, looks.alike, family.analysis.margin, family.analysis.more_seeds)
+    looks = family.analysis.looks.without({place: lacking[row.id] for place, row in enumerate(rows) if row.id in lacking})
+    ended = (race.max_seeds, looks.lacking) if race and looks.ended else (None, ())
+    found = verdict(rows, better, looks.alike, family.analysis.margin, family.analysis.more_seeds, *ended)
     if race:
         rows = [replace(row, stopped=stop.text) for row, stop in zip(rows, looks.stops, strict=True)]
         if not looks.seeds:

@@ -11,15 +11,15 @@ from kdbench.reports.board import Board, Row, Table
 def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
     """Two rows, of one table if there is such a pair.
 
-    A row is called by its name (`ammkd of lite0 + lite2`), its strategy, its only teacher, or the id of one of its runs or of
-    the row, or the beginning of one. References count too. Raises KdbenchError if none or several fit, and
-    lists those there are.
+    A row is called by its name (`ammkd of lite0 + lite2`), its strategy or its only teacher, each also after its variant or
+    regime (`alike: ammkd`), or by the id of one of its runs or of the row, or the beginning of one. References count too.
+    Raises KdbenchError if none or several fit, and lists those there are.
     """
     everyone = [row for table in board.tables for row in _rows(table)]
     found = [_meant(name, everyone) for name in (a, b)]
     for name, rows in zip((a, b), found, strict=True):
         if not rows:
-            names = {name for row in everyone for name in (row.name, row.strategy or row.teachers)}
+            names = {name for row in everyone for name in (row.name, *_short(row))}
             raise KdbenchError(f"no row is called {name!r}; {nearest(name, names) or 'there are no finished runs'}")
     pairs = [(one, other) for table in board.tables for one in _of(table, found[0]) for other in _of(table, found[1])]
     pairs = pairs or [(one, other) for one in found[0] for other in found[1]]
@@ -29,10 +29,12 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
     if len(distinct) > 1:
         budgets = {row.id: f"{table.budget}, {table.tuning}" for table in board.tables for row in table.rows}
         several = [
-            " · ".join([f"{row.id}  {row.student}", row.name, *([budgets[row.id]] if row.id in budgets else [])])
+            " · ".join([f"{row.id}  {row.student}", _in_regime(row), *([budgets[row.id]] if row.id in budgets else [])])
             for row in {row.id: row for pair in distinct for row in pair}.values()
         ]
-        raise KdbenchError("\n  ".join([f"{a!r} and {b!r} may be any of these; name them by their ids:", *several]))
+        of_regimes = [_in_regime(row) for pair in distinct for row in pair if row.spec.regime]
+        hint = f", or after their regime, as in {of_regimes[0]!r}" if of_regimes else ""
+        raise KdbenchError("\n  ".join([f"{a!r} and {b!r} may be any of these; name them by their ids{hint}:", *several]))
     return distinct[0]
 
 
@@ -43,8 +45,8 @@ def _meant(name: str, rows: list[Row]) -> list[Row]:
     fits: tuple[Callable[[Row], bool], ...] = (
         lambda row: wanted in _ids(row),
         lambda row: wanted == row.name.casefold(),
-        lambda row: wanted == row.label.casefold(),
-        lambda row: wanted != "" and not row.reference and wanted == (row.strategy or row.teachers).casefold(),
+        lambda row: wanted in (row.label.casefold(), _in_regime(row).casefold()),
+        lambda row: wanted in map(str.casefold, _short(row)),
         lambda row: len(wanted) >= 4 and any(id.startswith(wanted) for id in _ids(row)),
     )
     for fit in fits:
@@ -52,6 +54,19 @@ def _meant(name: str, rows: list[Row]) -> list[Row]:
         if found:
             return found
     return []
+
+
+def _in_regime(row: Row) -> str:
+    """Its name, after that of its regime: a variant's is part of it anyway."""
+    return f"{row.variant}: {row.name}" if row.spec.regime and row.variant else row.name
+
+
+def _short(row: Row) -> list[str]:
+    """Its strategy, else its teacher, alone and after its variant or regime."""
+    if row.reference:
+        return []
+    name = row.strategy or row.teachers
+    return [name, *([f"{row.variant}: {name}"] if row.variant else [])]
 
 
 def _ids(row: Row) -> list[str]:

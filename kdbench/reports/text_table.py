@@ -49,10 +49,11 @@ def left_out(names: Sequence[str], style: Format) -> list[str]:
 
 
 def wrapped(text: str, style: Format, width: int | None) -> str:
-    """Prose in lines of at most `width` characters for a terminal; items of a list keep their indent."""
+    """Prose in lines of at most `width` characters for a terminal; they keep the indent of the first, and that of a list."""
     if style != "table" or width is None:
         return text
-    indent = "  " if text.startswith("- ") else ""
+    bare = text.lstrip()
+    indent = text[: len(text) - len(bare)] + ("  " if bare.startswith("- ") else "")
     return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 

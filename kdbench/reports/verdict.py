@@ -5,12 +5,15 @@ The sentence claims no more than the table shows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kdbench.errors import counted
+from kdbench.statistics.deciding import what_would_decide
 
 if TYPE_CHECKING:
     from kdbench.reports.board import Row
@@ -29,7 +32,8 @@ class Verdict:
     `candidates` are the rows that no row is significantly better than. `use` is the row to use: the only candidate (`winner`),
     or the cheapest of several that are `equivalent` to the best within `margin`. It is None where there is nothing to choose
     from, or where a candidate is neither worse than the best row nor equivalent to it (`undecided`); about `more_seeds` more
-    would then decide (None: that cannot be told). Before the first look of a race, at `more_seeds`, nothing is tested
+    would then decide (None: that cannot be told). A race that has ended without having decided, at `ended_at` seeds, goes on
+    only if `lacking` candidates get their figures. Before the first look of a race, at `more_seeds`, nothing is tested
     (`untested`). `beaten` are the rows that the best one, or the one to use, is significantly better than. `gains` are other
     weightings that are significantly better than equal weights of the same teachers; `no_gain` says that there are other
     weightings but none of them is.
@@ -43,14 +47,25 @@ class Verdict:
     no_gain: bool = False
     margin: float = 0.0  # 0: none is stated
     more_seeds: int | None = None
+    ended_at: int | None = None
+    lacking: tuple[int, ...] = ()
 
 
 NO_VERDICT = Verdict("no row")
 NO_STUDENT = Verdict("no student")
 
 
-def verdict(rows: Sequence[Row], better: Flags, alike: Flags, margin: float = 0.0, more_seeds: int | None = None) -> Verdict:
-    """`rows` best first; `better` [R, R] whether row i is significantly better than row j, `alike` whether they are equivalent.
+def verdict(
+    rows: Sequence[Row],
+    better: Flags,
+    alike: Flags,
+    margin: float = 0.0,
+    more_seeds: int | None = None,
+    ended_at: int | None = None,
+    lacking: Collection[int] = (),
+) -> Verdict:
+    """`rows` best first; `better` [R, R] whether row i is significantly better than row j, `alike` whether they are equivalent;
+    `ended_at` the most seeds of a race in which no row goes on, and `lacking` those that stopped there for want of figures.
 
     Of equivalent candidates the cheapest is used: the one with the fewest teachers, and of those the one without a weighting,
     then equal weights, then the best mean.
@@ -69,8 +84,11 @@ def verdict(rows: Sequence[Row], better: Flags, alike: Flags, margin: float = 0.
     beaten = tuple(np.flatnonzero(better[shown]).tolist())
     gains = _gains(rows, better, shown)
     others = any(_weighting(row) == 2 for row in rows) and not is_baseline(rows[shown])
-    use, more = (None, more_seeds) if case == "undecided" else (shown, None)
-    return Verdict(case, use, candidates, beaten, gains, others and not gains, margin, more)
+    found = Verdict(case, shown, candidates, beaten, gains, others and not gains, margin)
+    if case != "undecided":
+        return found
+    of_them = tuple(index for index in candidates if index in lacking)
+    return replace(found, use=None, more_seeds=more_seeds, ended_at=ended_at, lacking=of_them)
 
 
 def cheapest(rows: Sequence[Row], candidates: Sequence[int]) -> int:
@@ -91,7 +109,7 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     if found.case == "no student":
         return "", "No student has been trained here yet; these are the teachers themselves."
     if found.case == "untested":
-        return "", f"Not tested yet: the first look of the race is at {found.more_seeds} seeds."
+        return "", f"Not tested yet: the first look of the race is at {counted(found.more_seeds or 0, 'seed')}."
     if found.case == "no row":
         return "", "No row of this table is usable."
     names = [_short(rows[index], rows) for index in found.candidates]
@@ -99,7 +117,10 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     if found.use is None:
         which = f"all {len(rows)} rows" if len(names) == len(rows) else f"{len(names)} of {len(rows)} rows"
         lead, text = "Undecided", f" between {which}: none is significantly better than the others"
-        text += f", nor are all {within}; {_more(found.more_seeds)}" if found.margin else f"; {_more(found.more_seeds)}"
+        text += f", nor are all {within}" if found.margin else ""
+        lacking = [_short(rows[index], rows) for index in found.lacking]
+        waits = f"a run of {listed(lacking)} has no figures; once it has, the race goes on" if lacking else ""
+        text += f"; {waits or what_would_decide(found.more_seeds, found.ended_at)}"
         subject = f"the best mean, that of {names[0]},"
     else:
         name = rows[found.use].name
@@ -116,10 +137,6 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
         verb = "is" if len(names) == 1 else "are"
         text += f"; of the weightings, {listed(names)} {verb} significantly better than {BASELINE}"
     return lead, text + (f"; no weighting is significantly better than {BASELINE}." if found.no_gain else ".")
-
-
-def _more(seeds: int | None) -> str:
-    return f"about {seeds} more seeds would decide" if seeds else "how many more seeds would decide cannot be told"
 
 
 def is_baseline(row: Row) -> bool:

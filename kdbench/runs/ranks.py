@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from kdbench.contracts import Progress
-from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.errors import KdbenchError, KdbenchWarning, counted
 from kdbench.plugins.building import building_with
 from kdbench.plugins.library_warnings import collected
 from kdbench.plugins.loading import Plugins
@@ -28,10 +28,8 @@ from kdbench.training.launch import Tell, launch
 def outcome_of_ranks(spec: RunSpec, context: RunContext, devices: int) -> Outcome:
     """Executes a run on `devices` ranks and returns rank 0's outcome. Raises KdbenchError if there are fewer devices."""
     if context.device.startswith("cuda") and (context.device != "cuda" or torch.cuda.device_count() < devices):
-        raise KdbenchError(
-            f"train.devices is {devices}; found {torch.cuda.device_count()} GPUs and --device {context.device}, expected "
-            f"{devices} GPUs and --device cuda"
-        )
+        have = f"{counted(torch.cuda.device_count(), 'GPU')} and --device {context.device}"
+        raise KdbenchError(f"train.devices is {devices}; found {have}, expected {devices} GPUs and --device cuda")
     if context.device == "mps":
         raise KdbenchError(f"train.devices is {devices}; expected 1 on mps, or --device cpu")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.errors import RecordError
+from kdbench.errors import RecordError, counted
 from kdbench.records.measured import Measured
 from kdbench.statistics.cells import Cell, Scores, cell_of, check_run, complete
 from kdbench.statistics.crossed import MeanSquares, half_width, lone_half_width, mean_squares
@@ -86,9 +86,8 @@ def analyse(rows: Sequence[Sequence[Measured]], sizes: Sizes, units: SplitUnits 
             kept.append((index, run_ids, cell.scores(headline.name), _values(cell)))
             note = note or cell.contributions.note
     if waiting:
-        refused.append(
-            f"{rows[0][0].record.spec.dataset.name}: {waiting} runs wait: a seed counts once all its folds have records"
-        )
+        wait = f"{counted(waiting, 'run')} wait{'s' if waiting == 1 else ''}"
+        refused.append(f"{rows[0][0].record.spec.dataset.name}: {wait}: a seed counts once all its folds have records")
     sign = -1 if headline.higher_is_better else 1
     # Equal means, such as of a teacher evaluated in two suites, are ordered by the ids that their records hold.
     kept.sort(key=lambda one: (sign * float(one[2].values.mean()), min(run.record.cell_id for run in rows[one[0]])))
@@ -96,7 +95,7 @@ def analyse(rows: Sequence[Sequence[Measured]], sizes: Sizes, units: SplitUnits 
     if len({scores.values.shape[1] for scores in ordered}) > 1:
         raise RecordError(f"rows of {rows[0][0].record.spec.dataset.name} have different numbers of test units")
     protocol = rows[0][0].protocol
-    margin = protocol.margin or headline.margin
+    margin = rows[0][0].margin
     if protocol.raced:
         looks = look_at(ordered, protocol.raced.seeds_at_looks, margin, headline.higher_is_better)
     else:

@@ -1,17 +1,36 @@
-"""How many more seeds would decide between two rows: that one is better, or that they are equivalent."""
+"""Whether a pair of rows is decided: that one is better, or that they are equivalent; and how many more seeds would decide."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from kdbench.errors import counted
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.components import components_of
 from kdbench.statistics.crossed import LEVEL
-from kdbench.statistics.looks import Looks
+from kdbench.statistics.looks import Looks, look_once
 from kdbench.statistics.pair_tests import difference
 from kdbench.statistics.power import fewest
 
 MOST = 1000  # seeds; beyond, none is told
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether one row of a pair is significantly `better`, and whether the two are `equivalent` within `margin` (0: none is
+    stated). If neither, the pair is undecided, and about `more_seeds` more would decide (None: that cannot be told)."""
+
+    better: bool
+    equivalent: bool
+    margin: float
+    more_seeds: int | None
+
+
+def answer(a: Scores, b: Scores, margin: float) -> Answer:
+    """That of a pair by itself, on the seeds that it shares."""
+    looks = look_once([a, b], margin)
+    return Answer(bool(looks.better.any()), bool(looks.alike[0, 1]), margin, more_seeds([a, b], looks, margin))
 
 
 def more_seeds(rows: Sequence[Scores], looks: Looks, margin: float) -> int | None:
@@ -28,6 +47,15 @@ def more_seeds(rows: Sequence[Scores], looks: Looks, margin: float) -> int | Non
     ]
     known = [one for one in needed if one is not None]
     return max(known) if known and len(known) == len(needed) else None
+
+
+def what_would_decide(more_seeds: int | None, ended_at: int | None = None) -> str:
+    """More seeds, or after a race of which rows have all seeds, `ended_at`, a new one; a clause."""
+    if ended_at is None:
+        cannot = "how many more seeds would decide cannot be told"
+        return f"about {counted(more_seeds, 'more seed')} would decide" if more_seeds else cannot
+    ended = f"the race has ended at {counted(ended_at, 'seed')}; a new race with a larger max_seeds"
+    return f"{ended}, about {ended_at + more_seeds:,}, would decide" if more_seeds else f"{ended} may decide"
 
 
 def _needed(a: Scores, b: Scores, margin: float, level: float) -> int | None:

@@ -13,11 +13,13 @@ from kdbench.contracts.task import Queries
 from kdbench.records.measured import Measured
 from kdbench.statistics.cells import Cell
 from kdbench.statistics.comparable import comparable, estimate_difference
-from kdbench.statistics.crossed import LEVEL, Estimate
+from kdbench.statistics.crossed import Estimate
+from kdbench.statistics.deciding import Answer, answer, what_would_decide
 from kdbench.statistics.pair_tests import difference
 from kdbench.statistics.splits import SplitUnits
 
 Floats = NDArray[np.float64]
+RACED = "raced: the seeds follow from looks at the results, which the tests of the leaderboard count in and this one does not"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Shares:
 class Explanation:
     """A − B.
 
+    `answer` says which of three things holds of the headline; `ended_at` are the seeds at which a race of the two has ended.
     `estimates` by metric name in shown units, `by_seed` the headline's difference of each seed, `shares` by `Queries.label`,
     `gained` and `lost` the queries that changed most in A's favour and against it.
     """
@@ -52,12 +55,14 @@ class Explanation:
     b: str
     metrics: Mapping[str, Metric]
     headline: Metric
+    answer: Answer
     estimates: dict[str, Estimate]
     by_seed: dict[int, float]
     shares: dict[str, Shares]
     gained: list[Query]
     lost: list[Query]
     notes: list[str]
+    ended_at: int | None = None
 
     @property
     def agree(self) -> int:
@@ -67,12 +72,17 @@ class Explanation:
     @property
     def verdict(self) -> str:
         """One sentence."""
-        found = self.estimates[self.headline.name]
-        figures = f"{self.headline.label} {_figures(found, self.headline)}"
-        if found.p >= LEVEL:
-            return f"{self.a} and {self.b} are indistinguishable: {figures}"
-        best, other = (self.a, self.b) if self.headline.better(found.mean, 0) else (self.b, self.a)
-        return f"{best} is significantly better than {other}: {figures}"
+        found, answer, label = self.estimates[self.headline.name], self.answer, self.headline.label
+        figures = f"{label} {_figures(found, self.headline)}"
+        if answer.better:
+            best, other = (self.a, self.b) if self.headline.better(found.mean, 0) else (self.b, self.a)
+            little = f", by less than the margin of {answer.margin:g} {label}" if answer.equivalent else ""
+            return f"{best} is significantly better than {other}{little}: {figures}"
+        if answer.equivalent:
+            return f"{self.a} and {self.b} are equivalent within {answer.margin:g} {label}: {figures}"
+        nor = f", nor are they equivalent within {answer.margin:g} {label}" if answer.margin else ""
+        between = f"Undecided between {self.a} and {self.b}: neither is significantly better{nor}"
+        return f"{between}: {figures}; {what_would_decide(answer.more_seeds, self.ended_at)}"
 
     @property
     def seeds(self) -> str:
@@ -107,7 +117,8 @@ def explain(a: Sequence[Measured], b: Sequence[Measured], units: SplitUnits = No
     first, second = comparable(a, b, units)
     task = a[0].task
     estimates = {metric: estimate_difference(first, second, metric) for metric in first.contributions.values}
-    between = difference(first.scores(task.headline.name), second.scores(task.headline.name))
+    scores = first.scores(task.headline.name), second.scores(task.headline.name)
+    between, race = difference(*scores), a[0].protocol.raced
     queries = {of.label: _queries(of, first, second, between.seeds) for of in task.queries if of.array in first.arrays}
     changes = {query: change for listed in queries.values() for query, change in zip(listed, _changes(listed), strict=True)}
     ordered = sorted(changes, key=lambda query: (-changes[query], query.of.label, query.fold or 0, query.index))
@@ -116,12 +127,14 @@ def explain(a: Sequence[Measured], b: Sequence[Measured], units: SplitUnits = No
         b=second.label,
         metrics={metric.name: metric for metric in task.metrics},
         headline=task.headline,
+        answer=answer(*scores, min(a[0].margin, b[0].margin)),
         estimates=estimates,
         by_seed={seed: float(values.mean()) for seed, values in zip(between.seeds, between.values, strict=True)},
         shares={label: _shares(listed) for label, listed in queries.items() if listed},
         gained=[query for query in ordered[:most] if changes[query] > 0],
         lost=[query for query in ordered[::-1][:most] if changes[query] < 0],
         notes=_notes(a[0], b[0], first, second, estimates[task.headline.name], between.seeds),
+        ended_at=race.max_seeds if race and len(between.seeds) >= race.max_seeds else None,
     )
 
 
@@ -133,6 +146,7 @@ def _notes(a: Measured, b: Measured, first: Cell, second: Cell, found: Estimate,
         notes.append(f"trained for {budgets}: the difference is not of the method alone")
     notes += [first.contributions.note] if first.contributions.note else []
     notes += [found.note] if found.note else []
+    notes += [RACED] if a.protocol.raced or b.protocol.raced else []
     if both and (unshared := sorted({*first.seeds, *second.seeds} - {*seeds})):
         notes.append(f"left out, as only one side has them: seeds {', '.join(map(str, unshared))}")
     return notes

@@ -9,14 +9,16 @@ that were stopped are no longer counted: which these are depends on the data, so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.errors import counted
+from kdbench.records.record import Status
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import LEVEL
 from kdbench.statistics.pair_tests import Pairs, difference, holm
@@ -29,10 +31,10 @@ Why = Literal["running", "worse", "settled", "all seeds"]
 
 @dataclass(frozen=True)
 class Stop:
-    """Where a row stands: `why` it stopped, or that it is `running`; at which look (from 1; 0 if it is before the first); and
-    the row that it is `worse` than, None unless that is why."""
+    """Where a row stands: `why` it stopped, or that it is `running`, or the status of a run that left it without figures; at
+    which look (from 1, else 0); and the row that it is `worse` than, None unless that is why."""
 
-    why: Why
+    why: Why | Status
     look: int = 0
     than: int | None = None
 
@@ -62,14 +64,30 @@ class Looks:
     def __str__(self) -> str:
         if not self.seeds:
             return "not yet tested"
-        at = ", ".join(map(str, self.seeds))
-        done = f"tested at {at} seeds, spending {self.spent:.2%} of the {LEVEL:.0%}"
-        return f"{done}; {len(self.running)} of {len(self.stops)} rows go on"
+        at = ", ".join([*map(str, self.seeds[:-1]), counted(self.seeds[-1], "seed")])
+        done = f"tested at {at}, spending {self.spent:.2%} of the {LEVEL:.0%}"
+        go = "goes" if len(self.running) == 1 else "go"
+        return f"{done}; {len(self.running)} of {counted(len(self.stops), 'row')} {go} on"
 
     @property
     def running(self) -> list[int]:
         """The rows that go on."""
         return [index for index, stop in enumerate(self.stops) if stop.why == "running"]
+
+    @property
+    def ended(self) -> bool:
+        """Whether no row of a race goes on."""
+        return bool(self.seeds) and not self.running
+
+    @property
+    def lacking(self) -> list[int]:
+        """The rows that have stopped for want of figures."""
+        return [index for index, stop in enumerate(self.stops) if stop.why in ("failed", "diverged", "skipped")]
+
+    def without(self, rows: Mapping[int, Status]) -> Looks:
+        """The same where a run of each of these `rows` has ended without figures: those still running never will be tested."""
+        stops = [Stop(rows[i]) if stop.why == "running" and i in rows else stop for i, stop in enumerate(self.stops)]
+        return replace(self, stops=stops)
 
 
 def look_once(rows: Sequence[Scores], margin: float, higher_is_better: bool = True) -> Looks:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kdbench.contracts import Metric
-from kdbench.errors import KdbenchError
+from kdbench.errors import KdbenchError, counted
 from kdbench.records.measured import Measured
 from kdbench.statistics.cells import Cell, Scores
 from kdbench.statistics.comparable import comparable
@@ -114,7 +114,7 @@ def _between(a: Cell, b: Cell, metric: str) -> Scores:
     between = subtract(a.scores(metric), b.scores(metric))
     if len(between.seeds) < 2:
         raise KdbenchError(
-            f"{a.label} and {b.label} share {len(between.seeds)} seeds, expected 2 or more: "
+            f"{a.label} and {b.label} share {counted(len(between.seeds), 'seed')}, expected 2 or more: "
             "the variance of training cannot be estimated from fewer"
         )
     return between

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from kdbench.contracts import Uses
-from kdbench.errors import KdbenchError
+from kdbench.errors import KdbenchError, SuiteError
 from kdbench.suite.race import Race, RaceDesign
 from kdbench.suite.settings import Block, Evaluate, Latency, Train
 from kdbench.suite.spec import PluginSpec, TaskDataset, TermSpec
 from kdbench.suite.sweep import Sweep, SweepFile
+from kdbench.suite.yaml_file import YamlPath
 
 
 def _plugin(kind: str, description: str) -> Any:
@@ -134,9 +136,17 @@ class Suite(Block):
     raced: RaceDesign | None = None  # of a suite that is raced
 
 
-def raced(suite: Suite) -> Suite:
-    """The suite as it is raced, with the most seeds that a row may have. Raises KdbenchError for a smoke run, which has one."""
+def raced(suite: Suite, overrides: Mapping[YamlPath, str] | None = None) -> Suite:
+    """The suite as it is raced, with the most seeds that a row may have; `overrides` are those of its source.
+
+    Raises KdbenchError for a smoke run, which has one seed, and for an override of the suite's seeds, which a race ignores.
+    """
     if suite.smoke:
         raise KdbenchError("--smoke: found with --race; expected one of the two: a smoke run has one seed")
+    if given := next((text for path, text in (overrides or {}).items() if path[0] == "seeds"), None):
+        raise SuiteError(
+            f"override {given!r}: found with --race, which gives seeds itself; expected race.min_seeds=COUNT and "
+            "race.max_seeds=COUNT"
+        )
     race = suite.race or Race()
     return suite.model_copy(update={"raced": race.design, "seeds": list(range(race.max_seeds))})

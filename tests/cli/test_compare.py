@@ -14,8 +14,9 @@ from tests.support.rankings import row, write
 Command = Callable[..., tuple[int, str, str]]
 
 
-def test_compare_explains_one_pair(typed: Command, tmp_path: Path) -> None:
+def test_compare_explains_one_pair(typed: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of records alone: their dataset is not installed."""
+    monkeypatch.setenv("COLUMNS", "200")
     for one in (*row("equal", 1.0), *row("far", 4.0)):
         write(tmp_path / "results", one)
     code, out, err = typed("compare", "equal", "far")
@@ -30,9 +31,22 @@ def test_compare_explains_one_pair(typed: Command, tmp_path: Path) -> None:
     assert "no row is called 'fare'" in err
 
 
+def test_what_compare_prints_fits_the_terminal(typed: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for one in (*row("equal", 3.0, draw=1), *row("near", 3.0, draw=2)):
+        write(tmp_path / "results", one)
+    for columns in (60, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        code, out, _ = typed("compare", "equal", "near")
+        assert code == 0
+        assert max(map(len, out.splitlines())) <= columns
+        assert "Undecided between toy · a+b · equal and toy · a+b · near: " in " ".join(out.split())
+        assert "more seeds would decide" in " ".join(out.split())
+
+
 @pytest.fixture
 def kdbench(typed: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setattr("kdbench.plugins.loading.installed", command_plugins)
+    monkeypatch.setenv("COLUMNS", "200")
     return typed
 
 

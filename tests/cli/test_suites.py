@@ -22,6 +22,11 @@ Make = Callable[..., Record]
 Command = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def test_check(kdbench: Command, suite_file: Callable[..., Path]) -> None:
     path = suite_file()
     assert kdbench("check", path) == (0, f"{path}: fine, 8 runs\n", "")
@@ -93,14 +98,41 @@ def test_plan(kdbench: Command, suite_file: Callable[..., Path], plugins: Plugin
     assert not (tmp_path / "none").exists()
 
 
-def test_a_plan_of_a_race_goes_to_its_first_look(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+def raced(suite_file: Callable[..., Path], more: str = "") -> Path:
     path = suite_file()
-    path.write_text(path.read_text() + "\nrace: {min_seeds: 3, max_seeds: 9, looks: 3}\n")
-    code, out, err = kdbench("plan", path, "--race")
+    path.write_text(path.read_text() + f"\nrace: {{min_seeds: 3, max_seeds: 9, looks: 3{more}}}\n")
+    return path
+
+
+def test_a_plan_of_a_race_shows_all_looks(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+    code, out, err = kdbench("plan", raced(suite_file), "--race")
     assert (code, err) == (0, "")
-    assert out.count("to do\n") == 12
-    last = "Until the first look of the race, with looks at 3, 6, 9 seeds; at most 36 runs if nothing is decided.\n"
-    assert out.endswith(last)
+    assert out.count("to do\n") == 36
+    looks = [line.split() for line in out.splitlines()[-7:-4]]
+    assert looks == [["1", "3", "12", "12", "0"], ["2", "6", "12", "24", "0"], ["3", "9", "12", "36", "0"]]
+    assert out.splitlines()[-4:] == [
+        "",
+        "Budget: none; race.runs=COUNT or race.hours=HOURS sets one.",
+        "Next is look 1: seeds 0 to 2 of 4 rows.",
+        "12 of 12 runs to do; their duration can be estimated once a run of each student is recorded.",
+    ]
+
+
+def test_a_plan_of_many_runs_has_a_line_for_each_row(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+    path = suite_file(("seeds: [0, 1]", f"seeds: {list(range(11))}"))
+    code, out, err = kdbench("plan", path)
+    assert (code, err) == (0, "")
+    assert out.count("11 to do\n") == 4
+    assert out.splitlines()[-1].startswith("44 of 44 runs to do")
+    code, out, _ = kdbench("plan", path, "--runs")
+    assert (code, out.count("to do\n")) == (0, 44)
+
+
+def test_seeds_given_with_race_are_refused(kdbench: Command, suite_file: Callable[..., Path]) -> None:
+    for command in ("plan", "run"):
+        code, out, err = kdbench(command, raced(suite_file), "seeds=[0, 1]", "--race")
+        assert (code, out) == (2, "")
+        assert "override 'seeds=[0, 1]': found with --race" in err
 
 
 def test_a_plan_of_variants_names_them(kdbench: Command, suite_file: Callable[..., Path]) -> None:
@@ -109,6 +141,7 @@ def test_a_plan_of_variants_names_them(kdbench: Command, suite_file: Callable[..
     path.write_text(path.read_text() + "\nregimes: {calm: {}, wild: {train: {epochs: 5}}}\n")
     code, out, _ = kdbench("plan", path)
     assert code == 0
+    assert "regime" in out.splitlines()[0]
     assert (out.count(" calm "), out.count(" wild ")) == (8, 8)
 
 

@@ -195,6 +195,15 @@ def test_a_smoke_run_is_not_raced(race: Race) -> None:
         race(smoke=True)
 
 
+@pytest.mark.parametrize("override", ["seeds=[0, 1]", "seeds[0]=3"])
+def test_seeds_given_by_hand_are_refused_with_the_ones_to_give(override: str, race: Race, plugins: Plugins) -> None:
+    whole = race(suite=SUITE + "seeds: [4]\n")  # those of the file are for runs without --race
+    assert {spec.seed for spec in whole.specs} == {0, 1, 2, 3}
+    source = read_suite(whole.source.path, [override])
+    with pytest.raises(KdbenchError, match=r"override 'seeds.*: found with --race.*race\.min_seeds=.* race\.max_seeds="):
+        SuiteRun.of(source, whole.session.site, whole.session.engine, plugins, race=True)
+
+
 def test_kdbench_run_races(tmp_path: Path, plugins: Plugins) -> None:
     path = tmp_path / "raced.yaml"
     path.write_text(SUITE.replace("MARGIN", "1000").replace("BUDGET", ""))

@@ -177,6 +177,30 @@ def test_records_of_both_formats_join_one_row() -> None:
     assert [one.seeds for one in table.rows] == [(0, 1, 2)]
 
 
+RACE = {"race": {"min_seeds": 2, "max_seeds": 4, "looks": 2}}
+
+
+def test_a_race_whose_rows_have_all_seeds_has_ended() -> None:
+    raced = [row(name, 3.0, seeds=range(4), draw=draw, spec=RACE) for draw, name in enumerate(("equal", "ammkd", "mgda"))]
+    (table,) = build([run for one in raced for run in one]).tables
+    assert [one.stopped for one in table.rows] == ["all seeds"] * 3
+    assert "the race has ended at 4 seeds; a new race with a larger max_seeds" in table.sentence
+    assert "more seeds would decide" not in table.sentence
+    (table,) = build([run for one in raced for run in one[:2]]).tables
+    assert [one.stopped for one in table.rows] == ["running"] * 3
+    assert "more seeds would decide" in table.sentence
+
+
+def test_a_raced_row_whose_run_failed_has_stopped() -> None:
+    equal, ammkd, mgda = (row(name, 3.0, seeds=range(4), draw=draw, spec=RACE) for draw, name in enumerate("abc"))
+    lost = changed(mgda[2], status="failed", reason="out of memory").record
+    (table,) = build([*equal, *ammkd, *mgda[:2]], [lost]).tables
+    assert {one.strategy: one.stopped for one in table.rows} == {"a": "all seeds", "b": "all seeds", "c": "failed"}
+    assert table.looks
+    assert table.looks.running == []
+    assert "a run of c has no figures; once it has, the race goes on" in table.sentence
+
+
 @pytest.mark.parametrize(("metric", "order"), [(SCORE, ["high", "low"]), (ERROR, ["low", "high"])])
 def test_rows_and_references_are_best_first_in_the_metrics_direction(metric: Any, order: list[str]) -> None:
     rng = np.random.default_rng(0)

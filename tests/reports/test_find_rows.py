@@ -9,6 +9,7 @@ from kdbench.reports import Board, build
 from kdbench.reports.find_rows import find_pair
 from kdbench.suite.settings import Train
 from tests.support.rankings import changed, row
+from tests.support.situations import situations
 
 LONGER = {"train": {"epochs": 4, "batch_size": 8}}
 
@@ -81,3 +82,24 @@ def test_references_are_called_by_their_name() -> None:
     assert find_pair(found, "lens (teacher itself)", "equal")[0].reference
     with pytest.raises(KdbenchError, match="no row is called 'teacher itself'"):
         find_pair(found, "teacher itself", "equal")
+
+
+def test_rows_of_regimes_are_told_apart_and_called_by_their_regime() -> None:
+    found = build(situations())
+    with pytest.raises(KdbenchError, match=r"by their ids, or after their regime, as in '.*: good of a \+ b'") as caught:
+        find_pair(found, "good", "equal")
+    listed = str(caught.value).splitlines()[1:]
+    assert {line.split(" · ")[1].split(": ")[0] for line in listed} == {"alike", "wrong", "mixed"}
+    for called in ("wrong: good", "Wrong: good of a + b"):
+        one, other = find_pair(found, called, "equal")
+        assert (one.variant, one.strategy, other.variant, other.strategy) == ("wrong", "good", "wrong", "equal")
+    alone = find_pair(found, "mixed: a", "mixed: good")[0]
+    assert (alone.variant, alone.team) == ("mixed", ("a",))
+    with pytest.raises(KdbenchError, match=r"no row is called 'wrong: god'; did you mean 'wrong: good'\?"):
+        find_pair(found, "wrong: god", "equal")
+
+
+def test_rows_of_variants_are_called_by_their_variant() -> None:
+    found = build([*row("equal", spec={"variant": "full"}), *row("equal", spec={"variant": "short"}), *row("mgda")])
+    for called in ("short: equal", "short: equal of a + b"):
+        assert find_pair(found, called, "mgda")[0].variant == "short"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -105,6 +107,26 @@ def test_undecided_without_a_margin_or_a_number_of_seeds() -> None:
         "Undecided between all 2 rows: none is significantly better than the others; how many more seeds would decide cannot "
         "be told; no weighting is significantly better than equal."
     )
+
+
+def test_a_race_that_has_ended_undecided_says_what_would_decide() -> None:
+    shown, nothing = rows("ammkd", "none"), better(2)
+
+    def said(**race: Any) -> str:
+        return "".join(in_words(verdict(shown, nothing, nothing, 3.0, ended_at=24, **race), shown)).split("; ", 1)[1]
+
+    assert said(more_seeds=30).startswith(
+        "the race has ended at 24 seeds; a new race with a larger max_seeds, about 54, would decide; "
+    )
+    assert said().startswith("the race has ended at 24 seeds; a new race with a larger max_seeds may decide; ")
+    assert said(lacking=[0]).startswith("a run of ammkd has no figures; once it has, the race goes on; ")
+    assert verdict(shown, better(2, (0, 1)), nothing, 3.0, 30, 24).ended_at is None
+
+
+def test_one_more_seed_is_no_seeds() -> None:
+    shown, nothing = rows("ammkd", "none"), better(2)
+    assert "about 1 more seed would decide" in "".join(in_words(verdict(shown, nothing, nothing, 3.0, 1), shown))
+    assert in_words(untested(1), shown)[1].endswith("the first look of the race is at 1 seed.")
 
 
 def test_before_the_first_look_of_a_race_nothing_is_said_of_rows() -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from kdbench.errors import KdbenchError
 from kdbench.records.measured import Measured
-from kdbench.statistics import explain
-from tests.support.rankings import row, run, units_of
+from kdbench.statistics import Explanation, explain
+from kdbench.statistics.crossed import LEVEL
+from kdbench.statistics.deciding import Answer
+from tests.support.rankings import changed, row, run, units_of
 from tests.support.toys import retrieval_spec
 
 
@@ -33,7 +35,11 @@ def test_queries_that_changed_by_hand() -> None:
 
 def test_lines_say_what_was_found() -> None:
     text = "\n".join(explain(*known()).lines())
-    assert "toy · a+b · a and toy · a+b · b are indistinguishable: RSUM -16.67 (95 % interval" in text
+    assert (
+        "Undecided between toy · a+b · a and toy · a+b · b: neither is significantly better, nor are they equivalent within "
+        in text
+    )
+    assert "3 RSUM: RSUM -16.67 (95 % interval" in text
     assert "by seed: 0: +0.0, 1: -50.0, 2: +0.0 (1 of 3 agree)" in text
     assert "t2i queries, by median over seeds: A better 50%, worse 0%, same 50%" in text
     assert "A gained most (median retrieval rank in A, in B):" in text
@@ -47,6 +53,43 @@ def test_the_better_one_is_named_first_whichever_way_it_is_asked() -> None:
     for found in (explain(good, bad), explain(bad, good)):
         assert found.verdict.startswith("toy · a+b · good is significantly better than toy · a+b · bad")
         assert found.agree == 3
+
+
+def test_which_of_three_answers_holds_and_what_would_decide() -> None:
+    def found(b: list[Measured], **evaluate: float) -> Explanation:
+        a = row("equal", 3.0, draw=1, spec={"evaluate": evaluate})
+        return explain(a, [changed(one, spec=one.record.spec.replace(evaluate=a[0].record.spec.evaluate)) for one in b])
+
+    far, near = row("far", 1.0, draw=2), row("near", 3.0, draw=2)
+    assert found(far).answer == Answer(better=True, equivalent=False, margin=3.0, more_seeds=None)
+    assert found(far, margin=1000.0).verdict.startswith(
+        "toy · a+b · far is significantly better than toy · a+b · equal, by less than "
+    )
+    same = found(near, margin=200.0)
+    assert same.answer == Answer(better=False, equivalent=True, margin=200.0, more_seeds=None)
+    assert same.verdict.startswith("toy · a+b · equal and toy · a+b · near are equivalent within 200 RSUM: RSUM ")
+    open_ = found(near, margin=12.0)
+    assert (open_.answer.better, open_.answer.equivalent) == (False, False)
+    assert open_.answer.more_seeds
+    assert open_.verdict.startswith(
+        "Undecided between toy · a+b · equal and toy · a+b · near: neither is significantly better, "
+    )
+    assert open_.verdict.endswith(f"; about {open_.answer.more_seeds} more seeds would decide")
+
+
+def test_the_p_value_shown_is_that_of_the_answer() -> None:
+    for draw in range(20):
+        found = explain(row("a", 3.0, draw=draw), row("b", 3.15, draw=draw + 50))
+        assert (found.estimates["rsum"].p < LEVEL) == found.answer.better
+
+
+def test_a_raced_pair_with_all_seeds_needs_a_new_race() -> None:
+    race = {"race": {"min_seeds": 2, "max_seeds": 3, "looks": 2}}
+    ended = explain(row("a", draw=1, spec=race), row("b", draw=2, spec=race))
+    assert "; the race has ended at 3 seeds; a new race with a larger max_seeds" in ended.verdict
+    assert any(note.startswith("raced: ") for note in ended.notes)
+    going = explain(row("a", seeds=[0, 1], draw=1, spec=race), row("b", seeds=[0, 1], draw=2, spec=race))
+    assert "the race has ended" not in going.verdict
 
 
 def test_turning_it_round_turns_the_figures_round() -> None:

@@ -66,6 +66,21 @@ def test_rows_that_wait_for_seeds_are_running() -> None:
     assert look_at([cut(row, 2) for row in several], SEEDS, MARGIN).stops == [Stop("running")] * 3
 
 
+def test_a_row_without_figures_does_not_go_on() -> None:
+    several = rows([0.0, 0.2, 40.0], noise=3.0)
+    found = look_at([cut(several[0], 4), cut(several[1], 4)], SEEDS, MARGIN)
+    assert (found.running, found.ended, found.lacking) == ([0, 1], False, [])
+    assert str(found).endswith("2 of 2 rows go on")
+    one = found.without({1: "failed"})
+    assert (one.running, one.ended, one.lacking) == ([0], False, [1])
+    assert one.stops[1].text == "failed"
+    assert str(one).endswith("tested at 3 seeds, spending 0.31% of the 5%; 1 of 2 rows goes on")
+    both = found.without({0: "skipped", 1: "diverged"})
+    assert (both.running, both.ended, both.lacking) == ([], True, [0, 1])
+    decided = look_at(several, SEEDS, MARGIN)
+    assert decided.without({0: "failed"}).stops == decided.stops
+
+
 def test_without_a_margin_nothing_is_equivalent() -> None:
     found = look_at(rows([0.0, 0.0], noise=0.01), SEEDS, 0.0)
     assert not found.alike.any()

@@ -112,7 +112,7 @@ def test_images_are_counted_not_units() -> None:
 
 
 def test_what_cannot_be_known_is_refused() -> None:
-    with pytest.raises(KdbenchError, match="share 1 seeds, expected 2 or more"):
+    with pytest.raises(KdbenchError, match="share 1 seed, expected 2 or more"):
         power(row("a", seeds=[0, 1]), row("b", seeds=[1, 2]), difference=5)
     with pytest.raises(KdbenchError, match="difference: found 0, expected a number of RSUM other than 0"):
         power(row("a"), row("b"), difference=0)

@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 from torch.utils.benchmark import Measurement, Timer
 
 from kdbench.deploy.profile.inference import Inference, in_eval_mode
+from kdbench.errors import counted
 from kdbench.records.profile import Timing
 
 TOP = 10
@@ -60,5 +61,5 @@ def doubts(timings: dict[str, Timing], before: float | None, threads: int) -> li
     ]
     cores = os.cpu_count() or 1
     if before is not None and before > max(cores - threads, 0.5):
-        found.append(f"load {before:.1f} on {cores} cores before the measurement")
+        found.append(f"load {before:.1f} on {counted(cores, 'core')} before the measurement")
     return found

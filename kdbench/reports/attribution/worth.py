@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kdbench.contracts import Metric
+from kdbench.errors import counted
 from kdbench.statistics.crossed import LEVEL, Estimate
 from kdbench.suite.sub_teams import named
 
@@ -85,7 +86,7 @@ class TeamAttribution:
             teams = [[named(team), f"{mean:{self._style}}"] for team, mean in self.teams.items()]
             shown = tabulate(teams, ["team", self._head], disable_numparse=True, colalign=["left", "right"])
             lines += ["", *shown.splitlines()]
-        seeds = f"{len(self.seeds)} seed{'s' if len(self.seeds) > 1 else ''} ({', '.join(map(str, self.seeds))})"
+        seeds = f"{counted(len(self.seeds), 'seed')} ({', '.join(map(str, self.seeds))})"
         told = f"{len(self.teams)} sub-teams over {seeds}; p-values corrected for {len(self.teachers)} teachers a kind of worth"
         return [*lines, "", f"note: {told}", *(f"note: {note}" for note in self.notes)]
 

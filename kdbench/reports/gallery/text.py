@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from kdbench.contracts.shown import Item
 from kdbench.reports.gallery.page import Answer, Candidate, Card, Page
@@ -12,6 +12,7 @@ from kdbench.reports.plots.labels import clean
 LONGEST = 60  # characters of a text
 CORRECT = "✓"
 MARGIN = 4
+NARROWEST = 40  # characters of a line
 
 
 def card_lines(card: Card, names: Sequence[str], width: int | None = None) -> list[str]:
@@ -23,7 +24,7 @@ def card_lines(card: Card, names: Sequence[str], width: int | None = None) -> li
     parts = [("query", in_words(card.query)), ("right", right)]
     parts += [(name, _top(answer)) for name, answer in zip(names, card.answers, strict=True) if answer.top]
     label = max(len(name) for name, _ in parts)
-    return [line for name, text in parts for line in _hung(name, text, label, width)]
+    return [line for name, text in parts for line in _hung(f"{' ' * MARGIN}{name:<{label}}  ", text, width)]
 
 
 def in_words(item: Item) -> str:
@@ -47,26 +48,27 @@ def _quoted(text: str) -> str:
     return f"“{text if len(text) <= LONGEST else f'{text[: LONGEST - 1]}…'}”"
 
 
-def _hung(name: str, text: str, label: int, width: int | None) -> Iterator[str]:
-    """A label and text, whose further lines begin below its first."""
-    indent = " " * (MARGIN + label + 2)
-    whole = f"{' ' * MARGIN}{name:<{label}}  {text}"
-    if width is None:
-        yield whole
-        return
-    yield from textwrap.wrap(
-        whole, max(width, 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+def _hung(head: str, text: str, width: int | None) -> list[str]:
+    """Lines of a head and a text, whose further lines begin below its first."""
+    if width is None or not text:
+        return [f"{head}{text}".rstrip()]
+    return textwrap.wrap(
+        head + text, max(width, NARROWEST), subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False
     )
 
 
 def result_lines(page: Page, width: int | None = None) -> list[str]:
     """The results of a search: place, score, name or text, and what goes with it."""
     top = [one for section in page.sections for card in section.cards for answer in card.answers for one in answer.top]
-    head = f"{page.title} in the test split, by {'; '.join(page.facts)}"
+    lines = [*_hung("", f"{page.title} in the test split, by {'; '.join(page.facts)}", width), ""]
     names = [_quoted(one.item.text) if one.item.text else clean(one.item.name) for one in top]
     longest = max(map(len, names), default=0)
-    lines = [
-        f"{place:>3}  {one.score:6.3f}  {name:<{longest}}  {' · '.join(map(clean, one.item.about))}".rstrip()
-        for place, (one, name) in enumerate(zip(top, names, strict=True), 1)
-    ]
-    return [head, "", *(line if width is None or len(line) <= width else f"{line[: width - 1]}…" for line in lines)]
+    for place, (one, name) in enumerate(zip(top, names, strict=True), 1):
+        figures, named, about = (
+            f"{place:>3}  {one.score:6.3f}  ",
+            f"{name:<{longest}}  ",
+            " · ".join(map(clean, one.item.about)),
+        )
+        wide = width is not None and len(figures + named) > width / 2  # no room for a column beside it
+        lines += _hung(figures, f"{name}  {about}".rstrip(), width) if wide else _hung(figures + named, about, width)
+    return lines

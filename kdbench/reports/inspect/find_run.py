@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from kdbench.errors import RecordError
+from kdbench.errors import RecordError, counted
 from kdbench.records.files import find_records, read_record
 
 SHOWN = 8  # runs named in an error
@@ -29,8 +29,8 @@ def find_run(text: str, results: Path) -> Path:
     if near:
         raise RecordError(f"no run is called {text!r}; near are:{_listed([path for path in found if path.stem in near])}")
     raise RecordError(
-        f"no record is at {text!r}, and none of the {len(found)} runs under {results} has an id that begins so; "
-        "`kdbench plan SUITE` shows ids"
+        f"no record is at {text!r}, and none of the {counted(len(found), 'run')} under {results} has an id that begins so; "
+        "`kdbench plan SUITE --runs` shows ids"
     )
 
 

@@ -11,6 +11,7 @@ from statistics import fmean
 
 from tabulate import tabulate
 
+from kdbench.errors import counted
 from kdbench.reports.inspect.braille import side_by_side
 from kdbench.reports.inspect.curves import Curves, read_curves
 
@@ -69,11 +70,11 @@ def _entropy(curves: Curves) -> str:
 def _gradients(curves: Curves, columns: int) -> str:
     rows = {pair: [fmean(column), min(column), max(column)] for pair, column in curves.trace.cosines.items()}
     table = _table(["cosine of gradients", "mean", "lowest", "highest"], rows, ".3f")
-    steps = len(curves.trace.conflict)
+    steps = counted(len(curves.trace.conflict), "step")
     meaning = (
-        f"Gradients of the teachers' losses at the student's outputs, compared at {steps} steps spread over the run: "
+        f"Gradients of the teachers' losses at the student's outputs, compared at {steps} spread over the run: "
         f"1 is the same direction, below 0 they conflict. Some pair did at {sum(curves.trace.conflict)} of the "
-        f"{steps} ({curves.conflicting:.0%}): the share of conflicting steps."
+        f"{len(curves.trace.conflict):,} ({curves.conflicting:.0%}): the share of conflicting steps."
     )
     return f"{table}\n\n{_wrap(meaning, columns)}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kdbench.errors import counted
 from kdbench.reports.palette import Role
 from kdbench.reports.plots.labels import clean, file_part
 from kdbench.reports.plots.model import Axis, Mark, Panel, Plot, Points, line_of
@@ -73,7 +74,7 @@ def _mark(gain: Gain, labels: Sequence[str], one: Regime) -> Mark:
     hover = (
         gain.row.name,
         f"{text(gain.mean)} ({text(gain.low)} to {text(gain.high)}), {gain.found}",
-        f"{len(gain.row.runs)} runs",
+        counted(len(gain.row.runs), "run"),
     )
     return Mark(gain.mean, float(labels.index(gain.label)), gain.low, gain.high, hover)
 
@@ -92,4 +93,4 @@ def _plotted(found: Sequence[Regime]) -> str:
 def _describe(found: Sequence[Regime]) -> str:
     counts = {finding: sum(gain.found == finding for one in found for gain in one.gains) for finding, _, _ in SERIES}
     told = ", ".join(f"{count} {finding}" for finding, count in counts.items())
-    return f"Gains over {BASELINE} of {len(_labels(found))} rows in {len(found)} regimes: {told}."
+    return f"Gains over {BASELINE} of {counted(len(_labels(found)), 'row')} in {counted(len(found), 'regime')}: {told}."

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from kdbench.contracts import Dataset, Split, SplitName
+from kdbench.errors import counted
 
 Problem = tuple[str, str, str]  # where, found, expected
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -37,7 +38,7 @@ def problems(dataset: Dataset, names: Sequence[SplitName] = SPLITS, lonely_capti
         shared = np.intersect1d(concepts[one], concepts[other])
         if len(shared):
             where = f"{other} split, {_named(splits[other], shared)}"
-            yield where, f"{_counted(len(shared), 'concept')} of the {one} split", "concepts of one split only"
+            yield where, f"{counted(len(shared), 'concept')} of the {one} split", "concepts of one split only"
     if "test" in concepts and len(concepts["test"]) == 1:
         yield "test split", "a single concept", "at least 2: one has no spread, so no interval can be computed"
 
@@ -63,14 +64,14 @@ def _indices(name: SplitName, split: object) -> Iterator[Problem]:
         if not isinstance(concepts, np.ndarray) or concepts.dtype != np.int64 or concepts.ndim != 1:
             yield where, _array(concepts), "an int64 array of one dimension"
         elif len(concepts) != len(items):
-            yield where, _counted(len(concepts), "entry"), f"{len(items)}, one for each {what}"
+            yield where, counted(len(concepts), "entry"), f"{len(items)}, one for each {what}"
         elif not len(items):
             yield f"{name} split", f"no {what}", "at least one"
     if split.sources and len(split.sources) != len(split.images):
-        yield f"{name} split, sources", _counted(len(split.sources), "entry"), f"{len(split.images)}, one for each image"
+        yield f"{name} split, sources", counted(len(split.sources), "entry"), f"{len(split.images)}, one for each image"
     for what, items, ids in (("image", split.images, split.image_ids), ("caption", split.captions, split.caption_ids)):
         if len(ids) not in (0, len(items)):
-            yield f"{name} split, {what}_ids", _counted(len(ids), "entry"), f"{len(items)}, one for each {what}"
+            yield f"{name} split, {what}_ids", counted(len(ids), "entry"), f"{len(items)}, one for each {what}"
 
 
 def _images_without_caption(name: SplitName, split: Split) -> Iterator[Problem]:
@@ -85,7 +86,7 @@ def _weights(name: SplitName, split: Split) -> Iterator[Problem]:
         return
     where, weights = f"{name} split, caption_weights", np.asarray(split.caption_weights, dtype=np.float64)
     if len(weights) != len(split.captions):
-        yield where, _counted(len(weights), "entry"), f"{len(split.captions)}, one for each caption"
+        yield where, counted(len(weights), "entry"), f"{len(split.captions)}, one for each caption"
     elif len(wrong := np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))):
         yield f"{where}, {_items(wrong, 'caption', split)}", f"{weights[wrong[0]]}", "finite numbers that are not negative"
     else:
@@ -137,8 +138,3 @@ def _array(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"{value.dtype} of shape {list(value.shape)}"
     return type(value).__name__
-
-
-def _counted(count: int, noun: str) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"

@@ -31,7 +31,10 @@ from kdbench.engines.messages import (
     Warned,
     preparations,
 )
-from kdbench.records.files import record_path, recorded
+from kdbench.engines.rounds import rounds
+from kdbench.engines.suite_run import SuiteRun
+from kdbench.records.files import read_record, record_path, recorded
+from kdbench.suite.source import read_suite
 from kdbench.suite.spec import RunSpec
 from kdbench.suite.study import studies
 from kdbench.tuning.storage import Storage
@@ -40,8 +43,22 @@ from kdbench_plugins.engines.ray import Ray
 from tests.support.paths import ROOT
 from tests.support.patience import until
 from tests.support.sweeping import suite_of
-from tests.support.toys import plugged, run_spec
+from tests.support.toys import plugged, run_spec, toy_plugins
 
+RACE = """\
+name: raced
+datasets: [beads]
+students: [toy]
+teachers:
+  a: {use: sage, width: 10, seed: 1}
+  b: {use: sage, width: 11, seed: 2}
+teams: [[], [a, b]]
+strategies: [equal, random]
+objective: [relational_kl]
+train: {epochs: 1, batch_size: 8, precision: fp32}
+evaluate: {recall_at: [1, 5], margin: 60}
+race: {min_seeds: 2, max_seeds: 4, looks: 3}
+"""
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
 RUNS = 12
 Kind = TypeVar("Kind", bound=Event)
@@ -248,3 +265,22 @@ def test_trials_are_those_of_the_local_engine(cluster: Cluster, stage: Stage) ->
     assert found[0] == found[1]
     ended = [event.number for _, event in stage.events if isinstance(event, TrialEnded)]
     assert ended == [0, 1, 2, 3] * 2
+
+
+def test_a_race_decides_and_records_as_on_the_local_engine(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "raced.yaml").write_text(RACE)
+    found = []
+    for name, engine in (("ray", Ray(address=stage.address)), ("local", Local())):
+        site = Site(tmp_path / name / "results", tmp_path / name / "cache", "cpu", 1)
+        whole = SuiteRun.of(read_suite(tmp_path / "raced.yaml"), site, engine, toy_plugins(), race=True)
+        told = []
+        for one in rounds(whole):
+            told.append(f"{one}")
+            one.run.execute()
+        records = [read_record(path) for path in whole.records]
+        assert {record.status for record in records} == {"ok"}
+        metrics = {record.run_id: record.metrics for record in records}
+        stops = {row.id: row.stopped for table in whole.results().board.tables for row in table.rows}
+        found.append((told, metrics, stops, arrays(site.results)))
+    assert found[0] == found[1]
+    assert found[0][0][0] == "look 1: seeds 0 to 1 of 3 rows"

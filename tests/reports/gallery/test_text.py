@@ -54,4 +54,16 @@ def test_results_of_a_search() -> None:
         "  1   0.412  1.png   a red heart · love",
         "  2   0.100  22.png",
     ]
-    assert max(map(len, result_lines(page, 24)[2:])) <= 24
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+@pytest.mark.parametrize("name", ["1.png", "a name of about thirty letters.png", "x" * 24])
+def test_results_fit_the_terminal_and_hang_below_their_place(width: int, name: str) -> None:
+    top = [Candidate(Item(name, about=[f"text {i} of many words" for i in range(9)]), 0.4)] * 12
+    page = Page("“heart”", "", [Section("", (Card("", None, (Answer("m", "", tuple(top)),)),))], ["a model · seed 0"] * 6)
+    lines = result_lines(page, width)
+    assert max(map(len, lines)) <= width
+    body = lines[lines.index("") + 1 :]
+    assert sum(line[:3].strip() != "" for line in body) == 12
+    assert all(line.startswith(" " * 13) or line[:3].strip() for line in body)
+    assert " ".join(" ".join(body).split()).count("text 8 of many words") == 12
