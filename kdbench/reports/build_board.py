@@ -71,7 +71,7 @@ def _table(family: Family, references: Sequence[Family], used: Uses) -> Table:
     rows = _told_apart([_row(runs, ranked, used) for runs, ranked in zip(family.rows, family.analysis.ranked, strict=True)])
     found = verdict(rows, better, looks.alike, family.analysis.margin, family.analysis.more_seeds)
     if race:
-        rows = [replace(row, stopped=stop.text) for row, stop in zip(rows, looks.stops, strict=True)]
+        rows = [replace(row, stop=stop) for row, stop in zip(rows, looks.stops, strict=True)]
         if not looks.seeds:
             rows = [replace(row, first=0, last=0, group=0) for row in rows]
             found = untested(race.seeds_at_looks[0])
