@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import get_args
 
 from docs.tools import flow_picture, limits, package_graph, picture_blocks, regime_blocks, result_blocks

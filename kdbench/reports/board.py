@@ -15,7 +15,6 @@ from kdbench.reports.differences import in_words as settings_in_words
 from kdbench.reports.verdict import NO_VERDICT, Verdict, in_words
 from kdbench.statistics.looks import Looks, Stop
 from kdbench.statistics.value import Value
-from kdbench.suite.race import RaceDesign
 from kdbench.suite.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -222,11 +221,6 @@ class Table:
     def regime(self) -> str:
         """The regime that its rows were trained in; empty without one."""
         return self.protocol.regime
-
-    @property
-    def race(self) -> RaceDesign | None:
-        """The looks at which its rows are tested; None if it is not raced."""
-        return self.protocol.raced
 
     @property
     def title(self) -> str:

@@ -66,7 +66,7 @@ def _table(table: Table, transfers: bool) -> dict[str, Any]:
 def _race(table: Table) -> dict[str, Any] | None:
     """How far it is: the seeds at which looks are declared and at which rows were tested, the level spent, the rows that go
     on. None if it is not raced."""
-    race, looks = table.race, table.looks
+    race, looks = table.protocol.raced, table.looks
     if not race or not looks:
         return None
     return {
@@ -79,7 +79,8 @@ def _race(table: Table) -> dict[str, Any] | None:
 
 def _raced(table: Table) -> str:
     """The same in words."""
-    return f"{table.race}: {table.looks}" if table.race else ""
+    race = table.protocol.raced
+    return f"{race}: {table.looks}" if race else ""
 
 
 def _metric(metric: Metric) -> dict[str, Any]:
