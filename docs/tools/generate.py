@@ -11,11 +11,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import get_args
 
-from docs.tools import flow_picture, limits, package_graph, result_blocks
-from docs.tools.blocks import filled
+from docs.tools import flow_picture, limits, package_graph, picture_blocks, regime_blocks, result_blocks
+from docs.tools.blocks import filled, names
 from docs.tools.method_pages import methods, overview
 from docs.tools.result_blocks import ROOT
 from docs.tools.suite_reference import suite_reference
@@ -31,7 +30,8 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "leaderboard": result_blocks.full_leaderboard,
     "short_leaderboard": result_blocks.short_leaderboard,
     "verdicts": result_blocks.verdicts,
-    "picture": result_blocks.picture,
+    "regimes_advice": regime_blocks.regimes_advice,
+    "regimes_resolution": regime_blocks.regimes_resolution,
     "limits": lambda _: limits.limits(),
     "results_index": lambda _: result_blocks.index(),
     "overview": partial(_of_kind, overview),
@@ -52,7 +52,14 @@ PAGES = (
 
 def page(path: str) -> str:
     """A page with its generated blocks made again."""
-    return filled((ROOT / path).read_text(encoding="utf-8"), MAKERS)
+    pictures = {block: partial(picture_blocks.shown, block, page=path) for block in picture_blocks.PICTURES}
+    return filled((ROOT / path).read_text(encoding="utf-8"), MAKERS | pictures)
+
+
+def pictures() -> set[tuple[str, str]]:
+    """Block and folder of every picture that a page shows."""
+    used = {block for path in PAGES for block in names((ROOT / path).read_text(encoding="utf-8"))}
+    return {block for block in used if block[0] in picture_blocks.PICTURES}
 
 
 def packages() -> str:
@@ -94,16 +101,9 @@ def main(arguments: list[str]) -> int:
         (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / path).write_text(FILES[path](), encoding="utf-8")
     if not paths:
-        write_pictures()
+        for block in sorted(pictures()):
+            picture_blocks.write(*block)
     return 0
-
-
-def write_pictures() -> None:
-    """Draws the pictures that pages show; drawing depends on matplotlib's version, so their data is what a test compares."""
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as folder:
-        result_blocks.write_picture("results/students", Path(folder))
 
 
 if __name__ == "__main__":

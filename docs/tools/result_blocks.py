@@ -1,8 +1,7 @@
-"""Tables and pictures made from published records, for the README, the results page and results/README.md."""
+"""Tables made from published records, for the README, the results page and results/README.md."""
 
 from __future__ import annotations
 
-import shutil
 from functools import cache
 from pathlib import Path
 
@@ -11,16 +10,14 @@ from kdbench.plugins.loading import installed
 from kdbench.records.reading import Reading, read_measured
 from kdbench.reports import Board, build, leaderboard
 from kdbench.reports.board_text import rows_text
-from kdbench.reports.pareto import planes
-from kdbench_plugins.reports.figures.drawing import pictures
-from kdbench_plugins.reports.figures.picture_files import Picture
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ("rank", "teachers", "strategy", "seeds", "t2i R@1", "i2t R@1")  # columns that the README shows before the headline
 
 
 @cache
-def _read(folder: str) -> tuple[Reading, Board]:
+def read(folder: str) -> tuple[Reading, Board]:
+    """The records of a folder and their board. Raises AssertionError for a record that cannot be relied on."""
     found = read_measured([ROOT / folder], installed())
     assert not found.problems, found.problems[0]
     return found, build(found.runs, found.unfinished, found.units)
@@ -28,13 +25,13 @@ def _read(folder: str) -> tuple[Reading, Board]:
 
 def full_leaderboard(folder: str) -> str:
     """What `kdbench leaderboard FOLDER --format markdown` prints."""
-    found, board = _read(folder)
+    found, board = read(folder)
     return leaderboard(board, found.profiles, "markdown")
 
 
 def short_leaderboard(folder: str) -> str:
     """The first table in eight columns, its sentence above it."""
-    _, board = _read(folder)
+    _, board = read(folder)
     first = board.tables[0]
     text, _, _ = rows_text(first, "markdown", names=[*SHORT, first.headline.label, "train (s)"])
     return f"{first.sentence}\n\n{text}"
@@ -42,40 +39,15 @@ def short_leaderboard(folder: str) -> str:
 
 def verdicts(folder: str) -> str:
     """The sentence of each table, by student."""
-    _, board = _read(folder)
+    _, board = read(folder)
     return "\n".join(f"- {one.student}: {one.sentence}" for one in board.tables)
-
-
-def picture(folder: str) -> str:
-    """Quality against latency, as an image of the documentation."""
-    one = plane(folder)
-    return f"![{one.alt}](images/{picture_path(folder).name})"
-
-
-def plane(folder: str) -> Picture:
-    """The plane of headline metric against latency of a folder's records."""
-    found, board = _read(folder)
-    (one,) = [one for one in pictures(board, planes(board, found.profiles)) if one.stem.startswith("plane-latency-")]
-    return one
-
-
-def picture_path(folder: str) -> Path:
-    """Where the picture of a folder is written."""
-    return ROOT / "docs/images" / f"{Path(folder).name}-latency.svg"
-
-
-def write_picture(folder: str, scratch: Path) -> None:
-    """Draws it as SVG."""
-    for path in plane(folder).save(scratch):
-        if path.suffix == ".svg":
-            shutil.copyfile(path, picture_path(folder))
 
 
 def index() -> str:
     """Every folder of records: its runs, students, datasets and what to read of it."""
     rows = []
     for folder in sorted(path for path in (ROOT / "results").iterdir() if path.is_dir()):
-        found, _ = _read(f"results/{folder.name}")
+        found, _ = read(f"results/{folder.name}")
         if not found.runs:  # figures of `make bench`
             continue
         records = [run.record for run in found.runs]

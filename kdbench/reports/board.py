@@ -13,7 +13,7 @@ from kdbench.records.measured import Measured
 from kdbench.records.protocol import Protocol
 from kdbench.reports.differences import in_words as settings_in_words
 from kdbench.reports.verdict import NO_VERDICT, Verdict, in_words
-from kdbench.statistics.looks import Looks
+from kdbench.statistics.looks import Looks, Stop
 from kdbench.statistics.value import Value
 from kdbench.suite.spec import RunSpec
 
@@ -43,7 +43,7 @@ class Row:
     `first` to `last` are the row's possible ranks, and `group` its tie group, from 1. A reference, which is not trained, has 0
     in all three. `bold` says that the row and those it ties with are significantly better than all of the next group.
     `reconstructions` are the labels of its methods whose source leaves something open. `settings` are those, by path, that the
-    rows of its table differ in beyond their labels. `stopped` says why a raced row got no more seeds, and at which look.
+    rows of its table differ in beyond their labels. Of a raced row, `stop` says why it got no more seeds, and at which look.
     """
 
     runs: tuple[Measured, ...]
@@ -56,7 +56,7 @@ class Row:
     reconstructions: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
     settings: dict[str, str] = field(default_factory=dict)
-    stopped: str = ""
+    stop: Stop | None = None
     folds: tuple[int, ...] = ()  # test units of each fold; empty without cross-validation
 
     @property
@@ -89,6 +89,16 @@ class Row:
         return self.spec.variant
 
     @property
+    def regime(self) -> str:
+        """The regime that it is a row of; empty without one."""
+        return self.variant if self.spec.regime else ""
+
+    @property
+    def stopped(self) -> str:
+        """Why it got no more seeds, and at which look: `worse, look 2`. Empty if it is not raced."""
+        return self.stop.text if self.stop else ""
+
+    @property
     def student(self) -> str:
         """The student's label; of a reference, the teacher's."""
         return self.spec.student.name
@@ -119,7 +129,7 @@ class Row:
         if self.reference:
             return f"{self.student} (teacher itself)"
         taught = f"{self.strategy} of {self.teachers}" if self.strategy else self.teachers + (" alone" if self.team else "")
-        return f"{self.variant}: {taught}" if self.variant and not self.spec.regime else taught
+        return f"{self.variant}: {taught}" if self.variant and not self.regime else taught
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -208,10 +218,15 @@ class Table:
         return self.protocol.smoke
 
     @property
+    def regime(self) -> str:
+        """The regime that its rows were trained in; empty without one."""
+        return self.protocol.regime
+
+    @property
     def title(self) -> str:
         smoke = "SMOKE, not publishable: " if self.smoke else ""
         elsewhere = f" trained on {self.protocol.trained_on.name}" if self.protocol.trained_on else ""
-        regime = f"{self.protocol.regime} · " if self.protocol.regime else ""
+        regime = f"{self.regime} · " if self.regime else ""
         return f"{smoke}{regime}{self.dataset} {self.protocol.split} · {self.student}{elsewhere} · {self.budget}, {self.tuning}"
 
     @property

@@ -1,14 +1,13 @@
-"""A leaderboard as text: for the terminal, for a README, for a spreadsheet, for a program."""
+"""A leaderboard as text: for the terminal and for a README; `board_plain` has its other formats."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 from kdbench.contracts import Metric
-from kdbench.reports.board import Board, Row, Table
+from kdbench.reports.board import Board, Table
+from kdbench.reports.board_plain import csv_text, plain
 from kdbench.reports.columns import DAGGER, ONE_SEED, check_names, columns
 from kdbench.reports.text_table import Format, escaped, left_out, table_text, wrapped
 
@@ -28,17 +27,12 @@ def render(
     if style == "json":
         return json.dumps(plain(board), indent=1, ensure_ascii=False)
     if style == "csv":
-        return _csv(board)
+        return csv_text(board)
     if not board.tables:
         return "\n".join(["No finished runs.", *board.notes])
     parts = [part for table in board.tables if (part := _text(table, style, width, wide, names))]
     notes = [wrapped(f"- {escaped(note, style)}", style, width) for note in board.notes]
     return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
-
-
-def plain(board: Board) -> dict[str, Any]:
-    """As JSON values."""
-    return {"tables": [_plain_table(table, board.transfers) for table in board.tables], "notes": board.notes}
 
 
 def rows_text(
@@ -89,57 +83,3 @@ def _units(metrics: Sequence[Metric]) -> str:
         if told:
             units.setdefault(", ".join(told), []).append(metric.label)
     return "; ".join(f"{', '.join(labels)} ({unit})" for unit, labels in units.items())
-
-
-def _csv(board: Board) -> str:
-    import pandas as pd  # only here: half a second that the other formats need not pay
-
-    rows = []
-    for table in board.tables:
-        whole = _plain_table(table, board.transfers)
-        both = ("dataset", "trained_on") if board.transfers else ("dataset",)
-        common = {name: whole[name] for name in (*both, "digest", "student", "budget", "tuning")}
-        for row in [*whole["references"], *whole["rows"]]:
-            flat = {**common, **row} | {"seeds": len(row["by_seed"])}
-            for name in ("values", "runs", "by_seed", "weights", "cost", "parameters"):
-                del flat[name]
-            flat["reconstructions"] = ", ".join(row["reconstructions"])
-            for name, value in row["values"].items():
-                flat |= {f"{name} {part}": figure for part, figure in value.items()}
-            flat |= row["cost"] | {f"weight {name}": weight for name, weight in row["weights"].items()}
-            rows.append(flat)
-    return str(pd.DataFrame(rows).to_csv(index=False)).rstrip("\n")
-
-
-def _plain_table(table: Table, transfers: bool) -> dict[str, Any]:
-    both = ("dataset", "trained_on") if transfers else ("dataset",)
-    names = ("id", "title", *both, "digest", "sizes", "student", "budget", "tuning", "smoke", "missing", "notes")
-    task = {
-        "task": table.protocol.task.plain,
-        "headline": table.headline.name,
-        "metrics": list(map(_plain_metric, table.metrics)),
-    }
-    rows = {"references": list(map(_plain_row, table.references)), "rows": list(map(_plain_row, table.rows))}
-    decided = {"verdict": table.sentence, "decision": asdict(table.verdict)}
-    return {name: getattr(table, name) for name in names} | task | decided | rows | {"better": table.better.tolist()}
-
-
-def _plain_metric(metric: Metric) -> dict[str, Any]:
-    return {name: value for name, value in asdict(metric).items() if not callable(value)}
-
-
-def _plain_row(row: Row) -> dict[str, Any]:
-    names = ("id", "name", "variant", "teachers", "strategy", "group", "bold", "stopped")
-    return {name: getattr(row, name) for name in names} | {
-        "rank_first": row.first,
-        "rank_last": row.last,
-        "model": row.student if row.reference else "",
-        "parameters": row.spec.strategy.params if row.spec.strategy else {},
-        "reconstructions": list(row.reconstructions),
-        "runs": [run.record.run_id for run in row.runs],
-        "by_seed": row.by_seed,
-        **({"folds": len(row.folds)} if row.folds else {}),
-        "values": {name: asdict(value) for name, value in row.values.items()},
-        "weights": row.weights,
-        "cost": asdict(row.cost),
-    }

@@ -77,7 +77,7 @@ def _table(family: Family, references: Sequence[Family], used: Uses, lacking: Ma
     ended = (race.max_seeds, looks.lacking) if race and looks.ended else (None, ())
     found = verdict(rows, better, looks.alike, family.analysis.margin, family.analysis.more_seeds, *ended)
     if race:
-        rows = [replace(row, stopped=stop.text) for row, stop in zip(rows, looks.stops, strict=True)]
+        rows = [replace(row, stop=stop) for row, stop in zip(rows, looks.stops, strict=True)]
         if not looks.seeds:
             rows = [replace(row, first=0, last=0, group=0) for row in rows]
             found = untested(race.seeds_at_looks[0])

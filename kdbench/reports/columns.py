@@ -173,7 +173,7 @@ def _every(metrics: Sequence[Metric]) -> Iterator[Column[Row]]:
     """All that a table with these metrics may have."""
     yield Column("rank", rank, keep=RANK)
     yield Column("group", lambda row: str(row.group or ""), keep=GROUP)
-    yield Column("variant", lambda row: "" if row.spec.regime else row.variant, left=True, optional=True)
+    yield Column("variant", lambda row: "" if row.regime else row.variant, left=True, optional=True)
     yield Column("teachers", _teachers, left=True)
     yield Column("strategy", lambda row: _marked(row, row.strategy) or NONE, left=True)
     yield Column("settings", lambda row: in_words(row.settings), left=True, optional=True)
@@ -182,6 +182,7 @@ def _every(metrics: Sequence[Metric]) -> Iterator[Column[Row]]:
     yield from map(_of_metric, metrics)
     yield from _costs()
     yield Column("mean weights", weights, left=True, keep=WEIGHTS, optional=True, also=("weights",))
+    yield Column("regime", lambda row: row.regime, left=True, optional=True, hidden=True)
     yield Column("row", lambda row: row.name, left=True, hidden=True, also=("name",))
     yield Column("id", lambda row: row.id, left=True, hidden=True)
 

@@ -147,7 +147,7 @@ def is_baseline(row: Row) -> bool:
 def _short(row: Row, rows: Sequence[Row]) -> str:
     """Its strategy, if that identifies it."""
     same = [one for one in rows if one.strategy == row.strategy and one.variant == row.variant]
-    return row.strategy if row.strategy and len(same) == 1 and not row.variant else row.name
+    return row.strategy if row.strategy and len(same) == 1 and (row.regime or not row.variant) else row.name
 
 
 def _weighting(row: Row) -> int:

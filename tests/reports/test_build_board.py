@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kdbench.records.measured import Measured
 from kdbench.reports import Board, build
-from kdbench.reports.board_text import plain
+from kdbench.reports.board_plain import plain
 from tests.support.directed import ERROR, SCORE, runs_of
 from tests.support.rankings import DIGEST, HEADLINE, broken, changed, row
 from tests.support.toys import plugged, retrieval_spec

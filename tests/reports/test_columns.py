@@ -7,7 +7,9 @@ import pytest
 from kdbench.errors import KdbenchError
 from kdbench.reports import build
 from kdbench.reports.columns import check_names, columns, fitting, known_columns, rank, seeds
+from kdbench.suite.race import RaceDesign
 from tests.support.rankings import row
+from tests.support.situations import regime
 
 
 def test_columns_are_the_way_they_are_named() -> None:
@@ -76,6 +78,22 @@ def test_a_name_that_no_column_has() -> None:
     with pytest.raises(KdbenchError, match=r"found 'RSUN'; expected the name of a column. Did you mean 'RSUM'\?"):
         check_names(["strategy", "RSUN"], [table])
     check_names(["anything"], [])
+
+
+def test_a_regime_and_why_a_row_stopped_have_columns() -> None:
+    """The regime is in the title: its column has to be asked for."""
+    race = RaceDesign(min_seeds=2, max_seeds=4, looks=2)
+    (table,) = build(regime("wrong", {"good": 1.5}, race=race)).tables
+    (first, *_) = table.rows
+    found = columns(table, ["regime", "stopped"])
+    assert [column.text(first) for column in found] == ["wrong", "settled, look 2"]
+    assert "regime" not in {column.name for column in columns(table)}
+    assert "stopped" in {column.name for column in columns(table)}
+    with pytest.raises(KdbenchError, match=r"found 'regimes'; expected the name of a column. Did you mean 'regime'\?"):
+        check_names(["regimes"], [table])
+    (plain,) = build(row("equal")).tables
+    with pytest.raises(KdbenchError, match="found 'regime'; expected the name of a column"):
+        check_names(["regime"], [plain])
 
 
 def test_what_is_typed_in_short_is_one_column() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kdbench.reports import Row, Value, Verdict
+from kdbench.reports import Row, Value, Verdict, build
 from kdbench.reports.verdict import in_words, untested, verdict
 from tests.support.rankings import HEADLINE, row
+from tests.support.situations import regime
 
 Better = NDArray[np.bool_]
 TEAMS = {"none": (), "alone": ("a",)}
@@ -168,3 +169,9 @@ def test_the_row_to_use_leads(pairs: list[tuple[int, int]], lead: str) -> None:
     assert found.use is not None
     assert lead.endswith(shown[found.use].name)
     assert in_words(Verdict("no student"), [])[0] == ""
+
+
+def test_rows_of_a_regime_are_named_without_it() -> None:
+    """Nor with their teachers: both are those of all rows of their table."""
+    (one,) = build(regime("wrong", {"good": 2.0, "bad": 2.0, "worse": 4.0})).tables
+    assert "; the best mean, that of bad, is significantly better than equal and worse;" in one.sentence

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kdbench.records.measured import Measured
+from kdbench.suite.race import RaceDesign
 from tests.support.rankings import row
 from tests.support.toys import retrieval_spec
 
 EQUAL = 3.0  # mean logarithm of a rank with equal weights
 
 
-def regime(name: str, levels: Mapping[str, float], seeds: int = 4) -> list[Measured]:
+def regime(name: str, levels: Mapping[str, float], seeds: int = 4, race: RaceDesign | None = None) -> list[Measured]:
     """The runs of one regime: equal weights, and strategies whose logarithms of ranks are about these levels; `alone` and
     `none` are of one teacher and of no teacher."""
     teams = {"alone": ("a",), "none": ()}
-    spec = {"variant": name, "regime": True, "task": retrieval_spec(1, 5, 10, primary="log_rank")}
+    spec = {"variant": name, "regime": True, "task": retrieval_spec(1, 5, 10, primary="log_rank"), "race": race}
     return [
         run
         for draw, (label, level) in enumerate({"equal": EQUAL, **levels}.items())

@@ -6,6 +6,7 @@ written: a painter escapes what its library would take for markup.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -146,6 +147,12 @@ class Plot:
     about: tuple[str, ...] = ()
     intervals: str = ""  # what bars and bands are
     striped: str = ""  # what stripes are
+
+
+def series_drawn(panels: Sequence[Panel]) -> list[Points]:
+    """The series of panels that share a legend, in the order of the first panel, without those that have no mark in any."""
+    drawn = {points.label: points for panel in panels for points in panel.points if points.marks}
+    return [drawn[points.label] for points in panels[0].points if points.label in drawn]
 
 
 def line_of(name: str, **values: object) -> str:

@@ -8,6 +8,7 @@ from kdbench.errors import counted
 from kdbench.reports.palette import Role
 from kdbench.reports.plots.labels import clean, file_part
 from kdbench.reports.plots.model import Axis, Mark, Panel, Plot, Points, line_of
+from kdbench.reports.regimes.advice import ORACLE
 from kdbench.reports.regimes.gains import Finding, Gain, Regime
 from kdbench.reports.verdict import BASELINE
 
@@ -33,8 +34,9 @@ def regime_map(found: Sequence[Regime]) -> Plot:
         panels=tuple(_panel(one, labels, _ends(found)) for one in found),
         data=_plotted(found),
         about=(
-            f"Gain over {BASELINE} in {metric.label}, on {clean(found[0].table.dataset)} with "
-            f"{clean(found[0].table.student)}; 95 % interval of each pair; significance is corrected for all pairs and looks.",
+            f"Gain over {BASELINE} in {metric.label}, on {clean(found[0].table.dataset)} with {clean(found[0].table.student)}.",
+            "95 % interval of each pair; significance is corrected for all pairs and looks.",
+            *([f"{ORACLE}: weights set by somebody who knows the teachers."] if ORACLE in labels else []),
         ),
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from kdbench.reports import build
 from kdbench.reports.regimes import advice
 from kdbench.suite.race import RaceDesign
-from tests.support.rankings import changed
 from tests.support.situations import regime, situations
 
 
@@ -41,12 +40,7 @@ def test_what_was_told_is_not_advised() -> None:
 
 def test_before_the_first_look_of_a_race_there_is_no_advice() -> None:
     race = RaceDesign(min_seeds=3, max_seeds=6, looks=2)
-    runs = [
-        changed(run, spec=spec, run_id=spec.run_id, cell_id=spec.cell_id)
-        for run in regime("alike", {"good": 2.0}, seeds=2)
-        for spec in [run.record.spec.replace(race=race)]
-    ]
-    board = build(runs)
+    board = build(regime("alike", {"good": 2.0}, seeds=2, race=race))
     assert advice(board.regimes) == "No regime is tested yet: their race has not reached its first look."
     (table,) = board.tables
     assert table.sentence == "Not tested yet: the first look of the race is at 3 seeds."

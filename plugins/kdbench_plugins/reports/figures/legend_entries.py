@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kdbench.reports.palette import BLACK, GREY, LIGHT, LOOKS
 from kdbench.reports.plots.labels import clean, elided
-from kdbench.reports.plots.model import Panel, Plot, Points
+from kdbench.reports.plots.model import Panel, Plot, Points, series_drawn
 from kdbench_plugins.reports.figures.panel_painter import BAND, STRIPE, kind_looks, line_look
 
 if TYPE_CHECKING:
@@ -18,13 +18,12 @@ Entry = tuple["Artist", str]
 
 
 def legend_entries(plot: Plot) -> list[Entry]:
-    """The entries in order. All panels of a plot have the same kinds, lines and levels."""
+    """The entries in order; none if there is one alone. All panels of a plot have the same kinds and levels."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     entries: list[Entry] = []
-    for panel in plot.panels[:1]:
-        entries += _kinds(panel) if panel.kinds else _roles(panel)
+    entries += _kinds(plot.panels[0]) if plot.panels[0].kinds else _roles(plot.panels)
     lines = {line.label: line for panel in plot.panels for line in panel.lines}
     for line in sorted(lines.values(), key=lambda line: line.place):
         colour, dashes = line_look(line)
@@ -39,7 +38,7 @@ def legend_entries(plot: Plot) -> list[Entry]:
         entries.append((Patch(facecolor=GREY, alpha=STRIPE), plot.striped))
     if any(panel.kinds and points.role == "behind" and points.marks for panel in plot.panels for points in panel.points):
         entries.append((Line2D([], [], linestyle="", marker="o", color=LIGHT), "pale: significantly worse"))
-    return entries
+    return entries if len(entries) > 1 else []
 
 
 def _kinds(panel: Panel) -> Iterator[Entry]:
@@ -51,9 +50,9 @@ def _kinds(panel: Panel) -> Iterator[Entry]:
         yield Line2D([], [], linestyle="", markersize=7, color=colour, marker=marker), elided(kind, 26)
 
 
-def _roles(panel: Panel) -> Iterator[Entry]:
-    for points in panel.points:
-        if points.label and points.marks:
+def _roles(panels: Sequence[Panel]) -> Iterator[Entry]:
+    for points in series_drawn(panels):
+        if points.label:
             yield _sample(points), points.label
 
 

@@ -42,7 +42,8 @@ def paint(plot: Plot) -> Figure:
         else:
             axes.tick_params(labelbottom=True)
     headed(figure, [plot.question, *(line for text in plot.about for line in wrapped(text, TEXT))])
-    legend(figure, legend_entries(plot), 4)
+    if entries := legend_entries(plot):
+        legend(figure, entries, 4)
     for axes, panel in zip(grid, plot.panels, strict=False):
         _name(figure, axes, panel)
     return figure

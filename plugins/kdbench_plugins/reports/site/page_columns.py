@@ -16,6 +16,8 @@ MEANINGS = {
     "reconstruction: the source leaves something open.",
     "Teachers": "The student's teachers. “teacher itself”: evaluated without training, and not ranked.",
     "Seeds": "The number of runs, with different random seeds, that the row averages.",
+    "Stopped": "Why a row of a race got no more seeds, and at which look. Worse: another row is significantly better. Settled: "
+    "it is significantly different from, or equivalent to, every row that went on. Running: it goes on.",
     "± and bold": "Half the width of the 95 % interval over seeds and test units. Bold: this row and those it is tied with "
     "are significantly better than all rows of the next group.",
     "Student, s": "Seconds to train the student, averaged over runs.",
@@ -44,9 +46,11 @@ class MetricColumn:
 def meanings(board: Board) -> dict[str, str]:
     """The meaning of each column, metrics before costs."""
     metrics = {metric.label: _meaning(metric) for table in board.tables for metric in table.shown}
-    before = ("Rank", "Group", "Variant", "Strategy", "Teachers", "Seeds")
+    before = ("Rank", "Group", "Variant", "Strategy", "Teachers", "Seeds", "Stopped")
     rest = {name: text for name, text in MEANINGS.items() if name not in before}
-    return {name: MEANINGS[name] for name in before} | metrics | rest
+    found = {name: MEANINGS[name] for name in before} | metrics | rest
+    absent = {"Variant": not any(map(varied, board.tables)), "Stopped": not any(map(raced, board.tables))}
+    return {name: text for name, text in found.items() if not absent.get(name)}
 
 
 def metric_groups(table: Table) -> dict[str, list[MetricColumn]]:
@@ -81,8 +85,13 @@ def label(row: Row) -> str:
 
 
 def varied(table: Table) -> bool:
-    """Whether any row has a variant."""
-    return any(row.variant for row in [*table.rows, *table.references])
+    """Whether any row has a variant that is no regime, which the title of its table names."""
+    return any(row.variant and not row.regime for row in [*table.rows, *table.references])
+
+
+def raced(table: Table) -> bool:
+    """Whether its rows are raced."""
+    return any(row.stopped for row in table.rows)
 
 
 def reconstructed(row: Row) -> bool:

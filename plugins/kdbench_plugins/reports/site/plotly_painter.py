@@ -10,7 +10,8 @@ from kdbench.reports.palette import LOOKS
 from kdbench.reports.plots.model import Axis, Level, Line, Mark, Number, Panel, Points
 
 Figure = dict[str, Any]
-HEAD, LINE = 110, 24  # height in pixels of a plot of named rows: base, and per row
+HEAD, LINE = 86, 24  # height in pixels of a plot of named rows: base, and per row
+LEGEND = 24  # pixels of a legend above a plot
 TALL, LOW = 420, 300  # heights in pixels of plots of marks and of curves
 SIZES = {"front": 10, "pareto": 10, "mean": 9, "seed": 7}
 
@@ -23,14 +24,15 @@ ZERO: Figure = {
     "y0": 0,
     "y1": 1,
     "layer": "below",
-    "line": {"width": 1, "color": "--other"},
+    "line": {"width": 2, "color": "--other"},  # the grid, a pixel wide, is drawn over it
 }
 
 
-def paint(panel: Panel) -> Figure:
+def paint(panel: Panel, legend: bool = True) -> Figure:
     """`traces` and `layout` for plotly; the page's script labels `levels`.
 
-    Points without marks are invisible: a role has the same trace in every plot.
+    Points without marks are invisible: a role has the same trace in every plot. A plot of one series has no legend. Without
+    `legend` none has one; the page has one for several plots.
     """
     traces = [trace for line in panel.lines for trace in _line(line, panel)]
     traces += [_points(points, panel) for points in panel.points]
@@ -40,8 +42,9 @@ def paint(panel: Panel) -> Figure:
     if named:
         traces.append(_levels(named, panel))
     rows = max(len(panel.y.names), len(panel.bars.values) if panel.bars else 0)
-    height = HEAD + LINE * max(2, rows) if rows else TALL if panel.points else LOW
-    layout = {"xaxis": _axis(panel.x), "yaxis": _axis(panel.y), "height": height}
+    legend = legend and sum(trace.get("visible", True) and trace.get("showlegend", True) for trace in traces) > 1
+    height = HEAD + LEGEND * legend + LINE * max(2, rows) if rows else TALL if panel.points else LOW
+    layout = {"xaxis": _axis(panel.x), "yaxis": _axis(panel.y), "height": height, "showlegend": legend}
     layout["shapes"] = [*map(_stripe, panel.stripes), *([ZERO] if panel.zero else [])]
     return {
         "traces": traces,

@@ -23,6 +23,7 @@ from kdbench_plugins.reports.site.environment import environment
 from kdbench_plugins.reports.site.page_names import token
 from kdbench_plugins.reports.site.plotly_painter import paint
 from kdbench_plugins.reports.site.run_origins import commit, device, provenance, runs_of
+from kdbench_plugins.reports.site.shared_legend import shared_legend
 from kdbench_plugins.reports.site.site_folder import replaced
 from kdbench_plugins.reports.site.spec_yaml import readable, recorded_spec
 from kdbench_plugins.reports.site.strategy_pages import StrategyPage, strategy_pages
@@ -122,6 +123,7 @@ class _Pages:
             strategies=self.strategies,
             studies=self.studies,
             maps=[(found, regime_map(found), advice(found)) for found in maps(self.board.regimes)],
+            shared_legend=shared_legend,
             paint=paint,
             provenance=provenance(runs_of(self.board)),
             meanings=page_columns.meanings(self.board),

@@ -9,13 +9,15 @@ import pytest
 from matplotlib.colors import to_hex
 
 from kdbench.records.trace import Trace
+from kdbench.reports import build
 from kdbench.reports.board import Table
 from kdbench.reports.palette import BLUE, COLOURS, RED
-from kdbench.reports.plots import seed_spread, teacher_weights
+from kdbench.reports.plots import regime_map, seed_spread, teacher_weights
 from kdbench_plugins.reports.figures.matplotlib_style import settings
 from kdbench_plugins.reports.figures.picture_files import Picture
 from tests.support.drawn_lines import xs, ys
 from tests.support.made_boards import row, table
+from tests.support.situations import regime, situations
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +128,20 @@ def test_each_seed_is_a_dot_beside_mean_and_interval() -> None:
     assert {to_hex(patch.get_facecolor()) for patch in axes.patches} == {"#707070"}
     assert picture.data.split("\n")[2] == f"{rows[0].id} a of a + b group=1 mean=110 low=105 high=115 seed0=105 seed1=115"
     assert picture.alt.endswith("3 rows in 2 tie groups, a of a + b has the best mean, 110.0.")
+
+
+# Regimes
+
+
+def test_the_legend_has_the_findings_of_all_regimes() -> None:
+    """The first panel has undecided gains alone."""
+    legend = Picture.of(regime_map(build(situations()).regimes)).figure().legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "significantly better than equal",
+        "significantly worse",
+        "undecided",
+    ]
+
+
+def test_a_legend_of_one_entry_is_left_out() -> None:
+    assert Picture.of(regime_map(build(regime("alike", {"good": 3.0})).regimes)).figure().legends == []

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from kdbench.reports import build
 from kdbench.reports.board import Board
 from kdbench.reports.summary import summaries
 from kdbench_plugins.reports.site.page_names import slug, token
 from kdbench_plugins.reports.site.site_pages import Written, write_site
 from tests.support.site_boards import BOLD, IMAGE, METHODS, SCRIPT, board_of, hostile, measured_in, planes_of
 from tests.support.site_studies import hostile_study, study, traded
+from tests.support.situations import situations
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 ARGUMENTS = [
@@ -113,6 +115,12 @@ def site(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Written:
 def hostile_site(tmp_path_factory: pytest.TempPathFactory) -> Written:
     board, folder = hostile(), tmp_path_factory.mktemp("hostile") / "site"
     return write_site(folder, board, planes_of(board), [], [], [hostile_study()], summaries(board))
+
+
+@pytest.fixture(scope="module")
+def regimes_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    board = build(situations())
+    return write_site(tmp_path_factory.mktemp("regimes") / "site", board, [], [], [], [], summaries(board)).entry
 
 
 def _one_of_each(site: Written, board: Board) -> list[Path]:
@@ -316,12 +324,24 @@ def test_names_run_nothing_and_are_shown_as_they_are(reader: Reader, hostile_sit
         assert all(url.startswith("file://") or url == "data:," for url in reader.requested())
 
 
+def test_the_map_of_regimes_has_one_legend_and_fits_a_phone(reader: Reader, regimes_page: Path) -> None:
+    reader.open(regimes_page, screen=PHONE)
+    assert reader.js("return document.documentElement.scrollWidth") <= 390
+    assert reader.js("return document.querySelectorAll('.regimes .main-svg .legend *').length") == 0
+    assert reader.js("return document.querySelectorAll('ul.legend').length") == 1
+    sign = reader.find(".legend .sign")
+    mark = reader.find(".regimes .points path[d]:not([d=''])")
+    assert sign.text == "◆"
+    assert mark.is_displayed()
+    assert reader.problems() == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_bars_a_reader(reader: Reader, site: Written, board: Board, scheme: str) -> None:
+def test_nothing_bars_a_reader(reader: Reader, site: Written, board: Board, regimes_page: Path, scheme: str) -> None:
     spec = find_spec("axe_core_python")
     assert spec, "pip install axe-core-python"
     axe = Path(str(spec.origin)).with_name("axe.min.js").read_text(encoding="utf-8")
-    for path in _one_of_each(site, board):
+    for path in [*_one_of_each(site, board), regimes_page]:
         reader.open(path, scheme)
         reader.js(f"{axe}; window.axe = axe;")
         found = reader.driver.execute_async_script(

@@ -7,8 +7,9 @@ from itertools import accumulate
 import pytest
 
 from kdbench.reports.board import Table
+from kdbench.reports.palette import Role
 from kdbench.reports.pareto import Plane
-from kdbench.reports.plots import cost_plane, seed_spread
+from kdbench.reports.plots import Axis, Line, Mark, Panel, Points, cost_plane, seed_spread
 from kdbench.reports.plots.trace_curves import trace_curves
 from kdbench_plugins.reports.site.plotly_painter import Figure, paint, plain
 from tests.support.site_boards import IMAGE, SCRIPT, board_of, hostile, measured_in, planes_of
@@ -81,3 +82,14 @@ def test_hostile_names_reach_plotly_escaped() -> None:
         assert "<img" not in text
         assert "<script" not in text
     assert plain(IMAGE) in json.dumps(figures[0], ensure_ascii=False).replace('\\"', '"')
+
+
+@pytest.mark.parametrize(("series", "legend"), [(("gain",), False), (("gain", "open"), True)])
+def test_a_legend_of_one_entry_is_left_out(series: tuple[Role, ...], legend: bool) -> None:
+    """Series without marks and bands have no entry."""
+    points = [Points(role, role, (Mark(1.0, 2.0),)) for role in series]
+    panel = Panel(Axis("x"), Axis("y"), points=(*points, Points("none of these", "loss", ())))
+    assert paint(panel)["layout"]["showlegend"] is legend
+    assert paint(panel, legend=False)["layout"]["showlegend"] is False
+    curve = Panel(Axis("x"), Axis("y"), lines=(Line("one", (0.0, 1.0), (1.0, 2.0), (0.5, 1.5), (1.5, 2.5)),))
+    assert paint(curve)["layout"]["showlegend"] is False
