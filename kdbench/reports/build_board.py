@@ -91,7 +91,7 @@ def _table(family: Family, references: Sequence[Family], used: Uses, lacking: Ma
         rows=rows,
         references=known,
         better=better,
-        missing=_missing(rows),
+        missing=_missing(rows, bool(family.protocol.regime)),
         verdict=found,
         looks=looks,
         notes=[text for text in notes if text],
@@ -147,11 +147,15 @@ def _row(runs: Sequence[Measured], ranked: RankedRow, used: Uses, contends: bool
     )
 
 
-def _missing(rows: Sequence[Row]) -> list[str]:
-    """No distillation, each teacher alone (or the best one is unknown), and equal weights of each team."""
+def _missing(rows: Sequence[Row], regime: bool) -> list[str]:
+    """No distillation, each teacher alone (or the best one is unknown), and equal weights of each team.
+
+    A regime names its teachers' quality, so that its suite knows the best one: any single teacher will do.
+    """
     teams = list(dict.fromkeys(row.team for row in rows))
     alone = {team[0] for team in teams if len(team) == 1}
     found = [] if () in teams else ["no distillation"]
-    found += [f"{name} alone" for name in dict.fromkeys(name for team in teams for name in team) if name not in alone]
+    if not (regime and alone):
+        found += [f"{name} alone" for name in dict.fromkeys(name for team in teams for name in team) if name not in alone]
     equal = {row.team for row in rows if is_baseline(row)}
     return [*found, *(f"{BASELINE} of {' + '.join(team)}" for team in teams if len(team) > 1 and team not in equal)]

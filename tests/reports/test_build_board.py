@@ -146,6 +146,15 @@ def test_baselines_that_are_missing_are_named(runs: list[list[Measured]], missin
     assert table.missing == missing
 
 
+def test_a_regime_needs_one_single_teacher() -> None:
+    spec = {"variant": "alike", "regime": True}
+    team = [run for name in ("equal", "none") for run in row(name, spec=spec)]
+    (table,) = build(team).tables
+    assert table.missing == ["a alone", "b alone"]
+    (table,) = build([*team, *row("alone", spec=spec)]).tables
+    assert table.missing == []
+
+
 def test_variants_are_rows_of_their_own() -> None:
     varied = row("equal", 2.0, draw=1, spec={"variant": "fusion off"})
     (table,) = build([*EQUAL, *varied]).tables
