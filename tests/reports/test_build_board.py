@@ -14,6 +14,7 @@ from kdbench.reports import Board, build
 from kdbench.reports.board_plain import plain
 from tests.support.directed import ERROR, SCORE, runs_of
 from tests.support.rankings import DIGEST, HEADLINE, broken, changed, row
+from tests.support.situations import regime
 from tests.support.toys import plugged, retrieval_spec
 
 
@@ -147,12 +148,8 @@ def test_baselines_that_are_missing_are_named(runs: list[list[Measured]], missin
 
 
 def test_a_regime_needs_one_single_teacher() -> None:
-    spec = {"variant": "alike", "regime": True}
-    team = [run for name in ("equal", "none") for run in row(name, spec=spec)]
-    (table,) = build(team).tables
-    assert table.missing == ["a alone", "b alone"]
-    (table,) = build([*team, *row("alone", spec=spec)]).tables
-    assert table.missing == []
+    assert build(regime("alike", {"none": 3.0})).tables[0].missing == ["a alone", "b alone"]
+    assert build(regime("alike", {"none": 3.0, "alone": 3.0})).tables[0].missing == []
 
 
 def test_variants_are_rows_of_their_own() -> None:
