@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         plugins = installed()
         specs = {spec.run_id: spec for spec in plan(load_suite(given.suite, plugins, given.overrides))}
         if given.run not in specs:
-            raise KdbenchError(f"{given.suite} has no run {given.run!r}; kdbench plan {given.suite} lists them")
+            raise KdbenchError(f"{given.suite} has no run {given.run!r}; kdbench plan {given.suite} --runs lists them")
         context = RunContext(plugins, Cache(given.cache or default_root()), given.results, resolved_device(given.device))
         record = execute_rank(specs[given.run], context, redo=given.redo)
     except KdbenchError as error:

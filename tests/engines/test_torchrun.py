@@ -88,7 +88,7 @@ def test_ranks_of_other_code_end_the_run(tmp_path: Path) -> None:
 def test_errors_end_with_2_and_failures_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = suite_path(tmp_path)
     assert main(command(suite, "0" * 12)) == 2
-    assert f"{suite} has no run '000000000000'; kdbench plan {suite} lists them" in capsys.readouterr().err
+    assert f"{suite} has no run '000000000000'; kdbench plan {suite} --runs lists them" in capsys.readouterr().err
     (spec, *_) = plan(load_suite(suite, toy_plugins(), ["train.devices=2"]))
     assert main(command(suite, spec.run_id, "train.devices=2")) == 2
     assert "found 1 ranks, expected 2, the value of train.devices" in capsys.readouterr().err

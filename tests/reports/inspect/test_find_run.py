@@ -62,7 +62,9 @@ def test_an_unknown_run_names_near_ids(tmp_path: Path, spec: Spec, record: Make)
         find_run("0123456798ab", tmp_path)
     assert "0123456789ab.json" in str(told.value)
     assert "fedc" not in str(told.value)
-    with pytest.raises(RecordError, match=r"no record is at 'zzz', and none of the 2 runs .* `kdbench plan SUITE` shows ids"):
+    with pytest.raises(
+        RecordError, match=r"no record is at 'zzz', and none of the 2 runs .* `kdbench plan SUITE --runs` shows ids"
+    ):
         find_run("zzz", tmp_path)
     with pytest.raises(RecordError, match="no such file or folder"):
         find_run("0123", tmp_path / "nowhere")
