@@ -120,6 +120,11 @@ def kdbench_students() -> list[Offer[Student]]:
             LayerPruned,
             "the first layers of a teacher's towers, with its weights (PUMA)",
             check,
+            formula="f_k = head ∘ block_k ∘ … ∘ block_1 ∘ embed of a teacher's tower f_L, k ≤ L",
+            latex=(
+                r"f_k = \mathrm{head} \circ \mathrm{block}_k \circ \dots \circ \mathrm{block}_1 \circ \mathrm{embed} "
+                r"\text{ of a teacher's tower } f_L, \quad k \le L"
+            ),
             source="PUMA, Lyu et al., ACM MM 2025, arXiv 2507.08064",
             status="reconstruction",
             example={

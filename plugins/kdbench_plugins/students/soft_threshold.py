@@ -2,7 +2,7 @@
 
 From AdapMTL are Ŵ = sign(W)·relu(|W| − sigmoid(s)) with one learned s for each component, and that s has no more gradient once
 the sparsity is reached. A reconstruction: the components are two towers and their projections in place of a backbone and task
-heads, and the pressure that raises the thresholds is that of STR (Kusupati et al., ICML 2020).
+heads, and a constant force raises the thresholds (in STR, Kusupati et al., ICML 2020, weight decay of s does).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class SoftThreshold:
     """Another student, whose matrices and filters are made sparse in training: Ŵ = sign(W)·relu(|W| − sigmoid(s)).
 
     `student` is a student's spec, such as `{use: openclip, config: {…}}`. `image` and `text` are the sparsities that its towers
-    are to reach, the share of zeros among their matrices and filters; embeddings of tokens and positions, norms and biases stay
-    dense. A tower and its projection are two components with a threshold each, which begins at `start` and is raised by
-    `pressure`; the task and the teachers raise or lower it as well, so that the components of a tower end at different
-    sparsities. s learns with `rate` times the learning rate, since it has a longer way to go than weights. Once a tower has its
-    sparsity, its thresholds are held.
+    are to reach at least, the share of zeros among their matrices and filters; embeddings of tokens and positions, norms and
+    biases stay dense. A tower and its projection are two components with a threshold each, which begins at `start` and is
+    raised by `pressure`; the task and the teachers raise or lower it as well, so that the components of a tower end at
+    different sparsities. s learns with `rate` times the learning rate, since it has a longer way to go than weights. Once a
+    tower has its sparsity, its thresholds are held.
 
     After the training the zeros are real: the student is a dense model of the same form with zeros in it.
     """
@@ -40,7 +40,7 @@ class SoftThreshold:
         text: Share = 0.5,
         start: Share = 1e-3,
         rate: Annotated[float, Field(gt=0)] = 50.0,
-        pressure: Annotated[float, Field(ge=0)] = 0.03,
+        pressure: Annotated[float, Field(ge=0)] = 0.3,
     ) -> None:
         from kdbench_plugins.students.threshold_module import ThresholdModule
 
@@ -99,7 +99,7 @@ def kdbench_students() -> list[Offer[Student]]:
                 r"\hat{W} = \operatorname{sign}(W) \cdot \operatorname{relu}(\left\lvert W \right\rvert - "
                 r"\operatorname{sigmoid}(s)), \quad \text{one } s \text{ for each tower and each projection}"
             ),
-            source="AdapMTL, arXiv 2408.03913; pressure of STR, Kusupati et al., ICML 2020",
+            source="AdapMTL, arXiv 2408.03913; after STR, Kusupati et al., ICML 2020",
             status="reconstruction",
             example={"student": {"use": "openclip", "config": SMALL}},
         )

@@ -94,12 +94,12 @@ class ThresholdModule(nn.Module):
         return self.encode_image(images), self.encode_text(texts)
 
     def auxiliary_loss(self, views: Sequence[Tensor], batch: Batch) -> Tensor:  # noqa: ARG002
-        """½·pressure·Σ s² over the thresholds that are not held: it raises them, since s is negative for thresholds below ½.
+        """−pressure·Σ s over the thresholds that are not held: a force that raises them whatever they are.
 
-        STR's weight decay of s (Kusupati et al., ICML 2020) has the same gradient.
+        STR (Kusupati et al., ICML 2020) has weight decay of s for it, which pulls less the nearer a threshold comes to ½.
         """
         free = [torch.where(self._reached(side), 0.0, self.rate * self.raw[p]) for side in SIDES for p in self.places[side]]
-        return 0.5 * self.pressure * torch.stack(free).square().sum()
+        return -self.pressure * torch.stack(free).sum()
 
     def sparsities(self) -> dict[Side, float]:
         """The sparsity of each tower."""
