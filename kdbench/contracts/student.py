@@ -17,6 +17,11 @@ class Student(Protocol):
     result is kept and exported. The optional method `open_clip() -> (config, model)`, for students that are open_clip
     models, returns the contents of an `open_clip_config.json`, `{"model_cfg": {…}, "preprocess_cfg": {…}}`, and
     open_clip's own module with the current weights.
+
+    The optional method `prepare(data: TeacherData) -> None` is called once, before the training, by students whose initial
+    weights depend on the training data, such as on a teacher that is trained on it. It changes values in `module`, no shapes
+    and no parts: profiles and exports build the student without calling it. Draws of random numbers in it have no effect on
+    the training.
     """
 
     width: int  # d

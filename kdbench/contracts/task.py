@@ -278,6 +278,9 @@ class Task(ABC):
     def encode(self, data: Owned, student: Owned, split: SplitName) -> Owned:
         """A split as the student reads it."""
 
+    def prepare(self, data: Owned, student: Owned) -> None:
+        """Lets a student read the training data before it is trained, if it wants to. Must not read the test split."""
+
     @abstractmethod
     def teach(self, data: Owned, teacher: Owned) -> TeacherOutputs:
         """Computes a teacher's outputs on the train split. A teacher that trains sees train and validation data only."""

@@ -59,6 +59,8 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
     torch.manual_seed(spec.training_seed)
     student = built_student(spec, task)
     with using_plugin("student", spec.student, context.plugins):
+        task.prepare(data, student)
+        encodings |= data.encodings
         train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
     team = Team(teachers, built_terms(spec), task.width(student), spec.training_seed, context.device) if teachers else None
     strategy = built_strategy(spec)

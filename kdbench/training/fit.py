@@ -65,6 +65,7 @@ def fit(
     # As for a run: the same seed gives the same initial weights, independent of earlier draws.
     torch.manual_seed(seed)
     student = build()
+    task.prepare(data, student)
     module = cast(nn.Module, student.module)
     identity = {
         "format": FIT_FORMAT,

@@ -132,6 +132,11 @@ class Retrieval(Task):
 
         return encode_split(data, student, split)
 
+    def prepare(self, data: CachedDataset, student: Student) -> None:
+        from kdbench.tasks.retrieval.prepare import prepare
+
+        prepare(self, data, student)
+
     def teach(self, data: CachedDataset, teacher: Teacher) -> TeacherOutputs:
         from kdbench.tasks.retrieval.teachers import teach
 
