@@ -119,7 +119,7 @@ def moved(module: StudentModule, seed: int = 1) -> None:
     with torch.no_grad():
         for parameter in cast(nn.Module, module).parameters():
             if parameter.requires_grad and parameter.dim():
-                parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
 
 
 def adapted_run(use: str, offers: list[Offer[Student]], folder: Path, **params: Any) -> tuple[RunSpec, RunContext]:

@@ -15,7 +15,7 @@ from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench.testing import check_student
 from kdbench_plugins.students.mmlora import MMLora, kdbench_students
 from tests.support.adapted import BLOCKED, check_a_run, moved
-from tests.support.toys import bits, cached, module_of, toy, toy_plugins
+from tests.support.toys import bits, cached, module_of, toy, toy_plugins, towers_of
 
 PLUGINS = toy_plugins(students=[BLOCKED, *kdbench_students()])
 IMAGE = "[cin]*"  # conv, norm, image
@@ -70,9 +70,10 @@ def test_towers_are_frozen_to_the_bit_and_merged_is_unmerged(tmp_path: Path) -> 
     after = bits(module_of(student).state_dict())
     assert {name: after[name] for name in kept} == kept
     assert len(kept) == 4
-    expected = [module_of(student).get_submodule(tower).weight.clone() for tower in ("image_tower", "text_tower")]
-    found: Any = student.finalize()
-    assert [found.image_tower.weight.equal(expected[0]), found.text_tower.weight.equal(expected[1])] == [True, True]
+    towers = towers_of(student)
+    expected = [tower.weight.clone() for tower in (towers.image_tower, towers.text_tower)]
+    student.finalize()
+    assert [towers.image_tower.weight.equal(expected[0]), towers.text_tower.weight.equal(expected[1])] == [True, True]
 
 
 def test_towers_that_the_pattern_does_not_tell_apart() -> None:
