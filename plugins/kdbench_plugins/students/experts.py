@@ -50,7 +50,7 @@ def ffns_of(module: nn.Module) -> Iterator[Ffn]:
 class Router(nn.Module):
     """Scales of experts for each token [.., d]: ω + (1 − ω)·K·softmax(W_r x / 5), [.., K].
 
-    W_r is zero at first, so that all scales are 1. ω starts at 0 and fades the scales out: after each step, ω ← fade·ω + (1 − fade).
+    W_r is zero at first, so that all scales are 1. ω starts at 0 and fades them out: after each step, ω ← fade·ω + (1 − fade).
     """
 
     omega: Tensor

@@ -15,7 +15,7 @@ from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench.testing import check_student
 from kdbench_plugins.students.mmlora import MMLora, kdbench_students
 from tests.support.adapted import BLOCKED, check_a_run, moved
-from tests.support.toys import bits, cached, module_of, toy, toy_plugins, towers_of
+from tests.support.toys import bits, cached, module_of, towers_of, toy, toy_plugins
 
 PLUGINS = toy_plugins(students=[BLOCKED, *kdbench_students()])
 IMAGE = "[cin]*"  # conv, norm, image
