@@ -109,5 +109,5 @@ class ExpertAdapters(Adapters):
 def _scaled(up: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
     if not up.training:
         return None
-    scales = up.get_submodule("router")(inputs[0])
-    return (output.unflatten(-1, (scales.shape[-1], -1)) * scales[..., None]).flatten(-2)
+    scales: Tensor = up.get_submodule("router")(inputs[0])
+    return output * scales.repeat_interleave(output.shape[-1] // scales.shape[-1], dim=-1)

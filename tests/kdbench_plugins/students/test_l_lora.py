@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import jvp
+from torch.autograd.functional import jvp
 
 from kdbench.plugins.building import building_with
 from kdbench.testing import check_student
