@@ -122,14 +122,16 @@ def moved(module: StudentModule, seed: int = 1) -> None:
                 parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
 
 
-def adapted_run(use: str, offers: list[Offer[Student]], folder: Path, **params: Any) -> tuple[RunSpec, RunContext]:
-    """A run of two epochs of a student around one of open_clip that was trained before."""
+def adapted_run(
+    use: str, offers: list[Offer[Student]], folder: Path, team: Sequence[str] = ("a",), **params: Any
+) -> tuple[RunSpec, RunContext]:
+    """A run of two epochs of a student around one of open_clip, by default one that was trained before."""
     students = [*offers, *openclip.kdbench_students(), *warm_start.kdbench_students()]
     spec = run_spec(
         student=plugged(use, **({"student": WARM} | params)),
         dataset=plugged("beads", train=24, test=24),
         train={"epochs": 2, "lr": 0.004},
-        team=("a",),
+        team=team,
     )
     return spec, run_context(folder, students=students)
 

@@ -67,12 +67,7 @@ class Adapters:
 
     def attach(self) -> None:
         """Freezes the module and adds the additions, which keep their values."""
-        own = [id(scale) for scale in (self.module.logit_scale, getattr(self.module, "logit_bias", None))]
-        self.frozen = [one for one in self.module.parameters() if one.requires_grad and id(one) not in own]
-        for parameter in self.frozen:
-            parameter.requires_grad_(False)
-        norms = [part for part in self.module.modules() if isinstance(part, _BatchNorm)]
-        self._hooks = [norm.register_forward_pre_hook(_stay_in_eval_mode) for norm in norms]
+        self.frozen, self._hooks = freeze(self.module)
         for part, name, addition in self.added:
             parametrize.register_parametrization(part, name, addition)
 
@@ -86,6 +81,19 @@ class Adapters:
         for parameter in self.frozen:
             parameter.requires_grad_(True)
         self.frozen, self._hooks = (), []
+
+
+def freeze(module: Any) -> tuple[list[nn.Parameter], list[Any]]:
+    """Freezes all but the scale and bias of the logits, running statistics of batch norms too, also in training mode.
+
+    Returns the parameters that were not frozen before, and the hooks that keep the batch norms.
+    """
+    own = [id(scale) for scale in (module.logit_scale, getattr(module, "logit_bias", None))]
+    frozen = [one for one in module.parameters() if one.requires_grad and id(one) not in own]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
+    return frozen, [norm.register_forward_pre_hook(_stay_in_eval_mode) for norm in norms]
 
 
 def _stay_in_eval_mode(norm: nn.Module, _: object) -> None:
