@@ -125,7 +125,9 @@ def _outputs(task: Task, data: Owned, distillation: Distillation) -> dict[str, O
         task.check_plugin("teacher", teacher)
         found[name] = task.teach(data, teacher)
         if not isinstance(getattr(found[name], "key", None), str):
-            raise PluginError(f"task {task.name}: found outputs of a teacher without `key`; expected one to teach a teacher with")
+            raise PluginError(
+                f"task {task.name}: found outputs of a teacher without `key`; expected one to teach a teacher with"
+            )
     return found
 
 

@@ -23,7 +23,7 @@ def merged(start: State, ends: Sequence[State], trained: Sequence[str], method: 
     """
     vectors = torch.stack([torch.cat([(end[name] - start[name]).double().flatten() for name in trained]) for end in ends])
     vector = {"mean": _mean, "task_arithmetic": _sum, "ties": _ties}[method](vectors, keep)
-    pieces = vector.split([start[name].numel() for name in trained])
+    pieces = torch.split(vector, [start[name].numel() for name in trained])
     found = {name: _mean_of([end[name] for end in ends]) for name in start}
     for name, piece in zip(trained, pieces, strict=True):
         found[name] = (start[name].double() + scale * piece.view_as(start[name])).to(start[name].dtype)
