@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -149,12 +150,12 @@ def check_a_run(
         if progress.stage == "train" and progress.done == 8:
             raise KeyboardInterrupt
 
-    spec, context = adapted_run(use, offers, folder / "whole", **params)
+    spec, context = adapted_run(use, offers, folder, **params)
     record = execute(spec, context)
     assert (record.status, record.reason) == ("ok", "")
-    _, again = adapted_run(use, offers, folder / "stopped", **params)
+    again = replace(context, results=folder / "again")  # what is trained before the run is in the cache
     try:
-        execute(spec, RunContext(again.plugins, again.cache, again.results, on_progress=stop))
+        execute(spec, replace(again, on_progress=stop))
     except KeyboardInterrupt:
         pass
     else:
