@@ -51,6 +51,7 @@ RUNS = {
     "emoji-views": (70, "7031a94ee240"),
     "emoji-sweep": (35, "69e4ad3a9c0e"),
     "emoji": (27, "97cc1e9fb98a"),
+    "eupe": (22, "b0f7231c9064"),
     "flickr30k": (76, "e39e0a2ac50a"),
     "quickstart": (5, "7b1fbf732644"),
     "regimes-all": (191, "7b847501d2c6"),
