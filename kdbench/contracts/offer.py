@@ -63,8 +63,8 @@ class Offer(Generic[T_co]):
 class Uses:
     """Marks a parameter that holds another plugin's spec: `student: Annotated[dict[str, Any], Uses("student")]`.
 
-    With `several`, it holds a map or a list of specs: `Annotated[dict[str, dict[str, Any]] | None, Uses("teacher", several=True)]`.
-    Their parameters at their default are left out of what the plugin is given. Specs of objectives may have a `coefficient`.
+    With `several`, it holds a map or a list of specs: `Annotated[list[dict[str, Any]], Uses("objective", several=True)]`. Their
+    parameters at their default are left out of what the plugin is given. Specs of objectives may have a `coefficient`.
     """
 
     kind: Literal["dataset", "teacher", "student", "objective", "strategy"]

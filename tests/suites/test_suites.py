@@ -51,6 +51,7 @@ RUNS = {
     "emoji-views": (70, "7031a94ee240"),
     "emoji-sweep": (35, "69e4ad3a9c0e"),
     "emoji": (27, "97cc1e9fb98a"),
+    "eupe": (22, "b0f7231c9064"),
     "flickr30k": (76, "e39e0a2ac50a"),
     "emtal": (27, "17c2aae6983f"),
     "fusion-of-students": (27, "ec0dec2c5844"),
