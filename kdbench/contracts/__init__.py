@@ -30,7 +30,7 @@ from kdbench.contracts.task import (
     TensorOutputs,
     World,
 )
-from kdbench.contracts.teacher import ImageCost, NoTower, Teacher, TeacherData, Towers
+from kdbench.contracts.teacher import Distillation, ImageCost, NoTower, Teacher, TeacherData, Towers
 from kdbench.contracts.tracker import Progress, Tracker
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "Contributions",
     "Data",
     "Dataset",
+    "Distillation",
     "Encoder",
     "Engine",
     "Event",

@@ -61,6 +61,11 @@ class Offer(Generic[T_co]):
 
 @dataclass(frozen=True)
 class Uses:
-    """Marks a parameter that holds another plugin's spec: `student: Annotated[dict[str, Any], Uses("student")]`."""
+    """Marks a parameter that holds another plugin's spec: `student: Annotated[dict[str, Any], Uses("student")]`.
+
+    With `several`, it holds a map or a list of specs: `Annotated[list[dict[str, Any]], Uses("objective", several=True)]`. Their
+    parameters at their default are left out of what the plugin is given. Specs of objectives may have a `coefficient`.
+    """
 
     kind: Literal["dataset", "teacher", "student", "objective", "strategy"]
+    several: bool = False

@@ -39,6 +39,9 @@ class StudentModule(Protocol):
     then serves all losses.
 
     The optional attribute `logit_bias` is a parameter that SigLIP's loss adds to the logits.
+
+    The module, or a part of it, may have a method `after_step() -> None`, called after each step of the optimizer, without
+    gradients. What it changes, such as a factor that fades, must be in the module's state: a resumed run has it from there.
     """
 
     @property

@@ -106,7 +106,10 @@ class Feed(Protocol):
 
 
 class TeacherOutputs(Protocol):
-    """A teacher's stored outputs on the train split."""
+    """A teacher's stored outputs on the train split.
+
+    An attribute `key`, a text that is equal for equal outputs, lets a teacher teach another one before the runs.
+    """
 
     @property
     def width(self) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from kdbench.contracts.dataset import Split
 from kdbench.contracts.encoder import Encoder, Modality
+from kdbench.contracts.objective import Objective
+from kdbench.contracts.strategy import Strategy
 from kdbench.contracts.student import Student
 from kdbench.errors import PluginError
 
@@ -63,6 +65,18 @@ class Teacher(Protocol):
     def towers(self, data: TeacherData) -> Towers: ...
 
 
+@dataclass(frozen=True)
+class Distillation:
+    """A team that teaches a model: teachers by name, terms of the objective with their coefficients, and a strategy.
+
+    The strategy is None for a single teacher.
+    """
+
+    teachers: Mapping[str, Teacher]
+    terms: Sequence[tuple[float, Objective]]
+    strategy: Strategy | None = None
+
+
 class TeacherData(Protocol):
     """The training data of a teacher: train and validation splits. The test split cannot be reached."""
 
@@ -77,10 +91,13 @@ class TeacherData(Protocol):
         """The outputs of `encoder` on a split, computed once and cached."""
         ...
 
-    def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
-        """Trains the model that `build` returns, without distillation, and caches its weights.
+    def fit(
+        self, key: str, build: Callable[[], Student], recipe: dict[str, Any], distillation: Distillation | None = None
+    ) -> Student:
+        """Trains the model that `build` returns, by default without distillation, and caches its weights.
 
         `recipe` holds settings of a suite's `train:` block and a `seed`. Returns the model of the best validation epoch in
-        eval mode. A later call with the same key, recipe and dataset loads the cached weights.
+        eval mode. A later call with the same key, recipe and dataset loads the cached weights, and with the same embeddings
+        of the teachers of a `distillation`; `key` must identify its objective and strategy.
         """
         ...

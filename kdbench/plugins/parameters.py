@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import os
 import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -16,6 +19,7 @@ from kdbench.contracts import Offer, Uses
 from kdbench.errors import PluginError
 
 T = TypeVar("T")
+Kind = Literal["dataset", "teacher", "student", "objective", "strategy"]  # of plugins that others hold
 RESERVED = {"use", "name", "coefficient"}  # keys of an entry in a suite that are not parameters
 
 
@@ -89,6 +93,49 @@ def nested_uses(offer: Offer[Any]) -> dict[str, Uses]:
             if isinstance(mark, Uses):
                 found[name] = mark
     return found
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A plugin that another one holds: where in its parameters, its kind, the offer's name and its own parameters."""
+
+    path: tuple[str | int, ...]
+    kind: Kind
+    spec: dict[str, Any]
+
+    @property
+    def use(self) -> str:
+        return str(self.spec["use"])
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {name: value for name, value in self.spec.items() if name not in RESERVED}
+
+
+def nested_specs(offer: Offer[Any], params: Mapping[str, Any], checked: bool = True) -> list[Nested]:
+    """The plugins that parameters hold. Unless `checked` is false, what is no spec with `use:` is left out."""
+    found: list[Nested] = []
+    for name, mark in nested_uses(offer).items():
+        value = params.get(name)
+        if not mark.several:
+            found += [] if value is None else [Nested((name,), mark.kind, value)]
+        elif isinstance(value, dict | list):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            found += [Nested((name, key), mark.kind, item) for key, item in items]
+    return [one for one in found if not checked or (isinstance(one.spec, dict) and isinstance(one.spec.get("use"), str))]
+
+
+def with_nested(params: Mapping[str, Any], specs: Iterable[tuple[Nested, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Parameters in which plugins are replaced by other specs; a coefficient stays."""
+    changed: dict[str, Any] = copy.deepcopy(dict(params))
+    for nested, spec in specs:
+        *outer, last = nested.path
+        inside: Any = changed
+        for key in outer:
+            inside = inside[key]
+        kept = {name: nested.spec[name] for name in ("use", "coefficient") if name in nested.spec}
+        inside[last] = {**kept, **spec}
+    return changed
 
 
 def _validate(offer: Offer[Any], given: dict[str, Any]) -> BaseModel:

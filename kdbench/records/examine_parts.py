@@ -14,7 +14,7 @@ from kdbench.errors import KdbenchError
 from kdbench.plugins.building import building_with
 from kdbench.plugins.files_read import files_read
 from kdbench.plugins.loading import Kind, Listed, Plugins
-from kdbench.plugins.parameters import nested_uses
+from kdbench.plugins.parameters import nested_specs
 from kdbench.records.parts import FIRST_PARTY, Part, plugins_of
 from kdbench.storage.cache import Cache
 from kdbench.storage.code_digest import code_digest
@@ -71,11 +71,9 @@ def _with_nested(
 ) -> Iterator[tuple[str, Kind, str, dict[str, Any]]]:
     yield name, kind, use, params
     listed = _listed(kind, use, plugins)
-    for parameter, mark in nested_uses(listed.offer).items() if listed else ():
-        inner = params.get(parameter)
-        if isinstance(inner, dict) and isinstance(inner.get("use"), str):
-            own = {key: value for key, value in inner.items() if key != "use"}
-            yield from _with_nested(f"{name}.{parameter}", mark.kind, inner["use"], own, plugins)
+    for inner in nested_specs(listed.offer, params) if listed else ():
+        path = ".".join(map(str, (name, *inner.path)))
+        yield from _with_nested(path, inner.kind, inner.use, inner.params, plugins)
 
 
 def _examined(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins, cache: Cache, results: Path | None) -> Part:

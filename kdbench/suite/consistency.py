@@ -12,7 +12,7 @@ from kdbench.errors import KdbenchError, KdbenchWarning, PluginError, nearest, q
 from kdbench.plugins.building import building_with
 from kdbench.plugins.files_read import left_out
 from kdbench.plugins.loading import Kind, Plugins, article
-from kdbench.plugins.parameters import check_deeper, construct, nested_uses
+from kdbench.plugins.parameters import check_deeper, construct, nested_specs
 from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
 from kdbench.suite.spec import PluginSpec
@@ -49,9 +49,8 @@ def check_plugin(
             "and a change will not be noticed. Name a folder that holds the data alone, or have the plugin state `Offer.reads`"
         )
         warnings.warn(message, KdbenchWarning, stacklevel=2)
-    for name, mark in nested_uses(offer).items():
-        inner = {key: value for key, value in params[name].items() if key != "use"}
-        check_plugin(mark.kind, params[name]["use"], inner, (*where, name), plugins, diagnostics)
+    for inner in nested_specs(offer, params):
+        check_plugin(inner.kind, inner.use, inner.params, (*where, *inner.path), plugins, diagnostics)
 
 
 def check_teams(file: SuiteFile, diagnostics: Diagnostics) -> None:

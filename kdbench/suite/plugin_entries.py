@@ -11,9 +11,17 @@ from pydantic import ValidationError
 from kdbench.contracts.values import JsonObject
 from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind, Plugins, article
-from kdbench.plugins.parameters import checked_params, default_params, nested_uses, params_model
+from kdbench.plugins.parameters import (
+    Nested,
+    checked_params,
+    default_params,
+    nested_specs,
+    nested_uses,
+    params_model,
+    with_nested,
+)
 from kdbench.suite.diagnostics import NOTHING, Diagnostics
-from kdbench.suite.spec import PluginSpec, TermSpec
+from kdbench.suite.spec import PluginSpec, TermSpec, without_defaults
 from kdbench.suite.yaml_file import YamlPath
 
 LISTS: dict[str, Kind] = {
@@ -102,13 +110,19 @@ def _params(
         return None
     defaults = default_params(offer)
     versions: dict[str, int] = {}
-    for name, mark in nested_uses(offer).items():
-        inner = plugged(mark.kind, values[name], (*where, name), plugins, diagnostics)
+    held = nested_uses(offer)
+    found: list[tuple[Nested, JsonObject]] = []
+    for nested in nested_specs(offer, values, checked=False):
+        inner = plugged(nested.kind, nested.spec, (*where, *nested.path), plugins, diagnostics)
         if inner is None:
             return None
-        values[name] = {"use": inner.use, **inner.params}
-        defaults |= {f"{name}.{path}": value for path, value in inner.defaults.items()}
-        versions |= {f"{name}.{path}": version for path, version in inner.versions.items()}
+        path = ".".join(map(str, nested.path))
+        if held[str(nested.path[0])].several:  # of a map or list as a whole, no path to a default within it can be given
+            found.append((nested, without_defaults(inner.params, inner.defaults)))
+        else:
+            found.append((nested, inner.params))
+            defaults |= {f"{path}.{name}": value for name, value in inner.defaults.items()}
+        versions |= {f"{path}.{name}": version for name, version in inner.versions.items()}
         if inner.version != 1:
-            versions[name] = inner.version
-    return values, defaults, versions
+            versions[path] = inner.version
+    return with_nested(values, found), defaults, versions

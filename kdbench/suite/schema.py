@@ -44,7 +44,12 @@ def _offer_schema(kind: Kind, name: str, plugins: Plugins) -> dict[str, Any]:
     offer = plugins.find(kind, name).offer
     schema = params_model(offer).model_json_schema(ref_template=_reference(f"{kind}:{name}:") + "{model}")
     for parameter, mark in nested_uses(offer).items():
-        schema["properties"][parameter] = {"$ref": f"#/$defs/{mark.kind}"}
+        one = {"$ref": f"#/$defs/{mark.kind}"}
+        map_of, list_of = {"type": "object", "additionalProperties": one}, {"type": "array", "items": one}
+        options: list[dict[str, Any]] = [map_of, list_of] if mark.several else [one]
+        if parameter not in schema.get("required", []):
+            options.append({"type": "null"})
+        schema["properties"][parameter] = {"anyOf": options} if len(options) > 1 else one
     properties: dict[str, Any] = {"use": {"const": name, "description": offer.summary}}
     if kind != "teacher":
         properties["name"] = {"type": "string", "description": "A label; defaults to `use`."}

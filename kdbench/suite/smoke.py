@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kdbench.plugins.loading import Kind, Plugins
-from kdbench.plugins.parameters import checked_params, nested_uses
+from kdbench.plugins.parameters import checked_params, nested_specs, with_nested
 from kdbench.suite.model import Suite
 from kdbench.suite.settings import Train
 from kdbench.suite.spec import PluginSpec
@@ -59,8 +59,6 @@ def piece_of(train: Train, batch: int) -> int | None:
 
 def _params(kind: Kind, use: str, params: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
     offer = plugins.find(kind, use).offer
-    small = checked_params(offer, offer.smoke(dict(params))) if offer.smoke else dict(params)
-    for name, mark in nested_uses(offer).items():
-        inner = {key: value for key, value in small[name].items() if key != "use"}
-        small[name] = {"use": small[name]["use"], **_params(mark.kind, small[name]["use"], inner, plugins)}
-    return small
+    small = checked_params(offer, offer.smoke(checked_params(offer, params))) if offer.smoke else dict(params)
+    found = nested_specs(offer, small)
+    return with_nested(small, [(inner, _params(inner.kind, inner.use, inner.params, plugins)) for inner in found])

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from kdbench.contracts import Offer
 from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import installed
-from kdbench.plugins.parameters import check_deeper, checked_params, construct, nested_uses, params_model
+from kdbench.plugins.parameters import check_deeper, checked_params, construct, nested_specs, nested_uses, params_model
 
 Path = tuple[str | int, ...]
 NESTED = 4  # parameters that are changed of a plugin in a parameter; its own check changes all
@@ -61,7 +61,7 @@ def _leaves(offer: Offer[Any], params: Mapping[str, Any]) -> Iterator[tuple[Path
     nested = nested_uses(offer)
     for name, known in params_model(offer).model_fields.items():
         value = params[name]
-        if name in nested and isinstance(value, dict):
+        if name in nested and not nested[name].several and isinstance(value, dict):
             inner = installed().find(nested[name].kind, value["use"]).offer
             own = checked_params(inner, {key: item for key, item in value.items() if key != "use"})
             changeable = (leaf for leaf in _leaves(inner, own) if _others(*leaf[1:]))
@@ -110,9 +110,8 @@ def _with(params: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
 def _accepted(offer: Offer[Any], params: dict[str, Any]) -> bool:
     try:
         check_deeper(offer, checked_params(offer, params))
-        for name, mark in nested_uses(offer).items():
-            inner = {key: value for key, value in params[name].items() if key != "use"}
-            if not _accepted(installed().find(mark.kind, params[name]["use"]).offer, inner):
+        for inner in nested_specs(offer, params):
+            if not _accepted(installed().find(inner.kind, inner.use).offer, inner.params):
                 return False
     except (ValidationError, KdbenchError):
         return False

@@ -1,4 +1,4 @@
-"""Trains a teacher's model by the training loop, without distillation, and caches its weights."""
+"""Trains a teacher's model by the training loop, alone or taught by other teachers, and caches its weights."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
-from kdbench.contracts import Student, Task
-from kdbench.contracts.values import JsonObject
+from kdbench.contracts import Distillation, Student, Task
+from kdbench.contracts.values import JsonObject, Owned
 from kdbench.errors import PluginError
 from kdbench.plugins.library_warnings import kept_in, warn_again
 from kdbench.storage.cache import Cache
@@ -21,6 +21,7 @@ from kdbench.storage.module_digest import module_digest
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.suite.spec import settings_form
 from kdbench.training.loop import train
+from kdbench.training.team import Team, TeamTeacher
 
 FIT_FORMAT = 2  # raise when the training loop gives other weights for the same recipe
 
@@ -48,12 +49,14 @@ def fit(
     build: Callable[[], Student],
     recipe: dict[str, Any],
     inputs: Callable[[Student], Any] = lambda _: None,
+    distillation: Distillation | None = None,
 ) -> Student:
     """The model that `build` returns, trained by `recipe`, at its best validation epoch, frozen and in eval mode.
 
     `recipe` holds settings of a suite's `train:` block and a `seed`, by default 0. The weights are cached by dataset, key,
     recipe, seed, the built model with its initial weights, and what `inputs` says of it, as JSON: what identifies the inputs
-    that it is trained on. Raises PluginError if a setting of the recipe is invalid.
+    that it is trained on; with a `distillation` also by its teachers' outputs. Raises PluginError if a setting of the recipe
+    is invalid.
     """
     try:
         settings = Train(**{name: value for name, value in recipe.items() if name != "seed"})
@@ -62,6 +65,7 @@ def fit(
     if settings.views is not None:
         raise PluginError("a teacher's training recipe is invalid: found views; expected none: it sees the images themselves")
     seed = int(recipe.get("seed", 0))
+    taught = {} if distillation is None else _outputs(task, data, distillation)  # first: preparing a teacher draws
     # As for a run: the same seed gives the same initial weights, independent of earlier draws.
     torch.manual_seed(seed)
     student = build()
@@ -76,6 +80,7 @@ def fit(
         # The same key may build another model: a file or a folder that it names may have changed.
         "model": module_digest(module),
         "inputs": inputs(student),
+        **({"teachers": {name: outputs.key for name, outputs in taught.items()}} if taught else {}),
     }
     # Encoded before the entry: its time is then that of the training only.
     train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
@@ -85,7 +90,24 @@ def fit(
             data.report("train teacher", step, steps)
 
         with kept_in(folder):
-            train(task, student, train_split, validation, settings, Evaluate(), seed, data.device, on_step=on_step)
+            team, strategy = None, None
+            if distillation is not None:
+                members = [TeamTeacher(name, outputs) for name, outputs in taught.items()]
+                team = Team(members, distillation.terms, task.width(student), seed, data.device)
+                strategy = distillation.strategy
+            train(
+                task,
+                student,
+                train_split,
+                validation,
+                settings,
+                Evaluate(),
+                seed,
+                data.device,
+                team,
+                strategy,
+                on_step=on_step,
+            )
         save_weights(folder / "weights.safetensors", module)
 
     entry = data.cache.entry("teachers", identity, make)
@@ -94,6 +116,19 @@ def fit(
     module.load_state_dict(load_file(entry.folder / "weights.safetensors"))
     module.to(data.device).eval().requires_grad_(False)
     return student
+
+
+def _outputs(task: Task, data: Owned, distillation: Distillation) -> dict[str, Owned]:
+    """The outputs of each teacher on the train split. Raises PluginError if they have no key."""
+    found = {}
+    for name, teacher in distillation.teachers.items():
+        task.check_plugin("teacher", teacher)
+        found[name] = task.teach(data, teacher)
+        if not isinstance(getattr(found[name], "key", None), str):
+            raise PluginError(
+                f"task {task.name}: found outputs of a teacher without `key`; expected one to teach a teacher with"
+            )
+    return found
 
 
 def _recipe(settings: Train) -> JsonObject:

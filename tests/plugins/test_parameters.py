@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from kdbench import Offer, PluginError, Uses
-from kdbench.plugins.parameters import checked_params, nested_uses, params_model
+from kdbench.plugins.parameters import checked_params, nested_specs, nested_uses, params_model, with_nested
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -103,6 +103,35 @@ def test_nested_uses() -> None:
 
     assert nested_uses(Offer("some", build)) == {"student": Uses("student")}
     assert nested_uses(Offer("other", everything)) == {}
+
+
+Several = Annotated[dict[str, dict[str, Any]] | list[dict[str, Any]] | None, Uses("objective", several=True)]
+
+
+def test_plugins_in_parameters_one_and_several() -> None:
+    def build(
+        *, student: Annotated[dict[str, Any] | None, Uses("student")] = None, terms: Several = None, more: Several = None
+    ) -> None: ...
+
+    offer = Offer("some", build)
+    assert nested_specs(offer, {"student": None, "terms": None, "more": None}) == []
+    params = {"student": {"use": "toy"}, "terms": [{"use": "a", "coefficient": 2, "x": 1}], "more": {"k": {"use": "b"}}}
+    found = nested_specs(offer, params)
+    assert [(one.path, one.kind, one.use, one.params) for one in found] == [
+        (("student",), "student", "toy", {}),
+        (("terms", 0), "objective", "a", {"x": 1}),
+        (("more", "k"), "objective", "b", {}),
+    ]
+    changed = with_nested(params, [(one, {"y": position}) for position, one in enumerate(found)])
+    assert changed == {
+        "student": {"use": "toy", "y": 0},
+        "terms": [{"use": "a", "coefficient": 2, "y": 1}],
+        "more": {"k": {"use": "b", "y": 2}},
+    }
+    assert params["student"] == {"use": "toy"}
+    wrong = {"student": {"width": 1}, "terms": [{"x": 1}]}
+    assert nested_specs(offer, wrong) == []
+    assert len(nested_specs(offer, wrong, checked=False)) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import pytest
+
 from kdbench import Dataset, Offer, Student, Teacher, Uses, hookimpl
+from kdbench.errors import SuiteError
 from kdbench.plugins.loading import Plugins
 from kdbench.records.record import Record
 from kdbench.suite import smoke
@@ -27,6 +30,10 @@ def tutored(*, student: Annotated[dict[str, Any], Uses("student")], lessons: int
     raise AssertionError(f"a teacher was built: {student} {lessons}")
 
 
+def led(*, team: Annotated[dict[str, dict[str, Any]] | None, Uses("teacher", several=True)] = None) -> Teacher:
+    raise AssertionError(f"a teacher was built: {team}")
+
+
 class Rocks(Shapes):
     def __init__(self, *, size: int = 32) -> None:
         self.size = size
@@ -43,7 +50,7 @@ class Shrinking:
 
     @hookimpl
     def kdbench_teachers(self) -> list[Offer[Teacher]]:
-        return [Offer("tutored", tutored, smoke=lambda params: params | {"lessons": 1})]
+        return [Offer("tutored", tutored, smoke=lambda params: params | {"lessons": 1}), Offer("led", led)]
 
 
 def small(plugins: Plugins, path: Path) -> list[RunSpec]:
@@ -62,6 +69,21 @@ def test_plugins_shrink_themselves_and_those_they_wrap(plugins: Plugins, suite_f
     teachers = {teacher.name: teacher.params for run in runs for teacher in run.team}
     assert teachers["a"] == {"student": {"use": "stone", "width": 8}, "lessons": 1}
     assert teachers["b"] == {"focal": 50.0, "coated": False}  # it has no smaller form
+
+
+def test_several_plugins_in_one_parameter(plugins: Plugins, suite_file: Callable[..., Path]) -> None:
+    """They are checked and shrink as one does; an id leaves out what is at its default, and the digests of parts know them."""
+    team = "{x: {use: tutored, student: {use: stone, width: 640}}, y: {use: lens, focal: 1.0, coated: false}}"
+    path = suite_file(("a: {use: lens, focal: 35.0}", f"a: {{use: led, team: {team}}}"))
+    teacher = next(teacher for run in small(plugins, path) for teacher in run.team if teacher.name == "a")
+    led = teacher.params["team"]
+    assert led["x"] == {"use": "tutored", "student": {"use": "stone", "width": 10}, "lessons": 1}
+    whole = next(teacher for run in plan(load_suite(path, plugins)) for teacher in run.team if teacher.name == "a")
+    kept = {"x": {"use": "tutored", "student": {"use": "stone", "width": 640}}, "y": {"use": "lens", "focal": 1.0}}
+    assert whole.params == {"team": kept}
+    wrong = suite_file(("a: {use: lens, focal: 35.0}", f"a: {{use: led, team: {team.replace('lens', 'lense')}}}"))
+    with pytest.raises(SuiteError, match=r"teachers\.a\.team\.y\.use"):
+        load_suite(wrong, plugins)
 
 
 def test_the_grid_stays_and_training_is_short(plugins: Plugins, suite_file: Callable[..., Path]) -> None:

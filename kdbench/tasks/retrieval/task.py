@@ -208,8 +208,12 @@ class Retrieval(Task):
     def after_step(self, student: Student) -> None:
         import torch
 
+        module: Any = student.module
         with torch.no_grad():
-            student.module.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE)
+            module.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE)
+            for part in module.modules():
+                if hasattr(part, "after_step"):
+                    part.after_step()
 
     # Evaluation
 

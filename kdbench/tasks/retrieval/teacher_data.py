@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from kdbench.contracts import Encoder, Split, Student, Task
+from kdbench.contracts import Distillation, Encoder, Split, Student, Task
 from kdbench.contracts.encoder import keys_of
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import PluginError
@@ -29,8 +29,10 @@ class DatasetTeacherData:
     def encode(self, encoder: Encoder, split: Literal["train", "validation"]) -> NDArray[Any]:
         return self._dataset.encode(encoder, _visible(split))
 
-    def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
-        return fit(self._task, self._dataset, key, build, recipe, _inputs)
+    def fit(
+        self, key: str, build: Callable[[], Student], recipe: dict[str, Any], distillation: Distillation | None = None
+    ) -> Student:
+        return fit(self._task, self._dataset, key, build, recipe, _inputs, distillation)
 
 
 def _inputs(student: Student) -> list[list[str]]:

@@ -17,6 +17,7 @@ from kdbench.contracts.encoder import reads_originals, root_of
 from kdbench.data.dataset import CachedDataset
 from kdbench.data.on_device import moved
 from kdbench.errors import Diverged, KdbenchWarning, PluginError
+from kdbench.storage.digest import digest_of
 from kdbench.storage.memory_map import take
 from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
 from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
@@ -35,6 +36,7 @@ class StoredEmbeddings:
     caption_concepts: NDArray[np.int64]  # [M]
     views: NDArray[Any] | None = None  # [K·N, d_t], row v·N + i of view v of image i, if the teacher sees views
     text_views: NDArray[Any] | None = None  # [K·M, d_t], likewise of captions, if words are left out
+    key: str = ""  # of the towers
 
     @property
     def width(self) -> int:
@@ -116,6 +118,7 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings
         caption_concepts=split.caption_concepts,
         views=viewed,
         text_views=worded,
+        key=digest_of([towers.image.key, towers.text.key, float(towers.logit_scale)]),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdbench.contracts import Encoder, Modality, NoTower, Split, Student, Teacher, Towers
+from kdbench.contracts import Distillation, Encoder, Modality, NoTower, Split, Student, Teacher, Towers
 from kdbench.data.dataset import CachedDataset
 from kdbench.storage.cache import Cache, Entry
 from kdbench.tasks.retrieval import Retrieval
@@ -40,8 +40,10 @@ class WatchedData:
         self.asked.append(split)
         return self._data.encode(encoder, split)
 
-    def fit(self, key: str, build: Callable[[], Student], recipe: dict[str, Any]) -> Student:
-        return self._data.fit(key, build, recipe)
+    def fit(
+        self, key: str, build: Callable[[], Student], recipe: dict[str, Any], distillation: Distillation | None = None
+    ) -> Student:
+        return self._data.fit(key, build, recipe, distillation)
 
 
 class _Sharing(Cache):

@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
-from kdbench import Uses, build
+from kdbench import KdbenchError, Offer, Teacher, Uses, build
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.building import building_with
-from kdbench.plugins.parameters import nested_uses, params_model
+from kdbench.plugins.parameters import check_deeper, nested_uses, params_model
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench_plugins.students import openclip
 from kdbench_plugins.teachers.tower import Tower
 from kdbench_plugins.teachers.trained import Trained, files_in, kdbench_teachers
 from tests.support.clip_folders import CONFIG, changed, clip_folder
-from tests.support.toys import cached, toy_plugins
+from tests.support.toys import Sage, cached, toy_plugins
 
 [OFFER] = kdbench_teachers()
 SHORT: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 0.02}
@@ -101,8 +102,93 @@ def test_another_model_under_the_same_folder_is_another_student(dataset: CachedD
     assert key() != key(quick_gelu=True)
 
 
+# Taught by a team
+
+TEAM: dict[str, Any] = {"a": {"use": "sage", "seed": 1}, "b": {"use": "sage", "seed": 2, "width": 10}}
+STUDENT: dict[str, Any] = {"use": "toy", "width": 6}
+
+
+def weights(dataset: CachedDataset, **params: Any) -> dict[str, torch.Tensor]:
+    tower = Trained(student=STUDENT, **SHORT | params).towers(teacher_data(dataset)).image
+    assert isinstance(tower, Tower)
+    return tower.module.state_dict()
+
+
+def test_a_team_teaches_what_then_teaches(dataset: CachedDataset) -> None:
+    alone, taught, again = weights(dataset), weights(dataset, teachers=TEAM), weights(dataset, teachers=TEAM)
+    assert not torch.equal(alone["image_tower.weight"], taught["image_tower.weight"])
+    assert all(torch.equal(taught[name], again[name]) for name in taught)
+    assert set(taught) == set(alone), "heads of objectives are no part of it"
+
+
+def test_with_losses_of_no_weight_it_is_trained_alone(dataset: CachedDataset) -> None:
+    alone, taught = weights(dataset), weights(dataset, teachers=TEAM, distill=0.0)
+    assert all(torch.equal(alone[name], taught[name]) for name in alone)
+
+
+def test_what_teaches_it_is_in_its_key(dataset: CachedDataset) -> None:
+    def key(**params: Any) -> str:
+        return Trained(student=STUDENT, **SHORT | params).towers(teacher_data(dataset)).image.key
+
+    one = {"a": TEAM["a"]}
+    keys = [
+        key(),
+        key(teachers=one),
+        key(teachers=TEAM),
+        key(teachers=TEAM, distill=0.5),
+        key(teachers=TEAM, objective=[{"use": "feature"}]),
+        key(teachers=TEAM, objective=[{"use": "feature", "coefficient": 2}]),
+        key(teachers=TEAM, strategy={"use": "ammkd"}),
+        key(teachers=TEAM | {"b": {"use": "sage", "seed": 3}}),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_teacher_that_changes_under_the_same_spec_teaches_another(dataset: CachedDataset) -> None:
+    seed = 1
+
+    def moody() -> Teacher:
+        return Sage(seed=seed)
+
+    with building_with(toy_plugins(teachers=[Offer("moody", moody)])):
+        before = weights(dataset, teachers={"a": {"use": "moody"}})
+        seed = 2
+        after = weights(dataset, teachers={"a": {"use": "moody"}})
+    assert not torch.equal(before["image_tower.weight"], after["image_tower.weight"])
+
+
+def test_without_teachers_its_cache_key_is_what_it_was(dataset: CachedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published records belong to what is cached by it."""
+    seen: list[tuple[Any, ...]] = []
+    data = teacher_data(dataset)
+    fit = data.fit
+    monkeypatch.setattr(data, "fit", lambda *given: (seen.append(given), fit(*given))[1])
+    Trained(student=STUDENT, **SHORT).towers(data)
+    [(key, _, recipe, distillation)] = seen
+    assert key == '["trained", {"use": "toy", "width": 6}, []]'
+    assert (recipe["distill"], distillation) == (1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"objective": [{"use": "feature"}]}, "found `objective:` and no teachers"),
+        ({"strategy": {"use": "equal"}}, "found `strategy:` and no teachers"),
+        ({"teachers": {"a": TEAM["a"]}, "strategy": {"use": "equal"}}, "found `strategy:` and one teacher"),
+    ],
+)
+def test_what_is_for_a_team_needs_one(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(KdbenchError, match=message):
+        check_deeper(OFFER, {"student": STUDENT, **given})
+
+
 def test_schema() -> None:
-    assert nested_uses(OFFER) == {"student": Uses("student")}
+    assert nested_uses(OFFER) == {
+        "student": Uses("student"),
+        "teachers": Uses("teacher", several=True),
+        "objective": Uses("objective", several=True),
+        "strategy": Uses("strategy"),
+    }
     schema = params_model(OFFER)
     with pytest.raises(ValidationError, match="student"):
         schema()

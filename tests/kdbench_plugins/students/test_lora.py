@@ -1,0 +1,69 @@
+"""The student `lora`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kdbench import KdbenchError
+from kdbench.plugins.building import building_with
+from kdbench.testing import check_student
+from kdbench_plugins.exporters.onnx import OnnxExporter
+from kdbench_plugins.exporters.open_clip import OpenClipExporter
+from kdbench_plugins.students.lora import Lora, kdbench_students
+from tests.support.adapted import BLOCKED, Towers, blocked, check_a_run, embedded, moved
+from tests.support.toys import bits, module_of, toy_plugins
+
+PLUGINS = toy_plugins(students=[BLOCKED, *kdbench_students()])
+
+
+def build(seed: int = 0, **params: Any) -> Lora:
+    torch.manual_seed(seed)
+    with building_with(PLUGINS):
+        return Lora(student={"use": "blocked"}, **params)
+
+
+def test_the_properties_of_a_student() -> None:
+    with building_with(PLUGINS):
+        check_student(lambda: Lora(student={"use": "blocked"}))
+
+
+def test_the_base_is_the_student_as_it_is_alone() -> None:
+    student = build(5)
+    torch.manual_seed(5)
+    alone = blocked()
+    assert embedded(student.module).equal(embedded(alone.module))
+    student.finalize()
+    assert bits(module_of(student).state_dict()) == bits(module_of(alone).state_dict())
+
+
+def test_finalized_it_has_the_architecture_of_the_student() -> None:
+    student = build()
+    moved(student.module)
+    expected = embedded(student.module)
+    found = student.finalize()
+    assert embedded(found).equal(expected)
+    assert {name: value.shape for name, value in module_of(student).state_dict().items()} == {
+        name: value.shape for name, value in Towers().state_dict().items()
+    }
+
+
+def test_layers_are_chosen_by_their_names() -> None:
+    chosen = build(layers=["text.*", "image.attn"], rank=1).adapters.added
+    whole = build().adapters.added
+    assert (len(chosen), len(whole)) == (5, 9)
+    with pytest.raises(KdbenchError, match=r"student lora: layers: found 'txt\.\*', which fits no layer with a weight matrix"):
+        build(layers=["txt.*"])
+
+
+def test_a_student_that_is_not_of_open_clip_says_so() -> None:
+    with pytest.raises(KdbenchError, match="student lora: found a student, Toy, that is not an open_clip model; expected"):
+        build().open_clip()
+
+
+def test_a_run_resumes_and_is_exported(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    check_a_run("lora", kdbench_students(), tmp_path, [OpenClipExporter(), OnnxExporter()], rank=2)
