@@ -21,6 +21,7 @@ from kdbench.storage.module_digest import module_digest
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.suite.spec import settings_form
 from kdbench.training.loop import train
+from kdbench.training.stage import Stage
 
 FIT_FORMAT = 2  # raise when the training loop gives other weights for the same recipe
 
@@ -84,7 +85,7 @@ def fit(
             data.report("train teacher", step, steps)
 
         with kept_in(folder):
-            train(task, student, train_split, validation, settings, Evaluate(), seed, data.device, on_step=on_step)
+            train(task, student, train_split, validation, [Stage(settings)], Evaluate(), seed, data.device, on_step=on_step)
         save_weights(folder / "weights.safetensors", module)
 
     entry = data.cache.entry("teachers", identity, make)
