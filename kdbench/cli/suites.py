@@ -56,6 +56,7 @@ def plan(
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.records.files import recorded
     from kdbench.records.record import DONE
+    from kdbench.suite.stages import in_words
 
     plugins = plugins_here()
     where, engine = site(results, cache, "auto", None), chosen_engine(plugins, LOCAL)
@@ -75,6 +76,8 @@ def plan(
     align = ["right" if head == "seed" else "left" for head in heads]
     typer.echo(tabulate(rows, headers=heads, colalign=align if rows else None, disable_numparse=True))
     typer.echo("\n" + estimate(specs, known | dict.fromkeys(again), len(changed)))
+    for line in dict.fromkeys(in_words(spec) for spec in specs if spec.stages):
+        typer.echo(line)
     if not design and planned.suite.race:
         say(RACEABLE.format(design=planned.suite.race))
     if design:

@@ -11,7 +11,7 @@ from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
 from kdbench.suite.plugin_entries import plugged, plugged_list
 from kdbench.suite.settings import StageSettings, Train
-from kdbench.suite.spec import PluginSpec, StageSpec, TermSpec
+from kdbench.suite.spec import PluginSpec, RunSpec, StageSpec, TermSpec
 from kdbench.suite.yaml_file import YamlPath, dotted
 
 T = TypeVar("T")
@@ -101,4 +101,10 @@ def check_stages(file: SuiteFile, diagnostics: Diagnostics) -> None:
     for key, whose, applies in (("strategy", "strategies", several), ("objective", "objective", any(file.teams))):
         if stages and applies and all(getattr(stage, key) for stage in stages):
             expected = f"a stage without `{key}:`, which has that of the row, from `{whose}:`"
-            diagnostics.add(STAGES, f"a {key} in every stage", expected)
+            diagnostics.add(STAGES, f"{key} in every stage", expected)
+
+
+def in_words(spec: RunSpec) -> str:
+    """`three stages: stages of 10 + 5 + 15 = 30 epochs`, for a run with stages; its variant comes first."""
+    epochs = [train.epochs for train in spec.trainings]
+    return f"{spec.variant}: ".removeprefix(": ") + f"stages of {' + '.join(map(str, epochs))} = {spec.epochs} epochs"
