@@ -27,7 +27,7 @@ def estimate(specs: Sequence[RunSpec], known: Mapping[str, Record | None], chang
         record = known[spec.run_id]
         if record and record.status == "ok" and spec.train and not spec.trained_on:
             seconds = record.timings["train"] + record.timings["evaluate"]
-            per_epoch.setdefault(_workload(spec), []).append(seconds / spec.train.epochs)
+            per_epoch.setdefault(_workload(spec), []).append(seconds / spec.epochs)
     times = [_seconds(spec, per_epoch) for spec in todo]
     guessed = [seconds for seconds in times if seconds is not None]
     head = f"{len(todo):,} of {counted(len(specs), 'run')} to do"
@@ -47,4 +47,4 @@ def _seconds(spec: RunSpec, per_epoch: Mapping[str, Sequence[float]]) -> float |
     if not spec.train or spec.trained_on:
         return 0.0  # only evaluated; the encoding of a reference is that of a teacher
     seen = per_epoch.get(_workload(spec))
-    return statistics.fmean(seen) * spec.train.epochs if seen else None
+    return statistics.fmean(seen) * spec.epochs if seen else None

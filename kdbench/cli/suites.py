@@ -56,6 +56,7 @@ def plan(
     from kdbench.records.files import recorded
     from kdbench.records.record import DONE
     from kdbench.reports.text_table import wrapped
+    from kdbench.suite.stages import in_words
 
     plugins = plugins_here()
     where, engine = site(results, cache, "auto", None), chosen_engine(plugins, LOCAL)
@@ -72,6 +73,7 @@ def plan(
     lines = [*raced.lines()] if raced else []
     wanted = raced.until_next_look if raced else specs
     lines += [estimate(wanted, known | dict.fromkeys(again), len(changed))]
+    lines += dict.fromkeys(in_words(spec) for spec in specs if spec.stages)
     lines += costs_of_views([spec for spec in specs if states[spec.run_id] == "to do"], plugins)
     typer.echo("\n" + "\n".join(wrapped(line, "table", table_width()) for line in lines))
     if not race and planned.suite.race:

@@ -24,7 +24,7 @@ class Batch:
     images: Tensor  # [B], indices into the train split's images
     captions: Tensor  # [B], indices into its captions
     concepts: Tensor  # [B]; pairs of one concept are positives of each other
-    progress: float  # fraction of the training done, 0 to 1
+    progress: float  # fraction of the training done, or of its stage if it has several, 0 to 1
     host: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None  # the same indices in numpy, to read stored rows by
     views: NDArray[np.int64] | None = None  # [B], the number of the augmented view of each image, if there are views
     ids: Sequence[str] = ()  # of all images of the train split, if the dataset has ids; read on access

@@ -80,7 +80,7 @@ class Batch(Protocol):
 
     @property
     def progress(self) -> float:
-        """Fraction of the training done, 0 to 1."""
+        """Fraction of the training done, or of its stage if it has several, 0 to 1."""
         ...
 
     def __len__(self) -> int:
@@ -140,13 +140,18 @@ class Data(Protocol):
 
 @dataclass(frozen=True)
 class FeedSettings:
-    """How a train split is fed. `share(total)` returns the rows of a batch of `total` that this process reads."""
+    """How a train split is fed. `share(total)` returns the rows of a batch of `total` that this process reads.
+
+    In a training of several stages each has its own feed: of `epochs` epochs, `before` epochs after the first of all. Steps are
+    counted over all stages; `Batch.progress` is the stage's.
+    """
 
     batch_size: int
     epochs: int
     seed: int
     device: str
     share: Callable[[int], slice]
+    before: int = 0
 
 
 @dataclass(frozen=True)

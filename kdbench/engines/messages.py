@@ -36,8 +36,9 @@ class Rehearse(Message):
     def key(self) -> str:
         """Equal for runs with the same plugins. Teachers count because some lack a tower."""
         spec = self.spec
-        parts = [spec.task, spec.dataset, spec.student, *spec.objective, *([spec.strategy] if spec.strategy else [])]
-        return digest_of(["rehearsal", [teacher.plain for teacher in spec.team], *(part.plain for part in parts)])[:12]
+        parts = [spec.task, spec.dataset, spec.student, *spec.terms, *spec.strategies]
+        stages = [stage.canonical for stage in spec.stages]
+        return digest_of(["rehearsal", [teacher.plain for teacher in spec.team], *(part.plain for part in parts), *stages])[:12]
 
     @property
     def label(self) -> str:

@@ -51,6 +51,11 @@ def plugins_of(spec: RunSpec) -> Iterator[tuple[str, PluginKind, PluginSpec]]:
     yield from ((f"objective {index} {term.name}", "objective", term) for index, term in enumerate(spec.objective))
     if spec.strategy:
         yield f"strategy {spec.strategy.name}", "strategy", spec.strategy
+    for number, stage in enumerate(spec.stages, 1):
+        terms = enumerate(stage.objective)
+        yield from ((f"stage {number} objective {index} {term.name}", "objective", term) for index, term in terms)
+        if stage.strategy:
+            yield f"stage {number} strategy {stage.strategy.name}", "strategy", stage.strategy
 
 
 def weights_identity(run_id: str, arrays_sha256: str, parts: Parts) -> dict[str, str]:

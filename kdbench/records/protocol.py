@@ -55,7 +55,7 @@ class Protocol(Frozen):
         train = spec.train
         # Folds differ in their size by few items, and so in their steps.
         steps = 0 if spec.fold else record.steps or 0
-        budget = Budget(epochs=train.epochs, steps=steps, batch_size=train.batch_size) if train else Budget()
+        budget = Budget(epochs=spec.epochs, steps=steps, batch_size=train.batch_size) if train else Budget()
         return cls(
             dataset=spec.dataset.name,
             dataset_digest=record.dataset_digest or "",

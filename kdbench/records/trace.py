@@ -17,13 +17,15 @@ class Trace(BaseModel):
     `step` is the last step of a window, counted from 1. `loss`, `task`, `weights` by teacher and `entropy` (of the weights
     over teachers, in nats; averaged over samples for weights per sample) are means over the window's steps. `cosines` by
     pair of teachers and `conflict` (1 if any cosine is negative) are of the gradients at the window's last step. `report`
-    holds the strategy's own figures at that step, None for one without a finite value. Raises ValueError if steps do not
-    increase or a column has another length than `step`.
+    holds the strategy's own figures at that step, None for one without a finite value. `stage` counts from 1; it is empty if
+    the training has only one. Raises ValueError if steps do not increase, stages decrease, or a column has another length than
+    `step`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     step: list[int] = []
+    stage: list[int] = []
     loss: list[float] = []
     task: list[float] = []
     weights: dict[str, list[float]] = {}
@@ -36,13 +38,15 @@ class Trace(BaseModel):
     def _consistent(self) -> Self:
         if (np.diff([0, *self.step]) < 1).any():
             raise ValueError("its steps do not increase")
+        if (np.diff([1, *self.stage]) < 0).any():
+            raise ValueError("its stages decrease")
         for name, column in self._columns():
             if column and len(column) != len(self.step):
                 raise ValueError(f"{name}: found {len(column)} values for {len(self.step)} windows")
         return self
 
     def _columns(self) -> Iterator[tuple[str, list[Any]]]:
-        for name in ("loss", "task", "entropy", "conflict"):
+        for name in ("stage", "loss", "task", "entropy", "conflict"):
             yield name, getattr(self, name)
         for name in ("weights", "cosines", "report"):
             yield from ((f"{name}.{key}", column) for key, column in getattr(self, name).items())

@@ -50,9 +50,9 @@ class RunContext:
     def reconstructions(self, spec: RunSpec) -> list[str]:
         """Labels of the parts of a run whose plugins are reconstructions."""
         parts: list[tuple[Kind, PluginSpec]] = [("teacher" if spec.reference else "student", spec.student)]
-        parts += [("objective", term) for term in spec.objective]
+        parts += [("objective", term) for term in spec.terms]
         parts += [("teacher", teacher) for teacher in spec.team]
-        parts += [("strategy", spec.strategy)] if spec.strategy else []
+        parts += [("strategy", strategy) for strategy in spec.strategies]
         offers = [(part.name, self.plugins.offers(kind).get(part.use)) for kind, part in parts]
         return [name for name, listed in offers if listed and listed.offer.status == "reconstruction"]
 

@@ -13,7 +13,7 @@ from kdbench.errors import PluginError
 from kdbench.plugins.building import build_spec
 from kdbench.plugins.loading import Plugins
 from kdbench.records.examine_parts import using_plugin
-from kdbench.runs.built import built_strategy, built_student, built_terms
+from kdbench.runs.built import Terms, built_stages, built_student
 from kdbench.runs.context import RunContext
 from kdbench.runs.resume import CHECKPOINT, checkpoint_of
 from kdbench.suite.spec import PluginSpec, RunSpec
@@ -62,8 +62,11 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
         task.prepare(data, student)
         encodings |= data.encodings
         train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
-    team = Team(teachers, built_terms(spec), task.width(student), spec.training_seed, context.device) if teachers else None
-    strategy = built_strategy(spec)
+
+    def team_of(terms: Terms) -> Team | None:
+        return Team(teachers, terms, task.width(student), spec.training_seed, context.device) if teachers else None
+
+    stages = built_stages(spec, team_of)
 
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
         context.on_progress(Progress(id, "train", step, steps, loss, weights))
@@ -76,12 +79,10 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
             student,
             train_split,
             validation,
-            spec.train,
+            stages,
             spec.evaluate,
             spec.training_seed,
             context.device,
-            team,
-            strategy,
             checkpoint=checkpoint,
             on_step=on_step,
             on_epoch=lambda epoch, metrics: context.on_epoch(id, epoch, metrics),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
-from kdbench.contracts import Objective, TeacherOutputs
+from kdbench.contracts import TeacherOutputs
 from kdbench.errors import KdbenchError, KdbenchWarning, PluginError
 from kdbench.plugins.building import build_spec, building_with
-from kdbench.runs.built import built_strategy, built_student, built_terms
+from kdbench.runs.built import Terms, built_stages, built_student
 from kdbench.runs.context import RunContext
 from kdbench.suite.settings import Train
 from kdbench.suite.smoke import piece_of
@@ -35,23 +36,25 @@ def rehearse(spec: RunSpec, context: RunContext) -> None:
         warnings.simplefilter("ignore", KdbenchWarning)
         torch.manual_seed(spec.training_seed)
         task = context.task(spec.task)
-        student, terms, strategy = built_student(spec, task), built_terms(spec), built_strategy(spec)
+        student = built_student(spec, task)
         dataset, members = build_spec("dataset", spec.dataset), [build_spec("teacher", teacher) for teacher in spec.team]
         made = task.sample(dataset, student, members)
+        encoded, stored = made or (None, ())
+        stages = built_stages(spec, lambda terms: _team(spec, terms, stored, task.width(student)) if stored else None)
         if made is None:
             return
-        encoded, stored = made
-        team = _team(spec, terms, stored, task.width(student)) if stored else None
-        settings = _brief(spec.train)
-        learner = Learner(task, student, encoded, settings, spec.training_seed, "cpu", team, strategy)
-        for step in range(STEPS):
-            learner.step(step)
-        learner.report()
-        learner.end_epoch(measured(task, evaluated(task, student, encoded, settings.batch_size, "cpu")))
-        learner.state_dict()
+        stages = [replace(stage, settings=_brief(stage.settings)) for stage in stages]
+        for number, stage in enumerate(stages):
+            learner = Learner(task, student, encoded, stages, spec.training_seed, "cpu", number=number)
+            for step in range(STEPS):
+                learner.step(learner.first + step)
+            learner.report()
+            learner.end_epoch(measured(task, evaluated(task, student, encoded, stage.settings.batch_size, "cpu")))
+            learner.state_dict()
+            learner.leave()
 
 
-def _team(spec: RunSpec, terms: Sequence[tuple[float, Objective]], stored: Sequence[TeacherOutputs], width: int) -> Team:
+def _team(spec: RunSpec, terms: Terms, stored: Sequence[TeacherOutputs], width: int) -> Team:
     """A team of made-up teachers, some of them wider than the student.
 
     An objective may refuse other widths than the student's, such as with `head: none`. Those of the real teachers are not

@@ -18,13 +18,14 @@ from kdbench.suite.consistency import (
     check_teams,
 )
 from kdbench.suite.diagnostics import Diagnostics
-from kdbench.suite.model import Suite, SuiteFile, Variant
+from kdbench.suite.model import StageFile, Suite, SuiteFile, Variant
 from kdbench.suite.plugin_entries import LISTS, plugged, plugged_list
 from kdbench.suite.race import Race
 from kdbench.suite.settings import Evaluate
 from kdbench.suite.smoke import smoked
 from kdbench.suite.source import SuiteSource, read_suite
 from kdbench.suite.spec import PluginSpec, TermSpec
+from kdbench.suite.stages import check_stages, expand_shorthand, plugged_stages, stage_entries, stages_of
 from kdbench.suite.sweep import SweepFile
 from kdbench.suite.sweep_space import check_labels, checked_sweep
 from kdbench.suite.task_settings import also_of, built_task, task_of, train_of
@@ -98,6 +99,7 @@ def _checked(
     evaluate = data.get("evaluate")
     also = evaluate.get("also") if isinstance(evaluate, dict) else None
     also = plugged_list("dataset", ("evaluate", "also"), also, plugins, diagnostics)
+    stages = plugged_stages(data.get("train"), plugins, diagnostics)
     given = data.get("teachers")
     teachers = {
         name: plugged("teacher", entry, ("teachers", name), plugins, diagnostics, label=name)
@@ -106,6 +108,7 @@ def _checked(
     }
     if file is not None:
         check_teams(file, diagnostics)
+        check_stages(file, diagnostics)
     if file is None or task is None or len(diagnostics.found) > before:
         return None
     suite = Suite(
@@ -123,6 +126,7 @@ def _checked(
         strategies=entries["strategies"],
         objective=[term for term in entries["objective"] if isinstance(term, TermSpec)],
         train=train_of(file.train, task, plugins),
+        stages=stages_of(file, stages),
         evaluate=Evaluate(**file.evaluate.model_dump(exclude={"also"})),
         latency=file.latency,
         race=file.race,
@@ -158,6 +162,7 @@ def _validated(data: dict[str, Any], task: PluginSpec | None, diagnostics: Diagn
         for name in ("train", "evaluate", "latency"):
             blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
         blocks |= {("sweep",): SweepFile.model_fields, ("race",): Race.model_fields}
+        blocks |= {where: StageFile.model_fields for where, _ in stage_entries(data.get("train"))}
         blocks |= {(key, name): Variant.model_fields for key in ("variants", "regimes") for name in data.get(key) or ()}
         for item in error.errors():
             *outer, key = item["loc"] or ("",)
@@ -175,6 +180,7 @@ def _expand_shorthand(data: dict[str, Any]) -> None:
     """Expands short forms: `- equal` to `- use: equal`, also in variants, and `pruner: none` to `pruner: {use: none}`."""
     for changes in _variants(data)[1].values():
         _expand_shorthand(changes)
+    expand_shorthand(data.get("train"))
     for key in LISTS:
         if isinstance(data.get(key), list):
             data[key] = [{"use": entry} if isinstance(entry, str) else entry for entry in data[key]]

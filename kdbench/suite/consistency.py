@@ -16,6 +16,7 @@ from kdbench.plugins.parameters import check_deeper, construct, nested_specs
 from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite, SuiteFile
 from kdbench.suite.spec import PluginSpec
+from kdbench.suite.stages import STAGES, placed_strategies, placed_terms
 from kdbench.suite.yaml_file import YamlPath, path_steps
 
 
@@ -26,8 +27,8 @@ def check_plugins(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> N
         *(("dataset", ("evaluate", "also", i), one.dataset) for i, one in enumerate(suite.also)),
         *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
         *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
-        *(("objective", ("objective", i), spec) for i, spec in enumerate(suite.objective)),
-        *(("strategy", ("strategies", i), spec) for i, spec in enumerate(suite.strategies)),
+        *(("objective", where, spec) for where, spec in placed_terms(suite)),
+        *(("strategy", where, spec) for where, spec in placed_strategies(suite)),
     ]
     for kind, where, spec in specs:
         check_plugin(kind, spec.use, spec.params, where, plugins, diagnostics)
@@ -65,10 +66,6 @@ def check_teams(file: SuiteFile, diagnostics: Diagnostics) -> None:
             diagnostics.add(("teams", index), team, f"a team not listed yet; it is teams[{file.teams.index(team)}] as well")
         if team and not file.objective:
             diagnostics.add(("teams", index), team, "an `objective:` with at least one term, for a team with teachers")
-        if not team and file.train.task == 0:
-            diagnostics.add(("teams", index), team, "a team with teachers: `train.task: 0` leaves nothing else to learn from")
-        if team and file.train.task == 0 and file.train.distill == 0:
-            diagnostics.add(("train", "distill"), 0, "above 0: `train.task: 0` leaves nothing else to learn from")
         if len(team) > 1 and not file.strategies:
             diagnostics.add(("teams", index), team, "at least one entry in `strategies:`, for a team of two or more")
     for index, name in enumerate(file.references):
@@ -87,7 +84,7 @@ def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
     specs: list[tuple[Kind, YamlPath, PluginSpec]] = [
         *(("student", ("students", i), spec) for i, spec in enumerate(suite.students)),
         *(("teacher", ("teachers", name), spec) for name, spec in suite.teachers.items()),
-        *(("objective", ("objective", i), spec) for i, spec in enumerate(suite.objective)),
+        *(("objective", where, spec) for where, spec in placed_terms(suite)),
     ]
     for kind, where, spec in specs:
         task = plugins.find(kind, spec.use).offer.task
@@ -104,10 +101,12 @@ def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: 
     task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
     if suite.train.views and not task.views:
         diagnostics.add(("train", "views"), "views", f"none: the task {suite.task.use!r} has no augmented views")
-    if suite.train.loss is not None and suite.train.loss not in task.loss_names:
-        known = f"a loss of the task {suite.task.use!r}: {', '.join(task.loss_names)}"
-        expected = known if task.loss_names else f"null: the task {suite.task.use!r} has one loss"
-        diagnostics.add(("train", "loss"), suite.train.loss, expected, nearest(suite.train.loss, task.loss_names))
+    stages = [((*STAGES, index, "loss"), stage.settings.loss) for index, stage in enumerate(suite.stages)]
+    for place, loss in [(("train", "loss"), suite.train.loss), *stages]:
+        if loss is not None and loss not in task.loss_names:
+            known = f"a loss of the task {suite.task.use!r}: {', '.join(task.loss_names)}"
+            expected = known if task.loss_names else f"null: the task {suite.task.use!r} has one loss"
+            diagnostics.add(place, loss, expected, nearest(loss, task.loss_names))
     folds = _checked_folds(suite, task, diagnostics)
     for index, spec in enumerate(suite.datasets):
         where: YamlPath = ("datasets", index)

@@ -11,8 +11,8 @@ from pydantic import Field
 from kdbench.contracts import Uses
 from kdbench.errors import KdbenchError, SuiteError
 from kdbench.suite.race import Race, RaceDesign
-from kdbench.suite.settings import Block, Evaluate, Latency, Train
-from kdbench.suite.spec import PluginSpec, TaskDataset, TermSpec
+from kdbench.suite.settings import Block, Evaluate, Latency, StageSettings, Train
+from kdbench.suite.spec import PluginSpec, StageSpec, TaskDataset, TermSpec
 from kdbench.suite.sweep import Sweep, SweepFile
 from kdbench.suite.yaml_file import YamlPath
 
@@ -43,6 +43,23 @@ class Variant(Block):
     strategies: list[StrategyEntry] = Field(default=[], description="Replaces the suite's strategies.")
     objective: list[TermEntry] = Field(default=[], description="Replaces the suite's objective.")
     train: dict[str, Any] = Field(default={}, description="Training settings that replace the suite's.")
+
+
+class StageFile(StageSettings):
+    """A stage: what it changes. The learning rate begins anew with its warm-up, as does the optimizer."""
+
+    objective: list[TermEntry] = Field(default=[], description="Terms of this stage in place of the suite's `objective`.")
+    strategy: StrategyEntry | None = Field(
+        default=None, description="Weights the teachers of all rows in this stage; null: the row's own strategy does."
+    )
+
+
+class TrainFile(Train):
+    """Training settings of all runs: AdamW, linear warm-up, cosine decay to zero."""
+
+    stages: list[StageFile] = Field(
+        default=[], description="Stages of the training, one after the other; what one does not state is as in `train`."
+    )
 
 
 class EvaluateFile(Evaluate):
@@ -90,7 +107,7 @@ class SuiteFile(Block):
     objective: list[TermEntry] = Field(
         default=[], description="Terms of the distillation loss of one teacher; they are summed."
     )
-    train: Train = Field(default=Train(), description="Training settings of all runs.")
+    train: TrainFile = Field(default=TrainFile(), description="Training settings of all runs.")
     evaluate: EvaluateFile = Field(default=EvaluateFile(), description="Evaluation settings, including those of the task.")
     latency: Latency = Field(default=Latency(), description="How the latency of students is measured.")
     sweep: SweepFile | None = Field(default=None, description="What `kdbench sweep` tunes; ignored by other commands.")
@@ -126,6 +143,7 @@ class Suite(Block):
     strategies: list[PluginSpec]
     objective: list[TermSpec]
     train: Train
+    stages: list[StageSpec] = []
     evaluate: Evaluate
     latency: Latency
     smoke: bool = False

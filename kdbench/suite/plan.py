@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import product
 
 from kdbench.suite.model import Suite
-from kdbench.suite.spec import Fold, PluginSpec, RunSpec, TaskDataset
+from kdbench.suite.settings import StageSettings
+from kdbench.suite.spec import Fold, PluginSpec, RunSpec, StageSpec, TaskDataset
 
 
 def plan(suite: Suite) -> list[RunSpec]:
@@ -77,7 +78,17 @@ def _grid(suite: Suite, variant: str, seed: int, whole: Suite) -> list[RunSpec]:
                 smoke=suite.smoke,
                 regime=whole.regimes,
                 race=whole.raced,
+                stages=tuple(_for_team(stage, team) for stage in suite.stages),
             )
             for strategy in strategies
         ]
     return runs
+
+
+def _for_team(stage: StageSpec, team: list[str]) -> StageSpec:
+    """A stage without what a team has no use for: a strategy with fewer than two teachers, an objective and λ with none."""
+    if len(team) > 1:
+        return stage
+    if team:
+        return stage.replace(strategy=None)
+    return StageSpec(settings=StageSettings(**stage.settings.model_dump() | {"distill": None}))

@@ -84,6 +84,28 @@ class Train(Block):
     devices: Count = Field(default=1, description="Processes per run, each on its own GPU if there are any.")
 
 
+class StageSettings(Block):
+    """Training settings that a stage can change; null: as in the block `train`."""
+
+    epochs: Count | None = Field(
+        default=None, description="Passes over the train split in this stage; those of all stages add up."
+    )
+    lr: Positive | None = Field(default=None, description="Peak learning rate of this stage.")
+    warmup: Share | None = Field(default=None, description="Fraction of this stage's steps with linear warm-up.")
+    lr_scale: dict[str, NotNegative] | None = Field(
+        default=None,
+        description='Factors of `lr` by pattern of parameter names, which replace those of `train`; 0 freezes, `{"*": 0}` the '
+        "whole student, in any stage but the last.",
+    )
+    task: NotNegative | None = Field(default=None, description="Coefficient of the task loss.")
+    loss: str | None = Field(default=None, description="Name of the task's loss.")
+    distill: NotNegative | None = Field(default=None, description="λ: weight of the teachers' losses beside the task loss.")
+
+    def within(self, train: Train) -> Train:
+        """The settings of this stage of a training."""
+        return train.model_copy(update={name: value for name, value in self if value is not None})
+
+
 class Evaluate(Block):
     """How runs are validated and evaluated. In a suite file, the task's settings are in the same block."""
 

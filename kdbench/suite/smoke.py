@@ -20,7 +20,8 @@ SUFFIX = "-smoke"
 
 
 def smoked(suite: Suite, plugins: Plugins) -> Suite:
-    """The suite with one seed, few folds, one epoch of small batches, and every plugin with the parameters of its `smoke`."""
+    """The suite with one seed, few folds, one epoch of small batches in each stage, and every plugin with the parameters of its
+    `smoke`."""
 
     def small(kind: Kind, spec: PluginSpec) -> Any:
         return spec.replace(params=_params(kind, spec.use, spec.params, plugins))
@@ -38,6 +39,14 @@ def smoked(suite: Suite, plugins: Plugins) -> Suite:
             "strategies": [small("strategy", spec) for spec in suite.strategies],
             "objective": [small("objective", term) for term in suite.objective],
             "train": _brief(suite.train),
+            "stages": [
+                stage.replace(
+                    settings=stage.settings.model_copy(update={"epochs": None}),
+                    objective=tuple(small("objective", term) for term in stage.objective),
+                    strategy=stage.strategy and small("strategy", stage.strategy),
+                )
+                for stage in suite.stages
+            ],
         }
     )
 

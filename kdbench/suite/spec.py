@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunc
 from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import canonical_json, digest_of, digest_of_fields
 from kdbench.suite.race import RaceDesign
-from kdbench.suite.settings import Evaluate, Train
+from kdbench.suite.settings import Evaluate, StageSettings, Train
 
 SPEC_VERSION: Literal[2] = 2  # raise when the same spec means another computation
 # Settings that are not part of an id. More devices sum in another order, and dropout and batch statistics differ between them,
@@ -161,6 +161,21 @@ def _shared(given: Any, validate: ValidatorFunctionWrapHandler) -> PluginSpec:
 Shared = Annotated[PluginSpec, WrapValidator(_shared)]
 
 
+class StageSpec(Frozen):
+    """A stage of the training: what it changes. Without an objective or a strategy of its own it has those of the run."""
+
+    settings: StageSettings = StageSettings()
+    objective: tuple[TermSpec, ...] = ()
+    strategy: Shared | None = None
+
+    @property
+    def canonical(self) -> JsonObject:
+        """What it states."""
+        form: JsonObject = {"settings": self.settings.model_dump(exclude_none=True)}
+        form |= {"objective": [term.canonical for term in self.objective]} if self.objective else {}
+        return form | ({"strategy": self.strategy.canonical} if self.strategy else {})
+
+
 class Tuning(Frozen):
     """How a run's parameters were found."""
 
@@ -221,6 +236,7 @@ class RunSpec(Frozen):
     regime: Annotated[bool, Field(strict=True)] = False  # its variant is a regime, whose rows have a table of their own
     race: RaceDesign | None = None  # of a raced run
     fold: Fold | None = None  # None: the splits that the dataset has
+    stages: tuple[StageSpec, ...] = ()  # (): the training is one stage
 
     @cached_property
     def run_id(self) -> str:
@@ -263,6 +279,7 @@ class RunSpec(Frozen):
             "regime": self.regime,
             "race": self.race.model_dump() if self.race else None,
             "folds": self.fold.of if self.fold else None,
+            "stages": [stage.canonical for stage in self.stages],
         }
         return {
             **{name: plugin.canonical_json for name, plugin in plugins.items() if plugin},
@@ -274,6 +291,28 @@ class RunSpec(Frozen):
     def teachers(self) -> tuple[str, ...]:
         """The labels of the team's teachers."""
         return tuple(teacher.name for teacher in self.team)
+
+    @property
+    def trainings(self) -> tuple[Train, ...]:
+        """The settings of each stage, or of the whole training if it has none; none of a reference."""
+        if self.train is None:
+            return ()
+        return tuple(stage.settings.within(self.train) for stage in self.stages) or (self.train,)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together, 0 of a reference."""
+        return sum(train.epochs for train in self.trainings)
+
+    @property
+    def terms(self) -> tuple[TermSpec, ...]:
+        """All terms: those of the objective, then those of stages."""
+        return (*self.objective, *(term for stage in self.stages for term in stage.objective))
+
+    @property
+    def strategies(self) -> tuple[PluginSpec, ...]:
+        """All strategies: that of the run, then those of stages."""
+        return tuple(filter(None, [self.strategy, *(stage.strategy for stage in self.stages)]))
 
     @property
     def reference(self) -> bool:
@@ -324,8 +363,8 @@ class RunSpec(Frozen):
         """Where two specs with one id differ in what both have: a default that changed without a new version; "" if nowhere."""
         pairs = [(self.task, other.task), (self.dataset, other.dataset), (self.student, other.student)]
         pairs += list(zip(self.team, other.team, strict=False))
-        pairs += list(zip(self.objective, other.objective, strict=False))
-        pairs += [(self.strategy, other.strategy)] if self.strategy and other.strategy else []
+        pairs += list(zip(self.terms, other.terms, strict=False))
+        pairs += list(zip(self.strategies, other.strategies, strict=False))
         return next((found for one, its in pairs if (found := _difference(one.use, one.params, its.params))), "")
 
 

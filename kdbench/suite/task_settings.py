@@ -78,7 +78,9 @@ def built_task(task: PluginSpec, plugins: Plugins) -> Task:
 
 
 def train_of(train: Train, task: PluginSpec, plugins: Plugins) -> Train:
-    """The training settings without the name of the task's first loss, which is the default: both give the same ids."""
+    """The training settings without stages, and without the name of the task's first loss, which is the default: both give the
+    same ids."""
+    train = Train(**{name: getattr(train, name) for name in Train.model_fields})
     if train.loss is None or train.loss not in built_task(task, plugins).loss_names[:1]:
         return train
     return train.model_copy(update={"loss": None})

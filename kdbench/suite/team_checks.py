@@ -10,6 +10,7 @@ from kdbench.plugins.parameters import construct
 from kdbench.suite.diagnostics import Diagnostics
 from kdbench.suite.model import Suite
 from kdbench.suite.spec import PluginSpec
+from kdbench.suite.stages import placed_strategies, placed_terms, weighed_terms
 
 
 def check_terms(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> None:
@@ -21,29 +22,29 @@ def check_terms(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
     task: Task = construct(plugins.find("task", suite.task.use).offer, suite.task.params)
     with building_with(plugins):
         teachers = {name: _built("teacher", spec) for name, spec in suite.teachers.items()}
-        terms = [_built("objective", spec) for spec in suite.objective]
-        strategies = [_built("strategy", spec) for spec in suite.strategies]
+        terms = [(where, spec, _built("objective", spec)) for where, spec in placed_terms(suite)]
+        strategies = [(where, spec, _built("strategy", spec)) for where, spec in placed_strategies(suite)]
     taught = sorted({name for team in suite.teams for name in team if teachers[name] is not None})
     weighed = sorted({name for team in _weighed(suite) for name in team if teachers[name] is not None})
     if suite.train.views and suite.train.views.teachers == "same":
         for name in (name for name in taught if getattr(teachers[name], "plain", False)):
             expected = f"clean: the teacher {name} has no embeddings of augmented views"
             diagnostics.add(("train", "views", "teachers"), "same", expected)
-    for index, (spec, term) in enumerate(zip(suite.objective, terms, strict=True)):
+    for where, spec, term in terms:
         for name in taught if term is not None else []:
             if lacking := task.refuses(teachers[name], term):
                 expected = f"a term that does not need {lacking}, which the teacher {name} lacks"
-                diagnostics.add(("objective", index), spec.use, expected)
-    for index, (entry, strategy) in enumerate(zip(suite.strategies, strategies, strict=True)):
+                diagnostics.add(where, spec.use, expected)
+    for where, entry, strategy in strategies:
         for name in weighed if not getattr(strategy, "one_tower", True) else []:
             if lacking := task.refuses(teachers[name], strategy):
                 expected = f"a strategy that does not need {lacking}, which the teacher {name} lacks"
-                diagnostics.add(("strategies", index), entry.use, expected)
-        fuses = _weighed(suite) and getattr(strategy, "per_pair", False)
-        for spec, term in zip(suite.objective, terms, strict=True) if fuses else ():
-            if term is not None and not hasattr(term, "fused_losses"):
-                expected = f"a strategy that does not weigh pairs: the term {spec.use} cannot fuse logits"
-                diagnostics.add(("strategies", index), entry.use, expected)
+                diagnostics.add(where, entry.use, expected)
+    fusing = {where for where, _, strategy in strategies if _weighed(suite) and getattr(strategy, "per_pair", False)}
+    built = {where: term for where, _, term in terms}
+    for (where, entry), (place, spec) in weighed_terms(suite):
+        if where in fusing and built[place] is not None and not hasattr(built[place], "fused_losses"):
+            diagnostics.add(where, entry.use, f"a strategy that does not weigh pairs: the term {spec.use} cannot fuse logits")
     for index, name in enumerate(suite.references):
         if teachers[name] is not None and (lacking := task.refuses(teachers[name], None)):
             diagnostics.add(("references", index), name, f"a teacher that can be evaluated itself; {name} lacks {lacking}")
@@ -56,7 +57,7 @@ def check_weighting(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) ->
     """
     teams = _weighed(suite)
     with building_with(plugins):
-        for index, spec in enumerate(suite.strategies):
+        for where, spec in placed_strategies(suite):
             strategy = _built("strategy", spec)
             if not teams or not hasattr(strategy, "check_teams"):
                 continue
@@ -64,9 +65,9 @@ def check_weighting(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) ->
                 for dataset in [None] if suite.smoke else filter(None, [_built("dataset", one) for one in suite.datasets]):
                     strategy.check_teams(teams, dataset)
             except KdbenchError as error:
-                diagnostics.add_error(("strategies", index), error)
+                diagnostics.add_error(where, error)
             except Exception as error:  # any exception of the plugin
-                diagnostics.add_error(("strategies", index), PluginError(f"the strategy {spec.name} {quoted(error)}"))
+                diagnostics.add_error(where, PluginError(f"the strategy {spec.name} {quoted(error)}"))
 
 
 def _weighed(suite: Suite) -> list[list[str]]:

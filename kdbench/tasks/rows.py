@@ -51,7 +51,7 @@ class RowFeed:
 
     def batch(self, step: int) -> RowBatch:
         rows, device = self.rows(step), self.settings.device
-        progress = step / (self.per_epoch * self.settings.epochs)
+        progress = (step - self.per_epoch * self.settings.before) / (self.per_epoch * self.settings.epochs)
         return RowBatch(moved(torch.from_numpy(rows), device), on_device(take(self.targets, rows), device), progress, rows)
 
     def inputs(self, step: int) -> Sequence[Tensor]:

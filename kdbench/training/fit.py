@@ -21,6 +21,7 @@ from kdbench.storage.module_digest import module_digest
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.suite.spec import settings_form
 from kdbench.training.loop import train
+from kdbench.training.stage import Stage
 from kdbench.training.team import Team, TeamTeacher
 
 FIT_FORMAT = 2  # raise when the training loop gives other weights for the same recipe
@@ -90,24 +91,12 @@ def fit(
             data.report("train teacher", step, steps)
 
         with kept_in(folder):
-            team, strategy = None, None
+            stage = Stage(settings)
             if distillation is not None:
                 members = [TeamTeacher(name, outputs) for name, outputs in taught.items()]
                 team = Team(members, distillation.terms, task.width(student), seed, data.device)
-                strategy = distillation.strategy
-            train(
-                task,
-                student,
-                train_split,
-                validation,
-                settings,
-                Evaluate(),
-                seed,
-                data.device,
-                team,
-                strategy,
-                on_step=on_step,
-            )
+                stage = Stage(settings, team, distillation.strategy)
+            train(task, student, train_split, validation, [stage], Evaluate(), seed, data.device, on_step=on_step)
         save_weights(folder / "weights.safetensors", module)
 
     entry = data.cache.entry("teachers", identity, make)

@@ -1,4 +1,4 @@
-"""Student, heads, optimizer and strategy of a run, and one training step of all of them."""
+"""Student, heads, optimizer and strategy in one stage of a run, and one training step of all of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from kdbench.contracts import FeedSettings, Strategy, Student, Task
+from kdbench.contracts import FeedSettings, Student, Task
 from kdbench.contracts.values import Owned
 from kdbench.storage.digest import digest_of
-from kdbench.suite.settings import Train
 from kdbench.training.average import Average
 from kdbench.training.borders import checked_report, checked_views
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
@@ -24,31 +23,39 @@ from kdbench.training.own_process import OwnProcess
 from kdbench.training.pieces import StatisticsKept, forward_in, pieces_of, warn_of_statistics
 from kdbench.training.precision import autocast, in_bf16, warn_of_rounding
 from kdbench.training.readings import Readings
+from kdbench.training.stage import Stage, tell
 from kdbench.training.step import StepResult, Teaching, backward
-from kdbench.training.team import Team
 
 BACKEND = "inductor"  # of torch.compile; without a C++ compiler, "aot_eager" traces and does not generate code
 
 
 class Learner:
-    """Everything that a step changes. Random numbers of a step depend only on the seed and the step."""
+    """Everything that a step of a stage changes. Random numbers of a step depend only on the seed and the step.
+
+    Optimizer, schedule and moving average are new in each stage: what is trained and how fast may change, and moments of a
+    parameter that was frozen meanwhile, or of another loss, would say nothing about it.
+    """
 
     def __init__(
         self,
         task: Task,
         student: Student,
         data: Owned,
-        settings: Train,
+        stages: Sequence[Stage],
         seed: int,
         device: str,
-        team: Team | None,
-        strategy: Strategy | None,
         world: World = ALONE,
+        number: int = 0,
     ) -> None:
+        """Begins stage `number`, counted from 0. With several, `leave` the one before first."""
+        stage, last = stages[number], number + 1 == len(stages)
+        settings, team = stage.settings, stage.team
+        before = sum(one.settings.epochs for one in stages[:number])
         self.task, self.student, self.settings, self.device = task, student, settings, device
-        self.team, self.strategy, self.world = team, strategy, world
+        self.team, self.strategy, self.world = team, stage.strategy, world
         self.module = synchronised(cast(nn.Module, student.module).to(device).train(), device, world)
-        freeze(self.module, settings.lr_scale)
+        where = "train" if len(stages) == 1 else f"train.stages[{number}]"
+        self.frozen = freeze(self.module, settings.lr_scale, where, whole=not last)
         if settings.channels_last:
             self.module.to(memory_format=torch.channels_last)
         forward = partial(task.forward, student)
@@ -57,17 +64,18 @@ class Learner:
         self.forward = torch.compile(forward, dynamic=False, backend=BACKEND) if settings.compile else forward
         self.heads = team.heads if team else nn.ModuleList()
         self.names = team.names if team else []
-        self.feed = task.feed(data, FeedSettings(settings.batch_size, settings.epochs, seed, device, world.read))
-        self.steps = settings.epochs * self.feed.per_epoch
+        self.feed = task.feed(data, FeedSettings(settings.batch_size, settings.epochs, seed, device, world.read, before))
+        self.first, self.steps = before * self.feed.per_epoch, settings.epochs * self.feed.per_epoch
         self.optimizer = adamw(self.module, self.heads, settings)
         self.autocast = in_bf16(settings.precision, device)
         if self.autocast:
-            warn_of_rounding(forward, self.module, self.feed.inputs(0), device)
+            warn_of_rounding(forward, self.module, self.feed.inputs(self.first), device)
         self.seed = seed
         self.generator = torch.Generator()
         self.auxiliary = getattr(self.module, "auxiliary_loss", None)
         self.average = Average(self.module, settings.ema) if settings.ema else None
-        self.relay = Relay([self.module, self.heads]) if world.size > 1 else None
+        trained = any(group["params"] for group in self.optimizer.param_groups)
+        self.relay = Relay([self.module, self.heads]) if world.size > 1 and trained else None
         self.process = OwnProcess()
         self.readings = Readings.of(device, world.size)
         samples = -(-settings.batch_size // world.size)  # of the largest rank; all ranks have as many pieces
@@ -76,11 +84,11 @@ class Learner:
         self._checked = False  # whether outputs of a first step were
 
     def step(self, step: int, compare: bool = False) -> StepResult:
-        """Runs step `step`, counted from 0; with `compare` the result holds the teachers' Gramian."""
+        """Runs step `step`, counted from 0 over all stages; with `compare` the result holds the teachers' Gramian."""
         self.generator.manual_seed(int(digest_of([self.seed, step, "strategy"])[:8], 16))
         batch = self.feed.batch(step)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["scale"] * self.settings.lr * schedule(step, self.steps, self.settings.warmup)
+            group["lr"] = group["scale"] * self.settings.lr * schedule(step - self.first, self.steps, self.settings.warmup)
         self.optimizer.zero_grad()
         inputs = self.feed.inputs(step)
         views = self._forward(step, batch, inputs)
@@ -113,9 +121,9 @@ class Learner:
             self.average.update()
         started = time.perf_counter()
         if teaching and hasattr(self.strategy, "observe_after"):
-            self._tell("observe_after", self._losses_after(step, batch, inputs, teaching))
+            tell(self.strategy, "observe_after", self._losses_after(step, batch, inputs, teaching))
         if hasattr(self.strategy, "observe"):  # otherwise the loss is not read
-            self._tell("observe", float(result.task))
+            tell(self.strategy, "observe", float(result.task))
         if result.strategy_seconds is None:
             return result
         return replace(result, strategy_seconds=result.strategy_seconds + time.perf_counter() - started)
@@ -149,15 +157,17 @@ class Learner:
 
     def report(self) -> dict[str, float]:
         """The figures of the strategy's `report`."""
-        return checked_report(self.strategy, self._tell("report"))
+        return checked_report(self.strategy, tell(self.strategy, "report"))
 
     def end_epoch(self, validation: dict[str, float] | None) -> None:
         """Notifies the strategy of the end of an epoch, with the validation metrics if they were measured."""
-        self._tell("end_epoch", validation)
+        tell(self.strategy, "end_epoch", validation)
 
-    def _tell(self, method: str, *arguments: object) -> Any:
-        """Calls one of a strategy's optional methods."""
-        return getattr(self.strategy, method)(*arguments) if hasattr(self.strategy, method) else None
+    def leave(self) -> None:
+        """Ends the stage: what it has frozen can be trained again."""
+        self.optimizer.zero_grad()  # or the next stage would clip by gradients of what it freezes
+        for parameter in self.frozen:
+            parameter.requires_grad_()
 
     def evaluating(self) -> AbstractContextManager[None]:
         """A context in which the student has the weights that are evaluated and kept: their moving average, if there is one."""
@@ -173,7 +183,7 @@ class Learner:
             "student": self.module.state_dict(),
             "heads": self.heads.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "strategy": self._tell("state_dict"),
+            "strategy": tell(self.strategy, "state_dict"),
             **({"average": self.average.state_dict()} if self.average else {}),
         }
 
@@ -182,7 +192,7 @@ class Learner:
         self.module.load_state_dict(state["student"])
         self.heads.load_state_dict(state["heads"])
         restore(self.optimizer, state["optimizer"])
-        self._tell("load_state_dict", state["strategy"])
+        tell(self.strategy, "load_state_dict", state["strategy"])
         if self.average:
             self.average.load_state_dict(state["average"])
 

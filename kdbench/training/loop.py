@@ -7,23 +7,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import nn
 
-from kdbench.contracts import Strategy, Student, Task
+from kdbench.contracts import Student, Task
 from kdbench.contracts.values import Owned
 from kdbench.errors import Diverged
 from kdbench.records.trace import Trace
 from kdbench.storage import checkpoint as checkpoints
-from kdbench.suite.settings import Evaluate, Train
+from kdbench.suite.settings import Evaluate
 from kdbench.training.borders import measured
 from kdbench.training.distributed import ALONE, World
 from kdbench.training.evaluation import evaluated
 from kdbench.training.learner import Learner
 from kdbench.training.pace import Pace
-from kdbench.training.team import Team
+from kdbench.training.stage import Stage
 from kdbench.training.trace import Tracing, figures, trace_of
 
 OnStep = Callable[[int, int, float, dict[str, float]], None]  # step, steps, loss, weights
@@ -48,6 +49,7 @@ class _State:
     """The state in a checkpoint beside the tensors of modules and optimizer."""
 
     step: int = 0
+    stage: int = 0
     seconds: float = 0.0
     strategy_seconds: float = 0.0
     best_epoch: int = -1
@@ -63,12 +65,10 @@ def train(
     student: Student,
     data: Owned,
     validation: Owned,
-    settings: Train,
+    stages: Sequence[Stage],
     evaluate: Evaluate,
     seed: int,
     device: str,
-    team: Team | None = None,
-    strategy: Strategy | None = None,
     checkpoint: Path | None = None,
     on_step: OnStep | None = None,
     on_epoch: OnEpoch | None = None,
@@ -76,41 +76,53 @@ def train(
 ) -> Trained:
     """Trains `student` in place and leaves it, in eval mode, at its best epoch by the task's headline metric on validation.
 
-    `data` and `validation` are splits as `task.encode` returns them. With a `checkpoint` path, training resumes from it if
-    it exists. Raises Diverged when the loss is no longer finite. The test split is not among the arguments. In a `world` of
-    several ranks, all call this with the same arguments; only rank 0 reads and writes the checkpoint, from which another
-    number of ranks can resume.
+    A stage begins with the student as the last step of the one before left it. The best epoch is one of the last stage: before
+    it, the recipe is not finished. `data` and `validation` are splits as `task.encode` returns them. With a `checkpoint` path,
+    training resumes from it if it exists. Raises Diverged when the loss is no longer finite. The test split is not among the
+    arguments. In a `world` of several ranks, all call this with the same arguments; only rank 0 reads and writes the
+    checkpoint, from which another number of ranks can resume.
     """
-    learner = Learner(task, student, data, settings, seed, device, team, strategy, world)
-    per_epoch = learner.feed.per_epoch
-    zeros = [0.0] * len(learner.names)
-    state = _State(weight_sums=list(zeros), epoch_weights=list(zeros))
-    best: dict[str, Tensor] = {}
     saved = world.broadcast(checkpoints.load(checkpoint) if checkpoint and world.first else None)
-    if saved is not None:
-        state, best = _State(**saved["state"]), saved["best"]
+    state, best = (_State(**saved["state"]), saved["best"]) if saved else (_State(), {})
+    begun = partial(Learner, task, student, data, stages, seed, device, world)
+    learner = begun(state.stage)
+    if saved:
+        for stage, kept in zip(stages, saved.get("earlier", []), strict=False):
+            stage.load_state_dict(kept)
         learner.load_state_dict(saved["learner"])
-    tracing = Tracing(learner.names, learner.steps, state.trace)
+    per_epoch = learner.feed.per_epoch
+    ends = [epochs * per_epoch for epochs in accumulate(stage.settings.epochs for stage in stages)]
+    steps = ends[-1]
+    zeros = [0.0] * len(learner.names)
+    state.weight_sums, state.epoch_weights = state.weight_sums or zeros, state.epoch_weights or zeros
+    tracing = Tracing(learner.names, ends, state.trace)
     timed = state.step
 
     def take(step: int, numbers: Sequence[float]) -> None:
         """Adds the figures of a step, in the order of steps."""
         loss = numbers[0]
         if not math.isfinite(loss):
-            raise Diverged(f"loss {loss} at step {step + 1} of {learner.steps}")
+            raise Diverged(f"loss {loss} at step {step + 1} of {steps}")
         weights = tracing.add(step, numbers, learner.report)
         state.weight_sums = [total + w for total, w in zip(state.weight_sums, weights, strict=True)]
         state.epoch_weights = [total + w for total, w in zip(state.epoch_weights, weights, strict=True)]
         state.epoch_loss += loss / per_epoch
         if on_step:
-            on_step(step + 1, learner.steps, loss, dict(zip(learner.names, weights, strict=True)))
+            on_step(step + 1, steps, loss, dict(zip(learner.names, weights, strict=True)))
 
     def save() -> None:
         if checkpoint is not None and world.first:
-            checkpoints.save(checkpoint, {"state": vars(state), "best": best, "learner": learner.state_dict()})
+            earlier = [stage.state_dict() for stage in stages[: state.stage]]
+            held = {"state": vars(state), "best": best, "earlier": earlier, "learner": learner.state_dict()}
+            checkpoints.save(checkpoint, held)
 
-    pace, started = Pace(settings.checkpoint_every), time.perf_counter() - state.seconds
-    while state.step < learner.steps:
+    pace, started = Pace(stages[0].settings.checkpoint_every), time.perf_counter() - state.seconds
+    while state.step < steps:
+        if state.step == ends[state.stage]:
+            learner.leave()
+            state.stage += 1
+            learner = begun(state.stage)
+            state.best_epoch, state.validation, best = -1, {}, {}
         closes = tracing.closes(state.step)
         try:
             result = learner.step(state.step, compare=closes)
@@ -127,7 +139,7 @@ def train(
             learner.readings.read()
         if rest == 0:
             metrics: dict[str, float] = {}
-            if epoch % evaluate.every == 0 or epoch == settings.epochs:
+            if epoch % evaluate.every == 0 or state.step == steps:
                 with learner.evaluating():
                     metrics = _validated(task, student, validation, evaluate, device, world)
                     if _improves(task, metrics, state.validation):
@@ -147,9 +159,9 @@ def train(
     module = cast(nn.Module, student.module)
     module.load_state_dict(best)
     module.eval()
-    means = [total / learner.steps for total in state.weight_sums]
+    means = [total / steps for total in state.weight_sums]
     return Trained(
-        steps=learner.steps,
+        steps=steps,
         best_epoch=state.best_epoch,
         validation=state.validation,
         weights=dict(zip(learner.names, means, strict=True)),

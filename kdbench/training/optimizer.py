@@ -20,7 +20,8 @@ def adamw(student: nn.Module, heads: nn.Module, settings: Train) -> torch.optim.
     Each group has a `scale`: its learning rate is that many times the scheduled one.
     """
     groups = [*_groups(student, settings.weight_decay, settings.lr_scale), *_groups(heads, settings.weight_decay, {})]
-    return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+    # A stage may freeze the whole student, and have no heads.
+    return torch.optim.AdamW(groups or [{"params": [], "scale": 1.0}], lr=settings.lr, fused=True)
 
 
 def _groups(module: nn.Module, weight_decay: float, scales: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -40,28 +41,30 @@ def scale_of(name: str, scales: Mapping[str, float]) -> float:
     return 1.0 if pattern is None else scales[pattern]
 
 
-def freeze(module: nn.Module, scales: Mapping[str, float]) -> None:
+def freeze(module: nn.Module, scales: Mapping[str, float], where: str = "train", whole: bool = False) -> list[nn.Parameter]:
     """Freezes the parameters whose factor is 0, and leaves submodules that have no other parameters in eval mode.
 
-    Parts that the student has frozen itself keep their mode. Raises KdbenchError for a pattern that matches no parameter, or if
-    nothing is left to train.
+    Returns those that could be trained before. Parts that the student has frozen itself keep their mode. Raises KdbenchError,
+    which names the block `where`, for a pattern that matches no parameter, or if nothing is left to train, unless `whole`.
     """
     names = [name for name, _ in module.named_parameters()]
     for pattern in scales:
         if not any(closest(name, [pattern]) for name in names):
             raise KdbenchError(
-                f"train.lr_scale: found {pattern!r}, which matches no parameter of the student; "
+                f"{where}.lr_scale: found {pattern!r}, which matches no parameter of the student; "
                 f"expected a pattern of names such as {', '.join(names[:3])}. {nearest(pattern, [*_parts(names), *names])}"
             )
     frozen = {parameter for name, parameter in module.named_parameters() if scale_of(name, scales) == 0}
+    changed = [parameter for parameter in frozen if parameter.requires_grad]
     for parameter in frozen:
         parameter.requires_grad_(False)
-    if scales and not any(parameter.requires_grad for parameter in module.parameters()):
-        raise KdbenchError(f"train.lr_scale: found {dict(scales)}, which freezes the whole student; expected a part to train")
+    if scales and not whole and not any(parameter.requires_grad for parameter in module.parameters()):
+        raise KdbenchError(f"{where}.lr_scale: found {dict(scales)}, which freezes the whole student; expected a part to train")
     for part in module.modules():
         parameters = list(part.parameters())
         if parameters and frozen.issuperset(parameters):
             part.eval()
+    return changed
 
 
 def _parts(names: Sequence[str]) -> list[str]:

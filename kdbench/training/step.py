@@ -120,7 +120,8 @@ def backward(
     # A frozen tower has no graph.
     roots = [(view, copy.grad) for view, copy in zip(views, copies, strict=True) if view.requires_grad]
     sent = [(view, grad.to(view.dtype)) for view, grad in roots if grad is not None]
-    torch.autograd.backward([view for view, _ in sent], [grad for _, grad in sent])
+    if sent:  # none of a student that a stage freezes as a whole
+        torch.autograd.backward([view for view, _ in sent], [grad for _, grad in sent])
     return result
 
 

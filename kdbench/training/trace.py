@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 from kdbench.records.trace import DIGITS, Trace
 from kdbench.training.step import StepResult
 
-WINDOWS = 50  # at most; enough for a curve and small enough for git
+WINDOWS = 50  # at most, and one more for each further stage; enough for a curve and small enough for git
 
 
 def figures(result: StepResult) -> Tensor:
@@ -30,20 +31,20 @@ class Tracing:
     See `Trace` for the columns. Gradients are compared at the same steps for every strategy.
     """
 
-    def __init__(self, names: Sequence[str], steps: int, columns: dict[str, Any]) -> None:
-        """Continues `columns` if they are not empty; changes them in place."""
+    def __init__(self, names: Sequence[str], ends: Sequence[int], columns: dict[str, Any]) -> None:
+        """Continues `columns` if they are not empty; changes them in place. `ends` are the steps after which stages end."""
         self.names = list(names)
-        self.steps = steps
-        self.window = max(1, math.ceil(steps / WINDOWS))
+        self.ends = list(ends)
+        self.window = max(1, math.ceil(ends[-1] / WINDOWS))
         self.columns = columns
         if not columns:
-            columns.update(step=[], loss=[], task=[], weights={name: [] for name in names}, entropy=[])
+            columns.update(step=[], stage=[], loss=[], task=[], weights={name: [] for name in names}, entropy=[])
             columns.update(cosines={_pair(*pair): [] for pair in combinations(names, 2)}, conflict=[], report={})
             columns.update(open={"steps": 0, "loss": 0.0, "task": 0.0, "weights": [0.0] * len(names), "entropy": 0.0})
 
     def closes(self, step: int) -> bool:
-        """Whether a step, counted from 0, is the last of its window."""
-        return (step + 1) % self.window == 0 or step + 1 == self.steps
+        """Whether a step, counted from 0, is the last of its window. No window has steps of two stages."""
+        return (step + 1) % self.window == 0 or step + 1 in self.ends
 
     def add(self, step: int, figures: Sequence[float], report: Callable[[], dict[str, float]]) -> list[float]:
         """Adds the numbers of a step's `figures` and returns its mean weights. `report` is called at the end of a window."""
@@ -62,6 +63,8 @@ class Tracing:
     def _close(self, step: int, cosines: Sequence[float], report: dict[str, float]) -> None:
         columns, sums = self.columns, self.columns["open"]
         columns["step"].append(step + 1)
+        if len(self.ends) > 1:
+            columns["stage"].append(1 + bisect_right(self.ends, step))
         for name in ("loss", "task", "entropy"):
             columns[name].append(_round(sums[name] / sums["steps"]))
         for name, total in zip(self.names, sums["weights"], strict=True):

@@ -78,7 +78,7 @@ class ClaimedTrial:
         if epoch not in self._reported:  # after a kill, epochs since the checkpoint are repeated with the same values
             self._trial.report(value, epoch)
             self._reported[epoch] = value
-        if spec.train is None or epoch == spec.train.epochs:
+        if spec.train is None or epoch == spec.epochs:
             return False  # nothing is left to save
         return prunes(
             epoch,

@@ -16,6 +16,7 @@ from kdbench.suite.source import read_suite
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
 from kdbench.training.learner import Learner
+from kdbench.training.stage import Stage
 from kdbench_plugins.students.openclip import OpenClip
 from tests.support.paths import ROOT
 from tests.support.toys import NoModules
@@ -36,7 +37,7 @@ def measured(piece: int | None) -> tuple[float, float, float]:
         caption_concepts=np.arange(BATCH),
     )
     settings = Train(epochs=10, batch_size=BATCH, micro_batch=piece, precision="fp32")
-    learner = Learner(Retrieval(), student, data, settings, 0, "cpu", None, None)
+    learner = Learner(Retrieval(), student, data, [Stage(settings)], 0, "cpu")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     learner.step(0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before

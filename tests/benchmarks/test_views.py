@@ -18,6 +18,7 @@ from kdbench.suite.source import read_suite
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
 from kdbench.training.learner import Learner
+from kdbench.training.stage import Stage
 from kdbench_plugins.students.openclip import OpenClip
 from tests.support.paths import ROOT
 
@@ -43,7 +44,7 @@ def learner(size: int, settings: Views) -> Learner:
         views=settings.count,
     )
     train = Train(epochs=1000, batch_size=suite["train"]["batch_size"], precision="fp32", views=settings)
-    return Learner(Retrieval(), student, data, train, 0, "cpu", None, None)
+    return Learner(Retrieval(), student, data, [Stage(train)], 0, "cpu")
 
 
 @pytest.mark.parametrize("size", [48, 112])

@@ -27,7 +27,7 @@ SuiteFile = Callable[..., Path]
 
 TRAIN_KEYS = (
     "one of batch_size, channels_last, checkpoint_every, clip_norm, compile, devices, distill, ema, epochs, loss, lr, "
-    "lr_scale, micro_batch, precision, task, views, warmup, weight_decay"
+    "lr_scale, micro_batch, precision, stages, task, views, warmup, weight_decay"
 )
 TOP_KEYS = (
     "one of datasets, description, evaluate, extends, folds, latency, name, objective, race, references, regimes, seeds, "

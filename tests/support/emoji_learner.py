@@ -14,6 +14,7 @@ from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
 from kdbench.tasks.retrieval.teachers import StoredEmbeddings
 from kdbench.training.learner import Learner
+from kdbench.training.stage import Stage
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
@@ -73,4 +74,4 @@ def emoji_learner(
     batch = read_suite(ROOT / "suites/emoji.yaml").data["train"]["batch_size"]
     given: dict[str, Any] = {"epochs": 1000, "batch_size": batch, "precision": "fp32"} | settings
     data = random_split(pairs, config["vision_cfg"]["image_size"])
-    return Learner(Retrieval(), student, data, Train(**given), 0, device, team, strategy)
+    return Learner(Retrieval(), student, data, [Stage(Train(**given), team, strategy)], 0, device)

@@ -27,6 +27,7 @@ from kdbench.training.distributed import ALONE, Rank, Relay, World
 from kdbench.training.launch import Tell
 from kdbench.training.loop import Trained, train
 from kdbench.training.pieces import forward_in
+from kdbench.training.stage import Stage
 from kdbench.training.step import StepResult, Teaching, backward
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.class_vector_kl import ClassVectorKL
@@ -259,12 +260,10 @@ class Training:
                 Retrieval(recall_at=[1, 5]),
                 student,
                 *self.splits,
-                Train(precision="fp32", **(settings | self.settings)),
+                [Stage(Train(precision="fp32", **(settings | self.settings)), team, STRATEGIES[self.strategy]())],
                 Evaluate(),
                 0,
                 "cpu",
-                team,
-                STRATEGIES[self.strategy](),
                 checkpoint,
                 on_step,
                 world=world,

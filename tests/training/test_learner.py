@@ -18,6 +18,7 @@ from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.teachers import teach
 from kdbench.training import learner
 from kdbench.training.learner import Learner
+from kdbench.training.stage import Stage
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.strategies.ammkd import Ammkd
@@ -63,7 +64,7 @@ def steps(folder: Path, build: Any, **settings: Any) -> tuple[list[float], nn.Mo
     members = [TeamTeacher(name, teach(data, SageTeacher(seed=seed), Retrieval())) for seed, name in enumerate("ab")]
     team = Team(members, [(1.0, Feature())], student.width, 0, "cpu")
     train = Train(epochs=3, batch_size=8, lr=0.02, precision="fp32", **settings)
-    one = Learner(Retrieval(), student, encoded(folder, student, "train"), train, 0, "cpu", team, Ammkd())
+    one = Learner(Retrieval(), student, encoded(folder, student, "train"), [Stage(train, team, Ammkd())], 0, "cpu")
     return [float(one.step(step).task) for step in range(STEPS)], module_of(student)
 
 
@@ -104,7 +105,7 @@ def test_inputs_of_a_step_are_read_once(settings: dict[str, Any], tmp_path: Path
     team = Team(members, [(1.0, Feature())], student.width, 0, "cpu")
     train = Train(epochs=3, batch_size=8, lr=0.02, precision="fp32", **settings)
     strategy = Looking()
-    one = Learner(Retrieval(), student, encoded(tmp_path, student, "train"), train, 0, "cpu", team, strategy)
+    one = Learner(Retrieval(), student, encoded(tmp_path, student, "train"), [Stage(train, team, strategy)], 0, "cpu")
     read, inputs = [], one.feed.inputs
 
     def counted(step: int) -> Sequence[Tensor]:

@@ -28,6 +28,7 @@ from kdbench.training.evaluation import evaluated
 from kdbench.training.loop import Trained, train
 from kdbench.training.optimizer import schedule
 from kdbench.training.readings import Readings
+from kdbench.training.stage import Stage
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
@@ -110,12 +111,10 @@ class Training:
             TASK,
             self.student,
             *self.splits,
-            Train(**settings),
+            [Stage(Train(**settings), team, self.strategy)],
             Evaluate(every=self.every),
             self.seed,
             "cpu",
-            team,
-            self.strategy,
             checkpoint,
             on_step,
             self.epochs.__setitem__,
@@ -693,7 +692,8 @@ def test_heads_are_trained_beside_the_student(splits: Splits, teachers: Teachers
     student = toy()
     team = Team(teachers, [(1.0, Feature())], student.width, 0, "cpu")
     before = bits(team.heads.state_dict())
-    train(TASK, student, *splits, Train(epochs=1, batch_size=8, precision="fp32"), Evaluate(), 0, "cpu", team, Equal())
+    stage = Stage(Train(epochs=1, batch_size=8, precision="fp32"), team, Equal())
+    train(TASK, student, *splits, [stage], Evaluate(), 0, "cpu")
     after = bits(team.heads.state_dict())
     assert all(after[name] != before[name] for name in before)
     assert not any("head" in name for name in module_of(student).state_dict())
@@ -791,7 +791,8 @@ def test_a_batch_larger_than_the_data_is_one_step_an_epoch(splits: Splits) -> No
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:  # noqa: ARG001
         told.append((step, steps))
 
-    train(TASK, toy(), *splits, Train(epochs=2, batch_size=256, precision="fp32"), Evaluate(), 0, "cpu", on_step=on_step)
+    stage = Stage(Train(epochs=2, batch_size=256, precision="fp32"))
+    train(TASK, toy(), *splits, [stage], Evaluate(), 0, "cpu", on_step=on_step)
     assert told == [(1, 2), (2, 2)]
 
 

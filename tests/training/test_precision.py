@@ -18,6 +18,7 @@ from kdbench.suite.settings import Train
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.training.learner import Learner
 from kdbench.training.precision import PROBED, in_bf16, warn_of_rounding
+from kdbench.training.stage import Stage
 from tests.support.emoji_learner import emoji_learner
 from tests.support.toys import Toy, TwoTowers, encoded, pixels_to_floats, toy
 
@@ -95,7 +96,7 @@ def test_a_learner_probes_before_it_trains(build: Any, precision: Any, count: in
     settings = Train(epochs=1, batch_size=8, precision=precision)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        Learner(Retrieval(), student, data, settings, 0, "cpu", None, None)
+        Learner(Retrieval(), student, data, [Stage(settings)], 0, "cpu")
     assert len([one for one in caught if "train.precision" in str(one.message)]) == count
 
 

@@ -20,6 +20,7 @@ from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.teachers import teach
 from kdbench.training.learner import Learner
 from kdbench.training.readings import Readings
+from kdbench.training.stage import Stage
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.strategies.ammkd import Ammkd
 from kdbench_plugins.strategies.route import Route
@@ -68,7 +69,7 @@ def test_reads_of_a_step(strategy: str, objective: str, count: int, tmp_path: Pa
         weighs = build_spec("strategy", plugged(strategy, **PARAMS.get(strategy, {})))
     team = Team(members, [(1.0, term)], student.width, 0, "cpu")
     train = Train(epochs=3, batch_size=8, lr=0.02, precision="fp32", ema=0.9)
-    learner = Learner(Retrieval(), student, encoded(tmp_path, student, "train"), train, 0, "cpu", team, weighs)
+    learner = Learner(Retrieval(), student, encoded(tmp_path, student, "train"), [Stage(train, team, weighs)], 0, "cpu")
     assert len(found := reads_of(learner)) == count, found
 
 

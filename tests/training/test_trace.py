@@ -51,7 +51,7 @@ class Told:
 
     def columns(self) -> dict[str, Any]:
         columns: dict[str, Any] = {}
-        self.tell(Tracing(self.names, self.steps, columns), range(self.steps))
+        self.tell(Tracing(self.names, [self.steps], columns), range(self.steps))
         return columns
 
     def tell(self, tracing: Tracing, steps: Sequence[int]) -> None:
@@ -61,7 +61,7 @@ class Told:
 
 @pytest.mark.parametrize("steps", [1, 2, 12, 49, 50, 51, 99, 100, 101, 149, 1000, 12_345])
 def test_windows_are_at_most_fifty_and_cover_all_steps(steps: int) -> None:
-    tracing = Tracing([], steps, {})
+    tracing = Tracing([], [steps], {})
     ends = [step for step in range(steps) if tracing.closes(step)]
     assert len(ends) <= WINDOWS == 50
     assert ends[-1] == steps - 1
@@ -116,18 +116,18 @@ def test_columns_equal_plain_loops(names: str, steps: int, per_sample: bool) -> 
 
 def test_adding_returns_the_mean_weights_of_the_step() -> None:
     told = Told("abc", 2, per_sample=True)
-    tracing = Tracing(told.names, 2, {})
+    tracing = Tracing(told.names, [2], {})
     for step, result in enumerate(told.results):
         assert result.weights is not None
         assert tracing.add(step, figures(result).tolist(), dict) == pytest.approx(result.weights.mean(dim=1).tolist())
-    assert Tracing([], 1, {}).add(0, figures(Told("", 1).results[0]).tolist(), dict) == []
+    assert Tracing([], [1], {}).add(0, figures(Told("", 1).results[0]).tolist(), dict) == []
 
 
 @pytest.mark.parametrize(("weights", "entropy"), [([0.5, 0.5], math.log(2)), ([1.0, 0.0], 0.0), ([0.25, 0.75], 0.562335)])
 def test_entropy_is_in_nats(weights: list[float], entropy: float) -> None:
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.tensor(weights), torch.eye(2))
-    Tracing("ab", 1, columns).add(0, figures(result).tolist(), dict)
+    Tracing("ab", [1], columns).add(0, figures(result).tolist(), dict)
     assert columns["entropy"] == [pytest.approx(entropy, abs=1e-6)]
 
 
@@ -135,7 +135,7 @@ def test_entropy_of_weights_by_sample_is_not_that_of_their_mean() -> None:
     """Teachers that share the samples between them speak one at a time."""
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.eye(2), torch.eye(2))
-    Tracing("ab", 1, columns).add(0, figures(result).tolist(), dict)
+    Tracing("ab", [1], columns).add(0, figures(result).tolist(), dict)
     assert columns["entropy"] == [0.0]
     assert columns["weights"] == {"a": [0.5], "b": [0.5]}
 
@@ -146,7 +146,7 @@ def compared(*rows: list[float]) -> dict[str, Any]:
     weights = torch.full((len(rows),), 1 / len(rows))
     columns: dict[str, Any] = {}
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), weights, gradients @ gradients.T)
-    Tracing("abc"[: len(rows)], 1, columns).add(0, figures(result).tolist(), dict)
+    Tracing("abc"[: len(rows)], [1], columns).add(0, figures(result).tolist(), dict)
     return columns
 
 
@@ -172,7 +172,7 @@ def test_the_size_of_gradients_does_not_matter(size: float) -> None:
 def test_figures_that_begin_late_or_end_early_have_no_value_there() -> None:
     reports: list[dict[str, float]] = [{}, {"early": 1.0}, {"early": 2.0, "late": 3.0}, {"late": 4.1234567}, {}]
     columns: dict[str, Any] = {}
-    tracing = Tracing([], 5, columns)
+    tracing = Tracing([], [5], columns)
     for step, report in enumerate(reports):
         tracing.add(step, figures(Told("", 5).results[step]).tolist(), lambda report=report: report)  # type: ignore[misc]
     assert columns["report"] == {"early": [None, 1.0, 2.0, None, None], "late": [None, None, 3.0, 4.123457, None]}
@@ -180,7 +180,7 @@ def test_figures_that_begin_late_or_end_early_have_no_value_there() -> None:
 
 def test_figures_are_asked_for_at_the_end_of_a_window_alone() -> None:
     asked: list[int] = []
-    tracing = Tracing([], 101, {})
+    tracing = Tracing([], [101], {})
     for step in range(101):
         tracing.add(step, figures(Told("", 1).results[0]).tolist(), lambda step=step: asked.append(step) or {})  # type: ignore[misc, func-returns-value]
     assert asked == [*range(2, 100, 3), 100]
@@ -194,7 +194,7 @@ def test_a_trace_resumes_from_a_checkpoint_to_the_last_bit(names: str, stops: li
     calm = told.columns()
     columns: dict[str, Any] = {}
     for start, end in zip([0, *stops], [*stops, 107], strict=True):
-        told.tell(Tracing(told.names, 107, columns), range(start, end))
+        told.tell(Tracing(told.names, [107], columns), range(start, end))
         checkpoints.save(tmp_path / "checkpoint", {"trace": columns})
         saved = checkpoints.load(tmp_path / "checkpoint")
         assert saved is not None
@@ -207,7 +207,7 @@ def test_a_trace_with_late_figures_resumes_from_a_checkpoint(tmp_path: Path) -> 
     told = Told("ab", 4)
     columns: dict[str, Any] = {}
     for step in range(4):
-        tracing = Tracing(told.names, 4, columns)
+        tracing = Tracing(told.names, [4], columns)
         tracing.add(step, figures(told.results[step]).tolist(), lambda step=step: {"late": 1.0} if step == 2 else {})  # type: ignore[misc]
         checkpoints.save(tmp_path / "checkpoint", {"trace": columns})
         saved = checkpoints.load(tmp_path / "checkpoint")
@@ -232,7 +232,7 @@ def test_what_is_published_has_values_and_no_open_window(names: str, keys: set[s
     assert len(found["step"]) == 36
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     halfway: dict[str, Any] = {}
-    told.tell(Tracing(told.names, 107, halfway), range(7))  # two windows and a step
+    told.tell(Tracing(told.names, [107], halfway), range(7))  # two windows and a step
     assert trace_of(halfway).step == [3, 6]
 
 
@@ -261,7 +261,7 @@ def test_numbers_that_are_none_do_not_get_into_the_file(value: float) -> None:
     columns: dict[str, Any] = {}
     gramian = torch.tensor([[abs(value), value], [value, 1.0]], dtype=torch.float64)
     result = StepResult(torch.tensor(0.0), torch.tensor(0.0), torch.tensor([0.5, 0.5]), gramian)
-    Tracing("ab", 1, columns).add(0, figures(result).tolist(), lambda: {"own": value})
+    Tracing("ab", [1], columns).add(0, figures(result).tolist(), lambda: {"own": value})
     assert columns["report"] == {"own": [None]}
     assert columns["conflict"] == [0]
     json.dumps(trace_of(columns).model_dump(), allow_nan=False)
@@ -269,7 +269,7 @@ def test_numbers_that_are_none_do_not_get_into_the_file(value: float) -> None:
 
 def test_weights_of_pairs_are_averaged_over_the_batch() -> None:
     weights = tensor(3, 4, 4, generator=torch.Generator().manual_seed(0)).softmax(dim=0)
-    tracing = Tracing(["a", "b", "c"], 1, {})
+    tracing = Tracing(["a", "b", "c"], [1], {})
     found = tracing.add(0, figures(StepResult(torch.tensor(1.0), torch.tensor(1.0), weights)).tolist(), dict)
     assert found == pytest.approx([float(weights[t].mean()) for t in range(3)])
     expected = sum(slow_entropy(weights[:, i, j].tolist()) for i in range(4) for j in range(4)) / 16

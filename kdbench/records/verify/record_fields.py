@@ -81,9 +81,10 @@ def _outcome(record: Record, where: str, task: Task) -> Iterator[Problem]:
         yield from _figures(record.validation, task, where, "validation")
     elif record.validation:  # of another run, by another dataset
         yield Problem(where, "validation", ", ".join(record.validation), "none, in a record of a student trained elsewhere")
-    epochs = spec.train.epochs
-    if record.best_epoch is None or not 1 <= record.best_epoch <= epochs:
-        yield Problem(where, "best_epoch", repr(record.best_epoch), f"1 to {epochs}, the epochs of the spec")
+    epochs, first = spec.epochs, spec.epochs - spec.trainings[-1].epochs + 1
+    if record.best_epoch is None or not first <= record.best_epoch <= epochs:
+        which = "the last stage's epochs" if spec.stages else "the epochs of the spec"
+        yield Problem(where, "best_epoch", repr(record.best_epoch), f"{first} to {epochs}, {which}")
     if record.steps is None or record.steps < epochs:
         yield Problem(where, "steps", repr(record.steps), f"at least {epochs}, one an epoch")
     if sorted(record.weights) != sorted(spec.teachers):

@@ -19,18 +19,16 @@ def weight_problems(record: Record, where: str, plugins: Plugins | None) -> Iter
     total = sum(weights.values())
     if not weights or (abs(total - 1) <= CLOSE and min(weights.values()) >= -CLOSE):
         return
-    raw = _raw(record.spec.strategy, plugins)
-    if raw is True and abs(total) < float("inf"):  # any finite weights are valid
+    raws = [_raw(strategy, plugins) for strategy in record.spec.strategies]
+    if True in raws and abs(total) < float("inf"):  # any finite weights are valid
         return
-    reason = f"; {raw}" if isinstance(raw, str) else ""
+    reason = next((f"; {raw}" for raw in raws if isinstance(raw, str)), "")
     shown = ", ".join(f"{name} {weight!r}" for name, weight in weights.items())
     yield Problem(where, "weights", f"{shown}: a sum of {total:.6g}", f"none negative and a sum of 1{reason}")
 
 
-def _raw(strategy: PluginSpec | None, plugins: Plugins | None) -> bool | str:
+def _raw(strategy: PluginSpec, plugins: Plugins | None) -> bool | str:
     """Whether the strategy's weights may have any sum, or why that is unknown."""
-    if strategy is None:
-        return False
     from kdbench.plugins.building import build_spec, building_with
 
     try:

@@ -36,9 +36,7 @@ class Curves:
     def outcome(self) -> str:
         """`run 0123456789ab, ok, HEADLINE 123.4 on the test split; best epoch 12 of 60`"""
         record = self.record
-        best = (
-            f"; best epoch {record.best_epoch} of {record.spec.train.epochs}" if record.best_epoch and record.spec.train else ""
-        )
+        best = f"; best epoch {record.best_epoch} of {record.spec.epochs}" if record.best_epoch else ""
         return f"run {record.run_id}, {record.status}{self._result}{best}"
 
     @property
@@ -59,6 +57,9 @@ class Curves:
         if self.record.reconstructions:
             names = ", ".join(self.record.reconstructions)
             notes.append(f"Reconstruction: the source of {names} leaves something open, see `kdbench plugins NAME`.")
+        if self.stage_starts:
+            starts = ", ".join(map(str, [0, *self.stage_starts]))
+            notes.append(f"{1 + len(self.stage_starts)} stages, begun after steps {starts}; the best epoch is one of the last.")
         weights = self.trace.weights
         if not weights:
             notes.append("No distillation: there are no weights, only the loss.")
@@ -67,6 +68,12 @@ class Curves:
         elif any(abs(sum(at_step) - 1) > 0.005 for at_step in zip(*weights.values(), strict=True)):
             notes.append("These weights do not sum to one, so their entropy is hard to interpret.")
         return notes
+
+    @property
+    def stage_starts(self) -> list[int]:
+        """The steps after which another stage of the training begins, none in a training of one."""
+        stages = self.trace.stage
+        return [self.trace.step[at] for at in range(len(stages) - 1) if stages[at] < stages[at + 1]]
 
     @property
     def windows(self) -> str:

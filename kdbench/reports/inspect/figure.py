@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kdbench.errors import KdbenchError
 from kdbench.reports.inspect import panels
 from kdbench.reports.inspect.curves import Curves, read_curves
+from kdbench.reports.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +44,8 @@ def figure_of(curves: Curves) -> Figure:
     rows = figure.subplots(len(stack), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (_, paint) in zip(rows, stack, strict=True):
         paint(axes, curves)
+        for step in curves.stage_starts:
+            axes.axvline(step, color=GREY, linestyle="--", linewidth=1)
     rows[-1].set_xlabel(f"step ({curves.windows})")
     head = [line for text in (curves.record.spec.label, curves.outcome, *curves.notes) for line in textwrap.wrap(text, 110)]
     figure.suptitle("\n".join(head), fontsize=10, parse_math=False)

@@ -26,8 +26,9 @@ class PairFeed:
         concepts = data.image_concepts, data.caption_concepts
         self.batches = Batches(*concepts, settings.batch_size, settings.seed, data.caption_weights)
         self.per_epoch = self.batches.per_epoch
+        self.first = settings.before * self.per_epoch
         self.steps = settings.epochs * self.per_epoch
-        self._images = Ahead(data.images, lambda step: self._rows(step)[0], self.steps)
+        self._images = Ahead(data.images, lambda step: self._rows(step)[0], self.first + self.steps)
 
     def batch(self, step: int) -> Batch:
         images, captions = self.batches(step)
@@ -36,7 +37,7 @@ class PairFeed:
             images=moved(torch.from_numpy(images), device),
             captions=moved(torch.from_numpy(captions), device),
             concepts=moved(torch.from_numpy(take(self.data.image_concepts, images)), device),
-            progress=step / self.steps,
+            progress=(step - self.first) / self.steps,
             host=(images, captions),
             ids=self.data.image_ids,
             views=self._views(step) if self.data.views else None,

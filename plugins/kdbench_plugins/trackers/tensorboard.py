@@ -50,7 +50,7 @@ class TensorBoard:
     @hookimpl
     def kdbench_run_finished(self, run_id: str, record: Record) -> None:
         spec, ok = record.spec, record.status == "ok"
-        epoch = spec.train.epochs if ok and spec.train else self.epochs.get(run_id, 0)
+        epoch = spec.epochs if ok and spec.epochs else self.epochs.get(run_id, 0)
         self.specs.setdefault(run_id, spec)
         # Without an epoch since the run started or resumed, earlier events stay unchanged.
         writer = self.writers.get(run_id) or self._open(run_id, epoch, purge_step=None)

@@ -11,7 +11,7 @@ import torch
 
 from kdbench.plugins.building import building_with
 from kdbench.plugins.loading import installed
-from kdbench.runs.built import built_strategy, built_student, built_terms
+from kdbench.runs.built import built_stages, built_student
 from kdbench.runs.context import RunContext
 from kdbench.runs.learn import teach
 from kdbench.storage.cache import Cache, default_root
@@ -33,8 +33,10 @@ def learner_of(spec: RunSpec, context: RunContext) -> Learner:
     torch.manual_seed(spec.seed)
     student = built_student(spec, task)
     split = task.encode(data, student, "train")
-    team = Team(teachers, built_terms(spec), task.width(student), spec.seed, "cpu") if teachers else None
-    return Learner(task, student, split, spec.train, spec.seed, "cpu", team, built_strategy(spec))
+    stages = built_stages(
+        spec, lambda terms: Team(teachers, terms, task.width(student), spec.seed, "cpu") if teachers else None
+    )
+    return Learner(task, student, split, stages, spec.seed, "cpu")
 
 
 def seconds(spec: RunSpec, context: RunContext) -> float:

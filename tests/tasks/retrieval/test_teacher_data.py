@@ -17,6 +17,7 @@ from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench.tasks.retrieval.teachers import rank_teacher, teach
 from kdbench.training import fit
 from kdbench.training.loop import train
+from kdbench.training.stage import Stage
 from tests.support.toys import (
     SEEN,
     Beads,
@@ -83,7 +84,7 @@ def test_fit_is_the_one_training_loop(data: DatasetTeacherData, tmp_path: Path) 
     student = toy()
     settings = Train(**{name: value for name, value in RECIPE.items() if name != "seed"})
     train_split, validation = encoded(tmp_path, student, "train"), encoded(tmp_path, student, "validation")
-    train(RETRIEVAL, student, train_split, validation, settings, Evaluate(), 3, "cpu")
+    train(RETRIEVAL, student, train_split, validation, [Stage(settings)], Evaluate(), 3, "cpu")
     assert bits(fitted.state_dict()) == bits(module_of(student).state_dict())
     assert not fitted.training
     assert not any(parameter.requires_grad for parameter in fitted.parameters())
