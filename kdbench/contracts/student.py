@@ -18,6 +18,9 @@ class Student(Protocol):
     models, returns the contents of an `open_clip_config.json`, `{"model_cfg": {…}, "preprocess_cfg": {…}}`, and
     open_clip's own module with the current weights.
 
+    The optional method `ready() -> bool` says whether the module, as it is after an epoch, may be kept, such as once it is as
+    sparse as it is to be. The best epoch is one of those that are ready, if there are any.
+
     The optional method `prepare(data: TeacherData) -> None` is called once, before the training, by students whose initial
     weights depend on the training data, such as on a teacher that is trained on it. It changes values in `module`, no shapes
     and no parts: profiles and exports build the student without calling it. Draws of random numbers in it have no effect on

@@ -54,6 +54,7 @@ class _State:
     strategy_seconds: float = 0.0
     best_epoch: int = -1
     validation: dict[str, float] = field(default_factory=dict)
+    ready: bool = True  # whether the student was, at its best epoch
     weight_sums: list[float] = field(default_factory=list)
     epoch_loss: float = 0.0
     epoch_weights: list[float] = field(default_factory=list)
@@ -142,8 +143,10 @@ def train(
             if epoch % evaluate.every == 0 or state.step == steps:
                 with learner.evaluating():
                     metrics = _validated(task, student, validation, evaluate, device, world)
-                    if _improves(task, metrics, state.validation):
+                    ready = _ready(student)
+                    if _improves(task, metrics, state.validation, ready, state.ready):
                         state.best_epoch, state.validation, best = epoch, metrics, learner.student_state()
+                        state.ready = ready
             learner.end_epoch(metrics or None)
             if on_epoch:
                 means = [total / per_epoch for total in state.epoch_weights]
@@ -177,7 +180,15 @@ def _validated(task: Task, student: Student, split: Owned, evaluate: Evaluate, d
     return cast(dict[str, float], world.broadcast(measured(task, arrays) if world.first else None))
 
 
-def _improves(task: Task, metrics: dict[str, float], best: dict[str, float]) -> bool:
-    """Whether an epoch is better than the best before it; the first always is."""
+def _ready(student: Student) -> bool:
+    """Whether the student may be kept as it is, by its own account."""
+    told: Any = getattr(student, "ready", None)
+    return told is None or bool(told())
+
+
+def _improves(task: Task, metrics: dict[str, float], best: dict[str, float], ready: bool, was_ready: bool) -> bool:
+    """Whether an epoch is better than the best before it; the first always is, and one that is ready than one that is not."""
     headline = task.headline
-    return not best or headline.better(metrics[headline.name], best[headline.name])
+    if not best or ready != was_ready:
+        return not best or ready
+    return headline.better(metrics[headline.name], best[headline.name])

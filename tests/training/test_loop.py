@@ -424,6 +424,32 @@ def test_the_student_is_left_at_its_best_epoch(splits: Splits, teachers: Teacher
     assert not module_of(training.student).training
 
 
+@pytest.mark.parametrize("first", [1, 2, 3, 9])
+def test_the_best_epoch_is_one_that_may_be_kept(splits: Splits, teachers: Teachers, tmp_path: Path, first: int) -> None:
+    """Of all, for a student that is never ready. A resumed run knows, too."""
+
+    class Later(Toy):
+        def ready(self) -> bool:
+            self.asked = getattr(self, "asked", done) + 1
+            return self.asked >= first
+
+    def build() -> Student:
+        return Later(TwoTowers(8), 8)
+
+    done = 0
+    training = Training(splits, teachers, Equal(), build=build, settings={"lr": 1.0})
+    trained = training.run()
+    validated = {epoch: metrics["mean_recall"] for epoch, metrics in training.epochs.items()}
+    allowed = {epoch: recall for epoch, recall in validated.items() if epoch >= first} or validated
+    assert trained.best_epoch == min(epoch for epoch, recall in allowed.items() if recall == max(allowed.values()))
+    resumed = Training(splits, teachers, Equal(), build=build, settings={"lr": 1.0})
+    with pytest.raises(Interrupted):
+        resumed.run(tmp_path / "checkpoint", stop_at=11)
+    done = 2  # epochs before the checkpoint of step 9
+    assert resumed.run(tmp_path / "checkpoint").best_epoch == trained.best_epoch
+    assert bits(module_of(resumed.student).state_dict()) == bits(module_of(training.student).state_dict())
+
+
 def test_the_best_epoch_is_not_always_the_last(splits: Splits, teachers: Teachers) -> None:
     """Or the test above would not tell the best from the last."""
     bests = {Training(splits, teachers, Equal(), settings={"lr": lr}).run().best_epoch for lr in (0.003, 0.3, 1.0)}

@@ -40,4 +40,5 @@ def correlations(captions: Sequence[str], count: int) -> NDArray[Any]:
     missing = together.diagonal() == 0
     together[missing, missing] = 1
     likely = together / together.diagonal()[:, None]
-    return (likely / likely.sum(axis=1, keepdims=True)).astype(np.float32)
+    found: NDArray[Any] = (likely / likely.sum(axis=1, keepdims=True)).astype(np.float32)
+    return found

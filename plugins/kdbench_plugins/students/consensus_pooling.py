@@ -46,9 +46,9 @@ class ConsensusPooling:
         self.width = self.student.width
         self.images: Encoder = self.student.images
         self.texts: Encoder = self.student.texts
-        pools = [AttentionPool(width, hidden, heads, self.width) for width in widths]
+        image, text = (AttentionPool(width, hidden, heads, self.width) for width in widths)
         consensus = Consensus(Concepts(concepts, self.width), self.width) if concepts else None
-        self.training = ConsensusModule(self.student.module, *pools, consensus)
+        self.training = ConsensusModule(self.student.module, image, text, consensus)
         self.module: StudentModule = self.training
 
     def prepare(self, data: TeacherData) -> None:

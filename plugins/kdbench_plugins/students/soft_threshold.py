@@ -23,11 +23,11 @@ class SoftThreshold:
     """Another student, whose matrices and filters are made sparse in training: Ŵ = sign(W)·relu(|W| − sigmoid(s)).
 
     `student` is a student's spec, such as `{use: openclip, config: {…}}`. `image` and `text` are the sparsities that its towers
-    are to reach at least, the share of zeros among their matrices and filters; embeddings of tokens and positions, norms and
-    biases stay dense. A tower and its projection are two components with a threshold each, which begins at `start` and is
+    are to reach, the share of zeros among their matrices and filters; embeddings of tokens and positions, norms and biases
+    stay dense. A tower and its projection are two components with a threshold each, which begins at `start` and is
     raised by `pressure`; the task and the teachers raise or lower it as well, so that the components of a tower end at
-    different sparsities. s learns with `rate` times the learning rate, since it has a longer way to go than weights. Once a
-    tower has its sparsity, its thresholds are held.
+    different sparsities. s learns with `rate` times the learning rate, since it has a longer way to go than weights. At the
+    sparsity of its tower, it has no gradient, and the tower's thresholds are scaled so that the sparsity stays.
 
     After the training the zeros are real: the student is a dense model of the same form with zeros in it.
     """
@@ -63,6 +63,11 @@ class SoftThreshold:
         give: Any = getattr(self.student, "prepare", None)
         if give is not None:
             give(data)
+
+    def ready(self) -> bool:
+        """Whether both towers have their sparsity, up to a hundredth."""
+        found = self.training.sparsities()
+        return all(found[side] > target - 0.01 for side, target in self.training.targets.items())
 
     def finalize(self) -> StudentModule:
         """The module of a copy of the student, with zeros in place of the entries within the thresholds."""

@@ -40,13 +40,10 @@ class Called(nn.Module):
 class ThresholdModule(nn.Module):
     """A student's module, each of whose components has a threshold sigmoid(s) that is learned with the weights.
 
-    s is `rate` times a parameter: Adam moves every parameter by about the learning rate, which is made for weights. In
-    training, the thresholds of a tower are held as soon as its sparsity reaches its target: without a gradient, and with the
-    value of that moment, which Adam's momentum does not change.
+    s is `rate` times a parameter: Adam moves every parameter by about the learning rate, which is made for weights. Where the
+    thresholds would make a tower sparser than its target, they are scaled down together until it has the target, and have no
+    gradient. Otherwise weights would be lost for good whenever they pass by zero, and sparsity grow on.
     """
-
-    reached: Tensor
-    held: Tensor
 
     def __init__(
         self,
@@ -65,9 +62,6 @@ class ThresholdModule(nn.Module):
         ends = [len(components["image"]), len(self.names)]
         self.places: dict[Side, range] = {"image": range(ends[0]), "text": range(*ends)}
         self.raw = nn.ParameterList(nn.Parameter(torch.tensor(math.log(start / (1 - start)) / rate)) for _ in self.names)
-        # Whether each tower has reached its target, and s of each component as it was then, until then as it is.
-        self.register_buffer("reached", torch.zeros(len(SIDES), dtype=torch.bool))
-        self.register_buffer("held", torch.stack([self.rate * raw.detach() for raw in self.raw]))
 
     @property
     def student(self) -> Any:
@@ -94,11 +88,11 @@ class ThresholdModule(nn.Module):
         return self.encode_image(images), self.encode_text(texts)
 
     def auxiliary_loss(self, views: Sequence[Tensor], batch: Batch) -> Tensor:  # noqa: ARG002
-        """−pressure·Σ s over the thresholds that are not held: a force that raises them whatever they are.
+        """−pressure·Σ s over the thresholds of towers below their targets: a force that raises them whatever they are.
 
         STR (Kusupati et al., ICML 2020) has weight decay of s for it, which pulls less the nearer a threshold comes to ½.
         """
-        free = [torch.where(self._reached(side), 0.0, self.rate * self.raw[p]) for side in SIDES for p in self.places[side]]
+        free = [torch.where(self._limit(side) > 1, self.rate * self.raw[p], 0.0) for side in SIDES for p in self.places[side]]
         return -self.pressure * torch.stack(free).sum()
 
     def sparsities(self) -> dict[Side, float]:
@@ -115,22 +109,9 @@ class ThresholdModule(nn.Module):
                     into[name].copy_(value)
 
     def _encode(self, side: Side, items: Tensor) -> Tensor:
-        if self.training:
-            self._hold(side)
         weights = {f"module.{name}": value for name, value in self._weights(side).items()}
         vectors: Tensor = functional_call(self.called, weights, (f"encode_{side}", items))
         return vectors
-
-    def _hold(self, side: Side) -> None:
-        """Holds the thresholds of a tower from the moment that it reaches its target."""
-        with torch.no_grad():
-            before = self._reached(side)
-            for place in self.places[side]:
-                self.held[place] = torch.where(before, self.held[place], self.rate * self.raw[place])
-            self.reached[SIDES.index(side)] = before | (self._sparsity(side) >= self.targets[side])
-
-    def _reached(self, side: Side) -> Tensor:
-        return self.reached[SIDES.index(side)].clone()  # later passes of the same step may change the buffer
 
     def _weights(self, side: Side) -> dict[str, Tensor]:
         """The shrunk weights of a tower by name."""
@@ -142,12 +123,22 @@ class ThresholdModule(nn.Module):
         }
 
     def _thresholds(self, side: Side) -> dict[int, Tensor]:
-        """sigmoid(s) of each component of a tower."""
-        reached = self._reached(side)
-        return {
-            place: torch.where(reached, self.held[place].clone(), self.rate * self.raw[place]).sigmoid()
-            for place in self.places[side]
-        }
+        """The threshold of each component of a tower: sigmoid(s), or less where the tower would exceed its target."""
+        limit = self._limit(side)
+        learned = {place: (self.rate * self.raw[place]).sigmoid() for place in self.places[side]}
+        return {place: torch.where(limit > 1, value, limit * value.detach()) for place, value in learned.items()}
+
+    @torch.no_grad()
+    def _limit(self, side: Side) -> Tensor:
+        """The factor of a tower's thresholds at which it has its target; above 1 as long as it has not reached it."""
+        ratios = torch.cat(
+            [
+                self.student.get_parameter(name).abs().flatten() / (self.rate * self.raw[place]).sigmoid()
+                for place in self.places[side]
+                for name in self.names[place]
+            ]
+        )
+        return ratios.kthvalue(max(1, round(self.targets[side] * len(ratios)))).values
 
     def _sparsity(self, side: Side) -> Tensor:
         """Of all its components together, the share of entries that are zero."""

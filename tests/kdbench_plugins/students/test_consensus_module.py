@@ -78,12 +78,12 @@ def test_an_embedding_is_merged_with_the_concepts_that_are_like_it() -> None:
 def test_finalized_without_the_graph() -> None:
     torch.manual_seed(0)
     student: Any = torch.nn.Linear(1, 1)
-    pools = [AttentionPool(5, 7, 3, 6) for _ in range(2)]
-    module = ConsensusModule(student, *pools, Consensus(Concepts(9, 6), 6))
+    image, text = (AttentionPool(5, 7, 3, 6) for _ in range(2))
+    module = ConsensusModule(student, image, text, Consensus(Concepts(9, 6), 6))
     final = module.finalized()
     assert [name for name in final.state_dict() if "concepts" in name] == ["consensus.concepts.vectors"]
     embeddings = normalize(torch.randn(3, 6), dim=1)
     assert torch.equal(final._merged(embeddings), module._merged(embeddings))
-    plain = ConsensusModule(student, *pools)
+    plain = ConsensusModule(student, image, text)
     assert plain.finalized() is plain
     assert plain._merged(embeddings) is embeddings
