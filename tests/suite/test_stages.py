@@ -96,7 +96,9 @@ def test_what_is_wrong_names_stage_and_key(
 
 def test_stages_of_a_variant(suite_file: SuiteFile, plugins: Plugins) -> None:
     path = suite_file()
-    path.write_text(path.read_text() + "variants:\n  staged: {train: {stages: [{strategy: equal}, {epochs: 4}]}}\n  plain: {}\n")
+    path.write_text(
+        path.read_text() + "variants:\n  staged: {train: {stages: [{strategy: equal}, {epochs: 4}]}}\n  plain: {}\n"
+    )
     epochs = {run.variant: run.epochs for run in plan(load_suite(path, plugins))}
     assert epochs == {"staged": 6, "plain": 2}
     path.write_text(path.read_text().replace("epochs: 4", "strategy: 5"))

@@ -55,6 +55,7 @@ RUNS = {
     "quickstart": (5, "7b1fbf732644"),
     "regimes-all": (191, "7b847501d2c6"),
     "regimes": (89, "8b9fa0c1c862"),
+    "rl-kd": (30, "2f68e2a833a7"),
     "strategies": (84, "00d1f45415ec"),
     "students": (38, "4308aa7771d2"),
 }
