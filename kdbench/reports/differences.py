@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from kdbench.suite.settings import StageSettings
 from kdbench.suite.spec import OPERATIONAL, PluginSpec, RunSpec
 
 BUDGET = frozenset({"epochs", "batch_size"})  # the same in all rows of a table
@@ -77,11 +76,11 @@ def _training(spec: RunSpec) -> Settings:
 
 def _stages(spec: RunSpec) -> Settings:
     """What stages change, by key, one value for each; of a row without teachers or with one, what has an effect."""
-    useless = {"distill", "objective"} if not spec.team else set()
+    useless = {"settings"} | ({"distill", "objective"} if not spec.team else set())
     useless |= {"strategy"} if len(spec.team) < 2 else set()
     stated = [stage.settings.model_dump() | stage.canonical for stage in spec.stages]
-    keys = [name for name in (*StageSettings.model_fields, "objective", "strategy") if name not in useless]
-    return {f"train.stages.{key}": _text([stage.get(key) for stage in stated]) for key in keys if stated}
+    keys = dict.fromkeys(key for stage in stated for key in stage if key not in useless)
+    return {f"train.stages.{key}": _text([stage.get(key) for stage in stated]) for key in keys}
 
 
 def _everything(spec: RunSpec) -> Settings:

@@ -43,7 +43,7 @@ def test_a_stage_changes_what_it_states(suite_file: SuiteFile, plugins: Plugins)
 def test_teams_have_what_they_can_use_and_all_have_the_same_budget(suite_file: SuiteFile, plugins: Plugins) -> None:
     runs = planned(suite_file(), plugins)
     assert {run.epochs for run in runs.values()} == {7}
-    assert [stage.canonical for stage in runs["a "].stages][0] == {"settings": {"epochs": 3}}
+    assert next(stage.canonical for stage in runs["a "].stages) == {"settings": {"epochs": 3}}
     assert [stage.canonical for stage in runs[""].stages] == [
         {"settings": {"epochs": 3}},
         {"settings": {"lr_scale": {"*": 0.0}}},
@@ -96,7 +96,9 @@ def test_what_is_wrong_names_stage_and_key(
 
 def test_stages_of_a_variant(suite_file: SuiteFile, plugins: Plugins) -> None:
     path = suite_file()
-    path.write_text(path.read_text() + "variants:\n  staged: {train: {stages: [{strategy: equal}, {epochs: 4}]}}\n  plain: {}\n")
+    path.write_text(
+        path.read_text() + "variants:\n  staged: {train: {stages: [{strategy: equal}, {epochs: 4}]}}\n  plain: {}\n"
+    )
     epochs = {run.variant: run.epochs for run in plan(load_suite(path, plugins))}
     assert epochs == {"staged": 6, "plain": 2}
     path.write_text(path.read_text().replace("epochs: 4", "strategy: 5"))

@@ -62,6 +62,7 @@ RUNS = {
     "quickstart": (5, "7b1fbf732644"),
     "regimes-all": (573, "94413138afbf"),
     "regimes": (267, "217cb84c9824"),
+    "rl-kd": (30, "2f68e2a833a7"),
     "strategies": (84, "00d1f45415ec"),
     "students": (38, "4308aa7771d2"),
 }
