@@ -133,7 +133,7 @@ def with_nested(params: Mapping[str, Any], specs: Iterable[tuple[Nested, Mapping
         inside: Any = changed
         for key in outer:
             inside = inside[key]
-        kept = {name: nested.spec[name] for name in ("use", "coefficient") if name in nested.spec}
+        kept: dict[str, Any] = {name: nested.spec[name] for name in ("use", "coefficient") if name in nested.spec}
         inside[last] = {**kept, **spec}
     return changed
 
