@@ -45,6 +45,7 @@ def test_every_suite_is_right_when_small(path: Path) -> None:
 # flickr30k since their RN50 is RN50-quickgelu, the model that its weights were trained as, and without the settings of training
 # that they gained later.
 RUNS = {
+    "adapmtl": (18, "b53d7b631bf5"),
     "ammkd-ablations": (24, "73f89f4ccfe4"),
     "ammkd": (15, "effb0d5170fc"),
     "coco": (76, "1abf9fc5820a"),
@@ -52,10 +53,12 @@ RUNS = {
     "emoji-sweep": (35, "69e4ad3a9c0e"),
     "emoji": (27, "97cc1e9fb98a"),
     "eupe": (22, "b0f7231c9064"),
-    "flickr30k": (76, "e39e0a2ac50a"),
     "emtal": (27, "17c2aae6983f"),
+    "flickr30k": (76, "e39e0a2ac50a"),
     "fusion-of-students": (27, "ec0dec2c5844"),
+    "mh-cvse": (27, "2a6a20dc446d"),
     "mmlora": (18, "0000809c61e7"),
+    "puma": (13, "6dd7c99f1d8b"),
     "quickstart": (5, "7b1fbf732644"),
     "regimes-all": (191, "7b847501d2c6"),
     "regimes": (89, "8b9fa0c1c862"),

@@ -27,7 +27,7 @@ def trained_student(record: Record, plugins: Plugins, cache: Cache) -> Any:
     Does not change the state of torch's global generator. Raises KdbenchError if the run trained no student, if the cache
     does not hold its weights, or if they do not fit the student that the plugin builds now.
     """
-    weights = _kept(record, cache)
+    weights = weights_of(record, cache)
     _tell_changes(record, plugins, cache)
     with building_with(plugins), torch.random.fork_rng(devices=[]):
         student = build_spec("student", record.spec.student)
@@ -64,7 +64,8 @@ def _tell_changes(record: Record, plugins: Plugins, cache: Cache) -> None:
         warnings.warn(message, KdbenchWarning, stacklevel=3)
 
 
-def _kept(record: Record, cache: Cache) -> Path:
+def weights_of(record: Record, cache: Cache) -> Path:
+    """The file of a run's trained weights in the cache. Raises KdbenchError as `trained_student` does."""
     if record.spec.reference:
         raise KdbenchError(
             f"run {record.run_id} ({record.label}) is a reference, a teacher itself; expected a run that trained a student"

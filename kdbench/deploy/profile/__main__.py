@@ -5,8 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kdbench.deploy.profile.own_process import Answer, Request
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def main() -> None:
@@ -39,6 +44,7 @@ def answer(request: Request) -> Answer:
         inference = at_inference(build_spec("student", request.student), task, request.samples, count)
         gc.collect()
         memory = peak_memory(inference, request.device, baseline)
+        trained = request.weights is not None and _load(inference.module, request.weights)
 
         # Imported only now: measuring needs modules that inference does not.
         from kdbench.deploy.profile.measure import profile_of
@@ -51,10 +57,22 @@ def answer(request: Request) -> Answer:
             threads=request.threads,
             seconds=request.seconds,
             memory=memory,
+            trained=trained,
         )
     except (KdbenchError, Skip) as error:
         return Answer(reason=str(error))
     return Answer(profile=profile)
+
+
+def _load(module: nn.Module, weights: Path) -> bool:
+    """Loads weights from the cache; false if they do not fit the student as its plugin builds it now."""
+    from safetensors.torch import load_file
+
+    try:
+        module.load_state_dict(load_file(weights))
+    except RuntimeError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

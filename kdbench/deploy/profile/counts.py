@@ -36,6 +36,12 @@ def count(parameters: list[nn.Parameter]) -> int:
     return sum(size for size in {id(parameter): parameter.numel() for parameter in parameters}.values())
 
 
+def nonzero(parameters: list[nn.Parameter]) -> int:
+    """The number of their elements that are not zero, each parameter counted once."""
+    distinct = {id(parameter): parameter for parameter in parameters}.values()
+    return sum(int(parameter.count_nonzero()) for parameter in distinct)
+
+
 def part_flops(inference: Inference, part: str) -> int:
     """FLOPs for one input; a multiplication and an addition are two."""
     fast_path = torch.backends.mha.get_fastpath_enabled()

@@ -45,6 +45,7 @@ class DistinctStudent:
     measurement: Measurement
     code: str = ""  # of third parties behind the student
     names: list[str] = field(default_factory=list)
+    runs: list[RunSpec] = field(default_factory=list)  # that train it
 
     def known(self, results: Path) -> Profile | None:
         """Its profile under `results`, also under an older id from before a parameter was added to its plugin.
@@ -88,9 +89,10 @@ def distinct_students(
         with using_plugin("student", spec.student, plugins):
             code = maker().code
         student = DistinctStudent(id, spec.suite, spec.task, spec.student, spec.dataset, gallery, measurement, code)
-        names = found.setdefault((spec.suite, id), student).names
-        if name not in names:
-            names.append(name)
+        student = found.setdefault((spec.suite, id), student)
+        student.runs.append(spec)
+        if name not in student.names:
+            student.names.append(name)
     for name, dataset in without.items():
         message = f"student {name}: not measured: the size of its gallery is unknown because no run on {dataset} has finished"
         warnings.warn(message, KdbenchWarning, stacklevel=3)

@@ -6,8 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import nn
+
 from kdbench.contracts import Task
-from kdbench.deploy.profile.counts import count, exported_bytes, part_flops, part_parameters
+from kdbench.deploy.profile.counts import count, exported_bytes, nonzero, part_flops, part_parameters
 from kdbench.deploy.profile.inference import Inference, at_inference
 from kdbench.deploy.profile.timing import doubts, load, part_latency, search_latency
 from kdbench.records.profile import Memory, PartProfile, Profile, Timing
@@ -15,6 +17,8 @@ from kdbench.records.provenance import device_name, host, source, versions
 
 BATCH_SIZES = (1, 32)
 SECONDS = 1.0
+DENSE = 0.99  # share of non-zero parameters: a few are zero in any student, such as biases of units that never learn
+MILLION = 10**6
 
 
 def measure(
@@ -47,15 +51,17 @@ def profile_of(
     threads: int = 1,
     seconds: float = SECONDS,
     memory: Memory | None = None,
+    trained: bool = False,
 ) -> Profile:
-    """The same for a finalized student; `memory` if it has been measured."""
+    """The same for a finalized student; `memory` if it has been measured.
+
+    Of one with `trained` weights, `extra` holds the non-zero parameters in millions if it is sparse.
+    """
     before = load()
     home = str(next((parameter.device for parameter in inference.module.parameters()), "cpu"))
     # First: tensors that a module caches in inference mode, such as a mask, would block the gradients that counting needs.
-    counts = {
-        part: {"parameters": count(part_parameters(inference, part)), "flops": part_flops(inference, part)}
-        for part in inference.parts
-    }
+    found = {part: part_parameters(inference, part) for part in inference.parts}
+    counts = {part: {"parameters": count(found[part]), "flops": part_flops(inference, part)} for part in inference.parts}
     try:
         moved = inference.to(device)
         latency = {
@@ -67,11 +73,13 @@ def profile_of(
             search = search_latency(gallery, inference.width, device, threads, seconds)
     finally:
         inference.module.to(home)
+    everything = list(inference.module.parameters())
     reasons = doubts(_named(latency, search), before, threads)
     return Profile(
         parts={part: PartProfile(**counts[part], latency=latency[part]) for part in inference.parts},
-        parameters=count(list(inference.module.parameters())),
+        parameters=count(everything),
         size_bytes=exported_bytes(inference.module),
+        extra=_nonzero({**found, "total": everything}) if trained else {},
         memory=memory,
         gallery=gallery,
         search=search,
@@ -85,6 +93,13 @@ def profile_of(
         measured=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **source(),
     )
+
+
+def _nonzero(parameters: dict[str, list[nn.Parameter]]) -> dict[str, float]:
+    """Non-zero parameters in millions, of the parts of a sparse student and in total, by the names of columns."""
+    if nonzero(parameters["total"]) > DENSE * count(parameters["total"]):
+        return {}
+    return {f"non-zero, {part} (M)": nonzero(found) / MILLION for part, found in parameters.items()}
 
 
 def _named(latency: dict[str, dict[int, Timing]], search: Timing | None) -> dict[str, Timing]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from kdbench.plugins.same_path import python_with_same_path
@@ -25,6 +26,7 @@ class Request(Frozen):
     batch_sizes: tuple[int, ...]
     threads: int
     seconds: float
+    weights: Path | None = None  # of a trained student, finalized; without, what depends on them is left out
 
 
 class Answer(Frozen):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from kdbench.deploy.export.load import weights_kept, weights_of
 from kdbench.deploy.profile.distinct_students import DistinctStudent, distinct_students
 from kdbench.deploy.profile.own_process import NotMeasured, Request, measured_apart
-from kdbench.errors import KdbenchWarning
+from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Plugins
+from kdbench.records.files import recorded
 from kdbench.records.profile import Profile
 from kdbench.records.profiles import write_profile
 from kdbench.records.provenance import device_name, host, resolved_device
@@ -51,7 +54,8 @@ def profile_students(
         if profile is None or set(student.names) - set(profile.names):
             on_student(student.names[0])
             with lock:
-                profile = _named(student, results, samples, device, seconds)
+                weights = trained_weights(student, results, samples.cache)
+                profile = _named(student, results, samples, device, seconds, weights)
         if profile is not None:
             profiles.append(profile)
     return profiles
@@ -61,7 +65,7 @@ class Samples:
     """`Task.samples` of datasets, read once per dataset: values to draw inputs from."""
 
     def __init__(self, plugins: Plugins, cache: Path) -> None:
-        self._plugins, self._cache = plugins, Cache(cache)
+        self._plugins, self.cache = plugins, Cache(cache)
         self._known: list[tuple[DistinctStudent, dict[str, Any]]] = []
 
     def of(self, student: DistinctStudent) -> dict[str, Any]:
@@ -71,15 +75,26 @@ class Samples:
                 return samples
         with building_with(self._plugins):
             task = task_of(student.task, self._plugins)
-            data = task.open(build_spec("dataset", student.dataset), self._cache, "cpu", lambda *_: None)
+            data = task.open(build_spec("dataset", student.dataset), self.cache, "cpu", lambda *_: None)
             samples = task.samples(data)
         self._known.append((student, samples))
         return samples
 
 
-def _named(student: DistinctStudent, results: Path, samples: Samples, device: str, seconds: float) -> Profile | None:
+def trained_weights(student: DistinctStudent, results: Path, cache: Cache) -> Path | None:
+    """The weights that the first finished run of a student has left in the cache, None without any."""
+    for record in (recorded(results, spec) for spec in student.runs):
+        if record is not None and weights_kept(record, cache):
+            with suppress(KdbenchError):  # damaged; another run's may not be
+                return weights_of(record, cache)
+    return None
+
+
+def _named(
+    student: DistinctStudent, results: Path, samples: Samples, device: str, seconds: float, weights: Path | None
+) -> Profile | None:
     """The profile on disk (another process may have written it meanwhile) or a new one, with all labels of the student."""
-    profile = student.known(results) or _measured(student, samples, device, seconds)
+    profile = student.known(results) or _measured(student, samples, device, seconds, weights)
     if profile is None:
         return None
     named = profile.replace(
@@ -93,7 +108,7 @@ def _named(student: DistinctStudent, results: Path, samples: Samples, device: st
     return named
 
 
-def _measured(student: DistinctStudent, samples: Samples, device: str, seconds: float) -> Profile | None:
+def _measured(student: DistinctStudent, samples: Samples, device: str, seconds: float, weights: Path | None) -> Profile | None:
     request = Request(
         task=student.task,
         student=student.student,
@@ -103,6 +118,7 @@ def _measured(student: DistinctStudent, samples: Samples, device: str, seconds: 
         batch_sizes=student.measurement.batch_sizes,
         threads=student.measurement.threads,
         seconds=seconds,
+        weights=weights,
     )
     try:
         return measured_apart(request)

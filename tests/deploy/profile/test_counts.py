@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from kdbench.contracts import Part
-from kdbench.deploy.profile.counts import count, exported_bytes, part_flops, part_parameters
+from kdbench.deploy.profile.counts import count, exported_bytes, nonzero, part_flops, part_parameters
 from kdbench.deploy.profile.inference import Inference, at_inference
 from kdbench.tasks.retrieval import Retrieval
 from kdbench_plugins.students.clip_config import SMALL
@@ -64,6 +64,11 @@ def test_layers_of_both_towers_are_counted_in_both_and_once_in_all() -> None:
     assert parameters(inference) == (own[0] + WIDTH**2 + WIDTH, own[1] + WIDTH**2 + WIDTH)
     assert count(list(module.parameters())) == sum(own) + WIDTH**2 + 2 * WIDTH + 1
     assert count([module.tower.weight, module.other_tower.weight]) == WIDTH**2
+
+
+def test_zeros_are_told_from_other_parameters_and_shared_ones_counted_once() -> None:
+    one, other = nn.Parameter(torch.tensor([[0.0, 1.0], [2.0, 0.0]])), nn.Parameter(torch.tensor([0.0, -1.0]))
+    assert (count([one, other, one]), nonzero([one, other, one])) == (6, 3)
 
 
 def test_frozen_parameters_and_dead_units_are_counted() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import torch
 from filelock import FileLock
 
+from kdbench import Offer, Student, StudentModule
 from kdbench.deploy.profile import profile_students as module
 from kdbench.deploy.profile.__main__ import answer
 from kdbench.deploy.profile.distinct_students import distinct_students
@@ -20,10 +22,11 @@ from kdbench.records.files import find_records
 from kdbench.records.profile import Profile
 from kdbench.records.profiles import find_profiles, profile_path, read_profile, write_profile
 from kdbench.records.provenance import host
+from kdbench.runs.execute import execute
 from kdbench.suite.spec import RunSpec
 from tests.support.patience import PATIENCE
 from tests.support.profiled import REQUEST, SPECS, keep
-from tests.support.toys import Count, plugged, run_spec, toy_plugins
+from tests.support.toys import Count, Toy, TwoTowers, plugged, run_context, run_spec, towers_of, toy_plugins
 
 
 @pytest.fixture
@@ -138,3 +141,45 @@ def test_a_student_of_other_code_is_measured_again(results: Path, tmp_path: Path
         (again,) = profile()
         assert measured.calls == calls
         assert again.code == ("" if code == "" else first.code)
+
+
+class Halved(Toy):
+    """Half of its image tower is zeros at the end, and sixteen entries more."""
+
+    def __init__(self, *, zeros: bool = True) -> None:
+        super().__init__(TwoTowers(8), 8)
+        self.zeros = zeros
+
+    def finalize(self) -> StudentModule:
+        if self.zeros:
+            with torch.no_grad():
+                towers_of(cast(Student, self)).image_tower.weight[:4] = 0
+                towers_of(cast(Student, self)).image_tower.weight[4, :16] = 0
+        return self.module
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_the_zeros_of_a_trained_student_are_told(zeros: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its own weights, which the cache has kept; a student that was built anew has none."""
+    where = run_context(tmp_path, students=[Offer("halved", Halved)])
+    spec = run_spec(team=(), student=plugged("halved", zeros=zeros))
+
+    def here(request: Request) -> Profile:
+        with building_with(where.plugins):
+            return profile_in(answer(request.replace(student=plugged("halved", zeros=False))))
+
+    monkeypatch.setattr(module, "measured_apart", here)
+
+    def profiled(results: Path) -> Profile:
+        [found] = profile_students([spec], results, where.cache.root, where.plugins, batch_sizes=(1,), seconds=0.001)
+        return found
+
+    keep(tmp_path / "untrained", spec)
+    assert profiled(tmp_path / "untrained").extra == {}
+    assert execute(spec, where).status == "ok"
+    found = profiled(where.results)
+    image, text = 109 * 8, 19 * 8
+    assert found.parameters == image + text + 1
+    left = image - 4 * 108 - 16
+    told = {"image": left, "text": text, "total": left + text + 1}
+    assert found.extra == ({f"non-zero, {part} (M)": count / 1e6 for part, count in told.items()} if zeros else {})

@@ -29,10 +29,14 @@ SMALL: dict[str, Any] = {
     },
     "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
 }
+LAYERED = SMALL | {"vision_cfg": {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 2}}
 # What is quick: examples are what a suite would rather have.
 PARAMS: dict[str, dict[str, Any]] = {
     "openclip": {"config": SMALL},
     "fusion": {"student": {"use": "openclip", "config": SMALL}, "width": 16, "heads": 2},
+    "soft_threshold": {"student": {"use": "openclip", "config": SMALL}, "start": 0.02},
+    "consensus_pooling": {"student": {"use": "openclip", "config": SMALL}, "hidden": 8, "heads": 2, "concepts": 5},
+    "layer_pruned": {"teacher": {"use": "trained", "student": {"use": "openclip", "config": LAYERED}}, "image": 1},
 }
 FIRST_PARTY = [name for name, listed in installed().offers("student").items() if listed.provider.startswith("kdbench:")]
 
