@@ -39,7 +39,9 @@ def shrunken(config: dict[str, Any]) -> dict[str, Any]:
     elif isinstance(vision.get("layers"), list):  # a ResNet; its attention pool is 32 times as wide
         vision |= {"layers": [1, 1, 1, 1], "width": 8}
     else:
-        vision |= {"layers": 1, "width": 64, "head_width": 32, "patch_size": min(32, vision.get("patch_size", 32))}
+        patch = min(32, vision.get("patch_size", 32))
+        patch = 1 << (patch.bit_length() - 1)  # which divides the size, where 14 or 6 do not
+        vision |= {"layers": 1, "width": 64, "head_width": 32, "patch_size": patch}
     if "hf_model_name" not in text:
         text |= {"width": WIDTH, "heads": 2, "layers": 1}
     return small

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
+import kdbench
 from kdbench import KdbenchError
 from kdbench.plugins.building import building_with
+from kdbench.tasks.retrieval import Retrieval
 from kdbench.testing import check_student
 from kdbench_plugins.exporters.onnx import OnnxExporter
 from kdbench_plugins.exporters.open_clip import OpenClipExporter
+from kdbench_plugins.students import warm_start
 from kdbench_plugins.students.lora import Lora, kdbench_students
 from tests.support.adapted import BLOCKED, Towers, blocked, check_a_run, embedded, moved
-from tests.support.toys import bits, module_of, toy_plugins
+from tests.support.toys import bits, cached, module_of, toy_plugins
 
 PLUGINS = toy_plugins(students=[BLOCKED, *kdbench_students()])
 
@@ -38,6 +41,21 @@ def test_the_base_is_the_student_as_it_is_alone() -> None:
     assert embedded(student.module).equal(embedded(alone.module))
     student.finalize()
     assert bits(module_of(student).state_dict()) == bits(module_of(alone).state_dict())
+
+
+def test_additions_are_made_to_the_weights_that_the_inner_student_prepares(tmp_path: Path) -> None:
+    warm: dict[str, Any] = {"use": "warm_start", "student": {"use": "toy"}, "epochs": 1, "batch_size": 8}
+    states = []
+    with building_with(toy_plugins(students=[*kdbench_students(), *warm_start.kdbench_students()])):
+        for spec in (warm, {"use": "lora", "student": warm}):
+            torch.manual_seed(0)
+            student = kdbench.build("student", spec)
+            added = {name: value for name, value in bits(student.module.state_dict()).items() if name.endswith((".A", ".B"))}
+            Retrieval().prepare(cached(tmp_path), student)
+            after = bits(student.module.state_dict())
+            assert {name: after[name] for name in added} == added
+            states.append(bits(cast(Any, student.finalize()).state_dict()))
+    assert states[0] == states[1]
 
 
 def test_finalized_it_has_the_architecture_of_the_student() -> None:
