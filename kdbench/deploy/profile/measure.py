@@ -99,7 +99,7 @@ def _nonzero(parameters: dict[str, list[nn.Parameter]]) -> dict[str, float]:
     """Non-zero parameters in millions, of the parts of a sparse student and in total, by the names of columns."""
     if nonzero(parameters["total"]) > DENSE * count(parameters["total"]):
         return {}
-    return {f"non-zero, {part} (M)": nonzero(found) / MILLION for part, found in parameters.items()}
+    return {f"non-zero {part} (M)": nonzero(found) / MILLION for part, found in parameters.items()}
 
 
 def _named(latency: dict[str, dict[int, Timing]], search: Timing | None) -> dict[str, Timing]:

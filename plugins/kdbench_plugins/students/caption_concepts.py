@@ -35,8 +35,8 @@ def correlations(captions: Sequence[str], count: int) -> NDArray[Any]:
     place = {word: index for index, word in enumerate(concepts_of(captions, count))}
     together = np.zeros((count, count))
     for caption in captions:
-        here = sorted(place[word] for word in words_of(caption) if word in place)
-        together[np.ix_(here, here)] += 1
+        named = sorted(place[word] for word in words_of(caption) if word in place)
+        together[np.ix_(named, named)] += 1
     missing = together.diagonal() == 0
     together[missing, missing] = 1
     likely = together / together.diagonal()[:, None]

@@ -182,4 +182,4 @@ def test_the_zeros_of_a_trained_student_are_told(zeros: bool, tmp_path: Path, mo
     assert found.parameters == image + text + 1
     left = image - 4 * 108 - 16
     told = {"image": left, "text": text, "total": left + text + 1}
-    assert found.extra == ({f"non-zero, {part} (M)": count / 1e6 for part, count in told.items()} if zeros else {})
+    assert found.extra == ({f"non-zero {part} (M)": count / 1e6 for part, count in told.items()} if zeros else {})
