@@ -76,7 +76,7 @@ def test_stages_are_told_and_drawn(by_hand: Callable[..., Path]) -> None:
     assert read_curves(path).stage_starts == [2]
     assert "2 stages, begun after steps 0, 2; the best epoch is one of the last." in terminal(path, 100)
     (axes,) = figure_of(read_curves(path)).axes
-    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [2]
+    assert [np.asarray(line.get_xdata())[0] for line in axes.lines if line.get_linestyle() == "--"] == [2]
 
 
 def test_a_trace_that_is_not_the_records(by_hand: Callable[..., Path]) -> None:
