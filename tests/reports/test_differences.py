@@ -12,8 +12,8 @@ from kdbench.errors import KdbenchError
 from kdbench.reports import build, render
 from kdbench.reports.differences import differences, in_words, note
 from kdbench.reports.find_rows import find_pair
-from kdbench.suite.settings import Views
-from kdbench.suite.spec import RunSpec, Tuning
+from kdbench.suite.settings import StageSettings, Views
+from kdbench.suite.spec import RunSpec, StageSpec, Tuning
 from tests.conftest import literal_spec
 from tests.support.rankings import row
 from tests.support.toys import plugged
@@ -78,6 +78,16 @@ def test_what_has_no_effect_or_is_named_otherwise_is_not_shown() -> None:
         for lr in (0.1, 0.2)
     ]
     assert differences(tuned, ["a", "b"]) == [{}, {}]  # found by as many trials each
+
+
+def test_stages_are_shown_where_they_vary_and_have_an_effect() -> None:
+    one = literal_spec()
+    stage = StageSpec(settings=StageSettings(epochs=2, distill=2.0), strategy=one.strategy)
+    staged = one.replace(stages=(stage, StageSpec()))
+    alone = one.replace(team=(), strategy=None, objective=(), stages=(StageSpec(settings=StageSettings(epochs=2)), StageSpec()))
+    assert differences([staged, alone], ["a", "b"]) == [{}, {}]
+    longer = staged.replace(stages=(stage.replace(settings=StageSettings(epochs=3, distill=2.0)), StageSpec()))
+    assert [shown["train.stages.epochs"] for shown in differences([staged, longer], ["a", "b"])] == ["[2, null]", "[3, null]"]
 
 
 def test_a_leaderboard_shows_two_learning_rates() -> None:

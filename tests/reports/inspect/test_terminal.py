@@ -71,6 +71,14 @@ def test_a_run_that_failed(runs: dict[str, Path]) -> None:
         terminal(runs["failed"])
 
 
+def test_stages_are_told_and_drawn(by_hand: Callable[..., Path]) -> None:
+    path = by_hand(step=[2, 4, 5], stage=[1, 2, 2], loss=[1.0, 2.0, 3.0], task=[1.0, 2.0, 3.0])
+    assert read_curves(path).stage_starts == [2]
+    assert "2 stages, begun after steps 0, 2; the best epoch is one of the last." in terminal(path, 100)
+    (axes,) = figure_of(read_curves(path)).axes
+    assert [np.asarray(line.get_xdata())[0] for line in axes.lines if line.get_linestyle() == "--"] == [2]
+
+
 def test_a_trace_that_is_not_the_records(by_hand: Callable[..., Path]) -> None:
     path = by_hand(step=[1], loss=[1.0], task=[1.0])
     path.with_suffix(".trace.json").write_text('{"step": [1]}')
