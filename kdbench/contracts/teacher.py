@@ -125,7 +125,8 @@ class TeacherData(Protocol):
         """Trains the model that `build` returns, by default without distillation, and caches its weights.
 
         `recipe` holds settings of a suite's `train:` block and a `seed`. Returns the model of the best validation epoch in
-        eval mode. A later call with the same key, recipe and dataset loads the cached weights, and with the same embeddings
-        of the teachers of a `distillation`; `key` must identify its objective and strategy.
+        eval mode; with `every`, one epoch of that many is validated, and the last. A later call with the same key, recipe and
+        dataset loads the cached weights, and with the same embeddings of the teachers of a `distillation`; `key` must identify
+        its objective and strategy.
         """
         ...

@@ -53,6 +53,7 @@ RUNS = {
     "emoji": (27, "97cc1e9fb98a"),
     "eupe": (22, "b0f7231c9064"),
     "flickr30k": (76, "e39e0a2ac50a"),
+    "mcad": (10, "969bb4b0aceb"),
     "okd": (13, "c4e7cfe5a0d1"),
     "quickstart": (5, "7b1fbf732644"),
     "regimes-all": (191, "7b847501d2c6"),

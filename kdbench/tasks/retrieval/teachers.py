@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from kdbench.contracts import Batch, Encoder, NoTower, Pairs, SplitName, Task, Teacher, Towers
 from kdbench.contracts.encoder import reads_originals, root_of
+from kdbench.contracts.values import Owned
 from kdbench.data.dataset import CachedDataset
 from kdbench.data.on_device import moved
 from kdbench.errors import Diverged, KdbenchWarning, PluginError
@@ -21,14 +22,14 @@ from kdbench.storage.digest import digest_of
 from kdbench.storage.memory_map import take
 from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
 from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
-from kdbench.tasks.retrieval.live import LiveEmbeddings, live
+from kdbench.tasks.retrieval.live import live
 from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench.tasks.retrieval.stored import StoredEmbeddings
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 
 
-def teach(data: CachedDataset, teacher: Teacher, task: Task) -> StoredEmbeddings | LiveEmbeddings:
-    """A teacher's embeddings of the train split, computed or loaded from the cache; with its live part, if it has one."""
+def teach(data: CachedDataset, teacher: Teacher, task: Task) -> Owned:
+    """A teacher's `StoredEmbeddings` of the train split, computed or loaded from the cache; `LiveEmbeddings` with a live part."""
     towers = _towers(data, teacher, "train", task)
     stored = _stored(data, towers)
     return stored if towers.live is None else live(data, stored, towers.live)
