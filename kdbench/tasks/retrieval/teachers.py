@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from kdbench.contracts import Batch, Encoder, NoTower, Pairs, SplitName, Task, Teacher, Towers
+from kdbench.contracts import Encoder, NoTower, SplitName, Task, Teacher, Towers
 from kdbench.contracts.encoder import reads_originals, root_of
 from kdbench.contracts.values import Owned
 from kdbench.data.dataset import CachedDataset
-from kdbench.data.on_device import moved
 from kdbench.errors import Diverged, KdbenchWarning, PluginError
 from kdbench.storage.digest import digest_of
-from kdbench.storage.memory_map import take
 from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
 from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
 from kdbench.tasks.retrieval.live import live

@@ -109,7 +109,8 @@ class Fused(Wrapped):
         images, texts = Beside(towers.image, tokens[0]), Beside(towers.text, tokens[1])
         width = data.encode(towers.image, "train").shape[1]
         read = data.encode(images, "train"), data.encode(texts, "train")
-        shapes = [((found.shape[1] - width) // one.width, one.width) for found, one in zip(read, tokens, strict=True)]
+        widths = FrozenImage.width, FrozenText.width
+        shapes = [((found.shape[1] - width) // each, each) for found, each in zip(read, widths, strict=True)]
         design = json.dumps(["fused", FORMAT, self.shape, towers.logit_scale])
 
         def build() -> Student:
@@ -118,10 +119,11 @@ class Fused(Wrapped):
             single = SingleStream(shapes[0][1], shapes[1][1], **self.shape)
             return Joined(width, images, texts, FusedModule(single, self.shape["width"], width, shapes, towers.logit_scale))
 
-        student = data.fit(design, build, self.recipe)
         from kdbench import module_digest
 
-        key = hashlib.sha256(f"{design}|{images.key}|{texts.key}|{module_digest(student.module)}".encode()).hexdigest()
+        student = data.fit(design, build, self.recipe)
+        module: Any = student.module
+        key = hashlib.sha256(f"{design}|{images.key}|{texts.key}|{module_digest(module)}".encode()).hexdigest()
         part = Fusion(images, texts, key, student.module)
         warn_of_leak(data, part, read, towers.logit_scale)
         return replace(towers, live=part)

@@ -94,7 +94,8 @@ class Adapter:
         encoding = Encoding(module)
         with torch.no_grad():
             base = encoding(method, inputs)
-        return encoding.with_weights(changed[id(module)], method, inputs) - base
+        found: Tensor = encoding.with_weights(changed[id(module)], method, inputs) - base
+        return found
 
     def step(self, own: Pairs, student: Pairs, batch: Batch) -> None:
         from kdbench_plugins.teachers.low_rank import adapter_loss

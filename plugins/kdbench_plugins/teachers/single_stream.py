@@ -44,6 +44,8 @@ class FusedModule(nn.Module):
     negatives, the projections P, zero at first, by the contrastive loss of v̂ and û; neither gradient reaches the other.
     """
 
+    logit_scale: Tensor
+
     def __init__(
         self, fusion: nn.Module, hidden: int, width: int, shapes: Sequence[tuple[int, int]], logit_scale: float
     ) -> None:
@@ -61,7 +63,8 @@ class FusedModule(nn.Module):
         """Embeddings and token features of images, then of texts."""
         found = []
         for inputs, shape in zip((images, texts), self.shapes, strict=True):
-            found += [normalize(inputs[:, : self.width].float(), dim=1), inputs[:, self.width :].float().unflatten(1, shape)]
+            tokens = inputs[:, self.width :].float().reshape(len(inputs), *shape)
+            found += [normalize(inputs[:, : self.width].float(), dim=1), tokens]
         return found[0], found[1], found[2], found[3]
 
     def encode_image(self, images: Tensor) -> Tensor:
@@ -85,7 +88,7 @@ class FusedModule(nn.Module):
     def auxiliary_loss(self, views: Sequence[Tensor], batch: Batch) -> Tensor:
         """Binary cross-entropy of matching: true pairs, and for each image and each text a hard negative (ALBEF)."""
         v, x, u, y = self.parts(views[2].detach(), views[3].detach())
-        scores = self.logit_scale.exp() * v @ u.T  # type: ignore[operator]
+        scores = self.logit_scale.exp() * v @ u.T
         images, other_texts = hard_negatives(scores, batch.same)
         texts, other_images = hard_negatives(scores.T, batch.same)
         true = torch.arange(len(v), device=v.device)

@@ -105,7 +105,7 @@ def test_each_loss_has_its_own_parameters() -> None:
     images, texts = (torch.cat([own, torch.randn(6, count)], dim=1) for own, count in ((pairs.image, 20), (pairs.text, 42)))
     views = module.encode_views(images, texts)
     torch.testing.assert_close(views[0], pairs.image)
-    (views[0] * pairs.text).sum().backward()
+    (views[0] * pairs.text).sum().backward()  # type: ignore[no-untyped-call]
     assert {name for name, p in module.named_parameters() if p.grad is not None} == {"image_projection.weight"}
     module.auxiliary_loss(views, batch_of(torch.arange(6))).backward()  # type: ignore[no-untyped-call]
     learned = {name for name, p in module.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}

@@ -63,10 +63,10 @@ class Run:
             if step == stop:
                 raise Stopped
 
-        splits = [encode_split(data, student, name) for name in ("train", "validation")]
+        train_split, validation = encode_split(data, student, "train"), encode_split(data, student, "validation")
         more: dict[str, Any] = {"checkpoint": checkpoint, "on_step": on_step}
         try:
-            train(task, student, *splits, SETTINGS, Evaluate(), 0, "cpu", self.team, Equal(), **more)
+            train(task, student, train_split, validation, SETTINGS, Evaluate(), 0, "cpu", self.team, Equal(), **more)
         except Stopped:
             pass
         self.weights = bits(module_of(student).state_dict())
@@ -85,7 +85,8 @@ def outputs(dataset: CachedDataset, teacher: Any) -> tuple[Tensor, Tensor]:
     """A teacher's embeddings of a batch as a run sees them before the first step."""
     found = teach(dataset, teacher, Retrieval())
     Team([TeamTeacher("a", found)], [(1.0, RelationalKL())], 8, 0, "cpu")
-    return found.outputs(batch_of(torch.arange(8)), "cpu").tensors  # type: ignore[return-value]
+    pairs = found.outputs(batch_of(torch.arange(8)), "cpu")
+    return pairs.image, pairs.text
 
 
 def test_at_first_it_is_its_base(dataset: CachedDataset) -> None:

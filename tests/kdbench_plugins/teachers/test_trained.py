@@ -162,7 +162,12 @@ def test_without_teachers_its_cache_key_is_what_it_was(dataset: CachedDataset, m
     seen: list[tuple[Any, ...]] = []
     data = teacher_data(dataset)
     fit = data.fit
-    monkeypatch.setattr(data, "fit", lambda *given: (seen.append(given), fit(*given))[1])
+
+    def watched(*given: Any) -> Any:
+        seen.append(given)
+        return fit(*given)
+
+    monkeypatch.setattr(data, "fit", watched)
     Trained(student=STUDENT, **SHORT).towers(data)
     [(key, _, recipe, distillation)] = seen
     assert key == '["trained", {"use": "toy", "width": 6}, []]'
