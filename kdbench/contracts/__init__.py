@@ -22,6 +22,7 @@ from kdbench.contracts.task import (
     Data,
     Feed,
     FeedSettings,
+    MovingOutputs,
     Outputs,
     Part,
     Queries,
@@ -30,7 +31,7 @@ from kdbench.contracts.task import (
     TensorOutputs,
     World,
 )
-from kdbench.contracts.teacher import Distillation, ImageCost, NoTower, Teacher, TeacherData, Towers
+from kdbench.contracts.teacher import Distillation, ImageCost, LivePart, NoTower, Teacher, TeacherData, Towers
 from kdbench.contracts.tracker import Progress, Tracker
 
 __all__ = [
@@ -54,10 +55,12 @@ __all__ = [
     "Hit",
     "ImageCost",
     "Item",
+    "LivePart",
     "Method",
     "Metric",
     "Modality",
     "ModelCard",
+    "MovingOutputs",
     "NoTower",
     "Objective",
     "Offer",

@@ -109,6 +109,9 @@ class TeacherOutputs(Protocol):
     """A teacher's stored outputs on the train split.
 
     An attribute `key`, a text that is equal for equal outputs, lets a teacher teach another one before the runs.
+
+    Outputs that are computed in every step may have a method `begin(device)`, called once, before the first step; it may draw
+    from torch's global generator, which the core seeds. Those of a teacher that moves are `MovingOutputs`.
     """
 
     @property
@@ -119,6 +122,23 @@ class TeacherOutputs(Protocol):
     def outputs(self, batch: Owned, device: str) -> Owned:
         """The teacher's `Outputs` for a batch, detached."""
         ...
+
+
+class MovingOutputs(TeacherOutputs, Protocol):
+    """Outputs of a teacher that learns beside the student of one run. What it has learned is part of the run's checkpoint."""
+
+    def step(self, student: Owned, batch: Owned, device: str) -> None:
+        """Learns from the student's `Outputs` for a batch, detached, which are those before the student's own step.
+
+        In a distributed run every rank calls it with the outputs for the whole batch, and learns the same.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers, strings, lists and dicts."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class Data(Protocol):

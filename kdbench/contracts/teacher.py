@@ -18,16 +18,44 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class LivePart(Protocol):
+    """The part of a teacher that is computed in every step: what it adds to the stored embeddings of a batch of pairs.
+
+    It reads the outputs of two encoders, which are stored like embeddings: of the images and of the captions of the batch.
+
+    A teacher that learns beside the student has three more methods: `step(own: Pairs, student: Pairs, batch: Batch)` after the
+    gradients of each step, with its own embeddings, with their graph, and the student's, detached; `state_dict()` and
+    `load_state_dict(state)` of tensors, numbers, strings, lists and dicts. Its towers stay as they are.
+    """
+
+    images: Encoder
+    texts: Encoder
+    key: str  # identifies what it adds, like the key of an encoder
+
+    def begin(self, device: str) -> None:
+        """Called once a run, before the first step. May draw from torch's global generator, which the core seeds."""
+        ...
+
+    def changes(self, images: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to the embeddings of B images and of their captions, [B, d] each, before they are normalised.
+
+        Of zeros, the teacher is its towers alone, bit for bit. Objectives that read a bank of stored embeddings are refused.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Towers:
     """A prepared teacher: two encoders that return [B, d], and the scale of its logits (already exponentiated).
 
-    A teacher of one modality has `NoTower` in place of the other encoder; its scale is then without effect.
+    A teacher of one modality has `NoTower` in place of the other encoder; its scale is then without effect. A part that is
+    `live` takes part in distillation only: the teacher itself is evaluated by its towers.
     """
 
     image: Encoder
     text: Encoder
     logit_scale: float
+    live: LivePart | None = None
 
 
 @dataclass
@@ -97,7 +125,8 @@ class TeacherData(Protocol):
         """Trains the model that `build` returns, by default without distillation, and caches its weights.
 
         `recipe` holds settings of a suite's `train:` block and a `seed`. Returns the model of the best validation epoch in
-        eval mode. A later call with the same key, recipe and dataset loads the cached weights, and with the same embeddings
-        of the teachers of a `distillation`; `key` must identify its objective and strategy.
+        eval mode; with `every`, one epoch of that many is validated, and the last. A later call with the same key, recipe and
+        dataset loads the cached weights, and with the same embeddings of the teachers of a `distillation`; `key` must identify
+        its objective and strategy.
         """
         ...

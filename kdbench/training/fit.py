@@ -55,12 +55,13 @@ def fit(
     """The model that `build` returns, trained by `recipe`, at its best validation epoch, frozen and in eval mode.
 
     `recipe` holds settings of a suite's `train:` block and a `seed`, by default 0. The weights are cached by dataset, key,
-    recipe, seed, the built model with its initial weights, and what `inputs` says of it, as JSON: what identifies the inputs
+    recipe, seed, the epochs between validations if given, the built model with its initial weights, and what `inputs` says of it, as JSON: what identifies the inputs
     that it is trained on; with a `distillation` also by its teachers' outputs. Raises PluginError if a setting of the recipe
     is invalid.
     """
     try:
-        settings = Train(**{name: value for name, value in recipe.items() if name != "seed"})
+        settings = Train(**{name: value for name, value in recipe.items() if name not in ("seed", "every")})
+        evaluate = Evaluate(**{name: value for name, value in recipe.items() if name == "every"})
     except ValidationError as error:
         raise PluginError(f"a teacher's training recipe is invalid: {error}") from error
     if settings.views is not None:
@@ -81,6 +82,7 @@ def fit(
         # The same key may build another model: a file or a folder that it names may have changed.
         "model": module_digest(module),
         "inputs": inputs(student),
+        **({"every": evaluate.every} if "every" in recipe else {}),
         **({"teachers": {name: outputs.key for name, outputs in taught.items()}} if taught else {}),
     }
     # Encoded before the entry: its time is then that of the training only.
@@ -96,7 +98,7 @@ def fit(
                 members = [TeamTeacher(name, outputs) for name, outputs in taught.items()]
                 team = Team(members, distillation.terms, task.width(student), seed, data.device)
                 stage = Stage(settings, team, distillation.strategy)
-            train(task, student, train_split, validation, [stage], Evaluate(), seed, data.device, on_step=on_step)
+            train(task, student, train_split, validation, [stage], evaluate, seed, data.device, on_step=on_step)
         save_weights(folder / "weights.safetensors", module)
 
     entry = data.cache.entry("teachers", identity, make)

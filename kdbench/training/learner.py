@@ -113,6 +113,8 @@ class Learner:
             self.settings.loss,
             self.readings,
         )
+        if self.team and self.team.moving:
+            self.team.step(self._outputs(views, batch), batch)
         self.process.check()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
         self.optimizer.step()
@@ -152,8 +154,12 @@ class Learner:
         """
         with StatisticsKept(self.module):
             views = self._forward(step, batch, inputs)
-        student = self.task.outputs(self.student, [self.world.gather(view.float(), len(batch)) for view in views])
-        return torch.stack(teaching.team.losses(student, teaching.teachers, batch))
+        return torch.stack(teaching.team.losses(self._outputs(views, batch), teaching.teachers, batch))
+
+    @torch.no_grad()
+    def _outputs(self, views: Sequence[Tensor], batch: Owned) -> Owned:
+        """The student's outputs for the whole batch, without a graph."""
+        return self.task.outputs(self.student, [self.world.gather(view.float(), len(batch)) for view in views])
 
     def report(self) -> dict[str, float]:
         """The figures of the strategy's `report`."""
@@ -185,6 +191,7 @@ class Learner:
             "optimizer": self.optimizer.state_dict(),
             "strategy": tell(self.strategy, "state_dict"),
             **({"average": self.average.state_dict()} if self.average else {}),
+            **({"teachers": self.team.state_dict()} if self.team and self.team.moving else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -195,6 +202,8 @@ class Learner:
         tell(self.strategy, "load_state_dict", state["strategy"])
         if self.average:
             self.average.load_state_dict(state["average"])
+        if self.team and self.team.moving:
+            self.team.load_state_dict(state["teachers"])
 
 
 def _seed(number: int, device: str) -> None:

@@ -1,15 +1,15 @@
-"""The teachers of a run: their stored outputs, their heads, their losses."""
+"""The teachers of a run: their outputs, their heads, their losses; some of them learn as well."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from kdbench.contracts import Objective, TeacherOutputs
+from kdbench.contracts import MovingOutputs, Objective, TeacherOutputs
 from kdbench.contracts.border import refused
 from kdbench.contracts.values import Owned
 from kdbench.storage.digest import digest_of
@@ -47,11 +47,29 @@ class Team:
                 torch.manual_seed(int(digest_of([seed, "heads", teacher.name])[:8], 16))
                 heads = [checked_head(term, term.head(student_width, teacher.stored.width)) for _, term in self.terms]
             self.heads.append(nn.ModuleList([nn.Identity() if head is None else head for head in heads]))
+            if (begin := getattr(teacher.stored, "begin", None)) is not None:
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(int(digest_of([seed, "teacher", teacher.name])[:8], 16))
+                    begin(device)
         self.heads.to(device)
+        self.moving = {one.name: cast(MovingOutputs, one.stored) for one in self.teachers if hasattr(one.stored, "step")}
 
     def outputs(self, batch: Owned) -> list[Owned]:
         """Every teacher's `Outputs` for a batch."""
         return [teacher.stored.outputs(batch, self.device) for teacher in self.teachers]
+
+    def step(self, student: Owned, batch: Owned) -> None:
+        """Teachers that move learn from the student's outputs, detached."""
+        for moving in self.moving.values():
+            moving.step(student, batch, self.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What teachers that move have learned, by name."""
+        return {name: moving.state_dict() for name, moving in self.moving.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, moving in self.moving.items():
+            moving.load_state_dict(state[name])
 
     def losses(self, student: Owned, teachers: Sequence[Owned], batch: Owned) -> list[Tensor]:
         """T losses [B]. Their graphs share at most what is computed of the student alone: a backward of one keeps it.

@@ -59,6 +59,8 @@ RUNS = {
     "emtal": (27, "17c2aae6983f"),
     "fusion-of-students": (27, "ec0dec2c5844"),
     "mmlora": (18, "0000809c61e7"),
+    "mcad": (10, "969bb4b0aceb"),
+    "okd": (13, "c4e7cfe5a0d1"),
     "quickstart": (5, "7b1fbf732644"),
     "regimes-all": (573, "94413138afbf"),
     "regimes": (267, "217cb84c9824"),

@@ -12,7 +12,7 @@ from kdbench.suite.settings import Train
 from kdbench.suite.source import read_suite
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
-from kdbench.tasks.retrieval.teachers import StoredEmbeddings
+from kdbench.tasks.retrieval.stored import StoredEmbeddings
 from kdbench.training.learner import Learner
 from kdbench.training.stage import Stage
 from kdbench.training.team import Team, TeamTeacher

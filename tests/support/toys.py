@@ -46,7 +46,7 @@ from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit, encode_split
 from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.tasks.retrieval.ranks import Ranks
-from kdbench.tasks.retrieval.teachers import StoredEmbeddings
+from kdbench.tasks.retrieval.stored import StoredEmbeddings
 from kdbench.training.evaluation import evaluated
 from kdbench.training.signal import Graph, StepSignal
 from kdbench.training.team import TeamTeacher

@@ -21,7 +21,7 @@ from kdbench import KdbenchError, Progress
 from kdbench.engines.torchrun import execute_rank
 from kdbench.plugins.library_warnings import LibraryWarning
 from kdbench.runs.execute import execute
-from kdbench.tasks.retrieval.teachers import StoredEmbeddings
+from kdbench.tasks.retrieval.stored import StoredEmbeddings
 from kdbench.training.distributed import ALONE, Rank, World, synchronised
 from kdbench.training.launch import launch
 from kdbench.training.team import TeamTeacher

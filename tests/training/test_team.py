@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kdbench import Batch, Objective, Pairs, Strategy
 from kdbench.tasks.retrieval import Retrieval
-from kdbench.tasks.retrieval.teachers import StoredBank, StoredEmbeddings
+from kdbench.tasks.retrieval.stored import StoredBank, StoredEmbeddings
 from kdbench.training.step import Teaching, backward
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature

@@ -12,7 +12,7 @@ from kdbench.contracts.encoder import reads_originals
 from kdbench.data.borders import checked_rows
 from kdbench.data.checked_items import checked_caption, read_picture
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
-from kdbench.tasks.retrieval.teachers import StoredEmbeddings
+from kdbench.tasks.retrieval.stored import StoredEmbeddings
 
 COUNT = 8  # images, each with a caption
 

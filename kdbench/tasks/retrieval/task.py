@@ -140,7 +140,8 @@ class Retrieval(Task):
     def teach(self, data: CachedDataset, teacher: Teacher) -> TeacherOutputs:
         from kdbench.tasks.retrieval.teachers import teach
 
-        return teach(data, teacher, Retrieval())  # a teacher does not depend on the suite's K
+        found: TeacherOutputs = teach(data, teacher, Retrieval())  # a teacher does not depend on the suite's K
+        return found
 
     # Training
 
