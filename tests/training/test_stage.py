@@ -19,7 +19,7 @@ from kdbench import KdbenchError, Objective, Signal, Strategy
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
-from kdbench.tasks.retrieval.teachers import StoredEmbeddings
+from kdbench.tasks.retrieval.stored import StoredEmbeddings
 from kdbench.training.evaluation import evaluated
 from kdbench.training.loop import Trained, train
 from kdbench.training.optimizer import schedule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from kdbench.tasks.retrieval.embeddings import encode_split
 from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 from kdbench.tasks.retrieval.teachers import teach
 from kdbench.training.loop import train
+from kdbench.training.stage import Stage
 from kdbench.training.team import Team, TeamTeacher
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.objectives.relational_kl import RelationalKL
@@ -65,10 +67,8 @@ class Run:
 
         train_split, validation = encode_split(data, student, "train"), encode_split(data, student, "validation")
         more: dict[str, Any] = {"checkpoint": checkpoint, "on_step": on_step}
-        try:
-            train(task, student, train_split, validation, SETTINGS, Evaluate(), 0, "cpu", self.team, Equal(), **more)
-        except Stopped:
-            pass
+        with suppress(Stopped):
+            train(task, student, train_split, validation, [Stage(SETTINGS, self.team, Equal())], Evaluate(), 0, "cpu", **more)
         self.weights = bits(module_of(student).state_dict())
 
     @property
