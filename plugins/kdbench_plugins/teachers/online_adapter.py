@@ -1,8 +1,8 @@
 """The teacher `online_adapter` (OKD): a frozen teacher with a small part that learns beside the student.
 
-A reconstruction of Online Knowledge Distillation (Rao et al., arXiv 2409.12512), where "the teacher network integrates small online
-modules to concurrently train with the student"; there the teacher is a language model. Which modules, where, and the weight of
-their terms are this file's choice: LoRA (Hu et al. 2021) on every linear map of the towers' trained modules.
+A reconstruction of Online Knowledge Distillation (Rao et al., arXiv 2409.12512), where "the teacher network integrates small
+online modules to concurrently train with the student"; there the teacher is a language model. Which modules, where, and the
+weight of their terms are this file's choice: LoRA (Hu et al. 2021) on every linear map of the towers' trained modules.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ FORMAT = 1  # raise when the same parameters give another adapter
 class OnlineAdapter(Wrapped):
     """`teacher` with low-rank factors of `rank` on its linear maps, scaled by `scale`, which learn beside the student.
 
-    In every step the student learns from the teacher as it is, and the factors from CE + `gamma`·KL(student ‖ teacher), by Adam at
-    the learning rate `rate`. The teacher starts as `teacher` is, and its own weights stay; at a rate of 0 runs are those of
+    In every step the student learns from the teacher as it is, and the factors from CE + `gamma`·KL(student ‖ teacher), by Adam
+    at the learning rate `rate`. The teacher starts as `teacher` is, and its own weights stay; at a rate of 0 runs are those of
     `teacher`. What it reads is stored: the outputs of its towers' bases, such as the features of frozen backbones.
 
-    Raises KdbenchError if a tower of `teacher` is no trained module over such a base, as those of `backbones` and `trained` are.
+    Raises KdbenchError if a tower of `teacher` is no trained module over such a base, as `backbones` and `trained` have.
     """
 
     def __init__(
