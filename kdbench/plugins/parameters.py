@@ -133,8 +133,8 @@ def with_nested(params: Mapping[str, Any], specs: Iterable[tuple[Nested, Mapping
         inside: Any = changed
         for key in outer:
             inside = inside[key]
-        kept = {name: nested.spec[name] for name in ("use", "coefficient") if name in nested.spec}
-        inside[last] = {**kept, **spec}
+        kept: dict[str, Any] = {name: nested.spec[name] for name in ("use", "coefficient") if name in nested.spec}
+        inside[last] = kept | dict(spec)
     return changed
 
 
