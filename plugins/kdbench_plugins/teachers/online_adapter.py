@@ -63,7 +63,8 @@ class Adapter:
     """The factors of one run. Implements `LivePart`; its change of an embedding is that of the towers' modules."""
 
     def __init__(self, image: Tower, text: Tower, rank: int, scale: float, rate: float, gamma: float) -> None:
-        assert image.base is not None and text.base is not None
+        assert image.base is not None
+        assert text.base is not None
         self.images: Encoder = image.base
         self.texts: Encoder = text.base
         self.image, self.text = image, text
