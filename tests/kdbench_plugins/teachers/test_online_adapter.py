@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,8 @@ class Run:
 
         train_split, validation = encode_split(data, student, "train"), encode_split(data, student, "validation")
         more: dict[str, Any] = {"checkpoint": checkpoint, "on_step": on_step}
-        try:
+        with suppress(Stopped):
             train(task, student, train_split, validation, SETTINGS, Evaluate(), 0, "cpu", self.team, Equal(), **more)
-        except Stopped:
-            pass
         self.weights = bits(module_of(student).state_dict())
 
     @property
