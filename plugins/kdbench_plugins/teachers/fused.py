@@ -2,7 +2,8 @@
 
 A reconstruction of MCAD (Lei et al., NAACL Findings 2024, arXiv 2310.19654), which puts fused single-stream features into the
 image and text features of a dual-stream model and distils similarity distributions and features of the result. Only its
-abstract was read: the form of the fusion and the small single-stream model, trained on token features of frozen backbones, are ours.
+abstract was read: the form of the fusion is ours, and so is the small single-stream model, trained on token features of
+frozen backbones.
 
 The pair leaks: h sees the image and its caption, so the fused embeddings of a true pair share what no retrieval model can know.
 The teacher warns with its in-batch entropy beside that of the dual-stream teacher; a fused teacher that is nearly certain says
