@@ -26,11 +26,8 @@ def overview(kind: Kind, plugins: Plugins) -> str:
         rows.append(
             [
                 link,
-                *(
-                    [cell(_formula(offer) or offer.summary), cell(_escaped(offer.source)), offer.status]
-                    if formulas
-                    else [cell(offer.summary)]
-                ),
+                cell((_formula(offer) or offer.summary) if formulas else offer.summary),
+                *([cell(_escaped(offer.source)), offer.status] if formulas else []),
             ]
         )
     heads = [kind, *(["weights" if kind == "strategy" else "definition", "source", "status"] if formulas else ["summary"])]

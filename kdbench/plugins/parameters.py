@@ -120,7 +120,7 @@ def nested_specs(offer: Offer[Any], params: Mapping[str, Any], checked: bool = T
         if not mark.several:
             found += [] if value is None else [Nested((name,), mark.kind, value)]
         elif isinstance(value, dict | list):
-            items: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+            items: list[tuple[str | int, Any]] = list(value.items() if isinstance(value, dict) else enumerate(value))
             found += [Nested((name, key), mark.kind, item) for key, item in items]
     return [one for one in found if not checked or (isinstance(one.spec, dict) and isinstance(one.spec.get("use"), str))]
 
@@ -134,7 +134,7 @@ def with_nested(params: Mapping[str, Any], specs: Iterable[tuple[Nested, Mapping
         for key in outer:
             inside = inside[key]
         kept: dict[str, Any] = {name: nested.spec[name] for name in ("use", "coefficient") if name in nested.spec}
-        inside[last] = {**kept, **spec}
+        inside[last] = kept | dict(spec)
     return changed
 
 

@@ -54,9 +54,9 @@ def fit(
 ) -> Student:
     """The model that `build` returns, trained by `recipe`, at its best validation epoch, frozen and in eval mode.
 
-    `recipe` holds settings of a suite's `train:` block and a `seed`, by default 0. The weights are cached by dataset, key,
-    recipe, seed, the epochs between validations (`every`) if given, the built model with its initial weights, and what `inputs`
-    says of it, as JSON: what identifies the inputs that it is trained on; with a `distillation` also by its teachers' outputs.
+    `recipe` holds settings of a suite's `train:` block, a `seed`, by default 0, and `every`, the epochs between validations, by
+    default 1. The weights are cached by dataset, key, recipe, the built model with its initial weights, and what `inputs` says
+    of it, as JSON: what identifies the inputs that it is trained on; with a `distillation` also by its teachers' outputs.
     Raises PluginError if a setting of the recipe is invalid.
     """
     try:

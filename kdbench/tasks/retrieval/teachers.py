@@ -23,7 +23,7 @@ from kdbench.tasks.retrieval.teacher_data import DatasetTeacherData
 
 
 def teach(data: CachedDataset, teacher: Teacher, task: Task) -> Owned:
-    """A teacher's `StoredEmbeddings` of the train split, computed or from the cache; with a live part `LiveEmbeddings`."""
+    """A teacher's `StoredEmbeddings` of the train split, computed or loaded from the cache, or `LiveEmbeddings`."""
     towers = _towers(data, teacher, "train", task)
     stored = _stored(data, towers)
     return stored if towers.live is None else live(data, stored, towers.live)

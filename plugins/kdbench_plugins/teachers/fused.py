@@ -1,7 +1,9 @@
-"""The teacher `fused` (MCAD): a dual-stream teacher whose embeddings are fused with a single-stream model's feature of a pair.
+"""The teacher `fused` (MCAD): a dual-stream teacher, fused with a single-stream model's feature of each pair.
 
-A reconstruction of MCAD (Lei et al., arXiv 2310.19654), which distils "the single-stream feature into the dual-stream's". The
-single-stream model is trained here, small, on token features of frozen backbones.
+A reconstruction of MCAD (Lei et al., NAACL Findings 2024, arXiv 2310.19654), which puts fused single-stream features into the
+image and text features of a dual-stream model and distils similarity distributions and features of the result. Only its
+abstract was read: the form of the fusion is ours, and so is the small single-stream model, trained on token features of
+frozen backbones.
 
 The pair leaks: h sees the image and its caption, so the fused embeddings of a true pair share what no retrieval model can know.
 The teacher warns with its in-batch entropy beside that of the dual-stream teacher; a fused teacher that is nearly certain says
@@ -64,8 +66,7 @@ class Fused(Wrapped):
     """`teacher` is the dual-stream teacher, which reads original pictures, such as `backbones`.
 
     The single-stream model is a transformer of `width` with `layers` and `heads` over the feature map of the backbone `image`
-    at `resolution` and the first `length` words of the backbone `text`. It teaches nothing at inference: the teacher itself is
-    its dual-stream teacher.
+    at `resolution` and the first `length` words of the backbone `text`. The teacher itself is evaluated by its dual stream.
     """
 
     def __init__(
@@ -133,15 +134,14 @@ def warn_of_leak(data: TeacherData, part: Fusion, read: tuple[Any, Any], scale: 
     """Warns with the mean in-batch entropies of the fused and of the dual-stream teacher, in nats."""
     plain, fused = entropies(data, part, read, scale)
     message = (
-        f"teacher fused: in-batch entropy {fused:.3f} nats, that of its dual-stream teacher {plain:.3f}: what it adds has seen "
-        "both of a pair, and what leaks makes it certain"
+        f"teacher fused: in-batch entropy {fused:.3f} nats, that of its dual-stream teacher {plain:.3f}: what it adds has "
+        "seen both of a pair, and what leaks makes it certain"
     )
     warnings.warn(message, KdbenchWarning, stacklevel=3)
 
 
 def entropies(data: TeacherData, part: Fusion, read: tuple[Any, Any], scale: float, size: int = 128) -> tuple[float, float]:
-    """Mean entropy of the softmax over a batch's similarities, plain and fused, on batches of `size` pairs of the train
-    split."""
+    """Mean entropy of the softmax over similarities, plain and fused, in batches of `size` pairs of the train split."""
     import numpy as np
     import torch
     from torch.nn.functional import normalize

@@ -30,8 +30,7 @@ class OnlineAdapter(Wrapped):
     at the learning rate `rate`. The teacher starts as `teacher` is, and its own weights stay; at a rate of 0 runs are those of
     `teacher`. What it reads is stored: the outputs of its towers' bases, such as the features of frozen backbones.
 
-    Raises KdbenchError if a tower of `teacher` is no trained module over such a base, as those of `backbones` and `trained`
-    are.
+    Raises KdbenchError if a tower of `teacher` is no trained module over such a base, as `backbones` and `trained` have.
     """
 
     def __init__(

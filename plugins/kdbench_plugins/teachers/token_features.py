@@ -1,4 +1,4 @@
-"""Features of a frozen backbone's positions or words, beside a teacher's embedding of an item: what a fusion module reads."""
+"""What a fusion module reads: features of a frozen backbone's positions or words, beside a teacher's embedding of the item."""
 
 from __future__ import annotations
 

@@ -80,7 +80,9 @@ def test_views_of_both_are_read(tmp_path: Path) -> None:
     assert torch.equal(texts[1], torch.from_numpy(live.texts.plain[1].copy()).float())
 
 
-@pytest.mark.parametrize("made", [lambda _, t: t, lambda i, t: (i, t, t), lambda i, t: (i[:, :3], t), lambda i, t: (i, t[:2])])
+@pytest.mark.parametrize(
+    "made", [lambda *both: both[0], lambda i, t: (i, t, t), lambda i, t: (i[:, :3], t), lambda i, t: (i, t[:2])]
+)
 def test_other_changes_are_refused(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part = Part(1.0)
     monkeypatch.setattr(part, "changes", made)
