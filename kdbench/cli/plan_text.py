@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kdbench.reports.columns import Column
+from kdbench.reports.column import Column
 from kdbench.reports.text_table import table_text, wrapped
 from kdbench.suite.spec import RunSpec
 

@@ -48,7 +48,6 @@ def plan(
     """
     from kdbench.cli.bars import busy
     from kdbench.cli.estimate import estimate
-    from kdbench.cli.plan_race import Planned
     from kdbench.cli.plan_text import plan_text
     from kdbench.cli.views_cost import costs_of_views
     from kdbench.engines.make import LOCAL
@@ -62,7 +61,11 @@ def plan(
     where, engine = site(results, cache, "auto", None), chosen_engine(plugins, LOCAL)
     with busy(f"checking {suite}"):
         planned = SuiteRun.of(suite_source(suite, overrides), where, engine, plugins, smoke, race=race)
-        raced = Planned.of(planned) if race else None
+        raced = None
+        if race:  # it needs statistics, which other plans do without
+            from kdbench.cli.plan_race import Planned
+
+            raced = Planned.of(planned)
     specs, changed = planned.specs, planned.session.changed
     known = planned.session.records | {spec.run_id: recorded(results, spec) for spec in planned.todo}
     again = {spec.run_id for spec in planned.todo if (record := known[spec.run_id]) and record.status in DONE}

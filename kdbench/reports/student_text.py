@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from kdbench.records.profile import Memory, Timing
-from kdbench.reports.columns import NONE, Column
+from kdbench.reports.column import Column
+from kdbench.reports.columns import NONE
 from kdbench.reports.student_table import StudentRow, StudentsTable
 from kdbench.reports.text_table import Format, left_out, table_text, wrapped
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kdbench.contracts import Metric
-from kdbench.reports.columns import NONE, Column, figure
+from kdbench.reports.column import Column
+from kdbench.reports.columns import NONE, figure
 from kdbench.reports.student_text import DOUBLE_DAGGER, three_digits
 from kdbench.reports.summary import Line, StudentCost, StudentLines, Summary
 from kdbench.reports.text_table import Format, escaped, left_out, table_text, wrapped

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar, get_args
 
 from tabulate import tabulate
 
-from kdbench.reports.columns import Column, fitting, folded
+from kdbench.reports.column import Column, fitting, folded
 
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)

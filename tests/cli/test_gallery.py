@@ -44,8 +44,8 @@ def test_search_prints_and_writes(kdbench: Command, tmp_path: Path) -> None:
     assert code == 0, err
     lines = out.splitlines()
     assert lines[0] == f"“{CAPTION}” in the test split, by {trained().records['equal 0'].label}"
-    assert len(lines) == 5
-    assert lines[2].split()[0] == "1"
+    assert [line.split()[0] for line in lines[2:] if line[:3].strip()] == ["1", "2", "3"]  # others go on with a result
+    assert max(map(len, lines)) <= 100
     assert "<img" in (tmp_path / "found.html").read_text()
     Image.new("RGB", (9, 9), "red").save(tmp_path / "red.png")
     code, out, err = kdbench("search", run_id, "--image", "red.png")

@@ -31,7 +31,7 @@ def test_formats(typed: Command, results: list[Path]) -> None:
     assert "\nbeads test · toy · 2 epochs" in out
     assert "Use equal of a + b: it is significantly better than every other row." in out
     assert json.loads(typed("leaderboard", "results", "--format", "json")[1])["tables"][0]["rows"][0]["strategy"] == "equal"
-    assert typed("leaderboard", results[0], "--format", "csv")[1].startswith("dataset,")
+    assert typed("leaderboard", results[0], "--format", "csv")[1].startswith("table,dataset,")
     assert typed("leaderboard", "results", "--format", "markdown")[1].startswith("**Students at a glance")
 
 

@@ -139,7 +139,7 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()}
     code, _, err = kdbench(*one)
     assert code == 0, err
-    assert "3 of 3 studies are complete" in err
+    assert "3 of 3 studies complete" in err
     assert "All 12 runs are recorded" in err
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()} == before
 

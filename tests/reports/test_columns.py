@@ -1,4 +1,4 @@
-"""Columns: the way they are named, what has none, and what goes first where there is little room."""
+"""Columns: the way they are named, and what has none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from kdbench.errors import KdbenchError
 from kdbench.reports import build
-from kdbench.reports.columns import check_names, columns, fitting, known_columns, rank, seeds
+from kdbench.reports.columns import check_names, columns, known_columns, rank, seeds
 from kdbench.suite.race import RaceDesign
 from tests.support.rankings import row
 from tests.support.situations import regime
@@ -38,23 +38,6 @@ def test_ranks_and_seeds() -> None:
     assert sorted(map(seeds, table.rows)) == ["1!", "3"]
     (reference,) = table.references
     assert (rank(reference), seeds(reference)) == ("", "1")
-
-
-def test_the_least_important_go_first_and_the_names_never() -> None:
-    (table,) = build(row("equal", peak_mb=512.0)).tables
-    everything = columns(table)
-    assert fitting(everything, table.rows) == everything
-    gone: list[str] = []
-    for width in range(300, 40, -10):
-        shown = fitting(everything, table.rows, width)
-        dropped = [column.name for column in everything if column not in shown]
-        assert set(gone) <= set(dropped)
-        assert ("t2i R@5" in dropped) == ("i2t R@5" in dropped)
-        assert ("group" in dropped) <= ("t2i R@10" in dropped) <= ("teachers (s)" in dropped or "mean weights" in dropped)
-        gone = dropped
-    assert [column.name for column in shown] == ["rank", "teachers", "strategy", "n", "RSUM"]
-    assert [column.name for column in fitting(everything, table.rows, 20)] == ["teachers", "strategy", "RSUM"]
-    assert len(fitting(everything, table.rows, most=9)) <= 9
 
 
 def test_columns_are_asked_for_by_name() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdbench.reports.columns import Column
+from kdbench.reports.column import Column
 from kdbench.reports.text_table import left_out, table_text, wrapped
 
 Row = dict[str, str]

@@ -10,7 +10,6 @@ from typing import Any
 
 from filelock import FileLock
 
-from kdbench.deploy.export.load import weights_kept, weights_of
 from kdbench.deploy.profile.distinct_students import DistinctStudent, distinct_students
 from kdbench.deploy.profile.own_process import NotMeasured, Request, measured_apart
 from kdbench.errors import KdbenchError, KdbenchWarning
@@ -83,6 +82,8 @@ class Samples:
 
 def trained_weights(student: DistinctStudent, results: Path, cache: Cache) -> Path | None:
     """The weights that the first finished run of a student has left in the cache, None without any."""
+    from kdbench.deploy.export.load import weights_kept, weights_of  # torch, which profiles that are known do without
+
     for record in (recorded(results, spec) for spec in student.runs):
         if record is not None and weights_kept(record, cache):
             with suppress(KdbenchError):  # damaged; another run's may not be
