@@ -35,7 +35,7 @@ def kdbench_strategies() -> list[Offer[Strategy]]:
             "best_of",
             BestOf,
             "per sample, the teacher with the lowest cross-entropy against the true pair alone (Best-Single)",
-            formula="w[t,b] = 1 if t = argmin_j CE[j,b], else 0",
+            formula="w[t,b] = [t = argmin_j CE[j,b]]",
             latex=r"w_{t,b} = [\, t = \arg\min_j \mathrm{CE}_{j,b} \,]",
             source="RL-KD, Yuan et al., AAAI 2021",
             status="reconstruction",

@@ -126,7 +126,7 @@ def kdbench_students() -> list[Offer[Student]]:
             Merged,
             "students of single teachers, merged into one by their mean, task arithmetic or TIES",
             check,
-            formula="θ₀ + scale·merge_t(θ_t − θ₀), merge: mean, sum or TIES",
+            formula="θ₀ + scale·merge_t(θ_t − θ₀), mean, sum or TIES",
             latex=r"\theta_0 + \mathrm{scale} \cdot \mathrm{merge}_t(\theta_t - \theta_0), \; \text{mean, sum or TIES}",
             source="task arithmetic, Ilharco et al., ICLR 2023; TIES, Yadav et al., NeurIPS 2023",
             status="published",

@@ -180,7 +180,7 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             Fused,
             "a dual-stream teacher fused with a single-stream model's feature of each pair (MCAD)",
             check,
-            formula="v̂ = norm(v + P_v h), û = norm(u + P_u h), h of a transformer over the tokens of both",
+            formula="v̂ = norm(v + P_v h), û = norm(u + P_u h)",
             latex=r"\hat v = \mathrm{norm}(v + P_v h), \quad \hat u = \mathrm{norm}(u + P_u h)",
             source="MCAD, Lei et al., arXiv 2310.19654",
             status="reconstruction",

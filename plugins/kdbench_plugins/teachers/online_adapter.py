@@ -133,7 +133,7 @@ def kdbench_teachers() -> list[Offer[Teacher]]:
             OnlineAdapter,
             "another teacher with low-rank factors that learn beside the student (OKD)",
             check,
-            formula="p = norm(z + f(x; W + s·B·A) − f(x; W)), B = 0 at first; the factors minimise CE(p) + γ·KL(q ‖ p)",
+            formula="p = norm(z + f(x; W + s·B·A) − f(x; W)), B₀ = 0; min_{A, B} CE(p) + γ·KL(q ‖ p)",
             latex=(
                 r"p = \mathrm{norm}(z + f(x; W + s B A) - f(x; W)), \quad B_0 = 0; \quad "
                 r"\min_{A, B} \mathrm{CE}(p) + \gamma \, \mathrm{KL}(q \,\|\, p)"
