@@ -71,6 +71,6 @@ def test_smoke_rows_join_no_leaderboard(tmp_path: Path) -> None:
     assert len(runs) == 2
     board = build(runs)
     assert [len(table.references) for table in board.tables] == [1]
-    assert board.notes == ["1 smoke runs left out: they show that things work, not how well"]
+    assert board.notes == ["1 smoke run left out: they show that things work, not how well"]
     [table] = build([run for run in runs if run.record.spec.smoke], smoke=True).tables
     assert table.title.startswith("SMOKE, not publishable")

@@ -38,6 +38,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "backbones": BACKBONES,
     "trained": TRAINED,
     "label_shuffled": {"teacher": {"use": "trained", **TRAINED}, "share": 0.5},
+    "fused": {"teacher": {"use": "backbones", **BACKBONES}, "resolution": 32, "length": 4, "epochs": 1},
 }
 CLIP: dict[str, Any] = {
     "embed_dim": 16,
