@@ -55,7 +55,7 @@ RUNS = {
     "eupe": (22, "b0f7231c9064"),
     "flickr30k": (76, "e39e0a2ac50a"),
     "mh-cvse": (27, "2a6a20dc446d"),
-    "puma": (13, "6dd7c99f1d8b"),
+    "puma": (13, "a548b900fc39"),
     "emtal": (27, "17c2aae6983f"),
     "fusion-of-students": (27, "ec0dec2c5844"),
     "mmlora": (18, "0000809c61e7"),
