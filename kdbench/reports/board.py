@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cost:
-    """Means over a row's runs; None if any of its records lacks the figure.
+    """Medians over a row's runs; None if any of its records lacks the figure.
 
-    `teacher_seconds` are those of one run: the seconds of encoding and training its teachers, divided by the runs on this
+    `teacher_seconds` is a mean, that of one run: the seconds of encoding and training its teachers, divided by the runs on this
     board that used them. `strategy_share` is the part of a training step, 0 to 1, spent in the strategy. `peak_mb` is the
     peak memory (10⁶ bytes) of a run's process, or of the GPU.
     """

@@ -23,10 +23,10 @@ def cost(runs: Sequence[Measured], used: Uses) -> Cost:
     """Of a row's runs."""
     records = [run.record for run in runs]
     return Cost(
-        train_seconds=_mean(records, lambda record: record.timings.get("train")),
+        train_seconds=_median(records, lambda record: record.timings.get("train")),
         teacher_seconds=_mean(records, lambda record: _teacher_seconds(record, used)),
-        strategy_share=_mean([record for record in records if record.spec.strategy], _strategy_share),
-        peak_mb=_mean(records, lambda record: record.peak_mb),
+        strategy_share=_median([record for record in records if record.spec.strategy], _strategy_share),
+        peak_mb=_median(records, lambda record: record.peak_mb),
     )
 
 
@@ -49,6 +49,18 @@ def _strategy_share(record: Record) -> float | None:
     return part / whole if part is not None and whole else None
 
 
-def _mean(records: Sequence[Record], figure: Callable[[Record], float | None]) -> float | None:
+def _figures(records: Sequence[Record], figure: Callable[[Record], float | None]) -> list[float]:
+    """One for each record; none if any lacks it."""
     found = [value for record in records if (value := figure(record)) is not None]
-    return statistics.fmean(found) if found and len(found) == len(records) else None
+    return found if len(found) == len(records) else []
+
+
+def _mean(records: Sequence[Record], figure: Callable[[Record], float | None]) -> float | None:
+    found = _figures(records, figure)
+    return statistics.fmean(found) if found else None
+
+
+def _median(records: Sequence[Record], figure: Callable[[Record], float | None]) -> float | None:
+    """What a machine that did something else at times measures, too."""
+    found = _figures(records, figure)
+    return statistics.median(found) if found else None

@@ -38,7 +38,8 @@ def same(row: Row, before: dict[str, Any]) -> None:
     for name, figure in before["cost"].items():
         found = getattr(row.cost, name)
         assert (found is None) == (figure is None), name
-        assert found is None or found == pytest.approx(figure, rel=1e-10)
+        if name == "teacher_seconds":  # the others were means and are medians
+            assert found == pytest.approx(figure, rel=1e-10)
 
 
 @pytest.fixture(scope="module")
