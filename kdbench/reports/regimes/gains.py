@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -63,17 +64,17 @@ class Regime:
 
     @property
     def seconds(self) -> float:
-        """What these took, in seconds of one process."""
-        return sum(sum(run.record.timings.get(part, 0.0) for part in ("train", "evaluate")) for run in self._all)
-
-    @property
-    def _all(self) -> list[Measured]:
-        return [run for row in self.table.rows for run in row.runs]
+        """What these take on a machine that does nothing else, in seconds of one process: the median of a row for each run."""
+        return sum(len(row.runs) * statistics.median(map(_seconds, row.runs)) for row in self.table.rows)
 
     @property
     def weightings(self) -> list[Gain]:
         """Gains of strategies, without single teachers and no distillation."""
         return [gain for gain in self.gains if gain.row.strategy]
+
+
+def _seconds(run: Measured) -> float:
+    return sum(run.record.timings.get(part, 0.0) for part in ("train", "evaluate"))
 
 
 def regimes(tables: Iterable[Table], units: UnitsByDigest) -> list[Regime]:

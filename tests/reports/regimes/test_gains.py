@@ -27,6 +27,15 @@ def test_a_gain_is_the_paired_difference_to_equal_weights_and_positive_where_bet
     assert [gain.found for gain in found.gains] == ["better", "worse"]
 
 
+def test_one_run_beside_other_work_does_not_make_all_look_long() -> None:
+    runs = [
+        changed(run, timings={"train": 900.0 if place == 1 else 30.0, "evaluate": 1.0})
+        for place, run in enumerate(regime("wrong", {"good": 2.0}))
+    ]
+    (found,) = build(runs).regimes
+    assert found.seconds == 31 * found.runs == 31 * len(runs)
+
+
 def test_what_is_found_is_what_the_table_tested() -> None:
     board = build(situations())
     for one in board.regimes:
