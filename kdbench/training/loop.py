@@ -189,6 +189,8 @@ def _ready(student: Student) -> bool:
 def _improves(task: Task, metrics: dict[str, float], best: dict[str, float], ready: bool, was_ready: bool) -> bool:
     """Whether an epoch is better than the best before it; the first always is, and one that is ready than one that is not."""
     headline = task.headline
-    if not best or ready != was_ready:
-        return not best or ready
+    if not best:
+        return True
+    if ready != was_ready:
+        return ready
     return headline.better(metrics[headline.name], best[headline.name])

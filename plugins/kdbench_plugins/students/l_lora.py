@@ -6,14 +6,12 @@ Partial linearisation replaces each addition by its first-order expansion in wha
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from kdbench import Offer, Student, Uses, hookimpl
-from kdbench_plugins.students.adapted import Adapted, Layers, Rank, Scale, chosen
+from kdbench import Offer, Student, hookimpl
 from kdbench_plugins.students.clip_config import SMALL
+from kdbench_plugins.students.lora import Lora
 
 
-class LinearLora(Adapted):
+class LinearLora(Lora):
     """Trains W + scale·B A₀ in place of each weight W of `student`: B of `rank`, zero at first, W frozen, A₀ as drawn.
 
     A layer's output is affine in what is trained: what students of several teachers have learned from one initialisation can
@@ -22,20 +20,7 @@ class LinearLora(Adapted):
     """
 
     name = "l_lora"
-
-    def __init__(
-        self,
-        *,
-        student: Annotated[dict[str, Any], Uses("student")],
-        rank: Rank = 4,
-        scale: Scale = 1.0,
-        layers: Layers = ["*"],  # noqa: B006
-    ) -> None:
-        from kdbench_plugins.students.low_rank import Adapters, LowRank
-
-        super().__init__(student)
-        places = chosen(self.name, self.module, layers)
-        self.adapters = Adapters(self.module, places, lambda weight: LowRank(weight, rank, scale, linear=True))
+    linear = True
 
 
 @hookimpl

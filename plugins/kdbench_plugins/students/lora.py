@@ -19,6 +19,7 @@ class Lora(Adapted):
     """
 
     name = "lora"
+    linear = False
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Lora(Adapted):
 
         super().__init__(student)
         places = chosen(self.name, self.module, layers)
-        self.adapters = Adapters(self.module, places, lambda weight: LowRank(weight, rank, scale))
+        self.adapters = Adapters(self.module, places, lambda weight: LowRank(weight, rank, scale, linear=self.linear))
 
 
 @hookimpl
