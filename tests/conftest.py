@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 import warnings
@@ -26,6 +27,8 @@ from kdbench_plugins.strategies import ammkd, equal, fixed
 # The same examples every time, no clock and no database: a test that failed fails again.
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("same")
+
+os.environ["COLUMNS"] = "100"  # the same tables and lines whatever terminal the tests are run in
 
 
 LONG = (
