@@ -10,7 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from kdbench.contracts import Batch, Objective, Pairs
+from kdbench.plugins.internals import internals_read
 from kdbench.testing.findings import Broken
+from kdbench.testing.retrieval.internals import drawn_internals, with_gradients
+from kdbench.training.internals import shapes_of
 
 WIDTH, OTHER = 4, 6  # of the student and of a wider teacher
 
@@ -67,19 +70,37 @@ def drawn_inputs(
     captions = images.clone()  # of the same concepts; for some the second caption
     captions[images == 2] = len(image_concepts) + 2
     batch = Batch(images, captions, image_concepts[images], 0.4)
-    teacher = Pairs(bank.images(images), bank.captions(captions), 20.0, bank)
     student = Pairs(unit(batch_size, WIDTH), unit(batch_size, WIDTH), torch.tensor(scale, dtype=dtype))
+    teacher = Pairs(bank.images(images), bank.captions(captions), 20.0, bank)
+    student, teacher = (
+        replace(pairs, internals=_cast(drawn_internals(internals_read(objective), batch_size, wide, layers, drawn), dtype))
+        for pairs, wide, layers, drawn in (
+            (student, 2, 2, seed + 1),
+            (teacher, teacher_width // 2, teacher_width // 2, seed + 2),
+        )
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = objective.head(WIDTH, teacher_width)
+        head = _head(objective, student, teacher, teacher_width)
     return ObjectiveInputs(student, teacher, head.to(dtype) if isinstance(head, nn.Module) else head, batch)
+
+
+def _head(objective: Any, student: Pairs, teacher: Pairs, teacher_width: int) -> Any:
+    if internals_read(objective):
+        return objective.internal_head(shapes_of(student), shapes_of(teacher))
+    return objective.head(WIDTH, teacher_width)
+
+
+def _cast(internals: dict[str, tuple[Tensor, ...]], dtype: torch.dtype) -> dict[str, tuple[Tensor, ...]]:
+    return {name: tuple(value.to(dtype) for value in values) for name, values in internals.items()}
 
 
 def learning(of: ObjectiveInputs) -> ObjectiveInputs:
     """The same with a student that requires gradients."""
     student = of.student
     image, text = (embedding.clone().requires_grad_() for embedding in (student.image, student.text))
-    return of._replace(student=Pairs(image, text, torch.as_tensor(student.scale).clone().requires_grad_()))
+    scale = torch.as_tensor(student.scale).clone().requires_grad_()
+    return of._replace(student=with_gradients(replace(student, image=image, text=text, scale=scale)))
 
 
 def losses_of(objective: Objective, of: ObjectiveInputs) -> Tensor:
@@ -112,12 +133,13 @@ def in_state(state: str, student: Pairs, teacher: Pairs) -> Pairs:
             student, image=student.image[:1].expand_as(student.image), text=student.image[:1].expand_as(student.text)
         )
     if state == "perfect" and teacher.image.shape == student.image.shape:
-        return replace(student, image=teacher.image, text=teacher.text)
+        return replace(student, image=teacher.image, text=teacher.text, internals=teacher.internals)
     return student
 
 
 def gradients(losses: Tensor, student: Pairs, head: Any) -> dict[str, Tensor]:
     places = {"image embeddings": student.image, "text embeddings": student.text, "scale": torch.as_tensor(student.scale)}
+    places |= {f"internal {name} {place}": value for name, place, value in named_internals(student) if value.requires_grad}
     if isinstance(head, nn.Module):
         places |= {f"head's {name}": value for name, value in head.named_parameters() if value.requires_grad}
     if not losses.requires_grad:
@@ -133,4 +155,10 @@ def inputs(of: ObjectiveInputs) -> dict[str, Tensor]:
     found |= {f"batch.{name}": getattr(batch, name) for name in ("images", "captions", "concepts")}
     for name, pairs in (("student", of.student), ("teacher", of.teacher)):
         found |= {f"{name}.image": pairs.image, f"{name}.text": pairs.text, f"{name}.scale": torch.as_tensor(pairs.scale)}
+        found |= {f"{name}.internals[{its!r}][{place}]": value for its, place, value in named_internals(pairs)}
     return found
+
+
+def named_internals(pairs: Pairs) -> list[tuple[str, int, Tensor]]:
+    """Internals with their names and layers."""
+    return [(name, place, value) for name, values in pairs.internals.items() for place, value in enumerate(values)]

@@ -24,6 +24,7 @@ from kdbench.testing.retrieval.objective_inputs import (
     inputs,
     learning,
     losses_of,
+    named_internals,
 )
 from kdbench.training.borders import checked_head, checked_losses
 
@@ -63,12 +64,13 @@ def finite(build: Build) -> None:
 
 
 def moves_student(build: Build) -> None:
-    """Losses have a gradient at the student's embeddings."""
+    """Losses have a gradient at the student's embeddings, or at internals that are read."""
     for width in (WIDTH, OTHER):
         objective = build()
         found = learning(drawn_inputs(objective, width))
         grads = gradients(losses_of(objective, found), found.student, found.head)
-        if not any(grads[name].abs().sum() > 0 for name in ("image embeddings", "text embeddings")):
+        reached = [name for name, grad in grads.items() if "embeddings" in name or "internal " in name if grad.abs().sum() > 0]
+        if not reached:
             raise Broken(f"teacher of width {width}: found no gradient at the embeddings, expected one at images or texts")
 
 
@@ -81,11 +83,12 @@ def gradient(build: Build) -> None:
         names = [name for name, value in seen.named_parameters() if value.requires_grad]
         values = [value.detach().clone().requires_grad_() for value in seen.parameters() if value.requires_grad]
         student = found.student
+        inner = [value for _, _, value in named_internals(student) if value.requires_grad]
 
-        def losses(image: Tensor, text: Tensor, scale: Tensor, *rest: Tensor, seen: _Seen = seen, names: Any = names) -> Any:
-            return functional_call(seen, dict(zip(names, rest, strict=True)), (image, text, scale))
+        def losses(*given: Tensor, seen: _Seen = seen, names: Any = names, count: int = 3 + len(inner)) -> Any:
+            return functional_call(seen, dict(zip(names, given[count:], strict=True)), given[:count])
 
-        torch.autograd.gradcheck(losses, (student.image, student.text, torch.as_tensor(student.scale), *values))
+        torch.autograd.gradcheck(losses, (student.image, student.text, torch.as_tensor(student.scale), *inner, *values))
 
 
 def agreement(build: Build) -> None:
@@ -93,7 +96,8 @@ def agreement(build: Build) -> None:
     objective = build()
     found = drawn_inputs(objective)
     teacher = found.teacher
-    found = found._replace(student=Pairs(teacher.image, teacher.text, torch.tensor(20.0).double()), head=identity(found.head))
+    student = Pairs(teacher.image, teacher.text, torch.tensor(20.0).double(), internals=teacher.internals)
+    found = found._replace(student=student, head=identity(found.head))
     losses = losses_of(objective, found)
     if not torch.allclose(losses, torch.zeros_like(losses), atol=1e-6):
         raise Broken(f"student and teacher of the same embeddings and scale: found {brief(losses)}, expected 0")
@@ -107,8 +111,8 @@ def swapping(build: Build) -> None:
     student, teacher, batch = found.student, found.teacher, found.batch
     bank = teacher.bank.swapped() if isinstance(teacher.bank, KitBank) else None
     swapped = ObjectiveInputs(
-        Pairs(student.text, student.image, student.scale),
-        Pairs(teacher.text, teacher.image, teacher.scale, bank),
+        replace(student, image=student.text, text=student.image),
+        replace(teacher, image=teacher.text, text=teacher.image, bank=bank),
         found.head,
         replace(batch, images=batch.captions, captions=batch.images),
     )
@@ -159,5 +163,12 @@ class _Seen(nn.Module):
         self.objective = objective
         self.of = of
 
-    def forward(self, image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
-        return losses_of(self.objective, self.of._replace(student=Pairs(image, text, scale), head=self.head))
+    def forward(self, image: Tensor, text: Tensor, scale: Tensor, *inner: Tensor) -> Tensor:
+        given = iter(inner)
+        student = self.of.student
+        internals = {
+            name: tuple(next(given) if value.requires_grad else value for value in values)
+            for name, values in student.internals.items()
+        }
+        student = replace(student, image=image, text=text, scale=scale, internals=internals)
+        return losses_of(self.objective, self.of._replace(student=student, head=self.head))

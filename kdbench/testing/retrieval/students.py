@@ -18,6 +18,7 @@ from kdbench.tasks.retrieval.losses import pair_losses
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
 from kdbench.testing.retrieval.examined_student import ExaminedStudent
 from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES
+from kdbench.testing.retrieval.internals import exposing_student
 from kdbench.testing.retrieval.keys import keys_follow
 from kdbench.testing.retrieval.one_by_one import one_by_one
 from kdbench.testing.variants import Variants
@@ -180,6 +181,7 @@ PROPERTIES: dict[str, Property[ExaminedStudent]] = {
     "torch's global settings are left alone": modest,
     "views begin with the embeddings": auxiliary,
     "finalizing keeps the embeddings": finalized,
+    "internals are sound, and reading them changes nothing": exposing_student,
     "keys follow the outputs": keys_differ,
 }
 

@@ -13,6 +13,7 @@ from kdbench.contracts import Teacher
 from kdbench.contracts.encoder import reads_ids
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, insist
 from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES, ExaminedTeacher, encoded, items_of, modules_in
+from kdbench.testing.retrieval.internals import exposing
 from kdbench.testing.retrieval.keys import keys_follow
 from kdbench.testing.retrieval.one_by_one import one_by_one
 from kdbench.testing.variants import Variants
@@ -108,6 +109,7 @@ PROPERTIES: dict[str, Property[ExaminedTeacher]] = {
     "frozen and in eval mode, also after train()": frozen,
     "the logit scale is above 0 and at most 100": scaled,
     "the test split is not requested": no_test_split,
+    "internals are sound, and of the model that teaches": exposing,
     "keys follow the outputs": keyed,
 }
 
