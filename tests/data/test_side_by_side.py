@@ -19,7 +19,7 @@ def test_rows_and_slices_are_those_of_all_parts() -> None:
     both, whole = SideBySide([first, second]), np.concatenate([first.reshape(4, 6), second], axis=1)
     assert len(both) == 4
     np.testing.assert_array_equal(both[1:3], whole[1:3])
-    np.testing.assert_array_equal(take(both, np.array([3, 0])), whole[[3, 0]])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(take(both, np.array([3, 0])), whole[[3, 0]])
 
 
 class Both:

@@ -44,7 +44,7 @@ class FusedModule(nn.Module):
     def tokens(self, images: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
         """The token features, [B, count, width] each, of what it reads while it trains."""
         first, second = (
-            inputs[:, -prod(shape) :].float().unflatten(1, shape)
+            inputs[:, -prod(shape) :].float().reshape(len(inputs), *shape)
             for inputs, shape in zip((images, texts), self.shapes, strict=True)
         )
         return first, second

@@ -42,7 +42,7 @@ class HiddenStates:
                 if self.modality == "image":
                     module.encode_image(inputs)
                     return found[0]
-                *_, words = module.encode_text_tokens(inputs)
+                words: Tensor = module.encode_text_tokens(inputs)[-1]
                 return found[0] * words[..., None]
         finally:
             hook.remove()

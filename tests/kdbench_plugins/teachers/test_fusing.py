@@ -31,7 +31,7 @@ class Patches(Projection):
         self.key = f"patches {modality}"
 
     def encode(self, items: Any, device: str) -> Tensor:
-        return super().encode(items, device).unflatten(1, (2, 3))
+        return super().encode(items, device).reshape(-1, 2, 3)
 
 
 class Made:
