@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from kdbench import KdbenchError, Offer, Teacher, TeacherData, Towers, Uses, hookimpl
+from kdbench import Encoder, KdbenchError, Offer, Student, Teacher, TeacherData, Towers, Uses, build, hookimpl
 from kdbench_plugins.students.clip_build import named_config
-from kdbench_plugins.students.layer_pruned import EXAMPLE, LayerPruned
+from kdbench_plugins.students.layer_pruned import EXAMPLE
 from kdbench_plugins.students.teacher_model import student_of
 from kdbench_plugins.teachers.fusing import fused
 from kdbench_plugins.teachers.hidden_states import HiddenStates
@@ -67,18 +67,24 @@ class PMF(Wrapped):
         }
 
     def towers(self, data: TeacherData) -> Towers:
-        whole = LayerPruned(teacher=self.prompted)  # with all its layers: the teacher itself
-        whole.prepare(data)
-        module: Any = whole.module
+        module, *readers = self._model(data)
 
         def prompted_towers(*_: int) -> Any:
             from kdbench_plugins.teachers.prompted_layers import PromptedTowers
 
             return PromptedTowers(module.clip, self.layers, self.counts, self.bottleneck)
 
-        tokens = HiddenStates(module, whole.images, self.layers), HiddenStates(module, whole.texts, self.layers)
+        images, texts = (HiddenStates(module, reader, self.layers) for reader in readers)
         design = [self.layers, self.counts, self.bottleneck]
-        return fused("pmf", data, self.inner(data), tokens, prompted_towers, design, self.recipe)
+        return fused("pmf", data, self.inner(data), (images, texts), prompted_towers, design, self.recipe)
+
+    def _model(self, data: TeacherData) -> tuple[Any, Encoder, Encoder]:
+        """The open_clip model of the teacher as a student's module, and what its towers read."""
+        if self.prompted["use"] == "trained":
+            trained: Any = build("teacher", self.prompted).towers(data)
+            return trained.image.module, trained.image.base, trained.text.base
+        student: Student = build("student", student_of(PLUGIN, self.prompted))
+        return student.module, student.images, student.texts
 
 
 def check(*, teacher: dict[str, Any], dual: dict[str, Any] | None, layers: int, **_: object) -> None:

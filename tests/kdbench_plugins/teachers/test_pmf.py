@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from kdbench import KdbenchError, Towers, build
 from kdbench.data.dataset import CachedDataset
@@ -21,6 +23,7 @@ from kdbench_plugins.teachers import pmf, trained
 from kdbench_plugins.teachers.pmf import PMF
 from kdbench_plugins.teachers.prompted_layers import PromptedTowers
 from tests.kdbench_plugins.teachers.test_prompted_layers import CLIP, WIDTHS
+from tests.support.clip_folders import clip_folder
 from tests.support.toys import batch_of, bits, cached, toy_plugins
 
 [OFFER] = pmf.kdbench_teachers()
@@ -90,6 +93,16 @@ def test_its_towers_are_those_of_the_dual_stream_teacher(dataset: CachedDataset,
     plain = teach(dataset, build("teacher", sage), Retrieval()).outputs(batch, "cpu")
     found = teach(dataset, Made(), Retrieval()).outputs(batch, "cpu")
     assert (found.image - plain.image).abs().max() > 1e-3
+
+
+def test_towers_of_a_published_model(dataset: CachedDataset, tmp_path: Path) -> None:
+    model = clip_folder(tmp_path, CLIP)
+    params = SHORT | {"teacher": {"use": "openclip", "model": model}, "dual": {"use": "sage"}, "layers": 1, "epochs": 1}
+    with pytest.warns(KdbenchWarning, match="teacher pmf"):
+        live: Any = PMF(**params).towers(DatasetTeacherData(Retrieval(), dataset)).live
+    kept = load_file(tmp_path / "open_clip_model.safetensors")
+    last = {name: kept[f"visual.transformer.resblocks.2.{name}"] for name in live.module.fusion.image.frozen[0].state_dict()}
+    assert bits(live.module.fusion.image.frozen[0].state_dict()) == bits(last)
 
 
 @pytest.mark.parametrize(
