@@ -25,6 +25,9 @@ class Encoder(Protocol):
     are longer, bool [B], and what is left of them, such as token numbers [B, L]: runs then say how many captions lose words.
     One that reads original pictures may have an attribute `side`, the pixels that it resizes them to: augmented views, which
     are made of images of the dataset's size, then give a warning if they are smaller.
+
+    One that a student reads may have an attribute `parts`, a sequence of encoders: the student is given their stored outputs,
+    each flattened, side by side, [B, Σ widths], and `encode` is not called. So encoders can share what others have encoded.
     """
 
     modality: Modality

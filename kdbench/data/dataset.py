@@ -21,6 +21,7 @@ from kdbench.data.decode import DONE, caption_weights, decode_images, hash_image
 from kdbench.data.encoding import Compute, help_with_rows, write_rows
 from kdbench.data.ids import Ids
 from kdbench.data.originals import Originals
+from kdbench.data.side_by_side import SideBySide
 from kdbench.data.streaming import StreamedInputs
 from kdbench.data.viewed_captions import ViewedCaptions
 from kdbench.data.viewed_images import ViewedImages
@@ -147,13 +148,15 @@ class CachedDataset:
         files = json.loads((folder / FILES).read_text(encoding="utf-8"))
         return PlacedImages(getattr(self.source, method), files, np.load(folder / PLACES, mmap_mode="r"))
 
-    def inputs(self, encoder: Encoder, name: SplitName) -> NDArray[Any] | StreamedInputs:
+    def inputs(self, encoder: Encoder, name: SplitName) -> NDArray[Any] | StreamedInputs | SideBySide:
         """A student's inputs: like `encode`, but pixels of a streamed split and of views are computed whenever rows are read.
 
         Pixels are uint8 values that are computed directly from images. Other outputs come from a network and are stored. With
         `views`, the inputs of the train split are those of all views: [K·N, …] in the order of `ViewedImages`, and, if words of
         captions are left out, [K·M, …] in that of `ViewedCaptions`.
         """
+        if parts := getattr(encoder, "parts", ()):
+            return SideBySide([self.inputs(part, name) for part in parts])
         if encoder.modality == "text":
             return self.encode(encoder, name, views=self.view_captions if name == "train" else None)
         views = self.view_images if name == "train" else None

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, Uses, build, hookimpl
+from kdbench import Encoder, KdbenchError, Offer, Student, StudentModule, Uses, hookimpl
 from kdbench_plugins.students.clip_config import SMALL
+from kdbench_plugins.students.wrapped import Wrapped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,7 @@ NEEDED = ("encode_image_tokens", "encode_text_tokens")
 BLANK = 64  # pixels of the picture that is encoded to find the width of tokens
 
 
-class Fusion:
+class Fusion(Wrapped):
     """A student with an additional image-text matching loss on fused token features: L = L_student + weight·L_match.
 
     `student` is a student's spec, such as `{use: openclip, config: {…}}`. Its towers' token features are mapped to a common
@@ -35,6 +36,8 @@ class Fusion:
     these are missing or `heads` does not divide `width`.
     """
 
+    name = "fusion"
+
     def __init__(
         self,
         *,
@@ -47,29 +50,9 @@ class Fusion:
 
         check(student=student, width=width, heads=heads, weight=weight)
         # First: the student's initial weights must not depend on the fusion network.
-        self.student: Student = build("student", student)
+        super().__init__(student)
         widths = token_widths(self.student, student["use"])
-        self.width = self.student.width
-        self.images: Encoder = self.student.images
-        self.texts: Encoder = self.student.texts
         self.module: StudentModule = FusionModule(self.student.module, FusionNetwork(*widths, width, heads), weight)
-
-    def finalize(self) -> StudentModule:
-        """The student's own module."""
-        finalize = getattr(self.student, "finalize", None)
-        module: StudentModule = finalize() if finalize else self.student.module
-        return module
-
-    def open_clip(self) -> tuple[dict[str, Any], Any]:
-        """The student's own. Raises KdbenchError if it is not an open_clip model."""
-        give: Any = getattr(self.student, "open_clip", None)
-        if give is None:
-            raise KdbenchError(
-                f"student fusion: its student, {type(self.student).__name__}, is not an open_clip model; expected one "
-                "such as openclip"
-            )
-        config, clip = give()
-        return config, clip
 
 
 def token_widths(student: Student, name: str) -> tuple[int, int]:

@@ -1,12 +1,11 @@
-"""What a fusion module reads: features of a frozen backbone's positions or words, beside a teacher's embedding of the item."""
+"""What a fusion module reads: features of a frozen backbone's positions or words."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from kdbench import Encoder, KdbenchError, Modality
-from kdbench.contracts.encoder import reads_ids, reads_originals
+from kdbench import Encoder, Modality
 from kdbench_plugins.teachers.frozen_image import FrozenImage
 from kdbench_plugins.teachers.frozen_text import FrozenText
 from kdbench_plugins.teachers.tower import settled
@@ -59,35 +58,3 @@ class TextTokens:
             kept = words[: self.length]
             row[: len(kept)] = kept
         return found
-
-
-class Beside:
-    """Encodes items to a teacher's embedding followed by the flattened token features, [B, d + tokens·width].
-
-    Raises KdbenchError if the teacher's tower reads something else than the backbone: ids, or pictures of another kind.
-    """
-
-    base: Encoder | None = None
-
-    def __init__(self, tower: Encoder, tokens: ImageTokens | TextTokens) -> None:
-        self.tower, self.tokens = tower, tokens
-        self.modality: Modality = tokens.modality
-        if reads_ids(tower) or reads_originals(tower) != reads_originals(tokens):
-            raise KdbenchError(
-                f"found a teacher whose {self.modality} tower reads ids or resized pictures; expected one that reads what the "
-                "backbone reads, such as backbones"
-            )
-        self.originals = reads_originals(tokens)
-        self.side = getattr(tokens, "side", 0)
-        self.key = hashlib.sha256(f"beside-{FORMAT}|{tower.key}|{tokens.key}".encode()).hexdigest()
-
-    def encode(self, items: Any, device: str) -> Tensor:
-        import torch
-
-        own = through(self.tower, items, device)
-        return torch.cat([own.float(), self.tokens.encode(items, device).flatten(1).float()], dim=1)
-
-
-def through(encoder: Encoder, items: Any, device: str) -> Tensor:
-    """An encoder's outputs for items, computed through its chain of bases."""
-    return encoder.encode(items if encoder.base is None else through(encoder.base, items, device), device)

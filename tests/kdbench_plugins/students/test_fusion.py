@@ -193,6 +193,17 @@ def test_what_the_inner_student_would_drop_is_dropped_too() -> None:
         assert Fusion(student={"use": "shedding"}).finalize() is LEFT
 
 
+def test_the_inner_student_is_prepared_and_trained_from_what_it_prepared() -> None:
+    class Started(Stringed):
+        def prepare(self, data: Any) -> None:
+            torch.nn.init.constant_(cast(Beaded, self.module).look.weight, data)
+
+    with building_with(toy_plugins(students=[Offer("started", Started)])):
+        student = Fusion(student={"use": "started"})
+    student.prepare(cast(Any, 0.25))
+    assert fusion_of(student).get_parameter("student.look.weight").eq(0.25).all()
+
+
 def test_one_step_is_the_gradient_of_the_summed_loss_and_goes_through_the_towers_once() -> None:
     weight, concepts = 0.7, torch.tensor([0, 1, 2, 2, 3, 4, 5, 5])
     images, texts = read()

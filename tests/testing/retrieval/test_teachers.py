@@ -33,12 +33,23 @@ STUDENT: dict[str, Any] = {
 }
 BACKBONES: dict[str, Any] = {"image": "efficientnet_lite0", "resolution": 32, "epochs": 1, "hidden": 0, "width": 16}
 TRAINED: dict[str, Any] = {"student": STUDENT, "epochs": 1, "batch_size": 16}
+TRANSFORMERS: dict[str, Any] = {
+    "use": "openclip",
+    "config": {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": 16, "patch_size": 8, "width": 16, "head_width": 8, "layers": 2},
+        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
+    },
+}
+DRAWN: dict[str, Any] = {"use": "embeddings", "miniature": True}
 # What is quick: examples are what a suite would rather have.
 PARAMS: dict[str, dict[str, Any]] = {
     "backbones": BACKBONES,
     "trained": TRAINED,
     "label_shuffled": {"teacher": {"use": "trained", **TRAINED}, "share": 0.5},
-    "fused": {"teacher": {"use": "backbones", **BACKBONES}, "resolution": 32, "length": 4, "epochs": 1},
+    # Around drawn embeddings: their towers are those of another teacher, which has its own check.
+    "fused": {"teacher": DRAWN, "resolution": 32, "length": 4, "epochs": 1},
+    "pmf": {"teacher": {"use": "trained", **TRAINED, "student": TRANSFORMERS}, "dual": DRAWN, "layers": 1, "epochs": 1},
 }
 CLIP: dict[str, Any] = {
     "embed_dim": 16,
