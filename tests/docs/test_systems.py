@@ -6,11 +6,12 @@ import pytest
 
 from docs.tools.system_blocks import checked_by, every_method, methods, suites_with, systems
 from docs.tools.systems import SYSTEMS, System
-from kdbench.plugins.loading import installed
+from kdbench.plugins.loading import Kind, installed
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from tests.support.paths import ROOT
 
+KINDS: tuple[Kind, ...] = ("strategy", "objective", "student", "teacher")
 WITH_RESULTS = [one for one in SYSTEMS if one.row]
 
 
@@ -29,7 +30,7 @@ def test_no_cell_is_empty(table: object) -> None:
 def test_every_method_that_ships_is_in_the_table_with_a_test() -> None:
     """A plugin that states a status is a method, and has a source."""
     shown = {row[0].split("`")[1] for row in rows(every_method(installed()))}
-    for kind in ("strategy", "objective", "student", "teacher"):
+    for kind in KINDS:
         for name, listed in installed().offers(kind).items():
             if listed.provider.startswith("kdbench:") and (listed.offer.status or listed.offer.source):
                 assert name in shown
@@ -38,10 +39,9 @@ def test_every_method_that_ships_is_in_the_table_with_a_test() -> None:
 
 @pytest.mark.parametrize("one", SYSTEMS, ids=[one.name for one in SYSTEMS])
 def test_a_system_names_what_exists(one: System) -> None:
-    kinds = ("strategy", "objective", "student", "teacher")
     named = {name: kind for kind, name in (plugin.split() for plugin in one.plugins)}
-    assert set(named.values()) <= set(kinds)
-    assert all(name in installed().offers(kind) for kind in kinds for name in named if named[name] == kind)
+    assert set(named.values()) <= set(KINDS)
+    assert all(name in installed().offers(kind) for kind in KINDS for name in named if named[name] == kind)
     assert (ROOT / f"suites/{one.suite}.yaml").is_file()
 
 
