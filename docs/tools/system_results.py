@@ -1,16 +1,17 @@
-"""What came out of a system's suite, in words and as a table: the system against its baselines, and every row against one."""
+"""What came out of a suite of systems: each against its baselines, in words, and a table of every row against one baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from docs.tools.blocks import cell, table
 from docs.tools.result_blocks import ROOT, read
 from docs.tools.systems import SYSTEMS, System
 from kdbench.contracts import Metric
+from kdbench.errors import counted
 from kdbench.records.profile import Profile
 from kdbench.records.reading import Reading
 from kdbench.reports import Board, Row
@@ -73,21 +74,22 @@ class Compared:
 
 
 def system_result(folder: str) -> str:
-    """The section of the system whose suite has its records in `folder`, such as `results/puma`; empty without records."""
-    system = next(one for one in SYSTEMS if one.suite == Path(folder).name)
-    return section(system, folder) if (ROOT / folder).is_dir() else ""
+    """The sections of the systems whose suite has its records in `folder`, such as `results/puma`; empty without records."""
+    of = [one for one in SYSTEMS if one.row and one.suite == Path(folder).name]
+    assert of, f"docs/tools/systems.py: no system has a row in the suite {Path(folder).name}"
+    return sections(of, folder) if (ROOT / folder).is_dir() else ""
 
 
-def section(system: System, folder: str) -> str:
-    """Heading, words and table. Rows without records are named."""
+def sections(systems: Sequence[System], folder: str) -> str:
+    """Heading and words of each system, and a table of all rows. Rows without records are named."""
     found, board = read(folder)
-    if not board.tables or not board.tables[0].rows:
+    if not any(one.rows for one in board.tables):
         return ""
     compared = Compared(found, board)
-    told = [f"## {system.name}", words(system, compared)]
-    if system.baselines[0] in compared:
-        told.append(_rows(compared, system.baselines[0], found.profiles))
-        told.append(_note(compared, system.baselines[0]))
+    told = [f"## {one.name}\n\n{words(one, compared)}" for one in systems]
+    base = systems[0].baselines[0]
+    if base in compared:
+        told += [_rows(compared, base, found.profiles), _note(compared, base)]
     return "\n\n".join(told)
 
 
@@ -98,21 +100,15 @@ def words(system: System, compared: Compared) -> str:
     if system.row not in compared:
         return waiting
     gains = {base: compared.gain(system.row, base) for base in system.baselines if base in compared}
-    counts = {what: [base for base, one in gains.items() if one.found == what] for what in _FOUND}
+    counts = {what: [base for base, one in gains.items() if one.found == what] for what in get_args(Finding)}
     parts = [f"{what} {_than(what)} {len(bases)}" for what, bases in counts.items() if bases]
-    lead = (
-        f"**{system.row}**, of {len(gains)} baselines: {', '.join(parts)}."
-        if gains
-        else f"**{system.row}** has no baseline yet."
-    )
+    against = f"against {counted(len(gains), 'baseline')}: {', '.join(parts)}" if gains else "has no baseline yet"
+    lead = f"**{system.row}** {against}."
     lines = [
         f"- {_finding(one.found, compared)} {_than(one.found)} {base}: {_told(one, compared.metric)}"
         for base, one in gains.items()
     ]
     return "\n\n".join(part for part in (lead, "\n".join(lines), waiting) if part)
-
-
-_FOUND: tuple[Finding, ...] = ("significantly better", "significantly worse", "equivalent", "undecided")
 
 
 def _than(found: Finding) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from docs.tools.blocks import filled
-from docs.tools.system_results import section, system_result
+from docs.tools.system_results import sections, system_result
 from docs.tools.systems import System
 from kdbench.records.profiles import write_profile
 from tests.support.made_boards import profile
@@ -52,8 +53,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_words_say_where_it_helps_and_where_it_does_not(made: str) -> None:
-    text = section(SYSTEM, made)
-    assert text.startswith("## Pebbles\n\n**small · a+b · good**, of 4 baselines: significantly better than 2, ")
+    text = sections([SYSTEM], made)
+    assert text.startswith("## Pebbles\n\n**small · a+b · good** against 4 baselines: significantly better than 2, ")
     assert "significantly worse than 1, undecided against 1." in text
     lines = [line for line in text.splitlines() if line.startswith("- ")]
     assert [line.partition(":")[0] for line in lines] == [
@@ -67,7 +68,7 @@ def test_the_words_say_where_it_helps_and_where_it_does_not(made: str) -> None:
 
 
 def test_the_table_has_every_row_of_every_student(made: str) -> None:
-    heads, _, *lines = [line.strip("| ").split(" | ") for line in section(SYSTEM, made).splitlines() if line.startswith("|")]
+    heads, _, *lines = [line.strip("| ").split(" | ") for line in sections([SYSTEM], made).splitlines() if line.startswith("|")]
     assert heads == ["row", "n", "RSUM", "gain", "against the baseline", "params (M)", "GFLOPs"]
     assert lines[0][0] == "small · a+b · bad"
     found = {line[0]: line for line in lines}
@@ -77,17 +78,30 @@ def test_the_table_has_every_row_of_every_student(made: str) -> None:
     assert found["small · no distillation"][4] == "undecided"
 
 
+def test_systems_of_one_suite_share_a_table(made: str) -> None:
+    other = replace(SYSTEM, name="Gravel", row="small · a+b · bad", baselines=("small · a+b · good",))
+    text = sections([SYSTEM, other], made)
+    assert text.count("| row | n |") == 1
+    assert text.index("## Pebbles") < text.index("## Gravel") < text.index("| row | n |")
+    assert "**small · a+b · bad** against 1 baseline: significantly better than 1." in text
+
+
+def test_a_suite_of_no_system(made: str) -> None:
+    with pytest.raises(AssertionError, match="no system has a row in the suite tiny"):
+        system_result(made)
+
+
 def test_a_metric_that_is_better_when_lower(tmp_path: Path) -> None:
-    text = section(SYSTEM, folder(tmp_path, task=retrieval_spec(1, 5, 10, primary="log_rank")))
+    text = sections([SYSTEM], folder(tmp_path, task=retrieval_spec(1, 5, 10, primary="log_rank")))
     assert "- Significantly better than larger · a+b · equal: +" in text
     assert "positive: a lower mean log-rank" in text
 
 
 def test_rows_without_records_are_named(tmp_path: Path) -> None:
-    text = section(SYSTEM, folder(tmp_path / "one", without="bad"))
-    assert "of 3 baselines" in text
+    text = sections([SYSTEM], folder(tmp_path / "one", without="bad"))
+    assert "against 3 baselines" in text
     assert "Without records so far: small · a+b · bad." in text
-    text = section(SYSTEM, folder(tmp_path / "two", without="good"))
+    text = sections([SYSTEM], folder(tmp_path / "two", without="good"))
     assert "Without records so far: small · a+b · good." in text
     assert "| small · a+b · bad |" in text
 

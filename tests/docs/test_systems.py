@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from docs.tools.blocks import names
 from docs.tools.system_blocks import checked_by, every_method, methods, suites_with, systems
 from docs.tools.systems import SYSTEMS, System
 from kdbench.plugins.loading import Kind, installed
@@ -61,6 +62,6 @@ def test_rows_of_a_system_are_rows_of_its_suite(one: System) -> None:
     assert one.row not in one.baselines
 
 
-def test_one_suite_is_of_one_system_with_results() -> None:
-    suites = [one.suite for one in WITH_RESULTS]
-    assert len(set(suites)) == len(suites) == 10
+def test_suites_with_results_have_a_place_on_the_page() -> None:
+    blocks = names((ROOT / "docs/systems-results.md").read_text(encoding="utf-8"))
+    assert blocks == {("system_result", f"results/{one.suite}") for one in WITH_RESULTS}
