@@ -13,7 +13,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import get_args
 
-from docs.tools import flow_picture, limits, package_graph, picture_blocks, regime_blocks, result_blocks
+from docs.tools import (
+    flow_picture,
+    limits,
+    package_graph,
+    picture_blocks,
+    regime_blocks,
+    result_blocks,
+    system_blocks,
+    system_results,
+)
 from docs.tools.blocks import filled, names
 from docs.tools.method_pages import methods, overview
 from docs.tools.result_blocks import ROOT
@@ -33,6 +42,9 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "regimes_advice": regime_blocks.regimes_advice,
     "regimes_resolution": regime_blocks.regimes_resolution,
     "limits": lambda _: limits.limits(),
+    "system_result": system_results.system_result,
+    "systems": lambda _: system_blocks.systems(installed()),
+    "every_method": lambda _: system_blocks.every_method(installed()),
     "results_index": lambda _: result_blocks.index(),
     "overview": partial(_of_kind, overview),
     "methods": partial(_of_kind, methods),
@@ -42,8 +54,10 @@ PAGES = (
     "README.md",
     "results/README.md",
     "docs/results.md",
+    "docs/systems-results.md",
     "docs/benchmarks.md",
     "docs/reference/suite.md",
+    "docs/methods/systems.md",
     "docs/methods/strategies.md",
     "docs/methods/objectives.md",
     "docs/methods/others.md",

@@ -25,7 +25,8 @@ class LivePart(Protocol):
 
     A teacher that learns beside the student has three more methods: `step(own: Pairs, student: Pairs, batch: Batch)` after the
     gradients of each step, with its own embeddings, with their graph, and the student's, detached; `state_dict()` and
-    `load_state_dict(state)` of tensors, numbers, strings, lists and dicts. Its towers stay as they are.
+    `load_state_dict(state)` of tensors, numbers, strings, lists and dicts. Its towers stay as they are. If it has an attribute
+    `rate`, read in `begin`, it adds nothing in any step at a rate of 0.
     """
 
     images: Encoder

@@ -68,9 +68,12 @@ class ExaminedTeacher:
         self._counted = count()
 
     def prepare(self, position: str) -> tuple[Towers, WatchedData]:
-        dataset = CachedDataset(Shapes(), Cache(self._folder / position))
-        data = WatchedData(DatasetTeacherData(Retrieval(), dataset))
+        data = WatchedData(DatasetTeacherData(Retrieval(), self.dataset(position)))
         return self._build().towers(data), data
+
+    def dataset(self, position: str) -> CachedDataset:
+        """The kit's dataset with a cache of its own for each preparation."""
+        return CachedDataset(Shapes(), Cache(self._folder / position))
 
     def pair(self, build: Callable[[], Teacher]) -> dict[Modality, Encoder]:
         """The towers of a variant. What it trains is its own, outputs of encoders it may share with other variants."""

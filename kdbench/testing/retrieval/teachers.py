@@ -15,6 +15,7 @@ from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, e
 from kdbench.testing.retrieval.examined_teacher import COUNT, MODALITIES, ExaminedTeacher, encoded, items_of, modules_in
 from kdbench.testing.retrieval.internals import exposing
 from kdbench.testing.retrieval.keys import keys_follow
+from kdbench.testing.retrieval.live_part import follows_the_seed, resumes, still_at_rate_zero
 from kdbench.testing.retrieval.one_by_one import one_by_one
 from kdbench.testing.variants import Variants
 
@@ -111,6 +112,9 @@ PROPERTIES: dict[str, Property[ExaminedTeacher]] = {
     "the test split is not requested": no_test_split,
     "internals are sound, and of the model that teaches": exposing,
     "keys follow the outputs": keyed,
+    "what is live follows from the seed": follows_the_seed,
+    "what is live resumes": resumes,
+    "at a rate of zero it is its towers": still_at_rate_zero,
 }
 
 

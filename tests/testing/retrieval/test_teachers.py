@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -205,6 +206,59 @@ class Insisting(Base):
         return super().towers(data)
 
 
+class Factor:
+    """A live part: adds the features of a pair, times a number that is drawn, to its embeddings."""
+
+    key = "factor"
+
+    def __init__(self) -> None:
+        self.images: Encoder = Projected("image")
+        self.texts: Encoder = Projected("text")
+
+    def begin(self, device: str) -> None:  # noqa: ARG002
+        self.factor = float(torch.rand(()))
+
+    def changes(self, images: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
+        return self.factor * texts, self.factor * images
+
+
+class Momentum(Factor):
+    """A part that learns its factor, from zero on, with a momentum. `how` breaks it."""
+
+    begun = 0
+
+    def __init__(self, how: str = "") -> None:
+        super().__init__()
+        self.how, self.rate = how, 0.1
+
+    def begin(self, device: str) -> None:
+        super().begin(device)
+        Momentum.begun += 1
+        self.speed = self.factor + (Momentum.begun if self.how == "counting" else 0)
+        self.factor = self.moment = 0.0
+
+    def step(self, own: Any, student: Any, batch: Any) -> None:  # noqa: ARG002
+        rate = 0.1 if self.how == "restless" else self.rate
+        self.moment = 0.5 * self.moment + float((own.image - student.image).square().mean().detach())
+        self.factor += rate * self.speed * self.moment
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {"factor": self.factor, "speed": self.speed}
+        return state if self.how == "forgetful" else state | {"moment": self.moment}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+
+class Live(Base):
+    def __init__(self, part: type[Factor] = Momentum, how: str = "") -> None:
+        super().__init__()
+        self.part = part(how) if how else part()  # type: ignore[call-arg]
+
+    def towers(self, data: TeacherData) -> Towers:
+        return replace(super().towers(data), live=self.part)
+
+
 WRONG: dict[str, tuple[Callable[[], Teacher], str, str]] = {
     "long": (partial(Base, text="long"), "towers give unit vectors of one width", "10 texts: found norms"),
     "widths": (partial(Base, width=6), "towers give unit vectors of one width", "images of width 8 and captions of width 6"),
@@ -219,6 +273,9 @@ WRONG: dict[str, tuple[Callable[[], Teacher], str, str]] = {
     "silent": (partial(Base, scale=0.0), "the logit scale is above 0 and at most 100", "found 0.0"),
     "loud": (partial(Base, scale=101.0), "the logit scale is above 0 and at most 100", "found 101.0"),
     "not a number": (partial(Base, scale=float("nan")), "the logit scale is above 0 and at most 100", "found nan"),
+    "counting": (partial(Live, how="counting"), "what is live follows from the seed", "of step 1, of two runs with one seed"),
+    "forgetful": (partial(Live, how="forgetful"), "what is live resumes", "of step 2, resumed from the state before step 1"),
+    "restless": (partial(Live, how="restless"), "at a rate of zero it is its towers", "of step 1 at a rate of 0"),
     "curious": (Curious, "the test split is not requested", "requested the split 'test'"),
 }
 
@@ -237,8 +294,9 @@ def test_every_property_has_a_wrong_teacher() -> None:
     assert {broken for _, broken, _ in WRONG.values()} | {"keys follow the outputs"} == set(PROPERTIES)
 
 
-def test_a_right_teacher_holds_every_property() -> None:
-    findings = find(Base)
+@pytest.mark.parametrize("build", [Base, Live, partial(Live, part=Factor)])
+def test_a_right_teacher_holds_every_property(build: Callable[[], Teacher]) -> None:
+    findings = find(build)
     assert [(finding.property, finding.outcome) for finding in findings] == [(name, "holds") for name in PROPERTIES]
 
 
