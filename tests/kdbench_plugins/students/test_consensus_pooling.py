@@ -17,12 +17,11 @@ from kdbench.plugins.parameters import checked_params
 from kdbench.storage.cache import Cache
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.testing import Shapes
-from kdbench_plugins.exporters.open_clip import OpenClipExporter
 from kdbench_plugins.students.caption_concepts import correlations
 from kdbench_plugins.students.consensus_pooling import ConsensusPooling, kdbench_students
 from kdbench_plugins.students.openclip import OpenClip
 from tests.support.clip_folders import CONFIG
-from tests.support.derived import check_exported, check_resumed, context_of, run_twice, spec_of
+from tests.support.derived import check_resumed, context_of, run_twice, spec_of
 from tests.support.export_runs import Trained
 from tests.support.toys import bits, module_of, plugged
 
@@ -77,15 +76,6 @@ def test_a_run_resumes_bit_for_bit_and_keeps_no_graph(runs: tuple[Trained, Train
     assert runs[0].record.reconstructions == ["consensus_pooling"]
     state = runs[0].student.module.state_dict()
     assert [name for name in state if "concepts" in name] == ["consensus.concepts.vectors"]
-
-
-def test_exported_to_onnx(runs: tuple[Trained, Trained], tmp_path: Path) -> None:
-    check_exported(runs[0], "onnx", tmp_path / "onnx")
-
-
-def test_it_is_no_open_clip_model(runs: tuple[Trained, Trained]) -> None:
-    with pytest.raises(KdbenchError, match="is not an open_clip model"):
-        OpenClipExporter().check(runs[0].student, "pooled")
 
 
 def test_what_cannot_be_pooled() -> None:

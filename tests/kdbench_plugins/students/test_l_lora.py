@@ -73,5 +73,5 @@ def test_a_is_kept_as_drawn() -> None:
     assert embedded(student.finalize()).equal(expected)
 
 
-def test_a_run_resumes_and_is_exported(tmp_path: Path) -> None:
+def test_a_run_resumes(tmp_path: Path) -> None:
     check_a_run("l_lora", kdbench_students(), tmp_path, rank=2)

@@ -19,7 +19,7 @@ from kdbench_plugins.openclip import hushed, import_open_clip
 from kdbench_plugins.students.layer_pruned import LayerPruned, kdbench_students, smoke
 from kdbench_plugins.teachers import openclip as openclip_teacher
 from tests.support.clip_folders import CONFIG, changed, clip_folder
-from tests.support.derived import check_exported, check_resumed, context_of, run_twice, spec_of
+from tests.support.derived import check_resumed, context_of, run_twice, spec_of
 from tests.support.export_runs import Trained
 from tests.support.toys import cached, plugged, term
 
@@ -119,11 +119,6 @@ def test_a_run_resumes_bit_for_bit(runs: tuple[Trained, Trained]) -> None:
     check_resumed(*runs)
     assert runs[0].record.reconstructions == ["layer_pruned"]
     assert runs[0].record.encodings.keys() == runs[1].record.encodings.keys()
-
-
-@pytest.mark.parametrize("to", ["open_clip", "onnx"])
-def test_exported(to: str, runs: tuple[Trained, Trained], tmp_path: Path) -> None:
-    check_exported(runs[0], to, tmp_path / to)
 
 
 def test_a_tower_of_timm_is_cut_and_not_described() -> None:

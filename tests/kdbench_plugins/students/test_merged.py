@@ -134,6 +134,6 @@ def test_a_teacher_of_one_tower_is_refused() -> None:
         check_deeper(offer, {"student": STUDENT, "teachers": TEACHERS | {"c": {"use": "blind"}}})
 
 
-def test_a_run_resumes_and_is_exported(tmp_path: Path) -> None:
+def test_a_run_resumes(tmp_path: Path) -> None:
     params: dict[str, Any] = {"student": {"use": "openclip", "config": CONFIG}, "teachers": TEACHERS}
     check_a_run("merged", kdbench_students(), tmp_path, team=(), **params, **RECIPE)

@@ -55,5 +55,5 @@ def test_a_student_without_ffns_says_so() -> None:
         build("toy")
 
 
-def test_a_run_resumes_and_is_exported(tmp_path: Path) -> None:
+def test_a_run_resumes(tmp_path: Path) -> None:
     check_a_run("moefied_lora", kdbench_students(), tmp_path, rank=2, experts=4)

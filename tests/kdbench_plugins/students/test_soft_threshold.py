@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,7 +18,7 @@ from kdbench_plugins.students.openclip import OpenClip
 from kdbench_plugins.students.soft_threshold import SoftThreshold, kdbench_students
 from kdbench_plugins.students.threshold_components import components
 from tests.support.clip_folders import CONFIG
-from tests.support.derived import check_exported, check_resumed, context_of, run_twice, spec_of
+from tests.support.derived import check_resumed, context_of, run_twice, spec_of
 from tests.support.export_runs import Trained
 from tests.support.toys import bits, module_of, plugged
 
@@ -80,11 +79,6 @@ def test_a_run_resumes_bit_for_bit_and_has_its_zeros(runs: tuple[Trained, Traine
     assert isinstance(student.module, ClipModule)
     found = zeros(student)
     assert found == pytest.approx({"image": 0.4, "text": 0.2}, abs=0.002)
-
-
-@pytest.mark.parametrize("to", ["open_clip", "onnx"])
-def test_exported_with_zeros(to: str, runs: tuple[Trained, Trained], tmp_path: Path) -> None:
-    check_exported(runs[0], to, tmp_path / to)
 
 
 def test_it_may_be_kept_once_both_towers_have_their_sparsity() -> None:
