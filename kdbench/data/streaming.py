@@ -9,6 +9,7 @@ from kdbench.contracts import Encoder
 from kdbench.data.borders import checked_rows
 from kdbench.data.originals import Originals
 from kdbench.data.viewed_images import ViewedImages
+from kdbench.storage.memory_map import Lazy, take
 from kdbench.storage.placed_images import PlacedImages, in_threads
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Ahead:
     `wanted(step)` returns the row indices of a step. Steps must be requested in order, up to `steps` − 1.
     """
 
-    def __init__(self, values: NDArray[Any] | StreamedInputs, wanted: Callable[[int], NDArray[Any]], steps: int) -> None:
+    def __init__(self, values: NDArray[Any] | Lazy, wanted: Callable[[int], NDArray[Any]], steps: int) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
         self._values, self._wanted, self._steps = values, wanted, steps
@@ -50,8 +51,6 @@ class Ahead:
         self._coming: tuple[int, Future[NDArray[Any]]] | None = None
 
     def __call__(self, step: int) -> NDArray[Any]:
-        from kdbench.storage.memory_map import take
-
         coming, self._coming = self._coming, None
         here = coming is not None and coming[0] == step
         rows = coming[1].result() if coming is not None and here else take(self._values, self._wanted(step))
