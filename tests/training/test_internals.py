@@ -22,7 +22,7 @@ from kdbench_plugins.strategies.equal import Equal
 from tests.support.exposing import NAME, Closer, MappedSage, MappedToy
 from tests.support.toys import Sage, cached, encoded, module_of, toy
 
-TRAIN = {"epochs": 3, "batch_size": 8, "lr": 1e-12, "weight_decay": 0.0, "precision": "fp32", "clip_norm": 1e9}
+TRAIN: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 1e-12, "weight_decay": 0.0, "precision": "fp32", "clip_norm": 1e9}
 
 
 def built(folder: Path, strategy: Any, teacher: Any = MappedSage, student: Any = None, **settings: Any) -> Learner:

@@ -118,7 +118,7 @@ def words_of(text: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: T
     pool = getattr(text, "pool_type", None) or text.text_pool_type
     if pool not in ("argmax", "eos"):
         return (tokens != getattr(text, "pad_id", 0)).float()
-    end = getattr(text, "eos_id", None) or getattr(text, "text_eos_id", None)
+    end: Any = getattr(text, "eos_id", None) or getattr(text, "text_eos_id", None)
     last = tokens.argmax(dim=1) if pool == "argmax" else tokens.eq(end).int().argmax(dim=1)
     kept: Tensor = torch.arange(tokens.shape[1], device=tokens.device) <= last[:, None]
     return kept.float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -59,5 +59,6 @@ def test_others_expose_nothing() -> None:
 
 def test_lacking_internals_are_named() -> None:
     assert (
-        Retrieval().refuses(object(), FeatureAlignment(hidden="text")) == "internals (text_hidden, text_attention, text_words)"
+        Retrieval().refuses(cast(Any, object()), FeatureAlignment(hidden="text"))
+        == "internals (text_hidden, text_attention, text_words)"
     )
