@@ -103,6 +103,15 @@ SYSTEMS = (
         baselines=("resnet-24px · dual", "resnet-24px · no distillation"),
     ),
     System(
+        "PMF",
+        "Query, query context and fusion context prompts in the last layers of two frozen towers, as the fusion of a dual-stream "
+        "teacher. Its classifiers are not here.",
+        ("teacher pmf",),
+        "mcad",
+        row="resnet-24px · pmf",
+        baselines=("resnet-24px · dual", "resnet-24px · fused", "resnet-24px · no distillation"),
+    ),
+    System(
         "OKD",
         "A frozen teacher with low-rank factors that learn beside the student. The language models of the paper are not here.",
         ("teacher online_adapter",),
@@ -145,6 +154,24 @@ SYSTEMS = (
             "pooled + concepts · lite0+lite2 · equal",
             "pooled + concepts · no distillation",
         ),
+    ),
+    System(
+        "Feature-alignment KD",
+        "Hidden states by a uniform layer map, attention maps, and KL, for both towers. The language models of the paper are not "
+        "here.",
+        ("objective feature_alignment",),
+        "feature-alignment",
+        row="hidden states and attention · resnet-24px · large",
+        baselines=("outputs · resnet-24px · large", "no distillation · resnet-24px · no distillation"),
+    ),
+    System(
+        "SDKD",
+        "Its spectral alignment, on feature maps of image towers, and its weights, the quadratic programme of `ammkd`. Its "
+        "forecasting data, teachers and students (Navier–Stokes, ST-AlterNet, SimVP, U-Net, MLP-Mixer) are not here.",
+        ("objective frequency", "strategy ammkd"),
+        "feature-alignment",
+        row="bands of maps · resnet-24px · large",
+        baselines=("outputs · resnet-24px · large", "no distillation · resnet-24px · no distillation"),
     ),
     System(
         "EUPE",

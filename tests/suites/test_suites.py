@@ -53,6 +53,7 @@ RUNS = {
     "emoji-sweep": (35, "69e4ad3a9c0e"),
     "emoji": (27, "97cc1e9fb98a"),
     "eupe": (22, "b0f7231c9064"),
+    "feature-alignment": (13, "c9a633cdd238"),
     "flickr30k": (76, "e39e0a2ac50a"),
     "mh-cvse": (27, "2a6a20dc446d"),
     "puma": (13, "a548b900fc39"),

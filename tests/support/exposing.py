@@ -24,7 +24,7 @@ class Mapped(TwoTowers):
         self.image_tower = nn.Linear(channels * 9, width)
 
     def encode_image(self, images: Tensor) -> Tensor:
-        maps = self.second(self.first(images.permute(0, 3, 1, 2).float() / 255))
+        maps: Tensor = self.second(self.first(images.permute(0, 3, 1, 2).float() / 255))
         return normalize(self.image_tower(self.dropout(maps.flatten(1))), dim=1)
 
 
@@ -61,4 +61,4 @@ class Closer:
 
     def losses(self, student: Any, teacher: Any, head: nn.Module, batch: Any) -> Tensor:  # noqa: ARG002
         maps: Tensor = (head(student.internals[NAME][-1]) - teacher.internals[NAME][-1]).square().mean(dim=(1, 2, 3))
-        return maps + (student.image[:, 0] - teacher.image[:, 0]).square()
+        return maps.add((student.image[:, 0] - teacher.image[:, 0]).square())

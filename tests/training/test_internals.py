@@ -1,4 +1,4 @@
-"""Internals are read without a trace: outputs stay, the gradient is that of the plain sum of losses, and who lacks them is told."""
+"""Internals are read without a trace: outputs stay, and the gradient is that of the plain sum of losses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kdbench_plugins.strategies.equal import Equal
 from tests.support.exposing import NAME, Closer, MappedSage, MappedToy
 from tests.support.toys import Sage, cached, encoded, module_of, toy
 
-TRAIN = {"epochs": 3, "batch_size": 8, "lr": 0.0, "weight_decay": 0.0, "precision": "fp32", "clip_norm": 1e9}
+TRAIN: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 1e-12, "weight_decay": 0.0, "precision": "fp32", "clip_norm": 1e9}
 
 
 def built(folder: Path, strategy: Any, teacher: Any = MappedSage, student: Any = None, **settings: Any) -> Learner:
@@ -69,7 +69,7 @@ def test_gradients_of_teachers_are_taken_at_internals_too(tmp_path: Path) -> Non
     class Reading(Equal):
         def weigh(self, signal: Any) -> Tensor:
             seen.extend([tuple(signal.gradients.shape), tuple(signal.task_gradient.shape), tuple(signal.embeddings.shape)])
-            torch.testing.assert_close(signal.gramian, signal.gradients @ signal.gradients.T)
+            torch.testing.assert_close(signal.gramian, signal.gradients.double() @ signal.gradients.double().T)
             assert signal.parameter_gramian.shape == (2, 2)
             return super().weigh(signal)
 

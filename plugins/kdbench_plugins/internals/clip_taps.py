@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 from kdbench import Tap
@@ -95,7 +96,11 @@ def map_of_block(visual: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out
 def map_of_timm(trunk: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> Tensor:  # noqa: ARG001
     """The output of a stage or a block of timm as a map."""
     if output.dim() == 3:
-        return grid_of(output, trunk.patch_embed.grid_size)
+        rows, columns = trunk.patch_embed.grid_size
+        count = output.shape[1] - getattr(trunk, "num_prefix_tokens", 0)
+        if rows * columns != count:  # pictures of another size than the grid is told for, which are square
+            rows = columns = isqrt(count)
+        return grid_of(output, (rows, columns))
     return output.permute(0, 3, 1, 2) if getattr(trunk, "output_fmt", "") == "NHWC" else output
 
 
@@ -113,7 +118,7 @@ def words_of(text: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: T
     pool = getattr(text, "pool_type", None) or text.text_pool_type
     if pool not in ("argmax", "eos"):
         return (tokens != getattr(text, "pad_id", 0)).float()
-    end = getattr(text, "eos_id", None) or getattr(text, "text_eos_id", None)
+    end: Any = getattr(text, "eos_id", None) or getattr(text, "text_eos_id", None)
     last = tokens.argmax(dim=1) if pool == "argmax" else tokens.eq(end).int().argmax(dim=1)
     kept: Tensor = torch.arange(tokens.shape[1], device=tokens.device) <= last[:, None]
     return kept.float()

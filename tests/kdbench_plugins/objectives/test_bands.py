@@ -16,7 +16,7 @@ CUTOFF = 0.5
 def slow_low(field: Tensor, cutoff: float) -> Tensor:
     """The low band of a field [H, W] as a sum over all wavenumbers, one at a time."""
     height, width = field.shape
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    y, x = torch.meshgrid(torch.arange(height).double(), torch.arange(width).double(), indexing="ij")
     total = torch.zeros(height, width, dtype=torch.complex128)
     for k in range(height):
         for m in range(width):
