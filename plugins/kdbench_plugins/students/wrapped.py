@@ -25,6 +25,11 @@ class Wrapped:
         if prepare is not None:
             prepare(data)
 
+    def ready(self) -> bool:
+        """The inner student's own; true if it has none."""
+        ready = getattr(self.student, "ready", None)
+        return ready is None or bool(ready())
+
     def finalize(self) -> StudentModule:
         """The inner student's own."""
         finalize = getattr(self.student, "finalize", None)

@@ -28,6 +28,9 @@ class Able(Toy):
     def prepare(self, data: TeacherData) -> None:
         self.prepared.append(data)
 
+    def ready(self) -> bool:
+        return bool(self.prepared)
+
     def finalize(self) -> Any:
         return CLIP
 
@@ -42,7 +45,9 @@ def around(use: str) -> Around:
 
 def test_what_the_inner_student_has() -> None:
     student, data = around("able"), cast(TeacherData, object())
+    assert not student.ready()
     student.prepare(data)
+    assert student.ready()
     assert cast(Able, student.student).prepared == [data]
     assert student.finalize() is CLIP
     assert student.open_clip() == ({"a": 1}, CLIP)
@@ -52,6 +57,7 @@ def test_what_the_inner_student_has() -> None:
 def test_what_it_lacks() -> None:
     student = around("toy")
     student.prepare(cast(TeacherData, object()))
+    assert student.ready()
     assert student.finalize() is student.module is student.student.module
     with pytest.raises(KdbenchError, match="student around: found a student, Toy, that is not an open_clip model"):
         student.open_clip()
