@@ -1,0 +1,47 @@
+"""Fields over time: the datasets that forecasters train on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kdbench.contracts import SplitName
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Frames(Protocol):
+    """float32 [n, history + horizon, C, H, W], read on access: a read-only memory map, or rows that are gathered when read.
+
+    `kdbench.storage.memory_map.take(frames, places)` reads the samples at `places` of either, and a slice those of a range.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, samples: slice, /) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class FieldSplit:
+    """One split: n samples, each of consecutive frames of one trajectory."""
+
+    frames: Any  # `Frames`: the first `history` frames of a sample are given, the others are to be forecast
+    ids: Sequence[str]  # n: the trajectory of each sample; samples of one trajectory follow each other and share its id
+
+
+class FieldDataset(Protocol):
+    """Trajectories of fields on a grid. No trajectory is in two splits. The constructor reads and computes no field.
+
+    Frames of a split may be computed whenever they are read; `open_fields` reads each once, into the cache.
+    """
+
+    history: int  # frames that a forecaster is given
+    horizon: int  # frames that it forecasts
+    licence: str
+    fingerprint: str  # changes whenever the source files, the parameters or the version of what computes the fields change
+
+    def split(self, name: SplitName) -> FieldSplit: ...
