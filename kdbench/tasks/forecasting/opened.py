@@ -84,7 +84,8 @@ class OpenedFields:
             split = self.source.split(name)
             (folder / f"{name}.ids.json").write_text(json.dumps(list(split.ids)), encoding="utf-8")
             path, compute = folder / f"{name}.frames.npy", self._frames(name, split)
-            write_rows(path, len(split.frames), compute, partial(self.report, f"read {name} fields"))
+            report = partial(self.report, f"read {name} fields")
+            write_rows(path, len(split.frames), compute, report, getattr(split.frames, "block", CHUNK))
         scale = Scale.of(chunks(np.load(folder / "train.frames.npy", mmap_mode="r")))
         (folder / SCALE).write_text(json.dumps(asdict(scale)), encoding="utf-8")
 
