@@ -109,7 +109,7 @@ def _claimed(listed: Path, wait: bool) -> Iterator[BinaryIO | None]:
 def _write(path: Path, total: int, rows: slice, compute: Compute, stream: BinaryIO) -> None:
     """Computes and writes the rows of a chunk, then its line in the list."""
     values = np.ascontiguousarray(compute(rows.start, rows.stop))
-    content, header = values.tobytes(), _header(values, total)
+    content, header = values.tobytes(), rows_header(values, total)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:  # the first process creates it
         file.write(header)  # the same for every chunk
         file.seek(len(header) + rows.start * values[0].nbytes)
@@ -119,7 +119,7 @@ def _write(path: Path, total: int, rows: slice, compute: Compute, stream: Binary
     stream.flush()
 
 
-def _header(values: NDArray[Any], total: int) -> bytes:
+def rows_header(values: NDArray[Any], total: int) -> bytes:
     stream = io.BytesIO()
     described = np.lib.format.dtype_to_descr(values.dtype)
     shape = (total, *values.shape[1:])

@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdbench import KdbenchError
 from kdbench_plugins.datasets.ondisk import stat_of
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ class FieldArray:
     shape: tuple[int, ...]
     values: Callable[[tuple[Any, ...]], NDArray[Any]]
     reversed: bool = False
+    packed: bool = False  # whether values are numbers only after a scaling that the file states
 
     @property
     def where(self) -> str:
@@ -37,19 +37,16 @@ class FieldArray:
         return self.values(index[::-1]).T if self.reversed else self.values(index)
 
 
-def read_whole(path: Path, name: str, shape: tuple[int, ...], member: Callable[[Path, str], NDArray[Any]]) -> FieldArray:
+def read_whole(
+    path: Path, name: str, shape: tuple[int, ...], member: Callable[[Path, str], NDArray[Any]], packed: bool = False
+) -> FieldArray:
     """An array of a format that is read whole, by `member(path, name)`; the last such array is kept."""
-    return FieldArray(path, name, shape, partial(_part_of, member, path, name))
+    return FieldArray(path, name, shape, partial(_part_of, member, path, name), packed=packed)
 
 
-def refuse_packed(path: Path, name: str, attributes: Any) -> None:
-    """Raises KdbenchError for values that are numbers only after a scaling that attributes state."""
-    for attribute in ("scale_factor", "add_offset"):
-        if attribute in attributes:
-            raise KdbenchError(
-                f"{path}: {name}: found packed values (its attribute {attribute}); expected plain numbers. `ncpdq -U` unpacks "
-                "them"
-            )
+def is_packed(attributes: Any) -> bool:
+    """Whether attributes of an array, by NetCDF's conventions, state a scaling of its values."""
+    return "scale_factor" in attributes or "add_offset" in attributes
 
 
 def _part_of(member: Callable[[Path, str], NDArray[Any]], path: Path, name: str, index: tuple[Any, ...]) -> NDArray[Any]:

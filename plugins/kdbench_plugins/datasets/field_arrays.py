@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdbench import KdbenchError
 from kdbench.errors import of_machine
-from kdbench_plugins.datasets.field_array import FieldArray, read_whole, refuse_packed
+from kdbench_plugins.datasets.field_array import FieldArray, is_packed, read_whole
 from kdbench_plugins.datasets.field_hdf5 import hdf5_arrays, is_hdf5
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ def _netcdf(path: Path) -> Iterator[FieldArray]:
 
     with netcdf_file(path, "r", mmap=False) as file:
         for name, variable in file.variables.items():
-            refuse_packed(path, name, variable._attributes)
             if variable.data.dtype.kind in "fiu":
-                yield read_whole(path, name, tuple(variable.shape), _netcdf_member)
+                packed = is_packed(variable._attributes)
+                yield read_whole(path, name, tuple(variable.shape), _netcdf_member, packed)
 
 
 def _netcdf_member(path: Path, name: str) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kdbench import KdbenchError
-from kdbench_plugins.datasets.field_arrays import FieldArray
+from kdbench_plugins.datasets.field_array import FieldArray
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from kdbench import KdbenchError, nearest
-from kdbench_plugins.datasets.field_arrays import FORMATS, FieldArray, arrays_in
+from kdbench_plugins.datasets.field_array import FieldArray
+from kdbench_plugins.datasets.field_arrays import FORMATS, arrays_in
 from kdbench_plugins.datasets.field_axes import NEEDED, Trajectories, axes_of
 
 SHOWN = 5  # arrays named of many
@@ -45,6 +46,11 @@ def trajectories_in(file: Path, keys: Sequence[str] | None, axes: str | None) ->
     found = []
     for channels in zip(*columns, strict=False):
         for channel in channels:
+            if channel.packed:
+                raise KdbenchError(
+                    f"{channel.where}: found packed values, with a scale factor or an offset; expected plain numbers. "
+                    "`ncpdq -U` unpacks them"
+                )
             if channel.shape != channels[0].shape:
                 raise KdbenchError(
                     f"{channel.where}: found shape {list(channel.shape)}; expected {list(channels[0].shape)}, as of "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdbench import KdbenchError
-from kdbench_plugins.datasets.field_array import FieldArray, refuse_packed
+from kdbench_plugins.datasets.field_array import FieldArray, is_packed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +31,9 @@ def hdf5_arrays(path: Path) -> Iterator[FieldArray]:
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu":
-            refuse_packed(path, name, item.attrs)
             matlab = "MATLAB_class" in item.attrs
             shape = item.shape[::-1] if matlab else item.shape
-            found.append(FieldArray(path, name, tuple(shape), partial(_part_of, path, name), matlab))
+            found.append(FieldArray(path, name, tuple(shape), partial(_part_of, path, name), matlab, is_packed(item.attrs)))
 
     with h5py.File(path, "r") as file:
         file.visititems(visit)
