@@ -21,6 +21,7 @@ def test_attention_is_that_of_torch() -> None:
     layer, values = Attention(8, 2, periodic=True), torch.randn(2, 8, 3, 4)
     oracle = torch.nn.MultiheadAttention(8, 2, batch_first=True)
     assert layer.read.bias is not None
+    assert layer.out.bias is not None
     with torch.no_grad():
         oracle.in_proj_weight.copy_(layer.read.weight.flatten(1))
         oracle.in_proj_bias.copy_(layer.read.bias)

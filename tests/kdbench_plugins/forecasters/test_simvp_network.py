@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 import torch
 
@@ -13,9 +15,11 @@ def test_an_inception_block_sums_its_branches() -> None:
     torch.manual_seed(0)
     block, values = Inception(3, 8, 16, (1, 3, 5), periodic=True), torch.randn(2, 3, 8, 8)
     narrow = block.narrow(values)
-    torch.testing.assert_close(block(values), block.branches[0](narrow) + block.branches[1](narrow) + block.branches[2](narrow))
-    assert [branch[0].groups for branch in block.branches] == [8, 8, 8]
-    assert Inception(3, 5, 16, (3,), periodic=True).branches[0][0].groups == 1
+    branches: Any = block.branches
+    torch.testing.assert_close(block(values), sum(branch(narrow) for branch in branches))
+    assert [branch[0].groups for branch in branches] == [8, 8, 8]
+    [single] = Inception(3, 5, 16, (3,), periodic=True).branches
+    assert cast(Any, single)[0].groups == 1
 
 
 def test_the_translators_last_blocks_read_the_first_ones() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ def test_the_count_of_parameters_follows_from_width_and_depth(depth: int) -> Non
 
     widths = [8 * 2**level for level in range(depth + 1)]
     down = sum(twice(inputs, outputs) for inputs, outputs in zip([1, *widths], widths, strict=False))
-    up = sum(twice(fine + coarse, fine) for fine, coarse in zip(widths, widths[1:], strict=False))
+    up = sum(twice(fine + coarse, fine) for fine, coarse in pairwise(widths))
     assert sum(parameter.numel() for parameter in model.parameters()) == down + up + 8 * 2 + 2
 
 
