@@ -348,6 +348,20 @@ class Task(ABC):
         """Each sample's distribution over candidates, [B, C], rows summing to 1. Raises PluginError if the task has none."""
         raise PluginError(f"the task {self.name!r} has no distribution over candidates; use another strategy")
 
+    def embeddings(self, outputs: Owned) -> Tensor:
+        """The output tensors of a batch stacked, [O, B, …], for strategies that compare samples by them.
+
+        Raises Skip if the task has none; like `distributions`, which may do so as well: the run is then recorded as skipped,
+        with the reason.
+        """
+        import torch
+
+        return torch.stack(list(outputs.tensors))
+
+    # Whether samples of a batch are compared with each other, so that objectives may fuse logits of pairs. Where they are not,
+    # runs of strategies that weigh pairs are not refused but skipped.
+    compares: ClassVar[bool] = True
+
     def check_plugin(self, kind: Literal["teacher", "student"], plugin: Owned) -> None:
         """Raises PluginError if a teacher or student, as built, lacks what this task uses. Checks nothing by default."""
 
