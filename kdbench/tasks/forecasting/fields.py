@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 class Frames(Protocol):
-    """float32 [n, history + horizon, C, H, W], read on access: a read-only memory map, or rows that are gathered when read.
+    """float32 [n, frames, C, H, W], read on access; `frames` is history + horizon, and more if some serve rollouts.
 
+    Those of an opened dataset are a read-only memory map, or rows that are gathered from one:
     `kdbench.storage.memory_map.take(frames, places)` reads the samples at `places` of either, and a slice those of a range.
     """
 
@@ -29,14 +30,14 @@ class Frames(Protocol):
 class FieldSplit:
     """One split: n samples, each of consecutive frames of one trajectory."""
 
-    frames: Any  # `Frames`: the first `history` frames of a sample are given, the others are to be forecast
+    frames: Any  # `Frames`: the first `history` frames of a sample are given, the next `horizon` are to be forecast
     ids: Sequence[str]  # n: the trajectory of each sample; samples of one trajectory follow each other and share its id
 
 
 class FieldDataset(Protocol):
     """Trajectories of fields on a grid. No trajectory is in two splits. The constructor reads and computes no field.
 
-    Frames of a split may be computed whenever they are read; `open_fields` reads each once, into the cache.
+    Frames of a split may be computed whenever they are read; an opened dataset has read each once, into the cache.
     """
 
     history: int  # frames that a forecaster is given

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from kdbench.contracts.shown import Shown
     from kdbench.contracts.values import Arrays
     from kdbench.storage.cache import Cache
     from kdbench.tasks.forecasting.fields import FieldDataset
@@ -210,6 +211,13 @@ class Forecasting(Task):
         from kdbench.tasks.forecasting.check_arrays import record_problems
 
         return record_problems(sizes)
+
+    # For a person
+
+    def show(self, data: OpenedFields) -> Shown | None:
+        from kdbench.tasks.forecasting.shown import ShownFields
+
+        return ShownFields(data)
 
     # Cost
 

@@ -1,0 +1,179 @@
+"""The dataset `navier_stokes`: two-dimensional vorticity on the torus, computed here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+from pydantic import Field
+
+from kdbench import KdbenchError, Offer, SplitName, hookimpl, nearest
+from kdbench.tasks.forecasting.fields import FieldDataset, FieldSplit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT = 1  # raise when this code computes other fields for the same parameters
+WHOSE = "dataset navier_stokes"
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+POINTS = 1 << 14  # of the trajectories that are computed together: what they need stays in a core's cache
+WHOLE = 1e-9  # how far from a whole number the steps between two frames may be, for the rounding of decimal fractions
+
+Grid = Annotated[int, Field(ge=8, le=1024, multiple_of=2)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class NavierStokes:
+    """Vorticity of an incompressible fluid, from random initial fields; `kdbench_plugins.datasets.vorticity` has the equation.
+
+    `viscosity` is ν; `grid` the points of a side; `train`, `validation` and `test` are numbers of trajectories. Frames are
+    `interval` units of time apart, the first one `interval` after the initial field; `history` of them are given, the next
+    `horizon` are to be forecast, and `beyond` more serve rollouts. `time_step` is the solver's and divides `interval`.
+
+    Each trajectory has its own seed, made of `seed`, its split and its number: a different number of trajectories adds some or
+    leaves some out and changes no other. Without `forcing` the fluid comes to rest.
+    """
+
+    licence = "computed by kdbench (MIT)"
+
+    def __init__(
+        self,
+        *,
+        viscosity: Annotated[float, Field(ge=0)] = 1e-3,
+        grid: Grid = 64,
+        train: Count = 1000,
+        validation: Count = 100,
+        test: Count = 200,
+        history: Count = 10,
+        horizon: Count = 10,
+        beyond: Annotated[int, Field(ge=0)] = 0,
+        time_step: Positive = 0.01,
+        interval: Positive = 1.0,
+        forcing: bool = True,
+        seed: Annotated[int, Field(ge=0)] = 0,
+    ) -> None:
+        self.history, self.horizon = history, horizon
+        self._counts: dict[SplitName, int] = {"train": train, "validation": validation, "test": test}
+        self._motion = Motion(viscosity, grid, history + horizon + beyond, time_step, _steps(time_step, interval), forcing)
+        self._seed = seed
+        made_of = {
+            "dataset": "navier_stokes",
+            "format": FORMAT,
+            "counts": self._counts,
+            "motion": vars(self._motion),
+            "seed": seed,
+            "computed by": [version("numpy"), version("torch")],
+        }
+        self.fingerprint = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+    def split(self, name: SplitName) -> FieldSplit:
+        """One split; its frames are computed whenever they are read."""
+        if name not in SPLITS:
+            raise KdbenchError(f"{WHOSE} has no split {name!r}: {nearest(name, SPLITS)}")
+        ids = [f"{name}-{number}" for number in range(self._counts[name])]
+        seeds = [(self._seed, SPLITS.index(name), number) for number in range(len(ids))]
+        return FieldSplit(Computed(self._motion, seeds, ids), ids)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How a fluid moves, and which frames of it are taken: `frames`, each `steps` steps after the one before."""
+
+    viscosity: float
+    grid: int
+    frames: int
+    step: float
+    steps: int
+    forcing: bool
+
+
+class Computed:
+    """Frames float32 [n, frames, 1, grid, grid] of one trajectory per seed, computed whenever a range of them is read."""
+
+    def __init__(self, motion: Motion, seeds: Sequence[Sequence[int]], ids: Sequence[str]) -> None:
+        self.motion, self.seeds, self.ids = motion, seeds, ids
+        self.shape = (len(seeds), motion.frames, 1, motion.grid, motion.grid)
+        self.block = max(1, POINTS // motion.grid**2)  # trajectories that are best read at once
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __getitem__(self, samples: slice) -> NDArray[np.float32]:
+        import numpy as np
+        import torch
+
+        from kdbench_plugins.datasets.random_fields import random_spectra
+        from kdbench_plugins.datasets.vorticity import Flow, Torus, diagonal_waves
+
+        motion, seeds = self.motion, self.seeds[samples]
+        found = np.empty((len(seeds), *self.shape[1:]), dtype=np.float32)
+        torus = Torus(motion.grid)
+        flow = Flow(torus, motion.viscosity, diagonal_waves(motion.grid) if motion.forcing else None)
+        with torch.inference_mode():
+            spectrum = random_spectra(torus, seeds)
+            for frame in range(motion.frames):
+                spectrum = flow.advance(spectrum, motion.step, motion.steps)
+                found[:, frame, 0] = torus.field(spectrum).numpy()
+                self._refuse_infinite(found[:, frame, 0], frame, samples)
+        return found
+
+    def _refuse_infinite(self, fields: NDArray[np.float32], frame: int, samples: slice) -> None:
+        """Raises KdbenchError with the first trajectory that is no longer finite."""
+        import numpy as np
+
+        lost = ~np.isfinite(fields).all((-2, -1))
+        if lost.any():
+            motion, which = self.motion, self.ids[samples][int(lost.argmax())]
+            time = (frame + 1) * motion.steps * motion.step
+            raise KdbenchError(
+                f"{WHOSE}: time_step: found {motion.step:g}, with which trajectory {which} is not finite at time {time:g}; "
+                f"expected a smaller one for a grid of {motion.grid} and a viscosity of {motion.viscosity:g}, such as "
+                f"{motion.step / 4:g}"
+            )
+
+
+def _steps(time_step: float, interval: float) -> int:
+    """The number of steps between two frames. Raises KdbenchError if it is not whole."""
+    steps = round(interval / time_step)
+    if steps < 1 or abs(interval / time_step - steps) > WHOLE * steps:
+        raise KdbenchError(
+            f"{WHOSE}: time_step: found {time_step:g} with an interval of {interval:g} between frames; expected a step that "
+            f"divides it, such as {interval / max(1, steps):g}"
+        )
+    return steps
+
+
+def check(*, time_step: float, interval: float, **_: Any) -> None:
+    """Raises KdbenchError if the time step does not divide the interval."""
+    _steps(time_step, interval)
+
+
+SMALL = {"grid": 16, "train": 8, "validation": 4, "test": 4, "interval": 0.1, "time_step": 0.02}
+
+
+@hookimpl
+def kdbench_datasets() -> list[Offer[FieldDataset]]:
+    return [
+        Offer(
+            "navier_stokes",
+            NavierStokes,
+            "two-dimensional vorticity on the torus, computed by a pseudo-spectral solver, for forecasting",
+            check,
+            formula="∂ω/∂t + u·∇ω = ν Δω + 0.1 (sin + cos)(2π(x + y)); ω(0) from N(0, 7³ (−Δ + 49)^−2.5)",
+            latex=(
+                r"\frac{\partial\omega}{\partial t} + u\cdot\nabla\omega = \nu\,\Delta\omega + 0.1\,(\sin+\cos)(2\pi(x+y)),"
+                r"\quad \omega(0)\sim\mathcal{N}\!\left(0,\; 7^3(-\Delta+49)^{-2.5}\right)"
+            ),
+            source="Li et al. 2021 (arXiv 2010.08895), §5.3; here with Heun's second-order step, and other draws",
+            example=SMALL,
+            shown={"viscosity": 1e-3, "grid": 64},
+            smoke=lambda params: params | SMALL,
+            task="forecasting",
+        )
+    ]
