@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from kdbench.contracts.shown import Shown
     from kdbench.contracts.values import Arrays
     from kdbench.data.prepare import DataReport
     from kdbench.storage.cache import Cache, Entry
@@ -220,6 +221,13 @@ class Forecasting(Task):
         from kdbench.tasks.forecasting.check_arrays import record_problems
 
         return record_problems(sizes)
+
+    # For a person
+
+    def show(self, data: OpenedFields) -> Shown | None:
+        from kdbench.tasks.forecasting.shown import ShownFields
+
+        return ShownFields(data)
 
     # Cost
 

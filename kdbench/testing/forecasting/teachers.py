@@ -22,12 +22,38 @@ from kdbench.testing.forecasting.students import GRID
 from kdbench.testing.forecasting.waves import Waves
 
 Build = Callable[[], ForecastTeacher]
-FRAMES = 10  # of history and of horizon, for teachers that do not state theirs
+FRAMES = 10  # of history and of horizon, for a teacher that trains no forecaster
 CLOSE = 1e-4
 
 
+class Formed(Exception):
+    """Raised with the forecaster that a teacher would train."""
+
+
+class Probe:
+    """Training data that only find out which forecaster a teacher trains. Its waves are of `FRAMES` frames and as many."""
+
+    device = "cpu"
+
+    def split(self, name: Any) -> Any:
+        return Waves(history=FRAMES, horizon=FRAMES, grid=GRID).split(name)
+
+    def fit(self, key: str, build: Callable[[], Forecaster], *_: Any, **__: Any) -> Forecaster:  # noqa: ARG002
+        raise Formed(build())
+
+
+def waves_for(teacher: ForecastTeacher) -> Waves:
+    """A dataset of the form of the forecaster that a teacher trains, or has."""
+    try:
+        forecaster: Any = teacher.forecaster(Probe())
+    except Formed as formed:
+        forecaster = formed.args[0]
+    form = {name: getattr(forecaster, name) for name in ("history", "horizon", "channels")}
+    return Waves(**form, grid=tuple(getattr(forecaster, "grid", None) or GRID))
+
+
 class Examined:
-    """Prepares a teacher in two empty caches. The waves are of the form that it states, if it has a forecaster's attributes."""
+    """Prepares a teacher in two empty caches, on waves of the form of its forecaster."""
 
     def __init__(self, build: Build, folder: Path) -> None:
         self._build, self._folder = build, folder
@@ -35,10 +61,7 @@ class Examined:
 
     @cached_property
     def waves(self) -> Waves:
-        teacher: Any = self._build()
-        frames = {name: getattr(teacher, name, FRAMES) for name in ("history", "horizon")}
-        grid = tuple(getattr(teacher, "grid", None) or GRID)
-        return Waves(**frames, channels=getattr(teacher, "channels", 1), grid=grid)
+        return waves_for(self._build())
 
     @cached_property
     def first(self) -> Forecaster:
