@@ -111,7 +111,7 @@ class FieldFolder:
     def _splits(self) -> dict[SplitName, list[Place]]:
         """The trajectories of each split, in the order of the files."""
         places = [
-            Place(number, row, f"{self._name(part.arrays[0].path)}/{part.arrays[0].name}#{row}")
+            Place(number, row, f"{'/'.join(filter(None, (self._name(part.arrays[0].path), part.arrays[0].name)))}#{row}")
             for number, part in enumerate(self._parts)
             for row in range(part.shape[0])
         ]
@@ -124,7 +124,7 @@ class FieldFolder:
         found = self._parts[0].shape[1]
         used = -(-found // self._every)
         if used < self._length:
-            every = f", every {self._every}-th of {found}" if self._every > 1 else ""
+            every = f" (1 in {self._every} of {found})" if self._every > 1 else ""
             raise KdbenchError(
                 f"{self._parts[0].arrays[0].where}: found {used} frames in a trajectory{every}; expected at least "
                 f"{self._length}, the sum of history, horizon and beyond"

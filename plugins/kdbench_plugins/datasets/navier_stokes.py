@@ -140,13 +140,19 @@ class Computed(LazyFrames):
 
 def _steps(time_step: float, interval: float) -> int:
     """The number of steps between two frames. Raises KdbenchError if it is not whole."""
-    steps = round(interval / time_step)
-    if steps < 1 or abs(interval / time_step - steps) > WHOLE * steps:
+    steps = max(1, round(interval / time_step))
+    if not _divides(time_step, interval, steps):
+        short = (float(f"{interval / count:g}") for count in range(steps, steps + 100))
+        near = next((step for step in short if _divides(step, interval, round(interval / step))), interval / steps)
         raise KdbenchError(
             f"{WHOSE}: time_step: found {time_step:g} with an interval of {interval:g} between frames; expected a step that "
-            f"divides it, such as {interval / max(1, steps):g}"
+            f"divides it, such as {near}"
         )
     return steps
+
+
+def _divides(time_step: float, interval: float, steps: int) -> bool:
+    return abs(interval / time_step - steps) <= WHOLE * steps
 
 
 def check(*, time_step: float, interval: float, **_: Any) -> None:
