@@ -64,7 +64,7 @@ def _hint(error: Exception) -> str:
 
 
 def _find(offer: Offer[Any], kind: Kind, build: Callable[[], Any], params: Mapping[str, Any]) -> list[Finding]:
-    """Runs the checks of the tasks that the offer names. Properties of further ones are found and waived as `task: property`."""
+    """Runs the checks of the tasks that the offer names; properties of further ones are called `task: property`."""
     marks = {task: f"{task}: " for task in offer.also}
     own = {name: why for name, why in offer.waives.items() if not name.startswith(tuple(marks.values()))}
     found = _find_of_task(offer.task, offer, kind, build, params, own)
