@@ -290,6 +290,17 @@ class Task(ABC):
         """The dataset as runs use it: decoded, encoded, cached. By default the dataset itself, which then implements `Data`."""
         return dataset
 
+    def check_data(self, dataset: Owned, report: Report, jobs: int | None) -> Owned:
+        """Reads all of a dataset and stores nothing, for `kdbench data check`; returns a `kdbench.data.prepare.DataReport`.
+
+        `jobs` is a number of threads, None for one per core.
+        """
+        raise PluginError(f"the task {self.name!r} does not check data")
+
+    def store(self, dataset: Owned, cache: Owned, report: Report, jobs: int | None) -> tuple[Owned, str]:
+        """Stores what runs read of a dataset, for `kdbench data prepare`; returns its cache entry and digest."""
+        raise PluginError(f"the task {self.name!r} stores no dataset")
+
     views: ClassVar[bool] = False  # whether the task has augmented views (`train.views`), and so `viewed`
 
     def viewed(self, data: Owned, views: Owned) -> Owned:

@@ -18,6 +18,8 @@ class Frames(Protocol):
 
     Those of an opened dataset are a read-only memory map, or rows that are gathered from one:
     `kdbench.storage.memory_map.take(frames, places)` reads the samples at `places` of either, and a slice those of a range.
+
+    Those of a dataset may have an attribute `block`, the number of samples that are best read at once, and then no more are.
     """
 
     @property

@@ -83,28 +83,30 @@ class OpenedFields:
         for name in SPLITS:
             split = self.source.split(name)
             (folder / f"{name}.ids.json").write_text(json.dumps(list(split.ids)), encoding="utf-8")
-            path, compute = folder / f"{name}.frames.npy", self._frames(name, split)
-            write_rows(path, len(split.frames), compute, partial(self.report, f"read {name} fields"))
+            path, compute = folder / f"{name}.frames.npy", checked_frames(self.source, name, split)
+            report = partial(self.report, f"read {name} fields")
+            write_rows(path, len(split.frames), compute, report, getattr(split.frames, "block", CHUNK))
         scale = Scale.of(chunks(np.load(folder / "train.frames.npy", mmap_mode="r")))
         (folder / SCALE).write_text(json.dumps(asdict(scale)), encoding="utf-8")
 
-    def _frames(self, name: SplitName, split: FieldSplit) -> Compute:
-        """Reads the frames of samples from `start` to `stop`. Raises PluginError if they break the contract `Frames`."""
-        shape = list(split.frames.shape[1:])
 
-        def compute(start: int, stop: int) -> NDArray[Any]:
-            values = split.frames[start:stop]
-            where = f"split({name!r}).frames[{start}:{stop}]"
-            expected = [min(stop, len(split.frames)) - start, *shape]
-            if not isinstance(values, np.ndarray) or values.dtype != np.float32 or list(values.shape) != expected:
-                raise refused(self.source, where, described(values), f"float32 of shape {expected}")
-            wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-            if wrong.any():
-                found = f"a value that is not finite in sample {start + int(wrong.argmax())}"
-                raise refused(self.source, where, found, "finite numbers")
-            return values
+def checked_frames(dataset: FieldDataset, name: SplitName, split: FieldSplit) -> Compute:
+    """Reads the frames of samples from `start` to `stop`. Raises PluginError if they break the contract `Frames`."""
+    shape = list(split.frames.shape[1:])
 
-        return compute
+    def compute(start: int, stop: int) -> NDArray[Any]:
+        values = split.frames[start:stop]
+        where = f"split({name!r}).frames[{start}:{stop}]"
+        expected = [min(stop, len(split.frames)) - start, *shape]
+        if not isinstance(values, np.ndarray) or values.dtype != np.float32 or list(values.shape) != expected:
+            raise refused(dataset, where, described(values), f"float32 of shape {expected}")
+        wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        if wrong.any():
+            found = f"a value that is not finite in sample {start + int(wrong.argmax())}"
+            raise refused(dataset, where, found, "finite numbers")
+        return values
+
+    return compute
 
 
 def encoded(data: OpenedFields, name: SplitName) -> EncodedFields:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from kdbench.contracts.shown import Shown
     from kdbench.contracts.values import Arrays
-    from kdbench.storage.cache import Cache
+    from kdbench.data.prepare import DataReport
+    from kdbench.storage.cache import Cache, Entry
     from kdbench.tasks.forecasting.fields import FieldDataset
     from kdbench.tasks.forecasting.forecasters import Forecaster, ForecastTeacher
     from kdbench.tasks.forecasting.opened import EncodedFields, OpenedFields
@@ -91,6 +92,15 @@ class Forecasting(Task):
         from kdbench.tasks.forecasting.opened import OpenedFields
 
         return OpenedFields(dataset, cache, device, report)
+
+    def check_data(self, dataset: FieldDataset, report: Report, jobs: int | None) -> DataReport:  # noqa: ARG002
+        from kdbench.tasks.forecasting.check_fields import check
+
+        return check(dataset, report)
+
+    def store(self, dataset: FieldDataset, cache: Cache, report: Report, jobs: int | None) -> tuple[Entry, str]:  # noqa: ARG002
+        data = self.open(dataset, cache, "cpu", report)
+        return data.entry, data.digest
 
     def encode(self, data: OpenedFields, student: Forecaster, split: SplitName) -> EncodedFields:
         from kdbench.tasks.forecasting.borders import check_fit

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from kdbench import KdbenchError, Offer, SplitName, hookimpl, nearest
 from kdbench.tasks.forecasting.fields import FieldDataset, FieldSplit
+from kdbench_plugins.datasets.frames import LazyFrames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,43 +94,42 @@ class Motion:
     forcing: bool
 
 
-class Computed:
-    """Frames float32 [n, frames, 1, grid, grid] of one trajectory per seed, computed whenever a range of them is read."""
+class Computed(LazyFrames):
+    """Frames [n, frames, 1, grid, grid] of one trajectory per seed. They do not depend on which are read together."""
 
     def __init__(self, motion: Motion, seeds: Sequence[Sequence[int]], ids: Sequence[str]) -> None:
+        super().__init__((len(seeds), motion.frames, 1, motion.grid, motion.grid), max(1, POINTS // motion.grid**2))
         self.motion, self.seeds, self.ids = motion, seeds, ids
-        self.shape = (len(seeds), motion.frames, 1, motion.grid, motion.grid)
-        self.block = max(1, POINTS // motion.grid**2)  # trajectories that are best read at once
 
-    def __len__(self) -> int:
-        return len(self.seeds)
-
-    def __getitem__(self, samples: slice) -> NDArray[np.float32]:
+    def rows(self, places: NDArray[Any]) -> NDArray[np.float32]:
         import numpy as np
         import torch
 
         from kdbench_plugins.datasets.random_fields import random_spectra
         from kdbench_plugins.datasets.vorticity import Flow, Torus, diagonal_waves
 
-        motion, seeds = self.motion, self.seeds[samples]
-        found = np.empty((len(seeds), *self.shape[1:]), dtype=np.float32)
+        motion = self.motion
+        found = np.empty((len(places), *self.shape[1:]), dtype=np.float32)
         torus = Torus(motion.grid)
         flow = Flow(torus, motion.viscosity, diagonal_waves(motion.grid) if motion.forcing else None)
         with torch.inference_mode():
-            spectrum = random_spectra(torus, seeds)
-            for frame in range(motion.frames):
-                spectrum = flow.advance(spectrum, motion.step, motion.steps)
-                found[:, frame, 0] = torus.field(spectrum).numpy()
-                self._refuse_infinite(found[:, frame, 0], frame, samples)
+            for start in range(0, len(places), self.block):
+                few = places[start : start + self.block].tolist()
+                spectrum = random_spectra(torus, [self.seeds[place] for place in few])
+                for frame in range(motion.frames):
+                    spectrum = flow.advance(spectrum, motion.step, motion.steps)
+                    fields = torus.field(spectrum).numpy()
+                    self._refuse_infinite(fields, frame, few)
+                    found[start : start + len(few), frame, 0] = fields
         return found
 
-    def _refuse_infinite(self, fields: NDArray[np.float32], frame: int, samples: slice) -> None:
+    def _refuse_infinite(self, fields: NDArray[np.float64], frame: int, places: Sequence[int]) -> None:
         """Raises KdbenchError with the first trajectory that is no longer finite."""
         import numpy as np
 
         lost = ~np.isfinite(fields).all((-2, -1))
         if lost.any():
-            motion, which = self.motion, self.ids[samples][int(lost.argmax())]
+            motion, which = self.motion, self.ids[places[int(lost.argmax())]]
             time = (frame + 1) * motion.steps * motion.step
             raise KdbenchError(
                 f"{WHOSE}: time_step: found {motion.step:g}, with which trajectory {which} is not finite at time {time:g}; "
@@ -140,13 +140,19 @@ class Computed:
 
 def _steps(time_step: float, interval: float) -> int:
     """The number of steps between two frames. Raises KdbenchError if it is not whole."""
-    steps = round(interval / time_step)
-    if steps < 1 or abs(interval / time_step - steps) > WHOLE * steps:
+    steps = max(1, round(interval / time_step))
+    if not _divides(time_step, interval, steps):
+        short = (float(f"{interval / count:g}") for count in range(steps, steps + 100))
+        near = next((step for step in short if _divides(step, interval, round(interval / step))), interval / steps)
         raise KdbenchError(
             f"{WHOSE}: time_step: found {time_step:g} with an interval of {interval:g} between frames; expected a step that "
-            f"divides it, such as {interval / max(1, steps):g}"
+            f"divides it, such as {near}"
         )
     return steps
+
+
+def _divides(time_step: float, interval: float, steps: int) -> bool:
+    return abs(interval / time_step - steps) <= WHOLE * steps
 
 
 def check(*, time_step: float, interval: float, **_: Any) -> None:

@@ -32,4 +32,5 @@ def random_spectra(torus: Torus, seeds: Sequence[Sequence[int]]) -> Tensor:
     drawn[:, -last + 1 :, 0] = drawn[:, 1:last, 0].flip(-1).conj()  # real fields: ω(−k) is the conjugate of ω(k)
     drawn[:, 0, 0] = 0
     deviation = TAU ** (ALPHA - 1) * (TAU**2 - torus.laplacian) ** (-ALPHA / 2)
-    return deviation * drawn
+    found: Tensor = deviation * drawn
+    return found

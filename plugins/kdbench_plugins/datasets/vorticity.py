@@ -31,11 +31,13 @@ class Torus:
 
     def spectrum(self, field: Tensor) -> Tensor:
         """The spectra of real fields [..., n, n], without the wave numbers that are left out."""
-        return torch.fft.rfft2(field, norm="forward") * self.kept
+        found: Tensor = torch.fft.rfft2(field, norm="forward") * self.kept
+        return found
 
     def field(self, spectrum: Tensor) -> Tensor:
         """The real fields [..., n, n] of spectra."""
-        return torch.fft.irfft2(spectrum, s=(self.grid, self.grid), norm="forward")
+        found: Tensor = torch.fft.irfft2(spectrum, s=(self.grid, self.grid), norm="forward")
+        return found
 
 
 class Flow:

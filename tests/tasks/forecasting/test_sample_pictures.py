@@ -7,7 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from kdbench.tasks.forecasting.sample_pictures import FRAMES, SamplePictures
+from kdbench.tasks.forecasting.colours import palette
+from kdbench.tasks.forecasting.sample_pictures import FRAMES, SamplePictures, pixels_of
 from kdbench.tasks.forecasting.strips import GAP
 
 RNG = np.random.default_rng(0)
@@ -25,9 +26,9 @@ def test_each_model_stands_below_the_truth_with_one_scale_for_all() -> None:
     assert size(truth.png) == (width, 8)
     assert size(student.png) == size(teacher.png) == (width, 8 + GAP + 8)
     most = np.abs(TRUTH).max()
-    assert truth.caption == f"Truth: frames 1, 3, 5, 8, 10; blue {-most:.3g}, white 0, red {most:.3g}"
-    assert student.caption == "student: forecast, and below it the error; blue -0.5, white 0, red 0.5"
-    assert teacher.caption == "teacher: forecast, and below it the error; blue -0.5, white 0, red 0.5"
+    assert truth.caption == f"Truth: frames 1, 3, 5, 8, 10; blue −{most:.3g}, white 0, red {most:.3g}"
+    assert student.caption == "student: forecast, and below it the error; blue −0.5, white 0, red 0.5"
+    assert teacher.caption == "teacher: forecast, and below it the error; blue −0.5, white 0, red 0.5"
     assert (film.moves, drawn.moves, drawn.drawn) == (True, False, True)
     moving = Image.open(io.BytesIO(film.png))
     assert moving.size == (3 * 8 + 2 * GAP, 8 + GAP + 8)
@@ -52,3 +53,13 @@ def test_fields_of_one_sign_are_white_in_their_middle() -> None:
 def test_of_several_channels_the_first_is_shown() -> None:
     fields = RNG.normal(size=(2, 3, 8, 8))
     assert " of channel 1 of 3;" in SamplePictures(fields, fields, {}).strip().caption
+
+
+def test_a_frame_is_enlarged_by_whole_pixels() -> None:
+    frame = np.zeros((2, 4, 8))
+    frame[0, 0, 0], frame[0, 3, 7] = -2, 1
+    pixels = pixels_of(frame, 30)
+    assert pixels.shape == (16, 32, 3)
+    assert (pixels[:4, :4] == palette()[0]).all()
+    assert (pixels[4:, 4:8] == palette()[127]).all()
+    assert pixels_of(frame, 2).shape == (4, 8, 3)

@@ -40,7 +40,10 @@ def test_forecasts_are_those_that_are_evaluated(data: OpenedFields) -> None:
 
 def test_a_sample_is_shown_with_and_without_models(data: OpenedFields) -> None:
     shown = ShownFields(data)
-    assert shown.query(OF, 1).name == "trajectory test 1"
+    item = shown.query(OF, 1)
+    assert item.name == "trajectory test 1"
+    assert item.picture is not None
+    assert item.picture().shape == (112, 112, 3)
     assert (list(shown.right(OF, 1)), list(shown.top({}, OF, 1, 5))) == ([], [])
     assert len(shown.pictures({}, OF, 1)) == 2
     frames = data.split("test").frames[:, data.history : data.history + data.horizon]
