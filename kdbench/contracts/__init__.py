@@ -9,6 +9,7 @@ from kdbench.contracts.dataset import Dataset, Split, SplitName
 from kdbench.contracts.encoder import Encoder, Modality
 from kdbench.contracts.engine import Engine, Event, Site, Work
 from kdbench.contracts.exporter import ExportContext, Exported, ExportedModel, Exporter, ModelCard
+from kdbench.contracts.internals import ExposingTeacher, Shapes, Tap, Taps
 from kdbench.contracts.metric import Metric
 from kdbench.contracts.objective import Objective
 from kdbench.contracts.offer import Offer, Status, Uses
@@ -49,6 +50,7 @@ __all__ = [
     "Exported",
     "ExportedModel",
     "Exporter",
+    "ExposingTeacher",
     "Feed",
     "FeedSettings",
     "Found",
@@ -72,6 +74,7 @@ __all__ = [
     "Queries",
     "Report",
     "Reported",
+    "Shapes",
     "Shown",
     "Signal",
     "Site",
@@ -81,6 +84,8 @@ __all__ = [
     "Strategy",
     "Student",
     "StudentModule",
+    "Tap",
+    "Taps",
     "Task",
     "Teacher",
     "TeacherData",

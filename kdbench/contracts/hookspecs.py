@@ -6,6 +6,7 @@ Hooks that offer plugins return values and change nothing. Keep the module cheap
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -24,6 +25,10 @@ from kdbench.contracts import (
     Teacher,
     Tracker,
 )
+
+if TYPE_CHECKING:
+    from kdbench.contracts import ExposingTeacher, Taps
+    from kdbench.contracts.values import Owned
 
 hookspec = pluggy.HookspecMarker("kdbench")
 hookimpl = pluggy.HookimplMarker("kdbench")
@@ -213,6 +218,30 @@ def kdbench_attributions() -> Iterable[Offer[Attribution]]:  # type: ignore[empt
         @hookimpl
         def kdbench_attributions():
             return [Offer("alone", Alone, "what each teacher gains alone")]
+    """
+
+
+@hookspec(firstresult=True)
+def kdbench_taps(student: Owned) -> Taps | None:
+    """Say where internals of a student are read whose own plugin does not (`Student.taps`); None for other students.
+
+    Example::
+
+        @hookimpl
+        def kdbench_taps(student):
+            return {"maps": [Tap(student.module.stem)]} if isinstance(student, Flowers) else None
+    """
+
+
+@hookspec(firstresult=True)
+def kdbench_exposing_teacher(teacher: Owned) -> ExposingTeacher | None:
+    """Say how internals of a teacher are read whose own plugin does not; None for other teachers. Must not prepare it.
+
+    Example::
+
+        @hookimpl
+        def kdbench_exposing_teacher(teacher):
+            return FlowersModel(teacher) if isinstance(teacher, FlowersTeacher) else None
     """
 
 

@@ -19,6 +19,10 @@ class Objective(Protocol):
 
     The optional method `fused_losses(student, teachers, weights, batch)` returns the losses [B] against one target of all
     teachers: their logits, fused by the weights [T, B, B] of a strategy.
+
+    An objective that reads more of the models than their outputs has an attribute `internals`, the names of what it reads,
+    such as `("maps",)` (`kdbench.contracts.internals`). `student.internals` and `teacher.internals` then hold these, and its
+    method `internal_head(student, teacher)` is called in place of `head`, with the `Shapes` of both.
     """
 
     def head(self, student_width: int, teacher_width: int) -> Module | None:

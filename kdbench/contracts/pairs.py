@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from kdbench.contracts.internals import Internals
 
 T = TypeVar("T")
 
@@ -75,6 +77,7 @@ class Pairs:
     scale: Tensor | float  # of the logits, exponentiated
     bank: Bank | None = None  # of a teacher
     bias: Tensor | None = None  # of a student's logits, which the sigmoid loss reads; softmax losses do not depend on it
+    internals: Internals = field(default_factory=dict)  # by name, what objectives ask for (`Objective.internals`)
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -25,6 +25,9 @@ class Student(Protocol):
     weights depend on the training data, such as on a teacher that is trained on it. It changes values in `module`, no shapes
     and no parts: profiles and exports build the student without calling it. Draws of random numbers in it have no effect on
     the training.
+
+    The optional method `taps() -> Taps` says where internals of the module are read, such as hidden states, for objectives
+    that compare them (`kdbench.contracts.internals`).
     """
 
     width: int  # d

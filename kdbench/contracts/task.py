@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from kdbench.contracts.dataset import SplitName
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+    from kdbench.contracts.internals import Internals
     from kdbench.contracts.shown import Shown
     from kdbench.contracts.values import Arrays
 
@@ -54,7 +55,11 @@ class World(Protocol):
 
 
 class Outputs(Protocol):
-    """A model's outputs for a batch, as losses and objectives read them."""
+    """A model's outputs for a batch, as losses and objectives read them.
+
+    The optional field `internals` of a dataclass, by default {}, holds what objectives read beside outputs, by name
+    (`kdbench.contracts.internals`). Outputs without it serve all objectives but those.
+    """
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -73,6 +78,7 @@ class TensorOutputs:
 
     tensors: tuple[Tensor, ...]
     learned: tuple[Tensor, ...] = ()
+    internals: Internals = field(default_factory=dict)
 
 
 class Batch(Protocol):
@@ -112,6 +118,9 @@ class TeacherOutputs(Protocol):
 
     Outputs that are computed in every step may have a method `begin(device)`, called once, before the first step; it may draw
     from torch's global generator, which the core seeds. Those of a teacher that moves are `MovingOutputs`.
+
+    Outputs with a method `exposing(names) -> TeacherOutputs` can hold internals, too: what it returns gives the same outputs,
+    with those internals. It is called only if an objective reads them.
     """
 
     @property

@@ -88,6 +88,8 @@ class Teacher(Protocol):
     augmented views.
 
     With an optional method `image_cost() -> ImageCost`, which must not load weights, `kdbench plan` says what views cost.
+
+    A teacher whose internals objectives can read, such as its hidden states, is an `ExposingTeacher` as well.
     """
 
     def towers(self, data: TeacherData) -> Towers: ...

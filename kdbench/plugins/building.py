@@ -34,13 +34,19 @@ def build(kind: Kind, entry: dict[str, Any]) -> Any:
     Looks it up among the plugins of this environment, or of the enclosing `building_with`. Raises PluginError if there is
     none of that name.
     """
-    from kdbench.plugins.loading import installed
     from kdbench.plugins.parameters import construct
 
     if not isinstance(entry.get("use"), str):
         raise PluginError(f"the spec of a nested {kind} is {entry!r}; expected a map with `use:` and its parameters")
     params = {key: value for key, value in entry.items() if key != "use"}
-    return construct((_current.get() or installed()).find(kind, entry["use"]).offer, params)
+    return construct(current_plugins().find(kind, entry["use"]).offer, params)
+
+
+def current_plugins() -> Plugins:
+    """The plugins of the enclosing `building_with`, by default those of this environment."""
+    from kdbench.plugins.loading import installed
+
+    return _current.get() or installed()
 
 
 def build_spec(kind: Kind, spec: Planned) -> Any:

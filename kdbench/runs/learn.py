@@ -18,6 +18,7 @@ from kdbench.runs.context import RunContext
 from kdbench.runs.resume import CHECKPOINT, checkpoint_of
 from kdbench.suite.spec import PluginSpec, RunSpec
 from kdbench.training.distributed import Rank
+from kdbench.training.internals import FirstSamples
 from kdbench.training.loop import Trained, train
 from kdbench.training.team import Team, TeamTeacher
 
@@ -63,8 +64,10 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
         encodings |= data.encodings
         train_split, validation = task.encode(data, student, "train"), task.encode(data, student, "validation")
 
+    first = FirstSamples(task, student, train_split, context.device)
+
     def team_of(terms: Terms) -> Team | None:
-        return Team(teachers, terms, task.width(student), spec.training_seed, context.device) if teachers else None
+        return Team(teachers, terms, task.width(student), spec.training_seed, context.device, first) if teachers else None
 
     stages = built_stages(spec, team_of)
 

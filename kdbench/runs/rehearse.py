@@ -18,6 +18,7 @@ from kdbench.suite.smoke import piece_of
 from kdbench.suite.spec import RunSpec
 from kdbench.training.borders import measured
 from kdbench.training.evaluation import evaluated
+from kdbench.training.internals import FirstSamples
 from kdbench.training.learner import Learner
 from kdbench.training.team import Team, TeamTeacher
 
@@ -40,7 +41,8 @@ def rehearse(spec: RunSpec, context: RunContext) -> None:
         dataset, members = build_spec("dataset", spec.dataset), [build_spec("teacher", teacher) for teacher in spec.team]
         made = task.sample(dataset, student, members)
         encoded, stored = made or (None, ())
-        stages = built_stages(spec, lambda terms: _team(spec, terms, stored, task.width(student)) if stored else None)
+        first = FirstSamples(task, student, encoded, "cpu")
+        stages = built_stages(spec, lambda terms: _team(spec, terms, stored, task.width(student), first) if stored else None)
         if made is None:
             return
         stages = [replace(stage, settings=_brief(stage.settings)) for stage in stages]
@@ -54,7 +56,7 @@ def rehearse(spec: RunSpec, context: RunContext) -> None:
             learner.leave()
 
 
-def _team(spec: RunSpec, terms: Terms, stored: Sequence[TeacherOutputs], width: int) -> Team:
+def _team(spec: RunSpec, terms: Terms, stored: Sequence[TeacherOutputs], width: int, first: FirstSamples) -> Team:
     """A team of made-up teachers, some of them wider than the student.
 
     An objective may refuse other widths than the student's, such as with `head: none`. Those of the real teachers are not
@@ -63,7 +65,7 @@ def _team(spec: RunSpec, terms: Terms, stored: Sequence[TeacherOutputs], width: 
 
     def of(outputs: Sequence[TeacherOutputs]) -> Team:
         teachers = [TeamTeacher(teacher.name, each) for teacher, each in zip(spec.team, outputs, strict=True)]
-        return Team(teachers, terms, width, spec.training_seed, "cpu")
+        return Team(teachers, terms, width, spec.training_seed, "cpu", first)
 
     try:
         return of(stored)

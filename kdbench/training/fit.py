@@ -20,6 +20,7 @@ from kdbench.storage.checkpoint import save_weights
 from kdbench.storage.module_digest import module_digest
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.suite.spec import settings_form
+from kdbench.training.internals import FirstSamples
 from kdbench.training.loop import train
 from kdbench.training.stage import Stage
 from kdbench.training.team import Team, TeamTeacher
@@ -96,7 +97,8 @@ def fit(
             stage = Stage(settings)
             if distillation is not None:
                 members = [TeamTeacher(name, outputs) for name, outputs in taught.items()]
-                team = Team(members, distillation.terms, task.width(student), seed, data.device)
+                first = FirstSamples(task, student, train_split, data.device)
+                team = Team(members, distillation.terms, task.width(student), seed, data.device, first)
                 stage = Stage(settings, team, distillation.strategy)
             train(task, student, train_split, validation, [stage], evaluate, seed, data.device, on_step=on_step)
         save_weights(folder / "weights.safetensors", module)

@@ -18,6 +18,7 @@ from kdbench.storage.digest import digest_of
 from kdbench.training.average import Average
 from kdbench.training.borders import checked_report, checked_views
 from kdbench.training.distributed import ALONE, Relay, World, synchronised
+from kdbench.training.internals import StudentForward
 from kdbench.training.optimizer import adamw, freeze, restore, schedule
 from kdbench.training.own_process import OwnProcess
 from kdbench.training.pieces import StatisticsKept, forward_in, pieces_of, warn_of_statistics
@@ -59,9 +60,11 @@ class Learner:
         if settings.channels_last:
             self.module.to(memory_format=torch.channels_last)
         forward = partial(task.forward, student)
+        self.student_forward = StudentForward(task, student, team.internals if team else ())
         if settings.compile:  # what this process compiled before must not count: beyond a limit, torch no longer compiles
             torch.compiler.reset()
-        self.forward = torch.compile(forward, dynamic=False, backend=BACKEND) if settings.compile else forward
+        called = self.student_forward if self.student_forward.names else forward
+        self.forward = torch.compile(called, dynamic=False, backend=BACKEND) if settings.compile else called
         self.heads = team.heads if team else nn.ModuleList()
         self.names = team.names if team else []
         self.feed = task.feed(data, FeedSettings(settings.batch_size, settings.epochs, seed, device, world.read, before))
@@ -93,7 +96,7 @@ class Learner:
         inputs = self.feed.inputs(step)
         views = self._forward(step, batch, inputs)
         if not self._checked:
-            self.task.check_outputs(self.student, views)
+            self.task.check_outputs(self.student, self.student_forward.own(views))
             self._checked = True
         teaching = None
         if self.team:
@@ -101,7 +104,7 @@ class Learner:
         result = backward(
             self.task,
             views,
-            partial(self.task.outputs, self.student),
+            self.student_forward.outputs,
             batch,
             teaching,
             [p for p in self.module.parameters() if p.requires_grad],
@@ -159,7 +162,7 @@ class Learner:
     @torch.no_grad()
     def _outputs(self, views: Sequence[Tensor], batch: Owned) -> Owned:
         """The student's outputs for the whole batch, without a graph."""
-        return self.task.outputs(self.student, [self.world.gather(view.float(), len(batch)) for view in views])
+        return self.student_forward.outputs([self.world.gather(view.float(), len(batch)) for view in views])
 
     def report(self) -> dict[str, float]:
         """The figures of the strategy's `report`."""

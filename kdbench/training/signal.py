@@ -14,6 +14,7 @@ from kdbench.contracts import Outputs, Task
 from kdbench.contracts.values import Owned
 from kdbench.training.distributed import ALONE, World
 from kdbench.training.inner_products import inner_products
+from kdbench.training.internals import internal_tensors
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Graph:
     """The differentiable side of a step, which strategies never see.
 
     `losses` are T tensors [B], whose graphs start at copies of the student's outputs and may share what they compute of the
-    student alone. `heads` are the parameters of each teacher's heads. `roots` are the student's output tensors with the
-    student's graph, for gradients with respect to the `parameters`; in a `world` of several ranks they are this rank's rows.
+    student alone. `heads` are the parameters of each teacher's heads. `roots` are the points with the student's graph, for
+    gradients with respect to the `parameters`; in a `world` of several ranks they are this rank's rows.
     """
 
     losses: Sequence[Tensor]
@@ -32,10 +33,15 @@ class Graph:
     parameters: Sequence[Tensor] = ()
     world: World = ALONE
 
+    @cached_property
+    def points(self) -> list[Tensor]:
+        """Where gradients per teacher are taken: the output tensors, then the internals that objectives read."""
+        return [*self.student.tensors, *internal_tensors(self.student)]
+
     def leaves(self, teacher: int) -> list[Tensor]:
-        """The leaves of a teacher's loss: the output tensors, further learned tensors, the teacher's heads."""
+        """The leaves of a teacher's loss: the points, further learned tensors, the teacher's heads."""
         learned = self.student.learned
-        return [*self.student.tensors, *learned, *(p for p in self.heads[teacher] if p.requires_grad)]
+        return [*self.points, *learned, *(p for p in self.heads[teacher] if p.requires_grad)]
 
 
 def moment(values: Tensor) -> float:
@@ -48,8 +54,8 @@ def moment(values: Tensor) -> float:
 class StepSignal:
     """Implements `Signal` over the graph of a step. Nothing it returns carries a gradient.
 
-    Gradients are taken at the student's outputs, where every teacher's loss starts: each costs only a backward through its
-    head and none through the student.
+    Gradients are taken at the student's outputs, and at internals if an objective reads them, where every teacher's loss
+    starts: each costs only a backward through its head and none through the student.
     """
 
     def __init__(
@@ -115,18 +121,18 @@ class StepSignal:
 
     @cached_property
     def gradients(self) -> Tensor:
-        count = len(self._graph.student.tensors)
+        count = len(self._graph.points)
         return torch.stack([torch.cat([grad.flatten() for grad in grads[:count]]) for grads in self.leaf_gradients])
 
     @cached_property
     def task_gradient(self) -> Tensor:
-        tensors = list(self._graph.student.tensors)
-        found = torch.autograd.grad(self._task_losses.mean(), tensors, retain_graph=True, materialize_grads=True)
+        points = self._graph.points
+        found = torch.autograd.grad(self._task_losses.mean(), points, retain_graph=True, materialize_grads=True)
         return torch.cat([grad.flatten() for grad in found])
 
     @cached_property
     def gramian(self) -> Tensor:
-        count = len(self._graph.student.tensors)
+        count = len(self._graph.points)
         return inner_products([grads[:count] for grads in self.leaf_gradients])
 
     @cached_property

@@ -15,6 +15,7 @@ from kdbench.contracts.values import Owned
 from kdbench.errors import NotFinite
 from kdbench.training.borders import checked_auxiliary, weights_of
 from kdbench.training.distributed import ALONE, Relay, World
+from kdbench.training.internals import internal_tensors
 from kdbench.training.readings import AT_ONCE, Readings
 from kdbench.training.signal import Graph, StepSignal, moment
 from kdbench.training.team import Team
@@ -69,16 +70,18 @@ def backward(
 
     `coefficient` is c; `loss_name` names L_task, by default that of the task's `losses`. `views` are the tensors that the
     task's `forward` returned, with their graph: output tensors [B, …], followed by those that the student's `auxiliary` loss
-    reads. `wrap` turns copies of them into `Outputs`; `parameters` are the student's. All losses, and the gradients for
-    strategies, are computed on detached copies of the views; the gradients accumulated there are then passed backward through
-    the student once. With `compare`, the teachers' gradients are compared even if the strategy does not read them. On a GPU,
-    only a step with `compare` is timed, because timing waits for it. `readings` read whether the strategy's weights are valid.
+    reads, then by internals. `wrap` turns copies of them into `Outputs`; `parameters` are the student's. All losses, and the
+    gradients for strategies, are computed on detached copies of the views; the gradients accumulated there are then passed
+    backward through the student once. With `compare`, the teachers' gradients are compared even if the strategy does not read
+    them. On a GPU, only a step with `compare` is timed, because timing waits for it. `readings` read whether the strategy's
+    weights are valid.
 
     In a `world` of several ranks the views are this rank's rows (`World.read`); everything else is of the whole batch. The
     resulting gradients of all parameters in the `relay` are those of the whole batch, on every rank.
     """
     copies = [world.gather(view.detach().float(), len(batch)).requires_grad_() for view in views]
     student = wrap(copies)
+    read = len(views) - len(internal_tensors(student))  # from here on views are internals
     if loss_name is None:
         task_losses = checked_tensor(task.losses(student, batch), task, "losses", [len(batch)])
     else:
@@ -86,7 +89,7 @@ def backward(
     truth = task_losses.mean()
     own = coefficient * truth
     if auxiliary is not None:
-        own = own + checked_auxiliary(getattr(auxiliary, "__self__", auxiliary), auxiliary(copies, batch))
+        own = own + checked_auxiliary(getattr(auxiliary, "__self__", auxiliary), auxiliary(copies[:read], batch))
     result = StepResult(truth.detach(), own.detach())
     if teaching is None:
         _run_backward(own)
@@ -94,7 +97,8 @@ def backward(
         team = teaching.team
         losses = team.losses(student, teaching.teachers, batch)
         heads = [list(head.parameters()) for head in team.heads]
-        graph = Graph(losses, student, heads, views[: len(student.tensors)], parameters, world)
+        points = [*views[: len(student.tensors)], *views[read:]]
+        graph = Graph(losses, student, heads, points, parameters, world)
         timed = compare or not truth.is_cuda
         signal = StepSignal(task, graph, teaching.teachers, team.names, batch, task_losses, teaching.generator, timed)
         started = moment(truth) if timed else None

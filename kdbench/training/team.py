@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from kdbench.contracts import MovingOutputs, Objective, TeacherOutputs
 from kdbench.contracts.border import refused
 from kdbench.contracts.values import Owned
+from kdbench.errors import PluginError
+from kdbench.plugins.internals import internals_read
 from kdbench.storage.digest import digest_of
 from kdbench.training.borders import checked_head, checked_losses
+from kdbench.training.internals import FirstSamples
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,14 @@ class Team:
         student_width: int,
         seed: int,
         device: str,
+        first: FirstSamples | None = None,
     ) -> None:
+        """With `first`, objectives may read internals, whose shapes are found from these samples.
+
+        Raises PluginError if a teacher has no internals, and one reads them.
+        """
+        self.internals = tuple(sorted({name for _, term in terms for name in internals_read(term)}))
+        teachers = [replace(one, stored=_exposing(one, self.internals)) for one in teachers] if self.internals else teachers
         self.teachers = list(teachers)
         self.names = [teacher.name for teacher in teachers]
         self.terms = list(terms)
@@ -45,7 +55,7 @@ class Team:
             # student draws the same random numbers as without teachers.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(digest_of([seed, "heads", teacher.name])[:8], 16))
-                heads = [checked_head(term, term.head(student_width, teacher.stored.width)) for _, term in self.terms]
+                heads = [_head(term, student_width, teacher, first) for _, term in self.terms]
             self.heads.append(nn.ModuleList([nn.Identity() if head is None else head for head in heads]))
             if (begin := getattr(teacher.stored, "begin", None)) is not None:
                 with torch.random.fork_rng(devices=[]):
@@ -101,3 +111,24 @@ class Team:
             losses = checked_losses(term, term.losses(student, teacher, head, batch), len(batch))
             total = total + coefficient * losses
         return total
+
+
+def _exposing(teacher: TeamTeacher, names: Sequence[str]) -> TeacherOutputs:
+    """The outputs of a teacher that hold internals."""
+    exposing: Any = getattr(teacher.stored, "exposing", None)
+    if exposing is None:
+        raise PluginError(
+            f"teacher {teacher.name}: found no internals; expected {', '.join(names)}, which the objective reads. Take another "
+            "teacher or objective"
+        )
+    return cast(TeacherOutputs, exposing(names))
+
+
+def _head(term: Objective, student_width: int, teacher: TeamTeacher, first: FirstSamples | None) -> nn.Module | None:
+    names = internals_read(term)
+    if not names:
+        return checked_head(term, term.head(student_width, teacher.stored.width))
+    if first is None:
+        raise refused(term, "internals", f"the names {', '.join(names)}", "none, as nothing here gives their shapes")
+    reading: Any = term
+    return checked_head(term, reading.internal_head(first.of_student(names), first.of_teacher(teacher.stored, names)))

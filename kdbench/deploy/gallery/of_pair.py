@@ -33,7 +33,7 @@ def look_at_pair(
             seeds = {run.seed for run in pair.values() if not run.record.spec.reference}
             told = [f"outputs of A and B are of seed {', '.join(map(str, sorted(seeds)))}"] if seeds else []
             told += ["✓ marks what is right"] if next(iter(pair.values())).task.searches else []
-            notes.append("; ".join(told))
+            notes += ["; ".join(told)] if told else []
     return lambda query: looked[query.fold], list(dict.fromkeys(notes))
 
 

@@ -36,8 +36,8 @@ def runs_page(
             cards = tuple(
                 card(shown, of, index, [model.answer(shown, of, index) for model in models], models) for index in chosen
             )
-            title = of.label.capitalize() if named_alike(of) else f"{of.query.capitalize()} queries ({of.label})"
-            sections += [Section(f"{title}: {name}", cards, about)] if cards else []
+            heading = of.label.capitalize() if named_alike(of) else f"{of.query.capitalize()} queries ({of.label})"
+            sections += [Section(f"{heading}: {name}", cards, about)] if cards else []
     return Page(title=title, sections=sections, **rest)  # type: ignore[arg-type]
 
 

@@ -1,11 +1,27 @@
 """Forecasting of fields over time: forecasters, losses, errors and their spectra. Offered as a plugin; importing it does not
 import torch."""
 
+from typing import TYPE_CHECKING, Any
+
 from kdbench.contracts import Offer, Task
 from kdbench.contracts.hookspecs import hookimpl
 from kdbench.tasks.forecasting.task import Forecasting
 
-__all__ = ["Forecasting", "kdbench_tasks"]
+if TYPE_CHECKING:
+    from kdbench.contracts import Taps
+
+__all__ = ["Forecasting", "kdbench_taps", "kdbench_tasks"]
+
+
+@hookimpl
+def kdbench_taps(student: Any) -> "Taps | None":
+    """The latent map of any forecaster, as `maps`."""
+    module = getattr(student, "module", None)
+    if not hasattr(module, "with_latent"):
+        return None
+    from kdbench.tasks.forecasting.latents import taps
+
+    return taps(module)
 
 
 @hookimpl

@@ -32,7 +32,7 @@ def problems(
         if not name.startswith("ssim") and values.min() < 0:
             yield f"array {name}", f"{values.min():.6g}", "errors that are not negative"
         elif name.startswith("ssim") and np.abs(values).max() > 1 + ROUNDING:
-            yield f"array {name}", f"{values[np.abs(values).argmax()] if values.ndim == 1 else values.max():.6g}", "-1 to 1"
+            yield f"array {name}", f"{values.min():.6g} to {values.max():.6g}", "values from -1 to 1"
     means = [(name, arrays[f"{name}{SUFFIX}"].mean(axis=1), "the mean of its frames") for name in ("mse", "mae", "ssim")]
     means += [("mse", sum(arrays[f"mse_{band}"] for band in BANDS), "the sum of its bands")]
     means += [("rollout_mse", arrays[f"rollout_mse{SUFFIX}"].mean(axis=1), "the mean of its frames")] if rollout else []
@@ -60,11 +60,11 @@ def unit_problems(units: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, in
     found = units.get(SAMPLES)
     if found is None:
         return
-    if len(found) != sizes.get("samples"):
-        yield f"units {SAMPLES}", f"{len(found)} entries", f"{sizes.get('samples')}, the samples by the record's sizes"
-    elif len(np.unique(found)) != sizes.get("trajectories"):
-        expected = f"{sizes.get('trajectories')}, by the record's sizes"
-        yield f"units {SAMPLES}", f"{len(np.unique(found))} trajectories", expected
+    numbers = (("samples", len(found)), ("trajectories", len(np.unique(found))))
+    for what, number in numbers:
+        if number != sizes.get(what):
+            yield f"units {SAMPLES}", f"{number}", f"{sizes.get(what)}, the {what} by the record's sizes"
+            return
 
 
 def record_problems(sizes: Mapping[str, int]) -> Iterator[Problem]:

@@ -43,7 +43,8 @@ class ForecastModule(Protocol):
     def with_latent(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """The same forecast and, of the same forward pass, the latent map [B, c, h, w], such as what a decoder reads.
 
-        Both with their graph. A model with latents of several frames stacks them along the channels.
+        Both with their graph. A model with latents of several frames stacks them along the channels. Objectives read the map as
+        the internal `maps` (`kdbench.contracts.internals`).
         """
         ...
 

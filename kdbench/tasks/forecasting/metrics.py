@@ -28,7 +28,7 @@ def metrics(rollout: int) -> tuple[Metric, ...]:
     ]
     for priority, band in enumerate(reversed(BANDS), 3):
         meaning = f"The part of the MSE at {band} wavenumbers; the three parts sum to the MSE."
-        found.insert(4, _error(f"mse_{band}", f"MSE {band}", meaning, priority=priority, group="bands"))
+        found.insert(4, _error(f"mse_{band}", f"MSE {band}", meaning, priority=priority))
     found += [
         _error(f"mse_{place}", f"MSE {place}", f"MSE of the {place} frame of the horizon.", shown=False)
         for place in ("first", "last")
@@ -49,7 +49,6 @@ def _error(
     decimals: int = 3,
     headline: bool = False,
     priority: int = 0,
-    group: str = "",
     shown: bool = True,
 ) -> Metric:
     """An error in the units of the data, shown in thousandths."""
@@ -64,7 +63,6 @@ def _error(
         decimals=decimals,
         priority=priority,
         shown=shown,
-        group=group,
         meaning=meaning,
     )
 

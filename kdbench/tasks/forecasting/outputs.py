@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from kdbench.tasks.rows import RowBatch
+
+if TYPE_CHECKING:
+    from kdbench.contracts.internals import Internals
 
 
 @dataclass(frozen=True)
@@ -25,17 +29,13 @@ class FieldBatch(RowBatch):
 
 @dataclass(frozen=True)
 class Forecast:
-    """Implements `Outputs`: a model's forecast for a batch, and its latent maps, of the same forward pass."""
+    """Implements `Outputs`: a model's forecast for a batch. Its latent map is the internal `maps`, if an objective reads it."""
 
     frames: Tensor  # [B, horizon, C, H, W], normalised
-    latent: Tensor  # [B, c, h, w]
+    internals: Internals = field(default_factory=dict)
+    learned: tuple[Tensor, ...] = ()
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """The forecast: where gradients per teacher are taken."""
+        """The forecast: where gradients per teacher are taken, beside internals."""
         return (self.frames,)
-
-    @property
-    def learned(self) -> tuple[Tensor, ...]:
-        """The latent maps, which objectives read beside the forecast."""
-        return (self.latent,) if self.latent.requires_grad else ()

@@ -9,11 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdbench.contracts.shown import Picture
+from kdbench.tasks.forecasting.colours import palette
 from kdbench.tasks.forecasting.curves import curves
 from kdbench.tasks.forecasting.strips import Pixels, animation, grid, png
 
 FRAMES = 5  # of a horizon that stand beside each other
 Fields = NDArray[np.float64]  # [frames, C, H, W]
+
+
+def pixels_of(frame: Fields, side: int) -> NDArray[np.uint8]:
+    """The first channel of a frame [C, H, W] as RGB pixels [h, w, 3], enlarged by a whole number to about `side` pixels."""
+    fields = frame[:1]
+    times = max(1, round(side / max(fields.shape[1:])))
+    colours: NDArray[np.uint8] = palette()[grid([(fields, float(np.abs(fields).max()))])]
+    return colours.repeat(times, axis=0).repeat(times, axis=1)
 
 
 class SamplePictures:
@@ -39,12 +48,12 @@ class SamplePictures:
         """Some frames of the truth."""
         channel = f" of channel 1 of {self.truth.shape[1]}" if self.truth.shape[1] > 1 else ""
         frames = ", ".join(str(step + 1) for step in self._chosen)
-        colours = f"blue {self.white - self.most:.3g}, white {self.white:.3g}, red {self.white + self.most:.3g}"
+        colours = _scale(self.white, self.most)
         return Picture(f"Truth: frames {frames}{channel}; {colours}", png(self._grid(self._chosen, self.truth)))
 
     def model(self, name: str) -> Picture:
         """The same frames of a forecast, and the errors below them."""
-        caption = f"{name}: forecast, and below it the error; blue -{self.worst:.3g}, white 0, red {self.worst:.3g}"
+        caption = f"{name}: forecast, and below it the error; {_scale(0, self.worst)}"
         return Picture(caption, png(self._grid(self._chosen, self.forecasts[name], self.truth)))
 
     def film(self) -> Picture:
@@ -72,3 +81,9 @@ class SamplePictures:
         if truth is not None:
             rows.append((fields[places, 0] - truth[places, 0], self.worst))
         return grid(rows)
+
+
+def _scale(white: float, most: float) -> str:
+    """What the colours mean."""
+    low, middle, high = (f"{value:.3g}".replace("-", "−") for value in (white - most, white, white + most))
+    return f"blue {low}, white {middle}, red {high}"

@@ -9,19 +9,31 @@ from kdbench.contracts.shown import Hit, Item, Picture, Shown
 from kdbench.contracts.task import Queries
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from kdbench.contracts.values import Arrays
 
 OUTPUT = "frames"
+SIDE = 112  # pixels of the last given frame
 
 
 class ShownFields(Shown):
-    """The test split of `data`: of `OpenedFields`, or of a `FieldDataset`, which has no `outputs`."""
+    """The test split of `data`: of `OpenedFields`, or of a `FieldDataset`, which has no `outputs`.
+
+    A sample is asked by its last given frame; what is to be seen of the answers are its pictures.
+    """
 
     def __init__(self, data: Any) -> None:
         self._data, self._split = data, data.split("test")
 
     def query(self, of: Queries, index: int) -> Item:  # noqa: ARG002
-        return Item(f"trajectory {self._split.ids[index]}")
+        def last() -> NDArray[np.uint8]:
+            from kdbench.tasks.forecasting.sample_pictures import pixels_of
+
+            return pixels_of(self._frames(index)[self._data.history - 1], SIDE)
+
+        return Item(f"trajectory {self._split.ids[index]}", picture=last)
 
     def candidate(self, of: Queries, position: int) -> Item:
         return self.query(of, position)
@@ -42,7 +54,12 @@ class ShownFields(Shown):
 
         from kdbench.tasks.forecasting.sample_pictures import SamplePictures
 
-        frames = np.asarray(self._split.frames[index : index + 1][0], np.float64)
+        frames = self._frames(index)
         observed, truth = frames[: self._data.history], frames[self._data.history :][: self._data.horizon]
         forecasts = {name: np.asarray(arrays[OUTPUT][index], np.float64) for name, arrays in outputs.items()}
         return SamplePictures(observed, truth, forecasts).all()
+
+    def _frames(self, index: int) -> NDArray[np.float64]:
+        import numpy as np
+
+        return np.asarray(self._split.frames[index : index + 1][0], np.float64)

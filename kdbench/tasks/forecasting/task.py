@@ -124,13 +124,16 @@ class Forecasting(Task):
 
     def forward(self, student: Forecaster, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         from kdbench.tasks.forecasting.borders import checked_both
+        from kdbench.tasks.forecasting.latents import passed
 
-        return checked_both(student, student.module.with_latent(*inputs), inputs[0])
+        forecast, latent = checked_both(student, student.module.with_latent(*inputs), inputs[0])
+        passed(student.module, latent)
+        return [forecast]
 
     def outputs(self, student: Forecaster, tensors: Sequence[Tensor]) -> Forecast:  # noqa: ARG002
         from kdbench.tasks.forecasting.outputs import Forecast
 
-        return Forecast(*tensors)
+        return Forecast(tensors[0])
 
     def losses(self, outputs: Forecast, batch: FieldBatch) -> Tensor:
         from kdbench.tasks.forecasting.losses import squared_errors
@@ -151,6 +154,13 @@ class Forecasting(Task):
             checked_forecaster(plugin)
         else:
             required(plugin, "a teacher", ["forecaster"])
+
+    def refuses(self, teacher: ForecastTeacher, plugin: object | None) -> str:  # noqa: ARG002
+        from kdbench.plugins.internals import internals_read
+        from kdbench.tasks.forecasting.latents import MAPS
+
+        other = sorted(set(internals_read(plugin)) - {MAPS})
+        return f"internals ({', '.join(other)})" if other else ""
 
     def sample(
         self, dataset: FieldDataset, student: Forecaster, teachers: Sequence[ForecastTeacher]

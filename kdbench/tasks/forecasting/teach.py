@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,11 +15,13 @@ from torch import Tensor, nn
 from kdbench.contracts import Task
 from kdbench.contracts.border import refused
 from kdbench.data.on_device import on_device
+from kdbench.errors import PluginError
 from kdbench.storage.maker import code_behind
 from kdbench.storage.memory_map import let_go, take
 from kdbench.storage.module_digest import module_digest
 from kdbench.tasks.forecasting.borders import checked_both
 from kdbench.tasks.forecasting.forecasters import Forecaster
+from kdbench.tasks.forecasting.latents import MAPS
 from kdbench.tasks.forecasting.opened import OpenedFields, encoded
 from kdbench.tasks.forecasting.outputs import FieldBatch, Forecast
 from kdbench.tasks.forecasting.teacher_data import prepared
@@ -36,6 +38,7 @@ class StoredForecasts:
     frames: NDArray[Any]  # float16 [N, horizon, C, H, W], normalised
     latents: NDArray[Any]  # float16 [N, c, h, w]
     key: str = ""
+    exposed: bool = False  # whether its outputs hold latent maps
 
     @property
     def width(self) -> int:
@@ -43,7 +46,16 @@ class StoredForecasts:
 
     def outputs(self, batch: FieldBatch, device: str) -> Forecast:
         rows = batch.rows.cpu().numpy() if batch.host is None else batch.host
-        return Forecast(*(on_device(take(values, rows), device) for values in (self.frames, self.latents)))
+        maps = {MAPS: (on_device(take(self.latents, rows), device),)} if self.exposed else {}
+        return Forecast(on_device(take(self.frames, rows), device), maps)
+
+    def exposing(self, names: Sequence[str]) -> StoredForecasts:
+        """The same with latent maps. Raises PluginError for internals that are not stored."""
+        if other := sorted(set(names) - {MAPS}):
+            raise PluginError(
+                f"a teacher's forecasts: found the internal {MAPS}; expected {', '.join(other)}, which the objective reads"
+            )
+        return replace(self, exposed=True)
 
 
 def teach(task: Task, data: OpenedFields, teacher: Any) -> StoredForecasts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,20 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from kdbench.contracts import Batch, Encoder, LivePart, Pairs
+from kdbench.contracts import Batch, LivePart, Pairs
 from kdbench.contracts.border import checked_tensor, refused
 from kdbench.data.dataset import CachedDataset
 from kdbench.data.on_device import moved
 from kdbench.storage.digest import digest_of
-from kdbench.tasks.retrieval.stored import StoredEmbeddings, seen
-
-
-@dataclass(frozen=True)
-class Features:
-    """The outputs of an encoder that a live part reads: of a split's items, and of their views if teachers see views."""
-
-    plain: NDArray[Any]  # [N, …]
-    views: NDArray[Any] | None = None  # [K·N, …], row v·N + i of view v of item i
+from kdbench.tasks.retrieval.pair_inputs import PairInputs, inputs_of
+from kdbench.tasks.retrieval.stored import StoredEmbeddings
 
 
 @dataclass(frozen=True)
@@ -33,8 +25,7 @@ class LiveEmbeddings:
 
     stored: StoredEmbeddings
     part: LivePart
-    images: Features
-    texts: Features
+    inputs: PairInputs
 
     @property
     def width(self) -> int:
@@ -54,7 +45,7 @@ class LiveEmbeddings:
     def pairs(self, batch: Batch, device: str) -> Pairs:
         """The outputs, with their graph. They have no bank: stored embeddings are not the teacher's."""
         rows = self.stored.rows(batch)
-        images, texts = self._read(batch, device)
+        images, texts = self.inputs.read(batch, device)
         made = self.part.changes(images, texts)
         if not isinstance(made, tuple | list) or len(made) != 2:
             raise refused(self.part, "changes", type(made).__name__, "what is added to image and to text embeddings")
@@ -66,12 +57,6 @@ class LiveEmbeddings:
 
     def _checked(self, change: Tensor, row: NDArray[Any]) -> Tensor:
         return checked_tensor(change, self.part, "changes", list(row.shape))
-
-    def _read(self, batch: Batch, device: str) -> Iterator[Tensor]:
-        places = batch.host or (batch.images.cpu().numpy(), batch.captions.cpu().numpy())
-        for features, place in zip((self.images, self.texts), places, strict=True):
-            values = moved(torch.from_numpy(seen(features.plain, features.views, place, batch.views)), device)
-            yield values.float() if values.is_floating_point() else values
 
 
 @dataclass(frozen=True)
@@ -95,11 +80,5 @@ class MovingEmbeddings(LiveEmbeddings):
 
 def live(data: CachedDataset, stored: StoredEmbeddings, part: LivePart) -> LiveEmbeddings:
     """The embeddings of a teacher with a live part, whose encoders' outputs are computed or loaded from the cache."""
-
-    def features(encoder: Encoder, views: Any) -> Features:
-        viewed = None if views is None else data.encode(encoder, "train", views=views)
-        return Features(data.encode(encoder, "train"), viewed)
-
-    images = features(part.images, None if stored.views is None else data.view_images)
-    texts = features(part.texts, None if stored.text_views is None else data.view_captions)
-    return (MovingEmbeddings if hasattr(part, "step") else LiveEmbeddings)(stored, part, images, texts)
+    inputs = inputs_of(data, stored, part.images, part.texts)
+    return (MovingEmbeddings if hasattr(part, "step") else LiveEmbeddings)(stored, part, inputs)

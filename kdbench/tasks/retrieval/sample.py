@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from kdbench.contracts.encoder import reads_originals
 from kdbench.data.borders import checked_rows
 from kdbench.data.checked_items import checked_caption, read_picture
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
+from kdbench.tasks.retrieval.exposed import ExposableEmbeddings
+from kdbench.tasks.retrieval.pair_inputs import Features, PairInputs
 from kdbench.tasks.retrieval.stored import StoredEmbeddings
 
 COUNT = 8  # images, each with a caption
@@ -21,7 +25,8 @@ def sample(dataset: Dataset, student: Student, teachers: Sequence[Teacher]) -> t
     """The first images of the train split, each with a caption, as the student reads them, on the CPU.
 
     Embeddings of teachers are random unit vectors, of the student's width and wider, none of a tower that a teacher lacks.
-    Raises PluginError if a picture, a caption or what an encoder returns breaks its contract.
+    Their internals are the student's. Raises PluginError if a picture, a caption or what an encoder returns breaks its
+    contract.
     """
     split = dataset.split("train")
     images = range(min(len(split.images), COUNT))
@@ -42,8 +47,13 @@ def sample(dataset: Dataset, student: Student, teachers: Sequence[Teacher]) -> t
         image, text = ((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16) for rows in drawn)
         lacks = getattr(teacher, "lacks", None)
         image, text = image[:, : 0 if lacks == "image" else None], text[:, : 0 if lacks == "text" else None]
-        made.append(StoredEmbeddings(image, text, 20.0, concepts, concepts))
+        made.append(ExposableEmbeddings(image, text, 20.0, concepts, concepts, model=partial(_frozen, student, encoded)))
     return encoded, made
+
+
+def _frozen(student: Student, encoded: EncodedSplit) -> tuple[Student, PairInputs]:
+    """A copy of the student as it is, and what it reads."""
+    return deepcopy(student), PairInputs(Features(encoded.images), Features(encoded.texts))
 
 
 def _pictures(split: Split, places: Sequence[int], size: int, encoder: Encoder) -> Any:

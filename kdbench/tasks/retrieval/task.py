@@ -200,6 +200,13 @@ class Retrieval(Task):
         (checked_student if kind == "student" else checked_teacher)(plugin)
 
     def refuses(self, teacher: Teacher, plugin: object | None) -> str:
+        from kdbench.plugins.internals import exposing_teacher, internals_read
+
+        if names := internals_read(plugin):
+            exposing = exposing_teacher(teacher)
+            exposes = exposing.exposes if exposing is not None else ()
+            if lacking := [name for name in names if name not in exposes]:
+                return f"internals ({', '.join(lacking)})"
         lacks = getattr(teacher, "lacks", None)
         if lacks is None or getattr(plugin, "one_tower", False):
             return ""

@@ -13,9 +13,11 @@ from kdbench.contracts.encoder import reads_originals, root_of
 from kdbench.contracts.values import Owned
 from kdbench.data.dataset import CachedDataset
 from kdbench.errors import Diverged, KdbenchWarning, PluginError
+from kdbench.plugins.internals import exposing_teacher
 from kdbench.storage.digest import digest_of
 from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
 from kdbench.tasks.retrieval.cut_captions import warn_of_cuts
+from kdbench.tasks.retrieval.exposed import exposable
 from kdbench.tasks.retrieval.live import live
 from kdbench.tasks.retrieval.ranks import Ranks
 from kdbench.tasks.retrieval.stored import StoredEmbeddings
@@ -26,7 +28,10 @@ def teach(data: CachedDataset, teacher: Teacher, task: Task) -> Owned:
     """A teacher's `StoredEmbeddings` of the train split, computed or loaded from the cache, or `LiveEmbeddings`."""
     towers = _towers(data, teacher, "train", task)
     stored = _stored(data, towers)
-    return stored if towers.live is None else live(data, stored, towers.live)
+    if towers.live is not None:
+        return live(data, stored, towers.live)
+    exposing = exposing_teacher(teacher)
+    return stored if exposing is None else exposable(data, stored, exposing, towers)
 
 
 def _stored(data: CachedDataset, towers: Towers) -> StoredEmbeddings:

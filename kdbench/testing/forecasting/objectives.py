@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from kdbench.contracts import Objective
+from kdbench.plugins.internals import internals_read
+from kdbench.tasks.forecasting.latents import MAPS
 from kdbench.tasks.forecasting.outputs import FieldBatch, Forecast
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, one_thread
 from kdbench.training.borders import checked_head, checked_losses
@@ -37,12 +39,27 @@ def drawn(
         return torch.randn(*shape, generator=generator, dtype=dtype)
 
     frames = (samples, HORIZON, 1, GRID, GRID)
-    student = Forecast(normal(*frames).requires_grad_(), normal(samples, WIDTH, LATENT, LATENT).requires_grad_())
-    teacher = Forecast(normal(*frames), normal(samples, width, side, side))
+    student = forecast(normal(*frames).requires_grad_(), normal(samples, WIDTH, LATENT, LATENT).requires_grad_())
+    teacher = forecast(normal(*frames), normal(samples, width, side, side))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        head = checked_head(objective, objective.head(WIDTH, width))
+        if internals_read(objective):
+            reading: Any = objective
+            head = reading.internal_head({MAPS: [(WIDTH, LATENT, LATENT)]}, {MAPS: [(width, side, side)]})
+        else:
+            head = objective.head(WIDTH, width)
+        head = checked_head(objective, head)
     return Inputs(student, teacher, head and head.to(dtype), FieldBatch(torch.arange(samples), normal(*frames), 0.4))
+
+
+def forecast(frames: Tensor, latent: Tensor) -> Forecast:
+    """Outputs with a latent map."""
+    return Forecast(frames, {MAPS: (latent,)})
+
+
+def parts(of: Forecast) -> tuple[Tensor, Tensor]:
+    """A forecast and its latent map."""
+    return of.frames, of.internals[MAPS][0]
 
 
 def losses_of(objective: Objective, of: Inputs) -> Tensor:
@@ -67,7 +84,7 @@ def moves_student(build: Build) -> None:
     """Losses have a gradient at the student's forecast or latent map."""
     objective = build()
     of = drawn(objective, OTHER)
-    own = [of.student.frames, of.student.latent]
+    own = parts(of.student)
     grads = torch.autograd.grad(losses_of(objective, of).mean(), own, allow_unused=True, materialize_grads=True)
     if not any(grad.abs().sum() > 0 for grad in grads):
         raise Broken("found no gradient at the student's outputs, expected one at the forecast or the latent map")
@@ -79,17 +96,17 @@ def gradient(build: Build) -> None:
     of = drawn(objective, OTHER, samples=2)
 
     def losses(frames: Tensor, latent: Tensor) -> Tensor:
-        return losses_of(objective, of._replace(student=Forecast(frames, latent)))
+        return losses_of(objective, of._replace(student=forecast(frames, latent)))
 
-    torch.autograd.gradcheck(losses, (of.student.frames, of.student.latent), fast_mode=True)
+    torch.autograd.gradcheck(losses, parts(of.student), fast_mode=True)
 
 
 def agreement(build: Build) -> None:
     """The loss is zero for a student that equals its teacher, with identity heads."""
     objective = build()
     of = drawn(objective)
-    own = of.teacher
-    found = losses_of(objective, of._replace(student=Forecast(own.frames.clone(), own.latent.clone()), head=identity(of.head)))
+    equal = forecast(*(values.clone() for values in parts(of.teacher)))
+    found = losses_of(objective, of._replace(student=equal, head=identity(of.head)))
     if not torch.allclose(found, torch.zeros_like(found), atol=1e-6):
         raise Broken(f"student and teacher of the same forecasts and latent maps: found {brief(found)}, expected 0")
 
@@ -98,11 +115,9 @@ def apart(build: Build) -> None:
     """The loss of a sample that equals its teacher stays zero whatever the others of the batch are."""
     objective = build()
     of = drawn(objective)
-    mixed = [
-        torch.cat([aim[:1], own[1:].detach()])
-        for aim, own in zip((of.teacher.frames, of.teacher.latent), (of.student.frames, of.student.latent), strict=True)
-    ]
-    found = losses_of(objective, of._replace(student=Forecast(*mixed), head=identity(of.head)))
+    sides = zip(parts(of.teacher), parts(of.student), strict=True)
+    mixed = forecast(*(torch.cat([aim[:1], own[1:].detach()]) for aim, own in sides))
+    found = losses_of(objective, of._replace(student=mixed, head=identity(of.head)))
     if not abs(float(found[0].detach())) <= 1e-6:
         raise Broken(f"the sample alone equal to its teacher: found {float(found[0]):.6g}, expected 0")
 
@@ -111,13 +126,9 @@ def inputs_untouched(build: Build) -> None:
     """An objective does not change its inputs."""
     objective = build()
     of = drawn(objective, OTHER)
-    seen = {
-        "student.frames": of.student.frames,
-        "student.latent": of.student.latent,
-        "teacher.frames": of.teacher.frames,
-        "teacher.latent": of.teacher.latent,
-        "batch.targets": of.batch.targets,
-    }
+    seen: dict[str, Tensor] = {"batch.targets": of.batch.targets}
+    for name, side in (("student", of.student), ("teacher", of.teacher)):
+        seen |= dict(zip((f"{name}.frames", f"{name}.internals['{MAPS}']"), parts(side), strict=True))
     before = {name: value.detach().clone() for name, value in seen.items()}
     losses_of(objective, of)
     for name, value in seen.items():

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kdbench import Objective, Offer, hookimpl
+from kdbench import Objective, Offer, Shapes, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+TINY = 1e-12  # below the mean square of any latent map: one of zeros divides by no zero
+
 
 class FieldFeature:
     """Mean squared difference per sample between the student's latent map under a learned 1 × 1 convolution and the teacher's.
 
-    The student's map is resized to the grid of the teacher's, bilinearly, by averaging where the grid is coarser. The
-    difference is divided by the mean square of the teacher's map over the batch, so that the loss is 1 for a student of zeros
-    whatever the scale of the teacher's features.
+    A teacher's map on another grid is brought to the student's by antialiased bilinear interpolation. The difference is divided
+    by the mean square of the teacher's map over the batch: whatever the scale of the teacher's features, the loss of a map of
+    zeros is about 1.
     """
 
-    def head(self, student_width: int, teacher_width: int) -> Module:
+    internals = ("maps",)
+
+    def head(self, student_width: int, teacher_width: int) -> None:  # noqa: ARG002
+        return None
+
+    def internal_head(self, student: Shapes, teacher: Shapes) -> Module:
         from torch import nn
 
-        return nn.Conv2d(student_width, teacher_width, kernel_size=1, bias=False)
+        return nn.Conv2d(student["maps"][-1][0], teacher["maps"][-1][0], kernel_size=1, bias=False)
 
     def losses(self, student: Any, teacher: Any, head: Module, batch: Any) -> Tensor:  # noqa: ARG002
-        from torch.nn.functional import interpolate
+        from kdbench_plugins.objectives.resized import resized
 
-        aim = teacher.latent
-        own = student.latent
-        if own.shape[2:] != aim.shape[2:]:
-            own = interpolate(own, size=aim.shape[2:], mode="bilinear", antialias=True)
+        own = student.internals["maps"][-1]
+        aim = resized(teacher.internals["maps"][-1], own.shape[-2:])
         squares: Tensor = (head(own) - aim).square().flatten(1).mean(dim=1)
-        return squares / aim.square().mean().clamp_min(1e-12)
+        return squares / aim.square().mean().clamp_min(TINY)
 
 
 @hookimpl

@@ -85,7 +85,9 @@ def test_trajectories_of_several_files_follow_each_other(tmp_path: Path) -> None
 def test_files_of_other_shapes_are_named(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", FIELDS)
     np.save(tmp_path / "b.npy", FIELDS[..., :-1])
-    with pytest.raises(KdbenchError, match=r"b\.npy: found T, C, H, W = \(8, 1, 4, 5\); expected \(8, 1, 4, 6\), as in .*a\.npy"):
+    with pytest.raises(
+        KdbenchError, match=r"b\.npy: found T, C, H, W = \(8, 1, 4, 5\); expected \(8, 1, 4, 6\), as in .*a\.npy"
+    ):
         few(tmp_path).split("train")
 
 

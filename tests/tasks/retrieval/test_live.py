@@ -74,10 +74,10 @@ def test_what_is_added_sees_both_of_a_pair(tmp_path: Path) -> None:
 def test_views_of_both_are_read(tmp_path: Path) -> None:
     data = cached(tmp_path).viewed(Views(count=2, crop=[0.5, 0.9]))
     live: Any = teach(data, Composed(Part(0.5)), Retrieval())
-    assert live.images.views.shape == (2 * 32, WIDTH)
+    assert live.inputs.images.views.shape == (2 * 32, WIDTH)
     images, texts = live._read(replace(BATCH, views=torch.tensor([0, 1, 1, 0]).numpy()), "cpu")
-    assert torch.equal(images[1], torch.from_numpy(live.images.views[32 + 1].copy()).float())
-    assert torch.equal(texts[1], torch.from_numpy(live.texts.plain[1].copy()).float())
+    assert torch.equal(images[1], torch.from_numpy(live.inputs.images.views[32 + 1].copy()).float())
+    assert torch.equal(texts[1], torch.from_numpy(live.inputs.texts.plain[1].copy()).float())
 
 
 @pytest.mark.parametrize(
