@@ -1,4 +1,4 @@
-"""Commands over datasets on disk: whether files are complete and intact, and decoding them once for all runs."""
+"""Commands over datasets: whether they are complete and intact, and decoding or computing them once for all runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kdbench.cli.completion import names_of
 from kdbench.errors import KdbenchError, PluginError, quoted
 
 data_app = typer.Typer(
-    no_args_is_help=True, context_settings=HELP, help="Check a dataset on disk; decode it once for all runs."
+    no_args_is_help=True, context_settings=HELP, help="Check a dataset; decode or compute it once for all runs."
 )
 app.add_typer(data_app, name="data", rich_help_panel=MODELS)
 
@@ -35,7 +35,7 @@ def data_check(
         Path | None, typer.Option("--quarantine", help="Add items that cannot be used to this list, which a suite can name.")
     ] = None,
 ) -> None:
-    """Count a dataset's items, decode every image and list every problem; exit code 1 if there is one."""
+    """Count a dataset's items, read every one and list every problem; exit code 1 if there is one."""
     from tabulate import tabulate
 
     from kdbench.data.full_check import check_all
@@ -44,7 +44,11 @@ def data_check(
     listed = given_params(params, name).get("quarantine")
     with _Shown() as shown:
         report = check_all(
-            lambda path: _opened(name, params, root, path), Path(str(listed)) if listed else None, shown.advance, jobs
+            lambda path: _opened(name, params, root, path),
+            Path(str(listed)) if listed else None,
+            shown.advance,
+            jobs,
+            _task(name).check_data,
         )
     rows = [{"split": split, **asdict(counts)} for split, counts in report.counts.items()]
     if rows:
@@ -74,20 +78,25 @@ def data_check(
 
 @data_app.command("prepare")
 def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Jobs = None, cache: CacheRoot = None) -> None:
-    """Decode and resize a dataset's images once, into the cache that all runs share. Resumes if it was stopped."""
-    from kdbench.data.prepare import prepare
+    """Decode a dataset's images, or compute its fields, once, into the cache that all runs share. Resumes if it was stopped."""
     from kdbench.storage.cache import Cache
 
     with _Shown() as shown:
-        prepared = prepare(_opened(name, params, root), Cache(cache_root(cache)), jobs, shown.advance)
-    entry = prepared.decoded
-    typer.echo(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {prepared.digest}")
+        entry, digest = _task(name).store(_opened(name, params, root), Cache(cache_root(cache)), shown.advance, jobs)
+    typer.echo(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {digest}")
+
+
+def _task(dataset: str) -> Any:
+    """The task of a dataset, at its default settings."""
+    from kdbench.plugins.parameters import construct
+
+    loaded = plugins_here()
+    return construct(loaded.find("task", loaded.find("dataset", dataset).offer.task).offer, {})
 
 
 def _opened(name: str, params: list[str] | None, root: Path | None, quarantine: Path | None = None) -> Any:
     """The dataset, with another list of items to leave out if one is given. Raises KdbenchError if its indices are wrong."""
     from kdbench.plugins.building import build_spec, building_with
-    from kdbench.plugins.parameters import construct
     from kdbench.suite.plugin_entries import plug
 
     given = given_params(params, name)
@@ -100,8 +109,8 @@ def _opened(name: str, params: list[str] | None, root: Path | None, quarantine: 
     with building_with(loaded):
         try:
             dataset = build_spec("dataset", spec)
-            task = construct(loaded.find("task", loaded.find("dataset", name).offer.task).offer, {})
-            wrong = [f"{name}: {where}: found {found}; expected {text}" for where, found, text in task.data_problems(dataset)]
+            problems = _task(name).data_problems(dataset)
+            wrong = [f"{name}: {where}: found {found}; expected {text}" for where, found, text in problems]
         except KdbenchError:  # UnusableItems, too: check_all lists them
             raise
         except Exception as error:  # any exception of the plugin

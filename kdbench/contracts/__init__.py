@@ -15,7 +15,7 @@ from kdbench.contracts.objective import Objective
 from kdbench.contracts.offer import Offer, Status, Uses
 from kdbench.contracts.pairs import Bank, Batch, Pairs
 from kdbench.contracts.report import Method, Report, Reported, TextReport
-from kdbench.contracts.shown import Found, Hit, Item, Shown
+from kdbench.contracts.shown import Found, Hit, Item, Picture, Shown
 from kdbench.contracts.strategy import Signal, Strategy
 from kdbench.contracts.student import Student, StudentModule
 from kdbench.contracts.task import (
@@ -69,6 +69,7 @@ __all__ = [
     "Outputs",
     "Pairs",
     "Part",
+    "Picture",
     "Progress",
     "Queries",
     "Report",

@@ -30,9 +30,9 @@ class Offer(Generic[T_co]):
     `smoke(params) -> params` is called for `kdbench run --smoke`. It turns checked parameters into ones that take the same
     code paths, download nothing and compute next to nothing. Without it, the parameters are used unchanged.
 
-    `task` is the task that a dataset, teacher, student or objective is for; strategies, trackers and other kinds work with
-    every task. `version` starts at 1; raise it when a parameter's default or the meaning of the parameters changes, because
-    run ids contain the version but leave out parameters at their default.
+    `task` is the task that a dataset, teacher, student or objective is for, `also` are further tasks that an objective serves;
+    strategies, trackers and other kinds work with every task. `version` starts at 1; raise it when a parameter's default or the
+    meaning of the parameters changes, because run ids contain the version but leave out parameters at their default.
 
     The other fields are documentation, also used by `kdbench conform`. `formula` is plain text, for terminals; `latex` the same
     in LaTeX, which web pages show as MathML. `status` of a method is `published`, `reconstruction` (its source leaves details
@@ -56,6 +56,7 @@ class Offer(Generic[T_co]):
     waives: Mapping[str, str] = field(default_factory=dict, hash=False)
     smoke: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     task: str = "retrieval"
+    also: tuple[str, ...] = field(default=(), kw_only=True)
     version: int = 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,20 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that a task has drawn of a query: a PNG file, of several frames if it `moves`.
+
+    `caption` says in words what is to be seen, scales included. Pages enlarge it so that pixels stay squares, unless it is
+    `drawn` with lines and text.
+    """
+
+    caption: str
+    png: bytes
+    moves: bool = False
+    drawn: bool = False
+
+
+@dataclass(frozen=True)
 class Found:
     """The answer to a query that is not in the split: whose candidates were searched, the query, the best first."""
 
@@ -77,6 +91,10 @@ class Shown(ABC):
     @abstractmethod
     def top(self, outputs: Arrays, of: Queries, index: int, most: int) -> Sequence[Hit]:
         """At most `most` candidates of a query, best first. Ties are ordered as its stored figure counts them."""
+
+    def pictures(self, outputs: Mapping[str, Arrays], of: Queries, index: int) -> Sequence[Picture]:  # noqa: ARG002
+        """Pictures of a query with the outputs of models by name, which may be none. By default none."""
+        return ()
 
     def search(self, student: Owned, outputs: Arrays, query: str | Path, most: int) -> Found:  # noqa: ARG002
         """Searches the split by a text or by a picture file. Raises KdbenchError if the file is no picture.

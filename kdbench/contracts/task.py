@@ -290,6 +290,17 @@ class Task(ABC):
         """The dataset as runs use it: decoded, encoded, cached. By default the dataset itself, which then implements `Data`."""
         return dataset
 
+    def check_data(self, dataset: Owned, report: Report, jobs: int | None) -> Owned:
+        """Reads all of a dataset and stores nothing, for `kdbench data check`; returns a `kdbench.data.prepare.DataReport`.
+
+        `jobs` is a number of threads, None for one per core.
+        """
+        raise PluginError(f"the task {self.name!r} does not check data")
+
+    def store(self, dataset: Owned, cache: Owned, report: Report, jobs: int | None) -> tuple[Owned, str]:
+        """Stores what runs read of a dataset, for `kdbench data prepare`; returns its cache entry and digest."""
+        raise PluginError(f"the task {self.name!r} stores no dataset")
+
     views: ClassVar[bool] = False  # whether the task has augmented views (`train.views`), and so `viewed`
 
     def viewed(self, data: Owned, views: Owned) -> Owned:
@@ -356,6 +367,20 @@ class Task(ABC):
     def distributions(self, outputs: Owned) -> Tensor:
         """Each sample's distribution over candidates, [B, C], rows summing to 1. Raises PluginError if the task has none."""
         raise PluginError(f"the task {self.name!r} has no distribution over candidates; use another strategy")
+
+    def embeddings(self, outputs: Owned) -> Tensor:
+        """The output tensors of a batch stacked, [O, B, …], for strategies that compare samples by them.
+
+        Raises Skip if the task has none; like `distributions`, which may do so as well: the run is then recorded as skipped,
+        with the reason.
+        """
+        import torch
+
+        return torch.stack(list(outputs.tensors))
+
+    # Whether samples of a batch are compared with each other, so that objectives may fuse logits of pairs. Where they are not,
+    # runs of strategies that weigh pairs are not refused but skipped.
+    compares: ClassVar[bool] = True
 
     def check_plugin(self, kind: Literal["teacher", "student"], plugin: Owned) -> None:
         """Raises PluginError if a teacher or student, as built, lacks what this task uses. Checks nothing by default."""

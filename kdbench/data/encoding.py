@@ -32,8 +32,8 @@ DONE = ".done"  # suffix of a folder with a list per block: the first row of eac
 Compute = Callable[[int, int], NDArray[Any]]
 
 
-def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, int], None]) -> None:
-    """Writes [total, …] to `path` in numpy's format; `compute(start, stop)` returns the rows of a chunk.
+def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, int], None], chunk: int = CHUNK) -> None:
+    """Writes [total, …] to `path` in numpy's format; `compute(start, stop)` returns the rows of a chunk, of `chunk` or fewer.
 
     Chunks of an earlier attempt, or from processes in `help_with_rows`, are kept if their bytes match the list. `report`
     receives the number of rows done and the total. Without rows no file is written.
@@ -42,46 +42,47 @@ def write_rows(path: Path, total: int, compute: Compute, report: Callable[[int, 
         return
     lists = path.with_name(path.name + DONE)
     lists.mkdir(exist_ok=True)
-    for block in _blocks(total):
+    blocks = _blocks(total, chunk)
+    for block in blocks:
         (lists / str(block.start)).touch()
     done = 0
     left: list[range] = []
     for wait in (False, True):
-        for block in left if wait else _blocks(total):
+        for block in left if wait else blocks:
             with _claimed(lists / str(block.start), wait) as stream:
                 if stream is None:  # another process has it; this one checks it in the second pass
                     left.append(block)
                     continue
-                kept = _kept(path, stream, total)
+                kept = _kept(path, stream, total, chunk)
                 for start in block:
                     if start not in kept:
-                        _write(path, total, start, compute, stream)
-                    done += min(CHUNK, total - start)
+                        _write(path, total, slice(start, min(start + chunk, total)), compute, stream)
+                    done += min(chunk, total - start)
                     report(done, total)
     shutil.rmtree(lists)
 
 
-def help_with_rows(path: Path, total: int, compute: Compute) -> None:
-    """Helps another process that executes `write_rows`. Returns when no block is left to claim."""
+def help_with_rows(path: Path, total: int, compute: Compute, chunk: int = CHUNK) -> None:
+    """Helps another process that executes `write_rows` with the same arguments. Returns when no block is left to claim."""
     lists = path.with_name(path.name + DONE)
     if fcntl is None:
         return
-    for block in _blocks(total):
+    for block in _blocks(total, chunk):
         with _claimed(lists / str(block.start), wait=False) as stream:
             if stream is not None:
                 listed = {line.partition(" ")[0] for line in stream.read().decode(errors="replace").splitlines()}
                 for start in block:  # the other process checks that listed chunks exist
                     if str(start) not in listed:
                         try:
-                            _write(path, total, start, compute, stream)
+                            _write(path, total, slice(start, min(start + chunk, total)), compute, stream)
                         except FileNotFoundError:  # the other process has failed and removed its folder
                             return
 
 
-def _blocks(total: int) -> list[range]:
+def _blocks(total: int, chunk: int) -> list[range]:
     """First rows of chunks, by block."""
-    rows = CHUNK * max(BLOCK, -(-total // (CHUNK * BLOCKS)))
-    return [range(first, min(first + rows, total), CHUNK) for first in range(0, total, rows)]
+    rows = chunk * max(BLOCK, -(-total // (chunk * BLOCKS)))
+    return [range(first, min(first + rows, total), chunk) for first in range(0, total, rows)]
 
 
 @contextmanager
@@ -105,20 +106,20 @@ def _claimed(listed: Path, wait: bool) -> Iterator[BinaryIO | None]:
         yield stream
 
 
-def _write(path: Path, total: int, start: int, compute: Compute, stream: BinaryIO) -> None:
-    """Computes and writes a chunk, then its line in the list."""
-    values = np.ascontiguousarray(compute(start, min(start + CHUNK, total)))
-    content, header = values.tobytes(), _header(values, total)
+def _write(path: Path, total: int, rows: slice, compute: Compute, stream: BinaryIO) -> None:
+    """Computes and writes the rows of a chunk, then its line in the list."""
+    values = np.ascontiguousarray(compute(rows.start, rows.stop))
+    content, header = values.tobytes(), rows_header(values, total)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:  # the first process creates it
         file.write(header)  # the same for every chunk
-        file.seek(len(header) + start * values[0].nbytes)
+        file.seek(len(header) + rows.start * values[0].nbytes)
         file.write(content)
     stream.seek(0, os.SEEK_END)
-    stream.write(f"{start} {_hash(content)}\n".encode())
+    stream.write(f"{rows.start} {_hash(content)}\n".encode())
     stream.flush()
 
 
-def _header(values: NDArray[Any], total: int) -> bytes:
+def rows_header(values: NDArray[Any], total: int) -> bytes:
     stream = io.BytesIO()
     described = np.lib.format.dtype_to_descr(values.dtype)
     shape = (total, *values.shape[1:])
@@ -126,7 +127,7 @@ def _header(values: NDArray[Any], total: int) -> bytes:
     return stream.getvalue()
 
 
-def _kept(path: Path, stream: BinaryIO, total: int) -> set[int]:
+def _kept(path: Path, stream: BinaryIO, total: int, chunk: int) -> set[int]:
     """First rows of the chunks whose bytes match the list; after a power cut the list may be ahead of the file."""
     kept: dict[int, str] = {}
     lines = stream.read().decode(errors="replace").splitlines()
@@ -140,9 +141,9 @@ def _kept(path: Path, stream: BinaryIO, total: int) -> set[int]:
             begin, width = file.tell(), int(np.prod(shape[1:])) * dtype.itemsize
             for line in lines if shape[0] == total else []:
                 start, _, written = line.partition(" ")
-                if start.isdecimal() and int(start) % CHUNK == 0 and int(start) < total:
+                if start.isdecimal() and int(start) % chunk == 0 and int(start) < total:
                     file.seek(begin + int(start) * width)
-                    if _hash(file.read(min(CHUNK, total - int(start)) * width)) == written:
+                    if _hash(file.read(min(chunk, total - int(start)) * width)) == written:
                         kept[int(start)] = written
     # Rewritten to drop a truncated last line, so that appending starts on a new line.
     stream.seek(0)

@@ -6,15 +6,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from kdbench.contracts import Dataset
-from kdbench.data.dataset import Report
+from kdbench.contracts.values import Owned
+from kdbench.data.dataset import Report, silent
 from kdbench.data.prepare import DataReport, Problem, check, quarantine_lines
 from kdbench.errors import KdbenchError, UnusableItems
 from kdbench.storage.atomic import write_text
 
 
 def check_all(
-    opened: Callable[[Path | None], Dataset], listed: Path | None = None, report: Report | None = None, jobs: int | None = None
+    opened: Callable[[Path | None], Owned],
+    listed: Path | None = None,
+    report: Report | None = None,
+    jobs: int | None = None,
+    check: Callable[[Owned, Report, int | None], DataReport] = check,
 ) -> DataReport:
     """`check` of the dataset that `opened` returns, given the list of items to leave out, at first `listed`.
 
@@ -26,7 +30,7 @@ def check_all(
         path = listed
         while True:
             try:
-                found = check(opened(path), report, jobs)
+                found = check(opened(path), report or silent, jobs)
             except UnusableItems as error:
                 if error.items.keys() <= unusable.keys():  # the dataset does not leave out what it is told to
                     raise

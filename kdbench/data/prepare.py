@@ -53,7 +53,7 @@ class DataReport:
     why nothing is left without the problems.
     """
 
-    counts: dict[SplitName, Counts]
+    counts: Mapping[SplitName, Any]  # `Counts`, or what else a task counts, as a dataclass of numbers
     problems: list[Problem] = field(default_factory=list)
     digest: str | None = None
     differences: list[str] = field(default_factory=list)

@@ -18,6 +18,7 @@ from kdbench.reports.regimes.gains import regimes
 from kdbench.reports.verdict import BASELINE, NO_STUDENT, is_baseline, untested, verdict
 from kdbench.statistics import Family, RankedRow, families
 from kdbench.statistics.splits import UnitsByDigest, total_sizes
+from kdbench.suite.spec import RunSpec
 
 
 def build(
@@ -35,7 +36,7 @@ def build(
     kept = [run for run in once if smoke or not run.record.spec.smoke]
     found = families(kept, units)
     without_figures = list(unfinished)
-    notes = [f"{record.spec.label}: {record.status}: {record.reason}" for record in without_figures]
+    notes = _without_figures(without_figures)
     notes += [refused for family in found for refused in family.analysis.refused]
     if left_out := len(once) - len(kept):
         notes.append(f"{counted(left_out, 'smoke run')} left out: they show that things work, not how well")
@@ -52,6 +53,18 @@ def build(
     if len(trained) > 1:
         notes.append(_why([family.protocol for family in trained]))
     return Board(tables, notes, regimes(tables, units or {}))
+
+
+def _without_figures(records: Sequence[Record]) -> list[str]:
+    """Why runs have no figures: one line for all runs of a cell that ended for the same reason."""
+    found: dict[tuple[str, str, str, str], list[RunSpec]] = defaultdict(list)
+    for record in records:
+        found[record.spec.cell_label, record.cell_id, record.status, record.reason].append(record.spec)
+    told = []
+    for (label, _, status, reason), specs in sorted(found.items()):
+        seeds = ", ".join(sorted(spec.which for spec in specs))
+        told.append(f"{specs[0].label if len(specs) == 1 else f'{label} · seeds {seeds}'}: {status}: {reason}")
+    return told
 
 
 def _why(protocols: Sequence[Protocol]) -> str:

@@ -87,9 +87,11 @@ def check_tasks(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
         *(("objective", where, spec) for where, spec in placed_terms(suite)),
     ]
     for kind, where, spec in specs:
-        task = plugins.find(kind, spec.use).offer.task
-        if task != suite.task.use:
-            diagnostics.add(where, spec.use, f"{article(kind)} for the task {suite.task.use!r}; this one is for {task!r}")
+        offer = plugins.find(kind, spec.use).offer
+        tasks = (offer.task, *offer.also)
+        if suite.task.use not in tasks:
+            served = " and ".join(map(repr, tasks))
+            diagnostics.add(where, spec.use, f"{article(kind)} for the task {suite.task.use!r}; this one is for {served}")
 
 
 def check_sizes(suite: Suite, plugins: Plugins, diagnostics: Diagnostics, deep: bool = False) -> None:

@@ -40,7 +40,8 @@ def check_terms(suite: Suite, plugins: Plugins, diagnostics: Diagnostics) -> Non
             if lacking := task.refuses(teachers[name], strategy):
                 expected = f"a strategy that does not need {lacking}, which the teacher {name} lacks"
                 diagnostics.add(where, entry.use, expected)
-    fusing = {where for where, _, strategy in strategies if _weighed(suite) and getattr(strategy, "per_pair", False)}
+    weighing = strategies if _weighed(suite) and task.compares else []
+    fusing = {where for where, _, strategy in weighing if getattr(strategy, "per_pair", False)}
     built = {where: term for where, _, term in terms}
     for (where, entry), (place, spec) in weighed_terms(suite):
         if where in fusing and built[place] is not None and not hasattr(built[place], "fused_losses"):

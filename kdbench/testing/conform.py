@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from inspect import signature
@@ -15,7 +16,7 @@ from kdbench.errors import PluginError, quoted
 from kdbench.plugins.loading import Kind, installed
 from kdbench.plugins.parameters import checked_params, construct
 from kdbench.testing import strategies, tasks
-from kdbench.testing.findings import Finding, announced
+from kdbench.testing.findings import Finding, announced, hearing
 from kdbench.testing.variants import variants_of
 
 Others = Mapping[str, Callable[[], Any]]
@@ -63,13 +64,27 @@ def _hint(error: Exception) -> str:
 
 
 def _find(offer: Offer[Any], kind: Kind, build: Callable[[], Any], params: Mapping[str, Any]) -> list[Finding]:
-    """Runs the checks of the task that the offer names; those with an argument `variants` are given variants of the plugin."""
-    task = construct(installed().find("task", offer.task).offer, {})
-    find = _checks(task.conformance, "FIND").get(kind)
+    """Runs the checks of the tasks that the offer names; properties of further ones are called `task: property`."""
+    marks = {task: f"{task}: " for task in offer.also}
+    own = {name: why for name, why in offer.waives.items() if not name.startswith(tuple(marks.values()))}
+    found = _find_of_task(offer.task, offer, kind, build, params, own)
+    for task, mark in marks.items():
+        waives = {name.removeprefix(mark): why for name, why in offer.waives.items() if name.startswith(mark)}
+        with hearing(lambda _: None):
+            others = _find_of_task(task, offer, kind, build, params, waives)
+        found += [announced(replace(finding, property=mark + finding.property)) for finding in others]
+    return found
+
+
+def _find_of_task(
+    task: str, offer: Offer[Any], kind: Kind, build: Callable[[], Any], params: Mapping[str, Any], waives: Mapping[str, str]
+) -> list[Finding]:
+    """Runs the checks of a task; those with an argument `variants` are given variants of the plugin."""
+    find = _checks(construct(installed().find("task", task).offer, {}).conformance, "FIND").get(kind)
     if find is None:
         return []
     more = {"variants": variants_of(offer, params)} if "variants" in signature(find).parameters else {}
-    found: list[Finding] = find(build, offer.waives, **more)
+    found: list[Finding] = find(build, waives, **more)
     return found
 
 

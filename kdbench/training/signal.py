@@ -89,11 +89,11 @@ class StepSignal:
 
     @cached_property
     def embeddings(self) -> Tensor:
-        return torch.stack(list(self._graph.student.tensors)).detach()
+        return self._task.embeddings(self._graph.student).detach()
 
     @cached_property
     def teacher_embeddings(self) -> tuple[Tensor, ...]:
-        return tuple(torch.stack(list(teacher.tensors)).detach() for teacher in self._teachers)
+        return tuple(self._task.embeddings(teacher).detach() for teacher in self._teachers)
 
     @cached_property
     def student_probs(self) -> Tensor:

@@ -62,7 +62,7 @@ def test_queries_have_texts_and_what_is_on_top(kdbench: Command, tmp_path: Path)
     told = " ".join(" ".join(lines[place + 1 :]).split())  # they are wrapped
     assert told.startswith(f"query image {index} “{right[0]}” right {', '.join(f'“{text}”' for text in right)} A ")
     assert [line.split()[0] for line in lines[place + 1 :] if line[4:5].strip()][:4] == ["query", "right", "A", "B"]
-    assert "note: what A and B put on top is of seed 0; ✓ marks what is right" in lines
+    assert "note: outputs of A and B are of seed 0; ✓ marks what is right" in lines
     page = (tmp_path / "pair.html").read_text()
     assert "A: equal of a + b" in page
     assert err == "Open pair.html\n"
@@ -74,4 +74,4 @@ def test_without_weights_texts_are_shown(kdbench: Command, tmp_path: Path) -> No
     assert code == 0
     assert "\n    query  image " in out
     assert "\n    A " not in out
-    assert "note: what models put on top is not shown: the cache holds no weights" in out
+    assert "note: outputs of models are not shown: the cache holds no weights" in out

@@ -140,3 +140,25 @@ def test_rows_without_a_caption_are_named_and_can_be_left_out(kdbench: Command, 
     code, out, _ = kdbench("check", "folder", f"table={root / 'table.csv'}", "size=32", "quarantine=list.txt")
     assert (code, "digest" in out) == (0, True)
     assert ["train", "4", "4", "4"] in [line.split() for line in out.splitlines()]
+
+
+@pytest.mark.parametrize("axes", ["NTHW", "NHTW"])
+def test_fields_are_checked_and_prepared_alike(kdbench: Command, tmp_path: Path, axes: str) -> None:
+    np.save(tmp_path / "u.npy", np.random.default_rng(0).standard_normal((10, 8, 4, 8)).astype(np.float32))
+    params = (f"path={tmp_path / 'u.npy'}", f"axes={axes}", "history=2", "horizon=2", "test=0.2")
+    code, out, err = kdbench("check", "field_folder", *params)
+    assert code == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0] == ["split", "trajectories", "samples", "frames", "channels", "height", "width"]
+    height = "4" if axes == "NTHW" else "8"
+    assert ["test", "2", "2", "4", "1", height, "8"] in lines
+    assert f"note: u.npy read as {axes}" in err
+    code, out, _ = kdbench("prepare", "field_folder", *params)
+    assert (code, out.split()[-1]) == (0, lines[-1][1])
+
+
+def test_a_single_trajectory_to_test_on_is_refused(kdbench: Command, tmp_path: Path) -> None:
+    np.save(tmp_path / "u.npy", np.zeros((5, 8, 4, 4), np.float32))
+    code, _, err = kdbench("check", "field_folder", f"path={tmp_path / 'u.npy'}", "axes=NTHW", "history=2", "horizon=2")
+    assert code == 2
+    assert "field_folder: test split: found a single trajectory; expected at least 2" in err

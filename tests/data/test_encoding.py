@@ -104,7 +104,7 @@ def test_only_what_is_whole_is_kept(tmp_path: Path, damage: str) -> None:
 
 @pytest.mark.parametrize("total", [1, CHUNK, 5 * CHUNK + 7, 1_000_000, 1_000_000_000])
 def test_blocks_are_all_rows_once(total: int) -> None:
-    blocks = encoding._blocks(total)
+    blocks = encoding._blocks(total, CHUNK)
     assert blocks[0].start == 0
     assert all(block.stop == following.start for block, following in pairwise(blocks))
     assert blocks[-1].stop == total
@@ -239,3 +239,16 @@ def test_a_dataset_goes_on_with_an_encoding(tmp_path: Path) -> None:
     expected = Projection("text", 5, 0).encode(dataset.split("train").captions, "cpu").numpy().astype(np.float16)
     np.testing.assert_array_equal(found, expected)
     assert not list((tmp_path / "cache").rglob(f"*{DONE}"))
+
+
+def test_chunks_may_be_smaller(tmp_path: Path) -> None:
+    rows, told = values(), list[int]()
+    for stop in (4 * 7, TOTAL):  # stopped at a chunk of seven, then resumed
+        source = Source(rows, stop)
+        try:
+            write_rows(tmp_path / "found.npy", TOTAL, source, lambda done, _: told.append(done), 7)
+        except InterruptedError:
+            told.clear()
+    assert source.asked == list(range(28, TOTAL, 7))
+    assert told[0] == 7
+    np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), rows)

@@ -121,6 +121,13 @@ def test_runs_without_figures_are_notes() -> None:
     assert build([], [failed]).notes == ["toy · a+b · equal · seed 0: failed: out of memory"]
 
 
+def test_seeds_that_ended_for_one_reason_are_one_note() -> None:
+    skipped = [changed(one, status="skipped", reason="no candidates").record for one in reversed(EQUAL)]
+    other = changed(EQUAL[0], status="failed", reason="out of memory").record
+    told = ["toy · a+b · equal · seed 0: failed: out of memory", "toy · a+b · equal · seeds 0, 1, 2: skipped: no candidates"]
+    assert build([], [*skipped, other]).notes == told
+
+
 def test_runs_with_damaged_arrays_are_notes_and_the_rest_is_there() -> None:
     damaged = [broken(one, "x.npz: cut short") for one in (EQUAL[0], *AMMKD)]
     board = build([*damaged, *EQUAL[1:]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from kdbench.contracts.shown import Shown
 from kdbench.deploy.data_of_record import data_of
@@ -17,9 +18,12 @@ from kdbench.records.measured import Measured
 from kdbench.records.provenance import resolved_device
 from kdbench.records.record import Record
 from kdbench.records.tasks import task_of
-from kdbench.reports.gallery.cards import Looked, Model, Top
+from kdbench.reports.gallery.cards import Looked, Model
 from kdbench.storage.cache import Cache, FilledCache
 from kdbench.suite.spec import PluginSpec
+
+if TYPE_CHECKING:
+    from kdbench.contracts.values import Arrays
 
 
 def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, cache: Cache, device: str = "auto") -> Looked:
@@ -40,25 +44,27 @@ def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, ca
         shown = opened(kept[0], plugins, cache, device) if kept else read(first, units, plugins)
     except KdbenchError as error:
         notes.append(f"texts and pictures are not shown: {error}")
-    tops: dict[str, Top | None] = dict.fromkeys(records)
+    outputs: dict[str, Arrays] = {}
     if shown is not None and kept:
         for name, record in records.items():
             try:
-                tops[name] = _top(record, shown, plugins, cache, device)
+                outputs[name] = _outputs(record, shown, plugins, cache, device)
             except CacheError:
-                notes.append(f"{name}: what it puts on top is not shown, as the cache does not hold what it was trained to")
+                notes.append(f"{name}: its outputs are not shown, as the cache does not hold what it was trained to")
             except KdbenchError as error:
-                notes.append(f"{name}: what it puts on top is not shown: {error}")
+                notes.append(f"{name}: its outputs are not shown: {error}")
     elif shown is not None:
         notes.append(_nothing_kept(records))
-    models = {name: Model(name, run.arrays(), tops[name]) for name, run in runs.items()}
+    models = {name: Model(name, run.arrays()) for name, run in runs.items()}
+    if shown is not None:
+        models |= {name: Model(name, models[name].values, partial(shown.top, own), own) for name, own in outputs.items()}
     return Looked(shown, models, notes)
 
 
-def _top(record: Record, shown: Shown, plugins: Plugins, cache: Cache, device: str) -> Top:
+def _outputs(record: Record, shown: Shown, plugins: Plugins, cache: Cache, device: str) -> Arrays:
     if record.spec.reference and not cache.holds(KIND, identity(record)):
         shown = opened(record, plugins, without_training(cache), device)
-    return partial(shown.top, outputs_of(record, shown, plugins, cache, device))
+    return outputs_of(record, shown, plugins, cache, device)
 
 
 def teacher_itself(
@@ -73,7 +79,7 @@ def teacher_itself(
         if shown is None:
             raise KdbenchError(f"the task {record.spec.task.use!r} has nothing to show")
         outputs = shown.outputs(built, record.spec.evaluate.batch_size, device)
-        return Model(name, task.evaluate_teacher(built, data, "test"), partial(shown.top, outputs))
+        return Model(name, task.evaluate_teacher(built, data, "test"), partial(shown.top, outputs), outputs)
 
 
 def without_training(cache: Cache) -> FilledCache:
@@ -84,7 +90,7 @@ def without_training(cache: Cache) -> FilledCache:
 def _nothing_kept(records: Mapping[str, Record]) -> str:
     suites = sorted({record.spec.suite for record in records.values()})
     return (
-        f"what models put on top is not shown: the cache holds no weights of these runs. They are kept in the cache of the "
+        f"outputs of models are not shown: the cache holds no weights of these runs. They are kept in the cache of the "
         f"training, not in results: name that one with --cache, or run {' and '.join(suites)} with this one"
     )
 

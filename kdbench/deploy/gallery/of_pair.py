@@ -31,8 +31,9 @@ def look_at_pair(
         notes += found.notes
         if any(model.top for model in found.models.values()):
             seeds = {run.seed for run in pair.values() if not run.record.spec.reference}
-            of = f"what A and B put on top is of seed {', '.join(map(str, sorted(seeds)))}; " if seeds else ""
-            notes.append(f"{of}✓ marks what is right")
+            told = [f"outputs of A and B are of seed {', '.join(map(str, sorted(seeds)))}"] if seeds else []
+            told += ["✓ marks what is right"] if next(iter(pair.values())).task.searches else []
+            notes += ["; ".join(told)] if told else []
     return lambda query: looked[query.fold], list(dict.fromkeys(notes))
 
 

@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kdbench.contracts.shown import Item
 from kdbench.reports.gallery.page import Page
-from kdbench.reports.gallery.thumbnails import thumbnail
+from kdbench.reports.gallery.thumbnails import png_uri, thumbnail
 
 
 def html(page: Page) -> str:
@@ -18,7 +18,7 @@ def html(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(thumbnail=thumbnail, label=_label)
+    environment.filters.update(thumbnail=thumbnail, uri=png_uri, label=_label)
     return environment.get_template("page.html.jinja").render(page=page).encode(errors="backslashreplace").decode()
 
 

@@ -25,11 +25,12 @@ def pair_page(found: Explanation, of: Of, names: Sequence[str] = (), licence: st
 
 def pair_card(query: Query, looked: Looked, names: Sequence[str] = ()) -> Card:
     """The card of a query that changed, with medians over seeds beside the figures of the seed that is shown."""
-    answers = []
+    answers, models = [], []
     for place, (model, median) in enumerate(zip(looked.models.values(), (query.a, query.b), strict=True)):
         named = replace(model, name=names[place]) if names else model
+        models.append(named)
         own = model.values[query.of.array][query.index]
         answer = named.answer(looked.shown, query.of, query.index, f"median {query.of.figure} {median:g}")
         answers.append(replace(answer, note=f"{own:g} in the seed shown") if answer.top and own != median else answer)
     where = "" if query.fold is None else f"fold {query.fold + 1} · "
-    return card(looked.shown, query.of, query.index, answers, where)
+    return card(looked.shown, query.of, query.index, answers, models, where)

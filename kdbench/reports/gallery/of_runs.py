@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kdbench.contracts.shown import Shown
 from kdbench.contracts.task import Queries
-from kdbench.reports.gallery.cards import Model, card
+from kdbench.reports.gallery.cards import Model, card, named_alike
 from kdbench.reports.gallery.page import Page, Section
 
 Floats = NDArray[np.float64]
@@ -28,15 +28,16 @@ def runs_page(
 
     `rest` are further fields of the page.
     """
-    sections = []
+    sections, models = [], (*runs, *teachers)
     for of in queries:
-        if any(of.array not in model.values for model in (*runs, *teachers)):
+        if any(of.array not in model.values for model in models):
             continue
         for name, about, chosen in _choices(of, runs, teachers, most):
             cards = tuple(
-                card(shown, of, index, [model.answer(shown, of, index) for model in (*runs, *teachers)]) for index in chosen
+                card(shown, of, index, [model.answer(shown, of, index) for model in models], models) for index in chosen
             )
-            sections += [Section(f"{of.query.capitalize()} queries ({of.label}): {name}", cards, about)] if cards else []
+            heading = of.label.capitalize() if named_alike(of) else f"{of.query.capitalize()} queries ({of.label})"
+            sections += [Section(f"{heading}: {name}", cards, about)] if cards else []
     return Page(title=title, sections=sections, **rest)  # type: ignore[arg-type]
 
 

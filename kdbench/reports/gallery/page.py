@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kdbench.contracts.shown import Item
+from kdbench.contracts.shown import Item, Picture
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Answer:
 class Card:
     """A query with the answers of all models; `right` are its right candidates, of which `more` are left out.
 
-    Without a `query` nothing is known of it but its `title`.
+    Without a `query` nothing is known of it but its `title`. `pictures` draws what the task shows of the answers.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Card:
     answers: tuple[Answer, ...]
     right: tuple[Item, ...] = ()
     more: int = 0
+    pictures: Callable[[], Sequence[Picture]] = tuple
 
 
 @dataclass(frozen=True)

@@ -26,4 +26,13 @@ def thumbnail(item: Item) -> str:
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+    return _uri("jpeg", stream.getvalue())
+
+
+def png_uri(data: bytes) -> str:
+    """A PNG file as a data URI."""
+    return _uri("png", data)
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

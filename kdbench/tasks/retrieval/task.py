@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from kdbench.contracts.shown import Shown
     from kdbench.contracts.values import Arrays
     from kdbench.data.dataset import CachedDataset
-    from kdbench.storage.cache import Cache
+    from kdbench.data.prepare import DataReport
+    from kdbench.storage.cache import Cache, Entry
     from kdbench.suite.settings import Views
     from kdbench.tasks.retrieval.embeddings import EncodedSplit
     from kdbench.tasks.retrieval.units import Units
@@ -108,6 +109,17 @@ class Retrieval(Task):
         from kdbench.data.dataset import CachedDataset
 
         return CachedDataset(dataset, cache, device, report)
+
+    def check_data(self, dataset: Dataset, report: Report, jobs: int | None) -> DataReport:
+        from kdbench.data.prepare import check
+
+        return check(dataset, report, jobs)
+
+    def store(self, dataset: Dataset, cache: Cache, report: Report, jobs: int | None) -> tuple[Entry, str]:
+        from kdbench.data.prepare import prepare
+
+        prepared = prepare(dataset, cache, jobs, report)
+        return prepared.decoded, prepared.digest
 
     views: ClassVar[bool] = True
 

@@ -92,5 +92,6 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             ),
             source="SDKD, arXiv 2507.02939",
             status="reconstruction",
+            also=("forecasting",),
         )
     ]

@@ -23,7 +23,7 @@ def test_each_query_has_its_split_and_both_models() -> None:
     units = read_measured([runs.context.results], runs.context.plugins).units
     found = explain(a, b)
     of, notes = look_at_pair(found, a, b, units, runs.context.plugins, runs.context.cache)
-    assert notes == ["what A and B put on top is of seed 0; ✓ marks what is right"]
+    assert notes == ["outputs of A and B are of seed 0; ✓ marks what is right"]
     looked = of((found.gained + found.lost)[0])
     assert looked.shown is not None
     assert [model.top is not None for model in looked.models.values()] == [True, True]
@@ -56,7 +56,7 @@ def test_queries_of_a_fold_are_shown_of_that_fold(tmp_path: Path) -> None:
     listed = found.gained + found.lost
     assert {query.fold for query in listed} == {0, 1, 2}
     of, notes = look_at_pair(found, a, b, reading.units, context.plugins, context.cache)
-    assert notes == ["what A and B put on top is of seed 0; ✓ marks what is right"]
+    assert notes == ["outputs of A and B are of seed 0; ✓ marks what is right"]
     for query in listed:
         card = pair_card(query, of(query))
         assert query.fold is not None

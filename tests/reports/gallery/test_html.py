@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
+import numpy as np
+
+from kdbench.contracts.shown import Picture
+from kdbench.contracts.task import Queries
 from kdbench.reports.gallery.html import html
 from kdbench.reports.gallery.of_runs import runs_page
 from kdbench.reports.gallery.page import Page
@@ -34,6 +42,28 @@ def made(shown: ByHand | None, lead: str = "RSUM 12.0") -> str:
     return html(
         runs_page("beads · seed 0", [T2I, I2T], shown, runs, teachers, lead=lead, notes=["a note"], licence="CC BY 4.0")
     )
+
+
+class Pictured(ByHand):
+    """Draws a picture of the models that have outputs, and what moves or has text if there are any."""
+
+    def pictures(self, outputs: Mapping[str, Any], of: Queries, index: int) -> Sequence[Picture]:  # noqa: ARG002
+        names = "<b>" + ", ".join(outputs)
+        return [Picture(names, b"still"), Picture("film", b"moves", moves=True), Picture("curves", b"drawn", drawn=True)]
+
+
+def test_a_card_has_the_pictures_that_the_task_draws() -> None:
+    runs = [replace(model(name, RANKS), outputs={"frames": np.zeros(8)}) for name in ("student", "other")]
+    page = Tags(
+        html(runs_page("fields", [T2I], Pictured(), [*runs, model("nothing kept", RANKS, kept=False)], most=1, lead=""))
+    )
+    text = " ".join(" ".join(page.text).split())
+    assert "<b>student, other" in text
+    drawn = [attributes for tag, attributes in page.found if tag == "img" and attributes["class"] in ("pixels", "drawn")]
+    expected = [f"data:image/png;base64,{base64.b64encode(data).decode()}" for data in (b"still", b"moves", b"drawn")]
+    assert [image["src"] for image in drawn[:3]] == expected
+    tags = [tag for tag, _ in page.found]
+    assert tags.index("details") > tags.index("figure"), "what moves is closed until somebody opens it"
 
 
 def test_what_stands_on_a_page() -> None:

@@ -1,0 +1,59 @@
+"""One numeric array of a file, read in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdbench_plugins.datasets.ondisk import stat_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class FieldArray:
+    """One array of a file. `read(index)` returns the values at an index of numpy's basic kind, or with one list of places.
+
+    `reversed` says that the file keeps the axes in reverse, as MATLAB's 7.3 does: `shape` is as MATLAB shows it, and `read`
+    takes and gives the axes in that order too.
+    """
+
+    path: Path
+    name: str  # "" in a file of one array
+    shape: tuple[int, ...]
+    values: Callable[[tuple[Any, ...]], NDArray[Any]]
+    reversed: bool = False
+    packed: bool = False  # whether values are numbers only after a scaling that the file states
+
+    @property
+    def where(self) -> str:
+        return f"{self.path}: {self.name}" if self.name else str(self.path)
+
+    def read(self, index: tuple[Any, ...]) -> NDArray[Any]:
+        return self.values(index[::-1]).T if self.reversed else self.values(index)
+
+
+def read_whole(
+    path: Path, name: str, shape: tuple[int, ...], member: Callable[[Path, str], NDArray[Any]], packed: bool = False
+) -> FieldArray:
+    """An array of a format that is read whole, by `member(path, name)`; the last such array is kept."""
+    return FieldArray(path, name, shape, partial(_part_of, member, path, name), packed=packed)
+
+
+def is_packed(attributes: Any) -> bool:
+    """Whether attributes of an array, by NetCDF's conventions, state a scaling of its values."""
+    return "scale_factor" in attributes or "add_offset" in attributes
+
+
+def _part_of(member: Callable[[Path, str], NDArray[Any]], path: Path, name: str, index: tuple[Any, ...]) -> NDArray[Any]:
+    found: NDArray[Any] = _whole(member, path, name, stat_of(path))[index]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _whole(member: Callable[[Path, str], NDArray[Any]], path: Path, name: str, _: tuple[int, int]) -> NDArray[Any]:
+    return member(path, name)

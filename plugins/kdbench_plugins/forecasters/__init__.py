@@ -1,0 +1,1 @@
+"""First-party forecasters of fields: students, and models that teachers train."""
