@@ -54,8 +54,9 @@ def unseeded() -> LinearForecaster:
 
 class Halved(LinearForecaster):
     def finalize(self) -> nn.Module:
-        module: Any = LinearForecaster().module
-        return module  # another one
+        other: Any = LinearForecaster()
+        module: nn.Module = other.module
+        return module
 
 
 def failures(build: Callable[[], Any]) -> list[str]:

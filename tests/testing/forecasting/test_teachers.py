@@ -73,6 +73,8 @@ def test_a_broken_property_is_named(teacher: type[Drawn], broken: str) -> None:
 def test_waves_are_of_the_form_of_the_forecaster() -> None:
     class Long(Drawn):
         def forecaster(self, data: Any) -> Forecaster:
-            return data.fit("long", lambda: LinearForecaster(horizon=4, channels=2), {"epochs": 1, "batch_size": 8})
+            recipe = {"epochs": 1, "batch_size": 8}
+            found: Forecaster = data.fit("long", lambda: LinearForecaster(horizon=4, channels=2), recipe)
+            return found
 
     assert failures(Long) == set()
