@@ -81,6 +81,12 @@ def test_a_teacher_of_another_form_is_refused(data: OpenedFields) -> None:
         teach(Forecasting(), data, Ready(horizon=4))
 
 
+def test_a_forecaster_of_another_form_is_refused_before_it_is_trained(data: OpenedFields) -> None:
+    seen = OpenedForecastingData(Forecasting(), data)
+    with pytest.raises(PluginError, match="the teacher's forecaster: history: found 5; expected 2"):
+        seen.fit("long", lambda: LinearForecaster(history=5), {"epochs": 1, "batch_size": 8})
+
+
 def test_a_teacher_does_not_reach_the_test_split(data: OpenedFields) -> None:
     seen: Any = OpenedForecastingData(Forecasting(), data)
     assert len(seen.split("validation").frames) == 8
