@@ -33,8 +33,11 @@ class OpenedForecastingData:
         recipe: dict[str, Any],
         distillation: Distillation | None = None,
     ) -> Forecaster:
+        def fitting() -> Forecaster:
+            return fitted(build(), self._data)  # before it is trained
+
         # A forecaster has what the loop reads of a student: a module, its width, `finalize` and `ready`.
-        made: Any = fit(self._task, self._data, key, build, recipe, distillation=distillation)  # type: ignore[arg-type]
+        made: Any = fit(self._task, self._data, key, fitting, recipe, distillation=distillation)  # type: ignore[arg-type]
         forecaster: Forecaster = made
         return forecaster
 
@@ -44,8 +47,14 @@ def prepared(task: Task, data: OpenedFields, teacher: Any, trained_on: OpenedFie
 
     Raises PluginError if it is no forecaster, or one of another form than `data`.
     """
-    forecaster = checked_forecaster(teacher.forecaster(OpenedForecastingData(task, trained_on or data)))
-    check_fit(forecaster, data, data.split("train").frames.shape[2:], "the teacher's forecaster")
+    forecaster = fitted(teacher.forecaster(OpenedForecastingData(task, trained_on or data)), data)
     module: Any = forecaster.module
     module.to(data.device).eval()
     return forecaster
+
+
+def fitted(forecaster: object, data: OpenedFields) -> Forecaster:
+    """A teacher's forecaster. Raises PluginError if it is none, or one of another form than the data."""
+    found = checked_forecaster(forecaster)
+    check_fit(found, data, data.split("train").frames.shape[2:], "the teacher's forecaster")
+    return found

@@ -48,7 +48,8 @@ def test_it_is_the_forecast_and_the_latent_map_of_every_sample(data: OpenedField
     teacher = Ready()
     stored = teach(Forecasting(), data, teacher)
     assert isinstance(stored.frames, np.memmap)
-    assert (stored.frames.dtype, stored.latents.dtype, stored.width) == (np.float16, np.float16, 4)
+    assert {stored.frames.dtype, stored.latents.dtype} == {np.dtype(np.float16)}
+    assert stored.width == 4
     split = data.split("train")
     observed = data.scale.normalised(torch.from_numpy(np.array(split.frames[:, :2])))
     with torch.no_grad():
@@ -78,6 +79,12 @@ def test_what_float16_cannot_hold_is_refused(data: OpenedFields) -> None:
 def test_a_teacher_of_another_form_is_refused(data: OpenedFields) -> None:
     with pytest.raises(PluginError, match="the teacher's forecaster: horizon: found 4; expected 3"):
         teach(Forecasting(), data, Ready(horizon=4))
+
+
+def test_a_forecaster_of_another_form_is_refused_before_it_is_trained(data: OpenedFields) -> None:
+    seen = OpenedForecastingData(Forecasting(), data)
+    with pytest.raises(PluginError, match="the teacher's forecaster: history: found 5; expected 2"):
+        seen.fit("long", lambda: LinearForecaster(history=5), {"epochs": 1, "batch_size": 8})
 
 
 def test_a_teacher_does_not_reach_the_test_split(data: OpenedFields) -> None:
