@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Protocol, cast
 
 from torch import Tensor, nn
 
 from kdbench.contracts.border import checked_tensor, described, refused, required
 from kdbench.errors import PluginError
-from kdbench.tasks.forecasting.fields import FieldDataset
 from kdbench.tasks.forecasting.forecasters import Forecaster
 
 NUMBERS = {
@@ -17,6 +16,15 @@ NUMBERS = {
     "horizon": "the frames that it forecasts",
     "channels": "the channels of a frame",
 }
+
+
+class Framed(Protocol):
+    """A dataset of fields, opened or not."""
+
+    @property
+    def history(self) -> int: ...
+    @property
+    def horizon(self) -> int: ...
 
 
 def checked_forecaster(forecaster: object) -> Forecaster:
@@ -37,7 +45,7 @@ def checked_forecaster(forecaster: object) -> Forecaster:
     return cast(Forecaster, forecaster)
 
 
-def check_fit(forecaster: Forecaster, data: FieldDataset, frame: tuple[int, ...], who: str) -> None:
+def check_fit(forecaster: Forecaster, data: Framed, frame: tuple[int, ...], who: str) -> None:
     """Raises PluginError if a forecaster, `who`, is of another form than the dataset, whose frames are `frame` = (C, H, W)."""
     channels, *grid = frame
     pairs = [("history", forecaster.history, data.history), ("horizon", forecaster.horizon, data.horizon)]

@@ -11,7 +11,8 @@ from torch import Tensor
 def wavenumbers(height: int, width: int) -> Tensor:
     """The length |k| of each Fourier mode of a grid, [H, W] in the order of `torch.fft.fft2`."""
     rows, columns = (torch.fft.fftfreq(size, 1 / size, dtype=torch.float64) for size in (height, width))
-    return (rows[:, None].square() + columns[None, :].square()).sqrt()
+    lengths: Tensor = (rows[:, None].square() + columns[None, :].square()).sqrt()
+    return lengths
 
 
 def nyquist(height: int, width: int) -> float:
@@ -21,7 +22,8 @@ def nyquist(height: int, width: int) -> float:
 
 def powers(fields: Tensor) -> Tensor:
     """The power of each Fourier mode of fields [..., H, W]. Their sum is the mean square of the field (Parseval)."""
-    return torch.fft.fft2(fields, norm="forward").abs().square()
+    found: Tensor = torch.fft.fft2(fields, norm="forward").abs().square()
+    return found
 
 
 def band_powers(fields: Tensor, limits: Sequence[float]) -> Tensor:

@@ -71,7 +71,8 @@ def teach(task: Task, data: OpenedFields, teacher: Any) -> StoredForecasts:
     }
     entry = data.cache.entry("forecasts", identity, lambda folder: _write(folder, data, forecaster))
     data.seconds[entry.folder] = entry.seconds
-    return StoredForecasts(*(np.load(entry.folder / name, mmap_mode="r") for name in (FRAMES, LATENTS)), entry.folder.name)
+    frames, latents = (np.load(entry.folder / name, mmap_mode="r") for name in (FRAMES, LATENTS))
+    return StoredForecasts(frames, latents, entry.folder.name)
 
 
 def _write(folder: Path, data: OpenedFields, forecaster: Forecaster) -> None:

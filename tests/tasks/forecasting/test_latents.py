@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kdbench import FeedSettings
 from kdbench.plugins.building import building_with
 from kdbench.storage.cache import Cache
 from kdbench.suite.settings import Train
@@ -50,15 +51,18 @@ def test_a_step_gives_the_gradient_of_the_summed_losses(tmp_path: Path) -> None:
         module = cast(nn.Module, student.module)
         before = {name: value.detach().clone() for name, value in module.named_parameters()}
         seen: dict[str, torch.Tensor] = {}
-        learner.optimizer.step = lambda: seen.update(  # type: ignore[method-assign,assignment]
-            {name: value.grad.clone() for name, value in module.named_parameters() if value.grad is not None}
-        )
+
+        def record(*_: Any) -> None:
+            """In the place of the optimizer's step."""
+            seen.update({name: value.grad.clone() for name, value in module.named_parameters() if value.grad is not None})
+
+        learner.optimizer.step = record  # type: ignore[method-assign,assignment]
         weights = learner.step(0).weights
     assert weights is not None
     assert weights.shape == (2,)
     assert all(torch.equal(before[name], value) for name, value in module.named_parameters())
 
-    feed = FieldFeed(data, learner.feed.settings)
+    feed = FieldFeed(data, FeedSettings(6, 1, 0, "cpu", lambda _: slice(None)))
     batch, inputs = feed.batch(0), feed.inputs(0)
     frames, latent = student.module.with_latent(*inputs)
     loss = (frames - batch.targets).square().mean()

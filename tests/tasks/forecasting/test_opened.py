@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_wrong_fields_are_refused(tmp_path: Path, change: Callable[[np.ndarray],
 
 
 def test_a_withheld_test_split_is_not_encoded(tmp_path: Path) -> None:
-    hidden = WithoutTest(opened(tmp_path, Waves(grid=SMALL)))
+    hidden: Any = WithoutTest(opened(tmp_path, Waves(grid=SMALL)))
     assert len(encoded(hidden, "validation").frames) == 8
     with pytest.raises(AssertionError, match="test"):
         encoded(hidden, "test")
