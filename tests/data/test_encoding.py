@@ -104,7 +104,7 @@ def test_only_what_is_whole_is_kept(tmp_path: Path, damage: str) -> None:
 
 @pytest.mark.parametrize("total", [1, CHUNK, 5 * CHUNK + 7, 1_000_000, 1_000_000_000])
 def test_blocks_are_all_rows_once(total: int) -> None:
-    blocks = encoding._blocks(total)
+    blocks = encoding._blocks(total, CHUNK)
     assert blocks[0].start == 0
     assert all(block.stop == following.start for block, following in pairwise(blocks))
     assert blocks[-1].stop == total
