@@ -31,7 +31,9 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class NavierStokes:
-    """Vorticity of an incompressible fluid, from random initial fields; `kdbench_plugins.datasets.vorticity` has the equation.
+    """Vorticity of an incompressible fluid: ∂ω/∂t + u·∇ω = ν Δω + 0.1 (sin + cos)(2π(x + y)), ω(0) from N(0, 7³ (−Δ + 49)^−2.5).
+
+    As in Li et al. 2021 (arXiv 2010.08895, §5.3), with a step of second order (Heun) and other draws.
 
     `viscosity` is ν; `grid` the points of a side; `train`, `validation` and `test` are numbers of trajectories. Frames are
     `interval` units of time apart, the first one `interval` after the initial field; `history` of them are given, the next
@@ -176,12 +178,6 @@ def kdbench_datasets() -> list[Offer[FieldDataset]]:
             NavierStokes,
             "two-dimensional vorticity on the torus, computed by a pseudo-spectral solver, for forecasting",
             check,
-            formula="∂ω/∂t + u·∇ω = ν Δω + 0.1 (sin + cos)(2π(x + y)); ω(0) from N(0, 7³ (−Δ + 49)^−2.5)",
-            latex=(
-                r"\frac{\partial\omega}{\partial t} + u\cdot\nabla\omega = \nu\,\Delta\omega + 0.1\,(\sin+\cos)(2\pi(x+y)),"
-                r"\quad \omega(0)\sim\mathcal{N}\!\left(0,\; 7^3(-\Delta+49)^{-2.5}\right)"
-            ),
-            source="Li et al. 2021 (arXiv 2010.08895), §5.3; here with Heun's second-order step, and other draws",
             example=SMALL,
             shown={"viscosity": 1e-3, "grid": 64},
             smoke=smoke,

@@ -27,7 +27,7 @@ def laid_out(axes: str) -> FieldArray:
     return FieldArray(Path("u.npy"), "u", values.shape, values.__getitem__)
 
 
-@pytest.mark.parametrize("axes", ["".join(order) for order in permutations(ORDER)][::7] + ["NHWT", "THWC", "WHT"])
+@pytest.mark.parametrize("axes", [*map("".join, [*permutations(ORDER)][::7]), "NHWT", "THWC", "WHT"])
 def test_fields_are_the_same_in_any_order_of_axes(axes: str) -> None:
     found = Trajectories((laid_out(axes),), axes)
     expected = FIELDS[tuple(slice(None) if letter in axes else slice(0, 1) for letter in ORDER)].astype(np.float32)

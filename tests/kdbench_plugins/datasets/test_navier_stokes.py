@@ -14,8 +14,8 @@ from kdbench import KdbenchError
 from kdbench.plugins.parameters import check_deeper, checked_params
 from kdbench.storage.cache import Cache, FilledCache
 from kdbench.tasks.forecasting.opened import OpenedFields
-from kdbench.testing.forecasting.datasets import find
 from kdbench.testing.findings import insist
+from kdbench.testing.forecasting.datasets import find
 from kdbench_plugins.datasets.navier_stokes import SMALL, NavierStokes, kdbench_datasets
 
 FEW: dict[str, Any] = {"grid": 8, "train": 5, "validation": 2, "test": 3, "history": 2, "horizon": 2}
@@ -130,7 +130,7 @@ def test_parameters_are_checked_before_anything_is_computed() -> None:
     [offer] = kdbench_datasets()
     with pytest.raises(ValidationError, match="grid"):
         checked_params(offer, {"grid": 17})
-    with pytest.raises(KdbenchError, match="time_step: found 0.3"):
+    with pytest.raises(KdbenchError, match=r"time_step: found 0\.3"):
         check_deeper(offer, checked_params(offer, {"time_step": 0.3}))
     assert offer.smoke is not None
     small = NavierStokes(**offer.smoke(checked_params(offer, {"history": 3, "grid": 32})))

@@ -112,7 +112,7 @@ class Transforms(TorchFunctionMode):
         super().__init__()
         self.counts: Counter[str] = Counter()
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if "fft" in func.__name__:
             self.counts[func.__name__] += 1
         return func(*args, **(kwargs or {}))
