@@ -62,6 +62,8 @@ RUNS = {
     "mmlora": (18, "0000809c61e7"),
     "mcad": (10, "969bb4b0aceb"),
     "okd": (13, "c4e7cfe5a0d1"),
+    "navier-stokes-full": (822, "421a5e1c885b"),
+    "navier-stokes": (412, "32590b6c261b"),
     "quickstart": (5, "7b1fbf732644"),
     "regimes-all": (573, "94413138afbf"),
     "regimes": (267, "217cb84c9824"),

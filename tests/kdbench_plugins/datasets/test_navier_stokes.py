@@ -133,7 +133,9 @@ def test_parameters_are_checked_before_anything_is_computed() -> None:
     with pytest.raises(KdbenchError, match=r"time_step: found 0\.3"):
         check_deeper(offer, checked_params(offer, {"time_step": 0.3}))
     assert offer.smoke is not None
-    assert NavierStokes(**offer.smoke(checked_params(offer, {"history": 3}))).history == 3
+    small = NavierStokes(**offer.smoke(checked_params(offer, {"history": 3, "grid": 32})))
+    assert small.history == 3
+    assert small.split("train").frames.shape == (64, 13, 1, 32, 32)
     assert NavierStokes(**SMALL).split("test").frames.shape == (4, 20, 1, 16, 16)
 
 
