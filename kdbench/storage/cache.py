@@ -32,7 +32,7 @@ MANIFEST = "manifest.json"
 POLL_SECONDS = 0.2  # seconds between attempts to acquire a lock whose holder can be helped
 PARTIAL = ".partial-"  # before the key of an entry that is being made
 KEY = re.compile(r"[0-9a-f]{24}")
-UNFINISHED = "checkpoint.safetensors*", ".tmp*"  # files in folders of unfinished work; the latter are of earlier versions
+UNFINISHED = "checkpoint.", ".checkpoint.", ".tmp"  # how files of unfinished work begin; the last ones are of earlier versions
 
 
 def default_root() -> Path:
@@ -189,10 +189,10 @@ class Cache:
 
     def entries(self) -> Iterator[Entry | CacheError]:
         """All entries, unverified; a CacheError in place of an entry whose manifest cannot be read."""
-        for manifest in sorted(self.root.glob(f"*/*/{MANIFEST}")):
-            if not manifest.parent.name.startswith("."):
+        for folder in (path for kind in _listed(self.root) for path in _listed(kind)):
+            if not folder.name.startswith(".") and (folder / MANIFEST).exists():
                 try:
-                    yield _read_manifest(manifest.parent)
+                    yield _read_manifest(folder)
                 except CacheError as error:
                     yield error
 
@@ -210,31 +210,31 @@ class Cache:
 
     def discard(self, name: str) -> None:
         """Removes unfinished work."""
-        shutil.rmtree(self._scratch / name, ignore_errors=True)
+        folder = self._scratch / name
+        if folder.exists():
+            with lock_file(_lock(folder)):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def clear(self) -> Cleared:
         """Removes what the cache has written and no other process uses, including checkpoints of unfinished runs.
 
         Other files under the root stay: a mistyped path must not delete a user's files.
         """
-        entries = [path.parent for path in self.root.glob(f"*/*/{MANIFEST}") if KEY.fullmatch(path.parent.name)]
-        partial = [path for path in self.root.glob(f"*/{PARTIAL}*") if path.is_dir()]
-        scratch = {path.parent for files in UNFINISHED for path in self._scratch.glob(f"*/{files}")}
-        cleared = self._remove([*entries, *partial, *scratch])
-        for lock in self.root.glob("*/*.lock"):
-            if KEY.fullmatch(lock.stem):
-                with lock_file(lock, wait=False):  # left by a dead process: gone afterwards
-                    pass
-        self._tidy()
-        return cleared
+        below = [path for kind in _listed(self.root) for path in _listed(kind)]
+        own = [path for path in below if KEY.fullmatch(path.name) and (path / MANIFEST).is_file()]
+        own += [path for path in below if path.name.startswith(PARTIAL) and path.is_dir()]
+        own += [path for path in _listed(self._scratch) if path.is_dir() and _unfinished(path)]
+        locks = [path for path in below if path.suffix == ".lock" and KEY.fullmatch(path.stem)]
+        for lock in locks:
+            with lock_file(lock, wait=False):  # left by a dead process: gone afterwards
+                pass
+        return self._remove(own, [lock.parent for lock in locks])
 
     def remove(self, entries: Iterable[Entry]) -> Cleared:
         """Removes those of some entries that no other process uses."""
-        cleared = self._remove([entry.folder for entry in entries])
-        self._tidy()
-        return cleared
+        return self._remove([entry.folder for entry in entries])
 
-    def _remove(self, folders: Iterable[Path]) -> Cleared:
+    def _remove(self, folders: Collection[Path], tidied: Iterable[Path] = ()) -> Cleared:
         self.release()
         size = left = 0
         for folder in folders:
@@ -244,12 +244,10 @@ class Cache:
                     shutil.rmtree(folder, ignore_errors=True)
                 else:
                     left += 1
-        return Cleared(size, left)
-
-    def _tidy(self) -> None:
-        for folder in [*self.root.glob("*/*/"), *self.root.glob("*/"), self.root]:
+        for folder in [*{folder.parent for folder in folders}, *tidied, self.root]:
             with suppress(OSError):  # not empty: it holds other files
                 folder.rmdir()
+        return Cleared(size, left)
 
 
 class FilledCache(Cache):
@@ -274,6 +272,20 @@ def _of_the_machine(error: Exception) -> bool:
 def _partial(folder: Path) -> Path:
     """The folder in which an entry is made, by one process at a time."""
     return folder.with_name(f"{PARTIAL}{folder.name}")
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder, in order; nothing if it is none, or another process has just removed it."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _unfinished(folder: Path) -> bool:
+    """Whether a folder in that for unfinished work is the cache's own."""
+    names = [path.name for path in _listed(folder)]
+    return not names or any(name.startswith(UNFINISHED) for name in names)
 
 
 def _lock(folder: Path) -> Path:
