@@ -10,7 +10,7 @@ from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complai
 from kdbench.errors import KdbenchError, counted, nearest
 
 if TYPE_CHECKING:
-    from kdbench.storage.cache import Entry
+    from kdbench.storage.cache import Cleared, Entry
 
 cache_app = typer.Typer(
     no_args_is_help=True,
@@ -79,14 +79,17 @@ def cache_clear(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove everything in the cache, including trained weights and checkpoints of unfinished runs. Records stay."""
+    """Remove everything in the cache, including trained weights and checkpoints of unfinished runs. Records stay.
+
+    What other commands are using stays, too.
+    """
     from kdbench.storage.cache import Cache, Entry
 
     root = cache_root(cache)
     if of is None:
         if not yes:
             typer.confirm(f"Remove everything under {root}?", abort=True)
-        typer.echo(f"{Cache(root).clear() / 1e6:.1f} MB freed")
+        typer.echo(_said(Cache(root).clear()))
         return
     entries = [entry for entry in Cache(root).entries() if isinstance(entry, Entry)]
     chosen = [entry for entry in entries if of in _names(entry)]
@@ -95,7 +98,13 @@ def cache_clear(
         raise KdbenchError(f"--of: no entry in {root} is of {of!r}; {nearest(of, known) or 'the cache is empty'}")
     if not yes:
         typer.confirm(f"Remove {counted(len(chosen), 'entry')} of {of} under {root}?", abort=True)
-    typer.echo(f"{counted(len(chosen), 'entry')}, {Cache(root).remove(chosen) / 1e6:.1f} MB freed")
+    cleared = Cache(root).remove(chosen)
+    typer.echo(f"{counted(len(chosen) - cleared.left, 'entry')}, {_said(cleared)}")
+
+
+def _said(cleared: Cleared) -> str:
+    left = f"; kept what other commands are using: {counted(cleared.left, 'folder')}" if cleared.left else ""
+    return f"{cleared.bytes / 1e6:.1f} MB freed{left}"
 
 
 def _names(entry: Entry) -> set[str]:

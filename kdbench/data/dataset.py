@@ -18,6 +18,7 @@ from kdbench.contracts.encoder import keys_of, reads_ids, reads_originals
 from kdbench.data.borders import EqualRows, checked_rows, stored_rows
 from kdbench.data.captions import StoredCaptions
 from kdbench.data.decode import DONE, caption_weights, decode_images, hash_images, other_files
+from kdbench.data.encoding import DONE as LISTS
 from kdbench.data.encoding import Compute, help_with_rows, write_rows
 from kdbench.data.ids import Ids
 from kdbench.data.originals import Originals
@@ -75,7 +76,7 @@ class CachedDataset:
         if self.streamed:
             identity["streamed"] = True
         with made_by(self._maker):
-            return self.cache.entry("datasets", identity, self._decode, resumable=True)
+            return self.cache.entry("datasets", identity, self._decode, RESUMED)
 
     @property
     def digest(self) -> str:
@@ -262,7 +263,7 @@ class CachedDataset:
         def help_along(folder: Path) -> None:
             help_with_rows(folder / VALUES, *work())
 
-        entry = self.cache.entry("encodings", identity, make, True, help_along)
+        entry = self.cache.entry("encodings", identity, make, (VALUES, VALUES + LISTS), help_along)
         self.seconds[entry.folder] = entry.seconds
         warn_again(entry.folder)
         values: NDArray[Any] = np.load(entry.folder / VALUES, mmap_mode="r")
@@ -319,6 +320,10 @@ class CachedDataset:
 def _originals(name: SplitName) -> str:
     """The file with the sha256 of each original picture of a split, uint8 [N, 32]."""
     return f"{name}.originals.npy"
+
+
+# What `decode_images` resumes with.
+RESUMED = tuple(file for name in SPLITS for file in (f"{name}.images.npy", f"{name}.images.npy{DONE}", _originals(name)))
 
 
 def _items(encoder: Encoder, split: Split) -> Any:

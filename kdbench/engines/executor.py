@@ -97,6 +97,7 @@ class Executor:
             self._serve(work)
         else:
             raise TypeError(f"{work!r} is not a message of kdbench.engines.messages")
+        self.context.cache.release()
         self.send(Done())
 
     def _rehearse(self, work: Rehearse) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kdbench.plugins.loading import Kind, Plugins, installed
 from kdbench.records.examine_parts import examine_parts, using_plugin
 from kdbench.records.parts import Part
 from kdbench.storage.cache import Cache
+from kdbench.storage.digest import digest_of
 from kdbench.storage.loaded_code import check_loaded
 from kdbench.suite.spec import Fold, PluginSpec, RunSpec
 
@@ -46,6 +48,17 @@ class RunContext:
             check_loaded()
             self._examined.clear()
         return examine_parts(spec, self.plugins, self.cache, self._examined, self.results)
+
+    def scratch(self, id: str) -> AbstractContextManager[Path]:
+        """Holds the folder for unfinished work of a run or trial of this results folder, as `Cache.scratch` does."""
+        return self.cache.scratch(self._unfinished(id))
+
+    def discard(self, id: str) -> None:
+        """Removes the unfinished work of a run or trial."""
+        self.cache.discard(self._unfinished(id))
+
+    def _unfinished(self, id: str) -> str:
+        return f"{id}-{digest_of(self.results.resolve().as_posix())[:8]}"
 
     def reconstructions(self, spec: RunSpec) -> list[str]:
         """Labels of the parts of a run whose plugins are reconstructions."""

@@ -9,7 +9,6 @@ from kdbench.contracts.values import Owned
 if TYPE_CHECKING:
     from kdbench.contracts.values import Arrays
 
-import shutil
 import time
 import traceback
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from kdbench.records.names import split_digest
 from kdbench.records.parts import Parts, packages, weights_identity
 from kdbench.records.provenance import device_name, host, source, versions
 from kdbench.records.record import DONE, Outcome, Record, Status
+from kdbench.records.staged import discard, publish, staged
 from kdbench.runs.context import RunContext
 from kdbench.runs.learn import learn, teach
 from kdbench.runs.trained_elsewhere import digest_of_training, trained_elsewhere
@@ -79,7 +79,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
     record = record_of(spec, context, status, reason, started, outcome, parts or {}, warned, trained)
     keep(record, context)
     if status in DONE:
-        shutil.rmtree(context.cache.scratch(spec.run_id), ignore_errors=True)
+        context.discard(spec.run_id)
     return record
 
 
@@ -111,7 +111,7 @@ def outcome_of(spec: RunSpec, context: RunContext, rank: Rank) -> Outcome:
         steps=trained.steps,
         weights=trained.weights,
         dynamics=trained.trace.dynamics,
-        trace_sha256=write_trace(record_path(context.results, spec.suite, spec.run_id), trained.trace),
+        trace_sha256=write_trace(staged(record_path(context.results, spec.suite, spec.run_id)), trained.trace),
         timings={
             "teacher": round(sum(learned.encodings.values()), 3),
             "train": round(trained.seconds, 3),
@@ -169,14 +169,19 @@ def record_of(
         device=device_name(context.device),
         threads=torch.get_num_threads(),
         started=started,
-        finished=now(),
+        finished=max(started, now()),  # the clock may have been set back meanwhile
         **source(),
     )
 
 
 def keep(record: Record, context: RunContext) -> None:
-    """Writes a record. A failure does not replace the record of a finished run."""
-    if record.status in DONE or not is_finished(context.results, record.spec):
+    """Writes a record, with the files of its run. A failure does not replace the record of a finished run."""
+    path = record_path(context.results, record.spec.suite, record.run_id)
+    if record.status in DONE:
+        publish(path, record)
+        return
+    discard(path)
+    if not is_finished(context.results, record.spec):
         write_record(context.results, record)
 
 
@@ -226,14 +231,12 @@ def _evaluated(spec: RunSpec, context: RunContext, task: Task, data: Owned, arra
     path = record_path(context.results, spec.suite, spec.run_id)
     metrics, sizes, units = measured(task, arrays), task.sizes(data), task.units(data)
     check_loaded()
-    # Of a run that is executed again: no record names arrays that are not its own. From here on nothing of a plugin can fail.
-    path.unlink(missing_ok=True)
     return {
         "metrics": metrics,
         "sizes": sizes,
         "dataset_digest": data.digest,
         "licence": data.licence,
-        "arrays_sha256": write_arrays(path, arrays),
+        "arrays_sha256": write_arrays(staged(path), arrays),
         "units_sha256": write_units(path, split_digest(data.digest, spec.fold), units),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from kdbench.plugins.loading import Plugins
 from kdbench.records.examine_parts import using_plugin
 from kdbench.runs.built import Terms, built_stages, built_student
 from kdbench.runs.context import RunContext
-from kdbench.runs.resume import CHECKPOINT, checkpoint_of
+from kdbench.runs.resume import checkpoint_of
 from kdbench.suite.spec import PluginSpec, RunSpec
 from kdbench.training.distributed import Rank
 from kdbench.training.internals import FirstSamples
@@ -52,6 +53,7 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
     student is built right after seeding, before heads and strategy.
     """
     assert spec.train is not None, "references are not trained"
+    digest = data.digest
     data = task.viewed(data, spec.train.views) if spec.train.views else data
     teachers = [teach(task, data, teacher, context.plugins) for teacher in spec.team]
     encodings = dict(data.encodings)
@@ -74,9 +76,7 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
     def on_step(step: int, steps: int, loss: float, weights: dict[str, float]) -> None:
         context.on_progress(Progress(id, "train", step, steps, loss, weights))
 
-    folder = context.cache.scratch(id)
-    checkpoint = checkpoint_of(folder, context.parts(spec)) if rank.index == 0 else folder / CHECKPOINT
-    with rank.joined(context.device) as world:
+    with rank.joined(context.device) as world, context.scratch(id) if world.first else nullcontext() as folder:
         trained = train(
             task,
             student,
@@ -86,7 +86,7 @@ def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, 
             spec.evaluate,
             spec.training_seed,
             context.device,
-            checkpoint=checkpoint,
+            checkpoint=checkpoint_of(folder, id, digest, context.parts(spec)) if folder else None,
             on_step=on_step,
             on_epoch=lambda epoch, metrics: context.on_epoch(id, epoch, metrics),
             world=world,

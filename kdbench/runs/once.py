@@ -15,8 +15,7 @@ from kdbench.records.record import DONE, Outcome, Record
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, keep, now, record_of
 from kdbench.runs.trained_elsewhere import digest_of_training
-from kdbench.storage.digest import digest_of
-from kdbench.storage.locks import lock_file
+from kdbench.storage.locks import holder, lock_file
 from kdbench.suite.spec import RunSpec
 from kdbench.training.distributed import Rank
 from kdbench.training.own_process import OwnProcess
@@ -95,13 +94,18 @@ def to_redo(record: Record, parts: Parts) -> bool:
 
 @contextmanager
 def run_lock(spec: RunSpec, context: RunContext, wait: bool = True) -> Iterator[None]:
-    """Holds a run's locks: that of its record, and that of its checkpoint, which other results folders may share.
-
-    Raises Busy if another process has one and `wait` is false.
-    """
+    """Holds a run's lock. Raises Busy if another process has it and `wait` is false; otherwise warns, says who, and waits."""
     lock = record_lock(context.results, spec)
     try:
-        with _held(lock, spec, wait), _held(_checkpoint_lock(context.cache.root, spec), spec, wait):
+        with lock_file(lock, wait=False) as held:
+            if held:
+                yield
+                return
+        if not wait:
+            raise Busy(spec.label)
+        message = f"{spec.label}: waiting for {holder(lock)}, which executes this run; its node may be lost"
+        warnings.warn(message, KdbenchWarning, stacklevel=4)
+        with lock_file(lock):
             yield
     finally:
         with suppress(OSError):  # other runs have theirs there
@@ -111,21 +115,3 @@ def run_lock(spec: RunSpec, context: RunContext, wait: bool = True) -> Iterator[
 def record_lock(results: Path, spec: RunSpec) -> Path:
     """The lock file of a run's record."""
     return results / spec.suite / LOCKS / f"{spec.run_id}.lock"
-
-
-def _checkpoint_lock(cache: Path, spec: RunSpec) -> Path:
-    return cache / "scratch" / f"{digest_of({'run': spec.run_id})[:24]}.lock"
-
-
-@contextmanager
-def _held(path: Path, spec: RunSpec, wait: bool) -> Iterator[None]:
-    with lock_file(path, wait=False) as held:
-        if held:
-            yield
-            return
-    if not wait:
-        raise Busy(spec.label)
-    message = f"{spec.label}: another process, perhaps on a lost node, executes this run; waiting for its lock"
-    warnings.warn(message, KdbenchWarning, stacklevel=4)
-    with lock_file(path):
-        yield

@@ -73,19 +73,6 @@ class Rerun:
         return found
 
 
-class _OwnScratch(Cache):
-    """A cache with the same entries, but another folder for checkpoints: the run's own checkpoint is not touched."""
-
-    def __init__(self, root: Path, scratch: Path) -> None:
-        super().__init__(root)
-        self._scratch = scratch
-
-    def scratch(self, name: str) -> Path:
-        folder = self._scratch / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-
 def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, device: str = "cpu") -> Rerun:
     """Trains the run of `record` again with the same number of threads; `file` must have passed `examined`.
 
@@ -100,7 +87,7 @@ def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, devic
     try:
         with TemporaryDirectory() as folder:
             results = Path(folder) / "results"
-            context = RunContext(plugins, _OwnScratch(cache, Path(folder)), results, device)
+            context = RunContext(plugins, Cache(cache, scratch=Path(folder) / "scratch"), results, device)
             if spec.transfer:
                 execute(spec.training, context)
             again = execute(spec, context)

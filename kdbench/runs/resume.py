@@ -1,36 +1,56 @@
-"""Where a run's checkpoint lies. Training resumes only what the same code began with the same files."""
+"""A run's checkpoint. Training resumes only what the same code, data and versions began for the same run."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from kdbench.errors import KdbenchWarning
 from kdbench.records.parts import Part, Parts, differences
-from kdbench.storage.atomic import write_bytes
+from kdbench.records.provenance import versions
+from kdbench.storage.checkpoint import Checkpoint
 
-CHECKPOINT = "checkpoint.safetensors"
-PARTS = f"{CHECKPOINT}.parts.json"  # beside it: the parts of the run that it belongs to
-_parts = TypeAdapter(dict[str, Part])
-
-
-def checkpoint_of(folder: Path, parts: Parts) -> Path:
-    """The path of a run's checkpoint in its scratch folder. Removes, with a warning, one that other code or files have made."""
-    checkpoint = folder / CHECKPOINT
-    if checkpoint.exists() and (changed := _changed(folder / PARTS, parts)):
-        message = f"{checkpoint} is removed and the training starts anew: {changed} since it was written"
-        warnings.warn(message, KdbenchWarning, stacklevel=2)
-        checkpoint.unlink()
-    write_bytes(folder / PARTS, _parts.dump_json(dict(parts)))
-    return checkpoint
+FORMAT = 1  # of what a training keeps: raised when a checkpoint of the code before could not be resumed
+FILE = "checkpoint.safetensors"
+VERSIONS = ("kdbench", "torch")  # packages of which another version may train otherwise
 
 
-def _changed(written: Path, parts: Parts) -> str:
+class Origin(BaseModel):
+    """The training that a checkpoint belongs to."""
+
+    format: int
+    run: str
+    data: str  # digest
+    versions: dict[str, str]
+    parts: dict[str, Part]
+
+
+def checkpoint_of(folder: Path, run: str, data: str, parts: Parts) -> Checkpoint:
+    """The checkpoint in a run's scratch folder. `data` is the digest of its dataset."""
+    relevant = {name: versions().get(name, "") for name in VERSIONS}
+    origin = Origin(format=FORMAT, run=run, data=data, versions=relevant, parts=dict(parts))
+    return Checkpoint(folder / FILE, origin.model_dump_json(), lambda found: _changes(found, origin))
+
+
+def _changes(found: str, now: Origin) -> str:
     """What has changed since a checkpoint was written, as a clause; "" if nothing has."""
     try:
-        then = _parts.validate_json(written.read_bytes())
-    except (OSError, ValidationError):
-        return "it is not known what has changed"
-    return "; ".join(differences(then, parts))
+        then = Origin.model_validate_json(found)
+    except ValidationError:
+        return "it does not say which training it is of"
+    changes = [*_values(then, now), *differences(then.parts, now.parts)]
+    return f"{'; '.join(changes)} since it was written" if changes else ""
+
+
+def _values(then: Origin, now: Origin) -> Iterator[str]:
+    if then.format != now.format:
+        yield f"the format of checkpoints is {now.format}, it was {then.format}"
+    if then.run != now.run:
+        yield f"the run is {now.run}, it was {then.run}"
+    if then.data != now.data:
+        yield f"the data have digest {now.data[:12]}, it was {then.data[:12]}"
+    for name in sorted(then.versions.keys() | now.versions.keys()):
+        old, new = (versions.get(name, "unknown") for versions in (then.versions, now.versions))
+        if old != new:
+            yield f"{name} is {new}, it was {old}"

@@ -1,38 +1,32 @@
-"""Files that are written whole or not at all: temporary file, fsync, rename."""
+"""Files and folders that are written whole or not at all: under a lock, synced to disk, then renamed.
+
+What is half-written has a name that does not depend on the process: what a killed one left is written over by the next.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path whose file is renamed to `path` when the block ends and removed if the block raises.
-
-    The content is synced to disk before the rename: a power cut leaves either the old file or the new one.
-    """
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
-    try:
-        yield partial
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+from kdbench.storage.locks import lock_file
 
 
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content becomes the file `path` when the block ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial, partial.open("wb") as stream:
+    """A stream whose content becomes the file `path` when the block ends; nothing is left if the block raises.
+
+    The content is synced to disk before the rename: a power cut leaves either the old file or the new one.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    with lock_file(partial), partial.open("wb") as stream:
         yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+        os.replace(partial, path)
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
@@ -45,3 +39,25 @@ def write_bytes(path: Path, content: bytes) -> Path:
 def write_text(path: Path, content: str) -> Path:
     """Writes `content` in UTF-8, whole or not at all."""
     return write_bytes(path, content.encode())
+
+
+@contextmanager
+def partial_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target`, for the block to fill and to `put` in its place. What is left of it is removed."""
+    partial = target.with_name(f".{target.name}.partial")
+    with lock_file(target.with_name(f".{target.name}.lock")):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def put(partial: Path, target: Path) -> None:
+    """Renames a file, or a folder with its files, after these have been synced to disk. Replaces a file or an empty folder."""
+    for path in (partial, *partial.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+    os.replace(partial, target)

@@ -2,7 +2,8 @@
 
 An entry is a folder `<root>/<kind>/<key>/` of plain files with a manifest of their checksums. Its key is a hash of its
 identity, that is of everything it is computed from. Entries are never changed; processes that need the same entry at the same
-time compute it together.
+time compute it together. A process marks the manifests of the entries that it uses, and holds the lock `<key>.lock` of one that
+it makes: what is in use is not cleared.
 """
 
 from __future__ import annotations
@@ -13,23 +14,25 @@ import re
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from filelock import BaseFileLock, FileLock, Timeout
 from platformdirs import user_cache_path
 
 from kdbench.errors import CacheError, KdbenchWarning
+from kdbench.storage.atomic import put
 from kdbench.storage.digest import digest_of, file_digest
-from kdbench.storage.locks import waiting
+from kdbench.storage.locks import lock_file, mark_in_use, release, unused, waiting
 from kdbench.storage.maker import maker
 
 MANIFEST = "manifest.json"
 POLL_SECONDS = 0.2  # seconds between attempts to acquire a lock whose holder can be helped
+PARTIAL = ".partial-"  # before the key of an entry that is being made
 KEY = re.compile(r"[0-9a-f]{24}")
+UNFINISHED = "checkpoint.", ".checkpoint.", ".tmp"  # how files of unfinished work begin; the last ones are of earlier versions
 
 
 def default_root() -> Path:
@@ -74,62 +77,93 @@ class Entry:
                 raise CacheError(f"{path}: found sha256 {found[:12]}…, expected {expected['sha256'][:12]}…")
 
 
-class Cache:
-    """The cache under one root folder. `entry` is the only way to add and read entries."""
+class Cleared(NamedTuple):
+    """What was removed from a cache."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    bytes: int
+    left: int  # entries and checkpoints that other processes use
+
+
+class Cache:
+    """The cache under one root folder. `entry` is the only way to add and read entries. `scratch` is the folder for unfinished
+    work, by default one in the root."""
+
+    def __init__(self, root: Path | None = None, scratch: Path | None = None) -> None:
         self.root = root or default_root()
+        self._scratch = scratch or self.root / "scratch"
         self._verified: dict[Path, Entry] = {}
+        self._marks: dict[Path, int] = {}  # of entries in use
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_marks": {}}  # another process has marks of its own
+
+    def __del__(self) -> None:
+        self.release()
 
     def entry(
         self,
         kind: str,
         identity: dict[str, Any],
         make: Callable[[Path], None],
-        resumable: bool = False,
+        resumable: Collection[str] = (),
         help_along: Callable[[Path], None] | None = None,
     ) -> Entry:
         """Opens the entry of `identity`; if it does not exist, first calls `make(folder)` to write its files.
 
-        A second process that needs the same entry waits for the first. A damaged entry is reported and made again. With
-        `resumable`, the folder is kept if `make` is stopped (killed, interrupted, out of disk), and the next `make` must
-        detect which files are complete. After any other error the folder is removed: input or code must be corrected first.
+        A second process that needs the same entry waits for the first. A damaged entry is reported and made again. The files
+        named in `resumable` are kept if `make` is stopped (killed, interrupted, out of disk), and the next `make` must detect
+        which of them are complete. After any other error nothing is kept: input or code must be corrected first.
 
         While a process waits for a resumable entry, its `help_along` is called repeatedly with the folder that the first
         process is filling. It must find unclaimed work, and return when the folder is gone.
+
+        Until `release`, or the end of this cache, other processes do not clear the entry.
         """
         folder = self.root / kind / digest_of(identity)[:24]
-        if folder in self._verified:
+        if self._marked(folder) and folder in self._verified:
             return self._verified[folder]
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _held(FileLock(f"{folder}.lock"), _partial(folder), help_along):
-            entry = self._open(folder) or self._make(folder, identity, make, resumable)
-        self._verified[folder] = entry
-        return entry
+        self._verified.pop(folder, None)
+        if entry := self._intact(folder):
+            return entry
+        with _held(folder, help_along):
+            if entry := self._intact(folder):
+                return entry
+            if os.path.lexists(folder):
+                warnings.warn(f"cache entry is damaged and is made again: {_damage(folder)}", KdbenchWarning, stacklevel=3)
+                _erase(folder)
+            self._make(folder, identity, make, resumable)
+            self._marked(folder)
+            self._verified[folder] = entry = _read_manifest(folder)
+            return entry
+
+    def release(self) -> None:
+        """Lets other processes clear the entries that were opened. They are opened again when they are needed."""
+        while self._marks:
+            release(self._marks.popitem()[1])
 
     def holds(self, kind: str, identity: dict[str, Any]) -> bool:
         """Whether the entry exists; it may be damaged."""
         return (self.root / kind / digest_of(identity)[:24] / MANIFEST).is_file()
 
-    def _open(self, folder: Path) -> Entry | None:
-        if not folder.exists():
-            return None
-        try:
-            entry = _read_manifest(folder)
-            entry.verify()
-            return entry
-        except CacheError as error:
-            warnings.warn(f"cache entry is damaged and is made again: {error}", KdbenchWarning, stacklevel=4)
-            shutil.rmtree(folder)
-            return None
+    def _marked(self, folder: Path) -> bool:
+        """Marks an entry as in use. Returns False if there is none."""
+        if not (folder / MANIFEST).is_file():
+            return False
+        if folder not in self._marks and (mark := mark_in_use(folder / MANIFEST)) is not None:
+            self._marks[folder] = mark
+        return folder in self._marks
 
-    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:
-        # The lock allows one maker at a time, so the folder of a resumable entry needs no process number in its name.
-        partial = _partial(folder) if resumable else folder.with_name(f".partial-{folder.name}-{os.getpid()}")
-        if not resumable:
-            shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(exist_ok=resumable)  # with the user's umask: a cache may be shared
-        (partial / MANIFEST).unlink(missing_ok=True)  # left by a process killed at its last step
+    def _intact(self, folder: Path) -> Entry | None:
+        """The entry, marked as in use; None if there is none or it is damaged."""
+        if self._marked(folder):
+            if not _damage(folder):
+                return self._verified.setdefault(folder, _read_manifest(folder))
+            release(self._marks.pop(folder))
+        return None
+
+    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: Collection[str]) -> None:
+        partial = _partial(folder)
+        _begin(partial, resumable)
         keep = False
         try:
             started = time.perf_counter()
@@ -145,64 +179,75 @@ class Cache:
                 **({"made_by": dict(maker().plugins)} if maker().plugins else {}),
             }
             (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
-            partial.rename(folder)
+            put(partial, folder)
         except BaseException as error:
-            keep = resumable and (not isinstance(error, Exception) or _of_the_machine(error))
+            keep = bool(resumable) and (not isinstance(error, Exception) or _of_the_machine(error))
             raise
         finally:
             if not keep:
                 shutil.rmtree(partial, ignore_errors=True)
-        return _read_manifest(folder)
 
     def entries(self) -> Iterator[Entry | CacheError]:
         """All entries, unverified; a CacheError in place of an entry whose manifest cannot be read."""
-        for manifest in sorted(self.root.glob(f"*/*/{MANIFEST}")):
-            if not manifest.parent.name.startswith("."):
+        for folder in (path for kind in _listed(self.root) for path in _listed(kind)):
+            if not folder.name.startswith(".") and (folder / MANIFEST).exists():
                 try:
-                    yield _read_manifest(manifest.parent)
+                    yield _read_manifest(folder)
                 except CacheError as error:
                     yield error
 
-    def scratch(self, name: str) -> Path:
-        """A folder for unfinished work, such as checkpoints."""
-        folder = self.root / "scratch" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """Holds a folder for unfinished work, such as checkpoints, within the context. Others wait for it."""
+        folder = self._scratch / name
+        with lock_file(_lock(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                yield folder
+            finally:
+                with suppress(OSError):  # not empty
+                    folder.rmdir()
 
-    def clear(self) -> int:
-        """Removes everything that the cache has written, including checkpoints of unfinished runs; returns the bytes freed.
+    def discard(self, name: str) -> None:
+        """Removes unfinished work."""
+        folder = self._scratch / name
+        if folder.exists():
+            with lock_file(_lock(folder)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def clear(self) -> Cleared:
+        """Removes what the cache has written and no other process uses, including checkpoints of unfinished runs.
 
         Other files under the root stay: a mistyped path must not delete a user's files.
         """
-        entries = [path.parent for path in self.root.glob(f"*/*/{MANIFEST}")]
-        partial = [path for path in self.root.glob("*/.partial-*") if path.is_dir()]
-        scratch = [path.parent for path in self.root.glob("scratch/*/checkpoint.safetensors*")]
-        own = {path for path in entries if KEY.fullmatch(path.name)} | set(partial) | set(scratch)
-        locks = [path for path in self.root.glob("*/*.lock") if KEY.fullmatch(path.stem)]
-        files = [file for folder in own for file in folder.rglob("*") if file.is_file()]
-        size = sum(file.stat().st_size for file in [*files, *locks])
-        for folder in own:
-            shutil.rmtree(folder, ignore_errors=True)
+        below = [path for kind in _listed(self.root) for path in _listed(kind)]
+        own = [path for path in below if KEY.fullmatch(path.name) and (path / MANIFEST).is_file()]
+        own += [path for path in below if path.name.startswith(PARTIAL) and path.is_dir()]
+        own += [path for path in _listed(self._scratch) if path.is_dir() and _unfinished(path)]
+        locks = [path for path in below if path.suffix == ".lock" and KEY.fullmatch(path.stem)]
         for lock in locks:
-            lock.unlink(missing_ok=True)
-        self._tidy()
-        return size
+            with lock_file(lock, wait=False):  # left by a dead process: gone afterwards
+                pass
+        return self._remove(own, [lock.parent for lock in locks])
 
-    def remove(self, entries: Iterable[Entry]) -> int:
-        """Removes some entries; returns the bytes freed."""
-        size = 0
-        for entry in entries:
-            size += entry.bytes
-            shutil.rmtree(entry.folder, ignore_errors=True)
-            entry.folder.with_name(f"{entry.folder.name}.lock").unlink(missing_ok=True)
-        self._tidy()
-        return size
+    def remove(self, entries: Iterable[Entry]) -> Cleared:
+        """Removes those of some entries that no other process uses."""
+        return self._remove([entry.folder for entry in entries])
 
-    def _tidy(self) -> None:
-        for folder in [*self.root.glob("*/*/"), *self.root.glob("*/"), self.root]:
+    def _remove(self, folders: Collection[Path], tidied: Iterable[Path] = ()) -> Cleared:
+        self.release()
+        size = left = 0
+        for folder in folders:
+            with lock_file(_lock(folder), wait=False) as locked, unused(folder / MANIFEST) as free:
+                if locked and free:
+                    size += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                    shutil.rmtree(folder, ignore_errors=True)
+                else:
+                    left += 1
+        for folder in [*{folder.parent for folder in folders}, *tidied, self.root]:
             with suppress(OSError):  # not empty: it holds other files
                 folder.rmdir()
-        self._verified.clear()
+        return Cleared(size, left)
 
 
 class FilledCache(Cache):
@@ -212,10 +257,10 @@ class FilledCache(Cache):
         super().__init__(root)
         self.kinds = frozenset(kinds)
 
-    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: bool) -> Entry:
+    def _make(self, folder: Path, identity: dict[str, Any], make: Callable[[Path], None], resumable: Collection[str]) -> None:
         if folder.parent.name in self.kinds:
             raise CacheError(f"{folder}: is not in the cache, or was damaged")
-        return super()._make(folder, identity, make, resumable)
+        super()._make(folder, identity, make, resumable)
 
 
 def _of_the_machine(error: Exception) -> bool:
@@ -225,28 +270,71 @@ def _of_the_machine(error: Exception) -> bool:
 
 
 def _partial(folder: Path) -> Path:
-    """The folder in which a resumable entry is written."""
-    return folder.with_name(f".partial-{folder.name}")
+    """The folder in which an entry is made, by one process at a time."""
+    return folder.with_name(f"{PARTIAL}{folder.name}")
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder, in order; nothing if it is none, or another process has just removed it."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _unfinished(folder: Path) -> bool:
+    """Whether a folder in that for unfinished work is the cache's own."""
+    names = [path.name for path in _listed(folder)]
+    return not names or any(name.startswith(UNFINISHED) for name in names)
+
+
+def _lock(folder: Path) -> Path:
+    """The lock of an entry, of one that is being made, or of unfinished work."""
+    name = folder.name
+    return folder.with_name(f"{name[len(PARTIAL) :][:24] if name.startswith(PARTIAL) else name}.lock")
+
+
+def _begin(partial: Path, resumable: Collection[str]) -> None:
+    """Makes the folder, or removes from the one that a process has left whatever is not to be resumed."""
+    if partial.is_symlink() or not partial.is_dir():
+        _erase(partial)
+    partial.mkdir(exist_ok=True)  # with the user's umask: a cache may be shared
+    for path in partial.iterdir():
+        if path.is_symlink() or path.name not in resumable:
+            _erase(path)
+
+
+def _erase(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _held(lock: BaseFileLock, partial: Path, help_along: Callable[[Path], None] | None) -> Iterator[None]:
-    """Acquires the lock; while waiting, helps its holder."""
-    wait: AbstractContextManager[None] = nullcontext()  # the first attempt does not wait
-    timeout = 0.0
+def _held(folder: Path, help_along: Callable[[Path], None] | None) -> Iterator[None]:
+    """Holds the lock of an entry; while waiting, helps its holder."""
     while True:
-        try:
-            with wait:
-                lock.acquire(timeout=timeout)
-            break
-        except Timeout:
-            if help_along is not None and partial.is_dir():
-                help_along(partial)
-            wait, timeout = waiting(), -1 if help_along is None else POLL_SECONDS
+        with lock_file(_lock(folder), wait=help_along is None) as held:
+            if held:
+                yield
+                return
+        if help_along is not None and _partial(folder).is_dir():
+            help_along(_partial(folder))
+        with waiting():
+            time.sleep(POLL_SECONDS)
+
+
+def _damage(folder: Path) -> str:
+    """What is wrong with an entry, "" if nothing is."""
     try:
-        yield
-    finally:
-        lock.release()
+        entry = _read_manifest(folder)
+        if (key := digest_of(entry.identity)[:24]) != folder.name:
+            raise CacheError(f"{folder / MANIFEST}: found the identity of entry {key}")
+        entry.verify()
+    except CacheError as error:
+        return str(error)
+    return ""
 
 
 def _read_manifest(folder: Path) -> Entry:

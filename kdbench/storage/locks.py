@@ -1,8 +1,10 @@
-"""Lock files that end with the process that holds them, and leave no file behind."""
+"""Lock files that end with the process that holds them, say who that is, and leave no file behind; marks of files in use."""
 
 from __future__ import annotations
 
 import os
+import platform
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +16,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_held: set[int] = set()  # descriptors of the locks of this process
+_held: set[int] = set()  # descriptors of the locks and marks of this process
 _listeners: list[Callable[[bool], None]] = []
 
 
@@ -43,7 +45,8 @@ def lock_file(path: Path, wait: bool = True) -> Iterator[bool]:
     """Holds the lock of that file within the context. Yields False at once, and holds nothing, if another process has it and
     `wait` is false.
 
-    The operating system releases the lock of a process that dies; on NFS, the server does when a machine's lease expires.
+    The operating system releases the lock of a process that dies; on NFS, the server does when a machine's lease expires. The
+    block may write the file and rename it: what lies at `path` when it ends is removed only if it is still that file.
     """
     if fcntl is None:
         with _windows(path, wait) as held:
@@ -59,21 +62,81 @@ def lock_file(path: Path, wait: bool = True) -> Iterator[bool]:
         assert descriptor is not None
     _held.add(descriptor)
     try:
+        _sign(descriptor)
         yield True
     finally:
         with suppress(OSError):  # a lock file that stays is in nobody's way; what was done under it has been done
-            path.unlink()  # still held: a process that waits for this file finds it gone and makes another
-        _held.discard(descriptor)
+            if _is(path, descriptor):
+                path.unlink()  # still held: a process that waits for this file finds it gone and makes another
+        release(descriptor)
+
+
+def holder(path: Path) -> str:
+    """Who holds the lock of that file, such as "process 4711 on node3 since 2025-01-31T08:00:00Z"."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or "another process"
+    except (OSError, ValueError):
+        return "another process"
+
+
+def _sign(descriptor: int) -> None:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    with suppress(OSError):  # a full disk: it is held all the same
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {platform.node()} since {moment}\n".encode())
+
+
+def mark_in_use(path: Path) -> int | None:
+    """Marks a file as in use by this process until `release` or its end. Returns the mark, None if there is no such file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    _held.add(descriptor)
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if not _is(path, descriptor):
+            release(descriptor)
+            return None
+    return descriptor
+
+
+def release(mark: int) -> None:
+    """Ends a mark."""
+    if mark in _held:  # not in a forked child, where it has been closed
+        _held.discard(mark)
+        os.close(mark)
+
+
+@contextmanager
+def unused(path: Path) -> Iterator[bool]:
+    """Whether no process has marked the file as in use; if so, none can within the context. True if it is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY)  # NFS locks what can be written
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        yield True
+        return
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         os.close(descriptor)
+        yield False
+        return
+    _held.add(descriptor)
+    try:
+        yield True
+    finally:
+        release(descriptor)
 
 
 def _acquired(path: Path, wait: bool) -> int | None:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except (FileNotFoundError, FileExistsError):  # another process has just removed the empty folder
-            if path.parent.exists() and not path.parent.is_dir():
+            if os.path.lexists(path.parent) and not path.parent.is_dir():
                 raise
             continue
         try:
@@ -100,7 +163,7 @@ def _is(path: Path, descriptor: int) -> bool:
 @contextmanager
 def _windows(path: Path, wait: bool) -> Iterator[bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    lock = FileLock(f"{path}.lock")  # beside it: a locked file could not be written or renamed
     try:
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
@@ -109,6 +172,8 @@ def _windows(path: Path, wait: bool) -> Iterator[bool]:
     try:
         yield True
     finally:
+        with suppress(OSError):
+            path.unlink()
         lock.release()
 
 

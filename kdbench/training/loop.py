@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, cast
 
 from torch import nn
@@ -17,7 +16,7 @@ from kdbench.contracts import Student, Task
 from kdbench.contracts.values import Owned
 from kdbench.errors import Diverged
 from kdbench.records.trace import Trace
-from kdbench.storage import checkpoint as checkpoints
+from kdbench.storage.checkpoint import Checkpoint
 from kdbench.suite.settings import Evaluate
 from kdbench.training.borders import measured
 from kdbench.training.distributed import ALONE, World
@@ -70,7 +69,7 @@ def train(
     evaluate: Evaluate,
     seed: int,
     device: str,
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     on_step: OnStep | None = None,
     on_epoch: OnEpoch | None = None,
     world: World = ALONE,
@@ -78,12 +77,12 @@ def train(
     """Trains `student` in place and leaves it, in eval mode, at its best epoch by the task's headline metric on validation.
 
     A stage begins with the student as the last step of the one before left it. The best epoch is one of the last stage: before
-    it, the recipe is not finished. `data` and `validation` are splits as `task.encode` returns them. With a `checkpoint` path,
+    it, the recipe is not finished. `data` and `validation` are splits as `task.encode` returns them. With a `checkpoint`,
     training resumes from it if it exists. Raises Diverged when the loss is no longer finite. The test split is not among the
     arguments. In a `world` of several ranks, all call this with the same arguments; only rank 0 reads and writes the
     checkpoint, from which another number of ranks can resume.
     """
-    saved = world.broadcast(checkpoints.load(checkpoint) if checkpoint and world.first else None)
+    saved = world.broadcast(checkpoint.load() if checkpoint and world.first else None)
     state, best = (_State(**saved["state"]), saved["best"]) if saved else (_State(), {})
     begun = partial(Learner, task, student, data, stages, seed, device, world)
     learner = begun(state.stage)
@@ -115,7 +114,7 @@ def train(
         if checkpoint is not None and world.first:
             earlier = [stage.state_dict() for stage in stages[: state.stage]]
             held = {"state": vars(state), "best": best, "earlier": earlier, "learner": learner.state_dict()}
-            checkpoints.save(checkpoint, held)
+            checkpoint.save(held)
 
     pace, started = Pace(stages[0].settings.checkpoint_every), time.perf_counter() - state.seconds
     while state.step < steps:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from filelock import FileLock
-
 from kdbench.contracts import Task
 from kdbench.deploy.profile.counts import count, part_flops
 from kdbench.deploy.profile.inference import at_inference
 from kdbench.deploy.profile.timing import part_latency
 from kdbench.records.provenance import host
 from kdbench.runs.context import RunContext
+from kdbench.storage.locks import lock_file
 from kdbench.suite.sweep import COSTS
 
 LATENCY_SECONDS = 0.5  # for timing each part
@@ -36,7 +35,7 @@ def costs_of(student: Any, task: Task, data: Any, context: RunContext, names: Se
         on_cpu = inference.to("cpu")
         found["flops"] = sum(part_flops(on_cpu, part) for part in on_cpu.parts)
     if "latency" in names:
-        with FileLock(context.cache.root / f"profile-{host()['id']}.lock"):
+        with lock_file(context.cache.root / f"profile-{host()['id']}.lock"):
             moved = inference.to(context.device)
             found["latency"] = sum(part_latency(moved, part, 1, 1, LATENCY_SECONDS).median_ms for part in moved.parts)
     return found

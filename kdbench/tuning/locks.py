@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
+from kdbench.storage.locks import lock_file
 
 IDLE_SECONDS = 60  # after which a server begins to probe a silent client
 
@@ -35,28 +35,25 @@ class FileLocks:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._acquired: dict[str, FileLock] = {}
+        self._acquired: dict[str, ExitStack] = {}
 
     @contextmanager
     def held(self, name: str) -> Iterator[None]:
-        with self._lock(name):
+        with lock_file(self._path(name)):
             yield
 
     def acquire(self, name: str) -> bool:
-        lock = self._lock(name)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        held = ExitStack()
+        if not held.enter_context(lock_file(self._path(name), wait=False)):
             return False
-        self._acquired[name] = lock
+        self._acquired[name] = held
         return True
 
     def release(self, name: str) -> None:
-        self._acquired.pop(name).release()
+        self._acquired.pop(name).close()
 
-    def _lock(self, name: str) -> FileLock:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / f"{name}.lock")
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.lock"
 
 
 class PostgresLocks:
@@ -98,10 +95,12 @@ class JournalLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lock = FileLock(f"{path}.flock")
+        self._held = ExitStack()
 
     def acquire(self) -> bool:
-        self.lock.acquire()
+        held = ExitStack()
+        held.enter_context(lock_file(self.path.with_name(f"{self.path.name}.flock")))
+        self._held = held
         if self.path.exists():
             with self.path.open("rb+") as stream:
                 size = stream.seek(0, 2)
@@ -111,7 +110,7 @@ class JournalLock:
         return True
 
     def release(self) -> None:
-        self.lock.release()
+        self._held.close()
 
 
 def _key(name: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import traceback
 from collections.abc import Callable
@@ -34,7 +33,7 @@ def execute_trials(
         trial.draw()
         on_start(trial)
         ending = _ending(trial, context)
-        trial.end(ending, partial(shutil.rmtree, context.cache.scratch(trial.id), ignore_errors=True))
+        trial.end(ending, partial(context.discard, trial.id))
         on_end(trial, ending)
 
 

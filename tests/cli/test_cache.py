@@ -20,6 +20,7 @@ def cache(tmp_path: Path) -> Cache:
     made = Cache(tmp_path / "cache")
     for name, size in (("one", 2000), ("two", 3000)):
         made.entry("embeddings", {"teacher": name}, partial(_fill, size))
+    made.release()
     return made
 
 
@@ -98,6 +99,15 @@ def test_cache_clear(cache: Cache, kdbench: Command) -> None:
     assert list(cache.entries()) == []
 
 
+def test_cache_clear_says_what_it_keeps(cache: Cache, kdbench: Command) -> None:
+    """What this test has open is another command's to that one."""
+    cache.entry("embeddings", {"teacher": "one"}, partial(_fill, 2000))
+    assert kdbench("cache", "clear", "--yes")[1] == "0.0 MB freed; kept what other commands are using: 1 folder\n"
+    assert [entry.identity for entry in intact(cache)] == [{"teacher": "one"}]
+    cache.release()
+    assert kdbench("cache", "clear", "--yes")[1] == "0.0 MB freed\n"
+
+
 def test_cache_clear_takes_no_folder_for_a_cache(kdbench: Command, tmp_path: Path) -> None:
     """A path that is a slip, such as a home folder, keeps what no cache has made."""
     home = tmp_path / "home"
@@ -115,6 +125,7 @@ def test_one_plugins_entries_are_removed(tmp_path: Path, kdbench: Command) -> No
             with made_by(Maker(plugins={plugin: package})):
                 cache.entry("encodings", {"of": plugin, "number": number}, partial(_fill, 1000))
     cache.entry("datasets", {"of": "shapes"}, partial(_fill, 1000))
+    cache.release()
 
     def left() -> list[str]:
         return sorted(str(entry.identity["of"]) for entry in intact(Cache(tmp_path / "cache")))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -19,10 +19,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from kdbench import Batch, KdbenchError, Offer, Progress, Signal, Skip, Student, StudentModule, TeacherData, Towers
+from kdbench.errors import KdbenchWarning
 from kdbench.plugins.library_warnings import LibraryWarning
 from kdbench.records.files import NOW, read_record, read_trace, record_path, units_path
 from kdbench.records.parts import weights_identity
 from kdbench.records.record import Record
+from kdbench.records.verify import verify
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, prepare
 from kdbench.storage import loaded_code
@@ -415,7 +417,7 @@ def test_an_interrupt_leaves_no_record_and_the_run_resumes(tmp_path: Path, break
     with pytest.raises(KeyboardInterrupt):
         execute(spec, where)
     assert not where.results.exists()
-    assert (where.cache.root / "scratch" / spec.run_id / "checkpoint.safetensors").exists()
+    assert len(list(where.cache.root.glob(f"scratch/{spec.run_id}-*/checkpoint.safetensors"))) == 1
     breaking(None)
     told: list[Progress] = []
     again = execute(spec, replace(where, on_progress=told.append))
@@ -426,7 +428,7 @@ def test_an_interrupt_leaves_no_record_and_the_run_resumes(tmp_path: Path, break
 
 
 def scratch(where: RunContext) -> list[str]:
-    return sorted(path.name for path in where.cache.root.glob("scratch/*") if path.is_dir())
+    return sorted(path.name.partition("-")[0] for path in where.cache.root.glob("scratch/*") if path.is_dir())
 
 
 def test_scratch_is_removed_once_a_run_is_done_and_not_before(tmp_path: Path, breaking: Any) -> None:
@@ -440,6 +442,71 @@ def test_scratch_is_removed_once_a_run_is_done_and_not_before(tmp_path: Path, br
     breaking(None)
     execute(spec, where)
     assert scratch(where) == []
+
+
+class Changing(Beads):
+    """A dataset whose content changes although its spec does not, as a table that is mended."""
+
+    seeds: ClassVar = [0]
+
+    def __init__(self) -> None:
+        super().__init__(seed=self.seeds[0])
+
+
+def test_a_run_resumes_neither_on_other_data_nor_from_a_damaged_checkpoint(tmp_path: Path, breaking: Any) -> None:
+    """Each ends as one that was never stopped, and says why it starts anew."""
+    offers = {**BROKEN, "datasets": [Offer("changing", Changing)]}
+    spec = run_spec(strategy=plugged("broken"), dataset=plugged("changing"))
+
+    def flip() -> None:
+        (path,) = (tmp_path / "cache").glob("scratch/*/checkpoint.safetensors")
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+
+    def mend() -> None:
+        Changing.seeds[0] = 1
+
+    try:
+        for change, told in ((flip, "found sha256 .*, expected"), (mend, "the data have digest .*, it was")):
+            where = run_context(tmp_path, **offers)
+            breaking(KeyboardInterrupt())
+            with pytest.raises(KeyboardInterrupt):
+                execute(spec, where)
+            change()
+            breaking(None)
+            with pytest.warns(KdbenchWarning, match=told):
+                again = execute(spec, where)
+            calm = execute(spec, run_context(tmp_path / change.__name__, **offers))
+            assert (again.arrays_sha256, again.weights) == (calm.arrays_sha256, calm.weights)
+            assert again.dataset_digest == calm.dataset_digest
+    finally:
+        Changing.seeds[0] = 0
+
+
+def test_results_folders_that_share_a_cache_share_no_checkpoint(tmp_path: Path, breaking: Any) -> None:
+    spec, where = run_spec(strategy=plugged("broken")), run_context(tmp_path, **BROKEN)
+    breaking(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        execute(spec, where)
+    breaking(None)
+    told: list[Progress] = []
+    other = execute(spec, replace(where, results=tmp_path / "other", on_progress=told.append))
+    assert other.status == "ok"
+    assert [progress.done for progress in told if progress.stage == "train"] == list(range(1, 13))
+    assert scratch(where) == [spec.run_id]
+    told.clear()
+    assert execute(spec, replace(where, on_progress=told.append)).arrays_sha256 == other.arrays_sha256
+    assert [progress.done for progress in told if progress.stage == "train"] == list(range(7, 13))
+
+
+def test_a_clock_that_is_set_back_ends_no_run_before_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(["2025-01-31T08:00:00Z", "2025-01-31T07:00:00Z"])
+    monkeypatch.setattr("kdbench.runs.execute.now", lambda: next(times))
+    where = run_context(tmp_path)
+    record = execute(run_spec(()), where)
+    assert (record.started, record.finished) == ("2025-01-31T08:00:00Z",) * 2
+    assert verify([where.results], where.plugins)[1] == []
 
 
 def test_a_run_that_diverges(tmp_path: Path) -> None:

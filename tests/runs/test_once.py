@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 import warnings
 from collections.abc import Iterator
@@ -103,12 +105,13 @@ def test_many_at_once_execute_it_once(tmp_path: Path) -> None:
     assert verify([context.results], context.plugins)[1] == []
 
 
-@pytest.mark.parametrize("results", ["results", "elsewhere"])
-def test_busy(tmp_path: Path, results: str) -> None:
-    """Also where only the cache is shared: there lies the checkpoint."""
+def test_busy(tmp_path: Path) -> None:
+    """Not where only the cache is shared: there, each results folder has checkpoints of its own."""
     context, spec, _ = counted(tmp_path)
-    with run_lock(spec, context), pytest.raises(Busy):
-        execute_once(spec, replace(context, results=tmp_path / results), wait=False)
+    with run_lock(spec, context):
+        with pytest.raises(Busy):
+            execute_once(spec, context, wait=False)
+        assert execute_once(spec, replace(context, results=tmp_path / "elsewhere"), wait=False).status == "ok"
     assert execute_once(spec, context, wait=False).status == "ok"
 
 
@@ -125,7 +128,7 @@ def test_waiting_is_told(tmp_path: Path) -> None:
         thread = threading.Thread(target=release)
 
         def show(message: object, *_: object, **__: object) -> None:
-            assert spec.label in str(message)
+            assert str(message).startswith(f"{spec.label}: waiting for process {os.getpid()} on ")
             told.set()
 
         with warnings.catch_warnings():
@@ -169,6 +172,20 @@ def test_a_redo_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     again = execute_once(spec, context, redo=True)
     assert (again.arrays_sha256, again.parts) == (first.arrays_sha256, first.parts)
     assert verify([context.results], context.plugins)[1] == []
+
+
+def test_a_repetition_that_cannot_be_stored_leaves_what_was_there(tmp_path: Path) -> None:
+    """Its arrays are written by then; its weights cannot be, as where the disk is full."""
+    context, spec, _ = counted(tmp_path)
+    first = execute(spec, context)
+    students = context.cache.root / "students"
+    shutil.rmtree(students)
+    students.touch()
+    assert execute(spec, context).status == "failed"
+    path = record_path(context.results, spec.suite, spec.run_id)
+    assert read_record(path) == first
+    assert verify([context.results], context.plugins)[1] == []
+    assert [one.name for one in path.parent.iterdir() if one.name.startswith(".")] == []
 
 
 def session(context: RunContext) -> Session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from kdbench.records.names import NOW, SUFFIXES, record_path, units_path
 from kdbench.records.verify import examined
 from kdbench.runs.execute import execute
 from kdbench.runs.rerun import Rerun, compared, rerun
-from kdbench.storage.cache import Cache
 from kdbench.tasks import retrieval
 from tests.support.made_records import edit, format1_ids, oracle, reranked
 from tests.support.toys import run_context, run_spec, toy_plugins
@@ -94,8 +94,11 @@ def test_as_many_threads_as_were_recorded(done: Path, tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_neither_used_nor_removed(done: Path, tmp_path: Path) -> None:
     """It may be that of an interrupted run of the user's own, or not be true."""
-    checkpoint = Cache(tmp_path / "cache").scratch(done.stem) / "checkpoint.safetensors"
-    checkpoint.write_bytes(b"no checkpoint")
+    results = done.parent.parent
+    context = replace(run_context(tmp_path), results=results)
+    with context.scratch(done.stem) as folder:
+        checkpoint = folder / "checkpoint.safetensors"
+        checkpoint.write_bytes(b"no checkpoint")
     assert again(done, tmp_path / "cache").same
     assert checkpoint.read_bytes() == b"no checkpoint"
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from hypothesis import strategies as st
 
 from kdbench.errors import CacheError, KdbenchWarning
 from kdbench.storage.cache import MANIFEST, Cache, FilledCache, default_root
+from kdbench.storage.checkpoint import save, save_weights
 from kdbench.storage.digest import digest_of, file_digest
 from kdbench.storage.locks import tell_of_waits
 from tests.support.patience import PATIENCE, until
@@ -115,7 +119,7 @@ def test_no_flipped_bit_of_a_manifest_stops_a_run(tmp_path: Path) -> None:
     entry = Cache(tmp_path).entry("things", {}, make)
     path = entry.folder / MANIFEST
     whole = path.read_bytes()
-    for place in range(len(whole)):
+    for place in range(0, len(whole), 5):
         damaged = bytearray(whole)
         damaged[place] ^= 1
         path.write_bytes(damaged)
@@ -200,16 +204,18 @@ def test_a_process_killed_while_making_leaves_no_entry_and_no_lock(tmp_path: Pat
     killed.send_signal(signal.SIGKILL)
     killed.communicate(timeout=PATIENCE)
     assert list(Cache(root).entries()) == []
+    assert len(list(root.glob("things/.partial-*"))) == 1
     entry = Cache(root).entry("things", {"id": 1}, two_files)  # a lock that outlived its holder would be waited for for ever
     assert list(Cache(root).entries()) == [entry]
+    assert list((root / "things").iterdir()) == [entry.folder]  # neither a lock nor what was half made is left
 
 
 def test_entries_are_listed_and_held(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     assert list(cache.entries()) == []
     made = [cache.entry(kind, {"id": place}, two_files) for kind in ("others", "things") for place in range(2)]
-    cache.scratch("run")
-    assert list(cache.entries()) == sorted(made, key=lambda entry: entry.folder)
+    with cache.scratch("run"):
+        assert list(cache.entries()) == sorted(made, key=lambda entry: entry.folder)
     assert cache.holds("things", {"id": 1})
     assert not cache.holds("things", {"id": 2})
     path = made[0].folder / MANIFEST
@@ -223,18 +229,19 @@ def test_clear(tmp_path: Path) -> None:
     make = Count(two_files)
     cache = Cache(tmp_path / "cache")
     entry = cache.entry("things", IDENTITY, make)
-    (cache.scratch("run") / "checkpoint.safetensors").write_bytes(bytes(1000))
-    assert cache.clear() >= 1000 + entry.bytes
+    with cache.scratch("run") as folder:
+        (folder / "checkpoint.safetensors").write_bytes(bytes(1000))
+    assert cache.clear().bytes >= 1000 + entry.bytes
     assert [path.name for path in cache.root.rglob("*")] == []
     assert list(cache.entries()) == []
     assert cache.entry("things", IDENTITY, make).folder.is_dir()
     assert make.calls == 2
-    assert Cache(tmp_path / "none").clear() == 0
+    assert Cache(tmp_path / "none").clear() == (0, 0)
 
 
 def test_clear_of_a_folder_that_is_no_cache(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    assert Cache(tmp_path).clear() == 0
+    assert Cache(tmp_path).clear() == (0, 0)
     assert (tmp_path / "thesis.tex").exists()
 
 
@@ -247,10 +254,125 @@ def test_clear_leaves_what_somebody_keeps_in_the_same_folder(tmp_path: Path, fol
     cache = Cache(tmp_path)
     with contextlib.suppress(CacheError):  # to refuse the folder is as good as to keep apart
         cache.entry("things", IDENTITY, two_files)
-        freed = cache.clear()
+        freed = cache.clear().bytes
         assert theirs.exists()
         assert freed < 100_000
     assert theirs.exists()
+
+
+def test_clear_leaves_what_others_use_or_make(tmp_path: Path) -> None:
+    """An entry that is open, one that is being made, and a checkpoint; each can be cleared once it is let go."""
+    using, make = Cache(tmp_path), Count(two_files)
+    entry = using.entry("things", IDENTITY, make)
+
+    def making(folder: Path) -> None:
+        (folder / "half").write_text("made")
+        assert Cache(tmp_path).clear() == (0, 3)
+        assert Cache(tmp_path).remove([entry]) == (0, 1)
+
+    with using.scratch("run") as folder:
+        (folder / "checkpoint.safetensors").write_text("state")
+        made = using.entry("others", IDENTITY, making)
+        assert Cache(tmp_path).clear() == (0, 3)
+    assert Cache(tmp_path).clear() == (5, 2)
+    assert [one.exists() for one in (entry.folder, made.folder, folder)] == [True, True, False]
+    using.release()
+    cleared = Cache(tmp_path).clear()
+    assert cleared.bytes > entry.bytes
+    assert cleared.left == 0
+    assert list(tmp_path.rglob("*")) == []
+    assert using.entry("things", IDENTITY, make).folder.is_dir()  # what it remembers is no longer there
+    assert make.calls == 2
+
+
+def test_clear_during_work_in_another_process(tmp_path: Path) -> None:
+    """That process reads its entry again, and dies without a word: then the entry can be cleared."""
+    code = (
+        "import sys; from pathlib import Path; from kdbench.storage.cache import Cache\n"
+        "cache = Cache(Path(sys.argv[1])); file = cache.entry('kind', {}, lambda to: (to / 'x').write_text('y')).folder / 'x'\n"
+        "print('open', flush=True); sys.stdin.readline(); print(file.read_text(), flush=True); sys.stdin.readline()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline() == "open\n"
+        assert Cache(tmp_path).clear() == (0, 1)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "y\n"
+        process.kill()
+        process.wait()
+    assert Cache(tmp_path).clear().left == 0
+    assert not tmp_path.exists()
+
+
+def test_clear_removes_what_dead_processes_left(tmp_path: Path) -> None:
+    key = "0123456789ab" * 2
+    halves = [f"things/.partial-{name}/half" for name in (key, f"{key}-4711")]
+    for left in (*halves, f"things/{key}.lock", "scratch/run/.tmpAbC"):
+        path = tmp_path / left
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("left")
+    assert Cache(tmp_path).clear().left == 0
+    assert not tmp_path.exists()
+
+
+def test_nothing_foreign_in_a_half_made_entry_is_taken_over(tmp_path: Path) -> None:
+    """Files, folders and links that somebody put there, or in the place of the folder itself."""
+    expected = Cache(tmp_path / "calm").entry("things", IDENTITY, two_files, resumable=("values.bin",)).digest
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("kept")
+    half = tmp_path / "cache/things" / f".partial-{digest_of(IDENTITY)[:24]}"
+
+    def stray() -> None:
+        half.mkdir(parents=True)
+        (half / "notes.txt").write_text("mine")
+        (half / "deep/er").mkdir(parents=True)
+        (half / "values.bin").symlink_to(elsewhere / "kept")
+
+    for put in (stray, lambda: half.symlink_to(elsewhere), half.touch):
+        put()
+        cache = Cache(tmp_path / "cache")
+        assert cache.entry("things", IDENTITY, two_files, resumable=("values.bin",)).digest == expected
+        cache.clear()
+        half.parent.mkdir(parents=True)
+    assert (elsewhere / "kept").read_text() == "kept"
+
+
+def test_an_entry_in_the_place_of_another_is_made_again(tmp_path: Path) -> None:
+    one, two = (Cache(tmp_path).entry("things", {"id": place}, writing(str(place))) for place in range(2))
+    copied, linked = partial(shutil.copytree, one.folder, two.folder), partial(two.folder.symlink_to, one.folder)
+    for replace in (copied, linked, two.folder.touch):
+        shutil.rmtree(two.folder)
+        replace()
+        with pytest.warns(KdbenchWarning, match="damaged and is made again"):
+            again = Cache(tmp_path).entry("things", {"id": 1}, writing("1"))
+        assert again.digest == two.digest
+    assert (one.folder / "text").read_text() == "0"
+
+
+def test_an_entry_is_opened_without_writing_into_the_cache(tmp_path: Path) -> None:
+    """Another user's cache may be readable only."""
+    folder = Cache(tmp_path).entry("things", IDENTITY, two_files).folder
+    before = [path.stat().st_mtime_ns for path in (folder, folder.parent)]
+    assert Cache(tmp_path).entry("things", IDENTITY, two_files).folder == folder
+    assert [path.stat().st_mtime_ns for path in (folder, folder.parent)] == before
+
+
+@pytest.mark.parametrize(("mask", "files", "folders"), [(0o002, 0o664, 0o775), (0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
+def test_all_is_written_with_the_users_umask(tmp_path: Path, mask: int, files: int, folders: int) -> None:
+    """Weights and checkpoints, too: those of safetensors' own files would be private."""
+    before = os.umask(mask)
+    try:
+        cache = Cache(tmp_path / "cache")
+        cache.entry("weights", {}, lambda folder: save_weights(folder / "weights.safetensors", torch.nn.Linear(2, 2)))
+        with cache.scratch("run") as folder:
+            save(folder / "checkpoint.safetensors", {"step": 1})
+    finally:
+        os.umask(before)
+    modes = {path.is_dir(): path.stat().st_mode & 0o777 for path in cache.root.rglob("*")}
+    assert modes == {True: folders, False: files}
+    assert len([path for path in cache.root.rglob("*") if path.is_file()]) == 3
 
 
 def test_default_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -281,8 +403,8 @@ def test_what_was_made_before_the_machine_gave_out_is_kept(error: type[Exception
             raise error("no more")
 
     with pytest.raises(error):
-        cache.entry("things", {"a": 1}, make, resumable=True)
-    cache.entry("things", {"a": 1}, make, resumable=True)
+        cache.entry("things", {"a": 1}, make, resumable=("half",))
+    cache.entry("things", {"a": 1}, make, resumable=("half",))
     assert seen == [False, kept]
 
 

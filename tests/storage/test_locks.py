@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kdbench.storage.locks import lock_file, tell_of_waits
+from kdbench.storage.locks import holder, lock_file, mark_in_use, release, tell_of_waits, unused
 
 HOLDER = """
 import sys, time
@@ -82,11 +83,12 @@ def test_it_is_released_by_an_error(tmp_path: Path) -> None:
 
 def test_it_ends_with_a_killed_process(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
         assert not free(path)
-        holder.kill()
+        assert re.fullmatch(rf"process {process.pid} on .+ since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ", holder(path))
+        process.kill()
     with lock_file(path) as held:
         assert held
 
@@ -150,3 +152,49 @@ def test_a_lock_file_that_cannot_be_removed_fails_nothing(tmp_path: Path) -> Non
     path.rmdir()
     with lock_file(path, wait=False) as held:
         assert held
+
+
+def test_who_holds_a_lock_that_nobody_signed(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_bytes(b"\xff")
+    (tmp_path / "empty").touch()
+    assert {holder(tmp_path / name) for name in ("lock", "empty", "none")} == {"another process"}
+
+
+def test_a_file_that_is_written_under_its_lock_can_be_renamed(tmp_path: Path) -> None:
+    """The next holder's file, under the old name, is left alone."""
+    path = tmp_path / "lock"
+    with lock_file(path):
+        path.rename(tmp_path / "done")
+        with lock_file(path):
+            pass
+        path.write_text("of another")
+    assert path.read_text() == "of another"
+    assert (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize("link", ["lock", "."])
+def test_a_link_to_nowhere_is_refused(tmp_path: Path, link: str) -> None:
+    folder = tmp_path / "in"
+    if link == "lock":
+        folder.mkdir()
+    (folder / link if link == "lock" else folder).symlink_to(tmp_path / "nowhere/at all")
+    with pytest.raises(OSError, match=r"File exists|symbolic links"), lock_file(folder / "lock"):
+        pass
+
+
+def test_a_mark_tells_others_that_a_file_is_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert mark_in_use(path) is None
+    path.touch()
+    first, second = mark_in_use(path), mark_in_use(path)
+    assert first is not None
+    assert second is not None
+    for mark in (first, second):
+        with unused(path) as free:
+            assert not free
+        release(mark)
+    with unused(path) as free, unused(path) as again:
+        assert free
+        assert not again
+    with unused(tmp_path / "none") as free:
+        assert free

@@ -19,6 +19,7 @@ from torch.nn.functional import normalize
 from kdbench import Batch, Objective, Offer, Signal, Strategy
 from kdbench.engines.torchrun import execute_rank
 from kdbench.records.record import Record
+from kdbench.storage.checkpoint import Checkpoint
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval import Retrieval
@@ -264,7 +265,7 @@ class Training:
                 Evaluate(),
                 0,
                 "cpu",
-                checkpoint,
+                Checkpoint(checkpoint) if checkpoint else None,
                 on_step,
                 world=world,
             )

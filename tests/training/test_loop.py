@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from kdbench import Batch, Objective, Pairs, PluginError, Signal, Strategy, Student
 from kdbench.errors import Diverged
+from kdbench.storage.checkpoint import Checkpoint
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
@@ -115,7 +116,7 @@ class Training:
             Evaluate(every=self.every),
             self.seed,
             "cpu",
-            checkpoint,
+            Checkpoint(checkpoint) if checkpoint else None,
             on_step,
             self.epochs.__setitem__,
         )

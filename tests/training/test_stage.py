@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from kdbench import KdbenchError, Objective, Signal, Strategy
+from kdbench.storage.checkpoint import Checkpoint
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.embeddings import EncodedSplit
@@ -141,7 +142,7 @@ class Training:
             Evaluate(every=self.every),
             0,
             "cpu",
-            checkpoint,
+            Checkpoint(checkpoint) if checkpoint else None,
             on_step,
             self.epochs.__setitem__,
         )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kdbench.errors import KdbenchError
+from kdbench.storage.atomic import partial_folder, put
 
 
 @contextmanager
@@ -19,17 +18,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     refuse_taken(folder)
     folder = folder.absolute()
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with partial_folder(folder) as partial:
         yield partial
         refuse_taken(folder)  # another process may have written there meanwhile
         if folder.exists():
             folder.rmdir()
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        put(partial, folder)
 
 
 def refuse_taken(folder: Path) -> None:

@@ -8,8 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from kdbench.deploy.profile.distinct_students import DistinctStudent, distinct_students
 from kdbench.deploy.profile.own_process import NotMeasured, Request, measured_apart
 from kdbench.errors import KdbenchError, KdbenchWarning
@@ -21,6 +19,7 @@ from kdbench.records.profiles import write_profile
 from kdbench.records.provenance import device_name, host, resolved_device
 from kdbench.records.tasks import task_of
 from kdbench.storage.cache import Cache
+from kdbench.storage.locks import lock_file
 from kdbench.suite.spec import RunSpec
 
 
@@ -45,14 +44,14 @@ def profile_students(
     device = resolved_device(device)
     students = distinct_students(specs, results, plugins, device_name(device), batch_sizes, threads)
     cache.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(cache / f"profile-{host()['id']}.lock")  # several machines may share a cache
+    lock = cache / f"profile-{host()['id']}.lock"  # several machines may share a cache
     samples = Samples(plugins, cache)
     profiles = []
     for student in students:
         profile = student.known(results)
         if profile is None or set(student.names) - set(profile.names):
             on_student(student.names[0])
-            with lock:
+            with lock_file(lock):
                 weights = trained_weights(student, results, samples.cache)
                 profile = _named(student, results, samples, device, seconds, weights)
         if profile is not None:

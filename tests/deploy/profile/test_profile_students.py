@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 import torch
-from filelock import FileLock
 
 from kdbench import Offer, Student, StudentModule
 from kdbench.deploy.profile import profile_students as module
@@ -23,6 +22,7 @@ from kdbench.records.profile import Profile
 from kdbench.records.profiles import find_profiles, profile_path, read_profile, write_profile
 from kdbench.records.provenance import host
 from kdbench.runs.execute import execute
+from kdbench.storage.locks import lock_file
 from kdbench.suite.spec import RunSpec
 from tests.support.patience import PATIENCE
 from tests.support.profiled import REQUEST, SPECS, keep
@@ -88,7 +88,7 @@ def test_one_is_measured_at_a_time(results: Path, tmp_path: Path, measured: Coun
     thread = threading.Thread(
         target=lambda: found.extend(profile_students(SPECS[:1], *folders, batch_sizes=(1,), seconds=0.001))
     )
-    with FileLock(cache / f"profile-{host()['id']}.lock"):
+    with lock_file(cache / f"profile-{host()['id']}.lock"):
         thread.start()
         thread.join(0.3)
         assert thread.is_alive()

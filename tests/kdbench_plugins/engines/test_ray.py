@@ -214,7 +214,7 @@ def test_an_interrupt_ends_the_tasks_and_leaves_checkpoints_and_cluster(cluster:
     with pytest.raises(KeyboardInterrupt):
         stage.run([spec])
     assert not ray.is_initialized()
-    assert [path.parent.name for path in (stage.folder / "cache/scratch").glob("*/checkpoint.safetensors")] == [spec.run_id]
+    assert len(list((stage.folder / "cache/scratch").glob(f"{spec.run_id}-*/checkpoint.safetensors"))) == 1
     (stage.notes / "park").unlink()
     stage.run([spec])
     assert not (stage.notes / "woke").exists(), "the task was still at work, and held the run's lock until it woke"

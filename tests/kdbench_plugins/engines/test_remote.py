@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from kdbench import KdbenchError
 from kdbench.contracts import Site
 from kdbench.engines.messages import AnyEvent, EpochFinished, ExecuteRun, PrepareTeacher, Warned, Working
 from kdbench.plugins import loading
 from kdbench.records.files import record_path
-from kdbench.storage.digest import digest_of
+from kdbench.runs.once import record_lock
+from kdbench.storage.locks import lock_file
 from kdbench.suite.spec import RunSpec
 from kdbench_plugins.engines import remote
 from kdbench_plugins.engines.remote import Errand, execute_errand
@@ -82,8 +82,7 @@ def test_a_teacher_leaves_no_record(tmp_path: Path) -> None:
 def test_the_second_process_waits_for_the_first(tmp_path: Path) -> None:
     """Such as a run that is tried again while the lost node still executes it."""
     spec = run_spec(())
-    lock = tmp_path / "cache/scratch" / f"{digest_of({'run': spec.run_id})[:24]}.lock"
-    lock.parent.mkdir()
+    lock = record_lock(tmp_path / "results", spec)
     events = list[AnyEvent]()
     held, warned = threading.Event(), threading.Event()
 
@@ -94,8 +93,7 @@ def test_the_second_process_waits_for_the_first(tmp_path: Path) -> None:
             warned.set()
 
     def hold() -> None:
-        """In a thread of its own: filelock refuses one that would wait for itself."""
-        with FileLock(lock):
+        with lock_file(lock):
             held.set()
             warned.wait(60)
 
@@ -107,7 +105,7 @@ def test_the_second_process_waits_for_the_first(tmp_path: Path) -> None:
     assert finished
     assert finished.record.status == "ok"
     assert isinstance(events[1], Warned)
-    assert "another process" in events[1].message
+    assert f"waiting for process {os.getpid()} on " in events[1].message
     assert spec.label in events[1].message
 
 

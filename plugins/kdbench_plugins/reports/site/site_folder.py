@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kdbench.errors import KdbenchError
+from kdbench.storage.atomic import partial_folder, put
 
 MARKER = ".kdbench-site"
-MODE = 0o755
 
 
 @contextmanager
@@ -25,21 +23,23 @@ def replaced(folder: Path) -> Iterator[Path]:
     target = folder.resolve()
     _check(target, folder)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
+        with partial_folder(target) as partial:
+            old = target.with_name(f".{target.name}.old")
+            _recover(old, target)
+            yield partial
+            names = sorted(entry.name for entry in partial.iterdir())
+            (partial / MARKER).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+            _check(target, folder)  # again, as writing took some time
+            if target.exists():
+                target.rename(old)
+            try:
+                put(partial, target)
+            finally:
+                _recover(old, target)
     except OSError as error:
-        raise KdbenchError(f"{folder}: cannot be written ({error}); choose another folder") from error
-    try:
-        yield partial
-        partial.chmod(MODE)  # mkdtemp makes it private, but a web server must be able to read it
-        names = sorted(entry.name for entry in partial.iterdir())
-        (partial / MARKER).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-        _check(target, folder)  # again, as writing took some time
-        _put(partial, target)
-    except OSError as error:
-        raise KdbenchError(f"{folder}: cannot be written ({error}); what was there is unchanged") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        raise KdbenchError(
+            f"{folder}: cannot be written ({error}); what was there is unchanged. Choose another folder"
+        ) from error
 
 
 def _check(target: Path, folder: Path) -> None:
@@ -67,15 +67,8 @@ def _check(target: Path, folder: Path) -> None:
         )
 
 
-def _put(partial: Path, target: Path) -> None:
-    if not target.exists():
-        os.replace(partial, target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
-    os.replace(target, old)
-    try:
-        os.replace(partial, target)
-    except OSError:
-        os.replace(old, target)
-        raise
-    shutil.rmtree(old)
+def _recover(old: Path, target: Path) -> None:
+    """Puts an older site back if nothing has taken its place, as after a kill between both renames; otherwise removes it."""
+    if old.exists() and not target.exists():
+        old.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
