@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, Overrides, Results, Suite, app, plugin_of, plugins_here
+from kdbench.cli.common import RESULTS, CacheRoot, Overrides, Results, Suite, app, plugin_of, plugins_here, show
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 from kdbench.cli.run import execute, site, suite_source
@@ -89,7 +89,7 @@ def attribute(
     found = findings(teams, known, results, divided)
     todo = to_do(teams.specs, known)
     if style is Shown.json:
-        typer.echo(json.dumps(_plain(teams, found, todo), indent=1, ensure_ascii=False))
+        show(json.dumps(_plain(teams, found, todo), indent=1, ensure_ascii=False))
     else:
         _show(teams, found, todo, known)
     if run and any((record := known[spec.run_id]) is None or record.status in ("failed", "diverged") for spec in teams.specs):
@@ -102,20 +102,20 @@ def _show(teams: Teams, found: Sequence[Finding], todo: Sequence[RunSpec], known
     from kdbench.suite.sub_teams import named
 
     for one in found:
-        typer.echo(f"{one.game.label}\n")
+        show(f"{one.game.label}\n")
         lines = one.attribution.lines() if one.attribution else [f"unknown: {one.reason}"]
         lines += [] if one.attribution else [f"note: {note}" for note in one.notes]
-        typer.echo("\n".join(f"  {line}".rstrip() for line in lines) + "\n")
+        show("\n".join(f"  {line}".rstrip() for line in lines) + "\n")
     if len(found) > 1:
-        typer.echo(f"{len(found)} attributions: p-values are corrected within each, not over all of them.")
+        show(f"{len(found)} attributions: p-values are corrected within each, not over all of them.")
     for note in teams.notes:
-        typer.echo(f"note: {note}")
+        show(f"note: {note}")
     if todo:
         missing = list(dict.fromkeys(named(spec.teachers) for spec in todo))
         verb = "is" if len(todo) == 1 else "are"
         of = f"{counted(len(todo), 'run')} of {counted(len(missing), 'sub-team')}"
-        typer.echo(f"{of} {verb} missing ({few(missing)}); `--run` executes them.")
-    typer.echo(estimate(teams.specs, known))
+        show(f"{of} {verb} missing ({few(missing)}); `--run` executes them.")
+    show(estimate(teams.specs, known))
 
 
 def _plain(teams: Teams, found: Sequence[Finding], todo: Sequence[RunSpec]) -> dict[str, Any]:

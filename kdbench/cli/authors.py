@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import PLUGINS, app, complain, echo, given_params, plugins_here, width
+from kdbench.cli.common import PLUGINS, app, complain, echo, given_params, plugins_here, show, width
 from kdbench.cli.completion import kinds, kinds_and_names
 from kdbench.errors import KdbenchError, nearest
 
@@ -38,10 +38,10 @@ def plugins(
 
     loaded = plugins_here()
     if what is not None and what not in KINDS:
-        typer.echo(_described(what, loaded))
+        show(_described(what, loaded))
         return
     rows = [(of, listed) for of in KINDS if what in (None, of) for listed in loaded.offers(of).values()]
-    typer.echo(plugin_table(rows, width()))
+    show(plugin_table(rows, width()))
     for provider, error in sorted(loaded.broken.items()):
         complain(f"\n{provider} failed to load: {error}")
 
@@ -74,7 +74,7 @@ def conform(
         several = " and a ".join(of for of, _ in found)
         raise KdbenchError(f"{name!r} is the name of a {several}; choose one with --kind")
     for of, listed in found:
-        typer.echo(f"{of} {name}, from {listed.provider}")
+        show(f"{of} {name}, from {listed.provider}")
         with hearing(_show):
             findings = examine(listed.offer, of, given or None)
         failed |= any(finding.outcome == "fails" for finding in findings)

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
+
+from kdbench.contracts.neutral import neutral
+
+
+class Terminal(Console):
+    """Standard error, where what a terminal would obey is made visible, but for Rich's own colours and moves."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"stderr": True} | options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=neutral(segment.text))
 
 
 class Bars:
@@ -37,7 +54,7 @@ class Bars:
 
 def busy(text: str) -> Status:
     """A context in which a terminal shows a spinner with `text`; nothing stays, and nothing is shown elsewhere."""
-    return Console(stderr=True).status(Text(text))  # square brackets of a path are no markup
+    return Terminal().status(Text(text))  # square brackets of a path are no markup
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain
+from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, show
 from kdbench.errors import KdbenchError, counted, nearest
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def cache_list(cache: CacheRoot = None) -> None:
         by = ", ".join(entry.made_by)
         rows.append([entry.kind, entry.folder.name[:12], f"{entry.bytes / 1e6:.1f} MB", f"{entry.seconds:.1f} s", by, about])
     align = ("left", "left", "right", "right", "left", "left") if rows else None
-    typer.echo(tabulate(rows, headers=["kind", "entry", "size", "made in", "by", "from"], colalign=align))
-    typer.echo(f"\n{counted(len(rows), 'entry')}, {size / 1e6:,.1f} MB, in {root}; another folder: --cache or KDBENCH_CACHE")
+    show(tabulate(rows, headers=["kind", "entry", "size", "made in", "by", "from"], colalign=align))
+    show(f"\n{counted(len(rows), 'entry')}, {size / 1e6:,.1f} MB, in {root}; another folder: --cache or KDBENCH_CACHE")
 
 
 @cache_app.command("verify")
@@ -61,7 +61,7 @@ def cache_verify(cache: CacheRoot = None) -> None:
         except CacheError as error:
             bad += 1
             complain(f"damaged: {error}")
-    typer.echo(f"entries intact: {good}, damaged: {bad}" + ("; damaged entries are made again when needed" if bad else ""))
+    show(f"entries intact: {good}, damaged: {bad}" + ("; damaged entries are made again when needed" if bad else ""))
     if bad:
         raise typer.Exit(1)
 
@@ -89,7 +89,7 @@ def cache_clear(
     if of is None:
         if not yes:
             typer.confirm(f"Remove everything under {root}?", abort=True)
-        typer.echo(_said(Cache(root).clear()))
+        show(_said(Cache(root).clear()))
         return
     entries = [entry for entry in Cache(root).entries() if isinstance(entry, Entry)]
     chosen = [entry for entry in entries if of in _names(entry)]
@@ -99,7 +99,7 @@ def cache_clear(
     if not yes:
         typer.confirm(f"Remove {counted(len(chosen), 'entry')} of {of} under {root}?", abort=True)
     cleared = Cache(root).remove(chosen)
-    typer.echo(f"{counted(len(chosen) - cleared.left, 'entry')}, {_said(cleared)}")
+    show(f"{counted(len(chosen) - cleared.left, 'entry')}, {_said(cleared)}")
 
 
 def _said(cleared: Cleared) -> str:

@@ -7,14 +7,16 @@ import io
 import os
 import shutil
 import sys
+import traceback
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from kdbench.cli.completion import suite_names
+from kdbench.contracts.neutral import neutral
 from kdbench.errors import KdbenchError, KdbenchWarning
 from kdbench.plugins.library_warnings import collected
 
@@ -60,7 +62,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from kdbench import __version__
 
-        typer.echo(f"kdbench {__version__}")
+        show(f"kdbench {__version__}")
         raise typer.Exit
 
 
@@ -142,7 +144,7 @@ def complain(text: str) -> None:
 
 def echo(text: str, colour: str, err: bool = False) -> None:
     """Prints in a colour; in none if NO_COLOR is set (no-color.org) or the output is no terminal."""
-    typer.secho(text, fg=None if os.environ.get("NO_COLOR") else colour, err=err)
+    typer.secho(neutral(text), fg=None if os.environ.get("NO_COLOR") else colour, err=err)
 
 
 def table_width() -> int:
@@ -163,9 +165,14 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def show(text: object) -> None:
+    """Prints a result to standard output. What a terminal would obey in it is made visible, as in all that commands print."""
+    typer.echo(neutral(str(text)))
+
+
 def say(text: str) -> None:
     """Prints to standard error what is no result."""
-    typer.echo(text, err=True)
+    typer.echo(neutral(text), err=True)
 
 
 def main() -> None:
@@ -182,10 +189,18 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         if error.errno not in ENVIRONMENT or error.filename is None:
-            raise
+            _end_as_a_bug()
         name = str(error.filename)
         complain(f"{name if len(name) <= LONGEST else name[: LONGEST - 1] + '…'}: {error.strerror}")
         sys.exit(2)
+    except Exception:
+        _end_as_a_bug()
+
+
+def _end_as_a_bug() -> NoReturn:
+    """Shows the traceback of what is being handled, whose message may hold anything."""
+    say(traceback.format_exc().rstrip("\n"))
+    sys.exit(1)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

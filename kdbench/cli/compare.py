@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, plugins_here, table_width
+from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, plugins_here, show, table_width
 from kdbench.cli.gallery import Html, write_page
 from kdbench.cli.leaderboard import Records, load_results, units_of
 
@@ -48,7 +48,7 @@ def compare(
         explained, rows[0].runs, rows[1].runs, found.reading.units, plugins_here(), Cache(cache_root(cache))
     )
     lines = explained.lines(lambda query: card_lines(pair_card(query, of(query)), ("A", "B"), table_width()), notes)
-    typer.echo("\n".join(wrapped(line, "table", table_width()) for line in lines))
+    show("\n".join(wrapped(line, "table", table_width()) for line in lines))
     if html:
         names = [f"{name}: {row.name}" for name, row in zip("AB", rows, strict=True)]
         write_page(pair_page(explained, of, names, rows[0].runs[0].record.licence or "", notes), html)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, given_params, plugins_here, say
+from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, given_params, plugins_here, say, show
 from kdbench.cli.completion import names_of
 from kdbench.errors import KdbenchError, PluginError, quoted
 
@@ -52,7 +52,7 @@ def data_check(
         )
     rows = [{"split": split, **asdict(counts)} for split, counts in report.counts.items()]
     if rows:
-        typer.echo(tabulate(rows, headers="keys", intfmt=","))
+        show(tabulate(rows, headers="keys", intfmt=","))
     notes = [
         *report.notes,
         *report.differences,
@@ -63,7 +63,7 @@ def data_check(
     for problem in report.problems:
         complain(problem.error if problem.source in problem.error else f"{problem.source}: {problem.error}")
     if report.digest:
-        typer.echo(f"\ndigest {report.digest}")
+        show(f"\ndigest {report.digest}")
     if not report.problems:
         return
     count = len(report.problems)
@@ -83,7 +83,7 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
 
     with _Shown() as shown:
         entry, digest = _task(name).store(_opened(name, params, root), Cache(cache_root(cache)), shown.advance, jobs)
-    typer.echo(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {digest}")
+    show(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {digest}")
 
 
 def _task(dataset: str) -> Any:
@@ -124,10 +124,11 @@ class _Shown:
     """Shows a bar for each stage that a dataset reports."""
 
     def __enter__(self) -> _Shown:
-        from rich.console import Console
         from rich.progress import Progress, TaskID
 
-        self.progress = Progress(console=Console(stderr=True), transient=True)
+        from kdbench.cli.bars import Terminal
+
+        self.progress = Progress(console=Terminal(), transient=True)
         self.bars: dict[str, TaskID] = {}
         self.progress.start()
         return self

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, Results, app, cache_root, plugins_here, say, table_width
+from kdbench.cli.common import RESULTS, CacheRoot, Results, app, cache_root, plugins_here, say, show, table_width
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def search(
     from kdbench.storage.cache import Cache
 
     page = find(record, text if text is not None else image or Path(), most, plugins_here(), Cache(cache_root(cache)))
-    typer.echo("\n".join(result_lines(page, table_width())))
+    show("\n".join(result_lines(page, table_width())))
     if html:
         write_page(page, html)
 

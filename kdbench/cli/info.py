@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import PLUGINS, CacheRoot, Results, app, cache_root, complain, plugins_here
+from kdbench.cli.common import PLUGINS, CacheRoot, Results, app, cache_root, complain, plugins_here, show
 from kdbench.errors import counted
 
 
@@ -36,7 +36,7 @@ def info(
         lines.append((f"extra {name}", f"missing {', '.join(missing)}" if missing else "installed"))
     wide = max(len(name) for name, _ in lines)
     for name, text in lines:
-        typer.echo(f"{name:<{wide}}  {text}")
+        show(f"{name:<{wide}}  {text}")
     loaded = plugins_here()
     for provider, error in sorted(loaded.broken.items()):
         complain(f"plugin {provider} failed to load: {error}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, app, plugin_of, plugins_here, say, table_width
+from kdbench.cli.common import RESULTS, app, plugin_of, plugins_here, say, show, table_width
 from kdbench.cli.completion import column_names, names_of
 from kdbench.errors import KdbenchError, counted
 
@@ -111,7 +111,7 @@ def power(
     if not pairs:
         raise KdbenchError("no table has two rows to compare; run a suite with two strategies or teams first")
     texts = ["\n".join(needed(a.runs, b.runs, difference=difference, units=units_of(found, a)).lines()) for a, b in pairs]
-    typer.echo("\n\n".join(texts))
+    show("\n\n".join(texts))
 
 
 def load_results(results: list[Path] | None) -> Results:
@@ -155,7 +155,7 @@ def _print(report: Report, name: str, material: Reported) -> None:
 
     if not isinstance(report, TextReport):
         raise KdbenchError(f"--format: found {name!r}, which is not text; write it with --report {name}=PATH")
-    typer.echo(report.text(material, table_width()))
+    show(report.text(material, table_width()))
     if name == "csv":  # which has no place for them
         for note in material.board.notes:
             say(note)

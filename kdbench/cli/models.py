@@ -21,6 +21,7 @@ from kdbench.cli.common import (
     given_params,
     plugins_here,
     say,
+    show,
     table_width,
 )
 from kdbench.cli.completion import names_of
@@ -77,7 +78,7 @@ def evaluate(
         cache=cache_root(cache),
         plugins=plugins,
     )
-    typer.echo("\n".join(found.lines()))
+    show("\n".join(found.lines()))
     if out:
         name, tag = str(teacher.get("model", teacher["use"])), str(teacher.get("pretrained", ""))
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +129,7 @@ def export(
     expected = read_arrays(path, plugins) if record.arrays_sha256 else None
     report = write(record, exporter, folder, plugins, Cache(cache_root(cache)), expected)
     for line in report.lines():
-        typer.echo(line)
+        show(line)
     if report.latency:
         figures = {f"{name} {part.replace('_', ' ')} ms": round(ms, 4) for part, ms in report.latency.items()}
         spec, device = record.spec, device_name("cpu")
@@ -160,7 +161,7 @@ def profile(
     measured = profiled(started)
     if not measured:
         raise KdbenchError(f"no run of {suite} is recorded under {results}; run it first: the gallery is its test split")
-    typer.echo(render_students(students_table(measured), style.value, table_width()))
+    show(render_students(students_table(measured), style.value, table_width()))
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -173,7 +174,7 @@ def inspect(
     from kdbench.reports.inspect import draw, find_run, terminal
 
     record = find_run(run, results)
-    typer.echo(terminal(record))
+    show(terminal(record))
     if png:
         draw(record, png)
         say(f"Drawn into {png}")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import HELP, SUITES, app, complain, plugins_here, say
+from kdbench.cli.common import HELP, SUITES, app, complain, plugins_here, say, show
 from kdbench.cli.completion import names_of, preset_names
 from kdbench.errors import counted
 
@@ -59,7 +59,7 @@ def new_suite(
         strategies=_several("Strategies", strategies, default.strategies, list(plugins.offers("strategy"))),
     )
     path = write_suite(name, choices, folder, plugins)
-    typer.echo(path)
+    show(path)
     try:
         runs = len(plan(load_suite(path, plugins)))
     except SuiteError as error:
@@ -76,7 +76,7 @@ def _scaffold(kind: str) -> Callable[..., None]:
         from kdbench.plugins.scaffold import write_package
 
         for path in write_package(kind, name, folder):  # type: ignore[arg-type]  # checked there
-            typer.echo(path)
+            show(path)
         package = folder / f"kdbench-{name}"
         then = f"kdbench conform {name}" if kind in CHECKED else f"pytest {package}"
         say(f"\nNext: pip install -e '{package}[test]' && {then}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, complain, plugins_here, say
+from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, complain, plugins_here, say, show
 from kdbench.errors import counted
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def verify(
         for problem in found.problems:
             complain(str(problem))
         problems = f"; {counted(len(found.problems), 'problem')}" if found.problems else ""
-        typer.echo(f"{counted(len(found.records), 'record')} fine{problems}")
+        show(f"{counted(len(found.records), 'record')} fine{problems}")
         again = _rerun(rerun, found, cache, device) if rerun else None
     for line in again.lines() if again else []:
-        typer.echo(line)
+        show(line)
     if found.problems or (again and not again.same):
         raise typer.Exit(1)
 

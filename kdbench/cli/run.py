@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, cache_root, plugins_here, say, table_width
+from kdbench.cli.common import (
+    SUITES,
+    CacheRoot,
+    Overrides,
+    Results,
+    Suite,
+    app,
+    cache_root,
+    plugins_here,
+    say,
+    show,
+    table_width,
+)
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import IN_PROCESS, Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 
@@ -104,9 +116,9 @@ def execute(started: SuiteRun, verbose: bool = False, debug: bool = False) -> No
 
     Each run prints to `SUITE/logs/ID.log` beside the records; with `verbose`, its lines are shown as they come.
     """
-    from rich.console import Console
     from rich.markup import escape
 
+    from kdbench.cli.bars import Terminal
     from kdbench.cli.follow_logs import LogFollower
     from kdbench.cli.progress import ProgressDisplay
     from kdbench.engines.logs import log_path
@@ -119,7 +131,7 @@ def execute(started: SuiteRun, verbose: bool = False, debug: bool = False) -> No
         return
     if len(todo) < len(specs):
         say(f"{len(specs) - len(todo)} of {len(specs)} runs are recorded; {len(todo)} to do.")
-    display = ProgressDisplay(Console(stderr=True, force_terminal=False if debug else None), len(todo))
+    display = ProgressDisplay(Terminal(force_terminal=False if debug else None), len(todo))
     session.plugins.register(display, "kdbench:progress")
     if verbose:
         session.engine = LogFollower(session.engine, lambda line: display.line(escape(line)))
@@ -151,7 +163,7 @@ def execute_race(started: SuiteRun, verbose: bool = False, debug: bool = False) 
 def finish(started: SuiteRun, measure: bool) -> None:
     """Measures the students if asked to and shows the leaderboard. Exits with 1 if a run failed."""
     found = started.results(profiled(started) if measure else [])
-    typer.echo("\n" + found.text(width=table_width()))
+    show("\n" + found.text(width=table_width()))
     if started.failed:
         raise typer.Exit(1)
 

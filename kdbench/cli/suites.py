@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, plugins_here, say, table_width
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, complain, plugins_here, say, show, table_width
 from kdbench.cli.completion import suite_names
 from kdbench.cli.engine_options import chosen_engine
 from kdbench.cli.run import RACEABLE, Raced, Smoke, site, suite_source
@@ -26,7 +26,7 @@ def suites() -> None:
     known = shipped.suites()
     wide = max(map(len, known), default=0)
     for name, path in known.items():
-        typer.echo(f"{name:<{wide}}  {shipped.description(path)}")
+        show(f"{name:<{wide}}  {shipped.description(path)}")
     say(f"\nStart with `kdbench run quickstart`. The files, to copy and change, are in {shipped.folder()}")
 
 
@@ -72,13 +72,13 @@ def plan(
     notes = dict.fromkeys(changed, ", changed") | dict.fromkeys(again, ", to do again")
     open_ = {spec.run_id: "to do" if raced is None or raced.goes_on(spec) else "not needed" for spec in specs}
     states = {id: f"{record.status if (record := known[id]) else open_[id]}{notes.get(id, '')}" for id in open_}
-    typer.echo(plan_text(specs, states, table_width(), runs))
+    show(plan_text(specs, states, table_width(), runs))
     lines = [*raced.lines()] if raced else []
     wanted = raced.until_next_look if raced else specs
     lines += [estimate(wanted, known | dict.fromkeys(again), len(changed))]
     lines += dict.fromkeys(in_words(spec) for spec in specs if spec.stages)
     lines += costs_of_views([spec for spec in specs if states[spec.run_id] == "to do"], plugins)
-    typer.echo("\n" + "\n".join(wrapped(line, "table", table_width()) for line in lines))
+    show("\n" + "\n".join(wrapped(line, "table", table_width()) for line in lines))
     if not race and planned.suite.race:
         say(RACEABLE.format(design=planned.suite.race))
 
@@ -126,10 +126,10 @@ def _check(suite: str, overrides: list[str], resolved: bool) -> None:
     with busy(f"checking {source.path}"):
         specs = lay_out(check_suite(source, plugins_here(), deep=True))
     if resolved:
-        typer.echo(source.resolved.rstrip("\n"))
+        show(source.resolved.rstrip("\n"))
         say(f"\n{source.path}: fine, {counted(len(specs), 'run')}")
     else:
-        typer.echo(f"{source.path}: fine, {counted(len(specs), 'run')}")
+        show(f"{source.path}: fine, {counted(len(specs), 'run')}")
 
 
 def _suites_and_overrides(given: list[str]) -> tuple[list[str], list[str]]:
@@ -172,6 +172,6 @@ def schema() -> None:
     from kdbench.suite.schema import json_schema
 
     loaded = plugins_here()
-    typer.echo(json.dumps(json_schema(loaded), indent=1, ensure_ascii=False))
+    show(json.dumps(json_schema(loaded), indent=1, ensure_ascii=False))
     for provider, error in sorted(loaded.broken.items()):
         complain(f"{provider} is left out, wholly or in part: {error}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, plugins_here, say
+from kdbench.cli.common import SUITES, CacheRoot, Overrides, Results, Suite, app, plugins_here, say, show
 from kdbench.cli.engine_options import Address, Device, EngineName, Jobs, Resources, Timeout, chosen_engine
 from kdbench.cli.run import execute, finish, site, suite_source
 from kdbench.errors import KdbenchError, counted
@@ -75,7 +75,7 @@ def sweep(
             _show(tuner, todo)
         else:
             trials = counted(checked.sweep.settings.trials, "trial")
-            typer.echo(f"None of the {counted(len(todo), 'study')} of {source.path} has begun; each has {trials} to do.")
+            show(f"None of the {counted(len(todo), 'study')} of {source.path} has begun; each has {trials} to do.")
         return
     if any(tuner.summary(study) is None for study in todo):
         check_suite(source, plugins_here(), deep=True)  # better to fail here than after an hour of teachers
@@ -97,8 +97,7 @@ def sweep(
 
 def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
     """Conducts the studies with a display of their progress. An interrupt exits with 130."""
-    from rich.console import Console
-
+    from kdbench.cli.bars import Terminal
     from kdbench.cli.sweep_display import UNFINISHED, SweepDisplay
 
     known: dict[str, tuple[Study, int, float | None]] = {}
@@ -111,7 +110,7 @@ def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
     trials = counted(todo[0].settings.trials, "trial")
     say(f"{len(todo) - len(known)} of {counted(len(todo), 'study')} complete; {trials} each.")
     try:
-        with SweepDisplay(Console(stderr=True), known) as display:
+        with SweepDisplay(Terminal(), known) as display:
             tuner.listener = display
             return tuner.tune(todo)
     except KeyboardInterrupt:
@@ -143,9 +142,9 @@ def _show(tuner: Tuner, todo: list[Study]) -> None:
     metric = "best" if settings.objectives else f"best {settings.metric} on validation"
     states_named = ["complete", "pruned", "diverged", "failed", "running"]
     heads = ["study", "trials", *states_named, metric, "parameters", "importance (PED-ANOVA)"]
-    typer.echo(tabulate(rows, headers=heads, disable_numparse=True))
+    show(tabulate(rows, headers=heads, disable_numparse=True))
     for summary in fronts:
-        typer.echo("\n" + _pareto(summary))
+        show("\n" + _pareto(summary))
     say(f"\nHistory and plots: pip install optuna-dashboard; optuna-dashboard {shown(driven(tuner.storage))}")
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import pluggy
 
 from kdbench.contracts import Offer, hookspecs
+from kdbench.contracts.names import EXPECTED, NAME, is_name
 from kdbench.errors import KdbenchWarning, PluginError, nearest, quoted
 from kdbench.plugins.parameters import params_model
 from kdbench.storage.loaded_code import importing
@@ -199,6 +200,8 @@ def _offered(kind: Kind, function: Callable[..., Any]) -> list[Offer[Any]]:
     for offer in offers:
         if not isinstance(offer, Offer):
             raise PluginError(f"{HOOKS[kind]} must return Offer objects; found {offer!r}")
+        if not isinstance(offer.name, str) or not is_name(offer.name):
+            raise PluginError(f"{HOOKS[kind]}: Offer.name: found {offer.name!r}; expected {EXPECTED[NAME]}")
     return offers
 
 

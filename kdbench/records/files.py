@@ -23,6 +23,7 @@ from kdbench.records.tasks import task_of
 from kdbench.records.trace import Trace
 from kdbench.storage.atomic import write_text, written
 from kdbench.storage.digest import file_digest
+from kdbench.storage.plain_file import read_plain
 from kdbench.suite.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def write_model(path: Path, model: BaseModel) -> Path:
 def read_model(kind: type[Model], path: Path, what: str, hint: str = "") -> Model:
     """Reads what `write_model` wrote. Raises RecordError, naming the file and the field."""
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(read_plain(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
@@ -221,8 +222,10 @@ def _format1(folder: Path) -> dict[str, Path]:
 
 
 def _head(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return stream.read(64).replace(b" ", b"").replace(b"\n", b"")
+    try:
+        return read_plain(file, 64).replace(b" ", b"").replace(b"\n", b"")
+    except OSError:
+        return b""
 
 
 def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -14,6 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from pydantic import ValidationInfo
+
 from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import digest_of
 
@@ -24,8 +26,13 @@ _OPERATIONAL = ("checkpoint_every", "devices")
 _ABSENT = ("variant", "role", "smoke", "tuning")  # not part of an id if the run has none
 
 
-def read(given: Any, fields: Callable[[JsonObject], JsonObject]) -> Any:
-    """The `fields` of a file of format 1, and anything else unchanged. Raises ValueError if its spec is not of format 1."""
+def read(given: Any, fields: Callable[[JsonObject], JsonObject], info: ValidationInfo) -> Any:
+    """The `fields` of a file of format 1, and anything else unchanged.
+
+    Raises ValueError if its spec is not of format 1, and for a file with a field `original`, from which its ids would follow.
+    """
+    if info.mode == "json" and isinstance(given, dict) and "original" in given:
+        raise ValueError("original: found a field of programs, expected none in a file")
     if not isinstance(given, dict) or given.get("format") != 1 or "original" in given:
         return given
     try:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from kdbench.records.quantities import Amount, Figure, Flag, Whole
 from kdbench.suite.spec import Frozen, Values
 
 MEGABYTE = 10**6
@@ -21,16 +22,16 @@ class Finite(Frozen):
 class Timing(Finite):
     """The time of one call in milliseconds, over `blocks` of calls timed by torch.utils.benchmark."""
 
-    median_ms: float
-    iqr_ms: float  # between the quartiles of the blocks' means
-    blocks: int
+    median_ms: Amount
+    iqr_ms: Amount  # between the quartiles of the blocks' means
+    blocks: Whole
 
 
 class PartProfile(Finite):
     """One part of a student, such as a tower, in eval mode."""
 
-    parameters: int  # parameters that its output depends on; those of several parts count in each
-    flops: int  # for one input: multiplications and additions in matrix products, convolutions and attention
+    parameters: Whole  # parameters that its output depends on; those of several parts count in each
+    flops: Whole  # for one input: multiplications and additions in matrix products, convolutions and attention
     latency: dict[int, Timing]  # by batch size, in float32
 
 
@@ -38,10 +39,10 @@ class Memory(Finite):
     """Peak memory while every part read one input, in MB (10⁶ bytes)."""
 
     kind: Literal["resident", "cuda"]  # of the process, or allocated by torch on the GPU
-    peak_mb: float
-    before_mb: float  # with the student built, before any input
-    baseline_mb: float  # with only Python and torch loaded, 0 on a GPU
-    from_start: bool = False  # whether the peak is that of the whole process, building the student included
+    peak_mb: Amount
+    before_mb: Amount  # with the student built, before any input
+    baseline_mb: Amount  # with only Python and torch loaded, 0 on a GPU
+    from_start: Flag = False  # whether the peak is that of the whole process, building the student included
 
 
 class Profile(Finite):
@@ -58,23 +59,23 @@ class Profile(Finite):
     code: str = ""  # sha256 of the source of third parties behind the student; "" if there is none
     dataset: Values = {}  # `name`, `use` and `params`: inputs had the form of this dataset's
     parts: dict[str, PartProfile]  # by name, in the task's order
-    parameters: int  # each counted once, including those of no part, such as a logit scale
-    size_bytes: int  # of the weights as a safetensors file in float32
+    parameters: Whole  # each counted once, including those of no part, such as a logit scale
+    size_bytes: Whole  # of the weights as a safetensors file in float32
     memory: Memory | None = None  # None unless a separate process measured it and its system reports memory
-    gallery: int | None = None  # embeddings that a query is compared with; None if the task does not search
+    gallery: Whole | None = None  # embeddings that a query is compared with; None if the task does not search
     search: Timing | None = None  # for one query: inner products with the gallery, and the ten largest
-    unstable: bool  # whether `reasons` has any
+    unstable: Flag  # whether `reasons` has any
     reasons: list[str] = []  # why timings may not be repeatable
-    load: list[float] = []  # load average over one minute, before and after the measurement
+    load: list[Amount] = []  # load average over one minute, before and after the measurement
     precision: Literal["fp32"] = "fp32"
     device: str  # `cpu`, or the name of the GPU
-    threads: int
+    threads: Whole
     host: Values
     versions: dict[str, str]
     commit: str | None
-    dirty: bool | None
+    dirty: Flag | None
     measured: str  # when, in UTC
-    extra: dict[str, float] = {}  # figures that were added later
+    extra: dict[str, Figure] = {}  # figures that were added later
 
     @model_validator(mode="before")
     @classmethod

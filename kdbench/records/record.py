@@ -5,11 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from kdbench.records import format1
 from kdbench.records.names import split_digest
 from kdbench.records.parts import Part, weights_identity
+from kdbench.records.quantities import Amount, Figure, Flag, Whole
 from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import Frozen, RunSpec, Values
 
@@ -27,21 +35,21 @@ OPTIONAL = (
 class Outcome(Frozen):
     """The result of a run; empty unless its status is `ok`."""
 
-    metrics: dict[str, float] = {}  # on the test split, raw values by the task's names
-    validation: dict[str, float] = {}  # validation metrics of the best epoch, which is the one evaluated
-    best_epoch: int | None = None
-    steps: int | None = None
-    weights: dict[str, float] = {}  # mean over all steps, by teacher
-    dynamics: dict[str, float] = {}  # `Trace.dynamics`
-    sizes: dict[str, int] = {}  # of the test split, by name (`Task.sizes`)
+    metrics: dict[str, Figure] = {}  # on the test split, raw values by the task's names
+    validation: dict[str, Figure] = {}  # validation metrics of the best epoch, which is the one evaluated
+    best_epoch: Whole | None = None
+    steps: Whole | None = None
+    weights: dict[str, Figure] = {}  # mean over all steps, by teacher
+    dynamics: dict[str, Figure] = {}  # `Trace.dynamics`
+    sizes: dict[str, Whole] = {}  # of the test split, by name (`Task.sizes`)
     dataset_digest: str | None = None  # of the whole dataset, also where one fold of it is tested
     licence: str | None = None
     arrays_sha256: str | None = None  # of the file with the stored arrays
     units_sha256: str | None = None  # of the file with the test unit of each query
     trace_sha256: str | None = None
-    timings: dict[str, float] = {}  # seconds: teacher (serves other runs too), train, strategy (part of it), evaluate
-    encodings: dict[str, float] = {}  # seconds of each cache entry for its teachers, by key; serves other runs too
-    peak_mb: float | None = None  # peak memory of its process or GPU in 10⁶ bytes
+    timings: dict[str, Amount] = {}  # seconds: teacher (serves other runs too), train, strategy (part of it), evaluate
+    encodings: dict[str, Amount] = {}  # seconds of each cache entry for its teachers, by key; serves other runs too
+    peak_mb: Amount | None = None  # peak memory of its process or GPU in 10⁶ bytes
 
 
 class Record(Outcome):
@@ -64,18 +72,18 @@ class Record(Outcome):
     parts: dict[str, Part] = {}  # its plugins when it was executed, by name; empty in records from before this was recorded
     versions: dict[str, str]
     commit: str | None
-    dirty: bool | None
+    dirty: Flag | None
     host: Values
     device: str
-    threads: int
+    threads: Whole
     started: str
     finished: str
     original: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)  # the spec as format 1 wrote it
 
     @model_validator(mode="before")
     @classmethod
-    def _read(cls, given: Any) -> Any:
-        return format1.read(given, format1.record_fields)
+    def _read(cls, given: Any, info: ValidationInfo) -> Any:
+        return format1.read(given, format1.record_fields, info)
 
     @model_validator(mode="after")
     def _identified(self) -> Self:

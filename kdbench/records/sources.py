@@ -12,6 +12,7 @@ from kdbench.errors import RecordError
 from kdbench.records.names import SUFFIXES, units_path
 from kdbench.records.record import Record
 from kdbench.storage.archives import UNREADABLE, unpacked_member
+from kdbench.storage.plain_file import read_plain
 
 
 class Source(Protocol):
@@ -38,9 +39,7 @@ class Disk:
 
     def read(self, name: str) -> bytes | None:
         try:
-            # A Path and a buffer would take four times as long as reading.
-            with open(name, "rb", buffering=0) as stream:
-                return stream.readall()
+            return read_plain(name)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:  # ValueError: a name with a null character, of a record that has been changed

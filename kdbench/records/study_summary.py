@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer, model_validator
 
 from kdbench.contracts.values import JsonObject
 from kdbench.errors import RecordError
 from kdbench.records import format1
 from kdbench.records.files import read_model, write_model
 from kdbench.records.parts import Part
+from kdbench.records.quantities import Amount, Figure, Whole
 from kdbench.storage.atomic import write_text
 from kdbench.suite.spec import Frozen, RunSpec, Values
 from kdbench.suite.study import STUDY_VERSION, Study
@@ -28,14 +29,14 @@ Direction = Literal["minimize", "maximize"]
 class TrialSummary(Frozen):
     """One ended trial."""
 
-    number: int
+    number: Annotated[int, Field(strict=True)]
     state: State
     reason: str = ""  # of any state but complete
     params: Values  # by path: `train.lr`, `objective[0].coefficient`, `strategy.C`, `student.width`
-    values: list[float] = []  # by goal, at the best epoch; none unless the trial is complete
-    epochs: dict[int, float] = {}  # the validation metric after each validated epoch
-    best_epoch: int | None = None
-    seconds: float | None = None  # of training; for a trial that is not complete, since its last start or resume
+    values: list[Figure] = []  # by goal, at the best epoch; none unless the trial is complete
+    epochs: dict[int, Figure] = {}  # the validation metric after each validated epoch
+    best_epoch: Whole | None = None
+    seconds: Amount | None = None  # of training; for a trial that is not complete, since its last start or resume
     started: str | None = None  # in UTC
     finished: str | None = None
 
@@ -52,12 +53,12 @@ class StudySummary(Frozen):
     spec: RunSpec  # of the cell, with the suite's own parameters
     space: tuple[Parameter, ...]
     settings: Settings
-    version: int = STUDY_VERSION  # version of the search algorithm
+    version: Whole = STUDY_VERSION  # version of the search algorithm
     goals: list[str]
     directions: list[Direction]
-    best: int | None = None  # the first trial with the best value; None if none is complete or with several goals
-    pareto: list[int] = []  # trials that no other trial dominates; with several goals only
-    importance: dict[str, float] = {}  # of each parameter, by PED-ANOVA, as a fraction; empty if unknown
+    best: Whole | None = None  # the first trial with the best value; None if none is complete or with several goals
+    pareto: list[Whole] = []  # trials that no other trial dominates; with several goals only
+    importance: dict[str, Figure] = {}  # of each parameter, by PED-ANOVA, as a fraction; empty if unknown
     trials: list[TrialSummary]
     parts: dict[str, Part] = {}  # of its runs when the study began; left out of the file if nothing is known
     original: JsonObject | None = Field(default=None, exclude=True, repr=False)  # as format 1 wrote it
@@ -81,8 +82,8 @@ class StudySummary(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _read(cls, given: Any) -> Any:
-        return format1.read(given, format1.summary_fields)
+    def _read(cls, given: Any, info: ValidationInfo) -> Any:
+        return format1.read(given, format1.summary_fields, info)
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> JsonObject:

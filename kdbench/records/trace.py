@@ -8,6 +8,8 @@ from typing import Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from kdbench.records.quantities import Figure, Whole
+
 DIGITS = 6
 
 
@@ -24,15 +26,15 @@ class Trace(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    step: list[int] = []
-    stage: list[int] = []
-    loss: list[float] = []
-    task: list[float] = []
-    weights: dict[str, list[float]] = {}
-    entropy: list[float] = []
-    cosines: dict[str, list[float]] = {}
-    conflict: list[int] = []
-    report: dict[str, list[float | None]] = {}
+    step: list[Whole] = []
+    stage: list[Whole] = []
+    loss: list[Figure] = []
+    task: list[Figure] = []
+    weights: dict[str, list[Figure]] = {}
+    entropy: list[Figure] = []
+    cosines: dict[str, list[Figure]] = {}
+    conflict: list[Whole] = []
+    report: dict[str, list[Figure | None]] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -58,7 +60,7 @@ class Trace(BaseModel):
         if self.conflict:
             found["gradient_cosine"] = [value for pair in self.cosines.values() for value in pair]
             found["conflicting_steps"] = [float(value) for value in self.conflict]
-        return {name: round(sum(values) / len(values), DIGITS) for name, values in found.items()}
+        return {name: round(sum(values) / len(values), DIGITS) for name, values in found.items() if values}
 
     @property
     def mean_weights(self) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from kdbench.contracts import Metric
 from kdbench.reports.board import Board, Row, Table
+from kdbench.reports.spreadsheet import csv_of
 
 NESTED = (
     "values",
@@ -25,8 +26,6 @@ def plain(board: Board) -> dict[str, Any]:
 
 def csv_text(board: Board) -> str:
     """A line for each row, with the id, the verdict and the race of its table. Without tables it is empty."""
-    import pandas as pd  # only here: half a second that the other formats need not pay
-
     rows = []
     for table in board.tables:
         whole = _table(table, board.transfers)
@@ -44,7 +43,7 @@ def csv_text(board: Board) -> str:
                 flat |= {f"{name} {part}": figure for part, figure in value.items()}
             flat |= row["cost"] | {f"weight {name}": weight for name, weight in row["weights"].items()}
             rows.append(flat)
-    return str(pd.DataFrame(rows).to_csv(index=False)).rstrip("\n")
+    return csv_of(rows)
 
 
 def _table(table: Table, transfers: bool) -> dict[str, Any]:

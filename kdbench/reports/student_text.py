@@ -9,6 +9,7 @@ from dataclasses import asdict
 from kdbench.records.profile import Memory, Timing
 from kdbench.reports.column import Column
 from kdbench.reports.columns import NONE
+from kdbench.reports.spreadsheet import csv_of
 from kdbench.reports.student_table import StudentRow, StudentsTable
 from kdbench.reports.text_table import Format, left_out, table_text, wrapped
 
@@ -68,8 +69,6 @@ def _text(table: StudentsTable, style: Format, width: int | None, wide: bool) ->
 
 
 def _csv(tables: list[StudentsTable]) -> str:
-    import pandas as pd  # only here: half a second that the other formats need not pay
-
     rows: list[dict[str, object]] = []
     for table in tables:
         for row in table.rows:
@@ -83,7 +82,7 @@ def _csv(tables: list[StudentsTable]) -> str:
             flat |= {"memory (MB)": memory.peak_mb if memory else None, "baseline (MB)": memory.baseline_mb if memory else None}
             flat |= {"memory kind": memory.kind if memory else None, "size (MB)": row.size_mb, **row.extra}
             rows.append(flat | {"unstable": "; ".join(row.unstable)})
-    return str(pd.DataFrame(rows).to_csv(index=False)).rstrip("\n")
+    return csv_of(rows)
 
 
 def _plain(table: StudentsTable) -> dict[str, object]:

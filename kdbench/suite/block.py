@@ -1,4 +1,4 @@
-"""The base class of all blocks of a suite file."""
+"""What all blocks of a suite file share: their configuration, counts, seeds and names."""
 
 from __future__ import annotations
 
@@ -6,5 +6,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from kdbench.contracts.names import NAME, OR_NONE, WORD
+
 EXACT = ConfigDict(extra="forbid", strict=True, frozen=True)
 Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=NAME)]
+NameOrNone = Annotated[str, Field(pattern=OR_NONE)]
+Word = Annotated[str, Field(pattern=WORD)]

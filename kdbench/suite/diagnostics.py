@@ -9,7 +9,9 @@ from itertools import takewhile
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from kdbench.contracts.names import EXPECTED
 from kdbench.errors import ParameterError, SuiteError, nearest, yaml_hint
 from kdbench.suite.yaml_file import YamlPath, dotted
 
@@ -20,7 +22,6 @@ _EXPECTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "a string",
-    "string_pattern_mismatch": "letters, digits and . _ + -, beginning with a letter or digit",
     "bool_type": "true or false",
     "list_type": "a list",
     "dict_type": "a map",
@@ -69,7 +70,7 @@ class Diagnostics:
                 found = NOTHING if item["type"] == "missing" else item["input"]
                 truth = item["type"] == "bool_type"
                 hint = yaml_hint(found, truth) if truth or item["type"] in ("int_type", "float_type") else ""
-                self.add(here, found, _EXPECTED.get(item["type"], _sentence(item["msg"])), hint)
+                self.add(here, found, _expected(item), hint)
 
     def add_apart(self, where: YamlPath, apart: Diagnostics) -> None:
         """Adds errors in a value that is not in the file but derived from the one at `where`."""
@@ -142,6 +143,13 @@ def _path(loc: tuple[int | str, ...], value: Any, kind: str) -> YamlPath:
             continue
         path.append(step)
     return tuple(path)
+
+
+def _expected(item: ErrorDetails) -> str:
+    """What pydantic expected in place of an item, in words for suite files."""
+    if item["type"] == "string_pattern_mismatch":
+        return EXPECTED.get(item["ctx"]["pattern"], _sentence(item["msg"]))
+    return _EXPECTED.get(item["type"], _sentence(item["msg"]))
 
 
 def _sentence(message: str) -> str:

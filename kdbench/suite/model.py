@@ -10,6 +10,7 @@ from pydantic import Field
 
 from kdbench.contracts import Uses
 from kdbench.errors import KdbenchError, SuiteError
+from kdbench.suite.block import Name, Word
 from kdbench.suite.race import Race, RaceDesign
 from kdbench.suite.settings import Block, Evaluate, Latency, StageSettings, Train
 from kdbench.suite.spec import PluginSpec, StageSpec, TaskDataset, TermSpec
@@ -26,17 +27,13 @@ StudentEntry = Annotated[dict[str, Any], Uses("student"), _plugin("student", "A 
 TeacherEntry = Annotated[dict[str, Any], Uses("teacher"), _plugin("teacher", "A teacher: `use:` and its parameters.")]
 StrategyEntry = Annotated[dict[str, Any], Uses("strategy"), _plugin("strategy", "A strategy: `use:` and its parameters.")]
 TermEntry = Annotated[dict[str, Any], Uses("objective"), _plugin("objective", "A term: `use:`, `coefficient`, parameters.")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
-
-
-VariantName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,=/_.+-]*$")]
 
 
 class Variant(Block):
     """The blocks that a variant can change."""
 
     students: list[StudentEntry] = Field(default=[], description="Replaces the suite's students.")
-    teachers: dict[Name, TeacherEntry] = Field(
+    teachers: dict[Word, TeacherEntry] = Field(
         default={}, description="Added to the suite's teachers, or replacing those of the same name."
     )
     teams: list[list[str]] = Field(default=[], description="Replaces the suite's teams.")
@@ -75,7 +72,7 @@ class EvaluateFile(Evaluate):
 class SuiteFile(Block):
     """The contents of a suite file. The grid is datasets × students × teams × strategies × seeds."""
 
-    name: Name = Field(description="Name of the suite, and of the folder of its records under results/.")
+    name: Word = Field(description="Name of the suite, and of the folder of its records under results/.")
     description: str = Field(default="", description="Description in one line, shown by `kdbench suites`.")
     extends: str | list[str] = Field(
         default=[],
@@ -94,7 +91,7 @@ class SuiteFile(Block):
         description="Datasets, all of one task; each has its own table."
     )
     students: Annotated[list[StudentEntry], Field(min_length=1)] = Field(description="Students; each has its own table.")
-    teachers: dict[Name, TeacherEntry] = Field(default={}, description="Teachers, by the names that teams use.")
+    teachers: dict[Word, TeacherEntry] = Field(default={}, description="Teachers, by the names that teams use.")
     teams: Annotated[list[list[str]], Field(min_length=1)] = Field(
         default=[[]], description="Lists of teacher names; [] is no distillation. Fewer than two have no strategy."
     )
@@ -111,12 +108,12 @@ class SuiteFile(Block):
     evaluate: EvaluateFile = Field(default=EvaluateFile(), description="Evaluation settings, including those of the task.")
     latency: Latency = Field(default=Latency(), description="How the latency of students is measured.")
     sweep: SweepFile | None = Field(default=None, description="What `kdbench sweep` tunes; ignored by other commands.")
-    variants: dict[VariantName, Variant] = Field(
+    variants: dict[Name, Variant] = Field(
         default={},
         description="Ablations by name: each is the suite with some blocks changed; they are run instead of the suite itself. "
         "Lists are replaced, maps merged; `full: {}` is the unchanged suite.",
     )
-    regimes: dict[VariantName, Variant] = Field(
+    regimes: dict[Name, Variant] = Field(
         default={},
         description="Situations by name: as variants, but the rows of each have a table of their own. A suite has variants or "
         "regimes.",

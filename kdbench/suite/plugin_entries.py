@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kdbench.contracts.names import EXPECTED, NAME, is_name
 from kdbench.contracts.values import JsonObject
 from kdbench.errors import nearest
 from kdbench.plugins.loading import Kind, Plugins, article
@@ -68,8 +69,8 @@ def plugged(
         diagnostics.add((*where, "use"), NOTHING if use is None else use, f"`use:` with {a_kind}: {known}")
         return None
     name = label or params.pop("name", use)
-    if not isinstance(name, str):
-        diagnostics.add((*where, "name"), name, "a string")
+    if not isinstance(name, str) or not is_name(name):
+        diagnostics.add((*where, "name"), name, EXPECTED[NAME] if isinstance(name, str) else "a string")
         return None
     coefficient = params.pop("coefficient", 1.0) if kind == "objective" else None
     number = isinstance(coefficient, int | float) and not isinstance(coefficient, bool) and math.isfinite(coefficient)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+import re
 
-from kdbench.cli.bars import busy, duration
+import pytest
+from rich.markup import escape
+
+from kdbench.cli.bars import Bars, Terminal, busy, duration
+from tests.contracts.test_neutral import HOSTILE
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,18 @@ def test_duration(seconds: float, text: str) -> None:
 def test_a_path_with_brackets_is_no_markup() -> None:
     with busy("checking a[/b].yaml") as status:
         assert str(status.status) == "checking a[/b].yaml"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_terminal_is_given_nothing_to_obey_but_colours_of_its_own(terminal: bool) -> None:
+    file = io.StringIO()
+    console = Terminal(file=file, force_terminal=terminal, width=120)
+    bars = Bars(console)
+    with bars.live:
+        bars.line(f"[red]{escape(HOSTILE)}[/red]")
+        bars.live.add_task(escape(HOSTILE), total=2, note=escape(HOSTILE))
+    printed = file.getvalue()
+    assert r"a\u001b[31mb\u000dc\u0007d\u009bm\u202ee" in printed
+    own = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", printed) if terminal else printed
+    assert not set(own) & set("\x1b\r\x07\x9b\u202e\u2066\x7f")
+    assert ("\x1b[31m" + "a" in printed) == terminal

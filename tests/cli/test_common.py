@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,14 +21,22 @@ from kdbench.cli.common import complain, table_width
 from kdbench.plugins.loading import Plugins
 from kdbench.records.profiles import find_profiles, read_profile, write_profile
 from kdbench.records.provenance import host
+from tests.contracts.test_neutral import HOSTILE
 from tests.support.command_inputs import commands, holds_for_command, typed_words
 from tests.support.fuzzing import some
-from tests.support.made_records import several
+from tests.support.made_records import edit, made, several
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE
 from tests.support.processes import SCRIPT, process
 
 Command = Callable[..., tuple[int, str, str]]
+FAILED = {
+    "status": "failed",
+    "metrics": {},
+    "validation": {},
+    "arrays_sha256": None,
+    "trace_sha256": None,
+}
 QUICKSTART = str(ROOT / "suites/quickstart.yaml")
 HEAVY = {"torch", "open_clip", "timm", "transformers", "pandas"}
 
@@ -235,3 +244,23 @@ def test_a_table_without_a_terminal_has_a_width_too(monkeypatch: pytest.MonkeyPa
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, io.StringIO())
     assert table_width() == 100
+
+
+def test_all_text_leaves_through_one_door() -> None:
+    """`show`, `say`, `echo` and `Terminal` make visible what a terminal would obey; nothing else prints."""
+    doors = re.compile(r"typer\.s?echo\(|(?<![\w.])print\(|click\.s?echo\(|sys\.std(?:out|err)\.write\(|(?<!\w)Console\(")
+    found = {path.name: doors.findall(path.read_text(encoding="utf-8")) for path in (ROOT / "kdbench/cli").glob("*.py")}
+    assert {name: calls for name, calls in found.items() if calls} == {
+        "common.py": ["typer.secho(", "typer.echo(", "typer.echo("]
+    }
+
+
+def test_what_others_wrote_reaches_the_terminal_as_plain_text(kdbench: Command, tmp_path: Path) -> None:
+    path = several(tmp_path / "results", 1)[0]
+    failed = made(tmp_path / "results", 1)
+    edit(failed, lambda record: record.update(FAILED, reason=f"broken {HOSTILE}"))
+    edit(path, lambda record: record.update(reconstructions=[HOSTILE], label=HOSTILE))
+    for arguments in (["leaderboard"], ["leaderboard", "--format", "json"], ["verify"], ["inspect", str(failed)]):
+        _, out, err = kdbench(*arguments)
+        assert r"\u001b[31mb" in out + err, arguments
+        assert not set(out + err) & set("\x1b\r\x07\x9b\u202e\u2066\x7f")

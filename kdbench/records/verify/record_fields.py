@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from pydantic import TypeAdapter, ValidationError
-
 from kdbench.contracts import Metric, Task
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
 from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.tasks import task_of
-from kdbench.suite.model import Name
 
 EXACT = 1e-9
-_name = TypeAdapter(Name)
 
 
 def problems_of(record: Record, where: str, stem: str, plugins: Plugins | None) -> Iterator[Problem]:
@@ -24,11 +20,6 @@ def problems_of(record: Record, where: str, stem: str, plugins: Plugins | None) 
 
     `plugins` offer its task, by default the installed ones.
     """
-    try:
-        _name.validate_python(record.spec.suite, strict=True)
-    except ValidationError as error:
-        yield Problem(where, "spec: suite", f"{record.spec.suite!r}: {error.errors()[0]['msg']}", "a suite's name")
-        return
     for name, expected in record.ids.items():
         stated = getattr(record, name)
         if stated != expected:

@@ -25,12 +25,13 @@ class TextFile:
         return leaderboard(material.board, material.profiles, self.style)
 
     def write(self, material: Reported, target: Path) -> list[Path]:
-        """One file, all columns. Raises KdbenchError if it cannot be written."""
+        """One file, all columns, which a terminal may show. Raises KdbenchError if it cannot be written."""
+        from kdbench.contracts.neutral import neutral
         from kdbench.errors import KdbenchError
         from kdbench.storage.atomic import write_text
 
         try:
-            return [write_text(target, f"{self.text(material)}\n")]
+            return [write_text(target, f"{neutral(self.text(material))}\n")]
         except OSError as error:
             raise KdbenchError(f"{target}: cannot be written ({error})") from error
 
