@@ -13,7 +13,7 @@ from kdbench.tasks import forecasting
 from kdbench.tasks.forecasting.forecasters import Forecaster, ForecastingData
 from kdbench.testing.forecasting.linear_forecaster import LinearForecaster
 from kdbench.testing.forecasting.waves import Waves
-from kdbench_plugins.objectives import field_feature, field_mse
+from kdbench_plugins.objectives import field_feature, field_mse, frequency
 from kdbench_plugins.strategies import ammkd, entropy, equal, meta, mtkd_rl, rl_select, route, whiten_mtd
 
 
@@ -68,6 +68,6 @@ def registered() -> Plugins:
 
     found = Plugins()
     strategies = (ammkd, entropy, equal, meta, mtkd_rl, rl_select, route, whiten_mtd)
-    for module in (forecasting, waves, field_mse, field_feature, *strategies):
+    for module in (forecasting, waves, field_mse, field_feature, frequency, *strategies):
         found.register(module, f"kdbench:{module.__name__.rpartition('.')[2]}")
     return found

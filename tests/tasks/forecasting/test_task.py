@@ -163,6 +163,11 @@ def test_what_does_not_fit_is_refused_in_the_plan(tmp_path: Path, plugins: Plugi
         specs(tmp_path, plugins, SUITE.replace(old, new))
 
 
+def test_an_objective_of_several_tasks_fits(tmp_path: Path, plugins: Plugins) -> None:
+    found = specs(tmp_path, plugins, SUITE.replace("  - field_mse\n", "  - frequency\n"))
+    assert [term.use for term in found[-1].terms] == ["frequency", "field_feature"]
+
+
 def test_samples_of_a_trajectory_are_one_unit(done: tuple[RunContext, dict[str, Record]]) -> None:
     task, (_, records) = Forecasting(), done
     assert task.headline.name == "mse"

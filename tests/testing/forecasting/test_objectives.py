@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 
-from kdbench.testing.forecasting.objectives import find
+from kdbench import Offer
+from kdbench.testing import conform
+from kdbench.testing.forecasting.objectives import PROPERTIES, find
 from kdbench_plugins.objectives.field_feature import FieldFeature
 from kdbench_plugins.objectives.field_mse import FieldMse
 
@@ -71,3 +73,12 @@ def test_right_ones_have_all_properties(build: Any) -> None:
 )
 def test_a_broken_property_is_named(build: Any, broken: str) -> None:
     assert broken in failures(build)
+
+
+def test_properties_of_a_further_task_are_named_and_waived_by_it() -> None:
+    waives = {"forecasting: gradient": "for the test", "moves the student": "for the test"}
+    offer = Offer("field_mse", FieldMse, task="forecasting", also=("forecasting",), waives=waives)
+    found = {finding.property: finding.outcome for finding in conform(offer, "objective")}
+    assert found["gradient"] == found["forecasting: moves the student"] == "holds"
+    assert found["moves the student"] == found["forecasting: gradient"] == "waived"
+    assert len(found) == 1 + 2 * len(PROPERTIES)
