@@ -31,9 +31,9 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class NavierStokes:
-    """Vorticity of an incompressible fluid: ∂ω/∂t + u·∇ω = ν Δω + 0.1 (sin + cos)(2π(x + y)), ω(0) from N(0, 7³ (−Δ + 49)^−2.5).
+    """Vorticity of an incompressible fluid: ∂ω/∂t + u·∇ω = ν Δω + 0.1 (sin + cos)(2π(x + y)).
 
-    As in Li et al. 2021 (arXiv 2010.08895, §5.3), with a step of second order (Heun) and other draws.
+    It starts from N(0, 7³ (−Δ + 49)^−2.5), as in Li et al. 2021 (arXiv 2010.08895, §5.3), with a step of second order (Heun) and other draws.
 
     `viscosity` is ν; `grid` the points of a side; `train`, `validation` and `test` are numbers of trajectories. Frames are
     `interval` units of time apart, the first one `interval` after the initial field; `history` of them are given, the next
