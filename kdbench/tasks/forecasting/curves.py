@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Fields = NDArray[np.float64]  # [horizon, C, H, W]
+FAINTEST = 1e-8  # power that is still shown, of the highest
 SIZE, DPI, SHADES = (7.6, 2.8), 110, 64  # inches, pixels an inch, colours
 
 
@@ -42,6 +43,8 @@ def curves(truth: Fields, last: Fields, forecasts: Mapping[str, Fields]) -> byte
         spectra.plot(numbers, spectrum_of(forecast[-1])[1:], **look)
     errors.set(xlabel="frame", yscale="log", title="Mean squared error")
     spectra.set(xlabel="wavenumber", xscale="log", yscale="log", title="Power of the last frame")
+    # A solver leaves the highest wavenumbers out: what rounding has put there would stretch the axis.
+    spectra.set_ylim(bottom=max(spectra.get_ylim()[0], FAINTEST * spectrum.max()))
     for axes in (errors, spectra):
         axes.grid(alpha=0.3, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def data(tmp_path: Path) -> OpenedFields:
 def test_forecasts_are_those_that_are_evaluated(data: OpenedFields) -> None:
     torch.manual_seed(0)
     student = LinearForecaster()
-    student.module.eval()
+    cast(torch.nn.Module, student.module).eval()
     shown = Forecasting().show(data)
     assert isinstance(shown, ShownFields)
     outputs = shown.outputs(student, 3, "cpu")

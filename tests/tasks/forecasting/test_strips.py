@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -31,7 +32,7 @@ def test_a_picture_has_the_colours_of_its_values() -> None:
 
 def test_an_animation_shows_all_frames_and_starts_again() -> None:
     frames = [grid([(np.full((1, 4, 4), value), 1.0)]) for value in (-1.0, 0.25, 1.0)]
-    image = Image.open(io.BytesIO(animation(frames)))
+    image: Any = Image.open(io.BytesIO(animation(frames)))
     assert (image.format, image.n_frames, image.info["loop"]) == ("PNG", 3, 0)
     colours = np.concatenate([palette(), [[255, 255, 255]]])
     durations = []
