@@ -84,9 +84,10 @@ class _Trace:
 
     def __call__(self) -> Trace:
         try:
-            return stored_trace(self.record, self.file) if self.record.trace_sha256 else Trace()
+            trace = stored_trace(self.record, self.file) if self.record.trace_sha256 else Trace()
         except RecordError:
             return Trace()
+        return Trace() if trace.fault(self.record.spec.teachers) else trace
 
 
 def _in_memory(file: RecordFile, record: Record) -> RecordFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -52,6 +52,19 @@ class Trace(BaseModel):
             yield name, getattr(self, name)
         for name in ("weights", "cosines", "report"):
             yield from ((f"{name}.{key}", column) for key, column in getattr(self, name).items())
+
+    def fault(self, teachers: Iterable[str]) -> str:
+        """Why it cannot be drawn as that of a run with these teachers, who may be none; "" if it can."""
+        if set(self.weights) != set(teachers):
+            return f"found weights of {', '.join(self.weights) or 'none'}; expected {', '.join(teachers) or 'none'}"
+        wanted = {"step": self.step, "loss": self.loss, "task": self.task}
+        if self.weights:
+            wanted |= {"entropy": self.entropy} | {f"weights.{name}": column for name, column in self.weights.items()}
+        if len(self.weights) > 1:
+            wanted |= {"cosines": list(self.cosines), "conflict": self.conflict}
+            wanted |= {f"cosines.{pair}": column for pair, column in self.cosines.items()}
+        lacking = [name for name, column in wanted.items() if not column]
+        return f"found no values of {', '.join(lacking)}; expected one for each window" if lacking else ""
 
     @property
     def dynamics(self) -> dict[str, float]:

@@ -104,7 +104,10 @@ def read_curves(path: Path) -> Curves:
         raise RecordError(f"{path}: this run ({record.spec.label}) has no trace; that of its student is in run {trains.run_id}")
     if record.trace_sha256 is None:
         raise RecordError(f"{path}: this record has no trace, as older versions of kdbench wrote none; remove it and run again")
-    return Curves(record, read_trace(path))
+    trace = read_trace(path)
+    if fault := trace.fault(record.spec.teachers):
+        raise RecordError(f"{path}: its trace cannot be drawn: {fault}")
+    return Curves(record, trace)
 
 
 def _ended(record: Record) -> str:
