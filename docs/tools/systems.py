@@ -104,8 +104,8 @@ SYSTEMS = (
     ),
     System(
         "PMF",
-        "Query, query context and fusion context prompts in the last layers of two frozen towers, as the fusion of a dual-stream "
-        "teacher. Its classifiers are not here.",
+        "Query, query context and fusion context prompts in the last layers of two frozen towers, as the fusion of a dual-"
+        "stream teacher. Its classifiers are not here.",
         ("teacher pmf",),
         "mcad",
         row="resnet-24px · pmf",
@@ -157,8 +157,8 @@ SYSTEMS = (
     ),
     System(
         "Feature-alignment KD",
-        "Hidden states by a uniform layer map, attention maps, and KL, for both towers. The language models of the paper are not "
-        "here.",
+        "Hidden states by a uniform layer map, attention maps, and KL, for both towers. The language models of the paper are "
+        "not here.",
         ("objective feature_alignment",),
         "feature-alignment",
         row="hidden states and attention · resnet-24px · large",

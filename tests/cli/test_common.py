@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -30,7 +31,7 @@ from tests.support.patience import PATIENCE
 from tests.support.processes import SCRIPT, process
 
 Command = Callable[..., tuple[int, str, str]]
-FAILED = {
+FAILED: dict[str, Any] = {
     "status": "failed",
     "metrics": {},
     "validation": {},

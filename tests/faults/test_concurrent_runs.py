@@ -18,7 +18,7 @@ LEFT = ("*.partial*", "*.lock", ".tmp*", "checkpoint*", ".unfinished")
 
 
 def session(results: Path, cache: Path, log: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.support.toy_session", results, cache, str(SEEDS)]
+    command = [sys.executable, "-m", "tests.support.toy_session", str(results), str(cache), str(SEEDS)]
     with log.open("w") as stream:
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream, text=True)
 

@@ -455,7 +455,7 @@ class Changing(Beads):
 
 def test_a_run_resumes_neither_on_other_data_nor_from_a_damaged_checkpoint(tmp_path: Path, breaking: Any) -> None:
     """Each ends as one that was never stopped, and says why it starts anew."""
-    offers = {**BROKEN, "datasets": [Offer("changing", Changing)]}
+    offers: dict[str, Any] = {**BROKEN, "datasets": [Offer("changing", Changing)]}
     spec = run_spec(strategy=plugged("broken"), dataset=plugged("changing"))
 
     def flip() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kdbench.contracts import SplitName
 from kdbench.contracts.border import described, refused
 from kdbench.contracts.task import Report
-from kdbench.data.encoding import CHUNK, Compute, write_rows
+from kdbench.data.encoding import CHUNK, DONE, Compute, write_rows
 from kdbench.storage.cache import Cache, Entry
 from kdbench.storage.digest import digest_of
 from kdbench.storage.maker import code_behind, made_by, maker
@@ -26,6 +26,7 @@ from kdbench.tasks.forecasting.scale import Scale
 FORMAT = 1
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 SCALE = "scale.json"
+RESUMED = tuple(f"{name}.frames.npy{suffix}" for name in SPLITS for suffix in ("", DONE))
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class OpenedFields:
         """The cache entry of all frames; reading resumes after a stop."""
         identity = {"format": FORMAT, "fields": self.source.fingerprint, **self._code}
         with made_by(self._maker):
-            return self.cache.entry("datasets", identity, self._read, resumable=True)
+            return self.cache.entry("datasets", identity, self._read, RESUMED)
 
     @property
     def digest(self) -> str:

@@ -13,8 +13,8 @@ def losses(own: torch.Tensor, aim: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     """With the head's weights."""
     objective = FieldFeature()
     head = objective.internal_head({"maps": [tuple(own.shape[1:])]}, {"maps": [tuple(aim.shape[1:])]})
-    sides = (Forecast(torch.zeros(3, 1, 1, 4, 4), {"maps": (each,)}) for each in (own, aim))
-    return objective.losses(*sides, head, None), head.weight[:, :, 0, 0]  # type: ignore[index, return-value]
+    student, teacher = (Forecast(torch.zeros(3, 1, 1, 4, 4), {"maps": (each,)}) for each in (own, aim))
+    return objective.losses(student, teacher, head, None), head.weight[:, :, 0, 0]  # type: ignore[index]
 
 
 def test_it_is_the_distance_at_every_point_by_the_teachers_scale() -> None:
