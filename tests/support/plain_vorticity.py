@@ -26,7 +26,8 @@ class PlainVorticity:
         stream = np.divide(spectrum, self.square, out=np.zeros_like(spectrum), where=self.square > 0)
         u, v = np.fft.ifft2(self.y * stream).real, np.fft.ifft2(-self.x * stream).real
         along, across = np.fft.ifft2(self.x * spectrum).real, np.fft.ifft2(self.y * spectrum).real
-        return self.force - np.fft.fft2(u * along + v * across) * self.kept
+        found: Array = self.force - np.fft.fft2(u * along + v * across) * self.kept
+        return found
 
     def rate(self, spectrum: Array) -> Array:
         """The spectrum of ∂ω/∂t."""

@@ -33,7 +33,8 @@ Positive = Annotated[float, Field(gt=0)]
 class NavierStokes:
     """Vorticity of an incompressible fluid: ∂ω/∂t + u·∇ω = ν Δω + 0.1 (sin + cos)(2π(x + y)).
 
-    It starts from N(0, 7³ (−Δ + 49)^−2.5), as in Li et al. 2021 (arXiv 2010.08895, §5.3), with a step of second order (Heun) and other draws.
+    It starts from N(0, 7³ (−Δ + 49)^−2.5), as in Li et al. 2021 (arXiv 2010.08895, §5.3); the step, by Heun, is of second
+    order, and the draws are others.
 
     `viscosity` is ν; `grid` the points of a side; `train`, `validation` and `test` are numbers of trajectories. Frames are
     `interval` units of time apart, the first one `interval` after the initial field; `history` of them are given, the next
@@ -162,7 +163,7 @@ def check(*, time_step: float, interval: float, **_: Any) -> None:
     _steps(time_step, interval)
 
 
-SMALL = {"grid": 16, "train": 8, "validation": 4, "test": 4, "interval": 0.1, "time_step": 0.02}
+SMALL: dict[str, Any] = {"grid": 16, "train": 8, "validation": 4, "test": 4, "interval": 0.1, "time_step": 0.02}
 
 
 def smoke(params: dict[str, Any]) -> dict[str, Any]:

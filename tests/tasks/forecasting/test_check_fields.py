@@ -21,7 +21,7 @@ class Given:
     history, horizon, licence, fingerprint = 2, 1, "none", "given"
     notes = ("as they were given",)
 
-    def __init__(self, unreadable: str = "", **frames: NDArray[Any]) -> None:
+    def __init__(self, frames: dict[str, NDArray[Any]], unreadable: str = "") -> None:
         self.unreadable, self.frames = unreadable, frames
 
     def split(self, name: Any) -> FieldSplit:
@@ -56,7 +56,7 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def test_counts_and_digest_are_those_of_a_run(tmp_path: Path) -> None:
-    dataset, told = Given(**frames()), list[tuple[str, int, int]]()
+    dataset, told = Given(frames()), list[tuple[str, int, int]]()
     found = check(dataset, lambda *report: told.append(report))
     assert found.counts["train"] == Counts(3, 5, 3, 1, 4, 6)
     assert found.digest == OpenedFields(dataset, Cache(tmp_path), "cpu", silent).digest
@@ -67,7 +67,7 @@ def test_counts_and_digest_are_those_of_a_run(tmp_path: Path) -> None:
 def test_every_sample_that_cannot_be_used_is_named() -> None:
     given = frames()
     given["train"][3, 0, 0, 0, 0] = np.inf
-    found = check(Given(unreadable="test-0", **given), silent)
+    found = check(Given(given, unreadable="test-0"), silent)
     assert found.digest is None
     assert [problem.error.partition(": ")[0] for problem in found.problems] == [
         "train sample 3, train-1",
@@ -82,5 +82,5 @@ def test_equal_fields_in_two_splits_are_told() -> None:
     given = frames()
     given["test"][2] = given["train"][0]
     given["train"][1] = given["train"][0]  # in one split, nothing is given away
-    found = check(Given(**given), silent)
+    found = check(Given(given), silent)
     assert found.notes[1:] == ["test test-1 has the same fields as train train-0: the test is not of new data"]
