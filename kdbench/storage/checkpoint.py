@@ -93,7 +93,7 @@ def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
     about = {name: [str(value.dtype), list(value.shape)] for name, value in tensors.items()}
     whole = hashlib.sha256(json.dumps([dict(header), about], sort_keys=True).encode())
     for name in sorted(tensors):
-        whole.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+        whole.update(memoryview(tensors[name].reshape(-1).view(torch.uint8).numpy()))
     return whole.hexdigest()
 
 
