@@ -15,11 +15,27 @@ YamlPath = tuple[str | int, ...]  # a path in the file, such as ("students", 0, 
 
 
 MOST_VALUES = 100_000  # in one file, with aliases followed
+DEEPEST = 100  # levels of lists and maps within each other
+LONGEST = 2**20  # characters of a file; reading takes seconds for each million
 BITS = 63  # of an integer without its sign
 
 
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 reads `1e-3` as a string, `no` as false, `1:30` as 90, `012` as 10 and has dates; YAML 1.2 does not."""
+
+    level = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuses deep nesting before anything recurses into it."""
+        if self.level > DEEPEST:
+            raise yaml.MarkedYAMLError(
+                problem=f"found lists and maps in more than {DEEPEST} levels", problem_mark=self.peek_event().start_mark
+            )
+        self.level += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.level -= 1
 
 
 _CORE = "tag:yaml.org,2002:"
@@ -96,6 +112,8 @@ def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
 def _load(text: str, position: Any) -> tuple[Any, dict[YamlPath, int]]:
     """Data and lines; messages of errors start with `position(line)`."""
     lines: dict[YamlPath, int] = {(): 1}
+    if len(text) > LONGEST:
+        raise SuiteError(f"{position(1)}: not valid YAML: found {len(text):,} characters; expected at most {LONGEST:,}")
     try:
         loader = _Loader(text)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,17 @@ def test_dotted() -> None:
     assert dotted(("students", 0, "model")) == "students[0].model"
     assert dotted(("teams", 2, 1)) == "teams[2][1]"
     assert dotted(()) == "(the whole file)"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x: " + "[" * 100_000, "1: not valid YAML: found lists and maps in more than 100 levels"),
+        ("".join(" " * depth + "a:\n" for depth in range(200)), "101: not valid YAML: found lists and maps in more than 100"),
+        ("x: " + "a" * 2**20, "1: not valid YAML: found 1,048,579 characters; expected at most 1,048,576"),
+    ],
+    ids=["brackets", "indents", "a megabyte"],
+)
+def test_what_would_take_forever_is_refused_at_once(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=rf"{re.escape(told)}"):
+        read(write(tmp_path, text))

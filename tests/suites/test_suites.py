@@ -60,7 +60,7 @@ RUNS = {
     "emtal": (27, "17c2aae6983f"),
     "fusion-of-students": (27, "ec0dec2c5844"),
     "mmlora": (18, "0000809c61e7"),
-    "mcad": (10, "969bb4b0aceb"),
+    "mcad": (13, "27ded6d4a26e"),
     "okd": (13, "c4e7cfe5a0d1"),
     "navier-stokes-full": (822, "421a5e1c885b"),
     "navier-stokes": (412, "32590b6c261b"),

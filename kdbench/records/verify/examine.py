@@ -87,7 +87,7 @@ def _examined(paths: Iterable[Path], deep: bool, beside: bool, plugins: Plugins 
     for file in _files(paths, found.problems, stack):
         record = _read(file, found.problems)
         if record is not None:
-            pairs.append((file, record, _problems(file, record, deep, plugins)))
+            pairs.append((file, record, _guarded(file, record, deep, plugins)))
     if deep or beside:
         _read_profiles([file for file, _, _ in pairs], found)
     found.studies = studies_beside([file for file, record, _ in pairs if deep or record.spec.tuning], found.problems)
@@ -161,6 +161,15 @@ def _read(file: RecordFile, problems: list[Problem]) -> Record | None:
     except RecordError as error:
         problems.append(Problem(file.where, "not a record", str(error), "a file that can be read"))
     return None
+
+
+def _guarded(file: RecordFile, record: Record, deep: bool, plugins: Plugins | None) -> list[Problem]:
+    """The problems of a single record, one of which may be that its checks fail: anyone may have written it."""
+    try:
+        return _problems(file, record, deep, plugins)
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+        return [Problem(file.where, "a record that cannot be examined", found, "one that `kdbench run` wrote")]
 
 
 def _problems(file: RecordFile, record: Record, deep: bool, plugins: Plugins | None) -> list[Problem]:

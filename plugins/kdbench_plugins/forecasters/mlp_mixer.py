@@ -53,6 +53,7 @@ def kdbench_students() -> list[Offer[Forecaster]]:
             "an MLP-Mixer over patches of stacked frames",
             check,
             source="Tolstikhin et al. 2021, arXiv 2105.01601; a student of SDKD, arXiv 2507.02939",
+            status="reconstruction",
             example={"width": 4, "depth": 1, "size": 16, "history": 2, "horizon": 2},
             shown={"width": 64, "depth": 4, "size": 64},
             smoke=lambda params: params | {"width": 4, "depth": 1},

@@ -42,6 +42,7 @@ def kdbench_students() -> list[Offer[Forecaster]]:
             UNetForecaster,
             "a U-Net over stacked frames",
             source="Ronneberger et al. 2015, arXiv 1505.04597; a student of SDKD, arXiv 2507.02939",
+            status="reconstruction",
             example={"width": 4, "depth": 1, "history": 2, "horizon": 2},
             shown={"width": 16, "depth": 2},
             smoke=lambda params: params | {"width": 2},

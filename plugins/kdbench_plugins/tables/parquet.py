@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pyarrow.parquet
 
 
+PLENTY = 100_000  # rows that may be in a file of any size
+
+
 @contextmanager
 def parquet_file(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
     """The opened file. Raises KdbenchError if pyarrow is missing, a column's name stands twice, or anything cannot be read.
@@ -32,12 +35,20 @@ def parquet_file(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise KdbenchError(f"{path}: found the column {twice[0]!r} twice; expected each once. Rename one")
+            _refuse_bomb(path, file.metadata.num_rows)
             yield file
     # ValueError: values that Python has no type for, such as text that is not UTF-8 and dates of the year 10000.
     except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:
         if of_machine(error):
             raise
         raise KdbenchError(f"{path}: is not a complete Parquet file ({error}); download or write it again") from error
+
+
+def _refuse_bomb(path: Path, rows: int) -> None:
+    """Raises KdbenchError for more rows than bytes: equal values take no room in a file, and all of it in memory."""
+    size = path.stat().st_size
+    if rows > max(size, PLENTY):
+        raise KdbenchError(f"{path}: found {rows:,} rows in {size:,} bytes; expected at least a byte for each: write it again")
 
 
 def read_group(path: Path, file: pyarrow.parquet.ParquetFile, group: int, columns: Sequence[str]) -> pyarrow.Table:

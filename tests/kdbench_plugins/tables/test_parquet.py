@@ -53,3 +53,10 @@ def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(KdbenchError, match="pip install"):
         parquet_table(tmp_path / "t.parquet", [])
+
+
+def test_more_rows_than_bytes_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"caption": pa.array(["x"]).take(pa.array([0] * 200_000))}), path, compression="zstd")
+    with pytest.raises(KdbenchError, match=r"t.parquet: found 200,000 rows in [\d,]+ bytes; expected at least a byte for each"):
+        parquet_table(path, ["caption"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from kdbench.errors import RecordError
 from kdbench.records.files import read_record, write_record
 from kdbench.records.verify import usable, verify
-from tests.support.made_records import arrays_path, made, several, trace_path
+from tests.support.made_records import arrays_path, edit, made, several, trace_path
 from tests.support.paths import ROOT
 from tests.support.toys import toy_plugins
 
@@ -73,3 +74,24 @@ def test_the_light_look_finds_all(tmp_path: Path) -> None:
         write_record(tmp_path / "all", full.replace(spec=own, run_id=own.run_id, cell_id=own.cell_id, label=own.label))
     records, problems = usable([tmp_path / "all"])
     assert (len(records), problems) == (200, [])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_plain_file_is_named_and_the_rest_is_read(kind: str, tmp_path: Path) -> None:
+    path = several(tmp_path, 2)[0].parent / f"{'0' * 12}.json"
+    {"pipe": os.mkfifo, "device": lambda path: path.symlink_to("/dev/zero"), "folder": os.mkdir}[kind](path)
+    records, problems = verify([tmp_path], toy_plugins())
+    assert len(records) == 2
+    assert [(problem.path, problem.what) for problem in problems] == [(str(path), "not a record")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", "12"), ("steps", True), ("threads", -1), ("dirty", "no"), ("original", {})]
+)
+def test_values_of_another_type_are_refused(field: str, value: object, tmp_path: Path) -> None:
+    path = several(tmp_path, 2)[0]
+    edit(path, lambda record: record.update({field: value}))
+    records, problems = verify([tmp_path], toy_plugins())
+    assert (len(records), len(problems)) == (1, 1)
+    assert problems[0].path == str(path)
+    assert field in str(problems[0])
