@@ -29,7 +29,9 @@ class _Loader(yaml.SafeLoader):
         """Refuses deep nesting before anything recurses into it."""
         if self.level > DEEPEST:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem=f"found lists and maps in more than {DEEPEST} levels", problem_mark=mark)
+            raise yaml.MarkedYAMLError(
+                problem=f"lists and maps are nested too deeply, in more than {DEEPEST} levels", problem_mark=mark
+            )
         self.level += 1
         try:
             return super().compose_node(parent, index)
