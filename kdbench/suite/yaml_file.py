@@ -28,8 +28,9 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Refuses deep nesting before anything recurses into it."""
         if self.level > DEEPEST:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(
-                problem=f"found lists and maps in more than {DEEPEST} levels", problem_mark=self.peek_event().start_mark
+                problem=f"lists and maps are nested too deeply, in more than {DEEPEST} levels", problem_mark=mark
             )
         self.level += 1
         try:

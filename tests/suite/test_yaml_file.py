@@ -275,8 +275,11 @@ def test_dotted() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("x: " + "[" * 100_000, "1: not valid YAML: found lists and maps in more than 100 levels"),
-        ("".join(" " * depth + "a:\n" for depth in range(200)), "101: not valid YAML: found lists and maps in more than 100"),
+        ("x: " + "[" * 100_000, "1: not valid YAML: lists and maps are nested too deeply, in more than 100 levels"),
+        (
+            "".join(" " * depth + "a:\n" for depth in range(200)),
+            "101: not valid YAML: lists and maps are nested too deeply, in more",
+        ),
         ("x: " + "a" * 2**20, "1: not valid YAML: found 1,048,579 characters; expected at most 1,048,576"),
     ],
     ids=["brackets", "indents", "a megabyte"],
