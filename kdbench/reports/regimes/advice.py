@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from kdbench.errors import counted
 from kdbench.reports.regimes.gains import Finding, Gain, Regime
 from kdbench.reports.verdict import BASELINE, listed
 
@@ -66,7 +67,8 @@ def _of(found: Sequence[Regime], label: str) -> list[str]:
     parts = []
     for finding, verb in VERBS.items():
         where = [name for name, gain in gains.items() if gain.found == finding]
-        parts += [f"{verb} {listed(where)}"] if where else []
+        everywhere = len(where) == len(found) > 1
+        parts += [f"{verb} {'all of them' if everywhere else listed(where)}"] if where else []
     return [f"Against {BASELINE}, {label} {listed(parts)}."]
 
 
@@ -75,7 +77,7 @@ def _alone(found: Sequence[Regime]) -> list[str]:
     where = [
         one.name for one in found for gain in one.gains if len(gain.row.team) == 1 and gain.found in ("better", "equivalent")
     ]
-    return [f"One teacher alone is as good as all of them with equal weights in {listed(where)}, or better."] if where else []
+    return [f"In {listed(where)} one teacher alone is at least as good as all with equal weights."] if where else []
 
 
 def _evidence(found: Sequence[Regime]) -> str:
@@ -87,7 +89,9 @@ def _evidence(found: Sequence[Regime]) -> str:
     }
     told = " or ".join(f"{value:.2g} {label}" for label, value in finest.items() if value)
     finds = f"; half of the comparisons with {BASELINE} would find a difference of {told} (80 % power)" if told else ""
-    return f"This rests on {runs} runs, {hours:.1f} hours of one core{finds}."
+    running = sum(len(one.table.looks.running) for one in found if one.table.looks)
+    goes_on = f" The race goes on in {counted(running, 'row')}." if running else ""
+    return f"This rests on {runs} runs, {hours:.1f} hours of one core{finds}.{goes_on}"
 
 
 def _real(regime: Regime) -> list[Gain]:

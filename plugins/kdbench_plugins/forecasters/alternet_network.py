@@ -1,7 +1,7 @@
 """ST-AlterNet, the teacher of SDKD (Li et al., arXiv 2507.02939), reconstructed: the paper's code was not available.
 
 Published: an encoder, a latent evolution that models details of high frequency by convolutions and trends of low frequency by a
-Transformer, and a decoder. Reconstructed: how frequencies are told apart (means of 2×2 patches are low, the rest is high), the
+Transformer, and a decoder. Reconstructed: which frequencies are which (means of 2×2 patches are low, the rest is high), the
 order within a block, positions (a convolution before the attention, which keeps shifts on the torus), and all sizes.
 """
 

@@ -1,6 +1,6 @@
 """`frequency`: low and high bands of feature maps match the teacher's. SDKD (ICCV 2025, arXiv 2507.02939).
 
-A reconstruction: SDKD aligns latents of spatiotemporal forecasters, and its masks were not to be had. The radial cut-off, the
+A reconstruction: SDKD aligns latents of spatiotemporal forecasters, and its masks could not be read. The radial cut-off, the
 heads and the choice of the layer are this file's; so is the use on an image tower's maps in retrieval.
 """
 

@@ -15,7 +15,7 @@ def test_the_paragraph() -> None:
         "equal. Use good: it is significantly better than equal in mixed and wrong, and significantly worse in none. "
         "Against equal, good wins in mixed and wrong and is undecided in alike. "
         "Against equal, bad loses in wrong and is undecided in alike and mixed. "
-        "One teacher alone is as good as all of them with equal weights in mixed, or better. This rests on 52 runs, "
+        "In mixed one teacher alone is at least as good as all with equal weights. This rests on 52 runs, "
     )
     assert "half of the comparisons with equal would find a difference of " in said
     assert said.endswith("(80 % power).")
@@ -36,6 +36,14 @@ def test_a_strategy_that_is_worse_somewhere_is_not_advised() -> None:
 
 def test_what_was_told_is_not_advised() -> None:
     assert "told" not in advice(build(situations()).regimes)
+
+
+def test_that_a_race_goes_on_is_told() -> None:
+    race = RaceDesign(min_seeds=3, max_seeds=6, looks=2)
+    said = advice(build(regime("alike", {"good": 0.1}, seeds=3, race=race)).regimes, about=["good"])
+    assert said.endswith(" The race goes on in 3 rows.")
+    said = advice(build([*regime("one", {"good": 0.1}), *regime("two", {"good": 0.1})]).regimes, about=["good"])
+    assert "Against equal, good is undecided in all of them." in said
 
 
 def test_before_the_first_look_of_a_race_there_is_no_advice() -> None:
