@@ -166,8 +166,8 @@ SYSTEMS = (
     ),
     System(
         "SDKD",
-        "Navier–Stokes and fields from files, ST-AlterNet, SimVP, U-Net and MLP-Mixer, spectral alignment of latent maps, and its "
-        "weights, the quadratic programme of `ammkd`. The layers of ST-AlterNet and all sizes are ours.",
+        "Navier–Stokes and fields from files, ST-AlterNet, SimVP, U-Net and MLP-Mixer, spectral alignment of latent maps, and "
+        "its weights, the quadratic programme of `ammkd`. The layers of ST-AlterNet and all sizes are ours.",
         (
             "objective frequency",
             "strategy ammkd",

@@ -38,11 +38,11 @@ def test_what_was_told_is_not_advised() -> None:
     assert "told" not in advice(build(situations()).regimes)
 
 
-def test_that_a_race_goes_on_is_told() -> None:
-    race = RaceDesign(min_seeds=3, max_seeds=6, looks=2)
-    said = advice(build(regime("alike", {"good": 0.1}, seeds=3, race=race)).regimes, about=["good"])
+def test_whether_a_race_goes_on_and_what_is_alike_everywhere_are_told() -> None:
+    race = RaceDesign(min_seeds=2, max_seeds=12, looks=5)
+    said = advice(build(regime("alike", {"good": 3.0, "bad": 3.0}, seeds=2, race=race)).regimes)
     assert said.endswith(" The race goes on in 3 rows.")
-    said = advice(build([*regime("one", {"good": 0.1}), *regime("two", {"good": 0.1})]).regimes, about=["good"])
+    said = advice(build([*regime("one", {"good": 3.0}), *regime("two", {"good": 3.0})]).regimes, about=["good"])
     assert "Against equal, good is undecided in all of them." in said
 
 
