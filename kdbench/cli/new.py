@@ -52,10 +52,11 @@ def new_suite(
     from kdbench.suite.plan import plan
 
     plugins, default = plugins_here(), Choices()
+    of = _answer("Dataset", dataset, default.dataset, list(plugins.offers("dataset")))
     choices = Choices(
-        dataset=_answer("Dataset", dataset, default.dataset, list(plugins.offers("dataset"))),
-        student=_answer("Student", student, default.student, known("students", "student", plugins)),
-        teachers=_several("Teachers", teachers, default.teachers, known("teachers", "teacher", plugins)),
+        dataset=of,
+        student=_answer("Student", student, default.student, known("students", "student", of, plugins)),
+        teachers=_several("Teachers", teachers, default.teachers, known("teachers", "teacher", of, plugins)),
         strategies=_several("Strategies", strategies, default.strategies, list(plugins.offers("strategy"))),
     )
     path = write_suite(name, choices, folder, plugins)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,11 @@ class Choices:
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
-def known(part: str, kind: Kind, plugins: Plugins) -> list[str]:
-    """The options for a part of a suite: presets first, then plugins."""
-    return [*_presets(part), *plugins.offers(kind)]
+def known(part: str, kind: Kind, dataset: str, plugins: Plugins) -> list[str]:
+    """The options for a part of a suite: presets first, then plugins for the task of its dataset."""
+    listed = plugins.offers("dataset").get(dataset)
+    offers = plugins.offers(kind).items()
+    return [*_presets(part), *(name for name, one in offers if listed is None or one.offer.task == listed.offer.task)]
 
 
 def write_suite(name: str, choices: Choices, folder: Path, plugins: Plugins) -> Path:
@@ -56,15 +59,16 @@ def suite_text(name: str, choices: Choices, plugins: Plugins) -> str:
     extends: list[str] = []
     teachers = list(choices.teachers)
     parts: dict[str, Any] = {"seeds": list(choices.seeds), "datasets": [_entry("dataset", choices.dataset, plugins)]}
+    options = partial(known, dataset=choices.dataset, plugins=plugins)
     if choices.student in _presets("students"):
         extends.append(f"students/{choices.student}")
     else:
-        parts["students"] = [_entry("student", choices.student, plugins, "students")]
+        parts["students"] = [_entry("student", choices.student, plugins, options("students", "student"))]
     if len(choices.teachers) == 1 and choices.teachers[0] in _presets("teachers"):
         extends.append(f"teachers/{choices.teachers[0]}")
         teachers = list(read_extended(_presets("teachers")[choices.teachers[0]]).data["teachers"])
     else:
-        parts["teachers"] = {one: _entry("teacher", one, plugins, "teachers") for one in choices.teachers}
+        parts["teachers"] = {one: _entry("teacher", one, plugins, options("teachers", "teacher")) for one in choices.teachers}
         parts["teams"] = _teams(list(parts["teachers"]))
     if choices.training not in _presets("training"):
         raise _unknown("training", choices.training, _presets("training"))
@@ -84,11 +88,16 @@ def _teams(teachers: list[str]) -> list[list[str]]:
     return [[], *([one] for one in teachers), *([teachers] if len(teachers) > 1 else [])]
 
 
-def _entry(kind: Kind, name: str, plugins: Plugins, part: str = "", teachers: Sequence[str] = ()) -> dict[str, Any] | str:
-    """A plugin with its example parameters; maps that name teachers in the example name those of the suite."""
+def _entry(
+    kind: Kind, name: str, plugins: Plugins, options: Sequence[str] = (), teachers: Sequence[str] = ()
+) -> dict[str, Any] | str:
+    """A plugin with its example parameters; maps that name teachers in the example name those of the suite.
+
+    `options` are told of if there is no such plugin; by default all of the kind.
+    """
     offers = plugins.offers(kind)
     if name not in offers:
-        raise _unknown(kind, name, [*_presets(part), *offers] if part else list(offers))
+        raise _unknown(kind, name, options or list(offers))
     example = {key: _by_teacher(value, teachers) for key, value in offers[name].offer.example.items()}
     return {"use": name, **example} if example or kind in ("dataset", "student") else name
 

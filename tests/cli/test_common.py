@@ -87,7 +87,7 @@ def test_nothing_to_run_imports_no_torch(tmp_path: Path) -> None:
     assert not found & HEAVY
 
 
-@pytest.mark.parametrize(("argument", "most"), [("--help", 420), ("plugins", 560)])
+@pytest.mark.parametrize(("argument", "most"), [("--help", 420), ("plugins", 600)])
 def test_starting_imports_few_modules(argument: str, most: int) -> None:
     """A counter in place of a clock, which would count what else the machine does; tests/benchmarks times the start."""
     assert len(imported(argument)) <= most
@@ -145,8 +145,10 @@ def test_a_bug_keeps_its_traceback(kdbench: Command, plugins: Plugins, monkeypat
         raise ZeroDivisionError(kind)
 
     monkeypatch.setattr(plugins, "offers", bug)
-    with pytest.raises(ZeroDivisionError):
-        kdbench("plugins")
+    code, out, err = kdbench("plugins")
+    assert (code, out) == (1, "")
+    assert err.startswith("Traceback")
+    assert "ZeroDivisionError" in err
 
 
 def test_h_is_help_everywhere() -> None:

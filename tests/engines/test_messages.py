@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdbench import Progress
+from kdbench.contracts.names import NAME, WORD
 from kdbench.engines.messages import (
     EVENT,
     WORK,
@@ -48,6 +49,7 @@ from tests.support.patience import calls
 from tests.support.toys import run_spec
 
 text = st.text(max_size=8)
+name = st.from_regex(NAME, fullmatch=True)
 number = st.floats(allow_nan=False, allow_infinity=False)
 whole = st.integers(-(2**53), 2**53)
 any_number = st.floats() | st.just(math.inf) | st.just(math.nan)
@@ -57,19 +59,19 @@ values = st.recursive(
 )
 params = st.dictionaries(text, values, max_size=3)
 metrics = st.dictionaries(text, any_number, max_size=3)
-plugin = st.builds(PluginSpec, name=text, use=text, params=params, defaults=params, version=st.integers(1, 3))
-term = st.builds(TermSpec, name=text, use=text, params=params, coefficient=number)
+plugin = st.builds(PluginSpec, name=name, use=name, params=params, defaults=params, version=st.integers(1, 3))
+term = st.builds(TermSpec, name=name, use=name, params=params, coefficient=number)
 tuning = st.builds(Tuning, split=text, trials=st.integers(1, 50), metric=text)
 specs = st.builds(
     lambda **changes: run_spec().replace(**changes),
-    suite=text,
+    suite=st.from_regex(WORD, fullmatch=True),
     dataset=plugin,
     student=plugin,
     team=st.lists(plugin, max_size=2).map(tuple),
     strategy=st.none() | plugin,
     objective=st.lists(term, max_size=2).map(tuple),
     seed=st.integers(0, 9),
-    variant=text,
+    variant=name,
     smoke=st.booleans(),
     tuning=st.none() | tuning,
 )

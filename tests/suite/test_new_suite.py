@@ -16,8 +16,8 @@ from kdbench.suite.plan import plan
 def test_every_preset_and_plugin_makes_a_valid_suite(tmp_path: Path) -> None:
     plugins = installed()
     choices = [
-        *(Choices(student=student) for student in known("students", "student", plugins)),
-        *(Choices(teachers=(teacher,)) for teacher in known("teachers", "teacher", plugins)),
+        *(Choices(student=student) for student in known("students", "student", "emoji", plugins)),
+        *(Choices(teachers=(teacher,)) for teacher in known("teachers", "teacher", "emoji", plugins)),
         Choices(strategies=tuple(plugins.offers("strategy"))),
         *(
             Choices(dataset=name)
