@@ -87,7 +87,7 @@ class _Trace:
             trace = stored_trace(self.record, self.file) if self.record.trace_sha256 else Trace()
         except RecordError:
             return Trace()
-        return Trace() if trace.fault(self.record.spec.teachers) else trace
+        return Trace() if trace.fault else trace
 
 
 def _in_memory(file: RecordFile, record: Record) -> RecordFile:

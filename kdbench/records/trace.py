@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kdbench.records.quantities import Figure, Whole
+from kdbench.records.quantities import Whole
 
 DIGITS = 6
+Reading = Annotated[float, Field(strict=True)]  # where a training diverges, also NaN or infinite
 
 
 class Trace(BaseModel):
@@ -28,13 +29,13 @@ class Trace(BaseModel):
 
     step: list[Whole] = []
     stage: list[Whole] = []
-    loss: list[Figure] = []
-    task: list[Figure] = []
-    weights: dict[str, list[Figure]] = {}
-    entropy: list[Figure] = []
-    cosines: dict[str, list[Figure]] = {}
+    loss: list[Reading] = []
+    task: list[Reading] = []
+    weights: dict[str, list[Reading]] = {}
+    entropy: list[Reading] = []
+    cosines: dict[str, list[Reading]] = {}
     conflict: list[Whole] = []
-    report: dict[str, list[Figure | None]] = {}
+    report: dict[str, list[Reading | None]] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -53,15 +54,12 @@ class Trace(BaseModel):
         for name in ("weights", "cosines", "report"):
             yield from ((f"{name}.{key}", column) for key, column in getattr(self, name).items())
 
-    def fault(self, teachers: Iterable[str]) -> str:
-        """Why it cannot be drawn as that of a run with these teachers, who may be none; "" if it can."""
-        if set(self.weights) != set(teachers):
-            return f"found weights of {', '.join(self.weights) or 'none'}; expected {', '.join(teachers) or 'none'}"
+    @property
+    def fault(self) -> str:
+        """Why it cannot be drawn; "" if it can."""
         wanted = {"step": self.step, "loss": self.loss, "task": self.task}
         if self.weights:
             wanted |= {"entropy": self.entropy} | {f"weights.{name}": column for name, column in self.weights.items()}
-        if len(self.weights) > 1:
-            wanted |= {"cosines": list(self.cosines), "conflict": self.conflict}
             wanted |= {f"cosines.{pair}": column for pair, column in self.cosines.items()}
         lacking = [name for name, column in wanted.items() if not column]
         return f"found no values of {', '.join(lacking)}; expected one for each window" if lacking else ""

@@ -22,6 +22,7 @@ from kdbench.errors import KdbenchWarning
 from kdbench.storage.atomic import partial_folder, put
 
 TENSOR = "__tensor__"
+CONTENT = "checkpoint"  # of the header: what is no tensor
 
 
 class Unreadable(Exception):
@@ -63,7 +64,8 @@ def save(path: Path, state: Any, origin: str = "") -> None:
     """Writes dicts, lists, numbers, strings, None and tensors, whole or not at all."""
     tensors: dict[str, Tensor] = {}
     header = {"state": json.dumps(_flatten(state, tensors)), "origin": origin}
-    _write(path, tensors, header | {"sha256": _digest(header, tensors)})
+    # One entry: the order of several is another each time, and equal states have equal files.
+    _write(path, tensors, {CONTENT: json.dumps(header | {"sha256": _digest(header, tensors)})})
 
 
 def load(path: Path) -> Any | None:
@@ -78,10 +80,11 @@ def _read(path: Path) -> tuple[Any, str]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
-            header = dict(file.metadata() or {})
+            entries = file.metadata() or {}
+        header = json.loads(entries.get(CONTENT, "{}"))
         stated = header.pop("sha256", "")
         if header.keys() != {"state", "origin"} or not stated:
-            raise Unreadable(f"found a header with {', '.join(sorted(header)) or 'nothing'}, expected that of a checkpoint")
+            raise Unreadable(f"found a header with {', '.join(sorted(entries)) or 'nothing'}, expected that of a checkpoint")
         if (found := _digest(header, tensors)) != stated:
             raise Unreadable(f"found sha256 {found[:12]}…, expected {stated[:12]}…")
         return _restore(json.loads(header["state"]), tensors), header["origin"]

@@ -19,7 +19,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunc
 
 from kdbench.contracts.values import JsonObject
 from kdbench.storage.digest import canonical_json, digest_of, digest_of_fields
-from kdbench.suite.block import Name, NameOrNone, Word
 from kdbench.suite.race import RaceDesign
 from kdbench.suite.settings import Evaluate, StageSettings, Train
 
@@ -90,8 +89,8 @@ class PluginSpec(Frozen):
     plugin (`student.width`); `version` is the offer's, `versions` those of nested plugins unless 1.
     """
 
-    name: Name
-    use: Name
+    name: str
+    use: str
     params: Values = {}
     defaults: Values = {}
     version: Version = 1
@@ -219,7 +218,7 @@ class RunSpec(Frozen):
     """
 
     version: Literal[2] = SPEC_VERSION
-    suite: Word
+    suite: str
     task: Shared
     dataset: Shared
     student: Shared
@@ -229,7 +228,7 @@ class RunSpec(Frozen):
     train: Train | None
     evaluate: Evaluate
     seed: Annotated[int, Field(strict=True, ge=0)]
-    variant: NameOrNone = ""  # of the suite
+    variant: str = ""  # of the suite
     role: Literal["", "reference"] = ""
     smoke: Annotated[bool, Field(strict=True)] = False  # only shows that everything works; never published
     tuning: Tuning | None = None  # None for parameters from the suite

@@ -91,7 +91,7 @@ records = st.builds(
     lambda **fields: _record(**fields),
     spec=specs,
     metrics=st.dictionaries(text, number, max_size=3),
-    encodings=st.dictionaries(text, number, max_size=2),
+    encodings=st.dictionaries(text, st.floats(0, allow_infinity=False), max_size=2),
     best_epoch=st.none() | st.integers(1, 9),
     status=st.sampled_from(["ok", "failed", "diverged", "skipped"]),
     reason=text,

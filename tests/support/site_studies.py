@@ -102,8 +102,8 @@ def hostile_study() -> StudySummary:
         goals=[f"{IMAGE}{SCRIPT}"],
         importance={SCRIPT: 0.0, IMAGE: 1.0, BOLD: 1e-300},
         trials=[
-            trial(2, "complete", 9e14, params=params, reason=SCRIPT, seconds=float("nan")),
-            trial(5, "failed", params=params, reason=IMAGE, epochs={1: float("nan")}, best_epoch=3),
-            trial(10**14, "complete", -9e14, params={}, seconds=float("inf"), epochs={1: float("inf")}),
+            trial(2, "complete", 9e14, params=params, reason=SCRIPT, seconds=9e14),
+            trial(5, "failed", params=params, reason=IMAGE, epochs={1: -9e14}, best_epoch=3),
+            trial(10**14, "complete", -9e14, params={}, seconds=9e14, epochs={1: 9e14}),
         ],
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from kdbench.contracts import Metric, Task
+from kdbench.contracts.names import EXPECTED, NAME, OR_NONE, WORD
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
 from kdbench.records.problem import Problem
 from kdbench.records.record import Record
 from kdbench.records.tasks import task_of
+from kdbench.suite.spec import RunSpec
 
 EXACT = 1e-9
 
@@ -26,6 +29,7 @@ def problems_of(record: Record, where: str, stem: str, plugins: Plugins | None) 
             yield Problem(where, f"{name} does not follow from the spec", stated, expected)
     if stem != record.run_id:
         yield Problem(where, "a file name that differs from its run_id", stem, record.run_id)
+    yield from _names(record.spec, where)
     yield from _times(record, where)
     if record.status == "ok":
         try:
@@ -36,6 +40,17 @@ def problems_of(record: Record, where: str, stem: str, plugins: Plugins | None) 
         yield from _outcome(record, where, task)
     elif record.metrics or record.arrays_sha256 or record.trace_sha256:
         yield Problem(where, f"a {record.status} run with results", ", ".join(record.metrics) or "arrays or a trace", "none")
+
+
+def _names(spec: RunSpec, where: str) -> Iterator[Problem]:
+    """Names that no suite could have given (`kdbench.contracts.names`)."""
+    named = {"dataset": spec.dataset, "student": spec.student, "strategy": spec.strategy}
+    named |= {f"team[{place}]": teacher for place, teacher in enumerate(spec.team)}
+    given = {"suite": (spec.suite, WORD), "variant": (spec.variant, OR_NONE)}
+    given |= {f"{part}.name": (one.name, NAME) for part, one in named.items() if one}
+    for part, (name, rule) in given.items():
+        if not re.fullmatch(rule, name):
+            yield Problem(where, f"spec.{part} is no name", repr(name), EXPECTED[rule])
 
 
 def _times(record: Record, where: str) -> Iterator[Problem]:

@@ -105,7 +105,7 @@ def read_curves(path: Path) -> Curves:
     if record.trace_sha256 is None:
         raise RecordError(f"{path}: this record has no trace, as older versions of kdbench wrote none; remove it and run again")
     trace = read_trace(path)
-    if fault := trace.fault(record.spec.teachers):
+    if fault := trace.fault:
         raise RecordError(f"{path}: its trace cannot be drawn: {fault}")
     return Curves(record, trace)
 

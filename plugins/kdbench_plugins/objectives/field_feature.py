@@ -48,7 +48,10 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             FieldFeature,
             "squared difference between the student's projected latent map and the teacher's",
             formula="ℓ = mean (P z − z_t)² / mean z_t², P a 1 × 1 convolution",
-            latex=r"\ell = \operatorname{mean} \left( P z - z_t \right)^2 / \operatorname{mean} z_t^2",
+            latex=(
+                r"\ell = \operatorname{mean} \left( P z - z_t \right)^2 / \operatorname{mean} z_t^2, "
+                r"\quad P \text{ a } 1 \times 1 \text{ convolution}"
+            ),
             source="FitNets, Romero et al., ICLR 2015 (a convolutional regressor on hidden maps); the scale is kdbench's",
             status="published",
             task="forecasting",

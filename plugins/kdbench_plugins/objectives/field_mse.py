@@ -29,7 +29,7 @@ def kdbench_objectives() -> list[Offer[Objective]]:
             FieldMse,
             "squared difference between the student's and the teacher's forecasts",
             formula="ℓ = mean (f − f_t)² over frames, channels and points",
-            latex=r"\ell = \operatorname{mean} \left( f - f_t \right)^2",
+            latex=r"\ell = \operatorname{mean} \left( f - f_t \right)^2 \quad \text{over frames, channels and points}",
             source="the teacher's forecast in the place of the truth, as in Bucilă et al., KDD 2006, for regression",
             status="published",
             task="forecasting",

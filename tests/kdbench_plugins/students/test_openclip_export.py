@@ -89,5 +89,5 @@ def test_a_fused_student_gives_the_one_in_it() -> None:
 def test_a_fused_student_of_another_kind() -> None:
     with building_with(toy_plugins(students=[Offer("plain", Plain)])):
         student = Fusion(student={"use": "plain"}, width=8, heads=2)
-    with pytest.raises(KdbenchError, match="its student, Plain, is not an open_clip model"):
+    with pytest.raises(KdbenchError, match="found a student, Plain, that is not an open_clip model"):
         student.open_clip()

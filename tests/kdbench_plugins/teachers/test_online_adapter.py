@@ -14,6 +14,7 @@ from torch import Tensor
 from kdbench import Batch, KdbenchError, NoTower, Towers, build
 from kdbench.data.dataset import CachedDataset
 from kdbench.plugins.building import building_with
+from kdbench.storage.checkpoint import Checkpoint
 from kdbench.storage.module_digest import module_digest
 from kdbench.suite.settings import Evaluate, Train
 from kdbench.tasks.retrieval import Retrieval
@@ -54,7 +55,7 @@ class Stopped(Exception):
 class Run:
     """A student and its team: two sub-teachers, the first as given; trained up to the end or to a step."""
 
-    def __init__(self, dataset: CachedDataset, first: Any, checkpoint: Path | None = None, stop: int = STEPS + 1) -> None:
+    def __init__(self, dataset: CachedDataset, first: Any, checkpoint: Checkpoint | None = None, stop: int = STEPS + 1) -> None:
         torch.manual_seed(0)
         student = toy()
         data, task = dataset, Retrieval()
@@ -127,8 +128,8 @@ def test_its_factors_learn_the_task(dataset: CachedDataset) -> None:
 @pytest.mark.parametrize("stop", [2, 4, 5, 7])
 def test_a_resumed_run_is_the_same_to_the_last_bit(dataset: CachedDataset, stop: int, tmp_path: Path) -> None:
     whole = Run(dataset, adapter(rate=0.05))
-    Run(dataset, adapter(rate=0.05), tmp_path / "checkpoint", stop)
-    again = Run(dataset, adapter(rate=0.05), tmp_path / "checkpoint")
+    Run(dataset, adapter(rate=0.05), Checkpoint(tmp_path / "checkpoint"), stop)
+    again = Run(dataset, adapter(rate=0.05), Checkpoint(tmp_path / "checkpoint"))
     assert (again.weights, again.learned) == (whole.weights, whole.learned)
     assert any(value != bytes(len(value)) for name, value in again.learned.items() if name.startswith("up"))
 

@@ -75,7 +75,7 @@ def test_views_of_both_are_read(tmp_path: Path) -> None:
     data = cached(tmp_path).viewed(Views(count=2, crop=[0.5, 0.9]))
     live: Any = teach(data, Composed(Part(0.5)), Retrieval())
     assert live.inputs.images.views.shape == (2 * 32, WIDTH)
-    images, texts = live._read(replace(BATCH, views=torch.tensor([0, 1, 1, 0]).numpy()), "cpu")
+    images, texts = live.inputs.read(replace(BATCH, views=torch.tensor([0, 1, 1, 0]).numpy()), "cpu")
     assert torch.equal(images[1], torch.from_numpy(live.inputs.images.views[32 + 1].copy()).float())
     assert torch.equal(texts[1], torch.from_numpy(live.inputs.texts.plain[1].copy()).float())
 

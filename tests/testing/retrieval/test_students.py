@@ -295,8 +295,9 @@ def test_a_wrong_student_is_told_the_property_it_breaks(name: str) -> None:
 
 
 def test_every_property_has_a_wrong_student() -> None:
-    # Wrong keys need a second student and are below.
-    assert {broken for _, broken, _ in WRONG.values()} | {"keys follow the outputs"} == set(PROPERTIES)
+    # Wrong keys need a second student and are below; wrong internals are in test_internals.py.
+    elsewhere = {"keys follow the outputs", "internals are sound, and reading them changes nothing"}
+    assert {broken for _, broken, _ in WRONG.values()} | elsewhere == set(PROPERTIES)
 
 
 class Sized(Base):
