@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from kdbench.contracts.names import NAME, OR_NONE, WORD
+from kdbench.contracts.names import NAME, WORD
 
 EXACT = ConfigDict(extra="forbid", strict=True, frozen=True)
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=NAME)]
-NameOrNone = Annotated[str, Field(pattern=OR_NONE)]
 Word = Annotated[str, Field(pattern=WORD)]

@@ -6,10 +6,10 @@ import json
 from functools import partial
 from typing import Annotated, Any
 
-from kdbench import Distillation, KdbenchError, Offer, Uses, build, hookimpl
+from kdbench import KdbenchError, Offer, Uses, build, hookimpl
 from kdbench.tasks.forecasting.forecasters import Forecaster, ForecastingData, ForecastTeacher
 from kdbench_plugins.teachers.recipe import Count, NotNegative, Positive, Share
-from kdbench_plugins.teachers.trained import Team, Terms, files_in, own
+from kdbench_plugins.teachers.trained import Team, Terms, files_in, taught_by
 
 
 class TrainedForecaster:
@@ -53,15 +53,8 @@ class TrainedForecaster:
     def forecaster(self, data: ForecastingData) -> Forecaster:
         taught = [self.teachers, self.objective, self.strategy] if self.teachers else []
         key = json.dumps(["trained_forecaster", self.model, files_in(self.model), taught, files_in(taught)], sort_keys=True)
-        return data.fit(key, partial(build, "student", self.model), self.recipe, self._distillation())
-
-    def _distillation(self) -> Distillation | None:
-        if not self.teachers:
-            return None
-        return Distillation(
-            {name: build("teacher", spec) for name, spec in self.teachers.items()},
-            [(float(term.get("coefficient", 1.0)), build("objective", own(term))) for term in self.objective],
-            build("strategy", self.strategy) if len(self.teachers) > 1 else None,
+        return data.fit(
+            key, partial(build, "student", self.model), self.recipe, taught_by(self.teachers, self.objective, self.strategy)
         )
 
 

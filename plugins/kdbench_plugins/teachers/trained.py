@@ -67,17 +67,26 @@ class Trained:
             taught = [self.teachers, self.objective, self.strategy if len(self.teachers) > 1 else None]
             parts += [taught, files_in(taught)]
         design = json.dumps(parts, sort_keys=True)
-        student = data.fit(design, partial(build, "student", self.student), self.recipe, self._distillation())
+        student = data.fit(
+            design,
+            partial(build, "student", self.student),
+            self.recipe,
+            taught_by(self.teachers, self.objective, self.strategy),
+        )
         return frozen_towers(student, design)
 
-    def _distillation(self) -> Distillation | None:
-        if not self.teachers:
-            return None
-        return Distillation(
-            {name: build("teacher", spec) for name, spec in self.teachers.items()},
-            [(float(term.get("coefficient", 1.0)), build("objective", own(term))) for term in self.objective],
-            build("strategy", self.strategy) if len(self.teachers) > 1 else None,
-        )
+
+def taught_by(
+    teachers: dict[str, dict[str, Any]], objective: list[dict[str, Any]], strategy: dict[str, Any]
+) -> Distillation | None:
+    """A team as a training uses it, built of its specs; None without teachers."""
+    if not teachers:
+        return None
+    return Distillation(
+        {name: build("teacher", spec) for name, spec in teachers.items()},
+        [(float(term.get("coefficient", 1.0)), build("objective", own(term))) for term in objective],
+        build("strategy", strategy) if len(teachers) > 1 else None,
+    )
 
 
 def own(term: dict[str, Any]) -> dict[str, Any]:
