@@ -87,7 +87,7 @@ def _table(family: Family, references: Sequence[Family], used: Uses, lacking: Ma
     race = family.protocol.raced
     rows = _told_apart([_row(runs, ranked, used) for runs, ranked in zip(family.rows, family.analysis.ranked, strict=True)])
     looks = family.analysis.looks.without({place: lacking[row.id] for place, row in enumerate(rows) if row.id in lacking})
-    ended = (race.max_seeds, looks.lacking) if race and looks.ended else (None, ())
+    ended = (looks.seeds[-1], looks.lacking) if race and looks.ended else (None, ())
     found = verdict(rows, better, looks.alike, family.analysis.margin, family.analysis.more_seeds, *ended)
     if race:
         rows = [replace(row, stop=stop) for row, stop in zip(rows, looks.stops, strict=True)]

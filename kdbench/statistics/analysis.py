@@ -97,7 +97,8 @@ def analyse(rows: Sequence[Sequence[Measured]], sizes: Sizes, units: SplitUnits 
     protocol = rows[0][0].protocol
     margin = rows[0][0].margin
     if protocol.raced:
-        looks = look_at(ordered, protocol.raced.seeds_at_looks, margin, headline.higher_is_better)
+        race, higher = protocol.raced, headline.higher_is_better
+        looks = look_at(ordered, race.seeds_at_looks, margin, higher, futility=race.futility)
     else:
         looks = look_once(ordered, margin, headline.higher_is_better)
     better = looks.better

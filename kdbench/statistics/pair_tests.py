@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import MeanSquares, p_values, parts, squares_of
 from kdbench.statistics.folds import FoldSquares, excess, fold_parts, fold_squares_of
+from kdbench.statistics.futility import chance_of_decision
 
 Floats = NDArray[np.float64]
 Pool = tuple[float, float] | None  # see `pooled_seeds`
@@ -115,6 +117,10 @@ class Pairs:
 
         return self._tested(nearer)
 
+    def chance(self, margin: float, last: int, level: float) -> Floats:
+        """The probability that pairs are decided at `last` seeds and `level` [P]; NaN without common seeds."""
+        return self._tested(lambda squares, pool: chance_of_decision(squares, _seed_square(squares, pool), margin, last, level))
+
     def corrected_p(self) -> Floats:
         """Holm-corrected p-values of all pairs [R, R], symmetric, 1 on the diagonal; NaN for pairs without common seeds."""
         return self._corrected(self.p())
@@ -161,10 +167,14 @@ def _squares_of_alike(rows: Sequence[Scores]) -> MeanSquares:
 
 
 def _p(squares: MeanSquares, pool: Pool) -> Floats:
-    folded = isinstance(squares, FoldSquares)
+    return p_values(squares, _seed_square(squares, pool), squares.seed_df if pool is None else pool[1])
+
+
+def _seed_square(squares: MeanSquares, pool: Pool) -> Any:
+    """The larger of the pairs' own mean square of seeds and the pooled one."""
     if pool is None:
-        return p_values(squares, squares.seed, squares.seed_df)
-    return p_values(squares, np.maximum(squares.seed, pool[0] * (squares.seeds if folded else 1)), pool[1])
+        return squares.seed
+    return np.maximum(squares.seed, pool[0] * (squares.seeds if isinstance(squares, FoldSquares) else 1))
 
 
 def holm(p: Floats) -> Floats:

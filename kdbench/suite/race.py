@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from itertools import accumulate
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from kdbench.suite.block import EXACT, Count
 
@@ -24,6 +25,18 @@ class RaceDesign(BaseModel):
     )
     looks: Count = Field(default=6, description="Times at which rows are tested; the error rate of 5 % is spent over them.")
 
+    futility: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Rows with a smaller chance to be told from the best one by the last look stop; 0: none."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_a_rule_that_is_off(self, others: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records of races from before there was a rule say nothing of it."""
+        form: dict[str, Any] = others(self)
+        if not self.futility:
+            form.pop("futility", None)
+        return form
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.max_seeds < self.min_seeds:
@@ -32,19 +45,29 @@ class RaceDesign(BaseModel):
 
     @property
     def seeds_at_looks(self) -> tuple[int, ...]:
-        """The number of seeds at each look, ascending, the last being `max_seeds`: evenly spaced, fewer if seeds are."""
-        if self.looks == 1:
+        """The number of seeds at each look, ascending, the last being `max_seeds`: fewer if there are fewer seeds.
+
+        Each is the same multiple of the one before, rounded, as the precision of a mean grows with the root of the seeds:
+        simulated races with evenly spaced looks needed more runs for the same findings.
+        """
+        looks = min(self.looks, self.max_seeds - self.min_seeds + 1)
+        if looks == 1:
             return (self.max_seeds,)
-        step = (self.max_seeds - self.min_seeds) / (self.looks - 1)
-        return tuple(sorted({round(self.min_seeds + step * look) for look in range(self.looks)}))
+        factor = (self.max_seeds / self.min_seeds) ** (1 / (looks - 1))
+        spaced = [round(self.min_seeds * factor**look) for look in range(looks)]
+        return tuple(accumulate(spaced, lambda before, wanted: max(wanted, before + 1)))
 
     def __str__(self) -> str:
-        return f"looks at {', '.join(map(str, self.seeds_at_looks))} seeds"
+        stop = f", rows with a chance below {self.futility:.0%} stop" if self.futility else ""
+        return f"looks at {', '.join(map(str, self.seeds_at_looks))} seeds{stop}"
 
 
 class Race(RaceDesign):
     """The block as written: the design, and a budget after which no further seed is begun."""
 
+    futility: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.01, description="Rows with a smaller chance to be told from the best one by the last look stop; 0: none."
+    )
     runs: Count | None = Field(default=None, description="Most runs of all rows together, recorded ones included; null: any.")
     hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         default=None, description="Hours of a `kdbench run --race` after which it begins no further seed; null: any."
@@ -53,4 +76,5 @@ class Race(RaceDesign):
     @property
     def design(self) -> RaceDesign:
         """Without the budget, which may change from day to day, and with no more looks than there are."""
-        return RaceDesign(min_seeds=self.min_seeds, max_seeds=self.max_seeds, looks=len(self.seeds_at_looks))
+        looks = len(self.seeds_at_looks)
+        return RaceDesign(min_seeds=self.min_seeds, max_seeds=self.max_seeds, looks=looks, futility=self.futility)

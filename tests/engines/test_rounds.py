@@ -35,7 +35,7 @@ strategies: [equal, random]
 objective: [relational_kl]
 train: {epochs: 1, batch_size: 8, precision: fp32}
 evaluate: {recall_at: [1, 5], margin: MARGIN}
-race: {min_seeds: 2, max_seeds: 4, looks: 3BUDGET}
+race: {min_seeds: 2, max_seeds: 4, looks: 3, futility: FUTILITYBUDGET}
 """
 Race = Callable[..., SuiteRun]
 
@@ -74,9 +74,9 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Plugins:
 def race(tmp_path: Path, plugins: Plugins) -> Race:
     """A race of three rows. With a margin of 1,000 points all are equivalent at the first look; with .001 none ever is."""
 
-    def laid_out(margin: str = "0.001", budget: str = "", suite: str = SUITE, **changes: Any) -> SuiteRun:
+    def laid_out(margin: str = "0.001", budget: str = "", suite: str = SUITE, futility: str = "0", **changes: Any) -> SuiteRun:
         path = tmp_path / "raced.yaml"
-        path.write_text(suite.replace("MARGIN", margin).replace("BUDGET", budget))
+        path.write_text(suite.replace("MARGIN", margin).replace("BUDGET", budget).replace("FUTILITY", futility))
         site = Site((tmp_path / "results").resolve(), (tmp_path / "cache").resolve(), "cpu", 1)
         engine = make_engine(plugins, "here")
         return SuiteRun.of(read_suite(path), site, engine, plugins, **{"race": True} | changes)
@@ -124,6 +124,15 @@ def test_rows_that_are_decided_get_no_more_and_are_reported(race: Race) -> None:
     assert table.sentence.startswith("Use no distillation: it is the cheapest of 3 rows that are equivalent within 1000 RSUM")
 
 
+def test_rows_that_more_seeds_would_not_decide_are_given_up(race: Race) -> None:
+    whole = race(futility="0.99")
+    assert executed(whole) == ["look 1: seeds 0 to 1 of 3 rows: 6"]
+    table = whole.results().board.tables[0]
+    assert table.looks
+    assert [stop.why for stop in table.looks.stops] == ["futile"] * 3
+    assert "the race has ended at 2 seeds; a new race with a larger max_seeds" in table.sentence
+
+
 def test_a_race_that_was_stopped_goes_on_where_it_was_and_repeats_nothing(race: Race) -> None:
     first = race()
     going = rounds(first)
@@ -147,7 +156,7 @@ def test_a_race_that_was_stopped_goes_on_where_it_was_and_repeats_nothing(race: 
 
 def test_a_race_killed_in_the_midst_of_a_deciding_round_decides_as_if_it_had_not_been(race: Race) -> None:
     """With this margin the second look decides. Two of three rows have its seeds: they wait for the third."""
-    suite = SUITE.replace("max_seeds: 4, looks: 3", "max_seeds: 6, looks: 3")
+    suite = SUITE.replace("max_seeds: 4, looks: 3", "max_seeds: 8, looks: 3")
     first = race("60", suite=suite)
     going = rounds(first)
     next(going).run.execute()
@@ -206,7 +215,7 @@ def test_seeds_given_by_hand_are_refused_with_the_ones_to_give(override: str, ra
 
 def test_kdbench_run_races(tmp_path: Path, plugins: Plugins) -> None:
     path = tmp_path / "raced.yaml"
-    path.write_text(SUITE.replace("MARGIN", "1000").replace("BUDGET", ""))
+    path.write_text(SUITE.replace("MARGIN", "1000").replace("BUDGET", "").replace("FUTILITY", "0.2"))
     found = kdbench.run(
         path,
         results=tmp_path / "results",

@@ -131,3 +131,38 @@ def test_of_a_pair_no_look_both_separates_and_equates() -> None:
     far = look_at(rows([5.0, 0.0], noise=0.05), SEEDS, MARGIN)
     assert far.better[0, 1]
     assert not far.alike[0, 1]
+
+
+def test_rows_that_seeds_will_not_tell_from_the_leader_stop_for_futility_and_the_leader_with_them() -> None:
+    close = rows([0.5, 0.0, 0.3, -60.0], noise=6.0, draw=2)
+    patient, hurried = look_at(close, SEEDS, MARGIN), look_at(close, SEEDS, MARGIN, futility=0.2)
+    assert [stop.why for stop in patient.stops] == ["all seeds", "all seeds", "all seeds", "worse"]
+    assert hurried.stops[3] == Stop("worse", 1, than=1)
+    assert [stop.why for stop in hurried.stops[:3]] == ["futile"] * 3
+    assert hurried.ended
+    assert max(stop.look for stop in hurried.stops) < 3
+    assert hurried.stops[0].text.startswith("futile, look ")
+
+
+def test_a_leader_waits_for_those_that_may_still_be_told_from_it() -> None:
+    found = look_at(rows([9.0, 0.0, 8.5], noise=2.0, draw=3), SEEDS, MARGIN, futility=0.2)
+    assert found.stops[0] == Stop("futile", 1)
+    assert found.stops[1] == Stop("worse", 2, than=2)
+    assert found.stops[2] == Stop("settled", 2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.01, 0.99))
+def test_futility_adds_no_claim_where_no_row_has_stopped_before(draw: int, least: float) -> None:
+    """Until the first stop for futility both races see the same rows, and so find the same."""
+    several = rows([0.0, 1.0, 2.0, 4.0], noise=3.0, draw=draw)
+    patient, hurried = look_at(several, SEEDS, MARGIN), look_at(several, SEEDS, MARGIN, futility=least)
+    first = min((stop.look for stop in hurried.stops if stop.why == "futile"), default=3)
+    early, same = (look_at([cut(row, SEEDS[first - 1]) for row in several], SEEDS, MARGIN, futility=f) for f in (0.0, least))
+    assert (early.better == same.better).all()
+    assert (patient.better >= early.better).all()
+
+
+def test_without_the_rule_nothing_changes() -> None:
+    several = rows([3.0, 0.0, 2.0], noise=6.0)
+    assert look_at(several, SEEDS, MARGIN, futility=0.0).stops == look_at(several, SEEDS, MARGIN).stops

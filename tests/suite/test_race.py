@@ -21,8 +21,22 @@ def test_looks_ascend_to_the_last_seed(fewest: int, more: int, looks: int) -> No
 
 
 def test_the_defaults_of_the_block() -> None:
-    assert Race().seeds_at_looks == (3, 7, 11, 16, 20, 24)
-    assert str(Race().design) == "looks at 3, 7, 11, 16, 20, 24 seeds"
+    assert Race().seeds_at_looks == (3, 5, 7, 10, 16, 24)
+    assert str(Race().design) == "looks at 3, 5, 7, 10, 16, 24 seeds, rows with a chance below 1% stop"
+    assert Race().design.futility == 0.01
+
+
+def test_a_record_from_before_the_rule_for_futility_has_none_and_stays_as_it_was() -> None:
+    stored = {"min_seeds": 1, "max_seeds": 4, "looks": 4}
+    assert RaceDesign.model_validate(stored).model_dump() == stored
+    assert RaceDesign.model_validate(stored).seeds_at_looks == (1, 2, 3, 4)
+    assert Race(futility=0.1).design.model_dump()["futility"] == 0.1
+
+
+@given(st.integers(1, 10), st.integers(1, 40), st.integers(1, 10))
+def test_the_looks_of_a_design_are_those_of_the_block(fewest: int, more: int, looks: int) -> None:
+    race = Race(min_seeds=fewest, max_seeds=fewest + more, looks=looks)
+    assert race.design.seeds_at_looks == race.seeds_at_looks
 
 
 def test_looks_that_there_are_no_seeds_for_are_no_part_of_the_design() -> None:

@@ -57,7 +57,7 @@ strategies: [equal, random]
 objective: [relational_kl]
 train: {epochs: 1, batch_size: 8, precision: fp32}
 evaluate: {recall_at: [1, 5], margin: 60}
-race: {min_seeds: 2, max_seeds: 4, looks: 3}
+race: {min_seeds: 2, max_seeds: 4, looks: 3, futility: 0}
 """
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
 RUNS = 12
