@@ -60,13 +60,17 @@ class StudentLines:
 
 @dataclass(frozen=True)
 class Summary:
-    """Students that are measured by the same metrics: `beside` the first of each group, then the headline."""
+    """Students that are measured by the same metrics: `beside` the first of each group, then the headline.
+
+    `what` it lists: `student`, or `regime` where all tables are regimes of one student, whose name then goes without saying.
+    """
 
     beside: tuple[Metric, ...]
     headline: Metric
     students: list[StudentLines]
     latency: str = ""  # what was timed, and where; empty if nothing was
     notes: list[str] = field(default_factory=list)
+    what: str = "student"
 
     @property
     def unstable(self) -> bool:
@@ -107,9 +111,15 @@ def lines_of(table: Table) -> tuple[Line, ...]:
 def _summary(tables: Sequence[Table], axes: Sequence[Axis]) -> Summary:
     anywhere = next((axis for axis in axes if not axis.timed), None)
     timed = max((axis for axis in axes if axis.timed), key=lambda axis: sum(map(bool, _profiles(axis, tables))), default=None)
+    names, what = _names(tables), "student"
+    if len({table.protocol.parts["student"] for table in tables}) == 1 and all(table.protocol.regime for table in tables):
+        names, what = (
+            [name.partition(" · ")[2] or table.protocol.regime for name, table in zip(names, tables, strict=True)],
+            "regime",
+        )
     students = [
         StudentLines(name, lines_of(table), _cost(table.rows[0], anywhere, timed))
-        for name, table in zip(_names(tables), tables, strict=True)
+        for name, table in zip(names, tables, strict=True)
     ]
     notes = []
     if any(CHEAPEST in line.kinds for student in students for line in student.lines):
@@ -122,7 +132,7 @@ def _summary(tables: Sequence[Table], axes: Sequence[Axis]) -> Summary:
         else ""
     )
     first = tables[0]
-    return Summary(beside(first.metrics), first.headline, students, latency, notes)
+    return Summary(beside(first.metrics), first.headline, students, latency, notes, what)
 
 
 def _profiles(axis: Axis, tables: Sequence[Table]) -> list[Profile | None]:

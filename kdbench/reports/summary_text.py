@@ -13,7 +13,7 @@ from kdbench.reports.student_text import DOUBLE_DAGGER, three_digits
 from kdbench.reports.summary import Line, StudentCost, StudentLines, Summary
 from kdbench.reports.text_table import Format, escaped, left_out, table_text, wrapped
 
-TITLE = "Students at a glance: the best row, the cheapest, and the one without distillation"
+TITLE = "at a glance: the best row, the cheapest, and the one without distillation"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def render_summary(summary: Summary, style: Format = "table", width: int | None 
     rows = [_Shown(student, line, first=place == 0) for student in summary.students for place, line in enumerate(student.lines)]
     text, dropped = table_text(columns(summary), rows, style, width, wide)
     notes = [f"- {escaped(note, style)}" for note in [*_notes(summary), *summary.notes]]
-    title = f"**{TITLE}**" if style == "markdown" else wrapped(TITLE, style, width)
+    title = f"{summary.what.capitalize()}s {TITLE}"
+    title = f"**{title}**" if style == "markdown" else wrapped(title, style, width)
     told = "\n".join(wrapped(note, style, width) for note in [*notes, *left_out(dropped, style)])
     return "\n\n".join([title, text, told])
 
@@ -38,7 +39,7 @@ def render_summary(summary: Summary, style: Format = "table", width: int | None 
 def columns(summary: Summary) -> list[Column[_Shown]]:
     """Student, row and headline are never left out; costs are those of known profiles."""
     found = [
-        Column[_Shown]("student", lambda one: _name(one.student) if one.first else "", left=True, narrow=12),
+        Column[_Shown](summary.what, lambda one: _name(one.student) if one.first else "", left=True, narrow=12),
         Column[_Shown]("row", lambda one: one.line.label, left=True, narrow=18),
         *(Column(metric.label, _mean(metric), keep=8) for metric in summary.beside),
         _headline(summary.headline),

@@ -7,10 +7,12 @@ from typing import Any
 
 from kdbench.contracts import Metric
 from kdbench.records.protocol import Budget
+from kdbench.reports import build
 from kdbench.reports.board import Board, Table
 from kdbench.reports.summary import beside, lines_of, summaries
 from kdbench.reports.verdict import Verdict
 from tests.support.made_boards import DATASET, ERROR, SCORE, profile, row, student, table
+from tests.support.situations import situations
 
 
 def tables(**changes: Any) -> Table:
@@ -101,3 +103,11 @@ def test_of_each_group_of_metrics_the_most_important_is_shown() -> None:
     assert [one.name for one in beside([*there, hidden, *back, metric("own", 9), SCORE])] == ["there1", "back1"]
     assert [one.name for one in beside([metric("a", 1), metric("b", 3), SCORE, metric("c", 2)])] == ["b", "c"]
     assert beside([SCORE]) == ()
+
+
+def test_regimes_of_one_student_are_named_without_it() -> None:
+    (found,) = summaries(build(situations()))
+    assert found.what == "regime"
+    assert [one.name for one in found.students] == ["alike", "mixed", "wrong"]
+    (plain,) = summaries(Board([tables()], []))
+    assert plain.what == "student"

@@ -22,7 +22,7 @@ def board() -> Board:
 def test_a_row_of_markdown_has_all_there_is_to_compare() -> None:
     (summary,) = summaries(board(), [PROFILE])
     lines = render_summary(summary, "markdown").splitlines()
-    assert lines[0] == f"**{TITLE}**"
+    assert lines[0] == f"**Students {TITLE}**"
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     assert head == ["student", "row", "score", "params (M)", "GFLOPs", "latency (ms)", "size (MB)"]
     assert rows[0] == ["pebble", "best: equal of a + b", "100.0 ± 5.0", "2.00", "0", "2.50", "8.00"]
