@@ -23,7 +23,7 @@ SHOWN = 3  # suites of a method, before the rest are counted
 
 def systems(plugins: Plugins) -> str:
     """A row for each system."""
-    heads = ["system", "source", "status", "what of it is here", "plugins", "tests", "suite"]
+    heads = ["system and source", "what of it is here", "plugins, their status and tests", "suite"]
     return table(heads, [_system(one, plugins) for one in SYSTEMS])
 
 
@@ -33,9 +33,10 @@ def every_method(plugins: Plugins) -> str:
     for kind, offer in methods(plugins):
         suites = _listed([_suite(name) for name in suites_with(kind, offer.name)])
         what = cell(offer.summary)
-        source = [cell(offer.source), status(offer)]
-        rows.append([_plugin(kind, offer.name), kind, *source, what, _test(checked_by(offer)), suites or "none that ships"])
-    return table(["method", "kind", "source", "status", "what it is", "tests", "suites"], rows)
+        source = f"{cell(offer.source)}; {status(offer)}"
+        named = f"{_plugin(kind, offer.name)}<br>{kind}, {_test(checked_by(offer))}"
+        rows.append([named, what, source, suites or "none that ships"])
+    return table(["method", "what it is", "source and status", "suites"], rows)
 
 
 def methods(plugins: Plugins) -> Iterator[tuple[Kind, Offer[Any]]]:
@@ -68,10 +69,12 @@ def _system(one: System, plugins: Plugins) -> list[str]:
     found = [cast(tuple[Kind, str], tuple(plugin.split())) for plugin in one.plugins]
     offers = [plugins.find(kind, name).offer for kind, name in found]
     statuses = {status(offer) for offer in offers}
-    told = ", ".join(f"{_plugin(*plugin)} ({plugin[0]}, {status(offer)})" for plugin, offer in zip(found, offers, strict=True))
+    told = "<br>".join(
+        f"{_plugin(*plugin)}: {plugin[0]}, {status(offer)}, {_test(checked_by(offer))}"
+        for plugin, offer in zip(found, offers, strict=True)
+    )
     whole = statuses.pop() if len(statuses) == 1 else "in part reconstruction"
-    tests = ", ".join(dict.fromkeys(_test(checked_by(offer)) for offer in offers))
-    return [one.name, cell(offers[0].source), whole, cell(one.here), told, tests, _suite(one.suite)]
+    return [f"**{one.name}**<br>{cell(offers[0].source)}", f"{cell(one.here)} ({whole})", told, _suite(one.suite)]
 
 
 def _plugin(kind: Kind, name: str) -> str:
@@ -79,7 +82,7 @@ def _plugin(kind: Kind, name: str) -> str:
 
 
 def _test(path: Path) -> str:
-    return f"[{path.name}]({REPOSITORY}/{path.as_posix()})"
+    return f"[tests]({REPOSITORY}/{path.as_posix()})"
 
 
 def _suite(name: str) -> str:
