@@ -21,7 +21,7 @@ SHORT = [
     "train.epochs=1",
     "train.batch_size=128",
     "evaluate.every=1",
-    *(f"teachers.{name}.{setting}" for name in ("lite0", "lite2") for setting in ("resolution=32", "epochs=4")),
+    *(f"teachers.{name}.{setting}" for name in ("lite0", "lite2") for setting in ("resolution=32", "epochs=1")),
 ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from kdbench.records.parts import FIRST_PARTY, Part, plugins_of
 from kdbench.storage.cache import Cache
 from kdbench.storage.code_digest import code_digest
 from kdbench.storage.content_digest import content_digest
+from kdbench.storage.installed_version import installed_version
 from kdbench.storage.maker import Maker, made_by
 from kdbench.suite.spec import PluginSpec, RunSpec
 
@@ -102,11 +102,3 @@ def _code(listed: Listed) -> str:
 
 def _listed(kind: Kind, use: str, plugins: Plugins) -> Listed | None:
     return plugins.offers(kind).get(use)
-
-
-def installed_version(package: str) -> str:
-    """The version of an installed package, "" if there is none."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

@@ -9,25 +9,20 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kdbench.errors import KdbenchError
+from kdbench.storage.installed_version import installed_version
 
 PACKAGES = ("kdbench", "torch", "open_clip_torch", "timm", "numpy")
 
 
 def versions(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Versions of Python and of the packages a result can depend on; `more` are those of its plugins."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found | dict(more or {})
+    found = {package: version for package in PACKAGES if (version := installed_version(package))}
+    return {"python": platform.python_version()} | found | dict(more or {})
 
 
 def source(package: Path | None = None) -> dict[str, Any]:

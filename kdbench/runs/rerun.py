@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from kdbench.contracts import Metric
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
-from kdbench.records.examine_parts import installed_version
 from kdbench.records.files import read_arrays, record_path
 from kdbench.records.parts import differences, packages
 from kdbench.records.record import DONE, Record
@@ -25,6 +24,7 @@ from kdbench.records.tasks import task_of
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute
 from kdbench.storage.cache import Cache
+from kdbench.storage.installed_version import installed_version
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -20,16 +20,19 @@ def parsed(module: str, file: Path) -> tuple[str, tuple[str, ...]]:
     except OSError:
         return "", ()
     digest = hashlib.sha256(content).hexdigest()
-    if file.suffix != ".py":
-        return digest, ()
+    return digest, _imports(module, file.name == "__init__.py", content) if file.suffix == ".py" else ()
+
+
+@lru_cache(maxsize=1024)  # kept when digests are forgotten, as it depends on nothing but the text: files are seldom edited
+def _imports(module: str, package: bool, content: bytes) -> tuple[str, ...]:
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):
-        return digest, ()
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    names = [name for node in ast.walk(tree) for name in _imported(node, package)]
+        return ()
+    around = module if package else module.rpartition(".")[0]
+    names = [name for node in ast.walk(tree) for name in _imported(node, around)]
     parents = [part for name in [module, *names] for part in prefixes(name)]
-    return digest, tuple(dict.fromkeys(parents))
+    return tuple(dict.fromkeys(parents))
 
 
 def source_digest(file: Path) -> str:

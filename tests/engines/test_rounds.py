@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import kdbench
-from kdbench.contracts import Engine, Event, Offer, Site, Work
+from kdbench.contracts import Engine, Offer, Site
 from kdbench.contracts.hookspecs import hookimpl
-from kdbench.engines.executor import Executor
 from kdbench.engines.make import make_engine
-from kdbench.engines.messages import Started
 from kdbench.engines.rounds import rounds
 from kdbench.engines.suite_run import SuiteRun
 from kdbench.errors import KdbenchError
 from kdbench.plugins.loading import Plugins
 from kdbench.records.files import read_record
 from kdbench.suite.source import read_suite
+from tests.support.here import Here
 from tests.support.toys import toy_plugins
 
 SUITE = """\
@@ -38,21 +37,6 @@ evaluate: {recall_at: [1, 5], margin: MARGIN}
 race: {min_seeds: 2, max_seeds: 4, looks: 3, futility: FUTILITYBUDGET}
 """
 Race = Callable[..., SuiteRun]
-
-
-class Here:
-    """An engine of this process that has the toys."""
-
-    def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:
-        current: Work
-
-        def send(event: Event) -> None:
-            on_event(current, event)
-
-        executor = Executor(site, send, toy_plugins())
-        for current in work:
-            send(Started())
-            executor.execute(current)
 
 
 class Offering:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -356,6 +356,11 @@ def executes(rank: Rank, tell: Tell, spec: RunSpec, folder: Path) -> Record | No
     record = execute_rank(spec, run_context(folder / f"{rank.index}", students=[Offer("told", build)]), rank)
     tell(f"rank {rank.index}: {record.status if record else None}")
     return record
+
+
+def executes_twice(rank: Rank, tell: Tell, spec: RunSpec, folder: Path) -> list[Record | None]:
+    """The same rank of the same run once more; ranks of two runs meet at two places."""
+    return [executes(replace(rank, init_method=f"{rank.init_method}{time}"), tell, spec, folder) for time in range(2)]
 
 
 OWN_CODE = """

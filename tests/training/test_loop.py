@@ -846,27 +846,26 @@ def later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("build", [lambda: None, Equal, Ammkd, Random])
-@pytest.mark.parametrize("stop_at", [0, 50])
 def test_numbers_that_are_read_later_are_the_same(
     splits: Splits,
     teachers: Teachers,
     tmp_path: Path,
     request: pytest.FixtureRequest,
     build: Callable[[], Strategy | None],
-    stop_at: int,
 ) -> None:
     """To the bit, also after an interruption in the middle of a window."""
     at_once = Training(splits, teachers, build(), settings=LONG)
     at_once.run()
     request.getfixturevalue("later")
-    training = Training(splits, teachers, build(), settings=LONG)
-    if stop_at:
-        with pytest.raises(Interrupted):
-            training.run(tmp_path / "checkpoint", stop_at)
-        training.strategy = build()
-    training.run(tmp_path / "checkpoint")
-    assert training.end() == at_once.end()
-    assert len(training.trained.trace.step) == 40
+    for stop_at in (0, 50):
+        training = Training(splits, teachers, build(), settings=LONG)
+        if stop_at:
+            with pytest.raises(Interrupted):
+                training.run(tmp_path / f"checkpoint{stop_at}", stop_at)
+            training.strategy = build()
+        training.run(tmp_path / f"checkpoint{stop_at}")
+        assert training.end() == at_once.end(), stop_at
+        assert len(training.trained.trace.step) == 40
 
 
 @pytest.mark.usefixtures("later")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,6 +41,7 @@ from kdbench.suite.study import studies
 from kdbench.tuning.storage import Storage
 from kdbench_plugins.engines.local import Local
 from kdbench_plugins.engines.ray import Ray
+from tests.support.here import Here
 from tests.support.paths import ROOT
 from tests.support.patience import until
 from tests.support.sweeping import suite_of
@@ -245,14 +247,21 @@ def test_errors_of_a_cluster_name_the_option(stage: Stage) -> None:
     assert [path.name for path in (stage.folder / "results").glob(".driver*")] == []
 
 
-def test_trials_are_those_of_the_local_engine(cluster: Cluster, stage: Stage) -> None:
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Here:
+    """What other engines must agree with, tests/kdbench_plugins/engines/test_local.py among them."""
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    return Here()
+
+
+def test_trials_are_those_of_one_process(cluster: Cluster, stage: Stage, here: Here) -> None:
     assert cluster
     (_, _, study, *_) = studies(suite_of(stage.folder, ("trials: 4", "trials: 4\n  pruner: none")))
     found = []
     elsewhere = Site(stage.folder / "other", stage.site.cache, "cpu", 1)
     engines: list[tuple[str, Engine, Site]] = [
         ("ray", Ray(address=stage.address), stage.site),
-        ("local", Local(), elsewhere),
+        ("here", here, elsewhere),
     ]
     for name, engine, site in engines:
         place = str(stage.folder / f"{name}.journal")
@@ -267,10 +276,10 @@ def test_trials_are_those_of_the_local_engine(cluster: Cluster, stage: Stage) ->
     assert ended == [0, 1, 2, 3] * 2
 
 
-def test_a_race_decides_and_records_as_on_the_local_engine(stage: Stage, tmp_path: Path) -> None:
+def test_a_race_decides_and_records_as_in_one_process(stage: Stage, here: Here, tmp_path: Path) -> None:
     (tmp_path / "raced.yaml").write_text(RACE)
     found = []
-    for name, engine in (("ray", Ray(address=stage.address)), ("local", Local())):
+    for name, engine in (("ray", Ray(address=stage.address)), ("here", here)):
         site = Site(tmp_path / name / "results", tmp_path / name / "cache", "cpu", 1)
         whole = SuiteRun.of(read_suite(tmp_path / "raced.yaml"), site, engine, toy_plugins(), race=True)
         told = []
