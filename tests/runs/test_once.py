@@ -21,8 +21,9 @@ from kdbench.errors import KdbenchWarning, PluginError
 from kdbench.records.files import read_record, record_path, write_record
 from kdbench.records.record import Outcome, Record
 from kdbench.records.verify import verify
+from kdbench.runs.began import Began
 from kdbench.runs.context import RunContext
-from kdbench.runs.execute import execute, keep, now, record_of
+from kdbench.runs.execute import execute, keep, record_of
 from kdbench.runs.once import Busy, execute_once, failed, record_lock, run_lock
 from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval.task import Retrieval
@@ -145,7 +146,7 @@ def test_a_failure_does_not_replace_a_finished_record(tmp_path: Path, status: st
     """Such as that of a second process, or of a worker that crashes after it has written its record."""
     context, spec, _ = counted(tmp_path)
     first = execute_once(spec, context)
-    ended = record_of(spec, context, status, "the worker process died", now(), Outcome())  # type: ignore[arg-type]
+    ended = record_of(spec, context, status, "the worker process died", Began(), Outcome())  # type: ignore[arg-type]
     keep(ended, context)
     assert ended.status == status
     assert read_record(record_path(context.results, spec.suite, spec.run_id)) == first
