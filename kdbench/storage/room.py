@@ -25,6 +25,7 @@ REFUSED = {
     errno.ESTALE,
     errno.ENOTDIR,
     errno.EISDIR,
+    errno.EEXIST,
 }
 LONGEST = 120  # characters of a path in a message
 FOLDERS = "name another folder by --results or --cache"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kdbench import Split, SplitName
 from kdbench.records.files import record_path
 from kdbench.records.record import Record
 from kdbench.records.verify import verify
@@ -29,45 +31,43 @@ SPEC = run_spec(train={"checkpoint_every": 1})
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """The run where there is room."""
-    return executed(tmp_path_factory.mktemp("calm") / "results", tmp_path_factory.mktemp("calm") / "cache")
+    return executed(tmp_path_factory.mktemp("calm"))
 
 
-def executed(results: Path, cache: Path, spec: RunSpec = SPEC) -> Record:
-    return execute_once(spec, RunContext(toy_plugins(), Cache(cache), results))
+def executed(folder: Path, spec: RunSpec = SPEC) -> Record:
+    return execute_once(spec, RunContext(toy_plugins(), Cache(folder / "cache"), folder / "results"))
 
 
-def half_written(*folders: Path) -> list[Path]:
+def half_written(folder: Path) -> list[Path]:
     """What no later attempt would use; the folder of an unfinished entry, which the cache resumes, has another name."""
-    return [path for folder in folders for path in folder.rglob("*.partial")]
+    return list(folder.rglob("*.partial"))
 
 
 @pytest.mark.fault("a full disk under results or cache")
 @pytest.mark.parametrize("which", ["results", "cache"])
 @pytest.mark.parametrize("size", SIZES)
 def test_a_full_disk(size: int, which: str, calm: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folders = {name: tmp_path / name for name in ("results", "cache")}
-    with small_disk(folders[which], size) as small:
-        record = executed(**folders)
+    with small_disk(tmp_path / which, size) as small:
+        record = executed(tmp_path)
         if record.status != "ok":
             assert record.status == "failed"
             assert re.fullmatch(FULL, record.reason), record.reason
             assert str(small) in record.reason
         assert "Traceback" not in capsys.readouterr().err
-        assert half_written(*folders.values()) == []
+        assert half_written(tmp_path) == []
         resize(small, ROOM)
-        again = executed(**folders)
+        again = executed(tmp_path)
         if (again.status, again.arrays_sha256) != ("ok", calm.arrays_sha256):
             raise Lost(f"{again.status}: {again.reason}")
-        assert verify([folders["results"]], toy_plugins())[1] == []
+        assert verify([tmp_path / "results"], toy_plugins())[1] == []
 
 
 @pytest.mark.fault("results or cache that cannot be written")
 @pytest.mark.parametrize("which", ["results", "cache"])
 def test_a_protected_disk(which: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folders = {name: tmp_path / name for name in ("results", "cache")}
-    with small_disk(folders[which], ROOM) as small:
+    with small_disk(tmp_path / which, ROOM) as small:
         protect(small)
-        record = executed(**folders)
+        record = executed(tmp_path)
         assert record.status == "failed"
         assert re.fullmatch(PROTECTED, record.reason), record.reason
         assert "Traceback" not in capsys.readouterr().err
@@ -75,17 +75,16 @@ def test_a_protected_disk(which: str, tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.fault("a full disk under results or cache")
 def test_a_repetition_on_a_full_disk_leaves_the_record(tmp_path: Path) -> None:
-    folders = {"results": tmp_path / "results", "cache": tmp_path / "cache"}
-    with small_disk(folders["results"], ROOM) as small:
-        record = executed(**folders)
+    with small_disk(tmp_path / "results", ROOM) as small:
+        record = executed(tmp_path)
         used = sum(path.stat().st_blocks * 512 for path in small.rglob("*"))
         resize(small, used + (1 << 12))
-        other = executed(**folders, spec=SPEC.replace(seed=1))
+        other = executed(tmp_path, SPEC.replace(seed=1))
         assert other.status == "failed"
-        path = record_path(folders["results"], SPEC.suite, SPEC.run_id)
+        path = record_path(tmp_path / "results", SPEC.suite, SPEC.run_id)
         if not path.is_file():
             raise Lost(path)
-        assert executed(**folders) == record
+        assert executed(tmp_path) == record
 
 
 @pytest.mark.fault("a full disk under a memory map")
@@ -96,10 +95,8 @@ def test_pixels_that_find_no_room(images: int, tmp_path: Path) -> None:
     class Large(Beads):
         size = 64
 
-        def split(self, name: str) -> object:  # type: ignore[override]
-            from dataclasses import replace
-
-            found = super().split(name)  # type: ignore[arg-type]
+        def split(self, name: SplitName) -> Split:
+            found = super().split(name)
             return replace(found, images=[np.tile(image, (11, 11, 1))[:64, :64] for image in found.images])
 
     dataset = Large(train=images)

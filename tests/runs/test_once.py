@@ -251,8 +251,9 @@ def test_what_fails_around_a_run_fails_that_run(tmp_path: Path, capsys: pytest.C
     (context.results / spec.suite).write_text("a file in the place of the folder")
     record = execute_once(spec, context)
     assert (record.status, built) == ("failed", [])
-    assert record.reason.startswith(("NotADirectoryError: ", "FileExistsError: "))
-    assert "Traceback" in capsys.readouterr().err
+    assert record.reason.startswith(f"{context.results / spec.suite}")
+    assert record.reason.endswith(("Not a directory", "File exists"))
+    assert "Traceback" not in capsys.readouterr().err
     (context.results / spec.suite).unlink()
     assert execute_once(spec, context).status == "ok"
 
@@ -267,7 +268,7 @@ def test_what_fails_under_the_lock_fails_that_run_and_is_recorded(tmp_path: Path
 
     record = execute_once(spec, context, within=within)
     assert (record.status, built) == ("failed", [])
-    assert "Stale file handle: 'run.log'" in record.reason
+    assert record.reason == "run.log: Stale file handle"
     assert read_record(record_path(context.results, spec.suite, spec.run_id)) == record
 
 
