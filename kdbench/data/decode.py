@@ -126,10 +126,10 @@ def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
     """The files of a split other than its images: name → contents in pieces."""
     weights = np.asarray(split.caption_weights, dtype=np.float64)
     return {
-        f"{name}.image_concepts.npy": [_npy(split.image_concepts)],
-        f"{name}.caption_concepts.npy": [_npy(split.caption_concepts)],
+        f"{name}.image_concepts.npy": [npy(split.image_concepts)],
+        f"{name}.caption_concepts.npy": [npy(split.caption_concepts)],
         f"{name}.captions.json": _json(split.captions, name),
-        **({caption_weights(name): [_npy(weights)]} if len(weights) else {}),
+        **({caption_weights(name): [npy(weights)]} if len(weights) else {}),
     }
 
 
@@ -159,7 +159,8 @@ def image_header(count: int, size: int) -> bytes:
     return stream.getvalue()
 
 
-def _npy(array: NDArray[Any]) -> bytes:
+def npy(array: NDArray[Any]) -> bytes:
+    """The file that `np.save` writes, which itself does not tell why it could not: its error has no number."""
     stream = io.BytesIO()
     np.save(stream, array)
     return stream.getvalue()
