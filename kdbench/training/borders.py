@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kdbench.contracts import Objective, Outputs, Strategy, Task
 from kdbench.contracts.border import checked_tensor, described, refused, required
-from kdbench.errors import NotFinite
+from kdbench.errors import NotFinite, PluginError
 
 if TYPE_CHECKING:
     from kdbench.contracts.values import Arrays
@@ -74,8 +74,12 @@ def check_first(objective: Objective, losses: Tensor, student: Outputs, method: 
 
 
 def all_finite(outputs: Outputs) -> bool:
-    """Whether all output tensors are finite."""
-    return all(bool(torch.isfinite(tensor.detach()).all()) for tensor in outputs.tensors)
+    """Whether all output tensors are finite, or none can be read, as of a teacher that lacks a tower."""
+    try:
+        tensors = outputs.tensors
+    except PluginError:
+        return True
+    return all(bool(torch.isfinite(tensor.detach()).all()) for tensor in tensors)
 
 
 def weights_of(strategy: Strategy, weights: object, teachers: int, samples: int) -> Tensor:
