@@ -28,12 +28,10 @@ bench: .venv/dev
 	$(BIN)/python -m tests.benchmarks.limits
 	$(BIN)/python -m pytest tests/benchmarks -s --override-ini testpaths=tests/benchmarks
 
-# 10,000 inputs for every reader of files, compared with slow and strict ones; then kills processes in the middle of their work:
-# what resume and atomic writing promise.
+# 10,000 inputs for every reader of files, compared with slow and strict ones; then full disks, and kills of processes in the middle
+# of their work: what resume and atomic writing promise. Ends with a table of what was tried; docs/robustness.md shows it.
 faults: .venv/dev
-	$(BIN)/pytest --numprocesses 2 tests/faults
-	$(BIN)/pytest -m faults --ignore tests/benchmarks --ignore tests/faults
-	$(BIN)/pytest tests/benchmarks/test_sweep_kills.py
+	$(BIN)/python -m tests.faults --write
 
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

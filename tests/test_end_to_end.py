@@ -93,6 +93,7 @@ def test_second_run_executes_nothing(first: tuple[Path, Path, subprocess.Complet
 
 
 @pytest.mark.faults
+@pytest.mark.fault("a lost cache")
 def test_same_spec_from_an_empty_cache_gives_the_same_ranks(
     first: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_same_spec_from_an_empty_cache_gives_the_same_ranks(
 
 
 @pytest.mark.faults
+@pytest.mark.fault("a killed run")
 def test_killed_run_resumes_to_identical_ranks(
     first: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import get_args
 
 from docs.tools import (
+    faults,
     flow_picture,
     limits,
     package_graph,
@@ -42,6 +43,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "regimes_advice": regime_blocks.regimes_advice,
     "regimes_resolution": regime_blocks.regimes_resolution,
     "limits": lambda _: limits.limits(),
+    "faults": lambda _: faults.faults(),
     "system_result": system_results.system_result,
     "systems": lambda _: system_blocks.systems(installed()),
     "every_method": lambda _: system_blocks.every_method(installed()),
@@ -56,6 +58,7 @@ PAGES = (
     "docs/results.md",
     "docs/systems-results.md",
     "docs/benchmarks.md",
+    "docs/robustness.md",
     "docs/reference/suite.md",
     "docs/methods/systems.md",
     "docs/methods/strategies.md",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import shutil
@@ -30,20 +29,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 SUITES, RESULTS, MODELS, PLUGINS = "Suites", "Results", "Models and data", "Plugins and help"
 HELP = {"help_option_names": ["-h", "--help"]}
 
-# What the file system may refuse whatever a program does; other errors are bugs and keep their traceback.
-ENVIRONMENT = {
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOSPC,
-    errno.EIO,
-    errno.ESTALE,
-    errno.ENOTDIR,
-    errno.EISDIR,
-}
-LONGEST = 120  # characters of a name in a message
 NO_TERMINAL = 100  # columns of a table where there is no terminal
 
 app = typer.Typer(
@@ -188,10 +173,11 @@ def main() -> None:
         complain(str(error))
         sys.exit(2)
     except OSError as error:
-        if error.errno not in ENVIRONMENT or error.filename is None:
+        from kdbench.storage.room import told
+
+        if not (reason := told(error)):
             _end_as_a_bug()
-        name = str(error.filename)
-        complain(f"{name if len(name) <= LONGEST else name[: LONGEST - 1] + '…'}: {error.strerror}")
+        complain(reason)
         sys.exit(2)
     except Exception:
         _end_as_a_bug()

@@ -133,7 +133,7 @@ def export(
     if report.latency:
         figures = {f"{name} {part.replace('_', ' ')} ms": round(ms, 4) for part, ms in report.latency.items()}
         spec, device = record.spec, device_name("cpu")
-        if not add_figures(path.parent.parent, spec.suite, spec.student, device, str(host()["id"]), figures):
+        if not add_figures(path.parent.parent, spec.suite, spec.student, device, host(), figures):
             say("The student has no profile on this device to add the latencies to; `kdbench profile SUITE` makes one.")
 
 

@@ -33,7 +33,7 @@ class Objective(Protocol):
         ...
 
     def losses(self, student: Pairs, teacher: Pairs, head: Any, batch: Batch) -> Tensor:
-        """Loss per sample, [B], differentiable with respect to the student's embeddings and the head.
+        """Loss per sample, [B], 0 or more, differentiable with respect to the student's embeddings and the head.
 
         `student` is shared by all losses of a step: what takes gradients of `student.logits` itself keeps their graph
         (`retain_graph=True`), and nothing of it is changed in place.

@@ -62,7 +62,11 @@ def stored_rows(encoder: Encoder, made: object, count: int, first: int, where: s
             expected = (
                 "finite numbers" if value in (float("inf"), float("-inf")) or value != value else "at most 65504 (float16)"
             )
-            raise PluginError(f"{owner(encoder)}.encode: found {value:g} for {where} {first + row}, expected {expected}")
+            others = f" and {int(wrong.sum()) - 1} more of {count} items" if wrong.sum() > 1 else f" alone of {count} items"
+            raise PluginError(
+                f"{owner(encoder)}.encode: found {value:g} for {where} {first + row}{others}, expected {expected}; "
+                "nothing of it is kept"
+            )
         values = kept
     stored: NDArray[Any] = values.numpy()
     return stored

@@ -17,7 +17,7 @@ from kdbench.contracts import Dataset, Encoder, Modality, Split, SplitName
 from kdbench.contracts.encoder import keys_of, reads_ids, reads_originals
 from kdbench.data.borders import EqualRows, checked_rows, stored_rows
 from kdbench.data.captions import StoredCaptions
-from kdbench.data.decode import DONE, caption_weights, decode_images, hash_images, other_files
+from kdbench.data.decode import DONE, caption_weights, decode_images, hash_images, npy, other_files
 from kdbench.data.encoding import DONE as LISTS
 from kdbench.data.encoding import Compute, help_with_rows, write_rows
 from kdbench.data.ids import Ids
@@ -309,12 +309,12 @@ class CachedDataset:
             raise PluginError(f"the dataset is streamed: found images of type {found}, expected PlacedImages and a read_image")
         if digests and not hasattr(self.source, "read_original"):
             raise PluginError("the dataset is streamed and has originals: found no method read_original, expected one")
-        np.save(folder / PLACES, images.places.astype(PLACE))
+        (folder / PLACES).write_bytes(npy(images.places.astype(PLACE)))
         (folder / FILES).write_text(json.dumps(list(images.files)), encoding="utf-8")
         whole, originals = hash_images(split, self.source.size, progress, images.threads)
         (folder / HASH).write_text(whole, encoding="ascii")
         if digests:
-            np.save(digests, originals)
+            digests.write_bytes(npy(originals))
 
 
 def _originals(name: SplitName) -> str:

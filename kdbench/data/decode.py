@@ -18,6 +18,7 @@ from kdbench.contracts import Split
 from kdbench.data.checked_items import checked_caption, read_picture
 from kdbench.data.originals import DIGEST
 from kdbench.storage.memory_map import let_go
+from kdbench.storage.room import allocate, writing
 
 CHUNK = 128  # images per chunk: decoded, listed as done and reported together
 FEW = 16  # images that a thread decodes at a time when images are read in order
@@ -58,8 +59,9 @@ def decode_images(
 
     def finished(start: int, pixels: str) -> None:
         nonlocal done
-        stream.write(f"{start} {pixels}\n")
-        stream.flush()
+        with writing(listed):
+            stream.write(f"{start} {pixels}\n")
+            stream.flush()
         done += min(CHUNK, total - start)
         report(done, total)
 
@@ -124,10 +126,10 @@ def other_files(split: Split, name: str) -> dict[str, Iterable[bytes]]:
     """The files of a split other than its images: name → contents in pieces."""
     weights = np.asarray(split.caption_weights, dtype=np.float64)
     return {
-        f"{name}.image_concepts.npy": [_npy(split.image_concepts)],
-        f"{name}.caption_concepts.npy": [_npy(split.caption_concepts)],
+        f"{name}.image_concepts.npy": [npy(split.image_concepts)],
+        f"{name}.caption_concepts.npy": [npy(split.caption_concepts)],
         f"{name}.captions.json": _json(split.captions, name),
-        **({caption_weights(name): [_npy(weights)]} if len(weights) else {}),
+        **({caption_weights(name): [npy(weights)]} if len(weights) else {}),
     }
 
 
@@ -157,7 +159,8 @@ def image_header(count: int, size: int) -> bytes:
     return stream.getvalue()
 
 
-def _npy(array: NDArray[Any]) -> bytes:
+def npy(array: NDArray[Any]) -> bytes:
+    """The file that `np.save` writes, which itself does not tell why it could not: its error has no number."""
     stream = io.BytesIO()
     np.save(stream, array)
     return stream.getvalue()
@@ -170,7 +173,19 @@ def _reopened(shapes: dict[Path, tuple[int, ...]], listed: Path) -> tuple[list[A
         if all(found is not None and found.shape == shape for found, shape in zip(maps, shapes.values(), strict=True)):
             return maps, _intact(maps, listed)
     listed.unlink(missing_ok=True)
-    return [np.lib.format.open_memmap(path, "w+", np.uint8, shape) for path, shape in shapes.items()], set()
+    return [_created(path, shape) for path, shape in shapes.items()], set()
+
+
+def _created(path: Path, shape: tuple[int, ...]) -> Any:
+    """A new memory map, with room on the disk for all of it."""
+    try:
+        with writing(path):
+            found = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    allocate(path, path.stat().st_size)
+    return found
 
 
 def _opened(path: Path) -> Any:

@@ -18,7 +18,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from kdbench.errors import PluginError
 from kdbench.storage.locks import waiting
+from kdbench.storage.room import allocate, writing
 
 try:
     import fcntl
@@ -110,13 +112,31 @@ def _write(path: Path, total: int, rows: slice, compute: Compute, stream: Binary
     """Computes and writes the rows of a chunk, then its line in the list."""
     values = np.ascontiguousarray(compute(rows.start, rows.stop))
     content, header = values.tobytes(), rows_header(values, total)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:  # the first process creates it
-        file.write(header)  # the same for every chunk
+    with writing(path), os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:  # the first process creates it
+        if (found := file.read(len(header))) != header:
+            _check_alike(found, values, total)
+            allocate(path, len(header) + total * values[0].nbytes)
+            file.seek(0)
+            file.write(header)  # the same for every chunk
         file.seek(len(header) + rows.start * values[0].nbytes)
         file.write(content)
-    stream.seek(0, os.SEEK_END)
-    stream.write(f"{rows.start} {_hash(content)}\n".encode())
-    stream.flush()
+    with writing(Path(stream.name)):
+        stream.seek(0, os.SEEK_END)
+        stream.write(f"{rows.start} {_hash(content)}\n".encode())
+        stream.flush()
+
+
+def _check_alike(found: bytes, values: NDArray[Any], total: int) -> None:
+    """Raises PluginError if a file's header says that its rows, of another process or an earlier attempt, differ from these."""
+    try:
+        stream = io.BytesIO(found)
+        np.lib.format.read_magic(stream)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    except ValueError:  # none yet, or damaged
+        return
+    if shape[0] == total and (shape[1:], dtype) != (values.shape[1:], values.dtype):
+        here = f"rows of {values.dtype} {list(values.shape[1:])}"
+        raise PluginError(f"encode: found {here}, expected {dtype} {list(shape[1:])}, as of the rows that are there already")
 
 
 def rows_header(values: NDArray[Any], total: int) -> bytes:

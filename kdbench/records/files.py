@@ -178,7 +178,10 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
 
 
 def recorded(results: Path, spec: RunSpec) -> Record | None:
-    """The record of a run, in either format; None if there is none or it cannot be read (the run is then executed again).
+    """The record of a run, in either format; None if there is none, or none that can be used (the run is then executed again).
+
+    A record that cannot be read is not used, nor one whose end is before its start, which only a clock set back under an
+    earlier version has left: `verify` refuses it.
 
     Raises KdbenchError if a plugin's default has changed without a new version: the record is then of another run.
     """
@@ -191,6 +194,8 @@ def recorded(results: Path, spec: RunSpec) -> Record | None:
     try:
         record = read_record(path) if path.exists() else None
     except RecordError:
+        return None
+    if record is not None and record.finished < record.started:
         return None
     if record is not None and (changed := spec.disagreement(record.spec)):
         raise KdbenchError(

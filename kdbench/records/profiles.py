@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from kdbench.errors import RecordError
 from kdbench.records.files import read_model, write_model
 from kdbench.records.profile import Profile
+from kdbench.records.provenance import same_machine
 from kdbench.suite.spec import PluginSpec
 
 # Not just `.json`: records are recognised by twelve hexadecimal digits before it.
@@ -45,15 +47,17 @@ def profiles_of(results: Path, suite: str) -> Iterator[Profile]:
             yield profile
 
 
-def add_figures(results: Path, suite: str, student: PluginSpec, device: str, host: str, figures: dict[str, float]) -> bool:
-    """Adds further figures of a student to its profiles in a suite for one device, by name, of the host with this id.
+def add_figures(
+    results: Path, suite: str, student: PluginSpec, device: str, host: Mapping[str, Any], figures: dict[str, float]
+) -> bool:
+    """Adds further figures of a student to its profiles in a suite for one device, by name, of this host.
 
     Returns whether the student has been measured there. Raises RecordError if a profile of the suite cannot be read.
     """
     found = False
     for path in find_profiles([results / suite / "profiles"]):
         profile = read_profile(path)
-        if student.same_as(profile.student) and (profile.device, profile.host.get("id")) == (device, host):
+        if student.same_as(profile.student) and profile.device == device and same_machine(profile.host, host):
             write_profile(results, suite, profile.replace(extra=profile.extra | figures))
             found = True
     return found

@@ -38,6 +38,19 @@ def source(package: Path | None = None) -> dict[str, Any]:
     return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
 
 
+MACHINE = ("id", "system", "machine", "cpu", "cores")  # of a host: machines of one name may differ in the rest
+
+
+def machine_of(host: Mapping[str, Any]) -> list[Any]:
+    """What tells a recorded host from others, the id first; None for what it does not state."""
+    return [host.get(name) for name in MACHINE]
+
+
+def same_machine(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two hosts agree in everything that both state; two clusters may give one name to machines of other processors."""
+    return all(one[name] == other[name] for name in MACHINE if name in one and name in other)
+
+
 def host() -> dict[str, Any]:
     """The machine, identified by a hash: published records do not contain its name."""
     return {

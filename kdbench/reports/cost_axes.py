@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kdbench.records.profile import Profile
+from kdbench.records.provenance import machine_of
 from kdbench.reports.board import Row
 
 MILLION = 10**6
@@ -52,7 +53,8 @@ def axes_of(profiles: Sequence[Profile]) -> list[Axis]:
     for profile in profiles:
         batch = _smallest_batch(profile)
         if batch is not None:
-            groups[json.dumps(["latency", profile.device, *_machine(profile), list(profile.parts), batch])].append(profile)
+            machine = [profile.device, *_machine(profile), list(profile.parts), batch, *machine_of(profile.host)[1:]]
+            groups[json.dumps(["latency", *machine])].append(profile)
     axes = [_latency(key, group) for key, group in sorted(groups.items())]
     if profiles:
         axes.append(Axis('["parameters"]', "parameters", "parameters (M)", "", False, list(profiles), _parameters))

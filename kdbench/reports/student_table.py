@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kdbench.records.profile import Memory, Profile, Timing
+from kdbench.records.provenance import machine_of
 
 MILLION, GIGA = 10**6, 10**9
 
@@ -69,7 +70,7 @@ def _comparable(profile: Profile) -> str:
     dataset = profile.dataset.get("name", "")
     versions = profile.versions.get("torch", "")
     parts = [[name, sorted(part.latency)] for name, part in profile.parts.items()]
-    return json.dumps([profile.device, profile.host.get("id"), profile.threads, versions, dataset, profile.gallery, parts])
+    return json.dumps([profile.device, *machine_of(profile.host), profile.threads, versions, dataset, profile.gallery, parts])
 
 
 def _table(profiles: list[Profile]) -> StudentsTable:

@@ -20,7 +20,7 @@ from torch import nn
 
 from kdbench.contracts import Student, Task
 from kdbench.deploy.evaluate_model import evaluate_model
-from kdbench.errors import Diverged, KdbenchError, Skip
+from kdbench.errors import Diverged, KdbenchError, PluginError, Skip
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.library_warnings import collected
 from kdbench.records.examine_parts import using_plugin
@@ -30,11 +30,13 @@ from kdbench.records.parts import Parts, packages, weights_identity
 from kdbench.records.provenance import device_name, host, source, versions
 from kdbench.records.record import DONE, Outcome, Record, Status
 from kdbench.records.staged import discard, publish, staged
+from kdbench.runs.began import Began
 from kdbench.runs.context import RunContext
 from kdbench.runs.learn import learn, teach
 from kdbench.runs.trained_elsewhere import digest_of_training, trained_elsewhere
 from kdbench.storage.checkpoint import save_weights
 from kdbench.storage.loaded_code import check_loaded
+from kdbench.storage.room import told
 from kdbench.suite.settings import Views
 from kdbench.suite.spec import Fold, PluginSpec, RunSpec
 from kdbench.training.borders import measured
@@ -53,7 +55,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
     from kdbench.runs.ranks import outcome_of_ranks
 
     own = OwnProcess()
-    started = now()
+    began = Began()
     status: Status = "ok"
     reason, outcome = "", Outcome()
     warned: list[str] = []
@@ -70,13 +72,10 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
         status, reason = "skipped", str(error)
     except Diverged as error:
         status, reason = "diverged", str(error)
-    except KdbenchError as error:
-        status, reason = "failed", str(error)
     except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        status, reason = "failed", f"{type(error).__name__}: {error}"
+        status, reason = "failed", reason_of(error)
     own.check()
-    record = record_of(spec, context, status, reason, started, outcome, parts or {}, warned, trained)
+    record = record_of(spec, context, status, reason, began, outcome, parts or {}, warned, trained)
     keep(record, context)
     if status in DONE:
         context.discard(spec.run_id)
@@ -133,10 +132,15 @@ def prepare(
     fold: Fold | None = None,
 ) -> None:
     """Computes a teacher's outputs before the runs that need them, also on the `views` of their training, in a `fold`."""
-    with building_with(context.plugins), collected():
-        its_task = context.task(task)
-        data = context.open(its_task, dataset, id, fold)
-        teach(its_task, its_task.viewed(data, views) if views else data, teacher, context.plugins)
+    try:
+        with building_with(context.plugins), collected():
+            its_task = context.task(task)
+            data = context.open(its_task, dataset, id, fold)
+            teach(its_task, its_task.viewed(data, views) if views else data, teacher, context.plugins)
+    except OSError as error:
+        if reason := told(error):
+            raise KdbenchError(reason) from error
+        raise
 
 
 def record_of(
@@ -144,7 +148,7 @@ def record_of(
     context: RunContext,
     status: Status,
     reason: str,
-    started: str,
+    began: Began,
     outcome: Outcome,
     parts: Parts | None = None,
     warned: Sequence[str] = (),
@@ -168,8 +172,8 @@ def record_of(
         host=host(),
         device=device_name(context.device),
         threads=torch.get_num_threads(),
-        started=started,
-        finished=max(started, now()),  # the clock may have been set back meanwhile
+        started=began.started,
+        finished=began.finished,
         **source(),
     )
 
@@ -200,6 +204,8 @@ def _outcome_of_teacher(spec: RunSpec, context: RunContext, task: Task, data: Ow
                 encodings |= prepared.encodings
     except Diverged as error:
         raise Diverged(f"{spec.student.name}: {error}") from error
+    except PluginError as error:
+        raise PluginError(f"teacher {spec.student.name}: {error}") from error
     found = _evaluated(spec, context, task, data, arrays)
     encodings |= data.encodings
     teacher_seconds = sum(encodings.values())
@@ -255,6 +261,11 @@ def _keep_weights(student: Student, spec: RunSpec, arrays_sha256: str, context: 
     context.cache.entry("students", weights_identity(spec.run_id, arrays_sha256, context.parts(spec)), make)
 
 
-def now() -> str:
-    """The current time in UTC, in the format of records."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+def reason_of(error: BaseException) -> str:
+    """Why a run failed. Prints the traceback of an error that is neither the user's nor the file system's to mend."""
+    if isinstance(error, KdbenchError):
+        return str(error)
+    if reason := told(error):
+        return reason
+    traceback.print_exception(error)
+    return f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ import torch
 from kdbench.contracts import Progress, Student, Task
 from kdbench.contracts.values import Owned
 from kdbench.deploy.profile.memory import Watch
-from kdbench.errors import PluginError
+from kdbench.errors import Diverged, KdbenchError, PluginError
 from kdbench.plugins.building import build_spec
 from kdbench.plugins.loading import Plugins
 from kdbench.records.examine_parts import using_plugin
@@ -35,7 +35,10 @@ class Learned:
 
 
 def teach(task: Task, data: Owned, teacher: PluginSpec, plugins: Plugins) -> TeamTeacher:
-    """A teacher's outputs on the train split, computed or loaded from the cache."""
+    """A teacher's outputs on the train split, computed or loaded from the cache.
+
+    Raises KdbenchError with its name for a fault of the teacher, also if its own training diverges: the run has not.
+    """
     built = build_spec("teacher", teacher)
     task.check_plugin("teacher", built)
     with using_plugin("teacher", teacher, plugins):
@@ -43,6 +46,8 @@ def teach(task: Task, data: Owned, teacher: PluginSpec, plugins: Plugins) -> Tea
             return TeamTeacher(teacher.name, task.teach(data, built))
         except PluginError as error:
             raise PluginError(f"teacher {teacher.name}: {error}") from error
+        except Diverged as error:
+            raise KdbenchError(f"teacher {teacher.name}: its own training diverged: {error}") from error
 
 
 def learn(spec: RunSpec, context: RunContext, task: Task, data: Owned, id: str, rank: Rank = Rank()) -> Learned:  # noqa: B008

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.errors import KdbenchWarning
 from kdbench.records.files import recorded
 from kdbench.records.parts import Parts, differences
 from kdbench.records.record import DONE, Outcome, Record
+from kdbench.runs.began import Began
 from kdbench.runs.context import RunContext
-from kdbench.runs.execute import execute, keep, now, record_of
+from kdbench.runs.execute import execute, keep, reason_of, record_of
 from kdbench.runs.trained_elsewhere import digest_of_training
 from kdbench.storage.locks import holder, lock_file
 from kdbench.suite.spec import RunSpec
@@ -51,7 +51,7 @@ def execute_once(
     process if another launcher has started it.
     """
     own = OwnProcess()
-    started = now()
+    began = Began()
     try:
         if spec.transfer and train and rank is None:
             execute_once(spec.training, context, wait=wait, within=within)
@@ -70,18 +70,15 @@ def execute_once(
         raise
     except (Exception, SystemExit) as error:
         own.check()
-        if not isinstance(error, KdbenchError):
-            traceback.print_exc()
-        reason = str(error) if isinstance(error, KdbenchError) else f"{type(error).__name__}: {error}"
-        return failed(spec, context, reason, started)
+        return failed(spec, context, reason_of(error), began)
 
 
-def failed(spec: RunSpec, context: RunContext, reason: str, started: str | None = None) -> Record:
+def failed(spec: RunSpec, context: RunContext, reason: str, began: Began | None = None) -> Record:
     """Records that a run failed before or after its execution, or with its process.
 
     The record is returned, but not written, if another process executes the run, or if it cannot be written.
     """
-    record = record_of(spec, context, "failed", reason, started or now(), Outcome())
+    record = record_of(spec, context, "failed", reason, began or Began(), Outcome())
     with suppress(Busy, OSError), run_lock(spec, context, wait=False):
         keep(record, context)
     return record

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kdbench.storage.locks import lock_file
+from kdbench.storage.room import writing
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
     The content is synced to disk before the rename: a power cut leaves either the old file or the new one.
     """
     partial = path.with_name(f"{path.name}.partial")
-    with lock_file(partial), partial.open("wb") as stream:
+    with writing(partial), lock_file(partial), partial.open("wb") as stream:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())

@@ -27,6 +27,7 @@ from kdbench.storage.atomic import put
 from kdbench.storage.digest import digest_of, file_digest
 from kdbench.storage.locks import lock_file, mark_in_use, release, unused, waiting
 from kdbench.storage.maker import maker
+from kdbench.storage.room import writing
 
 MANIFEST = "manifest.json"
 POLL_SECONDS = 0.2  # seconds between attempts to acquire a lock whose holder can be helped
@@ -167,7 +168,8 @@ class Cache:
         keep = False
         try:
             started = time.perf_counter()
-            make(partial)
+            with writing(folder):
+                make(partial)
             files = {
                 path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in sorted(partial.iterdir())
             }
@@ -178,8 +180,9 @@ class Cache:
                 "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 **({"made_by": dict(maker().plugins)} if maker().plugins else {}),
             }
-            (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
-            put(partial, folder)
+            with writing(folder):
+                (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+                put(partial, folder)
         except BaseException as error:
             keep = bool(resumable) and (not isinstance(error, Exception) or _of_the_machine(error))
             raise

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 
 from kdbench.errors import KdbenchWarning
 from kdbench.storage.atomic import partial_folder, put
+from kdbench.storage.room import writing
 
 TENSOR = "__tensor__"
 CONTENT = "checkpoint"  # of the header: what is no tensor
@@ -132,9 +135,14 @@ def save_weights(path: Path, module: nn.Module) -> None:
 
 def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, str] | None = None) -> None:
     """In a folder first: the library makes a private file under a random name, which a killed process would leave."""
-    with partial_folder(path) as folder:
+    with writing(path), partial_folder(path) as folder:
         file = folder / path.name
-        save_file(tensors, file, header)
+        try:
+            save_file(tensors, file, header)
+        except SafetensorError as error:  # the library's only error, of a full disk, too
+            if number := re.search(r"\(os error (\d+)\)", str(error)):
+                raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+            raise
         file.chmod(folder.stat().st_mode & 0o666)
         put(file, path)
 

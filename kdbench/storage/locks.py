@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -136,7 +137,7 @@ def _acquired(path: Path, wait: bool) -> int | None:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except (FileNotFoundError, FileExistsError):  # another process has just removed the empty folder
-            if os.path.lexists(path.parent) and not path.parent.is_dir():
+            if _no_folder(path.parent):
                 raise
             continue
         try:
@@ -150,6 +151,16 @@ def _acquired(path: Path, wait: bool) -> int | None:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _no_folder(path: Path) -> bool:
+    """Whether something else lies in the place of a folder. Looked at once: another process may remove the folder meanwhile."""
+    try:
+        return not stat.S_ISDIR(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return path.is_symlink()
+    except OSError:
+        return True
 
 
 def _is(path: Path, descriptor: int) -> bool:

@@ -6,14 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+import torch
 from torch import Tensor, nn
 
-from kdbench.contracts import Objective, Strategy, Task
+from kdbench.contracts import Objective, Outputs, Strategy, Task
 from kdbench.contracts.border import checked_tensor, described, refused, required
-from kdbench.errors import NotFinite
+from kdbench.errors import NotFinite, PluginError
 
 if TYPE_CHECKING:
     from kdbench.contracts.values import Arrays
+
+NEGATIVE = 1e-3  # of the largest loss, or of 1: what rounding may take from a loss of 0
 
 
 def checked_strategy(strategy: object) -> Strategy:
@@ -41,6 +44,42 @@ def checked_head(objective: Objective, head: object) -> nn.Module | None:
 def checked_losses(objective: Objective, losses: object, samples: int, method: str = "losses") -> Tensor:
     """What `losses` returned, [B]. Raises PluginError for another type or shape: a scalar would count for every sample."""
     return checked_tensor(losses, objective, method, [samples])
+
+
+def check_taught(objective: Objective, losses: Tensor, student: Outputs, method: str = "losses") -> None:
+    """Raises PluginError for losses [B] that do not depend on the student: it would learn nothing from them, without a word."""
+    if torch.is_grad_enabled() and not losses.requires_grad and any(one.requires_grad for one in student.tensors):
+        raise refused(
+            objective, method, "losses without a gradient", "losses computed from the student's outputs", "do not detach them"
+        )
+
+
+def check_first(objective: Objective, losses: Tensor, student: Outputs, method: str = "losses") -> None:
+    """Looks at the losses [B] of a first step, for which a GPU is waited for.
+
+    Raises PluginError if one is negative, beyond rounding, and NotFinite if one is not finite although the student's outputs
+    are: what the student has not caused must not be recorded as its divergence.
+    """
+    values = losses.detach().float().cpu()
+    if not torch.isfinite(values).all():
+        if all_finite(student):
+            where = f"{method}, first step"
+            found = f"{values[~torch.isfinite(values)][0]:g} for finite outputs of student and teacher"
+            raise NotFinite(str(refused(objective, where, found, "finite losses")))
+        return
+    low = float(values.min())
+    if low < -NEGATIVE * max(1.0, float(values.abs().max())):
+        found = f"{low:.4g} for sample {int(values.argmin())}"
+        raise refused(objective, method, found, "losses of 0 or more, by which strategies weigh teachers")
+
+
+def all_finite(outputs: Outputs) -> bool:
+    """Whether all output tensors are finite, or none can be read, as of a teacher that lacks a tower."""
+    try:
+        tensors = outputs.tensors
+    except PluginError:
+        return True
+    return all(bool(torch.isfinite(tensor.detach()).all()) for tensor in tensors)
 
 
 def weights_of(strategy: Strategy, weights: object, teachers: int, samples: int) -> Tensor:

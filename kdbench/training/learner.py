@@ -168,6 +168,11 @@ class Learner:
         """The figures of the strategy's `report`."""
         return checked_report(self.strategy, tell(self.strategy, "report"))
 
+    def blame(self, step: int) -> None:
+        """Raises NotFinite if a loss of a step is not finite because a teacher's outputs are not."""
+        if self.team:
+            self.team.blame(self.feed.batch(step))
+
     def end_epoch(self, validation: dict[str, float] | None) -> None:
         """Notifies the strategy of the end of an epoch, with the validation metrics if they were measured."""
         tell(self.strategy, "end_epoch", validation)

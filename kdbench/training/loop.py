@@ -78,7 +78,8 @@ def train(
 
     A stage begins with the student as the last step of the one before left it. The best epoch is one of the last stage: before
     it, the recipe is not finished. `data` and `validation` are splits as `task.encode` returns them. With a `checkpoint`,
-    training resumes from it if it exists. Raises Diverged when the loss is no longer finite. The test split is not among the
+    training resumes from it if it exists. Raises Diverged when the loss is no longer finite, NotFinite if it is not because of
+    a teacher's outputs. The test split is not among the
     arguments. In a `world` of several ranks, all call this with the same arguments; only rank 0 reads and writes the
     checkpoint, from which another number of ranks can resume.
     """
@@ -102,6 +103,7 @@ def train(
         """Adds the figures of a step, in the order of steps."""
         loss = numbers[0]
         if not math.isfinite(loss):
+            learner.blame(step)
             raise Diverged(f"loss {loss} at step {step + 1} of {steps}")
         weights = tracing.add(step, numbers, learner.report)
         state.weight_sums = [total + w for total, w in zip(state.weight_sums, weights, strict=True)]

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from kdbench.contracts import MovingOutputs, Objective, TeacherOutputs
 from kdbench.contracts.border import refused
 from kdbench.contracts.values import Owned
-from kdbench.errors import PluginError
+from kdbench.errors import NotFinite, PluginError
 from kdbench.plugins.internals import internals_read
 from kdbench.storage.digest import digest_of
-from kdbench.training.borders import checked_head, checked_losses
+from kdbench.training.borders import all_finite, check_first, check_taught, checked_head, checked_losses
 from kdbench.training.internals import FirstSamples
 
 
@@ -63,10 +63,22 @@ class Team:
                     begin(device)
         self.heads.to(device)
         self.moving = {one.name: cast(MovingOutputs, one.stored) for one in self.teachers if hasattr(one.stored, "step")}
+        self._looked = False  # whether the losses of a first step were looked at
 
     def outputs(self, batch: Owned) -> list[Owned]:
         """Every teacher's `Outputs` for a batch."""
         return [teacher.stored.outputs(batch, self.device) for teacher in self.teachers]
+
+    def check_outputs(self, names: Sequence[str], outputs: Sequence[Owned]) -> None:
+        """Raises NotFinite with the first of the named teachers whose outputs are not finite."""
+        for name, teacher in zip(self.names, outputs, strict=True):
+            if name in names and not all_finite(teacher):
+                raise NotFinite(f"teacher {name}: found outputs that are not finite; expected finite numbers")
+
+    def blame(self, batch: Owned) -> None:
+        """Raises NotFinite if the outputs of a teacher for a batch are not finite. Those that learn from the student may have
+        it from the student."""
+        self.check_outputs([name for name in self.names if name not in self.moving], self.outputs(batch))
 
     def step(self, student: Owned, batch: Owned) -> None:
         """Teachers that move learn from the student's outputs, detached."""
@@ -84,9 +96,16 @@ class Team:
     def losses(self, student: Owned, teachers: Sequence[Owned], batch: Owned) -> list[Tensor]:
         """T losses [B]. Their graphs share at most what is computed of the student alone: a backward of one keeps it.
 
-        Raises PluginError if an objective returns something else than a loss per sample.
+        Raises PluginError if an objective returns something else than a loss per sample, losses that do not depend on the
+        student, or, at first, negative ones; NotFinite if a teacher's outputs, or losses of finite outputs, are not finite at
+        first.
         """
-        return [self._loss(student, teacher, position, batch) for position, teacher in enumerate(teachers)]
+        first = not self._looked and torch.is_grad_enabled()
+        if first:
+            self.check_outputs(self.names, teachers)
+        found = [self._loss(student, teacher, position, batch, first) for position, teacher in enumerate(teachers)]
+        self._looked = self._looked or first
+        return found
 
     def fused_losses(self, student: Owned, teachers: Sequence[Owned], weights: Tensor, batch: Owned) -> Tensor:
         """The losses [B] against the teachers' logits fused by `weights` [T, B, B].
@@ -104,11 +123,14 @@ class Team:
             total = total + coefficient * checked_losses(term, made, len(batch), "fused_losses")
         return total
 
-    def _loss(self, student: Owned, teacher: Owned, position: int, batch: Owned) -> Tensor:
+    def _loss(self, student: Owned, teacher: Owned, position: int, batch: Owned, first: bool) -> Tensor:
         heads = cast(nn.ModuleList, self.heads[position])
         total = torch.zeros(len(batch), device=self.device)
         for (coefficient, term), head in zip(self.terms, heads, strict=True):
             losses = checked_losses(term, term.losses(student, teacher, head, batch), len(batch))
+            check_taught(term, losses, student)
+            if first:
+                check_first(term, losses, student)
             total = total + coefficient * losses
         return total
 

@@ -56,8 +56,9 @@ def config_of(model: str) -> dict[str, Any]:
 
 def shrunken_checkpoint(model: str, pretrained: str = "") -> Path:
     """A folder, made once, that open_clip loads by `local-dir:`: a tiny model with the preprocessing of the original."""
-    from safetensors.torch import save_file
     from torch import random as torch_random
+
+    from kdbench.storage.checkpoint import save_weights
 
     open_clip = import_open_clip()
     config = shrunken(config_of(model))
@@ -72,7 +73,7 @@ def shrunken_checkpoint(model: str, pretrained: str = "") -> Path:
     with torch_random.fork_rng(devices=[]), hushed():
         torch_random.manual_seed(int(key[:8], 16))
         clip = _built(config)
-    save_file({name: value.contiguous() for name, value in clip.state_dict().items()}, folder / "open_clip_model.safetensors")
+    save_weights(folder / "open_clip_model.safetensors", clip)  # readable by other users of the cache
     partial = folder / "partial.json"
     partial.write_text(json.dumps(contents, indent=1))
     partial.replace(folder / "open_clip_config.json")  # last: a process that finds this file also finds the weights

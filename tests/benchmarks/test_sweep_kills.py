@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from kdbench.records.study_summary import read_summary
 from kdbench.storage.cache import default_root
 from tests.support.paths import ROOT
@@ -19,6 +21,7 @@ CHANCE = 7 / 6  # percent, the mean of R@1, R@5 and R@10 both ways
 SHORT = ["teams=[[lite0, lite2]]", "train.epochs=3", "sweep.pruner.min_resource=1"]
 
 
+@pytest.mark.fault("a killed sweep", times=3)
 def test_a_sweep_killed_three_times_ends_with_48_trials(tmp_path: Path) -> None:
     journal = tmp_path / "results/emoji-sweep/sweep/studies.journal"
     command = [sys.executable, "-m", "kdbench", "sweep", str(ROOT / "suites/emoji-sweep.yaml"), *SHORT, "--only-tune"]

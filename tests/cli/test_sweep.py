@@ -67,6 +67,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.faults
+@pytest.mark.fault("a killed sweep", times=3)
 def test_killed_three_times_it_ends_with_48_trials_as_if_it_had_not_been(
     tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +161,7 @@ def test_tuned_and_default_rows_reach_the_leaderboard_with_the_budget(
 
 
 @pytest.mark.faults
+@pytest.mark.fault("an interrupted sweep")
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_sweep_says_so_and_goes_on(
     tmp_path: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch

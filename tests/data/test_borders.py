@@ -58,7 +58,7 @@ def test_wrong_rows_are_refused_and_named(what: str, count: int, first: int) -> 
     assert str(raised.value).startswith("tests.support.toys.Projection.encode")
     if "number" in what:
         row = first + {"NaN": count // 2, "infinite": count - 1, "float16": 0}[what.split()[-1]]
-        assert f"for train image {row}, expected " in str(raised.value)
+        assert f"for train image {row} alone of {count} items, expected " in str(raised.value)
 
 
 @given(st.integers(1, 5), st.sampled_from([torch.float64, torch.float32, torch.bfloat16, torch.uint8, torch.int64]))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from kdbench.data import encoding
 from kdbench.data.encoding import CHUNK, DONE, help_with_rows, write_rows
+from kdbench.errors import PluginError
 from kdbench.storage.locks import tell_of_waits
 from tests.support.patience import PATIENCE, until
 from tests.support.toys import Beads, Projection, cached
@@ -91,7 +92,7 @@ def test_only_what_is_whole_is_kept(tmp_path: Path, damage: str) -> None:
     elif damage == "line":
         listed.write_text(listed.read_text()[:-5])
     elif damage == "short":
-        path.write_bytes(path.read_bytes()[:-1])
+        path.write_bytes(path.read_bytes()[: 128 + 3 * CHUNK * 6 - 1])
     else:
         write_rows(tmp_path / "other.npy", TOTAL - 1, Source(rows[:-1]), nothing)
         path.write_bytes((tmp_path / "other.npy").read_bytes())
@@ -239,6 +240,24 @@ def test_a_dataset_goes_on_with_an_encoding(tmp_path: Path) -> None:
     expected = Projection("text", 5, 0).encode(dataset.split("train").captions, "cpu").numpy().astype(np.float16)
     np.testing.assert_array_equal(found, expected)
     assert not list((tmp_path / "cache").rglob(f"*{DONE}"))
+
+
+def test_rows_of_another_width_than_those_that_are_there_are_refused(tmp_path: Path) -> None:
+    """Of an earlier attempt, or of a process that helps, each of which only knows its own."""
+
+    def stopped(start: int, stop: int) -> NDArray[Any]:
+        if start:
+            raise KeyboardInterrupt
+        return np.ones((stop - start, 4), np.float16)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_rows(tmp_path / "rows.npy", 300, stopped, lambda *_: None)
+    with pytest.raises(
+        PluginError, match=r"found rows of float16 \[5\], expected float16 \[4\], as of the rows that are there"
+    ):
+        write_rows(tmp_path / "rows.npy", 300, lambda a, b: np.ones((b - a, 5), np.float16), lambda *_: None)
+    write_rows(tmp_path / "rows.npy", 300, lambda a, b: np.ones((b - a, 4), np.float16), lambda *_: None)
+    np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), np.ones((300, 4)))
 
 
 def test_chunks_may_be_smaller(tmp_path: Path) -> None:

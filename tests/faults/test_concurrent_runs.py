@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from kdbench.records.files import find_records, read_record
 from kdbench.records.verify import verify
 from kdbench.storage.cache import Cache
@@ -24,6 +26,7 @@ def session(results: Path, cache: Path, log: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream, text=True)
 
 
+@pytest.mark.fault("processes that share results and cache, which is cleared meanwhile", times=PROCESSES * SEEDS)
 def test_each_run_is_executed_once_and_none_fails(tmp_path: Path) -> None:
     results, cache = tmp_path / "results", tmp_path / "cache"
     processes = [session(results, cache, tmp_path / f"{number}.log") for number in range(PROCESSES)]

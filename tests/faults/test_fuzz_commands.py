@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from kdbench.plugins.loading import Plugins
 from tests.cli.conftest import Command
 from tests.support.command_inputs import commands, holds_for_command, typed_words
 from tests.support.command_plugins import add_first_party
-from tests.support.fuzzing import many
+from tests.support.fuzzing import trying
 from tests.support.made_records import several
+
+pytestmark = pytest.mark.fault("a command with values that nobody expects")
 
 
 def test_commands(
@@ -24,7 +26,7 @@ def test_commands(
     suite_file()
     several(tmp_path / "results", 2)
 
-    @settings(many, max_examples=1000)
+    @trying(1000)
     @given(commands)
     def check(given: tuple[str, str, str]) -> None:
         holds_for_command(typed, typed_words(*given))

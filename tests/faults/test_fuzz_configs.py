@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from tests.support.config_inputs import Change, changes, config_agrees, json_values, keys, types_agree
 from tests.support.fuzzing import many
+
+pytestmark = pytest.mark.fault("a config of a student with values that nobody expects")
 
 
 @many

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fuzzing import many
 from tests.support.table_inputs import CSV_TEXTS, damaged, rows
 from tests.support.table_properties import csv_agrees, one_mark_less, table_agrees
+
+pytestmark = pytest.mark.fault("a strange or damaged CSV or TSV file")
 
 
 @given(CSV_TEXTS, st.sampled_from(",\t"))

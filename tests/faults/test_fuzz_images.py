@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -9,6 +10,8 @@ from PIL import Image
 from tests.support import picture_properties as properties
 from tests.support.fuzzing import many
 from tests.support.picture_inputs import FORMATS, MODES, Damage, damages, file_of, pictures
+
+pytestmark = pytest.mark.fault("a strange or damaged picture file")
 
 ANY = ("lost", "zeroed", "changed", "cut", "ended")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fuzzing import many
 from tests.support.table_inputs import damaged, json_texts, rows
 from tests.support.table_properties import json_agrees, json_lines_agree, table_agrees, write
+
+pytestmark = pytest.mark.fault("a strange or damaged JSON or JSONL file")
 
 
 @given(json_texts())

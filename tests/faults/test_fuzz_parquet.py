@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from tests.support.fuzzing import many
 from tests.support.parquet_properties import damaged_file_is_told, damages, images_agree, parquet_images
 from tests.support.table_inputs import rows
 from tests.support.table_properties import table_agrees
+
+pytestmark = pytest.mark.fault("a strange or damaged Parquet file")
 
 
 @given(rows())

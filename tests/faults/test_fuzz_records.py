@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from kdbench.records.submit import submit
 from tests.support.fuzzing import many
 from tests.support.made_records import made, several, tuned
 from tests.support.record_inputs import Change, changes, cuts, holds_for_bundle, holds_for_record
+
+pytestmark = pytest.mark.fault("a damaged record or bundle")
 
 
 def test_records(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from tests.support.fuzzing import many
 from tests.support.yaml_inputs import plain, reads_json, reads_or_refuses, texts
+
+pytestmark = pytest.mark.fault("a strange or damaged suite file")
 
 
 @many

@@ -52,14 +52,15 @@ def test_profiles_are_found_once(results: Path) -> None:
     assert list(profiles_of(results, "other")) == []
 
 
+@pytest.mark.fault("another machine of the same name")
 def test_figures_join_the_profile_of_the_student_on_that_device(results: Path) -> None:
     before = read_profile(profile_path(results, "emoji", "a17bad086e1a"))
     student = PluginSpec(name="any label", use=before.student["use"], params=before.student["params"])
-    host = before.host["id"]
+    host = before.host
     assert add_figures(results, "emoji", student, "cpu", host, {"onnx image batch1 ms": 1.5, "new ms": 2.0})
     after = read_profile(profile_path(results, "emoji", "a17bad086e1a"))
     assert after == before.replace(extra=before.extra | {"onnx image batch1 ms": 1.5, "new ms": 2.0})
-    for device, other in (("cpu", "another host"), ("NVIDIA H100", host)):
+    for device, other in (("cpu", host | {"id": "another"}), ("cpu", host | {"cores": 96}), ("NVIDIA H100", host)):
         assert not add_figures(results, "emoji", student, device, other, {"x": 1.0})
     assert not add_figures(results, "emoji", student.replace(params={}), "cpu", host, {"x": 1.0})
     assert not add_figures(results, "unknown", student, "cpu", host, {"x": 1.0})

@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from kdbench import Batch, KdbenchError, Offer, Progress, Signal, Skip, Student, StudentModule, TeacherData, Towers
 from kdbench.errors import KdbenchWarning
 from kdbench.plugins.library_warnings import LibraryWarning
-from kdbench.records.files import NOW, read_record, read_trace, record_path, units_path
+from kdbench.records.files import NOW, read_record, read_trace, record_path, units_path, write_record
 from kdbench.records.parts import weights_identity
 from kdbench.records.record import Record
 from kdbench.records.verify import verify
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute, prepare
+from kdbench.runs.once import execute_once
 from kdbench.storage import loaded_code
 from kdbench.storage.cache import Entry
 from kdbench.storage.digest import file_digest
@@ -500,12 +501,16 @@ def test_results_folders_that_share_a_cache_share_no_checkpoint(tmp_path: Path, 
     assert [progress.done for progress in told if progress.stage == "train"] == list(range(7, 13))
 
 
-def test_a_clock_that_is_set_back_ends_no_run_before_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter(["2025-01-31T08:00:00Z", "2025-01-31T07:00:00Z"])
-    monkeypatch.setattr("kdbench.runs.execute.now", lambda: next(times))
-    where = run_context(tmp_path)
-    record = execute(run_spec(()), where)
-    assert (record.started, record.finished) == ("2025-01-31T08:00:00Z",) * 2
+@pytest.mark.fault("a clock that is set back")
+def test_a_record_that_ends_before_it_begins_is_made_again(tmp_path: Path) -> None:
+    """An earlier version left it where the clock was set back; verify refuses it, and no other run of the spec replaces it."""
+    spec, where = run_spec(()), run_context(tmp_path)
+    record = execute(spec, where)
+    path = write_record(where.results, record.replace(started="2025-01-31T08:00:00Z", finished="2025-01-31T07:00:00Z"))
+    (problem,) = verify([where.results], where.plugins)[1]
+    assert "`kdbench run` repeats it" in str(problem)
+    assert execute_once(spec, where).arrays_sha256 == record.arrays_sha256
+    assert read_record(path).started != "2025-01-31T08:00:00Z"
     assert verify([where.results], where.plugins)[1] == []
 
 

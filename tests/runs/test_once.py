@@ -21,8 +21,9 @@ from kdbench.errors import KdbenchWarning, PluginError
 from kdbench.records.files import read_record, record_path, write_record
 from kdbench.records.record import Outcome, Record
 from kdbench.records.verify import verify
+from kdbench.runs.began import Began
 from kdbench.runs.context import RunContext
-from kdbench.runs.execute import execute, keep, now, record_of
+from kdbench.runs.execute import execute, keep, record_of
 from kdbench.runs.once import Busy, execute_once, failed, record_lock, run_lock
 from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval.task import Retrieval
@@ -145,7 +146,7 @@ def test_a_failure_does_not_replace_a_finished_record(tmp_path: Path, status: st
     """Such as that of a second process, or of a worker that crashes after it has written its record."""
     context, spec, _ = counted(tmp_path)
     first = execute_once(spec, context)
-    ended = record_of(spec, context, status, "the worker process died", now(), Outcome())  # type: ignore[arg-type]
+    ended = record_of(spec, context, status, "the worker process died", Began(), Outcome())  # type: ignore[arg-type]
     keep(ended, context)
     assert ended.status == status
     assert read_record(record_path(context.results, spec.suite, spec.run_id)) == first
@@ -250,8 +251,9 @@ def test_what_fails_around_a_run_fails_that_run(tmp_path: Path, capsys: pytest.C
     (context.results / spec.suite).write_text("a file in the place of the folder")
     record = execute_once(spec, context)
     assert (record.status, built) == ("failed", [])
-    assert record.reason.startswith(("NotADirectoryError: ", "FileExistsError: "))
-    assert "Traceback" in capsys.readouterr().err
+    assert record.reason.startswith(f"{context.results / spec.suite}")
+    assert record.reason.endswith(("Not a directory", "File exists"))
+    assert "Traceback" not in capsys.readouterr().err
     (context.results / spec.suite).unlink()
     assert execute_once(spec, context).status == "ok"
 
@@ -266,7 +268,7 @@ def test_what_fails_under_the_lock_fails_that_run_and_is_recorded(tmp_path: Path
 
     record = execute_once(spec, context, within=within)
     assert (record.status, built) == ("failed", [])
-    assert "Stale file handle: 'run.log'" in record.reason
+    assert record.reason == "run.log: Stale file handle"
     assert read_record(record_path(context.results, spec.suite, spec.run_id)) == record
 
 

@@ -359,6 +359,7 @@ def test_an_entry_is_opened_without_writing_into_the_cache(tmp_path: Path) -> No
     assert [path.stat().st_mtime_ns for path in (folder, folder.parent)] == before
 
 
+@pytest.mark.fault("a cache that users share")
 @pytest.mark.parametrize(("mask", "files", "folders"), [(0o002, 0o664, 0o775), (0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
 def test_all_is_written_with_the_users_umask(tmp_path: Path, mask: int, files: int, folders: int) -> None:
     """Weights and checkpoints, too: those of safetensors' own files would be private."""

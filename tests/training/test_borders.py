@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from kdbench import Metric, PluginError
+from kdbench.errors import NotFinite
 from kdbench.training.borders import (
+    all_finite,
+    check_first,
+    check_taught,
     checked_auxiliary,
     checked_head,
     checked_losses,
@@ -27,6 +32,7 @@ from kdbench.training.borders import (
 from kdbench_plugins.objectives.feature import Feature
 from kdbench_plugins.strategies.equal import Equal
 from tests.support.regression_task import Regression
+from tests.support.toys import random_pairs
 
 shapes = st.lists(st.integers(0, 4), max_size=3).map(tuple)
 
@@ -132,3 +138,36 @@ def test_every_metric_is_a_finite_number(value: Any) -> None:
     with pytest.raises(PluginError, match=r"Measures\.measure: found"):
         measured(Measures([1.0]), {})
     assert measured(Measures({"mse": 1.0, "mae": np.float64(2)}), {}) == {"mse": 1.0, "mae": 2.0}
+
+
+def test_outputs_are_finite_or_cannot_be_read() -> None:
+    whole = random_pairs(4, 3)
+    assert all_finite(whole)
+    assert not all_finite(replace(whole, text=whole.text.index_fill(0, torch.tensor([2]), math.nan)))
+    assert all_finite(replace(whole, image=whole.image[:, :0]))
+
+
+@pytest.mark.parametrize("low", [-1e-4, -0.5])
+def test_losses_below_zero_are_refused_beyond_rounding(low: float) -> None:
+    losses, student = torch.tensor([0.3, low, 0.2]), random_pairs(3, 3, learn=True)
+    if low > -1e-3:
+        check_first(Feature(), losses, student)
+    else:
+        with pytest.raises(PluginError, match=r"Feature\.losses: found -0\.5 for sample 1, expected losses of 0 or more"):
+            check_first(Feature(), losses, student)
+
+
+def test_losses_of_no_number_are_the_objectives_fault_if_the_students_outputs_are_finite() -> None:
+    losses, student = torch.tensor([0.3, math.nan]), random_pairs(2, 3, learn=True)
+    with pytest.raises(NotFinite, match="first step: found nan for finite outputs"):
+        check_first(Feature(), losses, student)
+    check_first(Feature(), losses, replace(student, image=student.image * math.inf))  # the run has diverged
+
+
+def test_losses_depend_on_the_student() -> None:
+    student = random_pairs(2, 3, learn=True)
+    check_taught(Feature(), student.image.sum(dim=1), student)
+    with pytest.raises(PluginError, match=r"Feature\.losses: found losses without a gradient"):
+        check_taught(Feature(), student.image.sum(dim=1).detach(), student)
+    with torch.no_grad():
+        check_taught(Feature(), student.image.sum(dim=1), student)

@@ -392,7 +392,7 @@ class Explosive:
 
     def losses(self, student: Pairs, teacher: Pairs, head: None, batch: Batch) -> Tensor:  # noqa: ARG002
         self.left -= 1
-        return student.image.sum(dim=1) * (self.value if self.left <= 0 else 1.0)
+        return student.image.exp().sum(dim=1) * (self.value if self.left <= 0 else 1.0)
 
 
 @pytest.mark.parametrize("strategy", [Equal(), Random(), Ammkd(), Ammkd(normalize="l2")])

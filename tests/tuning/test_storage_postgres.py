@@ -79,6 +79,7 @@ def test_an_abandoned_trial_resumes(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.fault("a killed sweep beside another on PostgreSQL")
 def test_two_sweeps_share_four_studies_and_one_is_killed(
     url: str, tmp_path: Path, distribution: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from kdbench.records.examine_parts import using_plugin
 from kdbench.records.files import recorded
 from kdbench.records.profile import Profile
 from kdbench.records.profiles import profiled, profiles_of
-from kdbench.records.provenance import host
+from kdbench.records.provenance import host, machine_of, same_machine
 from kdbench.records.tasks import task_of
 from kdbench.storage.digest import digest_of
 from kdbench.storage.maker import maker
@@ -61,7 +61,7 @@ class DistinctStudent:
             and self.dataset.same_as(profile.dataset)
             and profile.gallery == self.gallery
             and (profile.device, profile.threads) == (self.measurement.device, self.measurement.threads)
-            and profile.host.get("id") == host()["id"]
+            and same_machine(profile.host, host())
             and all(sorted(part.latency) == list(self.measurement.batch_sizes) for part in profile.parts.values())
         )
 
@@ -118,7 +118,7 @@ def _id(spec: RunSpec, gallery: int | None, measurement: Measurement) -> str:
         "dataset": _content(spec.dataset),
         "gallery": gallery,
         "device": measurement.device,
-        "host": host()["id"],
+        "host": machine_of(host()),
         "threads": measurement.threads,
         "batches": list(measurement.batch_sizes),
     }

@@ -62,7 +62,9 @@ def _times(record: Record, where: str) -> Iterator[Problem]:
         yield Problem(where, "started or finished is not a time", times, "such as 2025-01-31T08:00:00Z")
         return
     if not ordered:
-        yield Problem(where, "finished before it was started", record.finished, f"{record.started} or later")
+        yield Problem(
+            where, "finished before it was started", record.finished, f"{record.started} or later; `kdbench run` repeats it"
+        )
     for block in ("timings", "encodings"):
         for name, seconds in getattr(record, block).items():
             if not 0 <= seconds < float("inf"):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from kdbench.contracts import Contributions, Feed, FeedSettings, Metric, Part, SplitName, Task, TeacherOutputs, World
+from kdbench.contracts.border import owner
 from kdbench.contracts.task import EVALUATED, Queries, Report
-from kdbench.errors import Skip
+from kdbench.errors import Diverged, PluginError, Skip
 from kdbench.tasks.forecasting.metrics import metrics
 from kdbench.tasks.forecasting.units import SAMPLES
 
@@ -185,7 +186,11 @@ class Forecasting(Task):
         from kdbench.tasks.forecasting.teacher_data import prepared as prepared_teacher
 
         forecaster = prepared_teacher(Forecasting(), data, teacher, prepared)
-        return evaluated_errors(forecaster, encoded(data, split), self.bands, self.rollout, SAMPLES_AT_ONCE, data.device)
+        seen = encoded(data, split)
+        try:
+            return evaluated_errors(forecaster, seen, self.bands, self.rollout, SAMPLES_AT_ONCE, data.device)
+        except Diverged as error:  # a fault of the teacher, not of a training
+            raise PluginError(f"{owner(forecaster)}: found forecasts of the {split} split that are not finite") from error
 
     def sizes(self, data: OpenedFields) -> dict[str, int]:
         test = data.split("test")

@@ -19,6 +19,7 @@ from kdbench.errors import PluginError
 from kdbench.storage.maker import code_behind
 from kdbench.storage.memory_map import let_go, take
 from kdbench.storage.module_digest import module_digest
+from kdbench.storage.room import allocate
 from kdbench.tasks.forecasting.borders import checked_both
 from kdbench.tasks.forecasting.forecasters import Forecaster
 from kdbench.tasks.forecasting.latents import MAPS
@@ -81,12 +82,15 @@ def _write(folder: Path, data: OpenedFields, forecaster: Forecaster) -> None:
         for start, made in _forecasts(data, forecaster):
             for stream, values in zip((frames, latents), made, strict=True):
                 stored = values.half().cpu().numpy()
-                if not np.isfinite(stored).all():
-                    found = f"values of {float(values.abs().max()):.3g} in samples from {start}"
+                wrong = ~np.isfinite(stored).reshape(len(stored), -1).all(axis=1)
+                if wrong.any():
+                    first = f"the first of them sample {start + int(wrong.argmax())}"
+                    found = f"values of {float(values.abs().max()):.3g} in {wrong.sum()} of {len(stored)} samples, {first}"
                     raise refused(forecaster.module, "with_latent", found, "finite numbers that float16 can hold")
                 if start == 0:
                     header = {"descr": "<f2", "fortran_order": False, "shape": (total, *stored.shape[1:])}
                     np.lib.format.write_array_header_1_0(stream, header)
+                    allocate(Path(stream.name), stream.tell() + total * stored[0].nbytes)
                 stream.write(np.ascontiguousarray(stored, "<f2").tobytes())
             data.report("forecast train fields", min(start + SAMPLES, total), total)
 

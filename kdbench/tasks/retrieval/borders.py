@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from kdbench.contracts import Encoder, Student, Towers
 from kdbench.contracts.border import checked_tensor, described, owner, refused, required
 from kdbench.data.borders import checked_encoder
-from kdbench.errors import PluginError
+from kdbench.errors import KdbenchWarning, PluginError
 
 NORM = 2e-2  # of unit vectors; bfloat16 keeps eight bits
 
@@ -85,10 +86,30 @@ class UnitRows:
 
     def __init__(self, tower: Encoder, width: int | None = None) -> None:
         self.tower, self.width = tower, width
+        self._warned = False
 
     def __call__(self, values: NDArray[Any]) -> int:
-        """Returns the width. Raises PluginError for other embeddings."""
+        """As `width_of`; warns, once, of rows without a direction and of rows that are all equal."""
+        width = self.width_of(values)
+        if not self._warned and width and (doubt := _doubt(values)):
+            warnings.warn(f"{owner(self.tower)}.encode: found {doubt}", KdbenchWarning, stacklevel=2)
+            self._warned = True
+        return width
+
+    def width_of(self, values: NDArray[Any]) -> int:
+        """The width of embeddings. Raises PluginError if they are no unit vectors or zeros, or of another width."""
         made = torch.from_numpy(np.array(values))
         checked_tensor(made, self.tower, "encode", [len(values), self.width])
         checked_norms(made, self.tower, "encode")
         return int(made.shape[1])
+
+
+def _doubt(values: NDArray[Any]) -> str:
+    """What makes embeddings [B, d] useless to a student although they break no rule; "" if nothing does."""
+    zero = ~values.any(axis=1)
+    if zero.any():
+        rows = f"{int(zero.sum())} of {len(values)} embeddings" if zero.sum() > 1 else f"1 of {len(values)} embeddings"
+        return f"{rows} of length 0, the first in row {int(zero.argmax())} of its chunk; expected unit vectors"
+    if len(values) > 1 and (values[1:] == values[0]).all():
+        return f"{len(values)} equal embeddings in a row; expected different ones of different items"
+    return ""

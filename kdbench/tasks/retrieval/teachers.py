@@ -12,7 +12,7 @@ from kdbench.contracts import Encoder, NoTower, SplitName, Task, Teacher, Towers
 from kdbench.contracts.encoder import reads_originals, root_of
 from kdbench.contracts.values import Owned
 from kdbench.data.dataset import CachedDataset
-from kdbench.errors import Diverged, KdbenchWarning, PluginError
+from kdbench.errors import KdbenchWarning, PluginError
 from kdbench.plugins.internals import exposing_teacher
 from kdbench.storage.digest import digest_of
 from kdbench.tasks.retrieval.borders import UnitRows, checked_towers
@@ -93,7 +93,7 @@ def own_embeddings(
     """A teacher's own embeddings of the images [N, d] and captions [M, d] of a split.
 
     The teacher is prepared on training data as for distillation, those of `prepared` if given, without access to the test
-    split. Raises Diverged if its embeddings are not finite, and PluginError if it lacks a tower.
+    split. Raises PluginError if its embeddings are not finite, or if it lacks a tower.
     """
     # float16 moves a few ranks. Picture files are ranked in float32, as by other libraries; a dataset without files is ranked
     # as it is stored for distillation, which is how figures were published.
@@ -102,8 +102,6 @@ def own_embeddings(
     image, text = (np.asarray(values, dtype=np.float32) for values in (image, text))
     if 0 in (image.shape[1], text.shape[1]):
         raise PluginError("the teacher itself cannot be evaluated: found one tower; expected an image and a text tower")
-    if not (np.isfinite(image).all() and np.isfinite(text).all()):
-        raise Diverged("the teacher's embeddings are not finite")
     return image, text
 
 
@@ -133,5 +131,5 @@ def _embeddings(data: CachedDataset, towers: Towers, split: SplitName, exact: bo
             continue
         check = UnitRows(encoder, width)
         found.append(data.encode(encoder, split, check, exact))
-        width = check(found[-1][: UnitRows.ROWS])
+        width = check.width_of(found[-1][: UnitRows.ROWS])
     return found[0], found[1]

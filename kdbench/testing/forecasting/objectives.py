@@ -13,7 +13,7 @@ from kdbench.plugins.internals import internals_read
 from kdbench.tasks.forecasting.latents import MAPS
 from kdbench.tasks.forecasting.outputs import FieldBatch, Forecast
 from kdbench.testing.findings import Broken, Finding, Property, Waives, brief, examine, furthest, one_thread
-from kdbench.training.borders import checked_head, checked_losses
+from kdbench.training.borders import NEGATIVE, checked_head, checked_losses
 
 Build = Callable[[], Objective]
 WIDTH, OTHER = 3, 5  # channels of the student's latent maps and of a wider teacher's
@@ -71,13 +71,15 @@ def losses_of(objective: Objective, of: Inputs) -> Tensor:
 
 
 def per_sample(build: Build) -> None:
-    """Losses are [B] and finite, for teachers of the student's and another width and grid."""
+    """Losses are [B], finite and not negative, for teachers of the student's and another width and grid."""
     for width, side in ((WIDTH, LATENT), (OTHER, LATENT), (OTHER, COARSE)):
         for samples in (1, 4):
             objective = build()
             found = losses_of(objective, drawn(objective, width, side, samples, torch.float32))
             if not torch.isfinite(found).all():
                 raise Broken(f"teacher of width {width} on {side} × {side}: found losses {brief(found)}, expected finite ones")
+            if (found < -NEGATIVE * found.abs().max().clamp_min(1.0)).any():
+                raise Broken(f"teacher of width {width} on {side} × {side}: found losses {brief(found)}, expected 0 or more")
 
 
 def moves_student(build: Build) -> None:

@@ -26,7 +26,7 @@ from kdbench.testing.retrieval.objective_inputs import (
     losses_of,
     named_internals,
 )
-from kdbench.training.borders import checked_head, checked_losses
+from kdbench.training.borders import NEGATIVE, checked_head, checked_losses
 
 Build = Callable[[], Objective]
 
@@ -46,7 +46,8 @@ def per_sample(build: Build) -> None:
 
 
 def finite(build: Build) -> None:
-    """Losses and their gradients are finite for any scale of the logits, for collapsed and perfect students."""
+    """Losses are finite and not negative, and their gradients finite, for any scale of the logits, for collapsed and perfect
+    students."""
     for width in (WIDTH, OTHER):
         for scale in (1.0, 100.0):
             for state in ("random", "collapsed", "perfect"):
@@ -58,6 +59,8 @@ def finite(build: Build) -> None:
                 where = f"{state} student, teacher of width {width}, scale {scale:g}"
                 if not torch.isfinite(losses).all():
                     raise Broken(f"{where}: found losses {brief(losses)}, expected finite ones")
+                if (losses < -NEGATIVE * losses.abs().max().clamp_min(1.0)).any():
+                    raise Broken(f"{where}: found losses {brief(losses)}, expected 0 or more")
                 for name, grad in gradients(losses, student, found.head).items():
                     if not torch.isfinite(grad).all():
                         raise Broken(f"{where}: found the gradient {brief(grad)} at the {name}, expected a finite one")

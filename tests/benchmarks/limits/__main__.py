@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from dataclasses import asdict
-from pathlib import Path
 
-import torch
 from tabulate import tabulate
 
 from docs.tools.limits import FIGURES, HEADS, cells
 from tests.benchmarks.limits import commands, quickstart, ranking, running, steps
+from tests.support.machine import machine
 
 PARTS = {
     "ranking": ranking.rows,
@@ -42,18 +39,6 @@ def main() -> None:
             FIGURES.parent.mkdir(parents=True, exist_ok=True)
             kept[name] = {"machine": machine(), "rows": rows}
             FIGURES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def machine() -> str:
-    """Processor, cores and versions."""
-    names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
-    name = names[0] if names else platform.processor()
-    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}"
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 main()

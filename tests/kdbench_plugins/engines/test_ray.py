@@ -136,6 +136,7 @@ def remove_in_the_middle(cluster: Cluster, stage: Stage, victim: Any) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.fault("a lost node of a Ray cluster")
 def test_a_lost_node_costs_nothing_and_repeats_no_run(cluster: Cluster, stage: Stage, tmp_path: Path) -> None:
     victim = cluster.add_node(**NODE)
     specs = [noting(number) for number in range(RUNS)]
@@ -174,6 +175,7 @@ def test_a_lost_node_costs_nothing_and_repeats_no_run(cluster: Cluster, stage: S
 
 
 @pytest.mark.faults
+@pytest.mark.fault("a worker of a Ray cluster that crashes")
 def test_crashes_are_tried_again_up_to_a_bound(stage: Stage) -> None:
     """And what cannot run at all is recorded by the run, as elsewhere."""
     once = run_spec(strategy=plugged("fatal", "once", number=0, times=1))
@@ -202,6 +204,7 @@ def test_crashes_are_tried_again_up_to_a_bound(stage: Stage) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.fault("an interrupt of runs on a Ray cluster")
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_tasks_and_leaves_checkpoints_and_cluster(cluster: Cluster, stage: Stage) -> None:
     spec = noting(0)
@@ -226,6 +229,7 @@ def test_an_interrupt_ends_the_tasks_and_leaves_checkpoints_and_cluster(cluster:
 
 
 @pytest.mark.faults
+@pytest.mark.fault("a run on a Ray cluster that does not end")
 def test_a_run_that_takes_longer_than_its_limit_is_stopped(cluster: Cluster, stage: Stage) -> None:
     """It sleeps for longer than any machine takes, and would not end by itself."""
     spec = noting(0)
