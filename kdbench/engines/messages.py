@@ -257,9 +257,10 @@ class Busy(Message):
 
 
 class Done(Message):
-    """The worker is ready for the next piece of work. Used by engines only."""
+    """The worker is ready for the next piece of work or, after its `last`, to be stopped. Used by engines only."""
 
     kind: Literal["done"] = "done"
+    last: bool = False
 
 
 class Signalled(Message):

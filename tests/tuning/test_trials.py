@@ -18,7 +18,7 @@ from kdbench.suite.study import Study, studies
 from kdbench.suite.sweep import Parameter, Pruner
 from kdbench.tuning.claimed_trial import ClaimedTrial, StorageLost
 from kdbench.tuning.ending import Ending
-from kdbench.tuning.trials import execute_trials
+from kdbench.tuning.trials import execute_trial
 from tests.support.sweeping import opened, suite_of, with_settings
 from tests.support.toys import plugged, run_context
 
@@ -50,7 +50,9 @@ def served(study: Study, folder: Path, **extra: Any) -> Reported:
     reported = Reported()
     storage = opened(folder)
     storage.set_up(study)
-    execute_trials(study, storage, run_context(folder, **extra), reported.on_start, reported.on_end)
+    context = run_context(folder, **extra)
+    while execute_trial(study, storage, context, reported.on_start, reported.on_end):
+        pass
     return reported
 
 

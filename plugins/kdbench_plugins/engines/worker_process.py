@@ -86,6 +86,12 @@ class WorkerProcess:
                 self.heard = time.monotonic()
                 match event:
                     case Done():
+                        if event.last:
+                            self.stop()
+                        return
+                    case Crashed():  # a fork of the worker; the worker stays
+                        if not finished:
+                            yield event.model_copy(update={"trial": trial, "log": self._log_tail(work)})
                         return
                     case Working():
                         timer.cancel()
