@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 SIGNAL_AT_PARENTS_DEATH, ADOPT_ORPHANS = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
@@ -29,10 +28,11 @@ def may_fork() -> bool:
 class Fork:
     """A fork of this process that makes one call. Its answer is a text of at most `ANSWER_BYTES`, not empty.
 
-    Use one at a time, and start no other process meanwhile: at its end, all children of this process are killed.
+    Use one at a time, and start no other process meanwhile: what has become a child of this process is killed at its end.
     """
 
     def __init__(self, call: Callable[[], str]) -> None:
+        self.others = _children()
         _prctl(ADOPT_ORPHANS, 1)
         self.file, there = os.pipe()  # readable when the fork has answered or died
         self.process = os.fork()
@@ -46,7 +46,10 @@ class Fork:
         answer = os.read(self.file, ANSWER_BYTES).decode(errors="replace")
         os.close(self.file)
         _, status = os.waitpid(self.process, 0)
-        _kill_children()
+        while orphans := _children() - self.others:  # killed, they leave theirs
+            for orphan in orphans:
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)
         return answer, os.waitstatus_to_exitcode(status)
 
 
@@ -63,13 +66,9 @@ def _answer(call: Callable[[], str], there: int) -> None:
         os._exit(code)
 
 
-def _kill_children() -> None:
-    """Kills the children that a fork has left behind, and theirs, which then become children of this process."""
-    with suppress(ChildProcessError):  # there are none
-        while True:
-            for child in (TASKS / str(os.getpid()) / "children").read_text().split():
-                os.kill(int(child), signal.SIGKILL)
-            os.waitpid(-1, 0)
+def _children() -> set[int]:
+    """The children of this process, which has one thread."""
+    return {int(child) for child in (TASKS / str(os.getpid()) / "children").read_text().split()}
 
 
 def _prctl(option: int, value: int) -> None:

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import traceback
+from functools import partial
 
 from pydantic import TypeAdapter
 
@@ -24,6 +25,7 @@ from kdbench.engines.executor import Executor
 from kdbench.engines.fork import Fork, may_fork
 from kdbench.engines.logs import flush, log_path
 from kdbench.engines.messages import WORK, AnyEvent, AnyWork, Crashed, Done, Exited, Signalled, WorkerFailed
+from kdbench.errors import unexpected
 
 SITE = TypeAdapter(Site)
 STACKS = signal.SIGUSR1  # writes the stacks of all threads to the log
@@ -45,12 +47,14 @@ def main() -> None:
             _send(events, _in_forks(work, site, requests, events))
         else:
             threading.Thread(target=requests.follow, daemon=True).start()
-            _executor(site, requests.file, events).execute(work)
+            executor = _executor(site, requests.file, events)
+            while executor.execute_part(work):
+                pass
             _send(events, Done(last=True))
 
 
 class _Requests:
-    """The lines of a pipe. When it ends, the parent is gone: this process ends at once with its group; checkpoints are on disk."""
+    """The lines of a pipe. When it ends, the parent is gone: this process ends at once with its group; checkpoints stay."""
 
     def __init__(self, file: int) -> None:
         self.file, self.rest = file, b""
@@ -81,12 +85,13 @@ class _Requests:
 
 def _import_early() -> None:
     """Imports what every run does, and what plugins do when they are loaded."""
-    import torch._dynamo  # torch does at the first step of an optimizer
+    import torch._dynamo  # noqa: F401  torch does at the first step of an optimizer
 
-    from kdbench.plugins.loading import installed
+    from kdbench.plugins.loading import HOOKS, installed
     from kdbench.runs import once, rehearse  # noqa: F401
 
-    installed()
+    for kind in HOOKS:
+        installed().offers(kind)
     gc.collect()
     gc.freeze()  # a collection in a fork would copy all pages of what is shared
 
@@ -101,7 +106,7 @@ def _in_forks(work: AnyWork, site: Site, requests: _Requests, events: int) -> An
             more = _executor(site, requests.file, events).execute_part(work)
         except BaseException as error:  # an interrupt as well: with SIGINT ignored, a plugin raised it
             traceback.print_exc()
-            return f"{type(error).__name__}: {error}"
+            return unexpected(error)
         finally:
             flush()
         return MORE if more else DONE
@@ -109,16 +114,20 @@ def _in_forks(work: AnyWork, site: Site, requests: _Requests, events: int) -> An
     while True:
         flush()
         fork = Fork(call)
-        signal.signal(STACKS, lambda *_: os.kill(fork.process, STACKS))
+        signal.signal(STACKS, partial(_pass_on, fork.process))
         requests.until(fork.file)
-        answer, code = fork.end()
         signal.signal(STACKS, signal.SIG_IGN)
+        answer, code = fork.end()
         if answer == DONE:
             return Done()
         if not answer:
             return Crashed(reason=Signalled(signal=signal.Signals(-code).name) if code < 0 else Exited(code=code))
         if answer != MORE:
             return Crashed(reason=WorkerFailed(error=answer))
+
+
+def _pass_on(process: int, number: int, _: object) -> None:
+    os.kill(process, number)
 
 
 def _executor(site: Site, requests: int, events: int) -> Executor:
@@ -128,7 +137,8 @@ def _executor(site: Site, requests: int, events: int) -> Executor:
         flush()
         _send(events, event)
 
-    os.register_at_fork(after_in_child=lambda: (os.close(requests), os.close(events)))
+    for file in (requests, events):
+        os.register_at_fork(after_in_child=partial(os.close, file))
     return Executor(site, send, log=lambda work: log_path(site, work))
 
 

@@ -20,7 +20,7 @@ from torch import nn
 
 from kdbench.contracts import Student, Task
 from kdbench.deploy.evaluate_model import evaluate_model
-from kdbench.errors import Diverged, KdbenchError, Skip
+from kdbench.errors import Diverged, KdbenchError, Skip, unexpected
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.library_warnings import collected
 from kdbench.records.examine_parts import using_plugin
@@ -74,7 +74,7 @@ def execute(spec: RunSpec, context: RunContext, rank: Rank | None = None, parts:
         status, reason = "failed", str(error)
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        status, reason = "failed", f"{type(error).__name__}: {error}"
+        status, reason = "failed", unexpected(error)
     own.check()
     record = record_of(spec, context, status, reason, started, outcome, parts or {}, warned, trained)
     keep(record, context)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from kdbench.errors import KdbenchError, KdbenchWarning
+from kdbench.errors import KdbenchError, KdbenchWarning, unexpected
 from kdbench.records.files import recorded
 from kdbench.records.parts import Parts, differences
 from kdbench.records.record import DONE, Outcome, Record
@@ -72,7 +72,7 @@ def execute_once(
         own.check()
         if not isinstance(error, KdbenchError):
             traceback.print_exc()
-        reason = str(error) if isinstance(error, KdbenchError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, KdbenchError) else unexpected(error)
         return failed(spec, context, reason, started)
 
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
-from kdbench.errors import Diverged, KdbenchError, Skip
+from kdbench.errors import Diverged, KdbenchError, Skip, unexpected
 from kdbench.records.study_summary import State
 from kdbench.runs.context import RunContext
 from kdbench.suite.study import Study
@@ -63,7 +63,7 @@ def _ending(trial: ClaimedTrial, context: RunContext) -> Ending:
         return ended("failed", str(error))
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        return ended("failed", f"{type(error).__name__}: {error}")
+        return ended("failed", unexpected(error))
     return Ending("complete", _values(settings.goals, outcome), "", outcome.seconds, outcome.best_epoch)
 
 
