@@ -105,7 +105,12 @@ class Broken:
 
     def weigh(self, signal: Signal) -> Any:
         if signal.batch.progress >= 0.5 and self.knob != "fine":
-            raise {"skip": Skip("no GPU"), "mend": KdbenchError("mend me"), "bug": ZeroDivisionError("by zero")}[self.knob]
+            raise {
+                "skip": Skip("no GPU"),
+                "mend": KdbenchError("mend me"),
+                "bug": ZeroDivisionError("by zero"),
+                "exit": SystemExit(3),
+            }[self.knob]
         return signal.losses.new_full((len(signal.teachers),), 0.5)
 
 
@@ -118,9 +123,9 @@ def broken_study(study: Study, knobs: list[str]) -> Study:
 def test_trials_that_fail_are_recorded_with_the_reason_and_count(
     tmp_path: Path, study: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    several = broken_study(study, ["fine", "skip", "mend", "bug"])
+    several = broken_study(study, ["fine", "skip", "mend", "bug", "exit"])
     reported = served(several, tmp_path, strategies=[Offer("broken", Broken)])
-    reasons = {"fine": "", "skip": "no GPU", "mend": "mend me", "bug": "ZeroDivisionError: by zero"}
+    reasons = {"fine": "", "skip": "no GPU", "mend": "mend me", "bug": "ZeroDivisionError: by zero", "exit": "SystemExit: 3"}
     trials = opened(tmp_path).summary(several).trials
     assert len(trials) == 12
     assert {trial.params["strategy.knob"] for trial in trials} == set(reasons)
