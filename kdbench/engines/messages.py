@@ -293,8 +293,8 @@ class TimedOut(Message):
 
     def __str__(self) -> str:
         return (
-            f"it was stopped after {self.seconds:g} s, its limit (--timeout, or `timeout` in the suite): see the stacks at the end "
-            "of its log, or raise the limit"
+            f"it was stopped after {self.seconds:g} s, its limit (--timeout, or `timeout` in the suite): see the stacks at the "
+            "end of its log, or raise the limit"
         )
 
 

@@ -251,8 +251,8 @@ def test_runs_of_other_teachers_are_rehearsed_apart() -> None:
         ),
         (
             TimedOut(seconds=60.0),
-            "it was stopped after 60 s, its limit (--timeout, or `timeout` in the suite): see the stacks at the end of its log, or "
-            "raise the limit",
+            "it was stopped after 60 s, its limit (--timeout, or `timeout` in the suite): see the stacks at the end of its "
+            "log, or raise the limit",
         ),
         (Exited(code=3), "its process died (exit code 3)"),
         (Lost(times=3, error="NodeDied: x"), "its process was lost 3 times at the same step (NodeDied: x)"),
