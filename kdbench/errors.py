@@ -112,6 +112,21 @@ def of_machine(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno not in OF_FILES)
 
 
+LESS_MEMORY = "lower train.micro_batch, train.batch_size or evaluate.batch_size"
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory of the machine or of a GPU was exhausted. torch, which is not imported here, has a class only for GPUs."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, MemoryError) or "OutOfMemoryError" in names or "can't allocate memory" in str(error)
+
+
+def unexpected(error: BaseException) -> str:
+    """What a record says of an error that kdbench does not expect: its type and text; what to lower if memory was exhausted."""
+    hint = f"; the memory is exhausted: {LESS_MEMORY}" if out_of_memory(error) else ""
+    return f"{type(error).__name__}: {error}{hint}"
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """A clause for messages with the closest known name, or with all names if none is close; empty if there are none."""
     names = sorted(known)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from kdbench.errors import SuiteError, counted, nearest, quoted
+from kdbench.errors import LESS_MEMORY, SuiteError, counted, nearest, quoted, unexpected
+
+
+def test_exhausted_memory_says_what_to_lower() -> None:
+    cpu = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4398046511104 bytes")
+    gpu = type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")  # as torch's is called
+    for error in (MemoryError(), cpu, gpu):
+        assert unexpected(error) == f"{type(error).__name__}: {error}; the memory is exhausted: {LESS_MEMORY}"
+    assert unexpected(ValueError("x")) == "ValueError: x"
 
 
 @pytest.mark.parametrize(

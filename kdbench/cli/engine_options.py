@@ -45,7 +45,7 @@ Timeout = Annotated[
         "--timeout",
         min=0.1,
         help="Seconds after which a run, a trial or the preparation of a teacher is stopped with all its processes, and fails.",
-        show_default="no limit",
+        show_default="the suite's `timeout`",
     ),
 ]
 EngineName = Annotated[

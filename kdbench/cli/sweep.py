@@ -51,6 +51,7 @@ def sweep(
 
     `kdbench sweep emoji-sweep`
     """
+    from kdbench.engines.dispatch import limited
     from kdbench.engines.suite_run import SuiteRun
     from kdbench.engines.tuner import Tuner
     from kdbench.records.study_summary import study_path
@@ -69,7 +70,7 @@ def sweep(
         raise KdbenchError(f"{source.path}: none of its cells has any of the parameters in `sweep:`")
     where, chosen = site(results, cache, device, jobs, timeout), chosen_engine(plugins_here(), engine, address, resources)
     place = storage or str(where.results / checked.name / "sweep" / JOURNAL)
-    tuner = Tuner(site=where, engine=chosen, storage=place)
+    tuner = Tuner(site=limited(where, checked), engine=chosen, storage=place)
     if status:
         if storage or Path(place).exists() or any(tuner.summary(study) for study in todo):
             _show(tuner, todo)

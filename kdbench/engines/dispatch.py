@@ -5,12 +5,18 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kdbench.contracts import Engine, Event, Site, Work
 from kdbench.engines.messages import Crashed, PrepareTeacher, Rehearse, Warned, preparations
 from kdbench.errors import KdbenchWarning
+from kdbench.suite.model import Suite
 from kdbench.suite.spec import RunSpec
+
+
+def limited(site: Site, suite: Suite) -> Site:
+    """The site with the suite's `timeout`, unless it has one."""
+    return replace(site, timeout=suite.timeout) if site.timeout is None else site
 
 
 @dataclass

@@ -86,7 +86,17 @@ class Executor:
 
     def execute(self, work: Work) -> None:
         """Executes one piece of work. A run that fails also gets a record. Raises StorageLost if a study's storage is lost."""
+        while self.execute_part(work):
+            pass
+        self.send(Done())
+
+    def execute_part(self, work: Work) -> bool:
+        """Executes one piece of work, of a study one trial, without sending Done. Returns whether there may be another part.
+
+        Raises what `execute` does.
+        """
         self.send(Working())
+        more = False
         if isinstance(work, Rehearse):
             self._rehearse(work)
         elif isinstance(work, PrepareTeacher):
@@ -94,11 +104,11 @@ class Executor:
         elif isinstance(work, ExecuteRun):
             self._execute(work)
         elif isinstance(work, ServeStudy):
-            self._serve(work)
+            more = self._serve(work)
         else:
             raise TypeError(f"{work!r} is not a message of kdbench.engines.messages")
         self.context.cache.release()
-        self.send(Done())
+        return more
 
     def _rehearse(self, work: Rehearse) -> None:
         from kdbench.runs.rehearse import rehearse
@@ -145,9 +155,9 @@ class Executor:
         except (Exception, SystemExit) as error:  # every run that needs this teacher records the same error
             warnings.warn(f"{work.label}: {_told(error)}", KdbenchWarning, stacklevel=1)
 
-    def _serve(self, work: ServeStudy) -> None:
+    def _serve(self, work: ServeStudy) -> bool:
         from kdbench.tuning.storage import Storage
-        from kdbench.tuning.trials import execute_trials
+        from kdbench.tuning.trials import execute_trial
 
         if work.storage not in self._storages:
             self._storages[work.storage] = Storage(work.storage, self.context.cache.root)
@@ -169,7 +179,7 @@ class Executor:
             )
 
         with self._printing(work):
-            execute_trials(work.study, self._storages[work.storage], self.context, on_start, on_end)
+            return execute_trial(work.study, self._storages[work.storage], self.context, on_start, on_end)
 
     @contextmanager
     def _printing(self, work: Work) -> Iterator[None]:

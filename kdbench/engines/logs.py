@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from kdbench.contracts import Site, Work
 from kdbench.engines.messages import ExecuteRun, ServeStudy
@@ -82,9 +83,17 @@ def flush() -> None:
     sys.stderr.flush()
 
 
+def file_tail(file: IO[bytes], characters: int) -> str:
+    """The end of an open file."""
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - 4 * characters))  # a character takes at most 4 bytes
+    return file.read().decode(errors="replace")[-characters:]
+
+
 def log_tail(path: Path, characters: int) -> str:
     """The end of a log; empty if there is none."""
     try:
-        return path.read_bytes().decode(errors="replace")[-characters:]
+        with path.open("rb") as log:  # which may be as long as the disk is large
+            return file_tail(log, characters)
     except OSError:
         return ""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from kdbench.contracts import Progress
+from kdbench.errors import LESS_MEMORY
 from kdbench.records.record import Record
 from kdbench.records.study_summary import State
 from kdbench.storage.digest import digest_of
@@ -257,9 +258,10 @@ class Busy(Message):
 
 
 class Done(Message):
-    """The worker is ready for the next piece of work. Used by engines only."""
+    """The worker is ready for the next piece of work or, after its `last`, to be stopped. Used by engines only."""
 
     kind: Literal["done"] = "done"
+    last: bool = False
 
 
 class Signalled(Message):
@@ -269,7 +271,8 @@ class Signalled(Message):
     signal: str  # its name
 
     def __str__(self) -> str:
-        return f"the worker process died (signal {self.signal})"
+        hint = f"; if the memory was exhausted, {LESS_MEMORY}, or --jobs" if self.signal == "SIGKILL" else ""
+        return f"its process died (signal {self.signal}){hint}"
 
 
 class Exited(Message):
@@ -279,7 +282,7 @@ class Exited(Message):
     code: int
 
     def __str__(self) -> str:
-        return f"the worker process died (exit code {self.code})"
+        return f"its process died (exit code {self.code})"
 
 
 class TimedOut(Message):
@@ -289,7 +292,10 @@ class TimedOut(Message):
     seconds: float
 
     def __str__(self) -> str:
-        return f"it was stopped after {self.seconds:g} s, the limit of --timeout"
+        return (
+            f"it was stopped after {self.seconds:g} s, its limit (--timeout, or `timeout` in the suite): see the stacks at the "
+            "end of its log, or raise the limit"
+        )
 
 
 class Lost(Message):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdbench.contracts import Engine, Site
+from kdbench.engines.dispatch import limited
 from kdbench.engines.make import LOCAL, make_engine
 from kdbench.engines.session import Session
 from kdbench.errors import KdbenchWarning
@@ -115,7 +116,7 @@ class SuiteRun:
         forget_code()  # in a notebook, modules may have been edited since the last call
         suite = check_suite(source, plugins, smoke=smoke)
         suite = raced(suite, source.overrides) if race else suite
-        session = Session(site=site, engine=engine, plugins=plugins)
+        session = Session(site=limited(site, suite), engine=engine, plugins=plugins)
         specs = lay_out(suite)
         todo = session.pending(specs, redo)
         for message in (*session.changes, *session.diverged):

@@ -20,7 +20,7 @@ from torch import nn
 
 from kdbench.contracts import Student, Task
 from kdbench.deploy.evaluate_model import evaluate_model
-from kdbench.errors import Diverged, KdbenchError, PluginError, Skip
+from kdbench.errors import Diverged, KdbenchError, PluginError, Skip, unexpected
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.library_warnings import collected
 from kdbench.records.examine_parts import using_plugin
@@ -268,4 +268,4 @@ def reason_of(error: BaseException) -> str:
     if reason := told(error):
         return reason
     traceback.print_exception(error)
-    return f"{type(error).__name__}: {error}"
+    return unexpected(error)

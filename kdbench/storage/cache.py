@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from platformdirs import user_cache_path
 
-from kdbench.errors import CacheError, KdbenchWarning
+from kdbench.errors import CacheError, KdbenchWarning, out_of_memory
 from kdbench.storage.atomic import put
 from kdbench.storage.digest import digest_of, file_digest
 from kdbench.storage.locks import lock_file, mark_in_use, release, unused, waiting
@@ -268,8 +268,7 @@ class FilledCache(Cache):
 
 def _of_the_machine(error: Exception) -> bool:
     """Whether an error tells nothing of the code that raised it: what was made before it is right."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return isinstance(error, OSError | MemoryError) or "OutOfMemoryError" in names  # torch's, which is not imported here
+    return isinstance(error, OSError) or out_of_memory(error)
 
 
 def _partial(folder: Path) -> Path:

@@ -129,6 +129,7 @@ def _checked(
         stages=stages_of(file, stages),
         evaluate=Evaluate(**file.evaluate.model_dump(exclude={"also"})),
         latency=file.latency,
+        timeout=file.timeout,
         race=file.race,
     )
     if file.sweep:

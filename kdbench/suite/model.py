@@ -107,6 +107,11 @@ class SuiteFile(Block):
     train: TrainFile = Field(default=TrainFile(), description="Training settings of all runs.")
     evaluate: EvaluateFile = Field(default=EvaluateFile(), description="Evaluation settings, including those of the task.")
     latency: Latency = Field(default=Latency(), description="How the latency of students is measured.")
+    timeout: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Seconds after which a run, a trial or the preparation of a teacher is stopped and fails; null: no limit. "
+        "Changes no run id; `--timeout` overrides it.",
+    )
     sweep: SweepFile | None = Field(default=None, description="What `kdbench sweep` tunes; ignored by other commands.")
     variants: dict[Name, Variant] = Field(
         default={},
@@ -143,6 +148,7 @@ class Suite(Block):
     stages: list[StageSpec] = []
     evaluate: Evaluate
     latency: Latency
+    timeout: float | None = None
     smoke: bool = False
     sweep: Sweep | None = None
     variants: dict[str, Suite] = {}  # if there are any, they are run instead of the suite itself

@@ -1,4 +1,4 @@
-"""Executes the trials of a study, one after another, until none is left to claim."""
+"""Executes trials of a study."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
-from kdbench.errors import Diverged, KdbenchError, Skip
+from kdbench.errors import Diverged, KdbenchError, Skip, unexpected
 from kdbench.records.study_summary import State
 from kdbench.runs.context import RunContext
 from kdbench.suite.study import Study
@@ -18,23 +18,27 @@ from kdbench.tuning.storage import Storage
 from kdbench.tuning.trial import Pruned, TrialOutcome, train_trial
 
 
-def execute_trials(
+def execute_trial(
     study: Study,
     storage: Storage,
     context: RunContext,
     on_start: Callable[[ClaimedTrial], None],
     on_end: Callable[[ClaimedTrial, Ending], None],
-) -> None:
-    """Claims and executes trials. Calls `on_start` after a trial's parameters are drawn, `on_end` after its end is stored.
+) -> bool:
+    """Claims and executes a trial. Returns False if none is left to claim.
 
-    Raises StorageLost if the storage does not answer.
+    Calls `on_start` after the trial's parameters are drawn, `on_end` after its end is stored. Raises StorageLost if the storage
+    does not answer.
     """
-    while (trial := storage.claim(study)) is not None:
-        trial.draw()
-        on_start(trial)
-        ending = _ending(trial, context)
-        trial.end(ending, partial(context.discard, trial.id))
-        on_end(trial, ending)
+    trial = storage.claim(study)
+    if trial is None:
+        return False
+    trial.draw()
+    on_start(trial)
+    ending = _ending(trial, context)
+    trial.end(ending, partial(context.discard, trial.id))
+    on_end(trial, ending)
+    return True
 
 
 def _ending(trial: ClaimedTrial, context: RunContext) -> Ending:
@@ -57,9 +61,9 @@ def _ending(trial: ClaimedTrial, context: RunContext) -> Ending:
         return ended("diverged", str(error))
     except (KdbenchError, Skip) as error:
         return ended("failed", str(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         traceback.print_exc()
-        return ended("failed", f"{type(error).__name__}: {error}")
+        return ended("failed", unexpected(error))
     return Ending("complete", _values(settings.goals, outcome), "", outcome.seconds, outcome.best_epoch)
 
 

@@ -17,7 +17,7 @@ from kdbench.engines.tuner import Tuner
 from kdbench.plugins.loading import Plugins
 from kdbench.records.files import read_record, record_path
 from kdbench.suite.study import studies
-from kdbench.tuning.trials import execute_trials
+from kdbench.tuning.trials import execute_trial
 from kdbench_plugins.engines import local, ray
 from tests.support.sweeping import opened, suite_of
 from tests.support.toys import run_context, run_spec, toy_plugins
@@ -84,7 +84,8 @@ def test_a_third_partys_engine_serves_studies(engines: Plugins, tmp_path: Path) 
     (summary,) = Tuner(site, make_engine(engines, "in_process"), storage).tune([study])
     calm = opened(tmp_path / "calm")
     calm.set_up(study)
-    execute_trials(study, calm, run_context(tmp_path / "calm"), lambda _: None, lambda *_: None)
+    while execute_trial(study, calm, run_context(tmp_path / "calm"), lambda _: None, lambda *_: None):
+        pass
     expected = calm.summary(study).trials
     found = [(trial.number, trial.params, trial.values, trial.state) for trial in summary.trials]
     assert found == [(trial.number, trial.params, trial.values, trial.state) for trial in expected]

@@ -134,7 +134,7 @@ EVENTS: dict[type[Any], st.SearchStrategy[AnyEvent]] = {
     ),
     Finished: st.builds(Finished, record=records, log=text),
     Busy: st.builds(Busy),
-    Done: st.builds(Done),
+    Done: st.builds(Done, last=st.booleans()),
     Crashed: st.builds(Crashed, reason=reasons, trial=st.none() | st.integers(0), log=text),
 }
 
@@ -243,8 +243,18 @@ def test_runs_of_other_teachers_are_rehearsed_apart() -> None:
 @pytest.mark.parametrize(
     ("reason", "prose"),
     [
-        (Signalled(signal="SIGKILL"), "the worker process died (signal SIGKILL)"),
-        (Exited(code=3), "the worker process died (exit code 3)"),
+        (Signalled(signal="SIGSEGV"), "its process died (signal SIGSEGV)"),
+        (
+            Signalled(signal="SIGKILL"),
+            "its process died (signal SIGKILL); if the memory was exhausted, lower train.micro_batch, train.batch_size or "
+            "evaluate.batch_size, or --jobs",
+        ),
+        (
+            TimedOut(seconds=60.0),
+            "it was stopped after 60 s, its limit (--timeout, or `timeout` in the suite): see the stacks at the end of its "
+            "log, or raise the limit",
+        ),
+        (Exited(code=3), "its process died (exit code 3)"),
         (Lost(times=3, error="NodeDied: x"), "its process was lost 3 times at the same step (NodeDied: x)"),
         (WorkerFailed(error="ValueError: x"), "the worker failed: ValueError: x"),
     ],

@@ -174,7 +174,7 @@ def test_teachers_come_first_and_warnings_are_warnings(spec: Spec, record: Make,
     with pytest.warns(KdbenchWarning) as warned:
         session_in(tmp_path, plugins, engine).run([run, run.replace(seed=1)])
     assert [type(work) for work in engine.work] == [Rehearse] + [PrepareTeacher] * 2 + [ExecuteRun] * 2
-    ended = "ended early: the worker process died (exit code 1)"
+    ended = "ended early: its process died (exit code 1)"
     assert [str(one.message) for one in warned] == [
         f"rehearsal of {run.cell_label} {ended}",
         f"preparing teacher a {ended}",
@@ -221,7 +221,7 @@ def test_a_crash_is_a_record_that_says_how_to_resume(spec: Spec, plugins: Plugin
     session.run([run])
     written = read_record(record_path(tmp_path / "results", "tiny", run.run_id))
     assert (written.status, session.records, session.logs) == ("failed", {run.run_id: written}, {run.run_id: "the last words"})
-    assert written.reason == "the worker process died (signal SIGSEGV); its checkpoint is kept, run again to resume"
+    assert written.reason == "its process died (signal SIGSEGV); its checkpoint is kept, run again to resume"
     assert tracker.heard[-1] == ("failed", run.run_id, written)
     assert session.pending([run]) == [run]
 

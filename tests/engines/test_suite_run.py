@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 
 import kdbench
 from kdbench import KdbenchError
-from kdbench.contracts import Progress
+from kdbench.contracts import Progress, Site
 from kdbench.contracts.hookspecs import hookimpl
-from kdbench.engines.suite_run import override_texts
+from kdbench.engines.suite_run import SuiteRun, override_texts
 from kdbench.errors import SuiteError
 from kdbench.records.record import Record
+from kdbench.suite.source import read_suite
 from kdbench.suite.yaml_file import parse_scalar
+from kdbench_plugins.engines.in_process import InProcess
 from tests.support.command_plugins import command_plugins
 from tests.support.sweeping import install
 
@@ -82,6 +85,18 @@ def test_a_suite_gives_results_and_resumes(suite: Path, tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in where.rglob("*")} == before
     assert again.table().equals(table)
     assert kdbench.load(where, plugins=plugins).table().equals(table)
+
+
+def test_a_limit_of_time_is_the_suites_unless_one_is_given_and_changes_no_id(suite: Path, tmp_path: Path) -> None:
+    plugins, engine = command_plugins(), InProcess()
+    here = Site(tmp_path / "results", tmp_path / "cache", "cpu")
+    free = SuiteRun.of(read_suite(suite), here, engine, plugins)
+    limited = SuiteRun.of(read_suite(suite, ["timeout=60"]), here, engine, plugins)
+    given = SuiteRun.of(read_suite(suite, ["timeout=60"]), replace(here, timeout=5.0), engine, plugins)
+    assert [run.session.site.timeout for run in (free, limited, given)] == [None, 60.0, 5.0]
+    assert [spec.run_id for spec in free.specs] == [spec.run_id for spec in limited.specs]
+    with pytest.raises(SuiteError, match="timeout"):
+        SuiteRun.of(read_suite(suite, ["timeout=0"]), here, engine, plugins)
 
 
 def test_results_are_those_of_the_suite_alone(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ def test_a_trial_that_kills_its_workers_fails_and_the_others_go_on(
     assert states == {False: "complete", True: "failed"}
     assert [(trial.number, trial.params["strategy.fatal"]) for trial in summary.trials] == [(0, False), (1, True), (2, False)]
     failed = [trial for trial in summary.trials if trial.state == "failed"]
-    assert {trial.reason for trial in failed} == {"the worker process died (signal SIGKILL)"}
+    assert {trial.reason for trial in failed} == {str(Signalled(signal="SIGKILL"))}
     said = [str(warning.message) for warning in heard if issubclass(warning.category, KdbenchWarning)]
     for trial in failed:
         ends = [text.rpartition("; ")[2] for text in said if f"trial {trial.number}:" in text]

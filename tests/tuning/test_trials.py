@@ -18,7 +18,7 @@ from kdbench.suite.study import Study, studies
 from kdbench.suite.sweep import Parameter, Pruner
 from kdbench.tuning.claimed_trial import ClaimedTrial, StorageLost
 from kdbench.tuning.ending import Ending
-from kdbench.tuning.trials import execute_trials
+from kdbench.tuning.trials import execute_trial
 from tests.support.sweeping import opened, suite_of, with_settings
 from tests.support.toys import plugged, run_context
 
@@ -50,7 +50,9 @@ def served(study: Study, folder: Path, **extra: Any) -> Reported:
     reported = Reported()
     storage = opened(folder)
     storage.set_up(study)
-    execute_trials(study, storage, run_context(folder, **extra), reported.on_start, reported.on_end)
+    context = run_context(folder, **extra)
+    while execute_trial(study, storage, context, reported.on_start, reported.on_end):
+        pass
     return reported
 
 
@@ -103,7 +105,12 @@ class Broken:
 
     def weigh(self, signal: Signal) -> Any:
         if signal.batch.progress >= 0.5 and self.knob != "fine":
-            raise {"skip": Skip("no GPU"), "mend": KdbenchError("mend me"), "bug": ZeroDivisionError("by zero")}[self.knob]
+            raise {
+                "skip": Skip("no GPU"),
+                "mend": KdbenchError("mend me"),
+                "bug": ZeroDivisionError("by zero"),
+                "exit": SystemExit(3),
+            }[self.knob]
         return signal.losses.new_full((len(signal.teachers),), 0.5)
 
 
@@ -116,9 +123,9 @@ def broken_study(study: Study, knobs: list[str]) -> Study:
 def test_trials_that_fail_are_recorded_with_the_reason_and_count(
     tmp_path: Path, study: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    several = broken_study(study, ["fine", "skip", "mend", "bug"])
+    several = broken_study(study, ["fine", "skip", "mend", "bug", "exit"])
     reported = served(several, tmp_path, strategies=[Offer("broken", Broken)])
-    reasons = {"fine": "", "skip": "no GPU", "mend": "mend me", "bug": "ZeroDivisionError: by zero"}
+    reasons = {"fine": "", "skip": "no GPU", "mend": "mend me", "bug": "ZeroDivisionError: by zero", "exit": "SystemExit: 3"}
     trials = opened(tmp_path).summary(several).trials
     assert len(trials) == 12
     assert {trial.params["strategy.knob"] for trial in trials} == set(reasons)

@@ -12,7 +12,7 @@ from kdbench.contracts import Engine, Event, Site, Work
 class InProcess:
     """Executes all work in the calling process. What plugins print appears at once; a crash ends the command.
 
-    `site.jobs` and `site.timeout` do not apply.
+    What a plugin changes in the process stays for the runs after it. `site.jobs` and `site.timeout` do not apply.
     """
 
     def execute(self, work: Sequence[Work], site: Site, on_event: Callable[[Work, Event], None]) -> None:

@@ -1,4 +1,4 @@
-"""`local`: worker processes on this machine with one torch thread each; a crash affects one run only."""
+"""`local`: worker processes on this machine with one torch thread each; what a run does to its process affects it alone."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ class _Pool:
             silent = time.monotonic() - worker.heard
             if silent >= self.silence.get(worker, SILENT_SECONDS) and not self.stopping:
                 self.silence[worker] = 2 * silent
-                limit = "" if self.site.timeout is not None else "; --timeout SECONDS stops such work"
+                limit = (
+                    "" if self.site.timeout is not None else "; --timeout SECONDS, or `timeout` in the suite, stops such work"
+                )
                 text = f"{work.label}: no sign of life for {silent:.0f} s; it prints to {log_path(self.site, work)}{limit}"
                 with self.lock:
                     self.on_event(work, Warned(message=text))

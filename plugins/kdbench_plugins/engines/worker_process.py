@@ -14,7 +14,7 @@ from typing import IO
 
 from kdbench.contracts import Site, Work
 from kdbench.engines.executor import THREADS
-from kdbench.engines.logs import log_path, log_tail
+from kdbench.engines.logs import file_tail, log_path, log_tail
 from kdbench.engines.messages import (
     EVENT,
     AnyEvent,
@@ -86,6 +86,12 @@ class WorkerProcess:
                 self.heard = time.monotonic()
                 match event:
                     case Done():
+                        if event.last:
+                            self.stop()
+                        return
+                    case Crashed():  # a fork of the worker; the worker stays
+                        if not finished:
+                            yield event.model_copy(update={"trial": trial, "log": self._log_tail(work)})
                         return
                     case Working():
                         timer.cancel()
@@ -156,8 +162,7 @@ class WorkerProcess:
 
     def _log_tail(self, work: Work) -> str:
         """The end of what the process has written, for this work or, if it has not begun, since its start."""
-        self.log.seek(0)
-        started = self.log.read().decode(errors="replace")[-LOG_CHARACTERS:]
+        started = file_tail(self.log, LOG_CHARACTERS)
         return (started + log_tail(log_path(self.site, work), LOG_CHARACTERS))[-LOG_CHARACTERS:]
 
     def _write(self, line: str) -> None:

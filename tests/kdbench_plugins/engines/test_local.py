@@ -153,7 +153,7 @@ def test_silence_is_told_of_after_two_minutes_then_four(tmp_path: Path) -> None:
         worker.stop()
     texts = [event.message for _, event in heard.events if isinstance(event, Warned)]
     begins = f"{work.label}: no sign of life for 121 s; it prints to {log_path(site, work)}"
-    assert texts[0] == f"{begins}; --timeout SECONDS stops such work"
+    assert texts[0] == f"{begins}; --timeout SECONDS, or `timeout` in the suite, stops such work"
     assert "for 1010 s" in texts[-1]
     assert "--timeout" not in texts[-1]
 

@@ -89,7 +89,7 @@ def test_a_worker_ends_with_its_parent(worker: WorkerProcess) -> None:
 
 
 STRANGERS = '''
-import multiprocessing, os, sys, time
+import multiprocessing, os, sys, threading, time
 from pathlib import Path
 import torch
 from kdbench import Offer, hookimpl
@@ -136,6 +136,9 @@ class Leaves(Equal):
 class Exits(Equal):
     def first(self):
         sys.exit(3)
+
+if "STRANGERS_THREAD" in os.environ:
+    threading.Thread(target=time.sleep, args=(3600,)).start()
 
 BUILDERS = (Pool, Reads, Forks, Leaves, Exits)
 STRANGERS = Toys(strategies=[Offer(builder.__name__.lower(), builder) for builder in BUILDERS])
@@ -198,8 +201,15 @@ def test_plugins_may_fork_read_exit_and_print(site: Site) -> None:
 
 @pytest.mark.usefixtures("strangers")
 @pytest.mark.parametrize(("how", "reason"), [("dies", Exited(code=9)), ("hangs", TimedOut(seconds=3600.0)), ("stays", None)])
-def test_children_end_with_their_worker(how: str, reason: object, site: Site, tmp_path: Path) -> None:
-    """Whether it dies, takes too long, or is stopped. Work that takes too long leaves the stacks of its threads in its log."""
+def test_children_end_with_their_run(
+    how: str, reason: object, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it dies, takes too long, or stays until the end of a worker that must not fork, because it has another thread.
+
+    Work that takes too long leaves the stacks of its threads in its log.
+    """
+    if how == "stays":
+        monkeypatch.setenv("STRANGERS_THREAD", "1")
     worker = WorkerProcess(replace(site, timeout=3600.0))
     file = tmp_path / how
     work = ExecuteRun(spec=run_spec(strategy=plugged("leaves", file=str(file))))
@@ -208,11 +218,13 @@ def test_children_end_with_their_worker(how: str, reason: object, site: Site, tm
     events = list(worker.execute(work))
     if how == "stays":
         assert isinstance(events[-1], Finished)
-        worker.stop()
+        assert events[-1].record.status == "ok"
     else:
         assert isinstance(events[-1], Crashed)
         assert events[-1].reason == reason
+    assert worker.ended == (how != "dies")
     assert ended(int(file.read_text()))
+    worker.stop()
     if how == "hangs":
         assert "in weigh" in events[-1].log
         assert "strangers.py" in log_path(site, work).read_text()
