@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import importlib
 import os
 import select
 import signal
@@ -29,7 +30,8 @@ from kdbench.errors import unexpected
 
 SITE = TypeAdapter(Site)
 STACKS = signal.SIGUSR1  # writes the stacks of all threads to the log
-MORE, DONE = "more", "done"  # how a fork ends; another answer is an error
+MORE, DONE = "more", "done"  # how a fork ends, before the libraries that it has loaded; another answer is an error
+SLOW = ("torchvision", "timm", "open_clip", "scipy.stats")  # seconds to import; nothing else changes, and no thread starts
 
 
 def main() -> None:
@@ -109,7 +111,7 @@ def _in_forks(work: AnyWork, site: Site, requests: _Requests, events: int) -> An
             return unexpected(error)
         finally:
             flush()
-        return MORE if more else DONE
+        return " ".join([MORE if more else DONE, *(name for name in SLOW if name in sys.modules)])
 
     while True:
         flush()
@@ -118,12 +120,22 @@ def _in_forks(work: AnyWork, site: Site, requests: _Requests, events: int) -> An
         requests.until(fork.file)
         signal.signal(STACKS, signal.SIG_IGN)
         answer, code = fork.end()
-        if answer == DONE:
-            return Done()
         if not answer:
             return Crashed(reason=Signalled(signal=signal.Signals(-code).name) if code < 0 else Exited(code=code))
-        if answer != MORE:
+        end, *loaded = answer.split()
+        if end not in (MORE, DONE):
             return Crashed(reason=WorkerFailed(error=answer))
+        for name in loaded:
+            _share(name)
+        if end == DONE:
+            return Done()
+
+
+def _share(name: str) -> None:
+    """Imports a library that a fork needed, so that the next ones find it loaded."""
+    if name in SLOW and name not in sys.modules:
+        importlib.import_module(name)
+        gc.freeze()
 
 
 def _pass_on(process: int, number: int, _: object) -> None:
