@@ -91,7 +91,7 @@ def test_one_row_that_was_run_otherwise_is_named_after_it(within: dict[str, Any]
     assert one.train is not None
     assert one.strategy is not None
     theirs = one.replace(team=(one.team[0], one.team[1].replace(name="c")))
-    changed = {
+    changed: dict[str, dict[str, Any]] = {
         "train.lr": {"train": one.train.model_copy(update={"lr": 0.5})},
         "train.distill": {"train": one.train.model_copy(update={"distill": 2.0})},
         "objective": {"objective": (one.objective[0].replace(coefficient=2.0),)},
