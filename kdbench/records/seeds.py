@@ -36,8 +36,8 @@ def uneven(records: Iterable[Record]) -> list[str]:
             wanted = set(range(max(seeds[cell]) + 1)) if protocol.race else there
             if missing := tuple(sorted(wanted - seeds[cell])):
                 lacking[missing].append(record.spec.cell_label)
-        where = f"{protocol.regime}: " if protocol.regime else ""
-        of = f"{suite}: {where}{protocol.dataset}"
+        where = f"{protocol.regime}, " if protocol.regime else ""
+        of = f"suite {suite}, {where}{protocol.dataset}"
         why = "that it should have run before its last" if protocol.race else "that other rows of the table have"
         found += [f"{of}: no record of {_seeds(missing)} {why}: {_rows(names)}" for missing, names in lacking.items()]
         between = set(range(min(there), max(there))) - there

@@ -24,7 +24,7 @@ def some(folder: Path, rows: dict[str, list[int]], **spec: object) -> list[Recor
 
 def test_a_row_without_a_seed_of_the_others_is_named(tmp_path: Path) -> None:
     (told,) = uneven(some(tmp_path, {"equal": [0, 1, 2], "ours": [0, 2]}))
-    assert told == "toys: beads: no record of seed 1 that other rows of the table have: toy · a+b · ours"
+    assert told == "suite toys, beads: no record of seed 1 that other rows of the table have: toy · a+b · ours"
 
 
 def test_many_rows_are_counted(tmp_path: Path) -> None:
@@ -34,14 +34,14 @@ def test_many_rows_are_counted(tmp_path: Path) -> None:
 
 def test_seeds_that_a_whole_table_lacks(tmp_path: Path) -> None:
     (told,) = uneven(some(tmp_path, {"equal": [1, 2, 5], "ours": [1, 2, 5]}))
-    assert told == "toys: beads: no row has seeds 3, 4, although there are seeds 1 to 5"
+    assert told == "suite toys, beads: no row has seeds 3, 4, although there are seeds 1 to 5"
 
 
 @pytest.mark.parametrize(("seeds", "gap"), [([0, 1, 3], "seed 2"), ([1, 2], "seed 0"), ([0, 1], "")])
 def test_a_race_gives_unequal_seeds_but_in_order(seeds: list[int], gap: str, tmp_path: Path) -> None:
     told = uneven(some(tmp_path, {"equal": [0, 1, 2, 3], "ours": seeds}, race=RACE))
     assert told == (
-        [f"toys: beads: no record of {gap} that it should have run before its last: toy · a+b · ours"] if gap else []
+        [f"suite toys, beads: no record of {gap} that it should have run before its last: toy · a+b · ours"] if gap else []
     )
 
 

@@ -45,11 +45,8 @@ def _shared(pairs: list[Pair], sha256: Callable[[Record], str | None], what: str
         known, other = first.setdefault(key, (file, record))
         if other.spec.training_seed != record.spec.training_seed:
             found = f"the {what} of seed {other.spec.which} in {known.where}"
-            expected = f"those of a training from its own seed; {_ONE}" if what == "arrays" else f"one of its own; {_ONE}"
+            expected = "its own; `kdbench verify --rerun` with the id of each shows which of them was trained"
             yield place, Problem(file.where, f"seed {record.spec.which} repeats another's {what}", found, expected)
-
-
-_ONE = "`kdbench verify --rerun` shows whose they are"
 
 
 def _telling(file: RecordFile, record: Record, plugins: Plugins | None) -> bool:
