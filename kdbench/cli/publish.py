@@ -49,16 +49,20 @@ def verify(
     """Check records: recompute their figures from what is stored, compare checksums.
 
     Also checks ids, datasets, weights and times; for tuned runs, that their parameters are those of the best trial in their
-    study's summary beside them. Lists what is wrong; exit code 1 if anything is, or if a run that is trained again gives
-    other figures.
+    study's summary beside them; and that no training counts under two seeds. Lists what is wrong; exit code 1 if anything is,
+    or if a run that is trained again gives other figures. Notes name what may be honest: seeds that rows lack, rows with
+    identical results.
     """
+    from kdbench.records.remarks import remarks
     from kdbench.records.verify import examined
 
     with examined(records or [Path("results")], plugins=plugins_here()) as found:
         for problem in found.problems:
             complain(str(problem))
         problems = f"; {counted(len(found.problems), 'problem')}" if found.problems else ""
-        show(f"{counted(len(found.records), 'record')} fine{problems}")
+        told = remarks(found.records)
+        noted = f"; {counted(len(told), 'note')}, of what may be honest:" if told else ""
+        show("\n- ".join([f"{counted(len(found.records), 'record')} fine{problems}{noted}", *told]))
         again = _rerun(rerun, found, cache, device) if rerun else None
     for line in again.lines() if again else []:
         show(line)

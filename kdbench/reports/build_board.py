@@ -13,7 +13,7 @@ from kdbench.records.protocol import Protocol
 from kdbench.records.record import Record, Status
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.costs import Uses, cost, uses_of
-from kdbench.reports.differences import differences, note
+from kdbench.reports.differences import differences, note, variants
 from kdbench.reports.regimes.gains import regimes
 from kdbench.reports.verdict import BASELINE, NO_STUDENT, is_baseline, untested, verdict
 from kdbench.statistics import Family, RankedRow, families
@@ -96,7 +96,8 @@ def _table(family: Family, references: Sequence[Family], used: Uses, lacking: Ma
             found = untested(race.seeds_at_looks[0])
     known = _references(references, used)
     raced = f"raced, with {race}: {looks}" if race else ""
-    notes = [*family.analysis.notes, raced, note([row.settings for row in rows]), _labels([*known, *rows])]
+    settings = [note([row.settings for row in rows]), variants([row.spec for row in rows])]
+    notes = [*family.analysis.notes, raced, *settings, _labels([*known, *rows])]
     return Table(
         protocol=family.protocol,
         metrics=tuple(first.task.metrics),

@@ -18,12 +18,13 @@ Settings = dict[str, str]  # path → value, both as a suite writes them
 def differences(specs: Sequence[RunSpec], names: Sequence[str]) -> list[Settings]:
     """For each row of a table the settings to show beside its name.
 
-    Those are the training settings and the objective, where untuned rows without a variant differ in them, and anything else
-    that rows of one name differ in. A variant names its own changes; a tuner chooses a setting for each row.
+    Those are what untuned rows of one variant differ in, of their training settings, their objective and the plugins of one
+    label, and anything else that rows of one name differ in. What variants change is one note (`variants`); a tuner chooses a
+    setting for each row.
     """
     shown: list[Settings] = [{} for _ in specs]
-    plain = [index for index, spec in enumerate(specs) if not (spec.variant or spec.tuning)]
-    _add_varied(shown, {index: _training(specs[index]) for index in plain})
+    for indices in _by_variant(specs).values():
+        _add_varied(shown, {index: _comparable(specs[index]) for index in indices})
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, name in enumerate(names):
         alike[name, in_words(shown[index])].append(index)
@@ -54,6 +55,26 @@ def note(shown: Sequence[Settings]) -> str:
     )
 
 
+def variants(specs: Sequence[RunSpec]) -> str:
+    """States what the variants of a table change, as rows are named after variants only; empty without several."""
+    groups: dict[str, Settings] = {}
+    for variant, indices in sorted(_by_variant(specs).items()):
+        groups[variant] = {path: value for index in indices for path, value in _comparable(specs[index]).items()}
+    changed: list[Settings] = [{} for _ in groups]
+    _add_varied(changed, dict(enumerate(groups.values())))
+    told = [f"{name or 'rows without one'} ({in_words(found)})" for name, found in zip(groups, changed, strict=True) if found]
+    return f"variants differ in their settings: {'; '.join(told)}" if told else ""
+
+
+def _by_variant(specs: Sequence[RunSpec]) -> dict[str, list[int]]:
+    """The indices of the untuned rows of each variant."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index, spec in enumerate(specs):
+        if not spec.tuning:
+            found[spec.variant].append(index)
+    return found
+
+
 def _add_varied(shown: list[Settings], settings: Mapping[int, Settings]) -> None:
     """Adds those settings that the rows with the same setting differ in."""
     paths = dict.fromkeys(path for found in settings.values() for path in found)
@@ -74,6 +95,18 @@ def _training(spec: RunSpec) -> Settings:
     return found | ({"objective": _objective(spec)} if spec.team else {})
 
 
+def _comparable(spec: RunSpec) -> Settings:
+    """What rows of one table are expected to share: training settings, and the plugins that one label means."""
+    return _training(spec) | _plugins(spec)
+
+
+def _plugins(spec: RunSpec) -> Settings:
+    found: Settings = {}
+    for teacher in spec.team:
+        found |= _plugin(f"teachers.{teacher.name}", teacher)
+    return found | (_plugin(f"strategy {spec.strategy.name}", spec.strategy) if spec.strategy else {})
+
+
 def _stages(spec: RunSpec) -> Settings:
     """What stages change, by key, one value for each; of a row without teachers or with one, what has an effect."""
     useless = {"settings"} | ({"distill", "objective"} if not spec.team else set())
@@ -85,11 +118,7 @@ def _stages(spec: RunSpec) -> Settings:
 
 def _everything(spec: RunSpec) -> Settings:
     """Everything that two rows of one name may differ in; the same keys for both."""
-    found = {**_training(spec), "evaluate.batch_size": _text(spec.evaluate.batch_size)}
-    for teacher in spec.team:
-        found |= _plugin(f"teachers.{teacher.name}", teacher)
-    if spec.strategy:
-        found |= _plugin(f"strategy {spec.strategy.name}", spec.strategy)
+    found = {**_comparable(spec), "evaluate.batch_size": _text(spec.evaluate.batch_size)}
     if spec.reference:
         found |= _plugin(f"teachers.{spec.student.name}", spec.student)
     return found | {"dataset": _text({"name": spec.dataset.name, **spec.dataset.plain})}

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kdbench.records.measured import Measured
-from kdbench.records.mixed import mixed
 from kdbench.records.profile import Profile
 from kdbench.records.reading import Reading, read_measured
 from kdbench.records.record import Record
+from kdbench.records.remarks import remarks
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.build_board import build
 from kdbench.reports.leaderboard_text import leaderboard
@@ -56,8 +56,9 @@ class Results:
     def board(self) -> Board:
         """The leaderboard as values: tables of comparable rows with intervals, tests and notes."""
         board = build(self.reading.runs, self.reading.unfinished, self.reading.units, self.smoke)
-        differing = mixed(run.record for run in self.reading.runs)
-        board.notes[:0] = [*self.notes, *differing, *(f"left out: {problem}" for problem in self.problems)]
+        known = [*(run.record for run in self.reading.runs), *self.reading.unfinished]
+        remarked = remarks(record for record in known if self.smoke or not record.spec.smoke)
+        board.notes[:0] = [*self.notes, *remarked, *(f"left out: {problem}" for problem in self.problems)]
         return board
 
     @property

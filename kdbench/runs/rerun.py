@@ -1,9 +1,9 @@
-"""Trains a recorded run again from its spec and compares the stored arrays of the test split bit for bit."""
+"""Trains a recorded run again from its spec and compares what it stored: test arrays, trace, weights, validation figures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from kdbench.contracts import Metric
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
-from kdbench.records.files import read_arrays, record_path
+from kdbench.records.files import read_arrays, read_trace, record_path
 from kdbench.records.parts import differences, packages
 from kdbench.records.record import DONE, Record
 from kdbench.records.sources import RecordFile
-from kdbench.records.stored import stored_arrays
+from kdbench.records.stored import stored_arrays, stored_trace
 from kdbench.records.tasks import task_of
+from kdbench.records.trace import Trace
 from kdbench.runs.context import RunContext
+from kdbench.runs.elsewhere import judged
 from kdbench.runs.execute import execute
+from kdbench.runs.figures import other_figures, other_trace
 from kdbench.storage.cache import Cache
 from kdbench.storage.installed_version import installed_version
 
@@ -39,12 +42,17 @@ class Rerun:
     queries: int  # test queries over all stored arrays; 0 if a run diverged
     differing: int  # queries with another value
     differences: list[str]  # differences in device, threads, host or versions; with any, bit-identical results are not promised
+    figures: list[str] = field(default_factory=list)  # what differs of its training: validation, weights, trace
 
     @property
     def same(self) -> bool:
-        """Whether every query has the same value, or both runs diverged."""
-        digests = self.record.dataset_digest, self.again.dataset_digest
-        return self.record.status == self.again.status and digests[0] == digests[1] and not self.differing
+        """Whether every query and every figure of the training has the same value, or both runs diverged."""
+        return self._comparable and not self.differing and not self.figures
+
+    @property
+    def _comparable(self) -> bool:
+        one, other = self.record, self.again
+        return one.status == other.status and one.dataset_digest == other.dataset_digest
 
     @property
     def gap(self) -> float:
@@ -67,6 +75,14 @@ class Rerun:
             share = f"{self.differing} of {self.queries} queries ({self.differing / self.queries:.2%})"
             gap = f"{self.gap:+.{self.headline.decimals + 1}f}"
             found.append(f"  {share} score differently; {self.headline.label} {gap}")
+        found += [f"  {figure}" for figure in self.figures]
+        if not self.same and self._comparable:
+            part = self.differing / self.queries if self.queries else 0.0
+            found.append(f"  {judged(self.headline, part, self.gap, bool(self.differences))}")
+            if self.differing and not self.figures and self.record.trace_sha256:
+                found.append("  its validation, weights and trace are those of this training, its test arrays are not")
+        if self.record.trace_sha256 is None and self.again.trace_sha256:
+            found.append("  no trace was recorded, so none was compared")
         found += [f"  {difference}" for difference in self.differences]
         if self.differences:
             found.append("  identical results are promised only where device, threads, host and versions agree")
@@ -95,12 +111,15 @@ def rerun(file: RecordFile, record: Record, plugins: Plugins, cache: Path, devic
                 raise RecordError(f"{file.where}: cannot be run here: {again.status}: {again.reason}{_missing(record)}")
             path = record_path(results, spec.suite, spec.run_id)
             arrays = read_arrays(path, plugins) if again.arrays_sha256 else {}
+            trace = read_trace(path) if again.trace_sha256 else Trace()
     finally:
         torch.set_num_threads(threads)
     task = task_of(spec.task, plugins)
     recorded = stored_arrays(record, file, task) if record.arrays_sha256 else {}
     queries, differing = compared(recorded, arrays)
-    return Rerun(record, again, task.headline, queries, differing, _differences(record, again))
+    told = stored_trace(record, file) if record.trace_sha256 else Trace()
+    figures = [*other_figures(record, again), *other_trace(told, trace)] if record.status == again.status else []
+    return Rerun(record, again, task.headline, queries, differing, _differences(record, again), figures)
 
 
 def compared(recorded: Arrays, arrays: Arrays) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kdbench.errors import KdbenchError
 from kdbench.reports import build, render
-from kdbench.reports.differences import differences, in_words, note
+from kdbench.reports.differences import differences, in_words, note, variants
 from kdbench.reports.find_rows import find_pair
 from kdbench.suite.settings import StageSettings, Views
 from kdbench.suite.spec import RunSpec, StageSpec, Tuning
@@ -72,12 +72,37 @@ def test_what_has_no_effect_or_is_named_otherwise_is_not_shown() -> None:
     other = one.train.model_copy(update={"distill": 2.0, "devices": 2, "checkpoint_every": 5})
     assert differences([one, plain.replace(train=other)], ["a", "b"]) == [{}, {}]  # without teachers, nothing is distilled
     hot = one.replace(variant="hot", train=one.train.model_copy(update={"lr": 0.5}))
-    assert differences([one, hot], ["a", "hot: a"]) == [{}, {}]  # its variant names it
+    assert differences([one, hot], ["a", "hot: a"]) == [{}, {}]  # its variant names it, and a note says what that is
+    assert variants([one, hot]) == "variants differ in their settings: rows without one (train.lr=0.001); hot (train.lr=0.5)"
+    assert variants([one, one]) == variants([hot, hot]) == ""
     tuned = [
         one.replace(tuning=Tuning(split="validation", trials=3, metric="rsum"), train=one.train.model_copy(update={"lr": lr}))
         for lr in (0.1, 0.2)
     ]
     assert differences(tuned, ["a", "b"]) == [{}, {}]  # found by as many trials each
+
+
+@pytest.mark.parametrize(
+    "within", [{}, {"variant": "hot"}, {"variant": "alike", "regime": True}], ids=["", "variant", "regime"]
+)
+def test_one_row_that_was_run_otherwise_is_named_after_it(within: dict[str, Any]) -> None:
+    """In a variant, which all its rows share, in a regime, and without: settings, teachers and weightings of one label."""
+    one = literal_spec().replace(**within)
+    assert one.train is not None
+    assert one.strategy is not None
+    theirs = one.replace(team=(one.team[0], one.team[1].replace(name="c")))
+    changed: dict[str, dict[str, Any]] = {
+        "train.lr": {"train": one.train.model_copy(update={"lr": 0.5})},
+        "train.distill": {"train": one.train.model_copy(update={"distill": 2.0})},
+        "objective": {"objective": (one.objective[0].replace(coefficient=2.0),)},
+        f"teachers.{one.team[0].name}.use": {"team": (one.team[0].replace(use="better"), theirs.team[1])},
+        f"strategy {one.strategy.name}.T": {"strategy": one.strategy.replace(params={"T": 9.0})},
+    }
+    one = one.replace(strategy=one.strategy.replace(params={"T": 1.0}))
+    for path, change in changed.items():
+        fine, ours = differences([one, theirs.replace(strategy=one.strategy).replace(**change)], ["theirs", "ours"])
+        assert list(fine) == list(ours) == [path]
+        assert fine[path] != ours[path]
 
 
 def test_stages_are_shown_where_they_vary_and_have_an_effect() -> None:
@@ -100,6 +125,14 @@ def test_a_leaderboard_shows_two_learning_rates() -> None:
     assert "settings" in text
     assert "train.lr=0.01" in text
     assert "rows differ in train.lr (0.001, 0.01): choosing between them by these figures is tuning on the test split" in text
+
+
+def test_a_leaderboard_says_what_a_variant_changes() -> None:
+    board = build(
+        [*row("equal"), *row("equal", draw=1, spec={"variant": "ours", "train": {"epochs": 2, "batch_size": 8, "lr": 0.01}})]
+    )
+    (table,) = board.tables
+    assert "variants differ in their settings: rows without one (train.lr=0.001); ours (train.lr=0.01)" in table.notes
 
 
 def test_a_name_without_its_settings_fits_all_that_have_it() -> None:

@@ -11,13 +11,13 @@ import torch
 
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
-from kdbench.records.files import read_arrays, read_record, write_record
+from kdbench.records.files import read_arrays, read_record, read_trace, write_record, write_trace
 from kdbench.records.names import NOW, SUFFIXES, record_path, units_path
 from kdbench.records.verify import examined
 from kdbench.runs.execute import execute
 from kdbench.runs.rerun import Rerun, compared, rerun
 from kdbench.tasks import retrieval
-from tests.support.made_records import edit, format1_ids, oracle, reranked
+from tests.support.made_records import edit, format1_ids, oracle, reranked, some_ranks
 from tests.support.toys import run_context, run_spec, toy_plugins
 
 
@@ -61,7 +61,36 @@ def test_ranks_that_were_edited_with_all_that_follows_from_them(done: Path, tmp_
     assert found.gap == pytest.approx(oracle(true)["rsum"] - oracle(edited)["rsum"])
     assert found.gap < 0
     assert found.lines()[1] == f"  2 of 50 queries (4.00%) score differently; RSUM {found.gap:+.2f}"
-    assert len(found.lines()) == 2  # nothing here excuses it
+    assert found.lines()[2:] == [  # nothing here excuses it
+        "  recorded with the device, threads, host, versions and plugins of now, where results are the same to the bit",
+        "  its validation, weights and trace are those of this training, its test arrays are not",
+    ]
+
+
+def test_a_trace_and_figures_that_were_invented(done: Path, tmp_path: Path) -> None:
+    """With all that follows from them: test figures are true."""
+    true = read_record(done)
+    trace = read_trace(done)
+    weights = {name: [value + by for value in trace.weights[name]] for name, by in (("a", 0.25), ("b", -0.25))}
+    invented = trace.model_copy(update={"weights": weights, "loss": [0.5 * value for value in trace.loss]})
+    sha256 = write_trace(done, invented)
+    validation = oracle(some_ranks(0))
+    write_record(done.parent.parent, true.replace(trace_sha256=sha256, weights=invented.mean_weights, validation=validation))
+    found = again(done, tmp_path / "cache")
+    assert (found.same, found.differing) == (False, 0)
+    told = "\n".join(found.lines())
+    for name, was, now in (("a", "0.75", "0.5"), ("b", "0.25", "0.5")):
+        assert f"weights.{name}: recorded as {was}, now {now}" in told
+        assert f"trace.weights.{name}: other in {len(trace.step)} of" in told
+    assert f"validation.rsum: recorded as {validation['rsum']:.6g}, now {true.validation['rsum']:.6g}" in told
+    assert "trace.loss: other in" in told
+    assert "where results are the same to the bit" in told
+
+
+def test_a_trace_that_was_removed_is_missed(done: Path, tmp_path: Path) -> None:
+    done.with_suffix(NOW.trace).unlink()
+    edit(done, lambda record: record.update(trace_sha256=None))
+    assert "  no trace was recorded, so none was compared" in again(done, tmp_path / "cache").lines()
 
 
 def test_where_identical_bits_are_not_promised(done: Path, tmp_path: Path) -> None:
@@ -70,11 +99,21 @@ def test_where_identical_bits_are_not_promised(done: Path, tmp_path: Path) -> No
 
     edit(done, elsewhere)
     found = again(done, tmp_path / "cache")
-    assert found.same  # as it happens
+    assert found.same  # as it happens: nothing is to be judged
+    assert not any("another processor" in line for line in found.lines())
     assert "  device: recorded with NVIDIA H100, now cpu" in found.lines()
     assert f"  torch: recorded with 1.0, now {found.again.versions['torch']}" in found.lines()
     assert any(line.startswith("  host: recorded with ffffffff") for line in found.lines())
     assert found.lines()[-1] == "  identical results are promised only where device, threads, host and versions agree"
+
+
+def test_a_difference_is_measured_against_that_of_another_processor(done: Path, tmp_path: Path) -> None:
+    true = read_arrays(done, toy_plugins())
+    reranked(done, true | {"text": np.ones_like(true["text"])})
+    edit(done, lambda record: record.update(host={"id": "ffffffff"}))
+    told = "\n".join(again(done, tmp_path / "cache").lines())
+    assert "  more than another processor changed when it was measured once (84.70% of queries, RSUM -1.28)" in told
+    assert "its test arrays are not" in told  # which no processor does
 
 
 def test_another_dataset_is_not_the_same(done: Path, tmp_path: Path) -> None:

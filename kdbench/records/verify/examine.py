@@ -23,6 +23,7 @@ from kdbench.records.record import Record
 from kdbench.records.sources import Disk, OpenBundle, RecordFile
 from kdbench.records.tasks import task_of
 from kdbench.records.verify.across_records import contradicting, outdated, repeated, students_of_others, unlike
+from kdbench.records.verify.copies import copied
 from kdbench.records.verify.record_fields import problems_of
 from kdbench.records.verify.stored_arrays import checked_arrays
 from kdbench.records.verify.stored_trace import trace_problems
@@ -92,8 +93,9 @@ def _examined(paths: Iterable[Path], deep: bool, beside: bool, plugins: Plugins 
         _read_profiles([file for file, _, _ in pairs], found)
     found.studies = studies_beside([file for file, record, _ in pairs if deep or record.spec.tuning], found.problems)
     refused = {id(file): problems for file, _, problems in pairs if problems}
-    tuned, twice = partial(unexplained, studies=found.studies), partial(repeated, plugins=plugins)
-    looks = (tuned, twice, unlike, outdated, students_of_others, contradicting)
+    tuned = partial(unexplained, studies=found.studies)
+    twice, copies = partial(repeated, plugins=plugins), partial(copied, plugins=plugins)
+    looks = (tuned, twice, unlike, outdated, students_of_others, contradicting, copies)
     for look in looks:
         # Records with a problem must not count in the vote below.
         for file, problem in look([(file, record) for file, record, _ in pairs if id(file) not in refused]):

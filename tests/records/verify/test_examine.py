@@ -71,7 +71,8 @@ def test_the_light_look_finds_all(tmp_path: Path) -> None:
     full = read_record(made(tmp_path / "one"))
     for seed in range(200):
         own = full.spec.replace(seed=seed)
-        write_record(tmp_path / "all", full.replace(spec=own, run_id=own.run_id, cell_id=own.cell_id, label=own.label))
+        ids = {"run_id": own.run_id, "cell_id": own.cell_id, "label": own.label}
+        write_record(tmp_path / "all", full.replace(spec=own, arrays_sha256=f"{seed:064}", trace_sha256=None, **ids))
     records, problems = usable([tmp_path / "all"])
     assert (len(records), problems) == (200, [])
 
