@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: quickstart test types imports lint bench faults docs docs-graph readme clean
+.PHONY: quickstart test types imports lint bench faults mutants docs docs-graph readme clean
 
 quickstart: .venv/quickstart
 	$(BIN)/kdbench run quickstart
@@ -34,6 +34,11 @@ faults: .venv/dev
 	$(BIN)/pytest --numprocesses 2 tests/faults
 	$(BIN)/pytest -m faults --ignore tests/benchmarks --ignore tests/faults
 	$(BIN)/pytest tests/benchmarks/test_sweep_kills.py
+
+# Applies one-line mutants of what guards numbers, one at a time; a test must fail with each. Resumes: results are in
+# .mutants.json. `make mutants WORDS=statistics` takes those of some files.
+mutants: .venv/dev
+	$(BIN)/python -m tests.mutants $(WORDS)
 
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

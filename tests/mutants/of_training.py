@@ -64,14 +64,14 @@ MUTANTS = (
         LEARNER,
         "drawn = int(digest_of([self.seed, step])[:8], 16)",
         "drawn = int(digest_of([self.seed])[:8], 16)",
-        ("tests/training/test_learner.py",),
+        DRAWS,
     ),
     Mutant(
         "dropout is the same for all seeds",
         LEARNER,
         "drawn = int(digest_of([self.seed, step])[:8], 16)",
         "drawn = int(digest_of([step])[:8], 16)",
-        ("tests/training/test_learner.py",),
+        DRAWS,
     ),
     # Weights
     Mutant(

@@ -46,7 +46,7 @@ class Drawn:
         drawn = self
 
         class Seeded(Feature):
-            def head(self, student_width: int, teacher_width: int) -> nn.Module | None:
+            def head(self, student_width: int, teacher_width: int) -> nn.Module:
                 drawn.heads.append(torch.initial_seed())
                 return super().head(student_width, teacher_width)
 
@@ -75,7 +75,7 @@ class Objectives:
         return [Offer("seeded", self.build)]
 
 
-RUNS = {
+RUNS: dict[str, dict[str, Any]] = {
     "seed 0": {"seed": 0},
     "seed 1": {"seed": 1},
     "seed 1, fold 1": {"seed": 1, "fold": Fold(index=0, of=3)},
