@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
 from tests.mutants.every import EVERY
+from tests.mutants.kept import Kept
 from tests.mutants.mutant import Mutant
 from tests.support.paths import ROOT
 
@@ -30,3 +32,19 @@ def test_a_test_that_a_mutant_names_exists(named: str) -> None:
 
 def test_there_are_many_and_none_twice() -> None:
     assert len({one.key for one in EVERY}) == len(EVERY) >= 60
+
+
+def test_a_mutant_whose_line_has_changed_is_named() -> None:
+    one = Mutant("a tie counts", "kdbench/ranks.py", ">=", ">", ("tests/test_ranks.py",))
+    assert one.applied("better = scores >= best") == "better = scores > best"
+    for text, times in (("better = scores > best", 0), ("(a >= b) & (b >= c)", 2)):
+        with pytest.raises(ValueError, match=f"kdbench/ranks.py: found '>=' {times} times; expected it once.*a tie counts"):
+            one.applied(text)
+
+
+def test_results_are_kept_beside_those_of_another_run(tmp_path: Path) -> None:
+    first, second = Kept(tmp_path / "kept.json"), Kept(tmp_path / "kept.json")
+    first.put("one", "caught")
+    second.put("two", "SURVIVED")
+    again = Kept(tmp_path / "kept.json")
+    assert [again.get(key) for key in ("one", "two", "three")] == ["caught", "SURVIVED", None]

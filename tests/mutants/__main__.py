@@ -1,7 +1,7 @@
-"""Applies one-line mutants to a copy of the sources, one at a time, and runs the tests that should fail with each.
+"""Applies one-line mutants to a copy of the sources, one at a time, and runs the tests of which one should fail with each.
 
-Fails if a mutant survives, or if its tests fail without it. Results are kept in .mutants.json for as long as the sources and
-these tests stay the same: a run that was stopped resumes.
+Fails if a mutant survives, or if the test that fails with it fails without it as well. Results are kept in .mutants.json for as
+long as the sources and these tests stay the same: a run that was stopped resumes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def examined(mutants: Sequence[Mutant], kept: Kept, again: bool) -> list[str]:
             outcome = None if again else kept.get(key)
             told = "kept" if outcome else ""
             if outcome is None:
-                outcome = without(tree, one.tests, kept) or of_mutant(tree, one)
+                outcome = of_mutant(tree, one, kept)
                 if outcome in (CAUGHT, SURVIVED):
                     kept.put(key, outcome)
                 told = f"{time.monotonic() - started:.0f} s"
@@ -56,27 +56,28 @@ def examined(mutants: Sequence[Mutant], kept: Kept, again: bool) -> list[str]:
     return outcomes
 
 
-def without(tree: Tree, tests: Sequence[str], kept: Kept) -> str:
-    """Why these tests tell nothing of mutants; "" if they pass without one."""
-    for test in tests:
-        key = f"{state([test])} {test}"
-        if kept.get(key) is None:
-            status, output = tree.run([test])
-            if status:
-                print(output, file=sys.stderr)
-                return f"{test} fails without it (status {status})"
-            kept.put(key, "passes")
-    return ""
-
-
-def of_mutant(tree: Tree, one: Mutant) -> str:
-    """Whether a test fails with it."""
+def of_mutant(tree: Tree, one: Mutant, kept: Kept) -> str:
+    """What becomes of it."""
     with tree.mutated(one):
-        status, output = tree.run(one.tests)
-    if status in (0, FAILED):
-        return CAUGHT if status else SURVIVED
-    print(output, file=sys.stderr)
-    return f"nothing was tested (pytest's exit status {status})"
+        found = tree.run(one.tests)
+    if found.status == 0:
+        return SURVIVED
+    if found.status != FAILED or not found.failed:
+        print(found.output, file=sys.stderr)
+        return f"nothing was tested (pytest's exit status {found.status})"
+    return CAUGHT if passes(tree, found.failed, kept) else f"{found.failed} fails without it, too"
+
+
+def passes(tree: Tree, test: str, kept: Kept) -> bool:
+    """Whether a test passes without a mutant."""
+    key = f"{state([test])} {test}"
+    if kept.get(key) is None:
+        found = tree.run([test])
+        if found.status:
+            print(found.output, file=sys.stderr)
+            return False
+        kept.put(key, "passes")
+    return True
 
 
 if __name__ == "__main__":

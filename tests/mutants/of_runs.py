@@ -12,7 +12,7 @@ ROUNDS = "kdbench/engines/rounds.py"
 TEACHER_DATA = "kdbench/tasks/retrieval/teacher_data.py"
 OF_RESUME = ("tests/runs/test_resume.py",)
 OF_ONCE = ("tests/runs/test_once.py::test_a_recorded_run_is_not_executed_again",)
-OF_ROUNDS = ("tests/engines/test_rounds.py",)
+ROUND = "tests/engines/test_rounds.py::test_"
 SEED = ("tests/runs/test_learn.py",)
 SEALED = ("tests/runs/test_learn.py",)
 
@@ -113,34 +113,46 @@ MUTANTS = (
         ("tests/runs/test_mended_plugins.py::test_two_edits_and_back",),
     ),
     # Rounds of a race
-    Mutant("a look sees a seed more", ROUNDS, "if run.seed < seeds and not", "if run.seed <= seeds and not", OF_ROUNDS),
+    Mutant(
+        "a look sees a seed more",
+        ROUNDS,
+        "if run.seed < seeds and not",
+        "if run.seed <= seeds and not",
+        (ROUND + "a_race_killed_in_the_midst_of_a_deciding_round_decides_as_if_it_had_not_been",),
+    ),
     Mutant(
         "rows that have stopped get seeds",
         ROUNDS,
         "return spec.seed in seeds and spec.training.cell_id in going",
         "return spec.seed in seeds",
-        OF_ROUNDS,
+        (ROUND + "rows_that_are_decided_get_no_more_and_are_reported",),
     ),
-    Mutant("a race has a run more than its budget", ROUNDS, "runs > race.runs)", "runs > race.runs + 1)", OF_ROUNDS),
+    Mutant(
+        "a race has a run more than its budget",
+        ROUNDS,
+        "runs > race.runs)",
+        "runs > race.runs + 1)",
+        (ROUND + "a_budget_of_runs_is_kept_in_whole_seeds",),
+    ),
     Mutant(
         "runs that there were do not count in the budget",
         ROUNDS,
         "runs = len(trained & whole.session.records.keys()) + sum(",
         "runs = sum(",
-        OF_ROUNDS,
+        (ROUND + "a_budget_of_runs_is_kept_in_whole_seeds",),
     ),
     Mutant(
         "a row with a failed run goes on",
         ROUNDS,
         "return [cell for cell in going if cell not in failed]",
         "return list(going)",
-        OF_ROUNDS,
+        (ROUND + "a_row_that_fails_is_left_out_and_the_others_go_on",),
     ),
     Mutant(
         "a row that has nothing to be compared with goes on",
         ROUNDS,
         "still += going if len(going) > 1 else []",
         "still += going",
-        OF_ROUNDS,
+        (ROUND + "a_row_that_is_left_alone_gets_no_more",),
     ),
 )

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -44,6 +45,15 @@ def _of_others(name: str) -> bool:
     return name.startswith("tests/mutants/") or (name.startswith("tests/") and Path(name).name.startswith("test_"))
 
 
+@dataclass(frozen=True)
+class Tested:
+    """pytest's exit status and output, and the id of the test that failed."""
+
+    status: int
+    output: str
+    failed: str
+
+
 class Tree:
     """The copy in a folder."""
 
@@ -68,22 +78,25 @@ class Tree:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
             _forget(path)
 
-    def run(self, tests: Sequence[str]) -> tuple[int, str]:
-        """pytest's exit status and output, up to the first failure."""
-        output = self.folder / "output.txt"
-        child = os.fork()  # of a process that has imported what takes longest, and nothing of kdbench
+    def run(self, tests: Sequence[str]) -> Tested:
+        """Runs tests up to the first one that fails."""
+        files = output, failed = [self.folder / name for name in ("output.txt", "failed.txt")]
+        for path in files:
+            path.write_text("", encoding="utf-8")
+        child = os.fork()  # of a process that has imported what takes longest, and of kdbench nothing
         if not child:
             status = 70
             try:
-                status = self._tested(tests, output)
+                status = self._tested(tests, output, failed)
             finally:
                 os._exit(status)
         _, ended = os.waitpid(child, 0)
-        return os.waitstatus_to_exitcode(ended), output.read_text(encoding="utf-8", errors="replace")
+        told, first = (path.read_text(encoding="utf-8", errors="replace") for path in files)
+        return Tested(os.waitstatus_to_exitcode(ended), told, first)
 
-    def _tested(self, tests: Sequence[str], output: Path) -> int:
+    def _tested(self, tests: Sequence[str], output: Path, failed: Path) -> int:
         os.chdir(self.folder)
-        written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        written = os.open(output, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(written, stream)
         for name in [name for name in sys.modules if name.partition(".")[0] in ("kdbench", "kdbench_plugins", "tests")]:
@@ -91,9 +104,21 @@ class Tree:
         first = [str(self.folder), str(self.folder / "plugins")]
         sys.path[:0] = first
         os.environ["PYTHONPATH"] = os.pathsep.join([*first, *filter(None, [os.environ.get("PYTHONPATH")])])
-        status = int(pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]))
+        arguments = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
+        status = int(pytest.main(arguments, plugins=[FirstFailed(failed)]))
         sys.stdout.flush()
         return status
+
+
+class FirstFailed:
+    """Writes the id of the test that failed into a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.path.write_text(report.nodeid, encoding="utf-8")
 
 
 def _forget(path: Path) -> None:
