@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: quickstart test types imports lint bench faults docs docs-graph readme clean
+.PHONY: quickstart test types imports lint bench faults mutants docs docs-graph readme clean
 
 quickstart: .venv/quickstart
 	$(BIN)/kdbench run quickstart
@@ -32,6 +32,11 @@ bench: .venv/dev
 # of their work: what resume and atomic writing promise. Ends with a table of what was tried; docs/robustness.md shows it.
 faults: .venv/dev
 	$(BIN)/python -m tests.faults --write
+
+# Applies one-line mutants of what guards numbers, one at a time; a test must fail with each. Resumes: results are in
+# .mutants.json. `make mutants WORDS=statistics` takes those of some files.
+mutants: .venv/dev
+	$(BIN)/python -m tests.mutants $(WORDS)
 
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -174,6 +174,11 @@ def test_a_row_that_fails_is_left_out_and_the_others_go_on(race: Race) -> None:
     assert whole.failed
 
 
+def test_a_row_that_is_left_alone_gets_no_more(race: Race) -> None:
+    suite = SUITE.replace("[[], [a, b]]", "[[a, b]]").replace("random", "{use: fixed, weights: {a: 0, b: 0}}")
+    assert executed(race(suite=suite)) == ["look 1: seeds 0 to 1 of 2 rows: 4"]
+
+
 def test_raced_runs_have_ids_of_their_own_and_a_table_of_their_own(race: Race) -> None:
     whole, plain = race(), race(race=False)
     assert not {spec.run_id for spec in whole.specs} & {spec.run_id for spec in plain.specs}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import LEVEL
@@ -121,6 +122,35 @@ def test_one_look_at_the_whole_level_is_holm_s_test(draw: int) -> None:
     np.testing.assert_array_equal(found.better, plain.better)
     np.testing.assert_allclose(found.equivalent[apart], Pairs(several).corrected_equivalence_p(MARGIN)[apart])
     np.testing.assert_array_equal(found.alike[apart], plain.alike[apart])
+
+
+def test_an_early_look_has_its_share_of_the_level_alone() -> None:
+    """The power family with power 2: at 3 of 12 seeds a sixteenth of 5 %, at 6 another three sixteenths."""
+    several = rows([0.0, 1.0, 2.5], noise=2.0, draw=1)
+    first = look_at([cut(row, 3) for row in several], SEEDS, MARGIN)
+    np.testing.assert_allclose(first.corrected, share_of(several, 3, 16.0))
+    second = look_at([cut(row, 6) for row in several], SEEDS, MARGIN)
+    assert second.stops == [Stop("running")] * 3
+    np.testing.assert_allclose(second.corrected, np.fmin(first.corrected, share_of(several, 6, 16 / 3)))
+    assert (second.corrected < first.corrected).any()
+
+
+def share_of(several: list[Scores], seeds: int, times: float) -> NDArray[np.float64]:
+    """p-values of all pairs, corrected for pairs, for a look that has one of so many parts of the level; no diagonal."""
+    p = Pairs([cut(row, seeds) for row in several]).corrected_p()
+    np.fill_diagonal(p, np.nan)
+    return np.minimum(times * p, 1.0)
+
+
+def test_a_table_finds_differences_at_5_percent() -> None:
+    between = 0
+    for draw in range(60):
+        several = rows([0.0, 0.6], seeds=6, draw=draw)
+        p = Pairs(several).corrected_p()[0, 1]
+        found = look_once(several, 0.0).better
+        assert found.any() == (p < 0.05)
+        between += 0.05 < p < 0.1
+    assert between
 
 
 def test_of_a_pair_no_look_both_separates_and_equates() -> None:

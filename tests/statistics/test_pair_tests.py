@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import estimate, mean_squares
 from kdbench.statistics.folds import excess, fold_squares
+from kdbench.statistics.looks import look_once
 from kdbench.statistics.pair_tests import (
     Pairs,
     _p,
@@ -124,6 +126,50 @@ def test_rows_of_the_same_seeds_are_tested_as_pairs_are_one_by_one(seeds: int) -
     pool = pooled_seeds(some)
     one_by_one = [float(_p(mean_squares(a.values - b.values), pool)) for a, b in combinations(some, 2)]
     np.testing.assert_allclose(Pairs(some).p(), one_by_one, rtol=1e-9)
+
+
+def test_a_pair_has_the_larger_of_its_own_square_and_the_pooled_one() -> None:
+    """By the definition: the level at which the interval with that square and the pooled degrees of freedom reaches 0."""
+    some = rows(6, units=40, draw=3, apart=0.1)
+    steady = Scores((0, 1, 2), some[0].values + np.random.default_rng(5).normal(0, 0.3, (1, 40)))  # seeds move both alike
+    some = [*some, steady]
+    pool = pooled_seeds(some)
+    assert pool is not None
+    larger = 0
+    for (a, b), p in zip(combinations(some, 2), Pairs(some).p(), strict=True):
+        own = mean_squares(a.values - b.values)
+        larger += own.seed > pool[0]
+        seed, unit = max(float(own.seed), pool[0]), max(float(own.unit - own.residual), 0.0)
+        half = t.isf(p / 2, pool[1]) * seed + t.isf(p / 2, own.units - 1) * unit
+        assert half / np.sqrt((seed + unit) * own.seeds * own.units) == pytest.approx(abs(float(own.mean)), rel=1e-5)
+    assert 0 < larger < len(Pairs(some).p())
+
+
+SUITES = 60
+
+
+def found_in_suites(truths: list[float]) -> tuple[float, float]:
+    """The share of simulated suites with a false difference, and the share of true differences found, at 3 seeds."""
+    rng = np.random.default_rng(0)
+    apart = np.subtract.outer(truths, truths)
+    false = found = 0.0
+    for _ in range(SUITES):
+        hard = rng.normal(size=30)
+        x = np.reshape(truths, (-1, 1, 1)) + hard + rng.normal(size=(len(truths), 3, 1)) + rng.normal(size=(len(truths), 3, 30))
+        better = look_once([Scores((0, 1, 2), row) for row in x], 0.0).better
+        false += bool((better & (apart <= 0)).any())
+        found += float(better[apart > 0].mean()) if (apart > 0).any() else 0.0
+    return false / SUITES, found / SUITES
+
+
+def test_few_suites_have_a_false_difference_and_most_true_ones_are_found() -> None:
+    """Without a correction, three suites in five of eight equal rows would have one; rows that pool nothing find none of
+    these true ones at three seeds."""
+    false, _ = found_in_suites([0.0] * 8)
+    assert false <= 0.08
+    false, found = found_in_suites([0.0] * 4 + [6.0] * 4)
+    assert false <= 0.08
+    assert found >= 0.9
 
 
 def test_rows_without_a_common_seed_are_not_tested() -> None:

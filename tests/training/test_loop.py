@@ -198,12 +198,13 @@ class Compare:
 
 
 def test_what_a_strategy_draws_is_not_what_the_student_draws(splits: Splits, teachers: Teachers) -> None:
-    """Or the teacher that `random` chooses would go with certain dropout masks."""
-    compare = Compare()
-    Training(splits, teachers, compare).run()
-    own = {str(draw) for draw, _ in compare.draws}
-    assert len(own) == STEPS
-    assert not own & {str(draw) for _, draw in compare.draws}
+    """Or the teacher that `random` chooses would go with certain dropout masks. Every step and every seed draws anew."""
+    draws: list[str] = []
+    for seed in (0, 1):
+        compare = Compare()
+        Training(splits, teachers, compare, seed=seed).run()
+        draws += [str(draw) for both in compare.draws for draw in both]
+    assert len(set(draws)) == len(draws) == 2 * 2 * STEPS
 
 
 def test_strategies_end_differently_and_seeds_too(splits: Splits, teachers: Teachers) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kdbench.tasks.retrieval.one_way import all_ranks, ranks, ranks_from_scores
+from kdbench.tasks.retrieval.one_way import all_ranks, ranks, ranks_from_scores, score_matrix
 from kdbench.tasks.retrieval.positives import most_positives, positive_ranks
 from kdbench.tasks.retrieval.ranks import recall
 from tests.support.score_cases import Case, cases
@@ -98,3 +99,12 @@ def test_a_query_without_a_match_is_refused_and_named(chunk: int) -> None:
         ranks(np.eye(6), np.eye(6), ints(0, 1, 2, 3, 4, 42), np.arange(6), chunk=chunk)
     with pytest.raises(ValueError, match=r"query 5 \(concept 42\) has no matching candidate"):
         all_ranks(np.eye(6), np.eye(6), ints(0, 1, 2, 3, 4, 42), np.arange(6), chunk=chunk)
+
+
+def test_scores_are_the_exact_sums_rounded_once() -> None:
+    """Sums in float32 are off in their last digits, by another amount at another position: ties would break at random."""
+    rng = np.random.default_rng(0)
+    queries, candidates = (rng.normal(size=(count, 256)).astype(np.float32) for count in (8, 40))
+    products = [[(query.astype(np.float64) * candidate).tolist() for candidate in candidates] for query in queries]
+    exact = np.array([[math.fsum(terms) for terms in row] for row in products]).astype(np.float32)
+    np.testing.assert_array_equal(score_matrix(queries, candidates), exact)

@@ -31,6 +31,12 @@ def test_queries_are_independent_where_nothing_is_known(sizes: dict[str, int]) -
     assert "independent" in units.note
 
 
+@pytest.mark.parametrize("each", [[255, 255], [256, 256], [300, 20], [600, 600]])
+def test_hits_are_counted_however_many_a_unit_has(each: list[int]) -> None:
+    units = units_of({"images": 2, "captions": sum(each)}, (np.arange(2), np.repeat(np.arange(2), each)))
+    assert units.sums(np.ones((3, sum(each)), dtype=bool), "captions").tolist() == [each] * 3
+
+
 def test_units_of_another_split_are_refused() -> None:
     with pytest.raises(KdbenchError, match="units of 3 images and 4 captions given, the records have 3 and 5"):
         units_of({"images": 3, "captions": 5}, (np.zeros(3), np.zeros(4)))
