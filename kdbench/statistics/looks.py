@@ -25,7 +25,7 @@ from kdbench.errors import counted
 from kdbench.records.record import Status
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import LEVEL
-from kdbench.statistics.pair_tests import Pairs, difference, holm
+from kdbench.statistics.pair_tests import Pairs, Pool, difference, holm
 from kdbench.statistics.spending import levels
 
 Floats = NDArray[np.float64]
@@ -129,7 +129,7 @@ def look_at(
     better, alike = (np.zeros((count, count), dtype=bool) for _ in range(2))
     stops = [Stop("running") for _ in rows]
     seen: list[int] = []
-    spent = 0.0
+    spent, known = 0.0, None
     spending = levels(seeds, LEVEL)
     for look, (wanted, level) in enumerate(zip(seeds, spending, strict=True), start=1):
         ready = [index for index, row in enumerate(rows) if stops[index].why == "running" and row.has(wanted)]
@@ -140,7 +140,7 @@ def look_at(
         there = [rows[index].first(wanted) for index in ready]
         at = np.ix_(ready, ready)
         upper = np.triu_indices(len(ready), 1)
-        pairs = Pairs(there)
+        pairs = Pairs(there, known)
         differs = pairs.p()
         equals = pairs.equivalence_p(margin) if margin else np.full(differs.shape, np.nan)
         given_up = _given_up(stops, better | better.T | alike)
@@ -152,11 +152,21 @@ def look_at(
         alike[at] |= equivalent[at] < LEVEL
         _stop(stops, ready, means, better, alike, look, last=wanted == seeds[-1])
         if futility:
+            known = _later(pairs.pool, wanted, seeds[look] if look < len(seeds) else wanted, folds=bool(there[0].folds))
             decided = (better | better.T | alike)[at][upper]
             at_last = spending[-1] / max((~decided).sum() + given_up, 1)
             chances = np.where(decided, 0.0, pairs.chance(margin, seeds[-1], at_last))
             _stop_for_futility(stops, ready, means, alike, chances, futility, look)
     return Looks(corrected, equivalent, better, alike, stops, tuple(seen), spent)
+
+
+def _later(pool: Pool, seeds: int, more: int, folds: bool) -> Pool:
+    """What a pool of `seeds` seeds says of `more`, in folds that of means over seeds.
+
+    The few rows that are left when others were given up may vary little by chance: they are no better judges of the variance
+    than all were. With their own pool 7 % of simulated tables of three folds had a false difference, with that of all 1 %.
+    """
+    return (pool[0] * seeds / more, pool[1]) if pool and folds else pool
 
 
 def _given_up(stops: Sequence[Stop], decided: Flags) -> int:

@@ -85,11 +85,15 @@ def pooled_folds(rows: Sequence[Scores]) -> Pool:
 
 
 class Pairs:
-    """All pairs of rows, in the order of `combinations`: their mean squares, computed once for all tests of them."""
+    """All pairs of rows, in the order of `combinations`: their mean squares, computed once for all tests of them.
 
-    def __init__(self, rows: Sequence[Scores]) -> None:
+    `pool` is the rows' `pooled_seeds`, or the one `known` of more rows if it has more degrees of freedom.
+    """
+
+    def __init__(self, rows: Sequence[Scores], known: Pool = None) -> None:
         self.rows = len(rows)
-        self._pool = pooled_seeds(rows)
+        pool = pooled_seeds(rows)
+        self.pool = max(pool, known, key=lambda one: one[1]) if pool and known else pool
         alike = len({(row.seeds, row.trained) for row in rows}) == 1
         # One object for all pairs where rows have the same seeds; else one each, None without common seeds.
         self._squares = (
@@ -132,7 +136,7 @@ class Pairs:
         return found
 
     def _tested(self, test: Callable[[MeanSquares, Pool], Floats]) -> Floats:
-        found = [np.nan if squares is None else test(squares, self._pool) for squares in self._squares]
+        found = [np.nan if squares is None else test(squares, self.pool) for squares in self._squares]
         return np.concatenate([np.atleast_1d(p) for p in found]) if found else np.empty(0)
 
     def _corrected(self, p: Floats) -> Floats:
