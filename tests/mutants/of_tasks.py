@@ -180,7 +180,7 @@ MUTANTS = (
         FEED,
         "settings.batch_size, settings.seed,",
         "settings.batch_size, 0,",
-        ("tests/training/test_loop.py::test_the_seed_fixes_initial_weights_and_batches_whatever_the_strategy",),
+        ("tests/runs/test_learn.py::test_weights_heads_and_batches_are_drawn_from_the_training_seed_alone",),
     ),
     Mutant(
         "validation and test have views",

@@ -33,6 +33,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a validation metric": (set_in("validation", "mean_recall", to=99.0), "validation.mean_recall does not follow"),
     "a weight": (set_in("weights", "a", to=0.9), "weights"),
     "a weight of nobody": (set_in("weights", "c", to=0.0), "weights of another team"),
+    "weights of others": (set_in("weights", to={"a": 0.5, "c": 0.5}), "weights of another team"),
     "the spec": (set_in("spec", "train", "lr", to=0.5), "run_id does not follow from the spec"),
     "a key of the spec": (set_in("spec", "trian", to={}), "not a record: spec.trian"),
     "a plugin of the spec": (set_in("spec", "dataset", to="beads"), "not a record: spec.dataset"),

@@ -101,6 +101,20 @@ def test_every_caption_and_every_image_gets_its_turn_and_none_twice_as_often() -
     assert seen_captions.max() < 1.25 * seen_captions.mean()
 
 
+def test_views_are_counted_on_from_one_that_the_seed_draws() -> None:
+    concepts, count = np.arange(60), 4
+    firsts = []
+    for seed in (0, 1):
+        batches = Batches(concepts, concepts, 20, seed)
+        first: dict[int, int] = {}
+        for step in range(3 * batches.per_epoch):
+            for image, view in zip(batches(step)[0].tolist(), batches.views(step, count).tolist(), strict=True):
+                assert view == (first.setdefault(image, view) + step // batches.per_epoch) % count
+        firsts.append([first[image] for image in range(60)])
+        assert set(firsts[-1]) == set(range(count))
+    assert firsts[0] != firsts[1]
+
+
 def test_a_batch_larger_than_the_data_is_all_of_it() -> None:
     batches = Batches(ints(4, 5, 6), ints(6, 5, 4), 256, seed=0)
     assert (batches.per_epoch, batches.batch_size) == (1, 3)
