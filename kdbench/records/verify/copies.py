@@ -45,7 +45,7 @@ def _shared(pairs: list[Pair], sha256: Callable[[Record], str | None], what: str
         known, other = first.setdefault(key, (file, record))
         if other.spec.training_seed != record.spec.training_seed:
             found = f"the {what} of seed {other.spec.which} in {known.where}"
-            expected = "its own; `kdbench verify --rerun` with the id of each shows which of them was trained"
+            expected = "its own; `kdbench verify FILE --rerun ID`, for each file alone, shows which of them was trained"
             yield place, Problem(file.where, f"seed {record.spec.which} repeats another's {what}", found, expected)
 
 

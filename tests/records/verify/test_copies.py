@@ -70,3 +70,9 @@ def test_arrays_that_cannot_be_read_are_a_problem_of_their_own(tmp_path: Path) -
     for path in paths:
         arrays_path(path).unlink()
     assert set(whats(verify([tmp_path])[1])) == {"arrays unusable"}
+
+
+def test_either_file_alone_is_fine_so_that_it_can_be_trained_again(tmp_path: Path) -> None:
+    for path in several(tmp_path, 2):
+        reranked(path, some_ranks(7))
+        assert verify([path])[1] == []
