@@ -279,6 +279,16 @@ class Task(ABC):
         """
         return iter(())
 
+    def plugin_misfits(
+        self, dataset: Owned, kind: Literal["teacher", "student"], build: Callable[[], Owned]
+    ) -> Iterator[tuple[str, object, str]]:
+        """Yields properties of a student or teacher that do not fit a dataset: (name, found, expected).
+
+        A suite is checked so before anything is read or trained. `build` makes the plugin, which takes time: a task that
+        compares nothing does not call it. By default it compares nothing.
+        """
+        return iter(())
+
     def data_problems(self, dataset: Owned) -> Iterator[tuple[str, str, str]]:
         """Yields errors in a dataset's attributes and indices: (where, found, expected), such as a test image without caption.
 
