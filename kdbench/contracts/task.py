@@ -392,6 +392,9 @@ class Task(ABC):
     # runs of strategies that weigh pairs are not refused but skipped.
     compares: ClassVar[bool] = True
 
+    # Whether `show` draws pictures of its test queries (`Shown.pictures`), as pages of runs then do.
+    draws: ClassVar[bool] = False
+
     def check_plugin(self, kind: Literal["teacher", "student"], plugin: Owned) -> None:
         """Raises PluginError if a teacher or student, as built, lacks what this task uses. Checks nothing by default."""
 

@@ -67,6 +67,4 @@ def test_every_place_is_told_in_one_report(tmp_path: Path) -> None:
 
 def test_students_of_a_variant_are_compared_too(tmp_path: Path) -> None:
     found = refused(tmp_path, ("same: {}", "other: {students: [{use: unet, history: 4, horizon: 2}]}"))
-    assert found == (
-        "forms.yaml:20: variants.other.students[0].horizon\n  found     2\n  expected  3, as navier_stokes has"
-    )
+    assert found == ("forms.yaml:20: variants.other.students[0].horizon\n  found     2\n  expected  3, as navier_stokes has")

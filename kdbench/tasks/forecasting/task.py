@@ -41,6 +41,7 @@ class Forecasting(Task):
     name: ClassVar[str] = "forecasting"
     conformance: ClassVar[str] = "kdbench.testing.forecasting"
     compares: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
 
     def __init__(
         self,

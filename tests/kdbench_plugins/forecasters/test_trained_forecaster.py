@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from kdbench import KdbenchError, Offer
+from kdbench import KdbenchError
 from kdbench.plugins.parameters import check_deeper, checked_params, construct
 from kdbench.storage.cache import Cache
 from kdbench.tasks.forecasting.opened import OpenedFields
