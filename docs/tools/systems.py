@@ -171,8 +171,9 @@ SYSTEMS = (
         (
             "objective frequency",
             "strategy ammkd",
-            "teacher st_alternet",
-            "teacher simvp",
+            "teacher trained_forecaster",
+            "student st_alternet",
+            "student simvp",
             "student unet",
             "student mlp_mixer",
         ),

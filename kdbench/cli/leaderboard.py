@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, app, plugin_of, plugins_here, say, show, table_width
+from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, plugin_of, plugins_here, say, show, table_width
 from kdbench.cli.completion import column_names, names_of
 from kdbench.errors import KdbenchError, counted
 
@@ -58,6 +58,7 @@ def leaderboard(
     pictures: Annotated[
         Path | None, typer.Option("--pictures", metavar="DIR", help="Draw PNG and SVG figures: --report figures=DIR.")
     ] = None,
+    cache: CacheRoot = None,
 ) -> None:
     """Show which strategies are significantly better, and what they cost.
 
@@ -71,7 +72,7 @@ def leaderboard(
         raise KdbenchError(
             "--wide and --columns are for what is printed; for a file: --report '{use: markdown, wide: true}=FILE'"
         )
-    material = _material(results, written=bool(made))
+    material = _material(results, written=bool(made), cache=cache)
     for name, one, target in made:
         target.parent.mkdir(parents=True, exist_ok=True)
         written = one.write(material, target)
@@ -134,10 +135,14 @@ def _split(text: str) -> tuple[str, Path]:
     return name, Path(target or name)
 
 
-def _material(results: list[Path] | None, written: bool) -> Reported:
+def _material(results: list[Path] | None, written: bool, cache: Path | None) -> Reported:
     """What reports are made of; studies for those that are written, not for those that are printed."""
+    from functools import partial
+
     from kdbench.contracts.report import Reported
+    from kdbench.deploy.gallery.of_run import run_pictures
     from kdbench.records.study_files import read_studies
+    from kdbench.storage.cache import Cache
 
     found = load_results(results)
     board = found.board
@@ -147,7 +152,8 @@ def _material(results: list[Path] | None, written: bool) -> Reported:
     known = {(study.suite, study.study) for study in studies}
     studies += [study for study in found.reading.studies if (study.suite, study.study) not in known]  # from bundles
     board.notes[:0] = left_out
-    return Reported(board, found.profiles, studies, _methods())
+    draw = partial(run_pictures, among=found.reading.runs, units=found.reading.units, plugins=plugins_here())
+    return Reported(board, found.profiles, studies, _methods(), partial(draw, cache=Cache(cache_root(cache))))
 
 
 def _print(report: Report, name: str, material: Reported) -> None:

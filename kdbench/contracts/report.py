@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+
+from kdbench.contracts.shown import Picture
 
 
 @dataclass(frozen=True)
@@ -24,19 +26,26 @@ class Method:
     latex: str = ""
 
 
+def nothing_drawn(run: Any) -> Sequence[Picture]:  # noqa: ARG001
+    """No pictures of a run."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Reported:
     """Everything that can be reported, read from records and verified.
 
     `board` is a `kdbench.reports.Board`: tables of comparable rows with their intervals, ranks and notes. `profiles` are
     `kdbench.records.profile.Profile`s, `studies` `kdbench.records.study_summary.StudySummary`s. `methods` describes the
-    installed strategies; the board may also have rows of strategies that are not installed.
+    installed strategies; the board may also have rows of strategies that are not installed. `pictures` draws a run, a
+    `kdbench.records.measured.Measured`, as far as its task does and the cache holds what it was trained to.
     """
 
     board: Any
     profiles: Sequence[Any] = ()
     studies: Sequence[Any] = ()
     methods: Sequence[Method] = ()
+    pictures: Callable[[Any], Sequence[Picture]] = nothing_drawn
 
 
 class Report(Protocol):

@@ -279,6 +279,16 @@ class Task(ABC):
         """
         return iter(())
 
+    def plugin_misfits(
+        self, dataset: Owned, kind: Literal["teacher", "student"], build: Callable[[], Owned]
+    ) -> Iterator[tuple[str, object, str]]:
+        """Yields properties of a student or teacher that do not fit a dataset: (name, found, expected).
+
+        A suite is checked so before anything is read or trained. `build` makes the plugin, which takes time: a task that
+        compares nothing does not call it. By default it compares nothing.
+        """
+        return iter(())
+
     def data_problems(self, dataset: Owned) -> Iterator[tuple[str, str, str]]:
         """Yields errors in a dataset's attributes and indices: (where, found, expected), such as a test image without caption.
 
@@ -381,6 +391,9 @@ class Task(ABC):
     # Whether samples of a batch are compared with each other, so that objectives may fuse logits of pairs. Where they are not,
     # runs of strategies that weigh pairs are not refused but skipped.
     compares: ClassVar[bool] = True
+
+    # Whether `show` draws pictures of its test queries (`Shown.pictures`), as pages of runs then do.
+    draws: ClassVar[bool] = False
 
     def check_plugin(self, kind: Literal["teacher", "student"], plugin: Owned) -> None:
         """Raises PluginError if a teacher or student, as built, lacks what this task uses. Checks nothing by default."""

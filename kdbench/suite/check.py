@@ -18,6 +18,7 @@ from kdbench.suite.consistency import (
     check_teams,
 )
 from kdbench.suite.diagnostics import Diagnostics
+from kdbench.suite.form_checks import FORMED, check_forms
 from kdbench.suite.model import StageFile, Suite, SuiteFile, Variant
 from kdbench.suite.plugin_entries import LISTS, plugged, plugged_list
 from kdbench.suite.race import Race
@@ -54,6 +55,8 @@ def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke
     if suite is None:
         diagnostics.raise_if_any()
     assert suite is not None
+    if deep:
+        check_forms(suite, plugins, diagnostics)
     variants: dict[str, Suite] = {}
     key, changed = _variants(data)
     if data.get("variants") and data.get("regimes"):
@@ -65,6 +68,8 @@ def check_suite(source: SuiteSource, plugins: Plugins, deep: bool = False, smoke
     for name, changes in changed.items():
         with diagnostics.within((key, name), changes):
             variant = _checked(path, _varied(data, changes), plugins, diagnostics, deep, smoke)
+            if variant and deep and FORMED & changes.keys():
+                check_forms(variant, plugins, diagnostics)
         variants |= {name: variant} if variant else {}
     check_labels(data.get("sweep"), [suite, *variants.values()], diagnostics)
     diagnostics.raise_if_any()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,51 +13,65 @@ from kdbench.reports.palette import BLACK, COLOURS, GREY
 from kdbench.reports.plots.labels import clean
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Fields = NDArray[np.float64]  # [horizon, C, H, W]
 FAINTEST = 1e-8  # power that is still shown, of the highest
-SIZE, DPI, SHADES = (7.6, 2.8), 110, 64  # inches, pixels an inch, colours
+SIZE, DPI, SHADES = (3.8, 2.8), 220, 64  # inches, pixels an inch, colours
+
+Look = dict[str, Any]  # how a curve is drawn
 
 
-def curves(truth: Fields, last: Fields, forecasts: Mapping[str, Fields]) -> bytes:
-    """A picture of both, as PNG. `last` is the last frame that was given, [C, H, W]: forecasting that all stays as it is."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE, layout="constrained")
-    errors, spectra = figure.subplots(1, 2)
+def error_curves(truth: Fields, last: Fields, forecasts: Mapping[str, Fields]) -> bytes:
+    """The mean squared error of each frame, as PNG. `last` is the last frame that was given, [C, H, W]: persistence
+    forecasts that all stays as it is."""
+    figure, axes = _empty("Mean squared error", xlabel="frame", yscale="log")
     steps = np.arange(1, len(truth) + 1)
-    spectrum = spectrum_of(truth[-1])
-    numbers = np.arange(1, len(spectrum))
-    spectra.plot(numbers, spectrum[1:], color=BLACK, linewidth=2.2, label="truth")
-    errors.plot(
-        steps, error_by_frame(np.broadcast_to(last, truth.shape), truth), color=GREY, linestyle=":", label="persistence"
-    )
-    for place, (name, forecast) in enumerate(forecasts.items()):
-        look = {
-            "color": COLOURS[place % len(COLOURS)],
-            "linestyle": ("-", "--")[place // len(COLOURS) % 2],
-            "label": clean(name),
-        }
-        errors.plot(steps, error_by_frame(forecast, truth), **look)
-        spectra.plot(numbers, spectrum_of(forecast[-1])[1:], **look)
-    errors.set(xlabel="frame", yscale="log", title="Mean squared error")
-    spectra.set(xlabel="wavenumber", xscale="log", yscale="log", title="Power of the last frame")
-    # A solver leaves the highest wavenumbers out: what rounding has put there would stretch the axis.
-    spectra.set_ylim(bottom=max(spectra.get_ylim()[0], FAINTEST * spectrum.max()))
-    for axes in (errors, spectra):
-        axes.grid(alpha=0.3, linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.title.set_fontsize(9)
-        for text in axes.legend(frameon=False, fontsize=7).get_texts():
-            text.set_parse_math(False)
+    axes.plot(steps, error_by_frame(np.broadcast_to(last, truth.shape), truth), color=GREY, linestyle=":", label="persistence")
+    for look, forecast in _looks(forecasts):
+        axes.plot(steps, error_by_frame(forecast, truth), **look)
     return _saved(figure)
 
 
+def spectrum_curves(truth: Fields, forecasts: Mapping[str, Fields]) -> bytes:
+    """The radial spectrum of the last frame, as PNG."""
+    figure, axes = _empty("Power of the last frame", xlabel="wavenumber", xscale="log", yscale="log")
+    spectrum = spectrum_of(truth[-1])
+    numbers = np.arange(1, len(spectrum))
+    axes.plot(numbers, spectrum[1:], color=BLACK, linewidth=2.2, label="truth")
+    for look, forecast in _looks(forecasts):
+        axes.plot(numbers, spectrum_of(forecast[-1])[1:], **look)
+    # A solver leaves the highest wavenumbers out: what rounding has put there would stretch the axis.
+    axes.set_ylim(bottom=max(axes.get_ylim()[0], FAINTEST * spectrum.max()))
+    return _saved(figure)
+
+
+def _empty(title: str, **settings: str) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axes = figure.subplots()
+    axes.set(title=title, **settings)
+    axes.title.set_fontsize(9)
+    axes.grid(alpha=0.3, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _looks(forecasts: Mapping[str, Fields]) -> Iterator[tuple[Look, Fields]]:
+    """The forecasts of models, each with its colour, line and name."""
+    for place, (name, forecast) in enumerate(forecasts.items()):
+        line = ("-", "--")[place // len(COLOURS) % 2]
+        yield {"color": COLOURS[place % len(COLOURS)], "linestyle": line, "label": clean(name)}, forecast
+
+
 def _saved(figure: Figure) -> bytes:
-    """The figure as PNG with few colours, which makes it a quarter as large."""
+    """The figure with a legend, as PNG with few colours, which makes it a quarter as large."""
     from PIL import Image
 
+    for text in figure.axes[0].legend(frameon=False, fontsize=7).get_texts():
+        text.set_parse_math(False)
     drawn, few = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
     Image.open(drawn).convert("RGB").quantize(SHADES).save(few, "PNG", optimize=True)

@@ -74,7 +74,11 @@ class ForecastingData(Protocol):
 
 
 class ForecastTeacher(Protocol):
-    """A teacher of forecasting. The constructor is cheap; `forecaster` may train on the data."""
+    """A teacher of forecasting. The constructor is cheap; `forecaster` may train on the data.
+
+    The optional attributes `history`, `horizon`, `channels` and `grid`, as of a `Forecaster`, let a suite be refused before
+    anything is trained. What a parameter marked `Uses("student")` holds need not be stated again.
+    """
 
     def forecaster(self, data: ForecastingData) -> Forecaster:
         """The teacher's model, on `data.device`, in eval mode.

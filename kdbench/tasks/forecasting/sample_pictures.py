@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kdbench.contracts.shown import Picture
 from kdbench.tasks.forecasting.colours import palette
-from kdbench.tasks.forecasting.curves import curves
+from kdbench.tasks.forecasting.curves import error_curves, spectrum_curves
 from kdbench.tasks.forecasting.strips import Pixels, animation, grid, png
 
 FRAMES = 5  # of a horizon that stand beside each other
@@ -41,8 +41,10 @@ class SamplePictures:
     def all(self) -> list[Picture]:
         """A strip of the truth and of each model, the animation if there are models, and the curves."""
         models = [self.model(name) for name in self.forecasts]
-        drawn = Picture("Error against time, and spectra", curves(self.truth, self.observed[-1], self.forecasts), drawn=True)
-        return [self.strip(), *models, *([self.film()] if models else []), drawn]
+        errors = error_curves(self.truth, self.observed[-1], self.forecasts)
+        spectra = spectrum_curves(self.truth, self.forecasts)
+        drawn = [Picture("Error against time", errors, drawn=True), Picture("Spectrum of the last frame", spectra, drawn=True)]
+        return [self.strip(), *models, *([self.film()] if models else []), *drawn]
 
     def strip(self) -> Picture:
         """Some frames of the truth."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -42,6 +42,7 @@ class Forecasting(Task):
     name: ClassVar[str] = "forecasting"
     conformance: ClassVar[str] = "kdbench.testing.forecasting"
     compares: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -83,6 +84,13 @@ class Forecasting(Task):
                 )
         if batch_size is not None and batch_size > (samples := len(dataset.split("train").frames)):
             yield "train.batch_size", batch_size, f"at most {samples}, the samples in {{dataset}}'s train split"
+
+    def plugin_misfits(
+        self, dataset: FieldDataset, kind: Literal["teacher", "student"], build: Callable[[], Any]
+    ) -> Iterator[tuple[str, object, str]]:
+        from kdbench.tasks.forecasting.form import misfits
+
+        return misfits(dataset, kind, build)
 
     def data_problems(self, dataset: FieldDataset) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.forecasting.check_dataset import problems

@@ -15,9 +15,9 @@ Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 class MixerForecaster(NetworkForecaster):
-    """`width` channels for each patch of `patch`² points, mixed by `depth` blocks, on a grid of `size`² points.
+    """`width` channels for each patch of `patch`² points, mixed by `depth` blocks, on a grid of `grid`² points.
 
-    `size`, `history`, `horizon` and `channels` are those of the dataset.
+    `grid`, `history`, `horizon` and `channels` are those of the dataset.
     """
 
     def __init__(
@@ -26,22 +26,22 @@ class MixerForecaster(NetworkForecaster):
         width: Count = 64,
         depth: Count = 4,
         patch: Side = 4,
-        size: Side = 64,
+        grid: Side = 64,
         history: Count = 10,
         horizon: Count = 10,
         channels: Count = 1,
     ) -> None:
         from kdbench_plugins.forecasters.mixer_network import Mixer
 
-        check(size=size, patch=patch)
-        super().__init__(Mixer(history, horizon, channels, size, width, depth, patch), history, horizon, channels)
-        self.grid = (size, size)
+        check(grid=grid, patch=patch)
+        super().__init__(Mixer(history, horizon, channels, grid, width, depth, patch), history, horizon, channels)
+        self.grid = (grid, grid)
 
 
-def check(*, size: int, patch: int, **_: object) -> None:
+def check(*, grid: int, patch: int, **_: object) -> None:
     """Raises KdbenchError if patches do not tile the grid."""
-    if size % patch:
-        raise KdbenchError(f"student mlp_mixer: found a size of {size} and patches of {patch}; expected a multiple of {patch}")
+    if grid % patch:
+        raise KdbenchError(f"student mlp_mixer: found a grid of {grid} and patches of {patch}; expected a multiple of {patch}")
 
 
 @hookimpl
@@ -54,8 +54,8 @@ def kdbench_students() -> list[Offer[Forecaster]]:
             check,
             source="Tolstikhin et al. 2021, arXiv 2105.01601; a student of SDKD, arXiv 2507.02939",
             status="reconstruction",
-            example={"width": 4, "depth": 1, "size": 16, "history": 2, "horizon": 2},
-            shown={"width": 64, "depth": 4, "size": 64},
+            example={"width": 4, "depth": 1, "grid": 16, "history": 2, "horizon": 2},
+            shown={"width": 64, "depth": 4, "grid": 64},
             smoke=lambda params: params | {"width": 4, "depth": 1},
             task="forecasting",
         )

@@ -1,17 +1,16 @@
-"""The forecaster `simvp`, as a student and as a teacher that is trained beforehand."""
+"""The forecaster `simvp`: frames are encoded one by one, translated together, and decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from kdbench import KdbenchError, Offer, hookimpl
-from kdbench.tasks.forecasting.forecasters import Forecaster, ForecastTeacher
+from kdbench.tasks.forecasting.forecasters import Forecaster
 from kdbench_plugins.forecasters.forecaster import NetworkForecaster
-from kdbench_plugins.forecasters.trained_forecaster import TrainedForecaster
-from kdbench_plugins.teachers.recipe import Count, NotNegative, Positive
+from kdbench_plugins.teachers.recipe import Count
 
 Kernels = Annotated[list[Annotated[int, Field(ge=1, le=31)]], Field(min_length=1)]
 PUBLISHED = [3, 5, 7, 11]
@@ -44,40 +43,6 @@ class SimVPForecaster(NetworkForecaster):
         super().__init__(network, history, horizon, channels)
 
 
-class SimVPTeacher(TrainedForecaster):
-    """The forecaster `simvp` with its parameters, trained on the train split for `epochs`."""
-
-    def __init__(
-        self,
-        *,
-        width: Count = 16,
-        hidden: Annotated[int, Field(ge=2)] = 256,
-        depth: Count = 8,
-        kernels: Kernels = PUBLISHED,
-        periodic: bool = True,
-        history: Count = 10,
-        horizon: Count = 10,
-        channels: Count = 1,
-        epochs: Count = 100,
-        batch_size: Count = 16,
-        lr: Positive = 1e-3,
-        weight_decay: NotNegative = 0.01,
-        seed: int = 0,
-    ) -> None:
-        network: dict[str, Any] = {
-            "use": "simvp",
-            "width": width,
-            "hidden": hidden,
-            "depth": depth,
-            "kernels": kernels,
-            "periodic": periodic,
-            "history": history,
-            "horizon": horizon,
-            "channels": channels,
-        }
-        super().__init__(forecaster=network, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay, seed=seed)
-
-
 def check(*, kernels: Sequence[int], **_: object) -> None:
     """Raises KdbenchError for a kernel without a centre."""
     if even := [kernel for kernel in kernels if kernel % 2 == 0]:
@@ -95,29 +60,11 @@ def kdbench_students() -> list[Offer[Forecaster]]:
             SimVPForecaster,
             "SimVP: frame encoder, inception-like translator, frame decoder",
             check,
-            source="Gao et al. 2022, arXiv 2206.05099",
+            source="Gao et al. 2022, arXiv 2206.05099; a teacher of SDKD, arXiv 2507.02939",
             status="reconstruction",
             example={**SMALL, "history": 2, "horizon": 2},
             shown={"hidden": 256, "depth": 8},
             smoke=lambda params: params | SMALL,
-            task="forecasting",
-        )
-    ]
-
-
-@hookimpl
-def kdbench_teachers() -> list[Offer[ForecastTeacher]]:
-    return [
-        Offer(
-            "simvp",
-            SimVPTeacher,
-            "SimVP, trained on the dataset beforehand",
-            check,
-            source="Gao et al. 2022, arXiv 2206.05099; a teacher of SDKD, arXiv 2507.02939",
-            status="reconstruction",
-            example={**SMALL, "history": 2, "horizon": 2, "epochs": 1},
-            shown={"hidden": 256, "depth": 8, "epochs": 100},
-            smoke=lambda params: params | SMALL | {"epochs": 1},
             task="forecasting",
         )
     ]

@@ -1,16 +1,11 @@
-"""The forecaster `st_alternet`, as a student and as a teacher that is trained beforehand."""
+"""The forecaster `st_alternet`: convolutions on the high, attention on the low frequencies of a latent map."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from kdbench import KdbenchError, Offer, hookimpl
-from kdbench.tasks.forecasting.forecasters import Forecaster, ForecastTeacher
+from kdbench.tasks.forecasting.forecasters import Forecaster
 from kdbench_plugins.forecasters.forecaster import NetworkForecaster
-from kdbench_plugins.forecasters.trained_forecaster import TrainedForecaster
-from kdbench_plugins.teachers.recipe import Count, NotNegative, Positive
-
-SOURCE = "the teacher of SDKD: Li et al. 2025, arXiv 2507.02939, which leaves the layers open"
+from kdbench_plugins.teachers.recipe import Count
 
 
 class AlterNetForecaster(NetworkForecaster):
@@ -39,40 +34,6 @@ class AlterNetForecaster(NetworkForecaster):
         super().__init__(network, history, horizon, channels)
 
 
-class AlterNetTeacher(TrainedForecaster):
-    """The forecaster `st_alternet` with its parameters, trained on the train split for `epochs`."""
-
-    def __init__(
-        self,
-        *,
-        width: Count = 16,
-        hidden: Count = 256,
-        depth: Count = 6,
-        heads: Count = 8,
-        periodic: bool = True,
-        history: Count = 10,
-        horizon: Count = 10,
-        channels: Count = 1,
-        epochs: Count = 100,
-        batch_size: Count = 16,
-        lr: Positive = 1e-3,
-        weight_decay: NotNegative = 0.01,
-        seed: int = 0,
-    ) -> None:
-        network: dict[str, Any] = {
-            "use": "st_alternet",
-            "width": width,
-            "hidden": hidden,
-            "depth": depth,
-            "heads": heads,
-            "periodic": periodic,
-            "history": history,
-            "horizon": horizon,
-            "channels": channels,
-        }
-        super().__init__(forecaster=network, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay, seed=seed)
-
-
 def check(*, hidden: int, heads: int, **_: object) -> None:
     """Raises KdbenchError if the channels cannot be dealt to the heads."""
     if hidden % heads:
@@ -90,29 +51,11 @@ def kdbench_students() -> list[Offer[Forecaster]]:
             AlterNetForecaster,
             "ST-AlterNet: convolutions on high, attention on low frequencies of a latent map",
             check,
-            source=SOURCE,
+            source="the teacher of SDKD: Li et al. 2025, arXiv 2507.02939, which leaves the layers open",
             status="reconstruction",
             example={**SMALL, "history": 2, "horizon": 2},
             shown={"hidden": 256, "depth": 6},
             smoke=lambda params: params | SMALL,
-            task="forecasting",
-        )
-    ]
-
-
-@hookimpl
-def kdbench_teachers() -> list[Offer[ForecastTeacher]]:
-    return [
-        Offer(
-            "st_alternet",
-            AlterNetTeacher,
-            "ST-AlterNet, trained on the dataset beforehand",
-            check,
-            source=SOURCE,
-            status="reconstruction",
-            example={**SMALL, "history": 2, "horizon": 2, "epochs": 1},
-            shown={"hidden": 256, "depth": 6, "epochs": 100},
-            smoke=lambda params: params | SMALL | {"epochs": 1},
             task="forecasting",
         )
     ]

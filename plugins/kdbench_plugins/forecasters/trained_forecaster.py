@@ -51,10 +51,15 @@ class TrainedForecaster:
         }
 
     def forecaster(self, data: ForecastingData) -> Forecaster:
-        taught = [self.teachers, self.objective, self.strategy] if self.teachers else []
-        key = json.dumps(["trained_forecaster", self.model, files_in(self.model), taught, files_in(taught)], sort_keys=True)
+        parts: list[Any] = ["trained_forecaster", self.model, files_in(self.model)]
+        if self.teachers:
+            taught = [self.teachers, self.objective, self.strategy if len(self.teachers) > 1 else None]
+            parts += [taught, files_in(taught)]
         return data.fit(
-            key, partial(build, "student", self.model), self.recipe, taught_by(self.teachers, self.objective, self.strategy)
+            json.dumps(parts, sort_keys=True),
+            partial(build, "student", self.model),
+            self.recipe,
+            taught_by(self.teachers, self.objective, self.strategy),
         )
 
 
@@ -65,12 +70,16 @@ def check(
     strategy: dict[str, Any] | None = None,
     **_: object,
 ) -> None:
-    """Raises KdbenchError for an objective or a strategy of no teachers."""
+    """Raises KdbenchError for an objective of no teachers, and for a strategy without two to weigh."""
     for name, value in (("objective", objective), ("strategy", strategy)):
         if value and not teachers:
             raise KdbenchError(
                 f"teacher trained_forecaster: found `{name}:` and no teachers; expected `teachers:` whose losses it is for"
             )
+    if strategy and len(teachers or {}) == 1:
+        raise KdbenchError(
+            "teacher trained_forecaster: found `strategy:` and one teacher; expected none, or two teachers to weigh"
+        )
 
 
 @hookimpl

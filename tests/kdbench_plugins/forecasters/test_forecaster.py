@@ -29,7 +29,7 @@ def test_smoke_keeps_what_the_dataset_decides(name: str) -> None:
     offer = OFFERS[name]
     assert offer.smoke is not None
     form: dict[str, Any] = {"history": 3, "horizon": 2, "channels": 2}
-    given = checked_params(offer, form | ({"size": 32} if name == "mlp_mixer" else {}))
+    given = checked_params(offer, form | ({"grid": 32} if name == "mlp_mixer" else {}))
     small = construct(offer, checked_params(offer, offer.smoke(given)))
     assert {key: getattr(small, key) for key in form} == form
     assert getattr(small, "grid", (32, 32)) == (32, 32)
@@ -39,7 +39,7 @@ def test_smoke_keeps_what_the_dataset_decides(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("mlp_mixer", {"size": 30, "patch": 4}, "found a size of 30 and patches of 4; expected a multiple of 4"),
+        ("mlp_mixer", {"grid": 30, "patch": 4}, "found a grid of 30 and patches of 4; expected a multiple of 4"),
         ("simvp", {"kernels": [3, 4]}, "found a kernel of 4 points; expected odd numbers"),
         ("st_alternet", {"hidden": 30, "heads": 4}, "found 30 hidden channels and 4 heads; expected a multiple of 4"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from kdbench import KdbenchError, Offer
+from kdbench import KdbenchError
 from kdbench.plugins.parameters import check_deeper, checked_params, construct
 from kdbench.storage.cache import Cache
 from kdbench.tasks.forecasting.opened import OpenedFields
@@ -18,12 +18,10 @@ from kdbench.tasks.forecasting.teacher_data import OpenedForecastingData
 from kdbench.testing.findings import insist
 from kdbench.testing.forecasting.teachers import find
 from kdbench.testing.forecasting.waves import Waves
-from kdbench_plugins.forecasters import simvp, st_alternet, trained_forecaster
+from kdbench_plugins.forecasters import trained_forecaster
 from kdbench_plugins.forecasters.trained_forecaster import TrainedForecaster
 
-OFFERS: dict[str, Offer[Any]] = {
-    offer.name: offer for plugin in (simvp, st_alternet, trained_forecaster) for offer in plugin.kdbench_teachers()
-}
+[OFFER] = trained_forecaster.kdbench_teachers()
 SMALL: dict[str, Any] = {"use": "unet", "width": 4, "depth": 1, "history": 2, "horizon": 3}
 SHORT: dict[str, Any] = {"epochs": 2, "batch_size": 8}
 
@@ -33,12 +31,10 @@ def data(tmp_path: Path) -> OpenedForecastingData:
     return OpenedForecastingData(Forecasting(), OpenedFields(Waves(), Cache(tmp_path), "cpu", lambda *_: None))
 
 
-@pytest.mark.parametrize("name", OFFERS)
-def test_it_keeps_the_contract_of_teachers(name: str) -> None:
-    offer = OFFERS[name]
-    assert offer.smoke is not None
-    params = offer.smoke(checked_params(offer, dict(offer.example)))
-    insist(find(partial(construct, offer, params)))
+def test_it_keeps_the_contract_of_teachers() -> None:
+    assert OFFER.smoke is not None
+    params = OFFER.smoke(checked_params(OFFER, dict(OFFER.example)))
+    insist(find(partial(construct, OFFER, params)))
 
 
 def test_it_is_trained_once_and_its_training_lowers_the_error(data: OpenedForecastingData) -> None:
@@ -54,16 +50,43 @@ def test_it_is_trained_once_and_its_training_lowers_the_error(data: OpenedForeca
 
 
 def test_a_team_teaches_a_forecaster(data: OpenedForecastingData) -> None:
-    teachers = {
-        name: {"use": "trained_forecaster", "forecaster": SMALL, "seed": seed, **SHORT} for seed, name in enumerate("ab")
-    }
+    teachers = {name: teacher(seed) for seed, name in enumerate("ab")}
     taught = TrainedForecaster(forecaster=SMALL, teachers=teachers, strategy={"use": "ammkd"}, **SHORT).forecaster(data)
     alone = TrainedForecaster(forecaster=SMALL, **SHORT).forecaster(data)
     given = torch.from_numpy(data.split("validation").frames[:1, :2])
     assert not torch.equal(taught.module(given), alone.module(given))
 
 
+class Asked:
+    """Training data that answer with the key of a training."""
+
+    device = "cpu"
+
+    def fit(self, key: str, *_: Any) -> Any:
+        return key
+
+
+def test_what_teaches_it_is_in_its_key() -> None:
+    def key(**params: Any) -> str:
+        asked: Any = Asked()
+        found: Any = TrainedForecaster(forecaster=SMALL, **params).forecaster(asked)
+        return str(found)
+
+    one, two = {"a": teacher(0)}, {"a": teacher(0), "b": teacher(1)}
+    keys = [key(), key(teachers=one), key(teachers=two), key(teachers=two, strategy={"use": "ammkd"})]
+    assert len(set(keys)) == len(keys)
+    assert key(teachers=one, strategy={"use": "ammkd"}) == key(teachers=one), "there is nothing to weigh"
+
+
+def teacher(seed: int) -> dict[str, Any]:
+    return {"use": "trained_forecaster", "forecaster": SMALL, "seed": seed, **SHORT}
+
+
 def test_what_is_for_teachers_is_refused_without_them() -> None:
-    offer = OFFERS["trained_forecaster"]
-    with pytest.raises(KdbenchError, match="found `objective:` and no teachers"):
-        check_deeper(offer, checked_params(offer, {"forecaster": SMALL, "objective": [{"use": "field_mse"}]}))
+    refuse("found `objective:` and no teachers", objective=[{"use": "field_mse"}])
+    refuse("found `strategy:` and one teacher", teachers={"a": teacher(0)}, strategy={"use": "ammkd"})
+
+
+def refuse(message: str, **params: Any) -> None:
+    with pytest.raises(KdbenchError, match=message):
+        check_deeper(OFFER, checked_params(OFFER, {"forecaster": SMALL, **params}))

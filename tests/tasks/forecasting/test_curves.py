@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from kdbench.tasks.forecasting.curves import curves, error_by_frame, spectrum_of
+from kdbench.tasks.forecasting.curves import error_by_frame, error_curves, spectrum_curves, spectrum_of
 
 
 def test_errors_are_means_of_frames() -> None:
@@ -27,7 +27,8 @@ def test_a_picture_is_drawn_of_any_names() -> None:
     rng = np.random.default_rng(0)
     truth, last = rng.normal(size=(4, 1, 8, 8)), rng.normal(size=(1, 8, 8))
     names = ["student", "$\\frac{1}{2", "_hidden", "\x1b[31mred"]
-    data = curves(truth, last, dict.fromkeys(names, truth + 0.1))
-    image = Image.open(io.BytesIO(data))
-    assert image.format == "PNG"
-    assert image.width > 2 * image.height
+    forecasts = dict.fromkeys(names, truth + 0.1)
+    for data in (error_curves(truth, last, forecasts), spectrum_curves(truth, forecasts)):
+        image = Image.open(io.BytesIO(data))
+        assert image.format == "PNG"
+        assert image.height < image.width <= 900, "as wide as a telephone, at two pixels for one of the page"

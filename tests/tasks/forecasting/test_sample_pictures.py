@@ -21,7 +21,7 @@ def size(data: bytes) -> tuple[int, int]:
 
 def test_each_model_stands_below_the_truth_with_one_scale_for_all() -> None:
     forecasts = {"student": TRUTH + 0.5, "teacher": TRUTH - 0.25}
-    truth, student, teacher, film, drawn = SamplePictures(OBSERVED, TRUTH, forecasts).all()
+    truth, student, teacher, film, errors, spectra = SamplePictures(OBSERVED, TRUTH, forecasts).all()
     width = FRAMES * 8 + (FRAMES - 1) * GAP
     assert size(truth.png) == (width, 8)
     assert size(student.png) == size(teacher.png) == (width, 8 + GAP + 8)
@@ -29,7 +29,9 @@ def test_each_model_stands_below_the_truth_with_one_scale_for_all() -> None:
     assert truth.caption == f"Truth: frames 1, 3, 5, 8, 10; blue −{most:.3g}, white 0, red {most:.3g}"
     assert student.caption == "student: forecast, and below it the error; blue −0.5, white 0, red 0.5"
     assert teacher.caption == "teacher: forecast, and below it the error; blue −0.5, white 0, red 0.5"
-    assert (film.moves, drawn.moves, drawn.drawn) == (True, False, True)
+    assert [picture.moves for picture in (film, errors, spectra)] == [True, False, False]
+    assert errors.drawn
+    assert spectra.drawn
     moving = Image.open(io.BytesIO(film.png))
     assert moving.size == (3 * 8 + 2 * GAP, 8 + GAP + 8)
     assert moving.n_frames == len(OBSERVED) + len(TRUTH)  # type: ignore[attr-defined]
@@ -40,9 +42,10 @@ def test_each_model_stands_below_the_truth_with_one_scale_for_all() -> None:
 
 
 def test_without_models_there_is_the_truth() -> None:
-    truth, drawn = SamplePictures(OBSERVED, TRUTH, {}).all()
+    truth, errors, spectra = SamplePictures(OBSERVED, TRUTH, {}).all()
     assert size(truth.png)[1] == 8
-    assert drawn.drawn
+    assert errors.drawn
+    assert spectra.drawn
 
 
 def test_fields_of_one_sign_are_white_in_their_middle() -> None:

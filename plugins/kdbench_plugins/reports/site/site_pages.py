@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdbench.contracts.report import Method, Reported
+from kdbench.contracts.report import Method, Reported, nothing_drawn
+from kdbench.contracts.shown import Picture
 from kdbench.records.study_summary import StudySummary
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.plots import cost_plane, regime_map, seed_spread
@@ -30,6 +31,7 @@ from kdbench_plugins.reports.site.strategy_pages import StrategyPage, strategy_p
 from kdbench_plugins.reports.site.study_pages import StudyPage, study_pages
 
 if TYPE_CHECKING:
+    from kdbench.records.measured import Measured
     from kdbench.reports.pareto import Plane
     from kdbench.reports.student_table import StudentsTable
     from kdbench.reports.summary import Summary
@@ -50,7 +52,10 @@ class Site:
         found = planes(material.board, material.profiles)
         students = students_table(material.profiles)
         glance = summaries(material.board, material.profiles)
-        entry = write_site(target, material.board, found, students, material.methods, material.studies, glance).entry
+        written = write_site(
+            target, material.board, found, students, material.methods, material.studies, glance, material.pictures
+        )
+        entry = written.entry
         return [entry, *sorted(page for page in target.rglob("*.html") if page != entry)]
 
 
@@ -70,11 +75,12 @@ def write_site(
     methods: Sequence[Method],
     studies: Sequence[StudySummary] = (),
     summaries: Sequence[Summary] = (),
+    pictures: Callable[[Measured], Sequence[Picture]] = nothing_drawn,
 ) -> Written:
     """Writes an index with all tables and plots, and a page for each run, each strategy in use, and each study.
 
     `summaries` stand before the tables; `methods` describe strategies; `studies` are verified and unique, as `read_studies`
-    returns them.
+    returns them; `pictures` draws what pages of runs show.
 
     The folder is written whole or not at all, and replaces an older site. Raises KdbenchError if `folder` holds anything else,
     cannot be written, or if itables or plotly, which contain the scripts, are missing.
@@ -86,7 +92,7 @@ def write_site(
         site.index(planes, students, summaries)
         site.methods()
         site.tuning()
-        site.runs()
+        site.runs(pictures)
     return Written(site.count, folder / ENTRY)
 
 
@@ -146,7 +152,7 @@ class _Pages:
                 importance=paint(parameter_importance(page.importance)),
             )
 
-    def runs(self) -> None:
+    def runs(self, pictures: Callable[[Measured], Sequence[Picture]]) -> None:
         studies = {record.run_id: page for page in self.studies for record in page.runs}
         places: dict[str, list[tuple[Table, Row]]] = defaultdict(list)
         for table in self.board.tables:
@@ -171,7 +177,19 @@ class _Pages:
                 device=device(record),
                 strategy=self.strategies.get(page_columns.use(row)),
                 study=studies.get(record.run_id),
+                pictures=self.drawn(token(record.run_id), pictures(run)),
+                queries=run.task.queries,
             )
+
+    def drawn(self, run: str, pictures: Sequence[Picture]) -> list[tuple[str, Picture]]:
+        """Writes the pictures of a run; returns each with its path."""
+        found = []
+        for number, picture in enumerate(pictures, 1):
+            path = f"pictures/{run}-{number}.png"
+            (self.folder / path).parent.mkdir(exist_ok=True)
+            (self.folder / path).write_bytes(picture.png)
+            found.append((path, picture))
+        return found
 
 
 def anchors(tables: Sequence[Table]) -> dict[int, str]:

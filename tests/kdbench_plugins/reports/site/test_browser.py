@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from kdbench.contracts.shown import Picture
 from kdbench.reports import build
 from kdbench.reports.board import Board
 from kdbench.reports.summary import summaries
@@ -105,10 +108,17 @@ def board() -> Board:
     return board_of(measured_in("emoji"))
 
 
+def drawn(_: object) -> list[Picture]:
+    """Pictures as wide as those of a task: one of points, one of lines."""
+    stream = io.BytesIO()
+    Image.new("RGB", (836, 616)).save(stream, "PNG")
+    return [Picture("Truth", stream.getvalue()), Picture("Error against time", stream.getvalue(), drawn=True)]
+
+
 @pytest.fixture(scope="module")
 def site(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Written:
     folder = tmp_path_factory.mktemp("real") / "site"
-    return write_site(folder, board, planes_of(board), [], METHODS, [study(), traded()], summaries(board))
+    return write_site(folder, board, planes_of(board), [], METHODS, [study(), traded()], summaries(board), drawn)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 import yaml
 
+from kdbench.contracts.shown import Picture
 from kdbench.errors import RecordError
 from kdbench.records.measured import Measured
 from kdbench.records.trace import Trace
@@ -72,6 +73,23 @@ class Page(HTMLParser):
     @property
     def ids(self) -> list[str]:
         return [str(attributes["id"]) for _, attributes in self.elements if "id" in attributes]
+
+
+def drawn(run: Measured) -> list[Picture]:
+    """Pictures of students; of teachers themselves none."""
+    return [] if run.record.spec.reference else [Picture("Truth <i>", b"one"), Picture("Spectrum", b"two", drawn=True)]
+
+
+def test_a_run_has_its_pictures_beside_its_figures(tmp_path: Path, board: Board) -> None:
+    folder = write_site(tmp_path / "site", board, [], [], [], pictures=drawn).entry.parent
+    run = next(run for table in board.tables for row in table.rows for run in row.runs)
+    name = token(run.record.run_id)
+    page = Page(folder / f"runs/{name}.html")
+    assert [image["src"] for image in page.all("img")] == [f"../pictures/{name}-{number}.png" for number in (1, 2)]
+    assert [(folder / f"pictures/{name}-{number}.png").read_bytes() for number in (1, 2)] == [b"one", b"two"]
+    assert page.text("figcaption") == ["Truth <i>", "Spectrum"]
+    reference = board.tables[0].references[0].runs[0]
+    assert "pictures" not in Page(folder / f"runs/{token(reference.record.run_id)}.html").ids
 
 
 @pytest.fixture(scope="module")
