@@ -13,11 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import hypothesis  # noqa: F401  these here, for which each process that tests a mutant need then not wait
-import numpy as np  # noqa: F401
+import numpy as np  # noqa: F401  for these, each process that tests a mutant need then not wait
 import pytest
 import scipy.special  # noqa: F401
 import torch  # noqa: F401
+from hypothesis import Phase, settings
 
 from tests.mutants.mutant import Mutant
 from tests.support.paths import ROOT
@@ -104,7 +104,10 @@ class Tree:
         first = [str(self.folder), str(self.folder / "plugins")]
         sys.path[:0] = first
         os.environ["PYTHONPATH"] = os.pathsep.join([*first, *filter(None, [os.environ.get("PYTHONPATH")])])
-        arguments = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
+        # As in tests/conftest.py, but an example that fails is not made smaller, which takes longer than all the rest.
+        phases = (Phase.explicit, Phase.generate)
+        settings.register_profile("mutants", derandomize=True, deadline=None, max_examples=60, database=None, phases=phases)
+        arguments = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "--hypothesis-profile=mutants", *tests]
         status = int(pytest.main(arguments, plugins=[FirstFailed(failed)]))
         sys.stdout.flush()
         return status
