@@ -171,7 +171,6 @@ SYSTEMS = (
         (
             "objective frequency",
             "strategy ammkd",
-            "teacher trained_forecaster",
             "student st_alternet",
             "student simvp",
             "student unet",
