@@ -15,6 +15,7 @@ from kdbench import Encoder, Modality, Split, SplitName
 from kdbench.data.dataset import CachedDataset
 from kdbench.data.encoding import CHUNK
 from kdbench.storage.cache import Cache
+from kdbench.suite.settings import Views
 from tests.support.toys import SPLITS, Beads, Pixels, Projection, Tokens, cached
 
 
@@ -138,6 +139,24 @@ def test_a_base_is_encoded_once_for_all(tmp_path: Path) -> None:
     tower = Double(heads[0], "three")
     np.testing.assert_array_equal(dataset.encode(tower, "train"), 4 * dataset.encode(base, "train"))
     assert (base.calls, len(heads[0].items)) == (1, 1)
+
+
+def test_outputs_are_kept_by_the_base(tmp_path: Path) -> None:
+    """Two encoders of one key compute something else of other bases."""
+    dataset = cached(tmp_path)
+    for seed in (0, 1):
+        base = Projection("image", 5, seed)
+        found = dataset.encode(Double(base), "train")
+        np.testing.assert_array_equal(found, 2 * dataset.encode(base, "train"))
+
+
+def test_outputs_are_kept_by_the_views(tmp_path: Path) -> None:
+    encoder = Projection("image", 5, 0)
+    for views in (Views(count=2), Views(count=2, flip=0.0), Views(count=3)):
+        dataset = cached(tmp_path).viewed(views)
+        found = dataset.encode(encoder, "train", views=dataset.view_images)
+        assert dataset.view_images is not None
+        np.testing.assert_array_equal(found, encoder.encode(dataset.view_images[:], "cpu").numpy().astype(np.float16))
 
 
 class Constant:

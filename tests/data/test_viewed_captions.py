@@ -44,3 +44,9 @@ def test_more_views_begin_with_the_same_ones_and_other_settings_are_others() -> 
     for other in (views(drop_words=0.4), views(dataset="1" * 64), views(9)):
         assert other.identity != views().identity
     assert views(dataset="1" * 64)[:] != views()[:]
+
+
+def test_captions_with_the_same_words_lose_each_their_own() -> None:
+    twice = ViewedCaptions([CAPTIONS[-1]] * 2, Views(count=40, drop_words=0.3), DATASET)
+    first, second = twice[::2], twice[1::2]
+    assert sum(one != other for one, other in zip(first, second, strict=True)) > 30

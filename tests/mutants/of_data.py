@@ -122,10 +122,7 @@ MUTANTS = (
         DATASET,
         '{"views": views.identity} if views',
         '{"views": ""} if views',
-        (
-            "tests/runs/test_views.py::test_stored_views_equal_live_ones",
-            "tests/runs/test_views.py::test_teachers_encode_views_once_for_all_seeds_teams_and_strategies",
-        ),
+        OF_DATASET,
     ),
     Mutant(
         "decoded datasets of all fingerprints are one",
