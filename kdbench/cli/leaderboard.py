@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ from kdbench.errors import KdbenchError, counted
 if TYPE_CHECKING:
     from kdbench.contracts import Report
     from kdbench.contracts.report import Method, Reported
+    from kdbench.contracts.shown import Picture
+    from kdbench.records.measured import Measured
     from kdbench.reports import Row, Table
     from kdbench.reports.results import Results
     from kdbench.statistics.splits import SplitUnits
@@ -137,12 +140,8 @@ def _split(text: str) -> tuple[str, Path]:
 
 def _material(results: list[Path] | None, written: bool, cache: Path | None) -> Reported:
     """What reports are made of; studies for those that are written, not for those that are printed."""
-    from functools import partial
-
     from kdbench.contracts.report import Reported
-    from kdbench.deploy.gallery.of_run import run_pictures
     from kdbench.records.study_files import read_studies
-    from kdbench.storage.cache import Cache
 
     found = load_results(results)
     board = found.board
@@ -152,8 +151,14 @@ def _material(results: list[Path] | None, written: bool, cache: Path | None) -> 
     known = {(study.suite, study.study) for study in studies}
     studies += [study for study in found.reading.studies if (study.suite, study.study) not in known]  # from bundles
     board.notes[:0] = left_out
-    draw = partial(run_pictures, among=found.reading.runs, units=found.reading.units, plugins=plugins_here())
-    return Reported(board, found.profiles, studies, _methods(), partial(draw, cache=Cache(cache_root(cache))))
+
+    def draw(run: Measured) -> Sequence[Picture]:
+        from kdbench.deploy.gallery.of_run import run_pictures  # models need torch, which reports do not
+        from kdbench.storage.cache import Cache
+
+        return run_pictures(run, found.reading.runs, found.reading.units, plugins_here(), Cache(cache_root(cache)))
+
+    return Reported(board, found.profiles, studies, _methods(), draw)
 
 
 def _print(report: Report, name: str, material: Reported) -> None:
