@@ -12,7 +12,7 @@ test: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(MAKE) --no-print-directory --jobs 2 types docs imports
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks --ignore tests/faults -m 'not faults'
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks --ignore-glob 'tests/faults/test_fu*' --ignore tests/faults/test_concurrent_runs.py -m 'not faults'
 
 types: .venv/dev
 	$(BIN)/mypy
