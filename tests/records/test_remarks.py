@@ -21,7 +21,7 @@ def test_lacking_seeds_and_identical_rows_are_told(tmp_path: Path) -> None:
 
 def test_what_the_records_in_results_have_to_tell() -> None:
     (told,) = remarks(usable([ROOT / "results"])[0])
-    # A policy that selected both teachers at every step of one run: what `equal` does.
+    # Both are best after five epochs, in which rl_select still weights all teachers equally.
     assert "strong+alike · equal" in told
     assert "strong+alike · rl_select" in told
     assert "in 1 run (seed 3 · fold 3/3)" in told

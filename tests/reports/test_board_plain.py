@@ -29,7 +29,7 @@ def test_json_tells_the_state_of_a_race(board: Board) -> None:
     assert shown.looks
     running = [row["id"] for row in table["rows"] if row["stopped"] == "running"]
     assert table["race"] == {
-        "declared": [2, 4, 6],
+        "declared": list(RACE.seeds_at_looks),
         "tested": list(shown.looks.seeds),
         "spent": shown.looks.spent,
         "running": running,
@@ -44,7 +44,7 @@ def test_csv_tells_it_in_each_line(board: Board) -> None:
     (shown,) = board.tables
     for line in lines:
         assert (line["table"], line["regime"], line["verdict"]) == (shown.id, "wrong", shown.sentence)
-        assert line["race"].startswith("looks at 2, 4, 6 seeds: tested at 2")
+        assert line["race"].startswith(f"{RACE}: tested at 2")
     assert [(line["stopped"], line["look"]) for line in lines] == [("settled", "2"), ("worse", "2"), ("worse", "2")]
     assert [line["worse_than"] for line in lines] == ["", lines[0]["id"], lines[0]["id"]]
 

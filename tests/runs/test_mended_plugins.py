@@ -282,7 +282,7 @@ def kdbench_objectives():
     return [Offer("own", Own)]
 """
 BODIES = {
-    "diverged": "return torch.full_like(student.image[:, 0], float('nan')) * student.image.sum(dim=1)",
+    "diverged": "return (0 * student.image).sum(dim=1).sqrt()",  # 0, with a gradient that is NaN
     "failed": "raise RuntimeError('wrong')",
     "ok": "return (student.image - student.text).square().sum(dim=1)",
 }
