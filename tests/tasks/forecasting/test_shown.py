@@ -46,7 +46,7 @@ def test_a_sample_is_shown_with_and_without_models(data: OpenedFields) -> None:
     assert item.picture is not None
     assert item.picture().shape == (112, 112, 3)
     assert (list(shown.right(OF, 1)), list(shown.top({}, OF, 1, 5))) == ([], [])
-    assert len(shown.pictures({}, OF, 1)) == 2
+    assert len(shown.pictures({}, OF, 1)) == 3
     frames = data.split("test").frames[:, data.history : data.history + data.horizon]
     assert [one.caption.split(":")[0].split(" of ")[0] for one in shown.pictures({"student": {"frames": frames}}, OF, 1)] == [
         "Truth",
@@ -57,4 +57,4 @@ def test_a_sample_is_shown_with_and_without_models(data: OpenedFields) -> None:
 
 
 def test_a_dataset_that_is_not_opened_is_shown() -> None:
-    assert len(ShownFields(Waves()).pictures({}, OF, 0)) == 2
+    assert len(ShownFields(Waves()).pictures({}, OF, 0)) == 3
