@@ -52,7 +52,8 @@ def test_a_sample_is_shown_with_and_without_models(data: OpenedFields) -> None:
         "Truth",
         "student",
         "Animation",
-        "Error against time, and spectra",
+        "Error against time",
+        "Spectrum",
     ]
 
 
