@@ -46,15 +46,16 @@ def test_a_sample_is_shown_with_and_without_models(data: OpenedFields) -> None:
     assert item.picture is not None
     assert item.picture().shape == (112, 112, 3)
     assert (list(shown.right(OF, 1)), list(shown.top({}, OF, 1, 5))) == ([], [])
-    assert len(shown.pictures({}, OF, 1)) == 2
+    assert len(shown.pictures({}, OF, 1)) == 3
     frames = data.split("test").frames[:, data.history : data.history + data.horizon]
     assert [one.caption.split(":")[0].split(" of ")[0] for one in shown.pictures({"student": {"frames": frames}}, OF, 1)] == [
         "Truth",
         "student",
         "Animation",
-        "Error against time, and spectra",
+        "Error against time",
+        "Spectrum",
     ]
 
 
 def test_a_dataset_that_is_not_opened_is_shown() -> None:
-    assert len(ShownFields(Waves()).pictures({}, OF, 0)) == 2
+    assert len(ShownFields(Waves()).pictures({}, OF, 0)) == 3
