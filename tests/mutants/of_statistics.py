@@ -24,7 +24,15 @@ MUTANTS = (
     Mutant("Holm's factor is the same for all p-values", PAIRS, "np.arange(len(p), 0, -1)", "len(p)", OF_PAIRS),
     Mutant("Holm's steps may descend", PAIRS, "np.maximum.accumulate(p[order] *", "np.positive(p[order] *", OF_PAIRS),
     Mutant("pairs of a table are not corrected", PAIRS, "p[tested] = holm(p[tested])", "p[tested] = p[tested]", OF_PAIRS),
-    Mutant("pairs of a race are not corrected", LOOKS, "np.minimum(holm(p[fresh])", "np.minimum(p[fresh]", OF_LOOKS),
+    Mutant(
+        "pairs of a race are not corrected",
+        LOOKS,
+        "several = holm(np.concatenate([p[fresh], np.ones(given_up)]))",
+        "several = np.concatenate([p[fresh], np.ones(given_up)])",
+        OF_LOOKS,
+    ),
+    Mutant("pairs given up count no more", LOOKS, "return int(np.triu(pairs, 1).sum())", "return 0", OF_LOOKS),
+    Mutant("the pool of the rows left is used", LOOKS, "known = _later(", "known = None and _later(", OF_LOOKS),
     Mutant("every look has the whole level", LOOKS, "* (LEVEL / level), 1.0)", "* 1.0, 1.0)", OF_LOOKS),
     Mutant(
         "the row with the worse mean is better", LOOKS, "& (means[:, None] > means)", "& (means[:, None] < means)", OF_LOOKS
@@ -42,7 +50,7 @@ MUTANTS = (
     Mutant(
         "a pair's own square alone counts",
         PAIRS,
-        "np.maximum(squares.seed, pool[0] * (squares.seeds if folded else 1))",
+        "np.maximum(squares.seed, pool[0] * (squares.seeds if isinstance(squares, FoldSquares) else 1))",
         "squares.seed",
         OF_PAIRS,
     ),

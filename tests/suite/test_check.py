@@ -31,7 +31,7 @@ TRAIN_KEYS = (
 )
 TOP_KEYS = (
     "one of datasets, description, evaluate, extends, folds, latency, name, objective, race, references, regimes, seeds, "
-    "strategies, students, sweep, teachers, teams, train, variants"
+    "strategies, students, sweep, teachers, teams, timeout, train, variants"
 )
 AMMKD, LENS_A, LENS_B = "{use: ammkd, C: 0.6}", "{use: lens, focal: 35.0}", "{use: lens, focal: 50.0}"
 
