@@ -169,9 +169,28 @@ def test_a_budget_of_hours_ends_a_race_between_seeds(race: Race) -> None:
 def test_a_row_that_fails_is_left_out_and_the_others_go_on(race: Race) -> None:
     suite = SUITE.replace("[equal, random]", "[equal, random, {use: fixed, weights: {a: 1}}]")
     whole = race(suite=suite.replace("weights: {a: 1}", "weights: {a: 0, b: 0}"))
-    assert executed(whole)[0] == "look 1: seeds 0 to 1 of 4 rows: 8"
+    assert executed(whole) == [
+        "look 1: seeds 0 to 1 of 4 rows: 8",
+        "look 2: seed 2 of 3 rows: 3",
+        "look 3: seed 3 of 3 rows: 3",
+    ]
     assert recorded(whole)["equal"] == 4
     assert whole.failed
+
+
+def test_a_row_that_fails_gets_no_more_before_the_next_look_either(race: Race) -> None:
+    """With a budget, looks are made of one seed after the other."""
+    suite = SUITE.replace("[equal, random]", "[equal, {use: fixed, weights: {a: 0, b: 0}}]")
+    assert executed(race(budget=", hours: 100", suite=suite))[:2] == [
+        "look 1: seed 0 of 3 rows: 3",
+        "look 1: seed 1 of 2 rows: 2",
+    ]
+
+
+def test_a_race_that_has_ended_has_the_rounds_that_it_had(race: Race) -> None:
+    """With this margin the second look decides, and the first, looking back, does not see its seed."""
+    assert executed(race("30")) == ["look 1: seeds 0 to 1 of 3 rows: 6", "look 2: seed 2 of 3 rows: 3"]
+    assert executed(race("30")) == ["look 1: seeds 0 to 1 of 3 rows: 0", "look 2: seed 2 of 3 rows: 0"]
 
 
 def test_a_row_that_is_left_alone_gets_no_more(race: Race) -> None:

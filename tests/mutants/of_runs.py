@@ -104,13 +104,19 @@ MUTANTS = (
     ),
     Mutant("a training resumes with another torch", RESUME, "        if old != new:", "        if not old:", OF_RESUME),
     # Once
-    Mutant("a finished run is executed again", ONCE, "if not redo:", "if redo:", OF_ONCE),
+    Mutant(
+        "a finished run is executed again",
+        ONCE,
+        "if record is not None and record.status in DONE and",
+        "if record is None and",
+        OF_ONCE,
+    ),
     Mutant(
         "a redo leaves runs of other code as they are",
         ONCE,
         'return record.status != "ok" or bool(differences(record.parts, parts))',
         'return record.status != "ok"',
-        ("tests/runs/test_mended_plugins.py::test_two_edits_and_back",),
+        ("tests/runs/test_mended_plugins.py::test_an_edit_is_told_and_redone_and_no_cache_hands_out_what_was_before",),
     ),
     # Rounds of a race
     Mutant(
@@ -118,14 +124,14 @@ MUTANTS = (
         ROUNDS,
         "if run.seed < seeds and not",
         "if run.seed <= seeds and not",
-        (ROUND + "a_race_killed_in_the_midst_of_a_deciding_round_decides_as_if_it_had_not_been",),
+        (ROUND + "a_race_that_has_ended_has_the_rounds_that_it_had",),
     ),
     Mutant(
         "rows that have stopped get seeds",
         ROUNDS,
         "return spec.seed in seeds and spec.training.cell_id in going",
         "return spec.seed in seeds",
-        (ROUND + "rows_that_are_decided_get_no_more_and_are_reported",),
+        (ROUND + "a_row_that_fails_is_left_out_and_the_others_go_on",),
     ),
     Mutant(
         "a race has a run more than its budget",
@@ -146,7 +152,7 @@ MUTANTS = (
         ROUNDS,
         "return [cell for cell in going if cell not in failed]",
         "return list(going)",
-        (ROUND + "a_row_that_fails_is_left_out_and_the_others_go_on",),
+        (ROUND + "a_row_that_fails_gets_no_more_before_the_next_look_either",),
     ),
     Mutant(
         "a row that has nothing to be compared with goes on",

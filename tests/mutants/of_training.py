@@ -157,7 +157,13 @@ MUTANTS = (
         (LOOPS + "the_moving_average_is_what_is_validated_and_kept",),
     ),
     # Resume
-    Mutant("a resumed run forgets its best epoch", LOOP, 'saved["best"]) if saved else', "{}) if saved else", RESUMED),
+    Mutant(
+        "a resumed run forgets its best epoch",
+        LOOP,
+        'saved["best"]) if saved else',
+        "{}) if saved else",
+        (LOOPS + "the_best_epoch_is_one_that_may_be_kept",),
+    ),
     Mutant(
         "a resumed run forgets its optimizer",
         LEARNER,

@@ -65,3 +65,14 @@ def test_tables_without_folds_have_the_components_they_had() -> None:
     x = tables(1, 4)[0]
     assert components_of(Scores((0, 1, 2, 3), x)) == components(mean_squares(x))
     assert type(components_of(Scores((0, 1, 2, 3), x))) is Components
+
+
+def test_what_is_left_for_one_seed_and_unit_is_in_no_other_variance() -> None:
+    """Effects of seeds, units and both at right angles to each other, whose squares are known."""
+    rng = np.random.default_rng(2)
+    seeds, units, rest = rng.normal(0, 3, 5), rng.normal(0, 5, 12), rng.normal(0, 2, (5, 12))
+    rest += rest.mean() - rest.mean(axis=0) - rest.mean(axis=1, keepdims=True)
+    found = components_of(Scores(tuple(range(5)), seeds[:, None] + units + rest))
+    residual = float(np.square(rest).sum()) / (4 * 11)
+    expected = Components(seeds.var(ddof=1) - residual / 12, units.var(ddof=1) - residual / 5, residual)
+    assert found.kinds == pytest.approx(expected.kinds)
