@@ -4,7 +4,8 @@ The chance is a predictive probability (Spiegelhalter, Freedman & Blackburn 1986
 decision at the last look, averaged over the true differences that the seeds so far leave possible. Test units are all there
 from the beginning: what they add to the variance does not shrink with seeds, and a pair that is closer is given up early.
 
-The rule only takes tests away, so that it makes no claim more probable; decisions do not count on it being followed.
+A row that stops takes its tests away, which makes no claim more probable by itself. Two things would: if the pairs given up
+no longer counted in the correction, or the few rows left were judged by their own variance (`looks` sees to both).
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class RaceDesign(BaseModel):
         return tuple(accumulate(spaced, lambda before, wanted: max(wanted, before + 1)))
 
     def __str__(self) -> str:
-        stop = f", rows with a chance below {self.futility:.0%} stop" if self.futility else ""
+        stop = f", rows with a chance below {100 * self.futility:g}% stop" if self.futility else ""
         return f"looks at {', '.join(map(str, self.seeds_at_looks))} seeds{stop}"
 
 

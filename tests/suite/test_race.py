@@ -24,6 +24,7 @@ def test_the_defaults_of_the_block() -> None:
     assert Race().seeds_at_looks == (3, 5, 7, 10, 16, 24)
     assert str(Race().design) == "looks at 3, 5, 7, 10, 16, 24 seeds, rows with a chance below 1% stop"
     assert Race().design.futility == 0.01
+    assert str(Race(futility=0.005).design).endswith("below 0.5% stop")
 
 
 def test_a_record_from_before_the_rule_for_futility_has_none_and_stays_as_it_was() -> None:
