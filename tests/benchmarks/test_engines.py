@@ -77,7 +77,7 @@ def short(seed: int) -> RunSpec:
 
 
 def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
-    """As on GPUs, here with one that is only declared: each run's process starts and imports torch anew.
+    """Tasks of Ray: each run's process starts and imports torch anew.
 
     Printed and not bounded: two thirds of it are torch's imports, and on slow cores it is more than 5 % of a minute.
     """
@@ -85,7 +85,7 @@ def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
 
     count, ends, times = 6, list[float](), tmp_path / "times"
     alone = inside(tmp_path / "alone")
-    node: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False, "object_store_memory": 10**8}
+    node: dict[str, Any] = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8}
 
     def on_event(work: Work, event: Event) -> None:  # noqa: ARG001
         if isinstance(event, Finished):
@@ -99,7 +99,7 @@ def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
                 run_spec(strategy=plugged("resting", seconds=0.0), seed=seed, train={"epochs": 1}) for seed in range(count)
             ]
             site = Site(tmp_path / "results", tmp_path / "cache", "cpu")
-            Ray(address=cluster.address, gpus=1).execute(works(specs), site, on_event)
+            Ray(address=cluster.address).execute(works(specs), site, on_event)
         finally:
             cluster.shutdown()  # type: ignore[no-untyped-call]
     spent = dict(line.split() for line in times.read_text().splitlines())
@@ -107,20 +107,19 @@ def test_overhead_of_a_process_for_each_run(tmp_path: Path) -> None:
     each = float(np.mean(np.diff(ends))) - alone
     print(f"\nray, a process a run: {each * 1e3:.0f} ms a run at a load of {os.getloadavg()[0]:.1f},", end="")
     print(f" {busy * 1e3:.0f} ms of the processor before its first step; a minute's 5 % is 3000 ms")
-    assert len(spent) == count, "a process served twice, and would have kept its GPU"
+    assert len(spent) == count, "a process served twice"
 
 
-@pytest.mark.parametrize("name", ["local", "ray"])
-def test_overhead_of_a_run(name: str, tmp_path: Path) -> None:
-    """Of very short runs, by one worker after warm-up; and of the first, which starts everything."""
+def test_overhead_of_a_run(tmp_path: Path) -> None:
+    """Of very short runs with the engine `local`, by one worker after warm-up; and of the first, which starts everything."""
     count = 20
     before = inside(tmp_path / "before")
-    total, moments = timed(name, [short(seed) for seed in range(count)], tmp_path, 1)
+    total, moments = timed("local", [short(seed) for seed in range(count)], tmp_path, 1)
     alone = (before + inside(tmp_path / "after")) / 2
     ends = sorted(end for _, end in moments.values())
     each = float(np.mean(np.diff(ends))) - alone
     first = ends[0] - alone
-    print(f"\n{name}: {each * 1e3:.0f} ms a run (run alone {alone * 1e3:.0f} ms); before the first ends {first:.1f} s")
+    print(f"\nlocal: {each * 1e3:.0f} ms a run (run alone {alone * 1e3:.0f} ms); before the first ends {first:.1f} s")
     print(f"  {count} runs: {(total - count * alone) / count * 1e3:.0f} ms each with start and end; a minute's 5 % is 3000 ms")
     assert each < LIMIT_SECONDS
     assert (total - count * alone) / count < LIMIT_SECONDS

@@ -84,6 +84,15 @@ class Resting:
         return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
 
 
+class Foul:
+    """Equal weights. Takes the seeds out of torch for whatever its process executes afterwards."""
+
+    def weigh(self, signal: Signal) -> Tensor:
+        torch.manual_seed = torch.random.manual_seed = lambda seed: torch.default_generator  # type: ignore[assignment]
+        torch.set_num_threads(2)
+        return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
+
+
 class Mortal(Sage):
     """Kills the first process that asks for its towers."""
 
@@ -96,5 +105,6 @@ class Mortal(Sage):
 
 
 TOYS = Toys(
-    teachers=[Offer("mortal", Mortal)], strategies=[Offer("noting", Noting), Offer("fatal", Fatal), Offer("resting", Resting)]
+    teachers=[Offer("mortal", Mortal)],
+    strategies=[Offer("noting", Noting), Offer("fatal", Fatal), Offer("resting", Resting), Offer("foul", Foul)],
 )

@@ -35,6 +35,7 @@ class Ray:
     Each task reserves `cpus`, `gpus` (by default 1 on CUDA; with 0.5 two tasks share one) and `memory` (bytes, or `4GB`).
     `site.jobs` is the number of tasks submitted at a time; by default all, or one per core on a cluster started here.
 
+    Each task has a process of its own, which takes some seconds to start: what a plugin does to its process ends with the task.
     A task whose process or node is lost is retried and resumes from its checkpoint. Raises KdbenchError if Ray is not
     installed, no cluster answers, no node has the reserved resources, or a node does not share the folders.
     """
@@ -78,13 +79,12 @@ class Ray:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         mailbox = ray.remote(_Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
         own = {name: value for name, value in os.environ.items() if name.startswith("KDBENCH_")}
-        gpus = self.gpus_on(device)
         execute = ray.remote(
             num_cpus=self.cpus,
-            num_gpus=gpus,
+            num_gpus=self.gpus_on(device),
             memory=self.memory,
             max_retries=0,  # the driver counts
-            max_calls=1 if gpus else 0,  # only a process that ends releases its GPU; others keep their imports for the next
+            max_calls=1,  # what a plugin does to its process ends with it, and only a process that ends releases its GPU
             runtime_env={"env_vars": THREADS | own},
         )(_execute)
 

@@ -17,7 +17,6 @@ from kdbench.engines.messages import AnyEvent, AnyWork, Done, Finished, Message
 from kdbench.errors import KdbenchError
 
 SHARED_SECONDS = 10.0  # seconds until a file of the driver must be visible here: network file systems cache look-ups
-_executors: dict[tuple[Site, str], Executor] = {}  # one per process: all work uses its plugins and verified cache entries
 
 
 class Errand(Message):
@@ -48,16 +47,8 @@ def execute_errand(errand: Errand, send: Callable[[AnyEvent], None]) -> Finished
         elif not isinstance(event, Done):
             send(event)
 
-    _executor(errand, sort).execute(errand.work)
+    Executor(errand.site, sort, log=lambda _: errand.log).execute(errand.work)
     return ended[0] if ended else None
-
-
-def _executor(errand: Errand, send: Callable[[AnyEvent], None]) -> Executor:
-    key = errand.site, errand.seal
-    if key not in _executors:
-        _executors[key] = Executor(errand.site, send)
-    _executors[key].send, _executors[key].log = send, lambda _: errand.log
-    return _executors[key]
 
 
 def _enter(errand: Errand) -> None:
