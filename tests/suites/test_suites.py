@@ -23,6 +23,7 @@ from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE
 
 SUITES = sorted((ROOT / "suites").glob("*.yaml"))
+OFFLINE = ROOT / "tests/support/offline"  # its sitecustomize refuses connections
 DATA = ("KDBENCH_FLICKR30K", "KDBENCH_COCO")
 
 
@@ -137,13 +138,17 @@ def test_flickr30k_runs_end_to_end_when_small(changes: list[str], runs: int, tmp
     """The students of the suite and its references, on JPEGs laid out as Flickr30k's are.
 
     With augmented views, micro-batches and an average of the weights, and then by zero-shot classification, as docs/training.md
-    has it.
+    has it. Nothing looks for another machine: weights that a suite asks for are downloaded, and a smoke run asks for none.
     """
+    asked = tmp_path / "connections"
+    offline = {"PYTHONPATH": os.pathsep.join(filter(None, (str(OFFLINE), os.environ.get("PYTHONPATH"))))}
     suite, also = str(ROOT / "suites/flickr30k.yaml"), "evaluate.also=[{use: class_folders, miniature: true}]"
     assert f"kdbench run flickr30k --smoke '{also}'" in (ROOT / "docs/training.md").read_text(encoding="utf-8")
     typed = ["run", suite, also, *changes, "--smoke", "--engine", "in_process"]
-    done = kdbench(*typed, cwd=tmp_path, KDBENCH_CACHE=str(tmp_path / "cache"))
+    environment = offline | {"KDBENCH_TEST_CONNECTIONS": str(asked), "KDBENCH_CACHE": str(tmp_path / "cache")}
+    done = kdbench(*typed, cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
+    assert not asked.exists(), asked.read_text(encoding="utf-8")
     paths = [path for path in (tmp_path / "results/flickr30k-smoke").glob("*.json") if "." not in path.stem]
     records = [json.loads(path.read_text()) for path in paths]
     elsewhere = [record for record in records if record["spec"]["trained_on"]]
