@@ -1,4 +1,4 @@
-"""Python imports this at its start where the folder is on PYTHONPATH: whatever looks for another machine is noted and refused."""
+"""Python imports this at its start where the folder is on PYTHONPATH: whatever looks for another machine is refused."""
 
 import os
 import sys
