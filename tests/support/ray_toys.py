@@ -88,7 +88,7 @@ class Foul:
     """Equal weights. Takes the seeds out of torch for whatever its process executes afterwards."""
 
     def weigh(self, signal: Signal) -> Tensor:
-        torch.manual_seed = torch.random.manual_seed = lambda _: torch.default_generator
+        torch.manual_seed = torch.random.manual_seed = lambda seed: torch.default_generator  # noqa: ARG005
         torch.set_num_threads(2)
         return torch.full((len(signal.teachers),), 1 / len(signal.teachers))
 
