@@ -227,7 +227,7 @@ class RunSpec(Frozen):
     objective: tuple[TermSpec, ...] = ()
     train: Train | None
     evaluate: Evaluate
-    seed: Annotated[int, Field(strict=True, ge=0)]
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)]  # as suites allow; torch's generators take no more
     variant: str = ""  # of the suite
     role: Literal["", "reference"] = ""
     smoke: Annotated[bool, Field(strict=True)] = False  # only shows that everything works; never published

@@ -181,6 +181,23 @@ def test_the_next_run_is_as_if_it_had_not_been(bench: Bench, kind: str) -> None:
     assert not children_of(bench.worker.process.pid)
 
 
+@pytest.mark.faults
+@pytest.mark.fault("500 runs of one worker, its files and memory", times=500)
+def test_a_worker_holds_after_500_runs_what_it_held_after_20(bench: Bench) -> None:
+    def held() -> tuple[int, int]:
+        worker = Path(f"/proc/{bench.worker.process.pid}")
+        pages = int((worker / "statm").read_text().split()[1])
+        return len(list((worker / "fd").iterdir())), pages * os.sysconf("SC_PAGE_SIZE")
+
+    for _ in range(20):
+        bench.clean()
+    files, resident = held()
+    for _ in range(480):
+        assert bench.clean().arrays_sha256 == bench.first.arrays_sha256
+    assert held()[0] == files
+    assert held()[1] < resident + 2**23, "8 MB more"
+
+
 def children_of(process: int) -> str:
     """The children of a process between two pieces of work."""
     return Path(f"/proc/{process}/task/{process}/children").read_text()

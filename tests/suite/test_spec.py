@@ -87,6 +87,13 @@ def test_ids_tell_apart_what_matters(spec: Spec) -> None:
     assert len({run.run_id for run in everyone}) == len({run.cell_id for run in everyone}) == len(everyone)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**400, True, 1.0, "1"])
+def test_a_seed_of_a_file_is_one_of_a_suite(spec: Spec, seed: object) -> None:
+    with pytest.raises(ValidationError, match="seed"):
+        RunSpec.model_validate(spec().model_dump() | {"seed": seed})
+    assert RunSpec.model_validate(spec().model_dump() | {"seed": 2**63 - 1}).seed == 2**63 - 1
+
+
 def test_seeds_share_a_cell(spec: Spec) -> None:
     assert spec(seed=1).run_id != spec().run_id
     assert spec(seed=1).cell_id == spec().cell_id
