@@ -16,7 +16,7 @@ from kdbench.engines.messages import ExecuteRun, Finished, Started, preparations
 from kdbench.suite.spec import RunSpec
 from kdbench_plugins.engines.local import Local
 from kdbench_plugins.engines.ray import Ray
-from tests.support.paths import ROOT
+from tests.support.distributions import installed
 from tests.support.toys import plugged, run_spec
 
 LIMIT_SECONDS = 3.0  # 5 % of a run of a minute
@@ -25,13 +25,9 @@ LIMIT_SECONDS = 3.0  # 5 % of a run of a minute
 @pytest.fixture(autouse=True)
 def toys(tmp_path: Path) -> Iterator[None]:
     """An installed distribution with the toys, for processes started from here."""
-    info = tmp_path / "site/toys-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[kdbench]\ntoys = tests.support.ray_toys:TOYS\n")
     with pytest.MonkeyPatch.context() as patch:
-        inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, map(str, (info.parent, ROOT, *inherited)))))
+        for name, value in installed(tmp_path / "site", "tests.support.ray_toys:TOYS").items():
+            patch.setenv(name, value)
         patch.delenv("RAY_ADDRESS", raising=False)
         yield
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench.suite.spec import RunSpec
 from kdbench.suite.sub_teams import teams_for
+from tests.support import distributions
 from tests.support.command_plugins import command_plugins
-from tests.support.paths import ROOT
 from tests.support.toys import Toys, run_context, toy_plugins
 
 Command = Callable[..., tuple[int, str, str]]
@@ -67,11 +66,8 @@ def listed(suite: Path, tmp_path: Path) -> list[RunSpec]:
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the toys a plugin of every process started from here, as an installed distribution is."""
-    folder = tmp_path / "site" / "toys-1.0.dist-info"
-    folder.mkdir(parents=True)
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = tests.cli.test_attribute:TOYS\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
+    for name, value in distributions.installed(tmp_path / "site", "tests.cli.test_attribute:TOYS").items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.usefixtures("installed")

@@ -20,7 +20,7 @@ from kdbench.records.files import record_path
 from kdbench.records.record import Record
 from kdbench.suite.spec import RunSpec
 from kdbench_plugins.engines.worker_process import LOG_CHARACTERS, WorkerProcess
-from tests.support.paths import ROOT
+from tests.support.distributions import installed
 from tests.support.toys import plugged, run_spec
 
 MISCHIEF = """
@@ -122,13 +122,9 @@ class Bench:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Its worker has the strategies above for plugins."""
     folder = tmp_path_factory.mktemp("mischief")
-    metadata = folder / "site" / "mischief-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata.parent / "mischief.py").write_text(MISCHIEF)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mischief\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[kdbench]\nmischief = mischief:MISCHIEF\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (metadata.parent, ROOT))))
+        for name, value in installed(folder / "site", "mischief:MISCHIEF", MISCHIEF).items():
+            patch.setenv(name, value)
         made = Bench(Site(folder / "results", folder / "cache", "cpu"))
     yield made
     made.worker.stop()

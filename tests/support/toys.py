@@ -254,6 +254,9 @@ class Toys:
         return [*self.extra.get("strategies", [])]
 
 
+TOYS = Toys()
+
+
 def toy_plugins(**extra: Sequence[Offer[Any]]) -> Plugins:
     """The toys, the task they are of, and the first-party strategies and objectives."""
     found = Plugins()

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from kdbench.deploy.profile.own_process import Answer, NotMeasured, measured_apart, profile_in
-from tests.support.paths import ROOT
+from tests.support.distributions import installed
 from tests.support.profiled import REQUEST
 
 
 @pytest.fixture(autouse=True)
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the toys a plugin of every process started from here, as an installed distribution is."""
-    site = tmp_path / "site"
-    info = site / "toys-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[kdbench]\ntoys = installed_toys:TOYS\n")
-    (site / "installed_toys.py").write_text("from tests.support.toys import Toys\nTOYS = Toys()\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (site, ROOT))))
+    for name, value in installed(tmp_path / "site", "tests.support.toys:TOYS").items():
+        monkeypatch.setenv(name, value)
 
 
 def test_a_fresh_process_measures() -> None:

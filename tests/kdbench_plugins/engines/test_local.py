@@ -36,7 +36,7 @@ from kdbench.suite.spec import RunSpec
 from kdbench.suite.study import studies
 from kdbench_plugins.engines.local import Local, _Pool, _repeated, default_jobs
 from kdbench_plugins.engines.worker_process import WorkerProcess
-from tests.support.paths import ROOT
+from tests.support import distributions
 from tests.support.sweeping import suite_of
 from tests.support.toys import Toys, plugged, run_context, run_spec
 
@@ -61,11 +61,8 @@ TOYS = Toys(**FATAL)
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the toys a plugin of every process started from here, as an installed distribution is."""
-    folder = tmp_path / "site" / "toys-1.0.dist-info"
-    folder.mkdir(parents=True)
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[kdbench]\ntoys = tests.kdbench_plugins.engines.test_local:TOYS\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
+    for name, value in distributions.installed(tmp_path / "site", "tests.kdbench_plugins.engines.test_local:TOYS").items():
+        monkeypatch.setenv(name, value)
 
 
 Kind = TypeVar("Kind", bound=Event)

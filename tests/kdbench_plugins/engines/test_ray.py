@@ -41,8 +41,8 @@ from kdbench.suite.study import studies
 from kdbench.tuning.storage import Storage
 from kdbench_plugins.engines.local import Local
 from kdbench_plugins.engines.ray import Ray
+from tests.support.distributions import installed
 from tests.support.here import Here
-from tests.support.paths import ROOT
 from tests.support.patience import until
 from tests.support.sweeping import suite_of
 from tests.support.toys import plugged, run_spec, toy_plugins
@@ -69,13 +69,9 @@ Kind = TypeVar("Kind", bound=Event)
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One node, whose processes know the toys as an installed distribution."""
-    site = tmp_path_factory.mktemp("site")
-    (site / "toys-1.0.dist-info").mkdir()
-    (site / "toys-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (site / "toys-1.0.dist-info/entry_points.txt").write_text("[kdbench]\ntoys = tests.support.ray_toys:TOYS\n")
     with pytest.MonkeyPatch.context() as patch:
-        inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, map(str, (site, ROOT, *inherited)))))
+        for name, value in installed(tmp_path_factory.mktemp("site"), "tests.support.ray_toys:TOYS").items():
+            patch.setenv(name, value)
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         made = Cluster(initialize_head=True, head_node_args=NODE)

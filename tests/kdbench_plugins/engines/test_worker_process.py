@@ -33,6 +33,7 @@ from kdbench.records.files import read_record, record_path
 from kdbench.runs.once import run_lock
 from kdbench_plugins.engines import worker_process
 from kdbench_plugins.engines.worker_process import WorkerProcess
+from tests.support.distributions import installed
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE
 from tests.support.toys import plugged, run_context, run_spec
@@ -148,12 +149,8 @@ STRANGERS = Toys(strategies=[Offer(builder.__name__.lower(), builder) for builde
 @pytest.fixture
 def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes strategies that fork, read and hang plugins of workers started from here."""
-    folder = tmp_path / "site" / "strangers-1.0.dist-info"
-    folder.mkdir(parents=True)
-    (folder.parent / "strangers.py").write_text(STRANGERS)
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[kdbench]\nstrangers = strangers:STRANGERS\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (folder.parent, ROOT))))
+    for name, value in installed(tmp_path / "site", "strangers:STRANGERS", STRANGERS).items():
+        monkeypatch.setenv(name, value)
 
 
 def expire_with(worker: WorkerProcess, file: Path) -> None:
