@@ -1,4 +1,4 @@
-"""A process that executes a suite of toy runs as `kdbench run` does: `… -m tests.support.toy_session RESULTS CACHE SEEDS SUITE`.
+"""A process that executes a suite of toys as `kdbench run` does: `… -m tests.support.toy_session RESULTS CACHE SEEDS SUITE`.
 
 It prints `ready`, waits for a line, and ends with a line of JSON: the status of each run by its id.
 """
