@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 # task and its plugins use its contents, and they know its type.
 Owned: TypeAlias = Any
 
-# A JSON object: parameters, or a spec of an older format.
+# A JSON object, such as parameters.
 JsonObject: TypeAlias = dict[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kdbench.contracts import Event, Work
 from kdbench.engines.dispatch import Dispatcher
@@ -22,7 +21,7 @@ from kdbench.engines.messages import (
 )
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.plugins.parameters import construct
-from kdbench.records.files import is_finished, record_path, recorded
+from kdbench.records.files import is_finished, recorded
 from kdbench.records.parts import FIRST_PARTY, Part, differences, plugins_of
 from kdbench.records.record import DONE, Record
 from kdbench.suite.plugin_entries import plug
@@ -36,7 +35,6 @@ class Session(Dispatcher):
     plugins: Plugins
     records: dict[str, Record] = field(default_factory=dict)  # by run id, for this plan
     logs: dict[str, str] = field(default_factory=dict)  # output of failed runs
-    outdated: dict[str, Path] = field(default_factory=dict)  # files that a repeated run replaces but does not overwrite
     changed: dict[str, list[str]] = field(default_factory=dict)  # of recorded runs: what of their code or files has changed
     redone: set[str] = field(default_factory=set)  # runs that are executed although they have a record
     _replaced: dict[str, list[str]] = field(default_factory=dict)  # of those: what has changed
@@ -77,8 +75,6 @@ class Session(Dispatcher):
                 self.redone |= {spec.run_id} if again else set()
                 self._replaced[spec.run_id] = changed
             todo.append(spec)
-            if record and record.run_id != spec.run_id:  # of format 1, where runs have other ids
-                self.outdated[spec.run_id] = record_path(self.site.results, spec.suite, record.run_id)
         return todo
 
     def _changed(self, spec: RunSpec, record: Record, known: dict[str, Part]) -> list[str]:
@@ -183,8 +179,6 @@ class Session(Dispatcher):
         changed = self._replaced.get(spec.run_id)
         if changed and record.status not in DONE and is_finished(self.site.results, spec):  # the earlier record stays
             self.changed[spec.run_id] = changed
-        if spec.run_id in self.outdated and record_path(self.site.results, spec.suite, spec.run_id).exists():
-            self.outdated.pop(spec.run_id).unlink(missing_ok=True)
         self.plugins.notify("kdbench_run_finished", run_id=spec.run_id, record=record)
 
     def _failed(self, spec: RunSpec, reason: str) -> Record:

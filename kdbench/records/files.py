@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from kdbench.errors import KdbenchError, RecordError
-from kdbench.records.names import NOW, RUN_FILE, SUFFIXES, record_path, units_path
+from kdbench.records.names import ARRAYS, RUN_FILE, TRACE, record_path, units_path
 from kdbench.records.record import DONE, Record
 from kdbench.records.sources import Disk, RecordFile
 from kdbench.records.stored import stored_arrays, stored_trace
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from kdbench.plugins.loading import Plugins
 
 __all__ = [
-    "NOW",
-    "SUFFIXES",
     "find_records",
     "is_finished",
     "read_arrays",
@@ -48,7 +45,6 @@ __all__ = [
     "write_units",
 ]
 Model = TypeVar("Model", bound=BaseModel)
-_seen: defaultdict[tuple[str, int], tuple[set[str], dict[str, Path]]] = defaultdict(lambda: (set(), {}))
 
 
 def write_record(results: Path, record: Record) -> Path:
@@ -73,14 +69,16 @@ def read_model(kind: type[Model], path: Path, what: str, hint: str = "") -> Mode
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path}: not {what}: {where}: {first['msg']}{hint}") from error
+        unknown = first["type"] == "literal_error"  # such as a file of another format
+        told = f"found {first['input']!r}; expected {first['ctx']['expected']}" if unknown else first["msg"]
+        raise RecordError(f"{path}: not {what}: {where}: {told}{hint}") from error
     except (OSError, ValueError) as error:  # ValueError: a path with a null character, of names that were read from a file
         raise RecordError(f"{path}: cannot be read ({error})") from error
 
 
 def write_arrays(record: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
     """Writes the arrays of a run beside its record and returns the file's sha256. Integers are stored in the smallest type."""
-    return _write_npz(record.with_suffix(NOW.arrays), arrays)
+    return _write_npz(record.with_suffix(ARRAYS), arrays)
 
 
 def renumbered(units: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[Any]]:
@@ -107,7 +105,7 @@ def write_units(record: Path, split_digest: str, units: Mapping[str, NDArray[np.
 
 def write_trace(record: Path, trace: Trace) -> str:
     """Writes the trace of a run beside its record and returns the file's sha256."""
-    path = record.with_suffix(NOW.trace)
+    path = record.with_suffix(TRACE)
     text = json.dumps(trace.model_dump(exclude_defaults=True), ensure_ascii=False, separators=(",", ":"))
     write_text(path, text + "\n")
     return file_digest(path)
@@ -119,7 +117,7 @@ def read_arrays(path: Path, plugins: Plugins | None = None) -> dict[str, NDArray
     Raises RecordError if the file is missing, damaged, of another run, or not valid for the task.
     """
     record, file = read_record(path), RecordFile(Disk(), path.as_posix())
-    with _named(file.arrays(record)):
+    with _named(file.arrays):
         if record.arrays_sha256 is None:
             raise RecordError("its record was written without arrays")
         task = task_of(record.spec.task, plugins)
@@ -132,7 +130,7 @@ def read_arrays(path: Path, plugins: Plugins | None = None) -> dict[str, NDArray
 def read_trace(path: Path) -> Trace:
     """The trace of the record at `path`. Raises RecordError if it is missing, damaged, or of another run."""
     record, file = read_record(path), RecordFile(Disk(), path.as_posix())
-    with _named(file.trace(record)):
+    with _named(file.trace):
         if record.trace_sha256 is None:
             raise RecordError("its record was written without a trace")
         return stored_trace(record, file)
@@ -178,7 +176,7 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
 
 
 def recorded(results: Path, spec: RunSpec) -> Record | None:
-    """The record of a run, in either format; None if there is none, or none that can be used (the run is then executed again).
+    """The record of a run; None if there is none, or none that can be used (the run is then executed again).
 
     A record that cannot be read is not used, nor one whose end is before its start, which only a clock set back under an
     earlier version has left: `verify` refuses it.
@@ -186,18 +184,13 @@ def recorded(results: Path, spec: RunSpec) -> Record | None:
     Raises KdbenchError if a plugin's default has changed without a new version: the record is then of another run.
     """
     path = record_path(results, spec.suite, spec.run_id)
-    if not path.exists():
-        folder = path.parent
-        if not folder.is_dir():
-            return None
-        path = _format1(folder).get(spec.run_id, path)
     try:
-        record = read_record(path) if path.exists() else None
+        record = read_record(path)
     except RecordError:
         return None
-    if record is not None and record.finished < record.started:
+    if record.finished < record.started:
         return None
-    if record is not None and (changed := spec.disagreement(record.spec)):
+    if changed := spec.disagreement(record.spec):
         raise KdbenchError(
             f"{path}: a default has changed since this run was recorded ({changed}); a plugin that changes a default raises "
             "its `Offer.version`"
@@ -209,28 +202,6 @@ def is_finished(results: Path, spec: RunSpec) -> bool:
     """Whether a run has a record that only `--redo` may replace."""
     record = recorded(results, spec)
     return record is not None and record.status in DONE
-
-
-def _format1(folder: Path) -> dict[str, Path]:
-    """The records of format 1 in a folder, by the current ids of their runs. Each file is looked into once a process: nothing
-    writes this format any more, and a folder may hold thousands of runs, each of which asks."""
-    seen, found = _seen[os.path.abspath(folder), folder.stat().st_ino]
-    for name in sorted(set(os.listdir(folder)) - seen):
-        seen.add(name)
-        file = folder / name
-        if RUN_FILE.fullmatch(name) and b'"format":1' in _head(file):
-            try:
-                found[read_record(file).spec.run_id] = file
-            except RecordError:
-                continue
-    return found
-
-
-def _head(file: Path) -> bytes:
-    try:
-        return read_plain(file, 64).replace(b" ", b"").replace(b"\n", b"")
-    except OSError:
-        return b""
 
 
 def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:

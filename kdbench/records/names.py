@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import Fold
 
 RUN_FILE = re.compile(r"[0-9a-f]{12}\.json")
-
-
-@dataclass(frozen=True)
-class Suffixes:
-    """Suffixes of the files beside a record, in place of its `.json`; that of units follows the digest of the test split."""
-
-    arrays: str
-    trace: str
-    units: str
-
-
-SUFFIXES = {1: Suffixes(".ranks.npz", ".series.json", ".concepts.npz"), 2: Suffixes(".test.npz", ".trace.json", ".units.npz")}
-NOW = SUFFIXES[2]
+# Suffixes of the files beside a record, in place of its `.json`; that of units follows the digest of the test split.
+ARRAYS, TRACE, UNITS = ".test.npz", ".trace.json", ".units.npz"
 
 
 def record_path(results: Path, suite: str, run_id: str) -> Path:
@@ -35,6 +23,6 @@ def split_digest(dataset_digest: str, fold: Fold | None = None) -> str:
     return digest_of([dataset_digest, fold.index, fold.of]) if fold else dataset_digest
 
 
-def units_path(record: Path, split_digest: str, format: int = 2) -> Path:
+def units_path(record: Path, split_digest: str) -> Path:
     """The file of a split's test units beside a record, the same for all records of the split in a folder."""
-    return record.with_name(f"{split_digest[:12]}{SUFFIXES[format].units}")
+    return record.with_name(f"{split_digest[:12]}{UNITS}")

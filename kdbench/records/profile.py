@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from kdbench.records.quantities import Amount, Figure, Flag, Whole
 from kdbench.suite.spec import Frozen, Values
 
 MEGABYTE = 10**6
-FORMAT_1_PARTS = ("image", "text")  # separate fields in profiles of format 1
 
 
 class Finite(Frozen):
@@ -49,7 +48,7 @@ class Profile(Finite):
     """The costs of a finalized student at inference on one device.
 
     Only the parts that its task names are measured, not reading and preprocessing. `id`, `names`, `student` and `dataset` are
-    empty for a student that was measured outside a suite. A profile of format 1 is read as one of format 2.
+    empty for a student that was measured outside a suite.
     """
 
     format: Literal[2] = 2
@@ -76,14 +75,6 @@ class Profile(Finite):
     dirty: Flag | None
     measured: str  # when, in UTC
     extra: dict[str, Figure] = {}  # figures that were added later
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or given.get("format") != 1:
-            return given
-        rest = {name: value for name, value in given.items() if name not in FORMAT_1_PARTS}
-        return rest | {"format": 2, "parts": {name: given.get(name) for name in FORMAT_1_PARTS}}
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def read_measured(paths: Iterable[Path], plugins: Plugins | None = None) -> Read
                 found.unfinished.append(record)
                 continue
             task = task_of(record.spec.task, plugins)
-            lasting = file if isinstance(file.source, Disk) else _in_memory(file, record)  # bundles are closed after this
+            lasting = file if isinstance(file.source, Disk) else _in_memory(file)  # bundles are closed after this
             found.runs.append(Measured(record, task, _Arrays(lasting, record, task), _Trace(lasting, record)))
     return found
 
@@ -90,9 +90,9 @@ class _Trace:
         return Trace() if trace.fault else trace
 
 
-def _in_memory(file: RecordFile, record: Record) -> RecordFile:
+def _in_memory(file: RecordFile) -> RecordFile:
     kept = InMemory({}, file.where)
-    for name in (file.arrays(record), file.trace(record)):
+    for name in (file.arrays, file.trace):
         try:
             kept.files[name] = file.read(name)
         except RecordError as error:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import (
     ConfigDict,
-    Field,
     SerializerFunctionWrapHandler,
-    ValidationInfo,
     model_serializer,
     model_validator,
 )
 
-from kdbench.records import format1
 from kdbench.records.names import split_digest
 from kdbench.records.parts import Part, weights_identity
 from kdbench.records.quantities import Amount, Figure, Flag, Whole
@@ -57,7 +53,7 @@ class Record(Outcome):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)  # JSON would have null in their place
 
-    format: Literal[1, 2] = 2
+    format: Literal[2] = 2
     run_id: str
     cell_id: str
     label: str
@@ -78,26 +74,19 @@ class Record(Outcome):
     threads: Whole
     started: str
     finished: str
-    original: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)  # the spec as format 1 wrote it
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read(cls, given: Any, info: ValidationInfo) -> Any:
-        return format1.read(given, format1.record_fields, info)
 
     @model_validator(mode="after")
     def _identified(self) -> Self:
         try:
-            _ = self.ids, self.spec.run_id, self.spec.cell_id
-        except format1.UNREADABLE as error:
+            _ = self.ids
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"its spec has no ids: {type(error).__name__}: {error}") from error
         return self
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = write(self)
-        fields = {name: found[name] for name in (*FIRST, *found) if name in found and (found[name] or name not in OPTIONAL)}
-        return format1.written_fields(fields, self.original) if self.original is not None else fields
+        return {name: found[name] for name in (*FIRST, *found) if name in found and (found[name] or name not in OPTIONAL)}
 
     @property
     def split_digest(self) -> str:
@@ -109,13 +98,7 @@ class Record(Outcome):
         """Identifies the trained student: another one whenever the run is executed again with another result."""
         return digest_of(weights_identity(self.run_id, self.arrays_sha256 or "", self.parts))
 
-    @cached_property
+    @property
     def ids(self) -> dict[str, str]:
-        """The values of `run_id`, `cell_id` and `label` that follow from its spec, in its own format."""
-        if self.original is None:
-            return {"run_id": self.spec.run_id, "cell_id": self.spec.cell_id, "label": self.spec.label}
-        return {
-            "run_id": format1.run_id(self.original),
-            "cell_id": format1.cell_id(self.original),
-            "label": format1.label(self.original),
-        }
+        """The values of `run_id`, `cell_id` and `label` that follow from its spec."""
+        return {"run_id": self.spec.run_id, "cell_id": self.spec.cell_id, "label": self.spec.label}

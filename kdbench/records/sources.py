@@ -9,7 +9,7 @@ from typing import Protocol
 from zipfile import ZipFile
 
 from kdbench.errors import RecordError
-from kdbench.records.names import SUFFIXES, units_path
+from kdbench.records.names import ARRAYS, TRACE, units_path
 from kdbench.records.record import Record
 from kdbench.storage.archives import UNREADABLE, unpacked_member
 from kdbench.storage.plain_file import read_plain
@@ -114,17 +114,19 @@ class RecordFile:
         """The run id, if the file is named correctly."""
         return posixpath.splitext(posixpath.basename(self.name))[0]
 
-    def arrays(self, record: Record) -> str:
+    @property
+    def arrays(self) -> str:
         """The name of the file with the stored arrays."""
-        return f"{posixpath.splitext(self.name)[0]}{SUFFIXES[record.format].arrays}"
+        return f"{posixpath.splitext(self.name)[0]}{ARRAYS}"
 
-    def trace(self, record: Record) -> str:
+    @property
+    def trace(self) -> str:
         """The name of the file with its trace."""
-        return f"{posixpath.splitext(self.name)[0]}{SUFFIXES[record.format].trace}"
+        return f"{posixpath.splitext(self.name)[0]}{TRACE}"
 
     def units(self, record: Record) -> str:
         """The name of the file with the units of its test split."""
-        return units_path(Path(self.name), record.split_digest, record.format).as_posix()
+        return units_path(Path(self.name), record.split_digest).as_posix()
 
     def read(self, name: str) -> bytes | None:
         """A file of the same source, see `Source.read`."""

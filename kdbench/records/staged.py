@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from kdbench.records.files import write_model
-from kdbench.records.names import NOW
+from kdbench.records.names import ARRAYS, TRACE
 from kdbench.records.record import Record
 
 FOLDER = ".unfinished"  # beside the records
-FILES = (NOW.arrays, NOW.trace)
+FILES = (ARRAYS, TRACE)
 
 
 def staged(path: Path) -> Path:

@@ -21,13 +21,13 @@ def stored_arrays(record: Record, file: RecordFile, task: Task) -> dict[str, NDA
 
     `Task.problems` checks whether they fit the record.
     """
-    content = _belonging(file, file.arrays(record), record.arrays_sha256)
+    content = _belonging(file, file.arrays, record.arrays_sha256)
     return numbers(content, max(record.sizes.values(), default=0) * task.values_per_unit)
 
 
 def stored_trace(record: Record, file: RecordFile) -> Trace:
     """The trace. Raises RecordError if the file is missing, damaged or of another run."""
-    content = _belonging(file, file.trace(record), record.trace_sha256)
+    content = _belonging(file, file.trace, record.trace_sha256)
     try:
         return Trace.model_validate_json(content)
     except (ValueError, RecursionError) as error:

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from kdbench.contracts.values import JsonObject
 from kdbench.errors import RecordError
-from kdbench.records import format1
 from kdbench.records.files import read_model, write_model
 from kdbench.records.parts import Part
 from kdbench.records.quantities import Amount, Figure, Whole
@@ -44,7 +43,7 @@ class TrialSummary(Frozen):
 class StudySummary(Frozen):
     """All trials of a study. It contains nothing from the test split."""
 
-    format: Literal[1, 2] = 2
+    format: Literal[2] = 2
     study: str
     digest: str
     suite: str
@@ -61,7 +60,6 @@ class StudySummary(Frozen):
     importance: dict[str, Figure] = {}  # of each parameter, by PED-ANOVA, as a fraction; empty if unknown
     trials: list[TrialSummary]
     parts: dict[str, Part] = {}  # of its runs when the study began; left out of the file if nothing is known
-    original: JsonObject | None = Field(default=None, exclude=True, repr=False)  # as format 1 wrote it
 
     @classmethod
     def of(cls, study: Study, **found: Any) -> StudySummary:
@@ -80,29 +78,21 @@ class StudySummary(Frozen):
             **found,
         )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read(cls, given: Any, info: ValidationInfo) -> Any:
-        return format1.read(given, format1.summary_fields, info)
-
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> JsonObject:
         fields: JsonObject = write(self)
         if not self.parts:
             fields.pop("parts")
-        return fields | self.original if self.original is not None else fields
+        return fields
 
     @property
     def as_study(self) -> Study:
         """The study of its spec, space and settings. Raises ValueError if its search version is not supported any more."""
-        version = STUDY_VERSION if self.format == 1 else self.version  # results of searches of format 1 remain valid
-        return Study.model_validate({"version": version, "spec": self.spec, "space": self.space, "settings": self.settings})
+        return Study.model_validate({name: getattr(self, name) for name in ("version", "spec", "space", "settings")})
 
     @property
     def ids(self) -> dict[str, str]:
-        """The values of `digest`, `study` and `label` that follow from its spec, space and settings, in its own format."""
-        if self.original is not None:
-            return format1.study_ids(self.original | {"version": self.version})
+        """The values of `digest`, `study` and `label` that follow from its spec, space and settings."""
         study = self.as_study
         return {"digest": study.digest, "study": study.name, "label": study.label}
 
@@ -148,20 +138,8 @@ def read_summary(path: Path) -> StudySummary:
 
 
 def summarised(results: Path, study: Study) -> StudySummary | None:
-    """The summary of a study, whichever format it was written in; None if it has not ended or its file cannot be read."""
-    path = study_path(results, study.spec.suite, study.name)
-    if path.exists():
-        return _readable(path)
-    # Format 1 named studies by another digest: its files are found by their contents.
-    for file in sorted(path.parent.glob("*.json")):
-        found = None if file.name.endswith(PARETO) else _readable(file)
-        if found is not None and found.original is not None and found.as_study.digest == study.digest:
-            return found
-    return None
-
-
-def _readable(path: Path) -> StudySummary | None:
+    """The summary of a study; None if it has not ended or its file cannot be read."""
     try:
-        return read_summary(path)
+        return read_summary(study_path(results, study.spec.suite, study.name))
     except RecordError:
         return None

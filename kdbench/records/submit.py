@@ -67,9 +67,7 @@ def submit(paths: Iterable[Path], out: Path, by: str = "", plugins: Plugins | No
             message = f"{record.label}: its code differed from its commit, so others cannot reproduce it; marked as dirty"
             warnings.warn(message, KdbenchWarning, stacklevel=2)
     sums = {name: Listed(bytes=len(content), sha256=hashlib.sha256(content).hexdigest()) for name, content in files.items()}
-    newest = max(record.format for record in found.records)
     manifest = Manifest(
-        record_format=newest,
         kdbench=versions()["kdbench"],
         by=by,
         dirty=dirty,
@@ -109,8 +107,8 @@ def _files(found: Examined) -> Iterator[tuple[str, bytes]]:
         suite = record.spec.suite
         home = RecordFile(file.source, record_path(Path(), suite, record.run_id).as_posix())
         names = [(file.name, home.name)]
-        names += [(file.arrays(record), home.arrays(record))] if record.arrays_sha256 else []
-        names += [(file.trace(record), home.trace(record))] if record.trace_sha256 else []
+        names += [(file.arrays, home.arrays)] if record.arrays_sha256 else []
+        names += [(file.trace, home.trace)] if record.trace_sha256 else []
         for source, target in names:
             yield target, file.read(source) or b""
         if record.status == "ok" and (content := file.read(file.units(record))) is not None:

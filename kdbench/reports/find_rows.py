@@ -70,9 +70,8 @@ def _short(row: Row) -> list[str]:
 
 
 def _ids(row: Row) -> list[str]:
-    """Those of the row and its runs, in today's form and as their records have them."""
-    records = [run.record for run in row.runs]
-    return [row.id, *(id for one in records for id in (one.run_id, one.cell_id, one.spec.run_id))]
+    """Those of the row and its runs."""
+    return [row.id, *(run.record.run_id for run in row.runs)]
 
 
 def _rows(table: Table) -> list[Row]:

@@ -9,8 +9,8 @@ from pathlib import Path
 LARGEST = 2 * 10**9  # bytes
 
 
-def read_plain(path: str | Path, most: int | None = None) -> bytes:
-    """The content of a file, or its first `most` bytes.
+def read_plain(path: str | Path) -> bytes:
+    """The content of a file.
 
     Raises OSError if it cannot be read, is no plain file or is larger than `LARGEST`, and ValueError for a path with a null
     character.
@@ -22,4 +22,4 @@ def read_plain(path: str | Path, most: int | None = None) -> bytes:
             raise OSError("not a plain file")
         if found.st_size > LARGEST:
             raise OSError(f"{found.st_size:,} bytes; expected at most {LARGEST:,}")
-        return stream.readall() if most is None else stream.read(most)
+        return stream.readall()

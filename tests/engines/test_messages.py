@@ -176,22 +176,6 @@ def test_all_events_survive_json(event: AnyEvent) -> None:
     assert same(read.model_dump(), event.model_dump())
 
 
-def test_a_record_of_format_1_survives_too(old_record: Record) -> None:
-    read = EVENT.validate_json(Finished(record=old_record).model_dump_json())
-    assert isinstance(read, Finished)
-    assert read.record == old_record
-    assert (read.record.format, read.record.ids) == (1, old_record.ids)
-
-
-@pytest.fixture
-def old_record() -> Record:
-    from kdbench.records.files import find_records, read_record
-    from tests.support.paths import ROOT
-
-    found = map(read_record, find_records([ROOT / "results/emoji"]))
-    return next(record for record in found if record.format == 1)
-
-
 def test_thousands_of_runs_travel_in_little_time() -> None:
     """Each is a few kilobytes, written and read by a number of calls that does not depend on how many there are."""
     works = [ExecuteRun(spec=run_spec(seed=seed)) for seed in range(3000)]

@@ -37,9 +37,7 @@ from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench.suite.spec import RunSpec
 from kdbench_plugins.engines.local import Local
-from tests.support.made_records import made
 from tests.support.paths import ROOT
-from tests.support.toys import run_spec
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
@@ -94,25 +92,6 @@ def test_pending(status: Status, done: bool, spec: Spec, record: Make, plugins: 
     write_record(session.site.results, record(spec(seed=2)))
     assert session.pending(specs) == specs[done:]
     assert list(session.records) == ([specs[0].run_id] if done else [])
-
-
-@pytest.mark.parametrize("done", [False, True])
-def test_a_record_of_format_1_gives_way_to_that_of_the_repeated_run(
-    done: bool, record: Make, plugins: Plugins, tmp_path: Path
-) -> None:
-    """As a record of its own format would be overwritten: a run counts once."""
-    run = run_spec(team=[])
-    session = session_in(tmp_path, plugins, Recited(Finished(record=record(run))))
-    path = made(session.site.results, spec=run, format=1, status="ok" if done else "failed")
-    todo = session.pending([run])
-    assert todo == ([] if done else [run])
-    session.run(todo)
-    assert path.exists()  # no new record is written yet, as where it would be one of a failure
-    if not done:
-        write_record(session.site.results, record(run))
-        session.run(todo)
-    assert path.exists() == done
-    assert list(session.records) == [run.run_id]
 
 
 @pytest.mark.parametrize("fails", [True, False])

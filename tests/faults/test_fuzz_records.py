@@ -17,7 +17,7 @@ pytestmark = pytest.mark.fault("a damaged record or bundle")
 
 
 def test_records(tmp_path: Path) -> None:
-    whole = [made(tmp_path / "two"), made(tmp_path / "one", format=1), tuned(tmp_path / "tuned")[1][0]]
+    whole = [made(tmp_path / "plain"), tuned(tmp_path / "tuned")[1][0]]
 
     @many
     @given(st.sampled_from(whole), changes, cuts)

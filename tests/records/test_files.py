@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kdbench.errors import RecordError
+from kdbench.errors import KdbenchError, RecordError
 from kdbench.records.files import (
     find_records,
     read_arrays,
@@ -33,7 +33,8 @@ from kdbench.records.trace import Trace
 from kdbench.storage.archives import whole_rows
 from kdbench.storage.digest import file_digest
 from kdbench.suite.spec import RunSpec
-from tests.support.made_records import arrays_path, edit, trace_path
+from tests.support.made_records import arrays_path, edit, made, trace_path
+from tests.support.toys import plugged, run_spec
 
 Spec = Callable[..., RunSpec]
 Make = Callable[..., Record]
@@ -125,6 +126,22 @@ def test_a_record_that_is_not_there(spec: Spec, tmp_path: Path) -> None:
         read_record(tmp_path / "absent.json")
     with pytest.raises(RecordError, match="cannot be read"):
         read_record(tmp_path / "\0.json")
+
+
+def test_a_default_that_changed_without_a_new_version_is_told(tmp_path: Path) -> None:
+    """Its run has the id of the recorded one, and is another."""
+    then = run_spec(student=plugged("toy", width=8).replace(defaults={"width": 8}))
+    path = made(tmp_path, spec=then)
+    now = run_spec(student=plugged("toy", width=16).replace(defaults={"width": 16}))
+    assert now.run_id == then.run_id
+    assert recorded(tmp_path, then) is not None
+    with pytest.raises(
+        KdbenchError, match=r"a default has changed .*toy.width: 8 then, 16 now.*raises its `Offer.version`"
+    ) as raised:
+        recorded(tmp_path, now)
+    assert str(path) in str(raised.value)
+    raised_version = run_spec(student=now.student.replace(version=2))
+    assert recorded(tmp_path, raised_version) is None
 
 
 def with_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]], record: Record) -> Path:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from kdbench.errors import RecordError
 from kdbench.records.files import read_arrays, read_record, read_trace, write_units
-from kdbench.records.names import units_path
 from kdbench.records.reading import read_measured
 from kdbench.records.submit import submit
 from kdbench.records.trace import Trace
@@ -23,21 +22,17 @@ from tests.support.record_inputs import Change, changes, cuts, holds_for_record
 UNITS = {"images": np.arange(20) // 2, "captions": np.arange(30) // 3}
 
 
-def with_units(results: Path, count: int = 2, format: int = 2) -> list[Path]:
-    paths = several(results, count, format)
+def with_units(results: Path, count: int = 2) -> list[Path]:
+    paths = several(results, count)
     sha256 = write_units(paths[0], DIGEST, UNITS)
-    if format == 1:
-        units_path(paths[0], DIGEST).rename(units_path(paths[0], DIGEST, 1))
     for path in paths:
-        name = "units_sha256" if format == 2 else "concepts_sha256"
-        edit(path, lambda record: record.update({name: sha256}))  # noqa: B023  called at once
+        edit(path, lambda record: record.update(units_sha256=sha256))
     return paths
 
 
-@pytest.mark.parametrize("format", [1, 2])
 @pytest.mark.parametrize("bundled", [False, True])
-def test_runs_with_their_arrays_traces_and_units(bundled: bool, format: int, tmp_path: Path) -> None:
-    paths = with_units(tmp_path / "results", format=format)
+def test_runs_with_their_arrays_traces_and_units(bundled: bool, tmp_path: Path) -> None:
+    paths = with_units(tmp_path / "results")
     place = tmp_path / "results"
     if bundled:
         place = submit([place], tmp_path / "b.zip").path
@@ -112,7 +107,7 @@ def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_the_published_records_are_read() -> None:
-    """With the units of their datasets, whichever format they have."""
+    """With the units of their datasets."""
     found = read_measured([ROOT / "results"])
     assert found.problems == []
     assert len(found.runs) >= 211
@@ -122,7 +117,7 @@ def test_the_published_records_are_read() -> None:
 
 def test_a_damaged_record_is_refused_or_read_and_shown(tmp_path: Path) -> None:
     """Whatever it holds, the folder's leaderboard and `verify` end in words; tests/faults tries 10,000."""
-    whole = [made(tmp_path / "two"), made(tmp_path / "one", format=1), tuned(tmp_path / "tuned")[1][0]]
+    whole = [made(tmp_path / "plain"), tuned(tmp_path / "tuned")[1][0]]
 
     @some
     @given(st.sampled_from(whole), changes, cuts)

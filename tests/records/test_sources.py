@@ -14,16 +14,12 @@ from kdbench.records.sources import Disk, InMemory, OpenBundle, RecordFile, Sour
 from tests.support.made_records import DIGEST, made, packed
 
 
-@pytest.mark.parametrize(
-    ("format", "suffixes"),
-    [(1, (".ranks.npz", ".series.json", ".concepts.npz")), (2, (".test.npz", ".trace.json", ".units.npz"))],
-)
-def test_a_record_s_files_have_the_names_of_its_format(format: int, suffixes: tuple[str, ...], tmp_path: Path) -> None:
-    path = made(tmp_path, format=format)
+def test_the_names_of_a_record_s_files(tmp_path: Path) -> None:
+    path = made(tmp_path)
     record, file = read_record(path), RecordFile(Disk(), path.as_posix())
     stem = (tmp_path / "toys" / record.run_id).as_posix()
-    assert [file.arrays(record), file.trace(record)] == [f"{stem}{suffix}" for suffix in suffixes[:2]]
-    assert file.units(record) == (tmp_path / "toys" / f"{DIGEST[:12]}{suffixes[2]}").as_posix()
+    assert (file.arrays, file.trace) == (f"{stem}.test.npz", f"{stem}.trace.json")
+    assert file.units(record) == (tmp_path / "toys" / f"{DIGEST[:12]}.units.npz").as_posix()
     assert (file.stem, file.folder, file.where) == (record.run_id, str(tmp_path / "toys"), str(path))
     assert file.read(file.name) == path.read_bytes()
 

@@ -12,7 +12,6 @@ from kdbench.records.study_files import read_studies
 from kdbench.records.study_summary import StudySummary, TrialSummary, write_pareto, write_summary
 from kdbench.records.verify.study_summaries import contradiction
 from kdbench.suite.sweep import Settings
-from tests.support.made_records import tuned
 from tests.support.toys import run_spec
 
 
@@ -69,12 +68,6 @@ def test_what_is_wrong_is_told_and_the_rest_is_there(tmp_path: Path) -> None:
     assert notes[3].endswith(f"it differs from the same study's summary in {first}")
 
 
-def test_summaries_of_format_1_are_read(tmp_path: Path) -> None:
-    path, _ = tuned(tmp_path, format=1)
-    (found,), notes = read_studies([tmp_path])
-    assert (found.format, found.study, notes) == (1, path.stem, [])
-
-
 TRIALS = study().model_dump()["trials"]
 
 
@@ -103,7 +96,7 @@ def test_what_does_not_agree_with_itself(changes: dict[str, Any], told: str) -> 
 
 
 @pytest.mark.parametrize(
-    "damage", [{"spec": {}}, {"settings": {"metric": "rsum"}}, {"space": [{"path": "train.lr"}]}, {"format": 3}]
+    "damage", [{"spec": {}}, {"settings": {"metric": "rsum"}}, {"space": [{"path": "train.lr"}]}, {"format": 1}]
 )
 def test_what_is_no_summary_is_left_out(damage: dict[str, Any], tmp_path: Path) -> None:
     path = write_summary(tmp_path, study())

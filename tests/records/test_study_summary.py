@@ -22,7 +22,7 @@ from kdbench.records.study_summary import (
 from kdbench.suite.check import load_suite
 from kdbench.suite.study import Study, studies
 from kdbench.suite.sweep import Parameter, Settings
-from tests.support.made_records import tuned
+from tests.support.made_records import edit
 from tests.support.paths import ROOT
 from tests.support.toys import run_spec
 
@@ -64,17 +64,15 @@ def test_one_that_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> N
         read_summary(path)
 
 
-def test_a_summary_of_format_1_is_written_as_it_was_read(tmp_path: Path) -> None:
-    path, _ = tuned(tmp_path, format=1)
-    summary = read_summary(path)
-    assert StudySummary.model_validate_json(summary.model_dump_json()) == summary
-    content = path.read_bytes()
-    write_summary(tmp_path, summary)
-    assert path.read_bytes() == content
-    assert "recall_at" in json.loads(content)["spec"]["evaluate"]
+def test_a_summary_of_format_1_is_refused(tmp_path: Path) -> None:
+    path = write_summary(tmp_path, SUMMARY)
+    edit(path, lambda summary: summary.update(format=1))
+    with pytest.raises(RecordError, match=f"^{path}: not a study's summary: format: found 1; expected 2$"):
+        read_summary(path)
+    assert summarised(tmp_path, STUDY) is None
 
 
-def test_the_published_summaries_have_the_ids_of_format_1() -> None:
+def test_the_published_summaries_have_the_ids_that_follow() -> None:
     paths = [path for path in ROOT.glob("results/*/sweep/*.json") if not path.name.endswith(".pareto.json")]
     assert len(paths) >= 7
     for path in paths:
@@ -98,9 +96,9 @@ def test_the_configurations_that_no_other_beats(tmp_path: Path) -> None:
 
 
 def test_published_studies_are_found_by_what_they_searched() -> None:
-    """They are of format 1, whose digests and names are others: a sweep of the suite has nothing left to do."""
+    """A sweep of the suite has nothing left to do."""
     suite = load_suite(ROOT / "suites/emoji-sweep.yaml", installed())
     found = [summarised(ROOT / "results", study) for study in studies(suite)]
     assert len(found) == 7
-    assert all(summary and summary.format == 1 and len(summary.trials) == 12 for summary in found)
+    assert all(summary and len(summary.trials) == 12 for summary in found)
     assert len({summary.study for summary in found if summary}) == 7

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import numpy as np
 import pytest
 
 import kdbench
 from kdbench.errors import KdbenchWarning, RecordError
-from kdbench.records.files import read_record, write_units
-from kdbench.records.names import units_path
+from kdbench.records.files import read_record
 from kdbench.records.study_files import read_studies
 from kdbench.records.submit import submit
 from kdbench.records.verify import verify
@@ -90,27 +88,6 @@ def test_the_same_records_make_the_same_bytes(tmp_path: Path) -> None:
     assert submit(paths[:2], tmp_path / "e.zip", by="Ada").path.read_bytes() != first.read_bytes()
 
 
-def test_records_of_format_1_are_bundled_as_they_are(tmp_path: Path) -> None:
-    """Their bytes and names stay; beside records of today as well."""
-    results = tmp_path / "results"
-    paths = several(results, 2, format=1)
-    write_units(paths[0], DIGEST, {"images": np.arange(20) // 2, "captions": np.arange(30) // 3})
-    units_path(paths[0], DIGEST).rename(units_path(paths[0], DIGEST, 1))
-    then = [file for path in paths for file in (path, arrays_path(path, 1), trace_path(path, 1))]
-    then += [units_path(paths[0], DIGEST, 1)]
-    done = submit([results], tmp_path / "b.zip")
-    assert done.manifest.record_format == 1
-    files = contents(done.path)
-    assert {name: content for name, content in files.items() if name != "manifest.json"} == {
-        file.relative_to(results).as_posix(): file.read_bytes() for file in then
-    }
-    assert verify([done.path]) == (done.records, [])
-    made(results, 5)
-    done = submit([results], tmp_path / "c.zip")
-    assert (done.manifest.record_format, len(done.records)) == (2, 3)
-    assert verify([done.path]) == (done.records, [])
-
-
 @pytest.mark.parametrize("suite", ["emoji", "emoji-sweep"])
 def test_published_records_are_bundled(suite: str, tmp_path: Path) -> None:
     done = submit([ROOT / "results" / suite], tmp_path / "b.zip")
@@ -119,11 +96,10 @@ def test_published_records_are_bundled(suite: str, tmp_path: Path) -> None:
         assert name == "manifest.json" or (ROOT / "results" / name).read_bytes() == content
 
 
-@pytest.mark.parametrize("format", [1, 2])
-def test_tuned_runs_bring_their_studies(format: int, tmp_path: Path) -> None:
+def test_tuned_runs_bring_their_studies(tmp_path: Path) -> None:
     """Those that found their parameters, and nothing else of a sweep."""
     results = tmp_path / "results"
-    summary, records = tuned(results, format=format)
+    summary, records = tuned(results)
     tuned(results, trials=4, lr=0.06, seeds=0)
     summary.with_suffix(".pareto.json").write_text("{}")
     paths = [*records, made(results)]

@@ -183,13 +183,6 @@ def test_the_same_teacher_of_two_suites_is_one_reference() -> None:
     assert [one.name for one in table.references] == ["teacher (teacher itself)"]
 
 
-def test_records_of_both_formats_join_one_row() -> None:
-    """Format 1 hashed other things into its ids: rows are told by those of today."""
-    older = changed(EQUAL[0], format=1, run_id="0" * 12, cell_id="1" * 12, label="as it was written")
-    (table,) = build([older, *EQUAL[1:]]).tables
-    assert [one.seeds for one in table.rows] == [(0, 1, 2)]
-
-
 RACE = {"race": {"min_seeds": 2, "max_seeds": 4, "looks": 2}}
 
 

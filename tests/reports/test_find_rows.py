@@ -8,7 +8,7 @@ from kdbench.errors import KdbenchError
 from kdbench.reports import Board, build
 from kdbench.reports.find_rows import find_pair
 from kdbench.suite.settings import Train
-from tests.support.rankings import changed, row
+from tests.support.rankings import row
 from tests.support.situations import situations
 
 LONGER = {"train": {"epochs": 4, "batch_size": 8}}
@@ -68,13 +68,6 @@ def test_unknown_and_the_same(board: Board) -> None:
         find_pair(board, "mgda", "mgda of a + b")
     with pytest.raises(KdbenchError, match="there are no finished runs"):
         find_pair(Board([], []), "a", "b")
-
-
-def test_ids_of_format_1_are_known_too() -> None:
-    older = [changed(one, format=1, run_id=f"aaaabbbbccc{one.seed}", cell_id="ddddeeeeffff") for one in row("equal")]
-    board = build([*older, *row("ammkd")])
-    for called in ("aaaabbbbccc1", "ddddeeeeffff", "aaaabbbb", older[0].record.spec.run_id):
-        assert find_pair(board, called, "ammkd")[0].strategy == "equal"
 
 
 def test_references_are_called_by_their_name() -> None:

@@ -20,7 +20,7 @@ from tests.support.toys import run_spec, toy_plugins
 
 @pytest.fixture(scope="module")
 def emoji() -> kdbench.Results:
-    """Published records, of format 1."""
+    """Published records."""
     return load(ROOT / "results/emoji")
 
 

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from kdbench import Batch, KdbenchError, Offer, Progress, Signal, Skip, Student, StudentModule, TeacherData, Towers
 from kdbench.errors import KdbenchWarning
 from kdbench.plugins.library_warnings import LibraryWarning
-from kdbench.records.files import NOW, read_record, read_trace, record_path, units_path, write_record
+from kdbench.records.files import read_record, read_trace, record_path, units_path, write_record
+from kdbench.records.names import ARRAYS, TRACE
 from kdbench.records.parts import weights_identity
 from kdbench.records.record import Record
 from kdbench.records.verify import verify
@@ -261,7 +262,7 @@ def outcome(strategy: PluginSpec, team: str, seed: int, where: RunContext) -> tu
     spec = run_spec(tuple(team), strategy, seed)
     record = execute(spec, where)
     assert (record.status, record.reason) == ("ok", "")
-    ranks = record_path(where.results, "toys", spec.run_id).with_suffix(NOW.arrays).read_bytes()
+    ranks = record_path(where.results, "toys", spec.run_id).with_suffix(ARRAYS).read_bytes()
     return ranks, bits(kept_weights(where, record)), record.validation, record.best_epoch, record.metrics
 
 
@@ -354,8 +355,8 @@ def test_what_goes_wrong_is_recorded_and_tried_again(
     assert record == read_record(record_path(where.results, "toys", spec.run_id))
     assert (record.metrics, record.arrays_sha256, record.steps) == ({}, None, None)
     assert (record.dynamics, record.trace_sha256) == ({}, None)
-    assert not record_path(where.results, "toys", spec.run_id).with_suffix(NOW.arrays).exists()
-    assert not record_path(where.results, "toys", spec.run_id).with_suffix(NOW.trace).exists()
+    assert not record_path(where.results, "toys", spec.run_id).with_suffix(ARRAYS).exists()
+    assert not record_path(where.results, "toys", spec.run_id).with_suffix(TRACE).exists()
     # Bugs keep their traceback; what a user can mend needs none.
     assert ("Traceback" in capsys.readouterr().err) == isinstance(error, ZeroDivisionError)
 
@@ -407,8 +408,8 @@ def test_edited_code_leaves_nothing_of_the_run_and_the_old_record(
         assert record.status == "failed"
         assert "has changed since this process loaded" in record.reason
         assert (record.metrics, record.arrays_sha256, record.trace_sha256) == ({}, None, None)
-        assert path.with_suffix(NOW.arrays).exists() == finished
-        assert path.with_suffix(NOW.trace).exists() == finished
+        assert path.with_suffix(ARRAYS).exists() == finished
+        assert path.with_suffix(TRACE).exists() == finished
         assert not finished or path.read_bytes() == before
 
 
@@ -520,7 +521,7 @@ def test_a_run_that_diverges(tmp_path: Path) -> None:
     assert record.status == "diverged"
     assert record.reason == "loss nan at step 1 of 12"
     assert record.metrics == {}
-    assert not record_path(where.results, "toys", spec.run_id).with_suffix(NOW.arrays).exists()
+    assert not record_path(where.results, "toys", spec.run_id).with_suffix(ARRAYS).exists()
 
 
 class Absent:

@@ -12,12 +12,12 @@ import torch
 from kdbench.errors import RecordError
 from kdbench.plugins.loading import Plugins
 from kdbench.records.files import read_arrays, read_record, read_trace, write_record, write_trace
-from kdbench.records.names import NOW, SUFFIXES, record_path, units_path
+from kdbench.records.names import record_path
 from kdbench.records.verify import examined
 from kdbench.runs.execute import execute
 from kdbench.runs.rerun import Rerun, compared, rerun
 from kdbench.tasks import retrieval
-from tests.support.made_records import edit, format1_ids, oracle, reranked, some_ranks
+from tests.support.made_records import edit, oracle, reranked, some_ranks, trace_path
 from tests.support.toys import run_context, run_spec, toy_plugins
 
 
@@ -88,7 +88,7 @@ def test_a_trace_and_figures_that_were_invented(done: Path, tmp_path: Path) -> N
 
 
 def test_a_trace_that_was_removed_is_missed(done: Path, tmp_path: Path) -> None:
-    done.with_suffix(NOW.trace).unlink()
+    trace_path(done).unlink()
     edit(done, lambda record: record.update(trace_sha256=None))
     assert "  no trace was recorded, so none was compared" in again(done, tmp_path / "cache").lines()
 
@@ -169,20 +169,6 @@ def test_a_diverged_run_diverges_again(tmp_path: Path) -> None:
     assert found.queries == 0
     edit(path, lambda content: content.update(status="diverged", reason="another reason"))
     assert again(path, tmp_path / "cache").same
-
-
-def test_a_record_of_format_1_is_trained_again(done: Path, tmp_path: Path) -> None:
-    """Its files have other names, and the run has another id today."""
-    now = read_record(done)
-    record = now.replace(**format1_ids(now.spec))
-    path = write_record(tmp_path / "then", record)
-    for suffix_now, suffix_then in ((NOW.arrays, SUFFIXES[1].arrays), (NOW.trace, SUFFIXES[1].trace)):
-        path.with_suffix(suffix_then).write_bytes(done.with_suffix(suffix_now).read_bytes())
-    units = units_path(path, str(now.dataset_digest), 1)
-    units.write_bytes(units_path(done, str(now.dataset_digest)).read_bytes())
-    found = again(path, tmp_path / "cache")
-    assert found.same
-    assert (found.record.format, found.again.format, found.queries) == (1, 2, 50)
 
 
 def test_arrays_of_any_task_are_compared_query_by_query() -> None:

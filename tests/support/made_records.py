@@ -13,15 +13,14 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from kdbench.records import format1
+from kdbench.records import names
 from kdbench.records.bundle.manifest import Listed, Manifest
 from kdbench.records.files import write_arrays, write_record, write_trace
-from kdbench.records.names import NOW, SUFFIXES, record_path
 from kdbench.records.record import Record
 from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
 from kdbench.records.trace import Trace
 from kdbench.records.verify import Problem, verify
-from kdbench.suite.spec import PluginSpec, RunSpec, Tuning
+from kdbench.suite.spec import RunSpec, Tuning
 from kdbench.suite.study import Study
 from kdbench.suite.sweep import Parameter, Settings
 from tests.support.toys import run_spec, toy_plugins
@@ -65,24 +64,21 @@ def made(
     *,
     trace: bool = True,
     spec: RunSpec | Mapping[str, Any] | None = None,
-    format: int = 2,
     **changes: Any,
 ) -> Path:
     """Writes a record with its arrays and trace and returns its path.
 
-    `spec` is the run, or what of the toys' run to change; other arguments change the record. Of `format` 1, everything is
-    written as it was then.
+    `spec` is the run, or what of the toys' run to change; other arguments change the record.
     """
     run = spec if isinstance(spec, RunSpec) else run_spec(seed=seed, **spec or {})
-    ids: dict[str, Any] = {"run_id": run.run_id, "cell_id": run.cell_id, "label": run.label}
-    if format == 1:
-        ids = format1_ids(run)
-    path = record_path(results, run.suite, ids["run_id"])
+    path = names.record_path(results, run.suite, run.run_id)
     arrays = some_ranks(seed)
     lengths, columns = [5, 5, 2], TRACE.weights
     means = {name: sum(n * w for n, w in zip(lengths, columns[name], strict=True)) / STEPS for name in columns}
     fields: dict[str, Any] = {
-        **ids,
+        "run_id": run.run_id,
+        "cell_id": run.cell_id,
+        "label": run.label,
         "status": "ok",
         "spec": run,
         "metrics": oracle(arrays),
@@ -109,55 +105,15 @@ def made(
         fields["dynamics"] = {"weight_entropy": mean, "gradient_cosine": 0.125, "conflicting_steps": 1 / 3}
         loss = [3.0 + seed, 2.0, 1.5]
         fields["trace_sha256"] = write_trace(path, Trace(**TRACE.model_dump() | {"loss": loss}))
-    if format == 1:
-        for now, then in ((NOW.arrays, SUFFIXES[1].arrays), (NOW.trace, SUFFIXES[1].trace)):
-            if path.with_suffix(now).exists():
-                path.with_suffix(now).rename(path.with_suffix(then))
     return write_record(results, Record(**fields | changes))
 
 
-def format1_spec(spec: RunSpec) -> dict[str, Any]:
-    """A run's spec as format 1 would have written it."""
-
-    def plain(plugin: PluginSpec) -> dict[str, Any]:
-        return {"name": plugin.name} | plugin.plain
-
-    return {
-        "suite": spec.suite,
-        "dataset": plain(spec.dataset),
-        "student": plain(spec.student),
-        "team": [plain(teacher) for teacher in spec.team],
-        "strategy": plain(spec.strategy) if spec.strategy else None,
-        "objective": [plain(term) | {"coefficient": term.coefficient} for term in spec.objective],
-        "train": spec.train.model_dump() if spec.train else {},
-        "evaluate": {"recall_at": spec.task.params["recall_at"], **spec.evaluate.model_dump()},
-        "seed": spec.seed,
-        "version": 1,
-        "variant": spec.variant,
-        "role": spec.role,
-        "smoke": spec.smoke,
-        "tuning": spec.tuning.model_dump() if spec.tuning else None,
-    }
-
-
-def format1_ids(spec: RunSpec) -> dict[str, Any]:
-    """The fields that a record of format 1 has instead of today's."""
-    original = format1_spec(spec)
-    return {
-        "format": 1,
-        "original": original,
-        "run_id": format1.run_id(original),
-        "cell_id": format1.cell_id(original),
-        "label": format1.label(original),
-    }
-
-
-def several(results: Path, count: int = 4, format: int = 2) -> list[Path]:
+def several(results: Path, count: int = 4) -> list[Path]:
     """Records of one cell, one a seed."""
-    return [made(results, seed, format=format) for seed in range(count)]
+    return [made(results, seed) for seed in range(count)]
 
 
-def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05, format: int = 2) -> tuple[Path, list[Path]]:
+def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05) -> tuple[Path, list[Path]]:
     """A cell that was tuned: the summary of its study, whose second trial is the best, and a tuned record a seed."""
     space = (
         Parameter(path="train.lr", kind="float", low=0.001, high=0.1),
@@ -174,21 +130,13 @@ def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05, f
         for number in range(trials)
     ]
     summary = StudySummary.of(study, best=1, trials=tried)
-    if format == 1:
-        original = {
-            "spec": format1_spec(study.spec),
-            "space": [one.model_dump() for one in space],
-            "settings": study.settings.model_dump(exclude={"minimize"}),
-        }
-        ids = format1.study_ids(original | {"version": 2})
-        summary = summary.replace(format=1, original=original, version=2, **ids)
     relational, feature = run_spec().objective
     spec = {
         "train": {"lr": lr, "checkpoint_every": 7},
         "objective": (relational, feature.replace(coefficient=0.75)),
         "tuning": Tuning(split="validation", trials=trials, metric="mean_recall"),
     }
-    return write_summary(results, summary), [made(results, seed, spec=spec, format=format) for seed in range(seeds)]
+    return write_summary(results, summary), [made(results, seed, spec=spec) for seed in range(seeds)]
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -204,14 +152,14 @@ def reranked(path: Path, arrays: Arrays) -> None:
     edit(path, lambda record: record.update(arrays_sha256=sha256, metrics=oracle(arrays)))
 
 
-def arrays_path(path: Path, format: int = 2) -> Path:
+def arrays_path(path: Path) -> Path:
     """The file of a record's arrays."""
-    return path.with_suffix(SUFFIXES[format].arrays)
+    return path.with_suffix(names.ARRAYS)
 
 
-def trace_path(path: Path, format: int = 2) -> Path:
+def trace_path(path: Path) -> Path:
     """The file of a record's trace."""
-    return path.with_suffix(SUFFIXES[format].trace)
+    return path.with_suffix(names.TRACE)
 
 
 def contents(bundle: Path) -> dict[str, bytes]:
@@ -259,9 +207,9 @@ def set_in(*keys: str | int, to: Any) -> Damage:
     return damage
 
 
-def check_refused(folder: Path, damage: Damage, what: str, format: int = 2) -> None:
+def check_refused(folder: Path, damage: Damage, what: str) -> None:
     """Damages one of four records: problems name that record alone, and the others stay usable."""
-    paths = several(folder, format=format)
+    paths = several(folder)
     damage(paths[1], [paths[0], *paths[2:]])
     records, problems = verify([folder], toy_plugins())
     assert any(what in problem.what for problem in problems), problems

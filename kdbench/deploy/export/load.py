@@ -79,7 +79,6 @@ def weights_of(record: Record, cache: Cache) -> Path:
         raise KdbenchError(
             f"run {record.run_id} ({record.label}) has the status {record.status!r}; expected 'ok': there is no trained student"
         )
-    # As `kdbench.runs.execute` stores them; for runs of format 1, under the id and the sha256 in the record.
     identity = weights_identity(record.run_id, record.arrays_sha256, record.parts)
     missing = KdbenchError(
         f"the weights of run {record.run_id} ({record.label}) are missing in the cache {cache.root} or damaged. They are kept "

@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from kdbench.errors import RecordError
 from kdbench.records.bundle.manifest import MANIFEST, Manifest, read_manifest
-from kdbench.records.names import SUFFIXES
+from kdbench.records.names import ARRAYS, TRACE, UNITS
 from kdbench.records.problem import Problem
 from kdbench.records.sources import OpenBundle
 from kdbench.storage.archives import UNREADABLE
@@ -22,11 +22,9 @@ MAX_FILES = 200_000
 # Parts that begin with a letter or digit: no part is `..`, a drive or empty, and there is no backslash.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9][A-Za-z0-9_.+-]*)*")
 RECORD = re.compile(r"([^/]+/[0-9a-f]{12})\.json")
-_OF_RECORD = "|".join(re.escape(suffix) for one in SUFFIXES.values() for suffix in (one.arrays, one.trace))
-_OF_DATASET = "|".join(re.escape(one.units) for one in SUFFIXES.values())
 OTHER = re.compile(
-    rf"([^/]+/[0-9a-f]{{12}})({_OF_RECORD})"
-    rf"|[^/]+/(profiles/[0-9a-f]{{12}}\.profile\.json|[0-9a-f]{{12}}({_OF_DATASET})|sweep/[^/]+-[0-9a-f]{{12}}\.json)"
+    rf"([^/]+/[0-9a-f]{{12}})({re.escape(ARRAYS)}|{re.escape(TRACE)})"
+    rf"|[^/]+/(profiles/[0-9a-f]{{12}}\.profile\.json|[0-9a-f]{{12}}{re.escape(UNITS)}|sweep/[^/]+-[0-9a-f]{{12}}\.json)"
 )
 
 

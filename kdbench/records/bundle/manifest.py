@@ -38,7 +38,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     format: Literal[1] = 1
-    record_format: Literal[1, 2] = 2  # the newest format of its records
+    record_format: Literal[2] = 2  # of its records
     kdbench: str  # the version that wrote the bundle
     by: str  # the submitter's name
     dirty: list[str]  # run ids of records whose code differed from its commit

@@ -18,7 +18,7 @@ Pair = tuple[RecordFile, Record]
 
 
 def repeated(pairs: list[Pair], plugins: Plugins | None) -> Iterator[tuple[RecordFile, Problem]]:
-    """Yields records whose run has an earlier record, of either format. The first one is kept: its path was given first."""
+    """Yields records whose run has an earlier record. The first one is kept: its path was given first."""
     first: dict[str, Pair] = {}
     for file, record in pairs:
         known = first.setdefault(record.spec.run_id, (file, record))

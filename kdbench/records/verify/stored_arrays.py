@@ -18,7 +18,7 @@ from kdbench.records.verify.record_fields import EXACT
 
 def checked_arrays(record: Record, file: RecordFile, task: Task) -> tuple[dict[str, NDArray[Any]], list[Problem]]:
     """The arrays of a valid record with status ok, empty if unusable, and their problems."""
-    where = file.source.shown(file.arrays(record))
+    where = file.source.shown(file.arrays)
     try:
         arrays = stored_arrays(record, file, task)
     except RecordError as error:

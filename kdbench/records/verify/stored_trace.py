@@ -15,9 +15,9 @@ ROUNDED = 1e-6  # traces are rounded to six digits
 
 def trace_problems(record: Record, file: RecordFile) -> Iterator[Problem]:
     """Yields the problems of a record's trace. The oldest records and references have none."""
-    where = file.source.shown(file.trace(record))
+    where = file.source.shown(file.trace)
     if record.trace_sha256 is None:
-        if file.read(file.trace(record)) is not None:
+        if file.read(file.trace) is not None:
             yield Problem(where, "a trace that its record does not name", "a file", "none, or its sha256 in the record")
         return
     try:

@@ -25,7 +25,7 @@ def units_of(pairs: Iterable[tuple[RecordFile, Record]], plugins: Plugins | None
     seen = set()
     problems: list[Problem] = []
     for file, record in pairs:
-        key = file.folder, record.split_digest, record.units_sha256, record.format
+        key = file.folder, record.split_digest, record.units_sha256
         if record.status == "ok" and key not in seen:
             seen.add(key)
             problems += _take(found, file, record, task_of(record.spec.task, plugins))

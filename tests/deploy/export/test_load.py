@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,9 @@ from safetensors.torch import load_file
 
 from kdbench.deploy.export.load import trained_student
 from kdbench.errors import KdbenchError, KdbenchWarning
-from kdbench.plugins.building import build_spec, building_with
-from kdbench.plugins.loading import Plugins
-from kdbench.records.files import find_records, read_record
 from kdbench.storage.cache import Cache
-from kdbench.storage.checkpoint import save_weights
 from kdbench_plugins.students.clip_module import ClipModule
 from tests.support.export_runs import Trained, fused, small
-from tests.support.paths import ROOT
 from tests.support.toys import bits, module_of, rank_split
 
 
@@ -76,24 +70,6 @@ def test_weights_of_other_ranks_are_not_taken(trained: Trained) -> None:
     other = trained.record.replace(arrays_sha256="0" * 64)
     with pytest.raises(KdbenchError, match="are missing in the cache"):
         trained_student(other, trained.context.plugins, trained.context.cache)
-
-
-def test_weights_of_a_run_of_format_1(tmp_path: Path) -> None:
-    """They were kept under the run id and the sha256 of the ranks that the record holds, not under today's ids."""
-    folder = ROOT / "results/emoji"
-    records = map(read_record, find_records([folder]))
-    record = next(record for record in records if record.status == "ok" and not record.spec.reference)
-    written: dict[str, Any] = json.loads((folder / f"{record.run_id}.json").read_bytes())
-    assert (written["format"], written["run_id"]) == (1, record.run_id) != (1, record.spec.run_id)
-    plugins, cache = Plugins().load(), Cache(tmp_path)
-    with building_with(plugins):
-        student = build_spec("student", record.spec.student)
-
-    def make(folder: Path) -> None:
-        save_weights(folder / "weights.safetensors", student.module)
-
-    cache.entry("students", {"run_id": written["run_id"], "ranks": written["ranks_sha256"]}, make)
-    assert bits(trained_student(record, plugins, cache).module.state_dict()) == bits(student.module.state_dict())
 
 
 def test_weights_that_are_damaged(trained: Trained, tmp_path: Path) -> None:

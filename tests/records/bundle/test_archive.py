@@ -95,7 +95,7 @@ def test_a_file_that_nobody_vouches_for(sent: Path, tmp_path: Path) -> None:
     ("name", "what"),
     [
         ("toys/deep/notes.json", "of no known kind"),
-        (f"toys/{'0' * 12}.series.json", "without its record"),
+        (f"toys/{'0' * 12}.test.npz", "without its record"),
         (f"toys/{'0' * 12}.trace.json", "without its record"),
     ],
 )

@@ -83,15 +83,6 @@ def test_what_is_wrong_already_has_no_vote(tmp_path: Path) -> None:
     assert set(whats(problems)) == {"label does not follow from the spec"}
 
 
-def test_a_run_in_both_formats_is_there_twice(tmp_path: Path) -> None:
-    then, now = made(tmp_path / "then", format=1), made(tmp_path / "now")
-    assert then.stem != now.stem
-    (kept,), (problem,) = verify([then, now])
-    assert kept.format == 1
-    assert (problem.path, problem.found) == (str(now), "another record of it")
-    assert problem.expected == f"one, found first at {then}"
-
-
 def test_a_cell_with_two_defaults_is_told(tmp_path: Path) -> None:
     """Otherwise a default that changed silently, or one that a record makes up, would join runs that differ."""
     then, now = (plugged("equal").replace(params={"power": power}, defaults={"power": power}) for power in (1.0, 2.0))

@@ -18,9 +18,8 @@ from tests.support.paths import ROOT
 from tests.support.toys import toy_plugins
 
 
-@pytest.mark.parametrize("format", [1, 2])
-def test_records_that_hold_together_are_all_fine(format: int, tmp_path: Path) -> None:
-    paths = several(tmp_path, format=format)
+def test_records_that_hold_together_are_all_fine(tmp_path: Path) -> None:
+    paths = several(tmp_path)
     for deep in (False, True):
         records, problems = usable([tmp_path], deep=deep, plugins=toy_plugins())
         assert problems == []
@@ -86,9 +85,7 @@ def test_what_is_no_plain_file_is_named_and_the_rest_is_read(kind: str, tmp_path
     assert [(problem.path, problem.what) for problem in problems] == [(str(path), "not a record")]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("steps", "12"), ("steps", True), ("threads", -1), ("dirty", "no"), ("original", {})]
-)
+@pytest.mark.parametrize(("field", "value"), [("steps", "12"), ("steps", True), ("threads", -1), ("dirty", "no")])
 def test_values_of_another_type_are_refused(field: str, value: object, tmp_path: Path) -> None:
     path = several(tmp_path, 2)[0]
     edit(path, lambda record: record.update({field: value}))

@@ -35,6 +35,8 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a weight of nobody": (set_in("weights", "c", to=0.0), "weights of another team"),
     "weights of others": (set_in("weights", to={"a": 0.5, "c": 0.5}), "weights of another team"),
     "the spec": (set_in("spec", "train", "lr", to=0.5), "run_id does not follow from the spec"),
+    "a format of before": (set_in("format", to=1), "not a record: format"),
+    "a spec of another version": (set_in("spec", "version", to=1), "not a record: spec.version"),
     "a key of the spec": (set_in("spec", "trian", to={}), "not a record: spec.trian"),
     "a plugin of the spec": (set_in("spec", "dataset", to="beads"), "not a record: spec.dataset"),
     "training without an end": (set_in("spec", "train", "epochs", to=0), "not a record: spec.train.epochs"),
@@ -73,25 +75,9 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
 }
 
 
-# The same in a record of format 1, whose spec is read into today's.
-THEN = DAMAGES | {
-    "a key of the spec": (set_in("spec", "trian", to={}), "not a record: spec.trian"),
-    "a plugin of the spec": (set_in("spec", "dataset", to="beads"), "not a record: the file"),
-    "a spec of another version": (set_in("spec", "version", to=7), "not a record: the file"),
-    "no training": (set_in("spec", "train", to=None), "not a record: the file"),
-    "a spec without a task's settings": (set_in("spec", "evaluate", to={"every": 1}), "not a record: the file"),
-}
-del THEN["a task of another name"], THEN["more images than the others saw"]
-
-
 @pytest.mark.parametrize("name", DAMAGES)
 def test_what_is_wrong_is_named_and_the_rest_stays_usable(name: str, tmp_path: Path) -> None:
     check_refused(tmp_path, *DAMAGES[name])
-
-
-@pytest.mark.parametrize("name", THEN)
-def test_what_is_wrong_with_records_of_format_1_is_named(name: str, tmp_path: Path) -> None:
-    check_refused(tmp_path, *THEN[name], format=1)
 
 
 @pytest.mark.parametrize("status", ["failed", "skipped", "diverged"])

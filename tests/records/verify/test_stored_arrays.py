@@ -104,15 +104,6 @@ def test_metrics_are_held_to_a_billionth(tmp_path: Path) -> None:
         assert (verify([tmp_path])[1] == []) is fine
 
 
-def test_a_record_of_format_1_has_its_own_file_names(tmp_path: Path) -> None:
-    path = made(tmp_path, format=1)
-    assert arrays_path(path, 1).name == f"{path.stem}.ranks.npz"
-    assert verify([path])[1] == []
-    arrays_path(path, 1).rename(arrays_path(path))
-    (problem,) = verify([path])[1]
-    assert (problem.path, problem.what, problem.found) == (str(arrays_path(path, 1)), "arrays unusable", "no such file")
-
-
 def test_arrays_on_which_a_task_fails_are_told(tmp_path: Path) -> None:
     """A task of a third party may check less than it reads."""
 

@@ -44,16 +44,6 @@ def test_what_is_wrong_is_named_and_the_rest_stays_usable(name: str, tmp_path: P
     check_refused(tmp_path, *DAMAGES[name])
 
 
-def test_a_trace_of_format_1(tmp_path: Path) -> None:
-    path = made(tmp_path, format=1)
-    file = trace_path(path, 1)
-    assert file.name == f"{path.stem}.series.json"
-    file.unlink()
-    (problem,) = verify([path])[1]
-    assert (problem.path, problem.what, problem.found) == (str(file), "trace unusable", "no such file")
-
-
-@pytest.mark.parametrize("format", [1, 2])
-def test_records_from_before_there_were_traces(format: int, tmp_path: Path) -> None:
-    made(tmp_path, format=format, trace=False)
+def test_records_without_traces(tmp_path: Path) -> None:
+    made(tmp_path, trace=False)
     assert whats(verify([tmp_path])[1]) == []

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from kdbench.records import format1
 from kdbench.records.files import read_record
 from kdbench.records.reading import read_measured
 from kdbench.records.study_summary import read_summary
@@ -33,12 +32,11 @@ def looked(results: Path, bundle: Path) -> list[tuple[list[str], list[Problem]]]
     return [([record.run_id for record in records], problems) for records, problems in found]
 
 
-@pytest.mark.parametrize("format", [1, 2])
-def test_tuned_runs_with_their_summary_are_fine(format: int, tmp_path: Path) -> None:
+def test_tuned_runs_with_their_summary_are_fine(tmp_path: Path) -> None:
     """Whatever their seeds, and with settings changed that leave a computation what it is."""
     results = tmp_path / "results"
-    _, records = tuned(results, format=format)
-    paths = [*records, *several(results, 2, format)]
+    _, records = tuned(results)
+    paths = [*records, *several(results, 2)]
     for ids, problems in looked(results, tmp_path / "b.zip"):
         assert problems == []
         assert ids == sorted(path.stem for path in paths)
@@ -105,22 +103,13 @@ SUMMARY: dict[str, tuple[Damage, list[str], str]] = {  # damage, what is told of
 }
 
 
-THEN = SUMMARY | {  # of summaries of format 1, whose earlier searches stand
-    "another search": (put("version", to=1), [f"digest {FOLLOW}", f"study {FOLLOW}"], NOT_FINE),
-    "a key of another cell": (put("spec", "trian", to={}), ["not a study's summary"], MISSING),
-}
-CASES = [(2, *case) for case in SUMMARY.values()] + [(1, *case) for case in THEN.values()]
-
-
-@pytest.mark.parametrize(
-    ("format", "damage", "of_summary", "of_record"), CASES, ids=[*SUMMARY, *(f"{name}, format 1" for name in THEN)]
-)
+@pytest.mark.parametrize(("damage", "of_summary", "of_record"), SUMMARY.values(), ids=SUMMARY)
 def test_what_is_wrong_is_told_with_the_file_and_the_rest_stays(
-    format: int, damage: Damage, of_summary: list[str], of_record: str, tmp_path: Path
+    damage: Damage, of_summary: list[str], of_record: str, tmp_path: Path
 ) -> None:
     results = tmp_path / "results"
-    others = several(results, 2, format)
-    summary, records = tuned(results, format=format)
+    others = several(results, 2)
+    summary, records = tuned(results)
     damage(summary)
     for ids, problems in looked(results, tmp_path / "b.zip"):
         assert ids == sorted(path.stem for path in others)
@@ -152,10 +141,9 @@ def test_a_record_that_claims_another_budget(tmp_path: Path) -> None:
         assert problem.expected.endswith(f'"trials": 3, "metric": "mean_recall"}}, by {summary}')
 
 
-@pytest.mark.parametrize("format", [1, 2])
 @pytest.mark.parametrize("budget", [{"trials": 3}, "much", [3], {"split": "validation", "trials": "3", "metric": "rsum"}])
-def test_a_record_with_something_else_for_a_budget(budget: object, format: int, tmp_path: Path) -> None:
-    _, (record,) = tuned(tmp_path, seeds=1, format=format)
+def test_a_record_with_something_else_for_a_budget(budget: object, tmp_path: Path) -> None:
+    _, (record,) = tuned(tmp_path, seeds=1)
     set_in("spec", "tuning", to=budget)(record, [])
     records, (problem,) = verify([tmp_path])
     assert (records, problem.path) == ([], str(record))
@@ -230,30 +218,3 @@ def test_studies_without_tuned_runs_are_looked_at_by_a_deep_look(tmp_path: Path)
     assert usable([tmp_path])[1] == []
     (problem,) = verify([tmp_path])[1]
     assert (problem.path, problem.found, problem.expected) == (str(summary), "another", "toy · a+b · equal")
-
-
-def test_a_study_of_an_earlier_search_stays_fine(tmp_path: Path) -> None:
-    """Its digest is computed as it was then."""
-    path, _ = tuned(tmp_path / "results", format=1)
-    summary = json.loads(path.read_text())
-    earlier = {"version": summary["version"] - 1}
-    ids = format1.study_ids(summary | earlier)
-    assert ids["digest"] != summary["digest"]
-    path.unlink()
-    path.with_name(f"{ids['study']}.json").write_text(json.dumps(summary | earlier | ids))
-    assert usable([tmp_path / "results"], deep=True, plugins=toy_plugins())[1] == []
-
-
-def test_a_study_of_format_1_explains_runs_of_today(tmp_path: Path) -> None:
-    """Whoever adds seeds to a tuned cell need not tune it again."""
-    _, records = tuned(tmp_path, format=1)
-    for path in records:
-        path.unlink()
-    _, records = tuned(tmp_path / "now")
-    for path in records:
-        for file in path.parent.glob(f"{path.stem}*"):
-            file.rename(tmp_path / "toys" / file.name)
-    shutil.rmtree(tmp_path / "now")
-    found, problems = verify([tmp_path], toy_plugins())
-    assert problems == []
-    assert [record.format for record in found] == [2, 2]

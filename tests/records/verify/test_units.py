@@ -70,13 +70,3 @@ def test_units_of_another_folder(tmp_path: Path) -> None:
     found = read_measured([tmp_path / "a", tmp_path / "b"])
     assert whats(found.problems) == ["test units that differ between folders"]
     np.testing.assert_array_equal(found.units[DIGEST]["captions"], UNITS["captions"])
-
-
-def test_folders_of_both_formats_agree(tmp_path: Path) -> None:
-    first, second = made(tmp_path / "a", format=1), made(tmp_path / "b", 1)
-    write_units(first, DIGEST, UNITS)
-    units_path(first, DIGEST).rename(units_path(first, DIGEST, 1))
-    assert units_path(first, DIGEST, 1).name == f"{DIGEST[:12]}.concepts.npz"
-    write_units(second, DIGEST, UNITS)
-    found = read_measured([tmp_path])
-    assert (found.problems, set(found.units)) == ([], {DIGEST})

@@ -26,7 +26,7 @@ from kdbench_plugins.reports.site.plotly_painter import paint
 from kdbench_plugins.reports.site.run_origins import commit, device, provenance, runs_of
 from kdbench_plugins.reports.site.shared_legend import shared_legend
 from kdbench_plugins.reports.site.site_folder import replaced
-from kdbench_plugins.reports.site.spec_yaml import readable, recorded_spec
+from kdbench_plugins.reports.site.spec_yaml import readable, spec_values
 from kdbench_plugins.reports.site.strategy_pages import StrategyPage, strategy_pages
 from kdbench_plugins.reports.site.study_pages import StudyPage, study_pages
 
@@ -172,7 +172,7 @@ class _Pages:
                 places=found,
                 curves=curves,
                 plots=[(panel.title, paint(panel)) for panel in curves.panels] if curves else [],
-                spec=readable(recorded_spec(record)),
+                spec=readable(spec_values(record.spec)),
                 commit=commit(record),
                 device=device(record),
                 strategy=self.strategies.get(page_columns.use(row)),

@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from kdbench.records.record import Record
 from kdbench.suite.spec import RunSpec
 
 # libyaml's, if PyYAML was built with it: ten times faster.
@@ -20,13 +19,8 @@ _HIDDEN: Any = {
 }
 
 
-def recorded_spec(record: Record) -> dict[str, Any]:
-    """The spec of a record as it was written, without the fields that only serve to compute its id."""
-    return record.original if record.original is not None else spec_values(record.spec)
-
-
 def spec_values(spec: RunSpec) -> dict[str, Any]:
-    """The same for any spec."""
+    """A spec without the fields that only serve to compute its id."""
     return spec.model_dump(mode="json", exclude=_HIDDEN)
 
 

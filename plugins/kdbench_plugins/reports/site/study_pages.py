@@ -123,8 +123,6 @@ class StudyPage:
     def yaml(self) -> str:
         """Its settings, space and spec as YAML."""
         summary = self.summary
-        if summary.original is not None:
-            return readable({name: summary.original[name] for name in ("settings", "space", "spec")})
         space = [parameter.model_dump(mode="json", exclude_defaults=True) for parameter in summary.space]
         return readable(
             {"settings": summary.settings.model_dump(mode="json"), "space": space, "spec": spec_values(summary.spec)}
