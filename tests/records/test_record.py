@@ -21,7 +21,7 @@ from tests.support.made_records import edit, made
 from tests.support.paths import ROOT
 from tests.support.toys import run_spec
 
-SUITES = ["ammkd", "ammkd-ablations", "emoji", "emoji-sweep", "emoji-views", "regimes", "strategies", "students"]
+SUITES = ["ammkd", "ammkd-ablations", "emoji", "emoji-sweep", "emoji-views", "strategies", "students"]
 
 
 @cache
@@ -34,8 +34,9 @@ def test_a_record_of_format_1_is_refused(tmp_path: Path) -> None:
     path = made(tmp_path)
     edit(path, lambda record: record.update(format=1, ranks_sha256=record.pop("arrays_sha256")))
     edit(path, lambda record: record["spec"].pop("task"))
-    with pytest.raises(RecordError, match=f"^{path}: not a record: format: found 1; expected 2$"):
+    with pytest.raises(RecordError) as refused:
         read_record(path)
+    assert str(refused.value) == f"{path}: not a record: format: found 1; expected 2"
     assert recorded(tmp_path, run_spec()) is None
     records, (problem,) = verify([tmp_path])
     assert (records, problem.path, problem.what, problem.found) == ([], str(path), "not a record: format", "1")
@@ -60,7 +61,7 @@ def test_a_published_record_is_written_as_it_was_read(tmp_path: Path) -> None:
     assert Record.model_validate_json(again.model_dump_json()) == again  # as records travel between processes
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", [*SUITES, "regimes"])
 def test_first_party_defaults_are_those_of_published_runs(suite: str) -> None:
     """A plugin that changes a default, or drops a parameter, raises its version; new parameters need nothing."""
     known = {(kind, one.model_dump_json()): one for record in published(suite) for kind, one in _plugins(record.spec)}

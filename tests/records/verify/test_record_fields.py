@@ -92,11 +92,10 @@ def test_runs_without_a_result_are_records_too(status: str, tmp_path: Path) -> N
     assert verify([tmp_path]) == ([bare], [])
 
 
-@pytest.mark.parametrize("format", [1, 2])
-def test_a_reference_has_no_training(format: int, tmp_path: Path) -> None:
+def test_a_reference_has_no_training(tmp_path: Path) -> None:
     spec = run_spec(team=[]).replace(role="reference", student=sage("a"), train=None)
     empty: dict[str, Any] = {"validation": {}, "best_epoch": None, "steps": None, "weights": {}}
-    made(tmp_path, trace=False, spec=spec, format=format, **empty)
+    made(tmp_path, trace=False, spec=spec, **empty)
     assert whats(verify([tmp_path])[1]) == []
 
 
