@@ -62,9 +62,8 @@ def measured_in(*suites: str, results: Path = RESULTS) -> list[Measured]:
 
 
 def changed(record: Record, spec: dict[str, Any] | None = None, **fields: Any) -> Record:
-    """A copy of a record, of today's format, with other fields of its own and of its spec."""
-    kept = {name: getattr(record, name) for name in type(record).model_fields if name not in ("original", "format")}
-    return Record(**{**kept, "spec": record.spec.replace(**spec or {}), **fields})
+    """A copy of a record, with other fields of its own and of its spec."""
+    return record.replace(spec=record.spec.replace(**spec or {}), **fields)
 
 
 def board_of(runs: Iterable[Measured], notes: Iterable[str] = ("a run was skipped: no GPU",)) -> Board:
