@@ -188,7 +188,7 @@ def old_record() -> Record:
     from kdbench.records.files import find_records, read_record
     from tests.support.paths import ROOT
 
-    found = map(read_record, find_records([ROOT / "results/emoji"]))
+    found = map(read_record, find_records([ROOT / "results/students"]))
     return next(record for record in found if record.format == 1)
 
 

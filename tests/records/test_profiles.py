@@ -20,7 +20,7 @@ from kdbench.records.profiles import (
 from kdbench.suite.spec import PluginSpec
 from tests.support.paths import ROOT
 
-PUBLISHED = ROOT / "results/emoji/profiles/a17bad086e1a.profile.json"
+PUBLISHED = ROOT / "results/emoji/profiles/56bbc7834369.profile.json"
 
 
 @pytest.fixture
@@ -45,20 +45,20 @@ def test_a_profile_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_profiles_are_found_once(results: Path) -> None:
-    path = profile_path(results, "emoji", "a17bad086e1a")
+    path = profile_path(results, "emoji", "56bbc7834369")
     assert find_profiles([results, results / "emoji", path]) == [path]
     (profile,) = profiles_of(results, "emoji")
-    assert profile == profiled(results, "emoji", "a17bad086e1a") == read_profile(path)
+    assert profile == profiled(results, "emoji", "56bbc7834369") == read_profile(path)
     assert list(profiles_of(results, "other")) == []
 
 
 @pytest.mark.fault("another machine of the same name")
 def test_figures_join_the_profile_of_the_student_on_that_device(results: Path) -> None:
-    before = read_profile(profile_path(results, "emoji", "a17bad086e1a"))
+    before = read_profile(profile_path(results, "emoji", "56bbc7834369"))
     student = PluginSpec(name="any label", use=before.student["use"], params=before.student["params"])
     host = before.host
     assert add_figures(results, "emoji", student, "cpu", host, {"onnx image batch1 ms": 1.5, "new ms": 2.0})
-    after = read_profile(profile_path(results, "emoji", "a17bad086e1a"))
+    after = read_profile(profile_path(results, "emoji", "56bbc7834369"))
     assert after == before.replace(extra=before.extra | {"onnx image batch1 ms": 1.5, "new ms": 2.0})
     for device, other in (("cpu", host | {"id": "another"}), ("cpu", host | {"cores": 96}), ("NVIDIA H100", host)):
         assert not add_figures(results, "emoji", student, device, other, {"x": 1.0})

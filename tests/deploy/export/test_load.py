@@ -80,7 +80,7 @@ def test_weights_of_other_ranks_are_not_taken(trained: Trained) -> None:
 
 def test_weights_of_a_run_of_format_1(tmp_path: Path) -> None:
     """They were kept under the run id and the sha256 of the ranks that the record holds, not under today's ids."""
-    folder = ROOT / "results/emoji"
+    folder = ROOT / "results/students"
     records = map(read_record, find_records([folder]))
     record = next(record for record in records if record.status == "ok" and not record.spec.reference)
     written: dict[str, Any] = json.loads((folder / f"{record.run_id}.json").read_bytes())
