@@ -32,7 +32,7 @@ def gallery(
     Beside a student stand its teachers. Several runs stand side by side. The page is one file that needs no server and no
     network. Pictures of what is on top need the cache of the training; without it there are texts and figures.
 
-    `kdbench gallery 926d7493b06c`
+    `kdbench gallery 28ffb288130b`
     """
     from kdbench.deploy.gallery.of_runs import gallery_page
     from kdbench.reports.inspect import find_run
@@ -57,7 +57,7 @@ def search(
 ) -> None:
     """Search the test split with the trained student of a run: pictures by a text, or texts by a picture.
 
-    `kdbench search 926d7493b06c 'a red heart'`
+    `kdbench search 28ffb288130b 'a red heart'`
     """
     from kdbench.records.files import read_record
     from kdbench.reports.inspect import find_run

@@ -87,7 +87,7 @@ def leaderboard(
 @app.command(rich_help_panel=RESULTS)
 def power(
     difference: Annotated[
-        float, typer.Argument(help="A true difference of the headline metric, in its shown unit: 5 is 5 points.")
+        float, typer.Argument(help="A true difference of the metric, in its shown unit: 5 is 5 points of RSUM.")
     ],
     results: Records = None,
     between: Annotated[
@@ -99,12 +99,16 @@ def power(
             show_default="of each table, the best and equal weights",
         ),
     ] = None,
+    metric: Annotated[
+        str, typer.Option("--metric", metavar="NAME", help="As records name it.", show_default="that which ranks the rows")
+    ] = "",
 ) -> None:
     """Estimate how many seeds or test queries it takes to detect a difference.
 
     With 80 % power at 5 %, from the variation over seeds and test queries in recorded rows.
 
-    `kdbench power 5 results/emoji`
+    `kdbench power 0.05 results/emoji`
+    `kdbench power 3 results/emoji --metric rsum --between ammkd equal`
     """
     from kdbench.reports.find_rows import find_pair
     from kdbench.statistics import power as needed
@@ -114,8 +118,8 @@ def power(
     pairs = [find_pair(found.board, *between)] if between else [pair for table in tables if (pair := _contestants(table))]
     if not pairs:
         raise KdbenchError("no table has two rows to compare; run a suite with two strategies or teams first")
-    texts = ["\n".join(needed(a.runs, b.runs, difference=difference, units=units_of(found, a)).lines()) for a, b in pairs]
-    show("\n\n".join(texts))
+    made = [needed(a.runs, b.runs, difference=difference, units=units_of(found, a), metric=metric) for a, b in pairs]
+    show("\n\n".join("\n".join(one.lines()) for one in made))
 
 
 def load_results(results: list[Path] | None) -> Results:

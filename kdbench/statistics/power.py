@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kdbench.contracts import Metric
-from kdbench.errors import KdbenchError, counted
+from kdbench.errors import KdbenchError, counted, nearest
 from kdbench.records.measured import Measured
 from kdbench.statistics.cells import Cell, Scores
 from kdbench.statistics.comparable import comparable
@@ -21,7 +21,7 @@ MOST = 10**7  # a larger number counts as none
 
 @dataclass(frozen=True)
 class Power:
-    """What it takes to find `difference` of the headline with 80 % power at 5 %, testing this pair alone.
+    """What it takes to find `difference` of a metric with 80 % power at 5 %, testing this pair alone.
 
     There are `seeds` seeds and `size` of `what` (such as images) in the test split; `now` is the power with these.
     `seeds_needed` at this size and `size_needed` at these seeds are None if no number is enough: no number of seeds has more
@@ -30,7 +30,7 @@ class Power:
 
     a: str
     b: str
-    headline: Metric
+    metric: Metric
     difference: float
     components: Components
     seeds: int
@@ -47,7 +47,7 @@ class Power:
     def lines(self) -> list[str]:
         """For a terminal."""
         kinds = self.components.kinds.items()
-        spread = ", ".join(f"{name} {math.sqrt(value):.{self.headline.decimals}f}" for name, value in kinds)
+        spread = ", ".join(f"{name} {math.sqrt(value):.{self.metric.decimals}f}" for name, value in kinds)
         seeds = f"{self.seeds} seeds" + (f" × {self.folds} folds" if self.folds else "")
         enough = f"{WANTED:.0%} power at {LEVEL:.0%}"
         by_seeds = (
@@ -63,7 +63,7 @@ class Power:
             f"{self.size_limit:.0%} power at most"
         )
         return [
-            f"{self.a} against {self.b}, a difference of {self.difference:g} {self.headline.label}, {enough}, this pair alone:",
+            f"{self.a} against {self.b}, a difference of {self.difference:g} {self.metric.label}, {enough}, this pair alone:",
             f"  now, {seeds} and {self.size} {self.what}: {self.now:.0%} power",
             f"  {by_seeds}",
             f"  {by_size}",
@@ -72,18 +72,20 @@ class Power:
         ]
 
 
-def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, units: SplitUnits = None) -> Power:
-    """From the variance components of the paired differences of the headline, `difference` in its shown unit.
+def power(
+    a: Sequence[Measured], b: Sequence[Measured], *, difference: float, units: SplitUnits = None, metric: str = ""
+) -> Power:
+    """From the variance components of the paired differences of a metric, by default the headline; `difference` as shown.
 
     Raises KdbenchError if the two share fewer than two seeds (the variance of training is then unknown), do not compare, or
-    `difference` is 0 or not finite.
+    `difference` is 0 or not finite, or their task has no such metric.
     """
-    if a and (not difference or not math.isfinite(difference)):
-        label = a[0].task.headline.label
-        raise KdbenchError(f"difference: found {difference:g}, expected a number of {label} other than 0, such as 5")
+    one = _metric(a, metric)
+    if one and (not difference or not math.isfinite(difference)):
+        raise KdbenchError(f"difference: found {difference:g}, expected a number of {one.label} other than 0, such as 5")
     first, second = comparable(a, b, units)
-    headline = a[0].task.headline
-    between = _between(first, second, headline.name)
+    one = one or a[0].task.headline
+    between = _between(first, second, one.name)
     seeds, count = between.values.shape
     parts = components_of(between)
     what, size = next(iter(total_sizes(a).items()), ("units", count))
@@ -94,7 +96,7 @@ def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, un
     return Power(
         a=first.label,
         b=second.label,
-        headline=headline,
+        metric=one,
         difference=difference,
         components=parts,
         seeds=seeds,
@@ -108,6 +110,17 @@ def power(a: Sequence[Measured], b: Sequence[Measured], *, difference: float, un
         notes=[*notes, *([first.contributions.note] if first.contributions.note else [])],
         folds=len(first.folds),
     )
+
+
+def _metric(runs: Sequence[Measured], name: str) -> Metric | None:
+    """None without runs, which `comparable` refuses."""
+    if not runs:
+        return None
+    task = runs[0].task
+    known = {metric.name: metric for metric in task.metrics}
+    if name and name not in known:
+        raise KdbenchError(f"metric: found {name!r}; {nearest(name, known)}")
+    return known[name] if name else task.headline
 
 
 def _between(a: Cell, b: Cell, metric: str) -> Scores:

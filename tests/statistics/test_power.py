@@ -111,6 +111,17 @@ def test_images_are_counted_not_units() -> None:
     assert found.components.power(30, 3, found.size_needed / 2) >= 0.8
 
 
+def test_another_metric_has_its_own_spread() -> None:
+    """Recalls in one direction are parts of RSUM: what is needed is found from their own contributions."""
+    a, b = row("a", draw=1), row("b", draw=2)
+    found = power(a, b, difference=30, metric="image_retrieval_recall@1")
+    assert found.metric.label == "t2i R@1"
+    assert found.components != power(a, b, difference=30).components
+    assert power(a, b, difference=30, metric="rsum") == power(a, b, difference=30)
+    with pytest.raises(KdbenchError, match="metric: found 'rsun'; did you mean 'rsum'"):
+        power(a, b, difference=30, metric="rsun")
+
+
 def test_what_cannot_be_known_is_refused() -> None:
     with pytest.raises(KdbenchError, match="share 1 seed, expected 2 or more"):
         power(row("a", seeds=[0, 1]), row("b", seeds=[1, 2]), difference=5)

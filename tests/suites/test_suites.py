@@ -52,7 +52,7 @@ RUNS = {
     "coco": (76, "1abf9fc5820a"),
     "emoji-views": (70, "7031a94ee240"),
     "emoji-sweep": (35, "69e4ad3a9c0e"),
-    "emoji": (27, "97cc1e9fb98a"),
+    "emoji": (60, "3c47082fb9e3"),
     "eupe": (22, "b0f7231c9064"),
     "feature-alignment": (13, "c9a633cdd238"),
     "flickr30k": (76, "e39e0a2ac50a"),

@@ -58,7 +58,9 @@ def measured(path: Path) -> Measured:
 
 
 def measured_in(*suites: str, results: Path = RESULTS) -> list[Measured]:
-    return [measured(path) for path in find_records([results / suite for suite in suites])]
+    """Published runs; of a cross-validation those of the first fold, so that a row has a run a seed."""
+    found = [measured(path) for path in find_records([results / suite for suite in suites])]
+    return [run for run in found if not (fold := run.record.spec.fold) or fold.index == 0]
 
 
 def changed(record: Record, spec: dict[str, Any] | None = None, **fields: Any) -> Record:

@@ -204,8 +204,9 @@ def test_trials_sort_by_their_values(reader: Reader, site: Written) -> None:
 def _column_headers(reader: Reader) -> list[str]:
     """Texts of the headers of the columns, from left to right."""
     code = """return [...document.querySelectorAll('table.ranked th[data-dt-column]')].filter(cell => cell.colSpan === 1)
-        .sort((a, b) => a.dataset.dtColumn - b.dataset.dtColumn).map(cell => cell.textContent.trim())"""
-    return [str(text) for text in reader.js(code)]
+        .sort((a, b) => a.dataset.dtColumn - b.dataset.dtColumn)
+        .map(cell => [cell.dataset.dtColumn, cell.textContent.trim()])"""
+    return list(dict(reader.js(code)).values())  # a group of one column has a header above its own
 
 
 def test_every_column_that_sorts_says_so_to_the_keyboard(reader: Reader, site: Written) -> None:
@@ -215,8 +216,8 @@ def test_every_column_that_sorts_says_so_to_the_keyboard(reader: Reader, site: W
             .map(header => header.textContent.trim())"""
     )
     assert headers == [
-        *["Rank", "Group", "Strategy", "RSUM", "Teachers", "Seeds", "Tuning"],
-        *["R@1", "R@5", "R@10", "R@1", "R@5", "R@10", "Student, s", "Teachers, s", "Strategy, %", "Peak, MB"],
+        *["Rank", "Group", "Strategy", "mean log-rank ↓", "Teachers", "Seeds", "Tuning"],
+        *["R@1", "R@5", "R@10", "R@1", "R@5", "R@10", "RSUM", "Student, s", "Teachers, s", "Strategy, %", "Peak, MB"],
     ]
 
 

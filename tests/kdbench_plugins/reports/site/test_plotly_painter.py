@@ -42,8 +42,9 @@ def test_a_plane_has_all_points_with_their_intervals_and_the_front_as_a_line() -
     assert front["mode"] == "markers"
     assert (line["mode"], line["line"]["shape"]) == ("lines", "hv")
     assert (line["x"], line["y"]) == (front["x"], front["y"])
-    assert low["y"] == [*accumulate((point.value.low for point in best), max)]
-    assert high["y"] == [*accumulate((point.value.high for point in best), max)]
+    better = max if plane.metric.higher_is_better else min
+    assert low["y"] == [*accumulate((point.value.low for point in best), better)]
+    assert high["y"] == [*accumulate((point.value.high for point in best), better)]
     assert high["fill"] == "tonexty"
     assert behind["x"] == [point.cost for point in plane.points if point.behind] != []
     assert others["x"] == [point.cost for point in plane.points if not (point.best or point.behind)] != []

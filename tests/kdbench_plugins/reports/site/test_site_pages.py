@@ -95,7 +95,7 @@ def test_a_run_has_its_pictures_beside_its_figures(tmp_path: Path, board: Board)
 
 @pytest.fixture(scope="module")
 def board() -> Board:
-    return board_of(measured_in("emoji", "ammkd"))
+    return board_of(measured_in("emoji"))
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_the_summary_stands_before_the_tables_and_leads_to_their_rows(site: Writ
     for student in summary.students:
         for line in student.lines:
             assert f'href="#row-{line.table.id}-{line.row.id}"' in found
-            assert f"{line.row.value.mean:,.1f}" in found
+            assert f"{line.row.value.mean:,.{line.row.headline.decimals}f}" in found
     assert found.count("<tbody>") == len(board.tables)
     assert "Params" not in found, "no student was measured"
 
@@ -201,23 +201,22 @@ def test_a_row_shows_its_rank_group_figures_costs_and_runs(site: Written, board:
             found = re.search(rf'<tr id="row-{table.id}-{row.id}".*?</tr>', text, re.DOTALL)
             assert found
             cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[dh].*?</t[dh]>", found[0], re.DOTALL)]
-            value = row.value
+            value, digits = row.value, row.headline.decimals
             rank = f"{row.first}–{row.last}"
             name = row.strategy + ("†" if row.strategy == "ammkd" else "") if row.strategy else row.name
-            assert cells[:5] == [rank, str(row.group), name, f"{value.mean:.1f} ± {value.half:.1f}", row.teachers]
+            assert cells[:5] == [rank, str(row.group), name, f"{value.mean:.{digits}f} ± {value.half:.{digits}f}", row.teachers]
             assert cells[5] == ("1 one seed" if len(row.seeds) == 1 else str(len(row.seeds)))
-            names = [f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5, 10)]
-            assert cells[6:12] == [f"{row.values[name].mean:.1f} ± {row.values[name].half:.1f}" for name in names]
-            assert cells[12:17] == [
+            names = [f"{way}_retrieval_recall@{k}" for way in ("image", "text") for k in (1, 5, 10)] + ["rsum"]
+            assert cells[6:13] == [f"{row.values[name].mean:.1f} ± {row.values[name].half:.1f}" for name in names]
+            assert cells[13:18] == [
                 "7.5" if row.first == 1 and row.last == 3 else f"{row.cost.train_seconds:,.0f}",
                 "13",
                 "3.4",
                 "–",
                 "untuned",
             ]
-            assert (
-                f'data-order="{round(value.mean, 6)!r}" title="95 % interval {value.low:.1f} to {value.high:.1f}"' in found[0]
-            )
+            title = f"rank {math.exp(value.mean):.1f}; 95 % interval {value.low:.{digits}f} to {value.high:.{digits}f}"
+            assert f'data-order="{round(value.mean, 6)!r}" title="{title}"' in found[0]
             assert ("<strong>" in found[0]) == row.bold
             assert re.findall(r'href="runs/(\w+)\.html"', found[0]) == [run.record.run_id for run in row.runs]
         for row in table.references:
@@ -350,7 +349,7 @@ def test_figures_that_are_not_finite_are_gaps(tmp_path: Path) -> None:
     (run,) = [run for run in measured_in("emoji") if not run.record.spec.reference][:1]
     board = board_of([run])
     rows = board.tables[0].rows
-    rows[0] = replace(rows[0], values=rows[0].values | {"rsum": Value(math.nan, -math.inf, math.inf)})
+    rows[0] = replace(rows[0], values=rows[0].values | {rows[0].headline.name: Value(math.nan, -math.inf, math.inf)})
     written = write_site(tmp_path / "site", board, [], [], [])
     page = Page(written.entry)
     (picture,) = [json.loads(text) for text in page.text("script", type="application/json")]
