@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kdbench.contracts import Metric
+from kdbench.contracts import Metric, Task
 from kdbench.errors import KdbenchError, counted, nearest
 from kdbench.records.measured import Measured
 from kdbench.statistics.cells import Cell, Scores
@@ -80,11 +80,10 @@ def power(
     Raises KdbenchError if the two share fewer than two seeds (the variance of training is then unknown), do not compare, or
     `difference` is 0 or not finite, or their task has no such metric.
     """
-    one = _metric(a, metric)
-    if one and (not difference or not math.isfinite(difference)):
-        raise KdbenchError(f"difference: found {difference:g}, expected a number of {one.label} other than 0, such as 5")
     first, second = comparable(a, b, units)
-    one = one or a[0].task.headline
+    one = _metric(a[0].task, metric)
+    if not difference or not math.isfinite(difference):
+        raise KdbenchError(f"difference: found {difference:g}, expected a number of {one.label} other than 0, such as 5")
     between = _between(first, second, one.name)
     seeds, count = between.values.shape
     parts = components_of(between)
@@ -112,11 +111,7 @@ def power(
     )
 
 
-def _metric(runs: Sequence[Measured], name: str) -> Metric | None:
-    """None without runs, which `comparable` refuses."""
-    if not runs:
-        return None
-    task = runs[0].task
+def _metric(task: Task, name: str) -> Metric:
     known = {metric.name: metric for metric in task.metrics}
     if name and name not in known:
         raise KdbenchError(f"metric: found {name!r}; {nearest(name, known)}")

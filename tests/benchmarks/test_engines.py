@@ -26,8 +26,7 @@ LIMIT_SECONDS = 3.0  # 5 % of a run of a minute
 def toys(tmp_path: Path) -> Iterator[None]:
     """An installed distribution with the toys, for processes started from here."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in installed(tmp_path / "site", "tests.support.ray_toys:TOYS").items():
-            patch.setenv(name, value)
+        patch.setenv("PYTHONPATH", installed(tmp_path / "site", "tests.support.ray_toys:TOYS"))
         patch.delenv("RAY_ADDRESS", raising=False)
         yield
 

@@ -66,8 +66,7 @@ def listed(suite: Path, tmp_path: Path) -> list[RunSpec]:
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the toys a plugin of every process started from here, as an installed distribution is."""
-    for name, value in distributions.installed(tmp_path / "site", "tests.cli.test_attribute:TOYS").items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", distributions.installed(tmp_path / "site", "tests.cli.test_attribute:TOYS"))
 
 
 @pytest.mark.usefixtures("installed")

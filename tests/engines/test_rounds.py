@@ -20,22 +20,19 @@ from kdbench.plugins.loading import Plugins
 from kdbench.records.files import read_record
 from kdbench.suite.source import read_suite
 from tests.support.here import Here
-from tests.support.toys import toy_plugins
+from tests.support.toys import TAUGHT, toy_plugins
 
-SUITE = """\
+SUITE = (
+    TAUGHT
+    + """\
 name: raced
-datasets: [beads]
-students: [toy]
-teachers:
-  a: {use: sage, width: 10, seed: 1}
-  b: {use: sage, width: 11, seed: 2}
-teams: [[], [a, b]]
 strategies: [equal, random]
 objective: [relational_kl]
 train: {epochs: 1, batch_size: 8, precision: fp32}
 evaluate: {recall_at: [1, 5], margin: MARGIN}
 race: {min_seeds: 2, max_seeds: 4, looks: 3, futility: FUTILITYBUDGET}
 """
+)
 Race = Callable[..., SuiteRun]
 
 

@@ -22,22 +22,20 @@ from kdbench.suite.yaml_file import parse_scalar
 from kdbench_plugins.engines.in_process import InProcess
 from tests.support.command_plugins import command_plugins
 from tests.support.sweeping import install
+from tests.support.toys import TAUGHT
 
 Distribution = Callable[[str, str], Path]
-SUITE = """\
+SUITE = (
+    TAUGHT
+    + """\
 name: few
 seeds: [0, 1]
-datasets: [beads]
-students: [toy]
-teachers:
-  a: {use: sage, width: 10, seed: 1}
-  b: {use: sage, width: 11, seed: 2}
-teams: [[], [a, b]]
 strategies: [equal, ammkd]
 objective: [relational_kl]
 train: {epochs: 1, batch_size: 8, precision: fp32}
 evaluate: {recall_at: [1, 5]}
 """
+)
 
 
 class Listener:

@@ -25,16 +25,12 @@ from tests.support.distributions import installed
 from tests.support.fault_tally import Lost
 from tests.support.patience import PATIENCE, until
 from tests.support.ray_toys import TOYS
-from tests.support.toys import toy_plugins
+from tests.support.toys import TAUGHT, toy_plugins
 
-SUITE = """\
+SUITE = (
+    TAUGHT
+    + """\
 name: mortal
-datasets: [beads]
-students: [toy]
-teachers:
-  a: {use: sage, width: 10, seed: 1}
-  b: {use: sage, width: 11, seed: 2}
-teams: [[], [a, b]]
 strategies: [equal, random, {use: resting, seconds: 0.03}]
 seeds: [0, 1]
 objective: [relational_kl]
@@ -47,6 +43,7 @@ train:
     - {epochs: 1, lr: 5e-4}
 evaluate: {recall_at: [1, 5]}
 """
+)
 RUNS = 8
 DEATHS = 100
 LEFT = ("*.partial*", ".tmp*", "checkpoint*", ".site*")
@@ -55,8 +52,8 @@ LEFT = ("*.partial*", ".tmp*", "checkpoint*", ".site*")
 class Stage:
     """A folder, and the command that executes the suite in it and writes its leaderboard."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder, self.environment = folder, os.environ | environment
+    def __init__(self, folder: Path, python_path: str) -> None:
+        self.folder, self.environment = folder, os.environ | {"PYTHONPATH": python_path}
         (folder / "results").mkdir(parents=True)
         (folder / "mortal.yaml").write_text(SUITE)
 
@@ -156,8 +153,8 @@ def _send(process: int, what: signal.Signals) -> None:
 @pytest.mark.faults
 @pytest.mark.fault("death at any moment of a suite", times=DEATHS)
 def test_whatever_dies_and_when_nothing_is_lost(tmp_path: Path) -> None:
-    environment = installed(tmp_path / "plugins", "tests.support.ray_toys:TOYS")
-    calm = Stage(tmp_path / "calm", environment)
+    python_path = installed(tmp_path / "plugins", "tests.support.ray_toys:TOYS")
+    calm = Stage(tmp_path / "calm", python_path)
     began = time.monotonic()
     assert calm.begin().wait(PATIENCE) == 0, (calm.folder / "log").read_text()
     whole = time.monotonic() - began
@@ -165,7 +162,7 @@ def test_whatever_dies_and_when_nothing_is_lost(tmp_path: Path) -> None:
     calm.check_nothing_left()
     deaths = suites = 0
     while deaths < DEATHS:
-        stage = Stage(tmp_path / f"suite {suites}", environment)
+        stage = Stage(tmp_path / f"suite {suites}", python_path)
         undisturbed = 0
         while not stage.complete():
             assert undisturbed < 3, (stage.folder / "log").read_text()

@@ -123,8 +123,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Its worker has the strategies above for plugins."""
     folder = tmp_path_factory.mktemp("mischief")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in installed(folder / "site", "mischief:MISCHIEF", MISCHIEF).items():
-            patch.setenv(name, value)
+        patch.setenv("PYTHONPATH", installed(folder / "site", "mischief:MISCHIEF", MISCHIEF))
         made = Bench(Site(folder / "results", folder / "cache", "cpu"))
     yield made
     made.worker.stop()

@@ -19,6 +19,7 @@ from kdbench.storage.digest import digest_of
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from kdbench_plugins.openclip import check_pretrained
+from tests.support.distributions import python_path
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE
 
@@ -141,12 +142,11 @@ def test_flickr30k_runs_end_to_end_when_small(changes: list[str], runs: int, tmp
     has it. Nothing looks for another machine: weights that a suite asks for are downloaded, and a smoke run asks for none.
     """
     asked = tmp_path / "connections"
-    offline = {"PYTHONPATH": os.pathsep.join(filter(None, (str(OFFLINE), os.environ.get("PYTHONPATH"))))}
     suite, also = str(ROOT / "suites/flickr30k.yaml"), "evaluate.also=[{use: class_folders, miniature: true}]"
     assert f"kdbench run flickr30k --smoke '{also}'" in (ROOT / "docs/training.md").read_text(encoding="utf-8")
     typed = ["run", suite, also, *changes, "--smoke", "--engine", "in_process"]
-    environment = offline | {"KDBENCH_TEST_CONNECTIONS": str(asked), "KDBENCH_CACHE": str(tmp_path / "cache")}
-    done = kdbench(*typed, cwd=tmp_path, **environment)
+    offline = {"PYTHONPATH": python_path(OFFLINE), "KDBENCH_TEST_CONNECTIONS": str(asked)}
+    done = kdbench(*typed, cwd=tmp_path, KDBENCH_CACHE=str(tmp_path / "cache"), **offline)
     assert done.returncode == 0, done.stderr
     assert not asked.exists(), asked.read_text(encoding="utf-8")
     paths = [path for path in (tmp_path / "results/flickr30k-smoke").glob("*.json") if "." not in path.stem]

@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 
-def installed(folder: Path, target: str, source: str = "") -> dict[str, str]:
-    """The environment of processes that find one plugin more: `target`, an attribute of a module, `MODULE:NAME`.
+def installed(folder: Path, target: str, source: str = "") -> str:
+    """PYTHONPATH of processes that find one plugin more: `target`, an attribute of a module, `MODULE:NAME`.
 
     It may be one of the tests' own modules; with `source`, the module is written into `folder`, where the distribution is.
     """
@@ -20,5 +20,10 @@ def installed(folder: Path, target: str, source: str = "") -> dict[str, str]:
     (info / "entry_points.txt").write_text(f"[kdbench]\n{name.lower()} = {target}\n")
     if source:
         (folder / f"{module}.py").write_text(source)
+    return python_path(folder, ROOT)
+
+
+def python_path(*folders: Path) -> str:
+    """PYTHONPATH with these folders before those of today."""
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return {"PYTHONPATH": os.pathsep.join(filter(None, map(str, (folder, ROOT, *inherited))))}
+    return os.pathsep.join(filter(None, map(str, (*folders, *inherited))))

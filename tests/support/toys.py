@@ -255,6 +255,15 @@ class Toys:
 
 
 TOYS = Toys()
+# Of suites of toys as YAML: a student without teachers and with two.
+TAUGHT = """\
+datasets: [beads]
+students: [toy]
+teachers:
+  a: {use: sage, width: 10, seed: 1}
+  b: {use: sage, width: 11, seed: 2}
+teams: [[], [a, b]]
+"""
 
 
 def toy_plugins(**extra: Sequence[Offer[Any]]) -> Plugins:

@@ -15,8 +15,7 @@ from tests.support.profiled import REQUEST
 @pytest.fixture(autouse=True)
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the toys a plugin of every process started from here, as an installed distribution is."""
-    for name, value in installed(tmp_path / "site", "tests.support.toys:TOYS").items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", installed(tmp_path / "site", "tests.support.toys:TOYS"))
 
 
 def test_a_fresh_process_measures() -> None:

@@ -61,8 +61,9 @@ TOYS = Toys(**FATAL)
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the toys a plugin of every process started from here, as an installed distribution is."""
-    for name, value in distributions.installed(tmp_path / "site", "tests.kdbench_plugins.engines.test_local:TOYS").items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(
+        "PYTHONPATH", distributions.installed(tmp_path / "site", "tests.kdbench_plugins.engines.test_local:TOYS")
+    )
 
 
 Kind = TypeVar("Kind", bound=Event)

@@ -45,22 +45,19 @@ from tests.support.distributions import installed
 from tests.support.here import Here
 from tests.support.patience import until
 from tests.support.sweeping import suite_of
-from tests.support.toys import plugged, run_spec, toy_plugins
+from tests.support.toys import TAUGHT, plugged, run_spec, toy_plugins
 
-RACE = """\
+RACE = (
+    TAUGHT
+    + """\
 name: raced
-datasets: [beads]
-students: [toy]
-teachers:
-  a: {use: sage, width: 10, seed: 1}
-  b: {use: sage, width: 11, seed: 2}
-teams: [[], [a, b]]
 strategies: [equal, random]
 objective: [relational_kl]
 train: {epochs: 1, batch_size: 8, precision: fp32}
 evaluate: {recall_at: [1, 5], margin: 60}
 race: {min_seeds: 2, max_seeds: 3, looks: 2, futility: 0}
 """
+)
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
 RUNS = 12
 Kind = TypeVar("Kind", bound=Event)
@@ -70,8 +67,7 @@ Kind = TypeVar("Kind", bound=Event)
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One node, whose processes know the toys as an installed distribution."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in installed(tmp_path_factory.mktemp("site"), "tests.support.ray_toys:TOYS").items():
-            patch.setenv(name, value)
+        patch.setenv("PYTHONPATH", installed(tmp_path_factory.mktemp("site"), "tests.support.ray_toys:TOYS"))
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         made = Cluster(initialize_head=True, head_node_args=NODE)

@@ -149,8 +149,7 @@ STRANGERS = Toys(strategies=[Offer(builder.__name__.lower(), builder) for builde
 @pytest.fixture
 def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes strategies that fork, read and hang plugins of workers started from here."""
-    for name, value in installed(tmp_path / "site", "strangers:STRANGERS", STRANGERS).items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", installed(tmp_path / "site", "strangers:STRANGERS", STRANGERS))
 
 
 def expire_with(worker: WorkerProcess, file: Path) -> None:
