@@ -32,7 +32,7 @@ class Verdict:
     `candidates` are the rows that no row is significantly better than. `use` is the row to use: the only candidate (`winner`),
     or the cheapest of several that are `equivalent` to the best within `margin`. It is None where there is nothing to choose
     from, or where a candidate is neither worse than the best row nor equivalent to it (`undecided`); about `more_seeds` more
-    would then decide (None: that cannot be told). A race that has ended without having decided, at `ended_at` seeds, goes on
+    would then decide (see `deciding.more_seeds`). A race that has ended without having decided, at `ended_at` seeds, goes on
     only if `lacking` candidates get their figures. Before the first look of a race, at `more_seeds`, nothing is tested
     (`untested`). `beaten` are the rows that the best one, or the one to use, is significantly better than. `gains` are other
     weightings that are significantly better than equal weights of the same teachers; `no_gain` says that there are other
@@ -46,7 +46,7 @@ class Verdict:
     gains: tuple[int, ...] = ()
     no_gain: bool = False
     margin: float = 0.0  # 0: none is stated
-    more_seeds: int | None = None
+    more_seeds: float | None = None
     ended_at: int | None = None
     lacking: tuple[int, ...] = ()
 
@@ -60,7 +60,7 @@ def verdict(
     better: Flags,
     alike: Flags,
     margin: float = 0.0,
-    more_seeds: int | None = None,
+    more_seeds: float | None = None,
     ended_at: int | None = None,
     lacking: Collection[int] = (),
 ) -> Verdict:
@@ -109,7 +109,7 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     if found.case == "no student":
         return "", "No student has been trained here yet; these are the teachers themselves."
     if found.case == "untested":
-        return "", f"Not tested yet: the first look of the race is at {counted(found.more_seeds or 0, 'seed')}."
+        return "", f"Not tested yet: the first look of the race is at {counted(int(found.more_seeds or 0), 'seed')}."
     if found.case == "no row":
         return "", "No row of this table is usable."
     names = [_short(rows[index], rows) for index in found.candidates]

@@ -44,14 +44,14 @@ class Analysis:
 
     `looks` holds what tests of the headline found, in the order of `ranked`: the pairs' p-values, which row is significantly
     better than which, which are equivalent within `margin` (0: none is stated), and of a race why each row stopped. About
-    `more_seeds` would decide what is undecided about the best row (None: nothing is, or too many). `refused` names the runs
+    `more_seeds` would decide what is undecided about the best row (see `deciding.more_seeds`). `refused` names the runs
     left out because what they stored is unusable.
     """
 
     ranked: list[RankedRow]
     looks: Looks
     margin: float
-    more_seeds: int | None
+    more_seeds: float | None
     refused: list[str]
     notes: list[str]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kdbench.contracts import Metric
 from kdbench.contracts.task import Queries
 from kdbench.records.measured import Measured
-from kdbench.statistics.cells import Cell
+from kdbench.statistics.cells import Cell, Scores
 from kdbench.statistics.comparable import comparable, estimate_difference
 from kdbench.statistics.crossed import Estimate
 from kdbench.statistics.deciding import Answer, answer, what_would_decide
@@ -47,8 +47,8 @@ class Explanation:
     """A − B.
 
     `answer` says which of three things holds of the headline; `ended_at` are the seeds at which a race of the two has ended.
-    `estimates` by metric name in shown units, `by_seed` the headline's difference of each seed, `shares` by `Queries.label`,
-    `gained` and `lost` the queries that changed most in A's favour and against it.
+    `estimates` by metric name in shown units, `by_run` the headline's difference of each seed, or of each seed and fold (from
+    1), `shares` by `Queries.label`, `gained` and `lost` the queries that changed most in A's favour and against it.
     """
 
     a: str
@@ -57,7 +57,7 @@ class Explanation:
     headline: Metric
     answer: Answer
     estimates: dict[str, Estimate]
-    by_seed: dict[int, float]
+    by_run: dict[tuple[int, ...], float]
     shares: dict[str, Shares]
     gained: list[Query]
     lost: list[Query]
@@ -66,8 +66,8 @@ class Explanation:
 
     @property
     def agree(self) -> int:
-        """How many seeds have a difference of the mean's sign."""
-        return sum(value * self.estimates[self.headline.name].mean > 0 for value in self.by_seed.values())
+        """How many runs have a difference of the mean's sign."""
+        return sum(value * self.estimates[self.headline.name].mean > 0 for value in self.by_run.values())
 
     @property
     def verdict(self) -> str:
@@ -85,14 +85,15 @@ class Explanation:
         return f"{between}: {figures}; {what_would_decide(answer.more_seeds, self.ended_at)}"
 
     @property
-    def seeds(self) -> str:
-        """The difference of each seed, in one line."""
-        seeds = ", ".join(f"{seed}: {value:+.{self.headline.decimals}f}" for seed, value in self.by_seed.items())
-        return f"by seed: {seeds} ({self.agree} of {len(self.by_seed)} agree)"
+    def runs(self) -> str:
+        """The difference of each run, in one line."""
+        name = " · ".join(("seed", "fold")[: len(next(iter(self.by_run), (0,)))])
+        runs = ", ".join(f"{'·'.join(map(str, run))}: {one:+.{self.headline.decimals}f}" for run, one in self.by_run.items())
+        return f"by {name}: {runs} ({self.agree} of {len(self.by_run)} agree)"
 
     def lines(self, more: Callable[[Query], Sequence[str]] = lambda query: (), notes: Sequence[str] = ()) -> list[str]:  # noqa: ARG005
         """For a terminal; `more` are further lines of a query, `notes` further notes."""
-        lines = [f"A = {self.a}", f"B = {self.b}", "", self.verdict, self.seeds]
+        lines = [f"A = {self.a}", f"B = {self.b}", "", self.verdict, self.runs]
         names = {name: _with_unit(self.metrics[name]) for name in self.estimates}
         width = max(map(len, names.values()))
         shown = [f"  {names[name]:<{width}}  {_figures(one, self.metrics[name])}" for name, one in self.estimates.items()]
@@ -129,13 +130,26 @@ def explain(a: Sequence[Measured], b: Sequence[Measured], units: SplitUnits = No
         headline=task.headline,
         answer=answer(*scores, min(a[0].margin, b[0].margin)),
         estimates=estimates,
-        by_seed={seed: float(values.mean()) for seed, values in zip(between.seeds, between.values, strict=True)},
+        by_run=_by_run(between),
         shares={label: _shares(listed) for label, listed in queries.items() if listed},
         gained=[query for query in ordered[:most] if changes[query] > 0],
         lost=[query for query in ordered[::-1][:most] if changes[query] < 0],
         notes=_notes(a[0], b[0], first, second, estimates[task.headline.name], between.seeds),
         ended_at=race.max_seeds if race and len(between.seeds) >= race.max_seeds else None,
     )
+
+
+def _by_run(between: Scores) -> dict[tuple[int, ...], float]:
+    """The mean of each seed, or of each seed and fold."""
+    if not between.folds:
+        return {(seed,): float(values.mean()) for seed, values in zip(between.seeds, between.values, strict=True)}
+    ends = np.cumsum(between.folds)[:-1]
+    parts = [np.split(values, ends) for values in between.values]
+    return {
+        (seed, fold): float(part.mean())
+        for seed, of_seed in zip(between.seeds, parts, strict=True)
+        for fold, part in enumerate(of_seed, start=1)
+    }
 
 
 def _notes(a: Measured, b: Measured, first: Cell, second: Cell, found: Estimate, seeds: tuple[int, ...]) -> list[str]:

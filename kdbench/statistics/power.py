@@ -129,13 +129,12 @@ def _between(a: Cell, b: Cell, metric: str) -> Scores:
 
 
 def fewest(enough: Callable[[int], bool], most: int = MOST) -> int | None:
-    """The smallest count from 2 that is enough, where every larger one is, too; None if none up to about `most` is."""
-    high = 2
+    """The smallest count from 2 that is enough, where every larger one is, too; None if none up to `most` is."""
+    low, high = 1, 2
     while not enough(high):
-        high *= 2
-        if high > most:
+        if high >= most:
             return None
-    low = high // 2
+        low, high = high, min(2 * high, most)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)

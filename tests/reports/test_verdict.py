@@ -106,7 +106,7 @@ def test_undecided_without_a_margin_or_a_number_of_seeds() -> None:
     nothing = better(2)
     assert "".join(in_words(verdict(shown, nothing, nothing), shown)) == (
         "Undecided between all 2 rows: none is significantly better than the others; how many more seeds would decide cannot "
-        "be told; no weighting is significantly better than equal."
+        "be told from one; no weighting is significantly better than equal."
     )
 
 

@@ -10,6 +10,8 @@ from kdbench.records.measured import Measured
 from kdbench.statistics import Explanation, explain
 from kdbench.statistics.crossed import LEVEL
 from kdbench.statistics.deciding import Answer
+from kdbench.statistics.splits import split_of
+from tests.support.folded import FOLDS, fold_row, fold_units
 from tests.support.rankings import changed, row, run, units_of
 from tests.support.toys import retrieval_spec
 
@@ -28,7 +30,7 @@ def test_queries_that_changed_by_hand() -> None:
     assert (found.shares["t2i"].better, found.shares["t2i"].worse, found.shares["t2i"].same) == (0.5, 0, 0.5)
     assert (found.shares["i2t"].better, found.shares["i2t"].worse, found.shares["i2t"].same) == (0, 0.5, 0.5)
     # t2i: R@5 and R@10 +50 where the rank is 2, R@10 +50 where it is 9; i2t: image 1 leaves R@5 and R@10
-    assert found.by_seed == pytest.approx({0: 0, 1: -50, 2: 0})
+    assert found.by_run == pytest.approx({(0,): 0, (1,): -50, (2,): 0})
     assert found.estimates["rsum"].mean == pytest.approx(-50 / 3)
     assert found.agree == 1
 
@@ -95,7 +97,7 @@ def test_a_raced_pair_with_all_seeds_needs_a_new_race() -> None:
 def test_turning_it_round_turns_the_figures_round() -> None:
     a, b = row("a", 2.0, draw=1), row("b", 2.5, draw=2)
     forth, back = explain(a, b), explain(b, a)
-    assert back.by_seed == pytest.approx({seed: -value for seed, value in forth.by_seed.items()})
+    assert back.by_run == pytest.approx({run: -value for run, value in forth.by_run.items()})
     assert (back.lost[0].of, back.lost[0].index) == (forth.gained[0].of, forth.gained[0].index)
     for direction in ("t2i", "i2t"):
         there, here = (found.shares[direction] for found in (forth, back))
@@ -116,13 +118,13 @@ def test_medians_are_over_the_seeds_both_have() -> None:
     b = [run("b", seed, [1, 1], [2, 1]) for seed in (1, 2, 3)]
     found = explain(a, b)
     assert found.lost[0].a == 4
-    assert list(found.by_seed) == [1, 2]
+    assert list(found.by_run) == [(1,), (2,)]
     assert "left out, as only one side has them: seeds 0, 3" in found.notes
 
 
 def test_a_reference_is_compared_with_every_seed() -> None:
     found = explain(row("teacher", 1.0, seeds=[0], role="reference"), row("a", 3.0, seeds=[5, 6]))
-    assert list(found.by_seed) == [5, 6]
+    assert list(found.by_run) == [(5,), (6,)]
     assert not any("left out" in note or "trained for" in note for note in found.notes)
 
 
@@ -138,6 +140,19 @@ def test_other_splits_and_protocols_are_refused_and_other_budgets_noted() -> Non
         explain(row("a"), [])
     longer = explain(row("a"), row("b", steps=20, draw=1))
     assert any("2 epochs, 10 steps of 8 samples and 2 epochs, 20 steps" in note for note in longer.notes)
+
+
+def test_folds_of_a_seed_are_runs_of_their_own() -> None:
+    a, b = fold_row("a", 1.0, seeds=(0, 1), draw=1), fold_row("b", 4.0, seeds=(0, 1), draw=2)
+    _, units = split_of([*a, *b], fold_units())
+    found = explain(a, b, units)
+    assert list(found.by_run) == [(seed, fold) for seed in (0, 1) for fold in range(1, FOLDS + 1)]
+    # The mean of a fold is that of its own records, to what rounding leaves.
+    of_fold = [next(run for run in runs if (run.seed, run.fold) == (1, 2)) for runs in (a, b)]
+    alone = [one.record.metrics["rsum"] for one in of_fold]
+    assert found.by_run[1, 3] == pytest.approx(alone[0] - alone[1], abs=0.01)
+    assert found.runs.startswith("by seed · fold: 0·1: +")
+    assert found.runs.endswith(f"({2 * FOLDS} of {2 * FOLDS} agree)")
 
 
 def test_units_may_be_given() -> None:

@@ -19,7 +19,7 @@ def pair_page(found: Explanation, of: Of, names: Sequence[str] = (), licence: st
         for title, queries in (("A gained most", found.gained), ("A lost most", found.lost))
         if queries
     ]
-    facts = [f"A = {found.a}", f"B = {found.b}", found.seeds]
+    facts = [f"A = {found.a}", f"B = {found.b}", found.runs]
     return Page(f"{found.a} and {found.b}", found.verdict, sections, facts, [*found.notes, *notes], licence)
 
 
