@@ -65,6 +65,11 @@ class Explanation:
     ended_at: int | None = None
 
     @property
+    def seeds(self) -> list[int]:
+        """Those that both rows have."""
+        return list(dict.fromkeys(seed for seed, *_ in self.by_run))
+
+    @property
     def agree(self) -> int:
         """How many runs have a difference of the mean's sign."""
         return sum(value * self.estimates[self.headline.name].mean > 0 for value in self.by_run.values())

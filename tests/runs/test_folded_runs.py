@@ -125,7 +125,7 @@ def test_two_rows_are_compared_query_by_query_within_folds(context: RunContext) 
     one, other = (row.runs for row in results.board.tables[0].rows)
     units = split_of(one, results.reading.units)[1]
     found = explain(one, other, units)
-    assert list(found.by_seed) == [0, 1]
+    assert found.seeds == [0, 1]
     for query in (*found.gained, *found.lost):
         assert query.fold is not None
         medians = [

@@ -26,7 +26,7 @@ def look_at_pair(
     folds = dict.fromkeys(query.fold for query in (*explained.gained, *explained.lost))
     looked, notes = {}, []
     for fold in folds:
-        pair = of_one_seed(list(explained.by_seed), _of_fold(a, fold), _of_fold(b, fold), cache)
+        pair = of_one_seed(explained.seeds, _of_fold(a, fold), _of_fold(b, fold), cache)
         found = looked[fold] = look(pair, units.get(pair["A"].record.split_digest), plugins, cache)
         notes += found.notes
         if any(model.top for model in found.models.values()):
