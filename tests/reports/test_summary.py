@@ -85,7 +85,7 @@ def test_students_are_told_apart_by_what_their_tables_differ_in() -> None:
     more = replace(longer, protocol=longer.protocol.replace(budget=Budget(epochs=30, steps=999, batch_size=8)))
     assert names(tables(), longer) == ["pebble · 2 epochs", "pebble · 30 epochs"]
     assert names(longer, more) == [f"pebble · 30 epochs, {steps} steps of 8 samples" for steps in (300, 999)]
-    assert names(tables(), tables()) == [f"pebble ({tables().id})"] * 2
+    assert names(tables(), tables()) == [f"pebble · {tables().id}"] * 2
 
 
 def test_tables_of_other_metrics_have_a_summary_of_their_own() -> None:
