@@ -200,7 +200,8 @@ def _shares(queries: Sequence[Query]) -> Shares:
 
 
 def _with_unit(metric: Metric) -> str:
-    return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
+    told = ", ".join([*([metric.unit] if metric.unit else []), *([] if metric.higher_is_better else ["lower is better"])])
+    return f"{metric.label} ({told})" if told else metric.label
 
 
 def _figures(one: Estimate, metric: Metric) -> str:
