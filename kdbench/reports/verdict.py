@@ -115,9 +115,12 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     names = [_short(rows[index], rows) for index in found.candidates]
     within = f"equivalent within {found.margin:g} {rows[0].headline.label}"
     if found.use is None:
-        which = f"all {len(rows)} rows" if len(names) == len(rows) else f"{len(names)} of {len(rows)} rows"
-        lead, text = "Undecided", f" between {which}: none is significantly better than the others"
-        text += f", nor are all {within}" if found.margin else ""
+        two = len(names) == 2
+        every = "both rows" if two else f"all {len(rows)} rows"
+        which = every if len(names) == len(rows) else f"{len(names)} of {len(rows)} rows"
+        none = "neither is significantly better than the other" if two else "none is significantly better than the others"
+        lead, text = "Undecided", f" between {which}: {none}"
+        text += f", nor are {'they' if two else 'all'} {within}" if found.margin else ""
         lacking = [_short(rows[index], rows) for index in found.lacking]
         waits = f"a run of {listed(lacking)} has no figures; once it has, the race goes on" if lacking else ""
         text += f"; {waits or what_would_decide(found.more_seeds, found.ended_at)}"
@@ -125,7 +128,7 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     else:
         name = rows[found.use].name
         if found.case == "one row":
-            return "", f"There is only {name}: there is nothing to compare it with."
+            return "", f"{name} is the only row: there is nothing to compare it with."
         if found.case == "winner":
             return f"Use {name}", ": it is significantly better than every other row."
         lead, text = f"Use {name}", f": it is the cheapest of {len(names)} rows that are {within}, and no row is better"

@@ -56,7 +56,7 @@ def what_would_decide(more_seeds: float | None, ended_at: int | None = None) -> 
     never = f"not even {MOST:,} more seeds would decide, as test units vary, too"
     if ended_at is None:
         if more_seeds is None:
-            return "how many more seeds would decide cannot be told from one"
+            return "one seed does not tell how many more would decide"
         return never if math.isinf(more_seeds) else f"about {counted(int(more_seeds), 'more seed')} would decide"
     ended = f"the race has ended at {counted(ended_at, 'seed')}; "
     if more_seeds is None:

@@ -42,7 +42,7 @@ def test_a_page_shows_the_picture_from_where_it_is(folder: str) -> None:
 def test_the_paragraph_is_made_in_place(folder: str) -> None:
     page = f"<!-- generated: regimes_advice {folder} -->\n<!-- end -->"
     made = filled(page, {"regimes_advice": regimes_advice})
-    assert "Weighting matters in 2 of 3 regimes: mixed and wrong." in made
+    assert "Weighting matters in 2 of 3 regimes: “mixed” and “wrong”." in made
 
 
 def test_the_table_says_what_runs_resolve(folder: str) -> None:

@@ -85,4 +85,4 @@ def test_the_row_that_needs_most_counts() -> None:
 
 def test_one_seed_tells_nothing() -> None:
     assert told(rows([1.0, 0.0], seeds=1)) is None
-    assert what_would_decide(None) == "how many more seeds would decide cannot be told from one"
+    assert what_would_decide(None) == "one seed does not tell how many more would decide"
