@@ -10,7 +10,7 @@ from kdbench.contracts import Metric
 from kdbench.records.profile import Profile
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.cost_axes import MILLION, Axis, axes_of
-from kdbench.reports.verdict import cheapest
+from kdbench.reports.verdict import cheapest, is_oracle
 
 GIGA = 10**9
 OWN = ("student", "student initialisation", "task")  # parts of a protocol that a summary shows otherwise, or not
@@ -98,10 +98,14 @@ def beside(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
 
 
 def lines_of(table: Table) -> tuple[Line, ...]:
-    """Its best row, the cheapest of those that no row is significantly better than, and the best one without distillation."""
+    """Its best row, the cheapest of those that no row is significantly better than, and the best one without distillation.
+
+    Weights that somebody was told are nobody's to use.
+    """
     kinds: dict[int, list[str]] = defaultdict(list)
-    kinds[0].append(BEST)
-    if len(candidates := table.verdict.candidates) > 1:
+    kinds[next((place for place, row in enumerate(table.rows) if not is_oracle(row)), 0)].append(BEST)
+    candidates = [place for place in table.verdict.candidates if not is_oracle(table.rows[place])]
+    if candidates and len(table.verdict.candidates) > 1:
         kinds[cheapest(table.rows, candidates)].append(CHEAPEST)
     if (undistilled := next((place for place, row in enumerate(table.rows) if not row.team), None)) is not None:
         kinds[undistilled].append(UNDISTILLED)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Flags = NDArray[np.bool_]
 
 BASELINE = "equal"  # the strategy that every other has to beat
+ORACLE = "told"  # in suites with regimes, the label of weights from somebody who knows the teachers: nobody can use them
 NAMED = 4  # rows, before the rest are counted
 Case = Literal["no student", "no row", "one row", "untested", "winner", "equivalent", "undecided"]
 
@@ -123,7 +124,7 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
         text += f", nor are {'they' if two else 'all'} {within}" if found.margin else ""
         lacking = [_short(rows[index], rows) for index in found.lacking]
         waits = f"a run of {listed(lacking)} has no figures; once it has, the race goes on" if lacking else ""
-        text += f"; {waits or what_would_decide(found.more_seeds, found.ended_at)}"
+        text += f"; {waits or what_would_decide(found.more_seeds, found.ended_at, len(names) - 1)}"
         subject = f"the best mean, that of {names[0]},"
     else:
         name = rows[found.use].name
@@ -145,6 +146,11 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
 def is_baseline(row: Row) -> bool:
     """Whether its teachers have equal weights."""
     return row.spec.strategy is not None and row.spec.strategy.use == BASELINE
+
+
+def is_oracle(row: Row) -> bool:
+    """Whether its weights are set by somebody who knows the teachers of its regime."""
+    return bool(row.regime) and row.strategy == ORACLE
 
 
 def _short(row: Row, rows: Sequence[Row]) -> str:

@@ -51,9 +51,9 @@ def more_seeds(rows: Sequence[Scores], looks: Looks, margin: float) -> float | N
     return max(known) if known and len(known) == len(needed) else None
 
 
-def what_would_decide(more_seeds: float | None, ended_at: int | None = None) -> str:
-    """More seeds, or after a race of which rows have all seeds, `ended_at`, a new one; a clause."""
-    never = f"not even {MOST:,} more seeds would decide, as test units vary, too"
+def what_would_decide(more_seeds: float | None, ended_at: int | None = None, pairs: int = 1) -> str:
+    """More seeds, or after a race of which rows have all seeds, `ended_at`, a new one; a clause on one pair or several."""
+    never = f"not even {MOST:,} more seeds would decide{' every pair' if pairs > 1 else ''}, as test units vary, too"
     if ended_at is None:
         if more_seeds is None:
             return "one seed does not tell how many more would decide"

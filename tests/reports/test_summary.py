@@ -111,3 +111,11 @@ def test_regimes_of_one_student_are_named_without_it() -> None:
     assert [one.name for one in found.students] == ["alike", "mixed", "wrong"]
     (plain,) = summaries(Board([tables()], []))
     assert plain.what == "student"
+
+
+def test_weights_that_somebody_was_told_are_not_offered() -> None:
+    board = build(situations())
+    assert any(table.rows[0].strategy == "told" for table in board.tables)
+    shown = [line.row.strategy for summary in summaries(board) for student in summary.students for line in student.lines]
+    assert "good" in shown
+    assert "told" not in shown

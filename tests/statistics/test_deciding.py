@@ -66,6 +66,7 @@ def test_no_number_of_seeds_is_enough_where_test_units_vary_more() -> None:
     pair = [Scores((0, 1, 2, 3), 0.5 + moving - moving.mean()), Scores((0, 1, 2, 3), 0 * moving)]
     more = more_seeds(pair, look_once(pair, 0.0), 0.0)
     assert more == math.inf
+    assert what_would_decide(more, pairs=3) == "not even 1,000 more seeds would decide every pair, as test units vary, too"
     assert what_would_decide(more) == "not even 1,000 more seeds would decide, as test units vary, too"
     assert (
         what_would_decide(more, 24)

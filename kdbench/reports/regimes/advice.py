@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kdbench.errors import counted
 from kdbench.reports.regimes.gains import Finding, Gain, Regime
-from kdbench.reports.verdict import BASELINE, listed
+from kdbench.reports.verdict import BASELINE, is_oracle, listed
 
 VERBS: dict[Finding, str] = {
     "better": "is significantly better in",
@@ -16,7 +16,6 @@ VERBS: dict[Finding, str] = {
     "equivalent": "is equivalent in",
     "undecided": "is undecided in",
 }
-ORACLE = "told"  # in suites with regimes, the label of weights from somebody who knows the teachers
 
 
 def advice(found: Sequence[Regime], about: Sequence[str] = ()) -> str:
@@ -109,7 +108,7 @@ def _quoted(names: Sequence[str]) -> str:
 
 def _real(regime: Regime) -> list[Gain]:
     """Those that anybody can use."""
-    return [gain for gain in regime.weightings if gain.label != ORACLE]
+    return [gain for gain in regime.weightings if not is_oracle(gain.row)]
 
 
 def _by_label(found: Sequence[Regime]) -> Mapping[str, dict[str, Gain]]:
