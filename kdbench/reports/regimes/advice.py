@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from kdbench.errors import counted
 from kdbench.reports.regimes.gains import Finding, Gain, Regime
@@ -83,9 +82,7 @@ def _alone(found: Sequence[Regime]) -> list[str]:
 def _evidence(found: Sequence[Regime]) -> str:
     runs, hours = sum(one.runs for one in found), sum(one.seconds for one in found) / 3600
     finest = {
-        metric.label: max(_median(gain.detectable.get(metric.name, 0.0) for gain in one.weightings) for one in found)
-        for metric in found[0].table.metrics
-        if metric.margin
+        metric.label: max(one.resolves(metric) or 0.0 for one in found) for metric in found[0].table.metrics if metric.margin
     }
     told = " or ".join(f"{value:.2g} {label}" for label, value in finest.items() if value)
     finds = f"; half of the comparisons with {BASELINE} would find a difference of {told} (80 % power)" if told else ""
@@ -114,7 +111,3 @@ def _count(gains: Mapping[str, Gain], finding: Finding) -> int:
 
 def _mean(gains: Mapping[str, Gain]) -> float:
     return sum(gain.mean for gain in gains.values()) / len(gains)
-
-
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(list(values) or [0.0])
