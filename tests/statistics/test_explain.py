@@ -70,7 +70,7 @@ def test_which_of_three_answers_holds_and_what_would_decide() -> None:
     same = found(near, margin=200.0)
     assert same.answer == Answer(better=False, equivalent=True, margin=200.0, more_seeds=None)
     assert same.verdict.startswith("toy · a+b · equal and toy · a+b · near are equivalent within 200 RSUM: RSUM ")
-    open_ = found(near, margin=12.0)
+    open_ = found(near, margin=8.0)
     assert (open_.answer.better, open_.answer.equivalent) == (False, False)
     assert open_.answer.more_seeds
     assert open_.verdict.startswith(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from kdbench.errors import counted
 from kdbench.reports.regimes.gains import Finding, Gain, Regime
@@ -84,9 +83,7 @@ def _alone(found: Sequence[Regime]) -> list[str]:
 def _evidence(found: Sequence[Regime]) -> str:
     runs, hours = sum(one.runs for one in found), sum(one.seconds for one in found) / 3600
     finest = {
-        metric.label: max(_median(_known(one, metric.name)) for one in found)
-        for metric in found[0].table.metrics
-        if metric.margin
+        metric.label: max(one.resolves(metric) or 0.0 for one in found) for metric in found[0].table.metrics if metric.margin
     }
     told = " or ".join(f"{value:.2g} {label}" for label, value in finest.items() if value)
     where = "in every regime " if len(found) > 1 else ""
@@ -94,11 +91,6 @@ def _evidence(found: Sequence[Regime]) -> str:
     running = sum(len(one.table.looks.running) for one in found if one.table.looks)
     goes_on = f" The race goes on in {counted(running, 'row')}." if running else ""
     return f"This rests on {runs} runs, {hours:.1f} hours of one core{finds}.{goes_on}"
-
-
-def _known(regime: Regime, metric: str) -> list[float]:
-    """What its comparisons would find; those with a single seed in common do not tell."""
-    return [gain.detectable[metric] for gain in regime.weightings if metric in gain.detectable]
 
 
 def _quoted(names: Sequence[str]) -> str:
@@ -126,7 +118,3 @@ def _count(gains: Mapping[str, Gain], finding: Finding) -> int:
 
 def _mean(gains: Mapping[str, Gain]) -> float:
     return sum(gain.mean for gain in gains.values()) / len(gains)
-
-
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(list(values) or [0.0])
