@@ -82,14 +82,16 @@ def _holm(passes: Callable[[float], Flags], pairs: int, others: int) -> Flags:
 
 def what_would_decide(more_seeds: float | None, ended_at: int | None = None, pairs: int = 1) -> str:
     """More seeds, or after a race of which rows have all seeds, `ended_at`, a new one; a clause on one pair or several."""
-    never = f"by these figures, not even {MOST:,} more seeds would decide{' every pair' if pairs > 1 else ''}"
+    what = "decide every pair" if pairs > 1 else "decide"
     if ended_at is None:
         if more_seeds is None:
             return "one seed does not tell how many more would decide"
-        return never if math.isinf(more_seeds) else f"about {counted(int(more_seeds), 'more seed')} would decide"
+        if math.isinf(more_seeds):
+            return f"by these figures, not even {MOST:,} more seeds would {what}"
+        return f"about {counted(int(more_seeds), 'more seed')} would decide"
     ended = f"the race has ended at {counted(ended_at, 'seed')}; "
     if more_seeds is None:
         return f"{ended}a new race with a larger max_seeds may decide"
     if math.isinf(more_seeds):
-        return ended + never
+        return f"{ended}by these figures, not even one with {MOST:,} more would {what}"
     return f"{ended}a new race with a larger max_seeds, about {ended_at + int(more_seeds):,}, would decide"

@@ -72,7 +72,7 @@ def test_no_number_of_seeds_is_enough_where_test_units_vary_more() -> None:
     assert what_would_decide(more) == "by these figures, not even 1,000 more seeds would decide"
     assert (
         what_would_decide(more, 24)
-        == "the race has ended at 24 seeds; by these figures, not even 1,000 more seeds would decide"
+        == "the race has ended at 24 seeds; by these figures, not even one with 1,000 more would decide"
     )
 
 
