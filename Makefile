@@ -4,7 +4,7 @@ BIN := .venv/bin
 # What runs on every change; the rest takes longer and has its own targets.
 TESTS := --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks --ignore-glob 'tests/faults/test_fu*' --ignore tests/faults/test_concurrent_runs.py -m 'not faults'
 
-.PHONY: quickstart test types imports lint coverage bench faults mutants docs docs-graph readme clean
+.PHONY: quickstart test types imports lint coverage lowest audit bench faults mutants docs docs-graph readme clean
 
 quickstart: .venv/quickstart
 	$(BIN)/kdbench run quickstart
@@ -32,6 +32,15 @@ coverage: .venv/dev
 	$(BIN)/coverage run -m pytest $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# The same tests with the oldest releases that pyproject.toml allows.
+lowest: .lowest/dev
+	.lowest/bin/pytest $(TESTS)
+
+# Known vulnerabilities of what is installed. Asks PyPI.
+audit: .venv/dev
+	test -x $(BIN)/pip-audit || $(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --skip-editable
 
 bench: .venv/dev
 	$(BIN)/python -m tests.benchmarks.limits
@@ -75,5 +84,11 @@ readme: .venv/dev
 	$(BIN)/pip install --quiet --editable '.[quickstart,dev,docs]'
 	touch $@ .venv/quickstart .venv/docs
 
+.lowest/dev: pyproject.toml
+	test -x .lowest/bin/python || $(PYTHON) -m venv .lowest
+	.lowest/bin/pip install --quiet uv
+	.lowest/bin/uv pip install --quiet --python .lowest/bin/python --resolution lowest-direct --editable '.[quickstart,dev,docs]'
+	touch $@
+
 clean:
-	rm -rf .venv site
+	rm -rf .venv .lowest site

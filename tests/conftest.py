@@ -23,6 +23,7 @@ from kdbench.records.record import Record
 from kdbench.suite.spec import RunSpec
 from kdbench.tasks import retrieval
 from kdbench_plugins.strategies import ammkd, equal, fixed
+from tests.support.distributions import describe
 
 # The same examples every time, no clock and no database: a test that failed fails again.
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=60, database=None)
@@ -228,11 +229,8 @@ def distribution(tmp_path: Path) -> Callable[[str, str], Path]:
 
     def write(name: str, source: str) -> Path:
         site = tmp_path / f"site-{name}"
-        info = site / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
+        describe(site, name, plugin=f"{name}_plugin")
         (site / f"{name}_plugin.py").write_text(f"from kdbench import Offer, hookimpl\n{source}\n")
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[kdbench]\nplugin = {name}_plugin\n")
         return site
 
     return write

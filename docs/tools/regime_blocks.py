@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 from docs.tools.blocks import cell, table
 from docs.tools.result_blocks import read
 from kdbench.contracts import Metric
-from kdbench.reports.regimes import Gain, Regime, advice, maps
+from kdbench.reports.regimes import Regime, advice, maps
+from kdbench.reports.verdict import is_oracle
 
 FLAGSHIP = "ammkd"  # the strategy whose evidence the paragraph states
 
@@ -20,7 +20,7 @@ def regimes_advice(folder: str) -> str:
 
 def regimes_resolution(folder: str) -> str:
     """For each regime its runs and hours, the smallest difference that half of its comparisons with equal weights would find
-    (80 % power, 5 %), and the best strategy's gain, in each metric with a margin."""
+    (80 % power, 5 %), and the gain of the best strategy that anybody can use, in each metric with a margin."""
     found = read(folder)[1].regimes
     if not found:
         return ""
@@ -32,12 +32,7 @@ def regimes_resolution(folder: str) -> str:
 
 def _line(one: Regime, metrics: Sequence[Metric]) -> list[str]:
     counted = [str(len(one.table.rows)), str(one.runs), f"{one.seconds / 3600:.1f}"]
-    resolved = [_smallest(one.weightings, metric) for metric in metrics]
-    best = one.weightings[0] if one.weightings else None  # gains are sorted, best first
+    resolved = ["–" if (value := one.resolves(metric)) is None else f"{value:.{metric.decimals}f}" for metric in metrics]
+    best = next((gain for gain in one.weightings if not is_oracle(gain.row)), None)  # gains are sorted, best first
     gains = [f"{best.by_metric[metric.name]:+.{metric.decimals}f}" if best else "–" for metric in metrics]
     return [cell(one.name), *counted, *resolved, cell(f"{best.label}, {best.found}" if best else "–"), *gains]
-
-
-def _smallest(gains: Sequence[Gain], metric: Metric) -> str:
-    known = [gain.detectable[metric.name] for gain in gains if metric.name in gain.detectable]
-    return f"{statistics.median(known):.{metric.decimals}f}" if known else "–"

@@ -8,6 +8,7 @@ import typer
 
 from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, show
 from kdbench.errors import KdbenchError, counted, nearest
+from kdbench.storage.room import amount
 
 if TYPE_CHECKING:
     from kdbench.storage.cache import Cleared, Entry
@@ -39,10 +40,10 @@ def cache_list(cache: CacheRoot = None) -> None:
         size += entry.bytes
         about = ", ".join(f"{key} {str(value)[:12]}" for key, value in entry.identity.items() if key != "format")
         by = ", ".join(entry.made_by)
-        rows.append([entry.kind, entry.folder.name[:12], f"{entry.bytes / 1e6:.1f} MB", f"{entry.seconds:.1f} s", by, about])
+        rows.append([entry.kind, entry.folder.name[:12], amount(entry.bytes), f"{entry.seconds:.1f} s", by, about])
     align = ("left", "left", "right", "right", "left", "left") if rows else None
     show(tabulate(rows, headers=["kind", "entry", "size", "made in", "by", "from"], colalign=align))
-    show(f"\n{counted(len(rows), 'entry')}, {size / 1e6:,.1f} MB, in {root}; another folder: --cache or KDBENCH_CACHE")
+    show(f"\n{counted(len(rows), 'entry')}, {amount(size)}, in {root}; another folder: --cache or KDBENCH_CACHE")
 
 
 @cache_app.command("verify")
@@ -104,7 +105,7 @@ def cache_clear(
 
 def _said(cleared: Cleared) -> str:
     left = f"; kept what other commands are using: {counted(cleared.left, 'folder')}" if cleared.left else ""
-    return f"{cleared.bytes / 1e6:.1f} MB freed{left}"
+    return f"{amount(cleared.bytes)} freed{left}"
 
 
 def _names(entry: Entry) -> set[str]:

@@ -11,6 +11,7 @@ import typer
 from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, given_params, plugins_here, say, show
 from kdbench.cli.completion import names_of
 from kdbench.errors import KdbenchError, PluginError, quoted
+from kdbench.storage.room import amount
 
 data_app = typer.Typer(
     no_args_is_help=True, context_settings=HELP, help="Check a dataset; decode or compute it once for all runs."
@@ -83,7 +84,7 @@ def data_prepare(name: Name, params: Params = None, root: Root = None, jobs: Job
 
     with _Shown() as shown:
         entry, digest = _task(name).store(_opened(name, params, root), Cache(cache_root(cache)), shown.advance, jobs)
-    show(f"{entry.folder}  {entry.bytes / 1e6:,.1f} MB, digest {digest}")
+    show(f"{entry.folder}  {amount(entry.bytes)}, digest {digest}")
 
 
 def _task(dataset: str) -> Any:

@@ -9,6 +9,7 @@ import typer
 
 from kdbench.cli.common import PLUGINS, CacheRoot, Results, app, cache_root, complain, plugins_here, show
 from kdbench.errors import counted
+from kdbench.storage.room import amount
 
 
 @app.command(rich_help_panel=PLUGINS)
@@ -51,4 +52,4 @@ def _size(folder: Path) -> str:
     if not folder.is_dir():
         return "does not exist"
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    return f"{sum(sizes) / 1e6:,.1f} MB in {counted(len(sizes), 'file')}"
+    return f"{amount(sum(sizes))} in {counted(len(sizes), 'file')}"

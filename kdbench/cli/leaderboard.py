@@ -108,9 +108,11 @@ def power(
     With 80 % power at 5 %, from the variation over seeds and test queries in recorded rows.
 
     `kdbench power 0.05 results/emoji`
+
     `kdbench power 3 results/emoji --metric rsum --between ammkd equal`
     """
     from kdbench.reports.find_rows import find_pair
+    from kdbench.reports.text_table import wrapped
     from kdbench.statistics import power as needed
 
     found = load_results(results)
@@ -119,7 +121,7 @@ def power(
     if not pairs:
         raise KdbenchError("no table has two rows to compare; run a suite with two strategies or teams first")
     made = [needed(a.runs, b.runs, difference=difference, units=units_of(found, a), metric=metric) for a, b in pairs]
-    show("\n\n".join("\n".join(one.lines()) for one in made))
+    show("\n\n".join("\n".join(wrapped(line, "table", table_width()) for line in one.lines()) for one in made))
 
 
 def load_results(results: list[Path] | None) -> Results:

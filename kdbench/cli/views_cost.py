@@ -8,6 +8,7 @@ from kdbench.errors import counted
 from kdbench.plugins.building import build_spec, building_with
 from kdbench.plugins.loading import Plugins
 from kdbench.storage.digest import digest_of
+from kdbench.storage.room import amount
 from kdbench.suite.settings import Views
 from kdbench.suite.spec import PluginSpec, RunSpec
 
@@ -61,11 +62,7 @@ def _line(dataset: PluginSpec, teacher: PluginSpec, views: Views, images: int, c
     of_images = ", for the images," if worded else ""
     gpu = f"{_hours(operations / GPU)}{of_images} of a GPU at {GPU / 1e12:.0f} TFLOP/s"
     core = f"{_hours(operations / CORE)} of a core at {CORE / 1e9:.0f} GFLOP/s"
-    return f"{head}: {_bytes(stored)} on disk, mapped into memory; {gpu}, or {core}"
-
-
-def _bytes(count: float) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    return f"{head}: {amount(stored)} on disk, mapped into memory; {gpu}, or {core}"
 
 
 def _hours(seconds: float) -> str:

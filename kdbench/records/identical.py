@@ -15,8 +15,9 @@ from kdbench.suite.spec import RunSpec
 def identical(records: Iterable[Record]) -> list[str]:
     """A sentence for each pair of trained rows that may be compared and whose stored arrays are equal in a seed.
 
-    Says nothing of a run that two suites contain, with equal settings. A strategy that amounts to another one, such as weights
-    fixed at equal values, is honestly identical to it.
+    Says nothing of a run that two suites contain, with equal settings. Rows may be identical honestly: a strategy that amounts
+    to another one, such as weights fixed at equal values or a bound that none reaches, or a best epoch before two strategies
+    part.
     """
     groups: dict[tuple[str, str], dict[str, Record]] = defaultdict(dict)  # arrays, which run of a cell → by cell
     for record in records:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,14 +56,30 @@ def note(shown: Sequence[Settings]) -> str:
 
 
 def variants(specs: Sequence[RunSpec]) -> str:
-    """States what the variants of a table change, as rows are named after variants only; empty without several."""
+    """States what the variants of a table change, as rows are named after variants only; empty without several.
+
+    A value that most of them share is told once, at the end.
+    """
     groups: dict[str, Settings] = {}
     for variant, indices in sorted(_by_variant(specs).items()):
         groups[variant] = {path: value for index in indices for path, value in _comparable(specs[index]).items()}
     changed: list[Settings] = [{} for _ in groups]
     _add_varied(changed, dict(enumerate(groups.values())))
-    told = [f"{name or 'rows without one'} ({in_words(found)})" for name, found in zip(groups, changed, strict=True) if found]
+    usual = _usual(changed)
+    own = [{path: value for path, value in found.items() if usual.get(path) != value} for found in changed]
+    told = [f"{name or 'rows without one'} ({in_words(found)})" for name, found in zip(groups, own, strict=True) if found]
+    told += [f"otherwise {in_words(usual)}"] if usual else []
     return f"variants differ in their settings: {'; '.join(told)}" if told else ""
+
+
+def _usual(several: Sequence[Settings]) -> Settings:
+    """By path the value of more than half of those that have the setting."""
+    values: dict[str, list[str]] = defaultdict(list)
+    for found in several:
+        for path, value in found.items():
+            values[path].append(value)
+    common = {path: Counter(found).most_common(1)[0] for path, found in values.items()}
+    return {path: value for path, (value, count) in common.items() if 2 * count > len(values[path])}
 
 
 def _by_variant(specs: Sequence[RunSpec]) -> dict[str, list[int]]:

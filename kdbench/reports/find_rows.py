@@ -41,12 +41,12 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
 def _meant(name: str, rows: list[Row]) -> list[Row]:
     """By the first of these that any row has: an id, its name, with or without settings, its strategy or teachers, the
     beginning of an id."""
-    wanted = name.casefold().strip()
+    wanted = _plain(name)
     fits: tuple[Callable[[Row], bool], ...] = (
         lambda row: wanted in _ids(row),
-        lambda row: wanted == row.name.casefold(),
-        lambda row: wanted in (row.label.casefold(), _in_regime(row).casefold()),
-        lambda row: wanted in map(str.casefold, _short(row)),
+        lambda row: wanted == _plain(row.name),
+        lambda row: wanted in (_plain(row.label), _plain(_in_regime(row))),
+        lambda row: wanted in map(_plain, _short(row)),
         lambda row: len(wanted) >= 4 and any(id.startswith(wanted) for id in _ids(row)),
     )
     for fit in fits:
@@ -54,6 +54,11 @@ def _meant(name: str, rows: list[Row]) -> list[Row]:
         if found:
             return found
     return []
+
+
+def _plain(name: str) -> str:
+    """Without case and spaces: a team is `lite0 + lite2` in tables and `lite0+lite2` in labels."""
+    return "".join(name.casefold().split())
 
 
 def _in_regime(row: Row) -> str:

@@ -10,7 +10,7 @@ from kdbench.contracts import Metric
 from kdbench.records.profile import Profile
 from kdbench.reports.board import Board, Row, Table
 from kdbench.reports.cost_axes import MILLION, Axis, axes_of
-from kdbench.reports.verdict import cheapest
+from kdbench.reports.verdict import cheapest, is_oracle
 
 GIGA = 10**9
 OWN = ("student", "student initialisation", "task")  # parts of a protocol that a summary shows otherwise, or not
@@ -98,10 +98,14 @@ def beside(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
 
 
 def lines_of(table: Table) -> tuple[Line, ...]:
-    """Its best row, the cheapest of those that no row is significantly better than, and the best one without distillation."""
+    """Its best row, the cheapest of those that no row is significantly better than, and the best one without distillation.
+
+    Weights that somebody was told are nobody's to use.
+    """
     kinds: dict[int, list[str]] = defaultdict(list)
-    kinds[0].append(BEST)
-    if len(candidates := table.verdict.candidates) > 1:
+    kinds[next((place for place, row in enumerate(table.rows) if not is_oracle(row)), 0)].append(BEST)
+    candidates = [place for place in table.verdict.candidates if not is_oracle(table.rows[place])]
+    if candidates and len(table.verdict.candidates) > 1:
         kinds[cheapest(table.rows, candidates)].append(CHEAPEST)
     if (undistilled := next((place for place, row in enumerate(table.rows) if not row.team), None)) is not None:
         kinds[undistilled].append(UNDISTILLED)
@@ -111,12 +115,12 @@ def lines_of(table: Table) -> tuple[Line, ...]:
 def _summary(tables: Sequence[Table], axes: Sequence[Axis]) -> Summary:
     anywhere = next((axis for axis in axes if not axis.timed), None)
     timed = max((axis for axis in axes if axis.timed), key=lambda axis: sum(map(bool, _profiles(axis, tables))), default=None)
-    names, what = _names(tables), "student"
-    if len({table.protocol.parts["student"] for table in tables}) == 1 and all(table.protocol.regime for table in tables):
-        names, what = (
-            [name.partition(" · ")[2] or table.protocol.regime for name, table in zip(names, tables, strict=True)],
-            "regime",
-        )
+    apart = _apart(tables)
+    if len({_student(table) for table in tables}) == 1 and all(table.protocol.regime for table in tables):
+        names, what = [one or table.protocol.regime for one, table in zip(apart, tables, strict=True)], "regime"
+    else:
+        names = [" · ".join(filter(None, (_student(table), one))) for one, table in zip(apart, tables, strict=True)]
+        what = "student"
     students = [
         StudentLines(name, lines_of(table), _cost(table.rows[0], anywhere, timed))
         for name, table in zip(names, tables, strict=True)
@@ -153,19 +157,25 @@ def _cost(row: Row, anywhere: Axis | None, timed: Axis | None) -> StudentCost | 
     )
 
 
-def _names(tables: Sequence[Table]) -> list[str]:
-    """Each table's student; of several tables of one, with what these differ in."""
+def _apart(tables: Sequence[Table]) -> list[str]:
+    """What tells each table from others of the same student: what these differ in, and its id if that is the same."""
     labels = [{**table.protocol.parts, "dataset": _dataset(table)} for table in tables]
-    several: dict[str, list[int]] = defaultdict(list)
-    for place, label in enumerate(labels):
-        several[label["student"]].append(place)
-    names = [label["student"] for label in labels]
-    for places in several.values():
+    apart = [""] * len(tables)
+    for student in {_student(table) for table in tables}:
+        places = [place for place, table in enumerate(tables) if _student(table) == student]
         for what in dict.fromkeys(name for place in places for name in labels[place] if name not in OWN):
             told = _in_short([labels[place].get(what, "") for place in places])
             for place, text in zip(places, told, strict=True):
-                names[place] += f" · {text}" if text else ""
-    return [name if Counter(names)[name] == 1 else f"{name} ({table.id})" for name, table in zip(names, tables, strict=True)]
+                apart[place] = " · ".join(filter(None, (apart[place], text)))
+        again = Counter(apart[place] for place in places)
+        for place in places:
+            if again[apart[place]] > 1:
+                apart[place] = " · ".join(filter(None, (apart[place], tables[place].id)))
+    return apart
+
+
+def _student(table: Table) -> str:
+    return table.protocol.parts["student"]
 
 
 def _in_short(values: Sequence[str]) -> list[str]:

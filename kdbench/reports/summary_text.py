@@ -13,6 +13,7 @@ from kdbench.reports.student_text import DOUBLE_DAGGER, three_digits
 from kdbench.reports.summary import Line, StudentCost, StudentLines, Summary
 from kdbench.reports.text_table import Format, escaped, left_out, table_text, wrapped
 
+LATENCY = "latency (ms)"
 TITLE = "at a glance: the best row, the cheapest, and the one without distillation"
 
 
@@ -29,7 +30,7 @@ def render_summary(summary: Summary, style: Format = "table", width: int | None 
     """The headline with its interval, other metrics without; see `render` for widths."""
     rows = [_Shown(student, line, first=place == 0) for student in summary.students for place, line in enumerate(student.lines)]
     text, dropped = table_text(columns(summary), rows, style, width, wide)
-    notes = [f"- {escaped(note, style)}" for note in [*_notes(summary), *summary.notes]]
+    notes = [f"- {escaped(note, style)}" for note in [*_notes(summary, timed=LATENCY not in dropped), *summary.notes]]
     title = f"{summary.what.capitalize()}s {TITLE}"
     title = f"**{title}**" if style == "markdown" else wrapped(title, style, width)
     told = "\n".join(wrapped(note, style, width) for note in [*notes, *left_out(dropped, style)])
@@ -87,13 +88,14 @@ def _costs(summary: Summary) -> Iterator[Column[_Shown]]:
     yield Column("params\n(M)", shown(lambda cost: cost.parameters), keep=7)
     yield Column("GFLOPs", shown(lambda cost: cost.gflops), keep=4)
     if summary.latency:
-        yield Column("latency\n(ms)", shown(lambda cost: cost.latency), keep=6)
+        yield Column(LATENCY.replace(" ", "\n"), shown(lambda cost: cost.latency), keep=6)
     yield Column("size\n(MB)", shown(lambda cost: cost.size_mb), keep=5)
 
 
-def _notes(summary: Summary) -> Iterator[str]:
+def _notes(summary: Summary, timed: bool) -> Iterator[str]:
+    """`timed`: the latency is shown."""
     yield f"{summary.headline.label} with half of its 95 % interval over seeds and test units"
-    if summary.latency:
+    if summary.latency and timed:
         yield summary.latency
     if summary.unstable:
         yield f"{DOUBLE_DAGGER} timings may not be repeatable"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Flags = NDArray[np.bool_]
 
 BASELINE = "equal"  # the strategy that every other has to beat
+ORACLE = "told"  # in suites with regimes, the label of weights from somebody who knows the teachers: nobody can use them
 NAMED = 4  # rows, before the rest are counted
 Case = Literal["no student", "no row", "one row", "untested", "winner", "equivalent", "undecided"]
 
@@ -115,17 +116,20 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
     names = [_short(rows[index], rows) for index in found.candidates]
     within = f"equivalent within {found.margin:g} {rows[0].headline.label}"
     if found.use is None:
-        which = f"all {len(rows)} rows" if len(names) == len(rows) else f"{len(names)} of {len(rows)} rows"
-        lead, text = "Undecided", f" between {which}: none is significantly better than the others"
-        text += f", nor are all {within}" if found.margin else ""
+        two = len(names) == 2
+        every = "both rows" if two else f"all {len(rows)} rows"
+        which = every if len(names) == len(rows) else f"{len(names)} of {len(rows)} rows"
+        none = "neither is significantly better than the other" if two else "none is significantly better than the others"
+        lead, text = "Undecided", f" between {which}: {none}"
+        text += f", nor are {'they' if two else 'all'} {within}" if found.margin else ""
         lacking = [_short(rows[index], rows) for index in found.lacking]
         waits = f"a run of {listed(lacking)} has no figures; once it has, the race goes on" if lacking else ""
-        text += f"; {waits or what_would_decide(found.more_seeds, found.ended_at)}"
+        text += f"; {waits or what_would_decide(found.more_seeds, found.ended_at, len(names) - 1)}"
         subject = f"the best mean, that of {names[0]},"
     else:
         name = rows[found.use].name
         if found.case == "one row":
-            return "", f"There is only {name}: there is nothing to compare it with."
+            return "", f"{name} is the only row: there is nothing to compare it with."
         if found.case == "winner":
             return f"Use {name}", ": it is significantly better than every other row."
         lead, text = f"Use {name}", f": it is the cheapest of {len(names)} rows that are {within}, and no row is better"
@@ -142,6 +146,11 @@ def in_words(found: Verdict, rows: Sequence[Row]) -> tuple[str, str]:
 def is_baseline(row: Row) -> bool:
     """Whether its teachers have equal weights."""
     return row.spec.strategy is not None and row.spec.strategy.use == BASELINE
+
+
+def is_oracle(row: Row) -> bool:
+    """Whether its weights are set by somebody who knows the teachers of its regime."""
+    return bool(row.regime) and row.strategy == ORACLE
 
 
 def _short(row: Row, rows: Sequence[Row]) -> str:

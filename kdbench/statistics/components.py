@@ -122,12 +122,7 @@ def components(squares: MeanSquares) -> Components:
 def _in_folds(x: Floats, sizes: tuple[int, ...]) -> FoldComponents:
     seeds, units = x.shape
     squares, counts = fold_squares(x, sizes), np.asarray(sizes)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    runs = np.add.reduceat(x, starts, axis=1) / counts
-    moved = runs - runs.mean(axis=0)
-    rest = x - x.mean(axis=0) - np.repeat(moved, counts, axis=1)
-    residual = float(np.square(rest).sum()) / ((seeds - 1) * (units - len(sizes)))
-    by_run = float((counts * np.square(moved)).sum()) / ((seeds - 1) * len(sizes))
+    by_run, residual = run_squares(x, sizes)
     share = float(np.square(counts / units).sum())
     seed = max(by_run - residual, 0.0) * len(sizes) / units
     added = weight_of(sizes) * max(float(squares.between - squares.unit), 0.0) / (seeds * units * share)
@@ -139,6 +134,18 @@ def _in_folds(x: Floats, sizes: tuple[int, ...]) -> FoldComponents:
         folds=len(sizes),
         share=share,
     )
+
+
+def run_squares(x: Floats, sizes: tuple[int, ...]) -> tuple[float, float]:
+    """Of `x` [S, U] in folds, S two or more: the mean square between the runs of one fold, and what is left within them."""
+    seeds, units = x.shape
+    counts = np.asarray(sizes)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    runs = np.add.reduceat(x, starts, axis=1) / counts
+    moved = runs - runs.mean(axis=0)
+    rest = x - x.mean(axis=0) - np.repeat(moved, counts, axis=1)
+    by_run = float((counts * np.square(moved)).sum()) / ((seeds - 1) * len(sizes))
+    return by_run, float(np.square(rest).sum()) / ((seeds - 1) * (units - len(sizes)))
 
 
 def _edge(df: float) -> float:

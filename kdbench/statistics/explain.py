@@ -94,7 +94,7 @@ class Explanation:
         """The difference of each run, in one line."""
         name = " · ".join(("seed", "fold")[: len(next(iter(self.by_run), (0,)))])
         runs = ", ".join(f"{'·'.join(map(str, run))}: {one:+.{self.headline.decimals}f}" for run, one in self.by_run.items())
-        return f"by {name}: {runs} ({self.agree} of {len(self.by_run)} agree)"
+        return f"by {name}: {runs} ({self.agree} of {len(self.by_run)} have the sign of the mean)"
 
     def lines(self, more: Callable[[Query], Sequence[str]] = lambda query: (), notes: Sequence[str] = ()) -> list[str]:  # noqa: ARG005
         """For a terminal; `more` are further lines of a query, `notes` further notes."""
@@ -200,7 +200,8 @@ def _shares(queries: Sequence[Query]) -> Shares:
 
 
 def _with_unit(metric: Metric) -> str:
-    return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
+    told = ", ".join([*([metric.unit] if metric.unit else []), *([] if metric.higher_is_better else ["lower is better"])])
+    return f"{metric.label} ({told})" if told else metric.label
 
 
 def _figures(one: Estimate, metric: Metric) -> str:

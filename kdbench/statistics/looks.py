@@ -13,6 +13,7 @@ without them 9 % of simulated tables had a false difference.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -69,9 +70,9 @@ class Looks:
         if not self.seeds:
             return "not yet tested"
         at = ", ".join([*map(str, self.seeds[:-1]), counted(self.seeds[-1], "seed")])
-        done = f"tested at {at}, spending {self.spent:.2%} of the {LEVEL:.0%}"
-        go = "goes" if len(self.running) == 1 else "go"
-        return f"{done}; {len(self.running)} of {counted(len(self.stops), 'row')} {go} on"
+        spent = f"all {LEVEL:.0%}" if math.isclose(self.spent, LEVEL) else f"{self.spent:.2%} of the {LEVEL:.0%}"
+        running = f"{len(self.running)} of {counted(len(self.stops), 'row')}" if self.running else "no row"
+        return f"tested at {at}, spending {spent}; {running} {'goes' if len(self.running) < 2 else 'go'} on"
 
     @property
     def running(self) -> list[int]:

@@ -38,6 +38,11 @@ def difference(a: Scores, b: Scores) -> Scores:
     return Scores(shared, a.values[left] - b.values[right], folds=a.folds)
 
 
+def shared_seeds(rows: Sequence[Scores]) -> list[int]:
+    """The seeds that all rows have, ascending; none of a single row."""
+    return sorted(set.intersection(*(set(row.seeds) for row in rows))) if len(rows) > 1 else []
+
+
 def pooled_seeds(rows: Sequence[Scores]) -> Pool:
     """A pair's mean square of seeds, pooled over all rows, and its degrees of freedom.
 
@@ -47,10 +52,10 @@ def pooled_seeds(rows: Sequence[Scores]) -> Pool:
     if rows and rows[0].folds:
         return pooled_folds(rows)
     several = [row for row in rows if len(row.seeds) > 1]
-    shared = set.intersection(*(set(row.seeds) for row in several)) if len(several) > 1 else set()
+    shared = shared_seeds(several)
     if len(shared) < 2:
         return None
-    means = np.array([[row.values[row.seeds.index(seed)].mean() for seed in sorted(shared)] for row in several])
+    means = np.array([[row.values[row.seeds.index(seed)].mean() for seed in shared] for row in several])
     rest = means - means.mean(axis=0) - means.mean(axis=1, keepdims=True) + means.mean()
     spread = np.square(rest).sum(axis=1)  # of each row
     df = (len(several) - 1) * (len(shared) - 1)
@@ -62,12 +67,20 @@ def pooled_seeds(rows: Sequence[Scores]) -> Pool:
 
 def pooled_folds(rows: Sequence[Scores]) -> Pool:
     """What folds add to a pair's mean square (`folds.excess`), over the number of seeds, pooled over all rows; and its degrees
-    of freedom, from the interactions rows × folds and rows × units.
+    of freedom.
 
     On the seeds that all rows share; None if there is no such seed, or a single row.
     """
+    found = pooled_fold_squares(rows)
+    return (float(excess(found[0], found[1], rows[0].folds, found[2])), found[2]) if found else None
+
+
+def pooled_fold_squares(rows: Sequence[Scores]) -> tuple[float, float, float] | None:
+    """A pair's mean square between folds and that of units, of means over seeds, from the interactions rows × folds and rows ×
+    units; and the former's degrees of freedom. None as `pooled_folds`.
+    """
     trained = [row for row in rows if row.trained]
-    shared = sorted(set.intersection(*(set(row.seeds) for row in trained))) if len(trained) > 1 else []
+    shared = shared_seeds(trained)
     if not shared:
         return None
     sizes = rows[0].folds
@@ -75,13 +88,12 @@ def pooled_folds(rows: Sequence[Scores]) -> Pool:
     _, by_fold, by_unit = fold_parts((of_rows - of_rows.mean(axis=0))[:, None, :], sizes)
     spread = np.square(by_fold).sum(axis=1)
     most = (len(trained) - 1) * (len(sizes) - 1)
-    unit = 2 * float(np.square(by_unit).sum()) / ((len(trained) - 1) * (sum(sizes) - len(sizes)))
     if not spread.any():
-        return 0.0, float(most)
+        return 0.0, 0.0, float(most)
+    unit = 2 * float(np.square(by_unit).sum()) / ((len(trained) - 1) * (sum(sizes) - len(sizes)))
     df = max(most * float(spread.mean() ** 2 / np.square(spread).mean()), 1.0)
-    between = 2 * float(spread.sum()) / most
-    # `between` and `unit` are those of means over seeds, of which there may be more in a pair: over one seed each.
-    return float(excess(between, unit, sizes, df)), df
+    # Those of means over seeds, of which there may be more in a pair: over one seed each.
+    return 2 * float(spread.sum()) / most, unit, df
 
 
 class Pairs:

@@ -51,22 +51,22 @@ class Power:
         seeds = f"{self.seeds} seeds" + (f" × {self.folds} folds" if self.folds else "")
         enough = f"{WANTED:.0%} power at {LEVEL:.0%}"
         by_seeds = (
-            f"{self.seeds_needed} seeds at these {self.size} test {self.what}"
+            f"{self.seeds_needed:,} seeds at these {self.size:,} test {self.what}"
             if self.seeds_needed
-            else f"no number of seeds is enough at these {self.size} test {self.what}, whose own variance leaves "
+            else f"no number of seeds is enough at these {self.size:,} test {self.what}, whose own variance leaves "
             f"{self.seeds_limit:.0%} power at most"
         )
         by_size = (
-            f"{self.size_needed} test {self.what} at these {self.seeds} seeds"
+            f"{self.size_needed:,} test {self.what} at these {self.seeds} seeds"
             if self.size_needed
             else f"no number of test {self.what} is enough at these {self.seeds} seeds, whose own variance leaves "
             f"{self.size_limit:.0%} power at most"
         )
         return [
             f"{self.a} against {self.b}, a difference of {self.difference:g} {self.metric.label}, {enough}, this pair alone:",
-            f"  now, {seeds} and {self.size} {self.what}: {self.now:.0%} power",
-            f"  {by_seeds}",
-            f"  {by_size}",
+            f"  now: {self.now:.0%} power, with {seeds} and {self.size:,} test {self.what}",
+            f"  {WANTED:.0%} by seeds: {by_seeds}",
+            f"  {WANTED:.0%} by {self.what}: {by_size}",
             f"  standard deviations of the difference: {spread}",
             *(f"  note: {note}" for note in self.notes),
         ]

@@ -18,8 +18,8 @@ def folder() -> Path:
 
 
 def suites() -> dict[str, Path]:
-    """The shipped suites by name."""
-    return {path.stem: path for path in sorted(folder().glob(f"*{SUFFIX}"))}
+    """The shipped suites by name, in its order."""
+    return {path.stem: path for path in sorted(folder().glob(f"*{SUFFIX}"), key=lambda path: path.stem)}
 
 
 def presets() -> dict[str, Path]:

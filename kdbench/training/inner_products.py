@@ -10,6 +10,7 @@ from torch import Tensor
 BLOCK = 1 << 14  # numbers of each gradient that a CPU converts at a time, which stay in its cache
 
 
+@torch.no_grad()  # nothing is differentiated through a Gramian
 def inner_products(gradients: Sequence[Sequence[Tensor]]) -> Tensor:
     """[T, T], float64, on the device of T gradients, each of the same parts of any shapes."""
     first = gradients[0][0]

@@ -14,7 +14,7 @@ def test_completion(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     Path("quick-mine.yaml").write_text("name: mine\n")
     assert [name for name, _ in suite_names("quick")] == ["quick-mine.yaml", "quickstart"]
     assert dict(suite_names("emoji"))["emoji-sweep"] == "Four strategies on emoji, tuned with equal budgets."
-    assert [name for name, _ in preset_names("students")("res")] == ["resnet-48px"]
+    assert [name for name, _ in preset_names("students")("res")] == ["resnet-24px", "resnet-48px"]
     assert [name for name, _ in kinds("s")] == ["student", "strategy"]
     assert ("equal" in dict(names_of("strategy")("eq"))) is True
 

@@ -15,8 +15,8 @@ from kdbench.suite.check import load_suite
 Command = Callable[..., tuple[int, str, str]]
 
 STUDENTS = (
-    "light-clip, resnet-48px, consensus_pooling, fusion, l_lora, layer_pruned, lora, merged, mmlora, moefied_lora, openclip, "
-    "soft_threshold, warm_start"
+    "light-clip, resnet-24px, resnet-48px, consensus_pooling, fusion, l_lora, layer_pruned, lora, merged, mmlora, "
+    "moefied_lora, openclip, soft_threshold, warm_start"
 )
 
 

@@ -75,6 +75,11 @@ def test_what_has_no_effect_or_is_named_otherwise_is_not_shown() -> None:
     assert differences([one, hot], ["a", "hot: a"]) == [{}, {}]  # its variant names it, and a note says what that is
     assert variants([one, hot]) == "variants differ in their settings: rows without one (train.lr=0.001); hot (train.lr=0.5)"
     assert variants([one, one]) == variants([hot, hot]) == ""
+    large = one.replace(variant="large", train=one.train.model_copy(update={"weight_decay": 0.5}))
+    assert variants([one, hot, large]) == (
+        "variants differ in their settings: hot (train.lr=0.5); large (train.weight_decay=0.5); "
+        f"otherwise train.lr=0.001, train.weight_decay={one.train.weight_decay:g}"
+    )
     tuned = [
         one.replace(tuning=Tuning(split="validation", trials=3, metric="rsum"), train=one.train.model_copy(update={"lr": lr}))
         for lr in (0.1, 0.2)

@@ -26,6 +26,7 @@ def board() -> Board:
     [
         ("mgda", "mgda of a + b"),
         ("MGDA of a + b", "mgda of a + b"),
+        ("mgda of a+b", "mgda of a + b"),
         ("a", "a alone"),
         ("a alone", "a alone"),
         ("no distillation", "no distillation"),

@@ -85,7 +85,7 @@ def test_students_are_told_apart_by_what_their_tables_differ_in() -> None:
     more = replace(longer, protocol=longer.protocol.replace(budget=Budget(epochs=30, steps=999, batch_size=8)))
     assert names(tables(), longer) == ["pebble · 2 epochs", "pebble · 30 epochs"]
     assert names(longer, more) == [f"pebble · 30 epochs, {steps} steps of 8 samples" for steps in (300, 999)]
-    assert names(tables(), tables()) == [f"pebble ({tables().id})"] * 2
+    assert names(tables(), tables()) == [f"pebble · {tables().id}"] * 2
 
 
 def test_tables_of_other_metrics_have_a_summary_of_their_own() -> None:
@@ -111,3 +111,11 @@ def test_regimes_of_one_student_are_named_without_it() -> None:
     assert [one.name for one in found.students] == ["alike", "mixed", "wrong"]
     (plain,) = summaries(Board([tables()], []))
     assert plain.what == "student"
+
+
+def test_weights_that_somebody_was_told_are_not_offered() -> None:
+    board = build(situations())
+    assert any(table.rows[0].strategy == "told" for table in board.tables)
+    shown = [line.row.strategy for summary in summaries(board) for student in summary.students for line in student.lines]
+    assert "good" in shown
+    assert "told" not in shown

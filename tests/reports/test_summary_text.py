@@ -37,6 +37,7 @@ def test_it_fits_the_terminal(width: int) -> None:
     text = render_summary(summary, "table", width)
     assert max(map(len, text.splitlines())) <= width
     assert "100.0 ± 5.0" in text
+    assert ("latency of image + text" in text) == ("latency" not in text.partition("left out to fit: ")[2])
     assert "left out" not in render_summary(summary, "table", 60, wide=True)
 
 

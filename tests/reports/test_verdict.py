@@ -46,7 +46,7 @@ def sentence(shown: list[Row], separated: Better, same: Better, more: int | None
     ("names", "pairs", "said"),
     [
         ([], [], "No row of this table is usable."),
-        (["ammkd"], [], "There is only ammkd of a + b: there is nothing to compare it with."),
+        (["ammkd"], [], "ammkd of a + b is the only row: there is nothing to compare it with."),
         (
             ["ammkd", "equal", "alone"],
             [(0, 1), (0, 2)],
@@ -105,8 +105,8 @@ def test_undecided_without_a_margin_or_a_number_of_seeds() -> None:
     shown = rows("ammkd", "none")
     nothing = better(2)
     assert "".join(in_words(verdict(shown, nothing, nothing), shown)) == (
-        "Undecided between all 2 rows: none is significantly better than the others; how many more seeds would decide cannot "
-        "be told from one; no weighting is significantly better than equal."
+        "Undecided between both rows: neither is significantly better than the other; one seed does not tell how many more "
+        "would decide; no weighting is significantly better than equal."
     )
 
 

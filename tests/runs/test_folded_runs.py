@@ -136,7 +136,7 @@ def test_two_rows_are_compared_query_by_query_within_folds(context: RunContext) 
     assert any(" of fold " in line for line in found.lines())
     needed = power(one, other, difference=20, units=units)
     assert (needed.size, needed.folds) == (76, 3)
-    assert "2 seeds × 3 folds and 76 images" in "\n".join(needed.lines())
+    assert "2 seeds × 3 folds and 76 test images" in "\n".join(needed.lines())
     assert needed.notes[0] == "what training adds is estimated from 3 folds of 2 seeds"
 
 

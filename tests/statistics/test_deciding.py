@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -11,8 +12,9 @@ from scipy.stats import t
 
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.deciding import more_seeds, what_would_decide
-from kdbench.statistics.looks import look_once
+from kdbench.statistics.looks import Stop, look_once
 from tests.statistics.test_looks import rows
+from tests.statistics.test_more_seeds import in_folds
 
 
 def told(several: list[Scores], margin: float = 2.0) -> float | None:
@@ -66,11 +68,44 @@ def test_no_number_of_seeds_is_enough_where_test_units_vary_more() -> None:
     pair = [Scores((0, 1, 2, 3), 0.5 + moving - moving.mean()), Scores((0, 1, 2, 3), 0 * moving)]
     more = more_seeds(pair, look_once(pair, 0.0), 0.0)
     assert more == math.inf
-    assert what_would_decide(more) == "not even 1,000 more seeds would decide, as test units vary, too"
+    assert what_would_decide(more, pairs=3) == "by these figures, not even 1,000 more seeds would decide every pair"
+    assert what_would_decide(more) == "by these figures, not even 1,000 more seeds would decide"
     assert (
         what_would_decide(more, 24)
-        == "the race has ended at 24 seeds; not even 1,000 more seeds would decide, as test units vary, too"
+        == "the race has ended at 24 seeds; by these figures, not even one with 1,000 more would decide"
     )
+
+
+def test_as_many_seeds_as_are_told_decide_a_table_of_few_folds() -> None:
+    """By the table's test, which takes the variance of training from all rows: three folds alone have two degrees of freedom,
+    with which a correction for 45 pairs hardly leaves anything to be found."""
+    truths = [1.0, *[0.0] * 9]
+    more = [told(in_folds(truths, 4, 0.6, draw=draw), 0.0) for draw in range(2, 7)]
+    assert all(one and one < 60 for one in more)
+    before, after = ([decided(in_folds(truths, seeds, 0.6, draw=draw)) for draw in range(2, 7)] for seeds in (4, 64))
+    assert not any(before)
+    assert sum(after) >= 3
+
+
+def decided(several: list[Scores]) -> bool:
+    """Whether the first row is better than all others."""
+    return bool(look_once(several, 0.0).better[0, 1:].all())
+
+
+def test_folds_that_vary_by_themselves_are_not_decided_by_seeds() -> None:
+    assert told(in_folds([1.0, 0.0, 0.0, 0.0], 6, 0.1, fold=1.5), 0.0) == math.inf
+
+
+def test_a_new_race_counts_from_none() -> None:
+    """A row that was given up at four seeds of eight needs as many in a new race as by itself, not eight and the rest."""
+    best, other = rows([1.2, 0.0], seeds=8, units=400, draw=5)
+    given_up = Scores(other.seeds[:4], other.values[:4])
+    looks = look_once([best, given_up], 0.0)
+    more = more_seeds([best, given_up], looks, 0.0)
+    assert more
+    ended = replace(looks, seeds=(2, 4, 8), stops=[Stop("all seeds", 3), Stop("futile", 2)])
+    after = more_seeds([best, given_up], ended, 0.0)
+    assert after == max(4 + more - 8, 1)
 
 
 def test_the_row_that_needs_most_counts() -> None:
@@ -85,4 +120,9 @@ def test_the_row_that_needs_most_counts() -> None:
 
 def test_one_seed_tells_nothing() -> None:
     assert told(rows([1.0, 0.0], seeds=1)) is None
-    assert what_would_decide(None) == "how many more seeds would decide cannot be told from one"
+    assert what_would_decide(None) == "one seed does not tell how many more would decide"
+
+
+def test_of_what_is_not_trained_seeds_say_nothing() -> None:
+    pair = [Scores((0,), row.values, trained=False) for row in rows([0.1, 0.0], seeds=1)]
+    assert told(pair, 0.0) == math.inf

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,6 +80,7 @@ def test_a_row_without_figures_does_not_go_on() -> None:
     assert str(one).endswith("tested at 3 seeds, spending 0.31% of the 5%; 1 of 2 rows goes on")
     both = found.without({0: "skipped", 1: "diverged"})
     assert (both.running, both.ended, both.lacking) == ([], True, [0, 1])
+    assert str(replace(both, spent=LEVEL)).endswith("tested at 3 seeds, spending all 5%; no row goes on")
     decided = look_at(several, SEEDS, MARGIN)
     assert decided.without({0: "failed"}).stops == decided.stops
 

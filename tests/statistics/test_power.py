@@ -65,8 +65,8 @@ def test_the_number_found_is_the_smallest() -> None:
     assert found.size_needed == 2 or parts.power(30, 3, found.size_needed - 1) < 0.8
     assert found.now == pytest.approx(parts.power(30, 3, units))
     text = "\n".join(found.lines())
-    assert f"{found.seeds_needed} seeds at these 40 test images" in text
-    assert f"{found.size_needed} test images at these 3 seeds" in text
+    assert f"80% by seeds: {found.seeds_needed} seeds at these 40 test images" in text
+    assert f"80% by images: {found.size_needed} test images at these 3 seeds" in text
 
 
 def test_a_smaller_difference_takes_more() -> None:

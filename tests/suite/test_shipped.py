@@ -14,6 +14,7 @@ from tests.support.paths import ROOT
 def test_a_checkout_has_its_own_folder() -> None:
     assert shipped.folder() == ROOT / "suites"
     assert {"quickstart", "emoji", "flickr30k"} <= set(shipped.suites())
+    assert list(shipped.suites()) == sorted(shipped.suites())  # emoji before emoji-sweep, which files are not
     assert "karpathy" not in shipped.suites()
     assert "students/resnet-48px" in shipped.presets()
 

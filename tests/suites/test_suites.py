@@ -48,8 +48,7 @@ def test_every_suite_is_right_when_small(path: Path) -> None:
 # that they gained later.
 RUNS = {
     "adapmtl": (18, "b53d7b631bf5"),
-    "ammkd-ablations": (24, "73f89f4ccfe4"),
-    "ammkd": (15, "effb0d5170fc"),
+    "ammkd": (55, "cd3286abc5f8"),
     "coco": (76, "1abf9fc5820a"),
     "emoji-views": (70, "7031a94ee240"),
     "emoji-sweep": (35, "69e4ad3a9c0e"),

@@ -14,13 +14,18 @@ def installed(folder: Path, target: str, source: str = "") -> str:
     It may be one of the tests' own modules; with `source`, the module is written into `folder`, where the distribution is.
     """
     module, _, name = target.partition(":")
-    info = folder / f"{name.lower()}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.lower()}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[kdbench]\n{name.lower()} = {target}\n")
+    describe(folder, name.lower(), **{name.lower(): target})
     if source:
         (folder / f"{module}.py").write_text(source)
     return python_path(folder, ROOT)
+
+
+def describe(folder: Path, name: str, **plugins: str) -> None:
+    """Writes what pip keeps of a distribution into `folder`: its name, and its plugins as MODULE or MODULE:NAME."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("\n".join(["[kdbench]", *(f"{one} = {target}" for one, target in plugins.items())]))
 
 
 def python_path(*folders: Path) -> str:

@@ -89,9 +89,10 @@ def without_training(cache: Cache) -> FilledCache:
 
 def _nothing_kept(records: Mapping[str, Record]) -> str:
     suites = sorted({record.spec.suite for record in records.values()})
+    runs = ", ".join(f"`kdbench run {suite}`" for suite in suites)
     return (
-        f"outputs of models are not shown: the cache holds no weights of these runs. They are kept in the cache of the "
-        f"training, not in results: name that one with --cache, or run {' and '.join(suites)} with this one"
+        f"outputs of models are not shown: the cache holds no weights of these runs. Weights stay in the cache that the "
+        f"runs were trained with: pass that folder as --cache, or train here: {runs}"
     )
 
 

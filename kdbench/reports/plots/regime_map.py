@@ -8,9 +8,8 @@ from kdbench.errors import counted
 from kdbench.reports.palette import Role
 from kdbench.reports.plots.labels import clean, file_part
 from kdbench.reports.plots.model import Axis, Mark, Panel, Plot, Points, line_of
-from kdbench.reports.regimes.advice import ORACLE
 from kdbench.reports.regimes.gains import Finding, Gain, Regime
-from kdbench.reports.verdict import BASELINE
+from kdbench.reports.verdict import BASELINE, ORACLE
 
 QUESTION = "When does it matter how teachers are weighted?"
 SERIES: tuple[tuple[Finding, str, Role], ...] = (

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from kdbench.errors import counted
 from kdbench.reports.regimes.gains import Finding, Gain, Regime
-from kdbench.reports.verdict import BASELINE, listed
+from kdbench.reports.verdict import BASELINE, is_oracle, listed
 
 VERBS: dict[Finding, str] = {
-    "better": "wins in",
-    "worse": "loses in",
+    "better": "is significantly better in",
+    "worse": "is significantly worse in",
     "equivalent": "is equivalent in",
     "undecided": "is undecided in",
 }
-ORACLE = "told"  # in suites with regimes, the label of weights from somebody who knows the teachers
 
 
 def advice(found: Sequence[Regime], about: Sequence[str] = ()) -> str:
@@ -39,11 +37,12 @@ def _when(found: Sequence[Regime]) -> list[str]:
     some = [name for name, labels in gained.items() if labels]
     none = [name for name, labels in gained.items() if not labels]
     if not some:
-        return [f"In none of {len(found)} regimes is a strategy significantly better than {BASELINE}."]
-    said = [f"Weighting matters in {len(some)} of {len(found)} regimes: {listed(some)}."]
+        where = f"In none of {len(found)} regimes is a strategy" if len(found) > 1 else f"In {_quoted(none)} no strategy is"
+        return [f"{where} significantly better than {BASELINE}."]
+    said = [f"Weighting matters in {len(some)} of {counted(len(found), 'regime')}: {_quoted(some)}."]
     return [
         *said,
-        *([f"In the others ({listed(none)}) no strategy is significantly better than {BASELINE}."] if none else []),
+        *([f"In the others ({_quoted(none)}) no strategy is significantly better than {BASELINE}."] if none else []),
     ]
 
 
@@ -57,7 +56,7 @@ def _which(found: Sequence[Regime]) -> list[str]:
     if not best or not _count(safe[best], "better"):
         return [f"Use {BASELINE}: every strategy that is significantly better somewhere is significantly worse elsewhere."]
     where = [name for name, gain in safe[best].items() if gain.found == "better"]
-    return [f"Use {best}: it is significantly better than {BASELINE} in {listed(where)}, and significantly worse in none."]
+    return [f"Use {best}: it is significantly better than {BASELINE} in {_quoted(where)}, and significantly worse in none."]
 
 
 def _of(found: Sequence[Regime], label: str) -> list[str]:
@@ -68,35 +67,40 @@ def _of(found: Sequence[Regime], label: str) -> list[str]:
     for finding, verb in VERBS.items():
         where = [name for name, gain in gains.items() if gain.found == finding]
         everywhere = len(where) == len(found) > 1
-        parts += [f"{verb} {'all of them' if everywhere else listed(where)}"] if where else []
+        parts += [f"{verb} {'all of them' if everywhere else _quoted(where)}"] if where else []
     return [f"Against {BASELINE}, {label} {listed(parts)}."]
 
 
 def _alone(found: Sequence[Regime]) -> list[str]:
-    """Where the best single teacher is at least as good as all with equal weights."""
-    where = [
-        one.name for one in found for gain in one.gains if len(gain.row.team) == 1 and gain.found in ("better", "equivalent")
-    ]
-    return [f"In {listed(where)} one teacher alone is at least as good as all with equal weights."] if where else []
+    """Where the best single teacher is better than all with equal weights, and where it is as good."""
+    said = []
+    for finding, than in (("better", "significantly better than"), ("equivalent", "equivalent to")):
+        where = [one.name for one in found for gain in one.gains if len(gain.row.team) == 1 and gain.found == finding]
+        said += [f"In {_quoted(where)} one teacher alone is {than} all with equal weights."] if where else []
+    return said
 
 
 def _evidence(found: Sequence[Regime]) -> str:
     runs, hours = sum(one.runs for one in found), sum(one.seconds for one in found) / 3600
     finest = {
-        metric.label: max(_median(gain.detectable.get(metric.name, 0.0) for gain in one.weightings) for one in found)
-        for metric in found[0].table.metrics
-        if metric.margin
+        metric.label: max(one.resolves(metric) or 0.0 for one in found) for metric in found[0].table.metrics if metric.margin
     }
     told = " or ".join(f"{value:.2g} {label}" for label, value in finest.items() if value)
-    finds = f"; half of the comparisons with {BASELINE} would find a difference of {told} (80 % power)" if told else ""
+    where = "in every regime " if len(found) > 1 else ""
+    finds = f"; {where}half of the comparisons with {BASELINE} would find a difference of {told} (80 % power)" if told else ""
     running = sum(len(one.table.looks.running) for one in found if one.table.looks)
     goes_on = f" The race goes on in {counted(running, 'row')}." if running else ""
     return f"This rests on {runs} runs, {hours:.1f} hours of one core{finds}.{goes_on}"
 
 
+def _quoted(names: Sequence[str]) -> str:
+    """Names of regimes in a sentence: some have an "and" of their own."""
+    return listed([f"“{name}”" for name in names])
+
+
 def _real(regime: Regime) -> list[Gain]:
     """Those that anybody can use."""
-    return [gain for gain in regime.weightings if gain.label != ORACLE]
+    return [gain for gain in regime.weightings if not is_oracle(gain.row)]
 
 
 def _by_label(found: Sequence[Regime]) -> Mapping[str, dict[str, Gain]]:
@@ -114,7 +118,3 @@ def _count(gains: Mapping[str, Gain], finding: Finding) -> int:
 
 def _mean(gains: Mapping[str, Gain]) -> float:
     return sum(gain.mean for gain in gains.values()) / len(gains)
-
-
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(list(values) or [0.0])

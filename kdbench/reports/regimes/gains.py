@@ -67,6 +67,11 @@ class Regime:
         """What these take on a machine that does nothing else, in seconds of one process: the median of a row for each run."""
         return sum(len(row.runs) * statistics.median(map(_seconds, row.runs)) for row in self.table.rows)
 
+    def resolves(self, metric: Metric) -> float | None:
+        """The smallest difference from equal weights that half of its strategies with two seeds or more find; None without."""
+        known = [gain.detectable[metric.name] for gain in self.weightings if metric.name in gain.detectable]
+        return statistics.median(known) if known else None
+
     @property
     def weightings(self) -> list[Gain]:
         """Gains of strategies, without single teachers and no distillation."""

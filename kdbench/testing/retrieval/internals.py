@@ -79,7 +79,7 @@ def sound(found: Mapping[str, Sequence[Any]], module: object) -> None:
                 raise Broken(f"internal {name}: found shape {list(value.shape)}, expected {AXES[name]} axes")
             if not torch.isfinite(value).all():
                 raise Broken(f"internal {name}: found {brief(value)}, expected finite numbers")
-            if name.endswith("_attention") and float((value.sum(dim=-1) - 1).abs().max()) > 1e-4:
+            if name.endswith("_attention") and float((value.detach().sum(dim=-1) - 1).abs().max()) > 1e-4:
                 raise Broken(f"internal {name}: found rows that sum to {brief(value.sum(dim=-1))}, expected 1")
 
 

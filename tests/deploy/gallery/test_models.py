@@ -34,7 +34,7 @@ def test_without_weights_there_are_texts_and_figures(tmp_path: Path) -> None:
     assert looked.shown is not None
     assert looked.models["A"].top is None
     assert "holds no weights of these runs" in looked.notes[0]
-    assert "run toys with this one" in looked.notes[0]
+    assert "train here: `kdbench run toys`" in looked.notes[0]
     assert not context.cache.root.exists(), "nothing is decoded, encoded or trained"
 
 

@@ -77,7 +77,7 @@ def test_names_that_are_cut_alike_are_told_apart() -> None:
 
 
 def test_names_are_short_where_that_tells_rows_apart() -> None:
-    one_team = board_of(measured_in("ammkd")).tables[0]
+    one_team = board_of(measured_in("emoji")).tables[0]
     two_teams = max(board_of(measured_in("students", "strategies")).tables, key=lambda table: len(table.rows))
     found = sorted(row_labels(one_team.rows, 200).values())
     assert found == ["ammkd", "equal", "lite0 alone", "lite2 alone", "no distillation"]

@@ -11,20 +11,28 @@ from tests.support.situations import regime, situations
 def test_the_paragraph() -> None:
     said = advice(build(situations()).regimes, about=["good", "bad"])
     assert said.startswith(
-        "Weighting matters in 2 of 3 regimes: mixed and wrong. In the others (alike) no strategy is significantly better than "
-        "equal. Use good: it is significantly better than equal in mixed and wrong, and significantly worse in none. "
-        "Against equal, good wins in mixed and wrong and is undecided in alike. "
-        "Against equal, bad loses in wrong and is undecided in alike and mixed. "
-        "In mixed one teacher alone is at least as good as all with equal weights. This rests on 52 runs, "
+        "Weighting matters in 2 of 3 regimes: “mixed” and “wrong”. In the others (“alike”) no strategy is significantly better "
+        "than equal. Use good: it is significantly better than equal in “mixed” and “wrong”, and significantly worse in none. "
+        "Against equal, good is significantly better in “mixed” and “wrong” and is undecided in “alike”. "
+        "Against equal, bad is significantly worse in “wrong” and is undecided in “alike” and “mixed”. "
+        "In “mixed” one teacher alone is significantly better than all with equal weights. This rests on 52 runs, "
     )
-    assert "half of the comparisons with equal would find a difference of " in said
+    assert "; in every regime half of the comparisons with equal would find a difference of " in said
     assert said.endswith("(80 % power).")
+
+
+def test_a_comparison_on_one_seed_does_not_count_as_finding_everything() -> None:
+    runs = regime("alike", {"good": 3.0, "bad": 3.0})
+    once = regime("alike", {"good": 3.0, "bad": 3.0, "late": 3.0}, seeds=1)
+    late = [run for run in once if (strategy := run.record.spec.strategy) and strategy.name == "late"]
+    without, with_it = (advice(build(all_of).regimes).partition(" would find ")[2] for all_of in (runs, [*runs, *late]))
+    assert with_it == without != ""
 
 
 def test_nothing_is_advised_without_evidence() -> None:
     assert advice([]) == ""
     said = advice(build(regime("alike", {"good": 3.0, "told": 1.0})).regimes)
-    assert said.startswith("In none of 1 regimes is a strategy significantly better than equal. This rests on 12 runs")
+    assert said.startswith("In “alike” no strategy is significantly better than equal. This rests on 12 runs")
 
 
 def test_a_strategy_that_is_worse_somewhere_is_not_advised() -> None:

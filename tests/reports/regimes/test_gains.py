@@ -68,6 +68,20 @@ def test_a_single_seed_detects_nothing() -> None:
     assert set(one.gains[0].detectable) == {"log_rank", "rsum"}
 
 
+def test_strategies_with_a_single_seed_do_not_count_in_what_a_regime_resolves() -> None:
+    """They say nothing of it: counted as 0, they made a regime look finer than it is."""
+    runs = regime("alike", {"good": 2.0, "other": 3.0})
+    (several,) = build(runs).regimes
+    (one,) = build([run for run in runs if run.record.spec.cell_label.endswith(("equal", "good")) or run.seed == 0]).regimes
+    for metric in (one.table.headline, next(metric for metric in one.table.metrics if metric.name == "rsum")):
+        found = {gain.label: gain.detectable.get(metric.name) for gain in one.gains}
+        assert found["other"] is None
+        assert one.resolves(metric) == found["good"]
+        assert several.resolves(metric) is not None
+    (none,) = build([run for run in runs if run.seed == 0]).regimes
+    assert none.resolves(none.headline) is None
+
+
 def test_a_regime_without_equal_weights_has_no_gains() -> None:
     kept = [
         run for run in regime("alike", {"good": 2.0}) if run.record.spec.strategy and run.record.spec.strategy.use != "equal"
