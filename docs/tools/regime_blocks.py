@@ -8,7 +8,6 @@ from docs.tools.blocks import cell, table
 from docs.tools.result_blocks import read
 from kdbench.contracts import Metric
 from kdbench.reports.regimes import Regime, advice, maps
-from kdbench.reports.verdict import is_oracle
 
 FLAGSHIP = "ammkd"  # the strategy whose evidence the paragraph states
 
@@ -33,6 +32,6 @@ def regimes_resolution(folder: str) -> str:
 def _line(one: Regime, metrics: Sequence[Metric]) -> list[str]:
     counted = [str(len(one.table.rows)), str(one.runs), f"{one.seconds / 3600:.1f}"]
     resolved = ["–" if (value := one.resolves(metric)) is None else f"{value:.{metric.decimals}f}" for metric in metrics]
-    best = next((gain for gain in one.weightings if not is_oracle(gain.row)), None)  # gains are sorted, best first
+    best = next(iter(one.usable), None)  # gains are sorted, best first
     gains = [f"{best.by_metric[metric.name]:+.{metric.decimals}f}" if best else "–" for metric in metrics]
     return [cell(one.name), *counted, *resolved, cell(f"{best.label}, {best.found}" if best else "–"), *gains]

@@ -52,10 +52,8 @@ def describe(kind: Kind, listed: Listed) -> str:
     documentation = inspect.getdoc(offer.build)
     lines += ["", documentation] if documentation and not inspect.isabstract(offer.build) else []
     rows = parameter_rows(offer)
-    lines += [
-        "",
-        tabulate(rows, headers=["parameter", "type", "default"], disable_numparse=True) if rows else "It takes no parameters.",
-    ]
+    table = tabulate(rows, headers=["parameter", "type", "default"], disable_numparse=True)
+    lines += ["", table if rows else "It takes no parameters."]
     example = {"use": offer.name, **(offer.shown or offer.example)}
     import yaml
 

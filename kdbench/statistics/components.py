@@ -10,7 +10,7 @@ from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import LEVEL, MeanSquares
-from kdbench.statistics.folds import Floats, fold_squares, median_of_chi_square, weight_of
+from kdbench.statistics.folds import Floats, fold_means, fold_squares, median_of_chi_square, weight_of
 
 WANTED = 0.8
 QUANTILES = (np.arange(400) + 0.5) / 400  # at which the distribution of a mean square is evaluated
@@ -140,8 +140,7 @@ def run_squares(x: Floats, sizes: tuple[int, ...]) -> tuple[float, float]:
     """Of `x` [S, U] in folds, S two or more: the mean square between the runs of one fold, and what is left within them."""
     seeds, units = x.shape
     counts = np.asarray(sizes)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    runs = np.add.reduceat(x, starts, axis=1) / counts
+    runs = fold_means(x, sizes)
     moved = runs - runs.mean(axis=0)
     rest = x - x.mean(axis=0) - np.repeat(moved, counts, axis=1)
     by_run = float((counts * np.square(moved)).sum()) / ((seeds - 1) * len(sizes))

@@ -13,9 +13,9 @@ from kdbench.errors import counted
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import LEVEL
 from kdbench.statistics.looks import Looks, look_once
-from kdbench.statistics.more_seeds import Ahead
 from kdbench.statistics.pair_tests import difference
 from kdbench.statistics.power import fewest
+from kdbench.statistics.projection import Projection
 
 Flags = NDArray[np.bool_]
 MOST = 1000  # seeds; more count as no number
@@ -54,15 +54,15 @@ def more_seeds(rows: Sequence[Scores], looks: Looks, margin: float) -> float | N
         return None
     # A race goes on with rows that are not worse.
     tested = candidates if looks.seeds else list(range(len(rows)))
-    ahead = Ahead(betweens, [rows[index] for index in tested])
-    missing = looks.seeds[-1] - ahead.seeds if looks.ended else 0
+    projected = Projection(betweens, [rows[index] for index in tested])
+    missing = looks.seeds[-1] - projected.seeds if looks.ended else 0
     decisions = looks.better | looks.better.T, looks.alike
     others = [int(np.triu(~flags[np.ix_(tested, tested)], 1).sum()) - len(betweens) for flags in decisions]
-    found = np.abs(ahead.means)
+    found = np.abs(projected.means)
 
     def decided(more: int) -> bool:
-        differ = _holm(lambda level: found > ahead.half_widths(more + missing, level), len(found), others[0])
-        alike = _holm(lambda level: margin - found > ahead.half_widths(more + missing, 2 * level), len(found), others[1])
+        differ = _holm(lambda level: found > projected.half_widths(more + missing, level), len(found), others[0])
+        alike = _holm(lambda level: margin - found > projected.half_widths(more + missing, 2 * level), len(found), others[1])
         return bool((differ | alike).all())
 
     needed = 1 if decided(1) else fewest(decided, MOST)

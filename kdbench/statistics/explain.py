@@ -15,6 +15,7 @@ from kdbench.statistics.cells import Cell, Scores
 from kdbench.statistics.comparable import comparable, estimate_difference
 from kdbench.statistics.crossed import Estimate
 from kdbench.statistics.deciding import Answer, answer, what_would_decide
+from kdbench.statistics.folds import fold_means
 from kdbench.statistics.pair_tests import difference
 from kdbench.statistics.splits import SplitUnits
 
@@ -148,13 +149,9 @@ def _by_run(between: Scores) -> dict[tuple[int, ...], float]:
     """The mean of each seed, or of each seed and fold."""
     if not between.folds:
         return {(seed,): float(values.mean()) for seed, values in zip(between.seeds, between.values, strict=True)}
-    ends = np.cumsum(between.folds)[:-1]
-    parts = [np.split(values, ends) for values in between.values]
-    return {
-        (seed, fold): float(part.mean())
-        for seed, of_seed in zip(between.seeds, parts, strict=True)
-        for fold, part in enumerate(of_seed, start=1)
-    }
+    means = fold_means(between.values, between.folds).tolist()
+    of_seeds = zip(between.seeds, means, strict=True)
+    return {(seed, fold): mean for seed, of_seed in of_seeds for fold, mean in enumerate(of_seed, start=1)}
 
 
 def _notes(a: Measured, b: Measured, first: Cell, second: Cell, found: Estimate, seeds: tuple[int, ...]) -> list[str]:

@@ -66,10 +66,16 @@ def fold_parts(x: Floats, sizes: Sequence[int]) -> tuple[Floats, Floats, Floats]
     """
     units = x.mean(axis=-2)
     mean: Floats = units.mean(axis=-1)
+    counts, folds = np.asarray(sizes), fold_means(units, sizes)
+    return mean, np.sqrt(counts) * (folds - mean[..., None]), units - np.repeat(folds, counts, axis=-1)
+
+
+def fold_means(x: Floats, sizes: Sequence[int]) -> Floats:
+    """Of x [..., U] the mean of each fold, [..., F]."""
     counts = np.asarray(sizes)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    folds = np.add.reduceat(units, starts, axis=-1) / counts
-    return mean, np.sqrt(counts) * (folds - mean[..., None]), units - np.repeat(folds, counts, axis=-1)
+    means: Floats = np.add.reduceat(x, starts, axis=-1) / counts
+    return means
 
 
 def fold_squares_of(seeds: int, sizes: Sequence[int], mean: Any, by_fold: Any, by_unit: Any) -> FoldSquares:

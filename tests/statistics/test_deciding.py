@@ -14,7 +14,7 @@ from kdbench.statistics.cells import Scores
 from kdbench.statistics.deciding import more_seeds, what_would_decide
 from kdbench.statistics.looks import Stop, look_once
 from tests.statistics.test_looks import rows
-from tests.statistics.test_more_seeds import in_folds
+from tests.statistics.test_projection import in_folds
 
 
 def told(several: list[Scores], margin: float = 2.0) -> float | None:

@@ -29,3 +29,8 @@ def test_what_nearly_agrees_keeps_its_difference() -> None:
     gap = float(found[0, 0] - 2 * found[0, 1] + found[1, 1])
     assert gap == pytest.approx(float((one.double() - other.double()).square().sum()), rel=1e-4)
     assert found.dtype == torch.float64
+
+
+def test_they_keep_no_graph() -> None:
+    found = inner_products([[torch.ones(3, requires_grad=True)], [torch.ones(3, requires_grad=True)]])
+    assert not found.requires_grad

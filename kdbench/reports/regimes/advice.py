@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from kdbench.errors import counted
 from kdbench.reports.regimes.gains import Finding, Gain, Regime
-from kdbench.reports.verdict import BASELINE, is_oracle, listed
+from kdbench.reports.verdict import BASELINE, listed
 
 VERBS: dict[Finding, str] = {
     "better": "is significantly better in",
@@ -33,7 +33,7 @@ def advice(found: Sequence[Regime], about: Sequence[str] = ()) -> str:
 
 def _when(found: Sequence[Regime]) -> list[str]:
     """Where some strategy is better than equal weights, and where none is."""
-    gained = {one.name: [gain.label for gain in _real(one) if gain.found == "better"] for one in found}
+    gained = {one.name: [gain.label for gain in one.usable if gain.found == "better"] for one in found}
     some = [name for name, labels in gained.items() if labels]
     none = [name for name, labels in gained.items() if not labels]
     if not some:
@@ -98,16 +98,11 @@ def _quoted(names: Sequence[str]) -> str:
     return listed([f"“{name}”" for name in names])
 
 
-def _real(regime: Regime) -> list[Gain]:
-    """Those that anybody can use."""
-    return [gain for gain in regime.weightings if not is_oracle(gain.row)]
-
-
 def _by_label(found: Sequence[Regime]) -> Mapping[str, dict[str, Gain]]:
     """Gains by strategy and regime."""
     findings: dict[str, dict[str, Gain]] = defaultdict(dict)
     for one in found:
-        for gain in _real(one):
+        for gain in one.usable:
             findings[gain.label][one.name] = gain
     return findings
 

@@ -10,7 +10,7 @@ from typing import Literal
 from kdbench.contracts import Metric
 from kdbench.records.measured import Measured
 from kdbench.reports.board import Row, Table
-from kdbench.reports.verdict import is_baseline
+from kdbench.reports.verdict import is_baseline, is_oracle
 from kdbench.statistics.cells import Cell
 from kdbench.statistics.comparable import comparable, estimate_difference
 from kdbench.statistics.components import components_of
@@ -76,6 +76,11 @@ class Regime:
     def weightings(self) -> list[Gain]:
         """Gains of strategies, without single teachers and no distillation."""
         return [gain for gain in self.gains if gain.row.strategy]
+
+    @property
+    def usable(self) -> list[Gain]:
+        """Those of strategies that anybody can use: not of weights that somebody was told."""
+        return [gain for gain in self.weightings if not is_oracle(gain.row)]
 
 
 def _seconds(run: Measured) -> float:

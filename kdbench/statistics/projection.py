@@ -50,7 +50,7 @@ class Training:
         return self.df if self.sizes else self.df * (self.seeds + more - 1) / (self.seeds - 1)
 
 
-class Ahead:
+class Projection:
     """Of K differences over two seeds or more each, `betweens`, between some of `rows`: `means` [K], and `half_widths`."""
 
     def __init__(self, betweens: Sequence[Scores], rows: Sequence[Scores]) -> None:

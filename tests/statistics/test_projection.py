@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kdbench.statistics.cells import Scores
-from kdbench.statistics.more_seeds import Ahead
 from kdbench.statistics.pair_tests import Pairs, difference
+from kdbench.statistics.projection import Projection
 from tests.statistics.test_looks import rows
 
 SIZES = (40, 41, 40)
@@ -34,16 +34,16 @@ def in_folds(truths: list[float], seeds: int, run: float, fold: float = 0.0, dra
 def test_with_no_more_seeds_an_interval_at_the_level_of_the_test_just_reaches_zero(several: list[Scores]) -> None:
     """So that what is said of more seeds is said of the table's own tests."""
     betweens = [difference(*pair) for pair in combinations(several, 2)]
-    ahead = Ahead(betweens, several)
+    projected = Projection(betweens, several)
     for place, p in enumerate(Pairs(several).p()):
-        assert ahead.half_widths(0, float(p))[place] == pytest.approx(abs(ahead.means[place]), rel=1e-4)
+        assert projected.half_widths(0, float(p))[place] == pytest.approx(abs(projected.means[place]), rel=1e-4)
 
 
 @pytest.mark.parametrize("fold", [0.0, 1.0])
 def test_runs_average_out_and_folds_stay(fold: float) -> None:
     several = in_folds([0.0] * 24, 6, 1.0, fold)
-    ahead = Ahead([difference(several[0], other) for other in several[1:]], several)
-    now, later, never = (float(np.median(ahead.half_widths(more, 0.05))) for more in (0, 18, 10**6))
+    projected = Projection([difference(several[0], other) for other in several[1:]], several)
+    now, later, never = (float(np.median(projected.half_widths(more, 0.05))) for more in (0, 18, 10**6))
     assert never < later < now
     assert later > 0.7 * now if fold else later < 0.7 * now
     assert never > 0.5 * now if fold else never < 0.4 * now
@@ -53,8 +53,8 @@ def test_runs_average_out_and_folds_stay(fold: float) -> None:
     "several", [rows([1.0, 0.0, 0.0], 3, units=60), in_folds([1.0, 0.0, 0.0], 3, 1.0)], ids=["split", "folds"]
 )
 def test_more_seeds_never_widen_an_interval(several: list[Scores]) -> None:
-    ahead = Ahead([difference(several[0], other) for other in several[1:]], several)
-    widths = [ahead.half_widths(more, 0.01) for more in (0, 1, 2, 5, 50, 500)]
+    projected = Projection([difference(several[0], other) for other in several[1:]], several)
+    widths = [projected.half_widths(more, 0.01) for more in (0, 1, 2, 5, 50, 500)]
     assert all((after <= before).all() for before, after in pairwise(widths))
 
 
@@ -62,6 +62,6 @@ def test_rows_with_unequal_seeds() -> None:
     """A pair counts the seeds that it shares, the pool those that all rows share."""
     several = rows([1.0, 0.5, 0.0], 6)
     short = Scores(several[2].seeds[:2], several[2].values[:2])
-    ahead = Ahead([difference(several[0], other) for other in (several[1], short)], [*several[:2], short])
-    assert ahead.seeds.tolist() == [6, 2]
-    assert np.isfinite(ahead.half_widths(3, 0.05)).all()
+    projected = Projection([difference(several[0], other) for other in (several[1], short)], [*several[:2], short])
+    assert projected.seeds.tolist() == [6, 2]
+    assert np.isfinite(projected.half_widths(3, 0.05)).all()
