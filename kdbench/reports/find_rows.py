@@ -12,7 +12,8 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
     """Two rows, of one table if there is such a pair.
 
     A row is called by its name (`ammkd of lite0 + lite2`), its strategy or its only teacher, each also after its variant or
-    regime (`alike: ammkd`), or by the id of one of its runs or of the row, or the beginning of one. References count too.
+    regime (`alike: ammkd`) and after its student (`resnet-24px: ammkd`), or by the id of one of its runs or of the row, or the
+    beginning of one. References count too.
     Raises KdbenchError if none or several fit, and lists those there are.
     """
     everyone = [row for table in board.tables for row in _rows(table)]
@@ -32,21 +33,27 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
             " · ".join([f"{row.id}  {row.student}", _in_regime(row), *([budgets[row.id]] if row.id in budgets else [])])
             for row in {row.id: row for pair in distinct for row in pair}.values()
         ]
-        of_regimes = [_in_regime(row) for pair in distinct for row in pair if row.spec.regime]
-        hint = f", or after their regime, as in {of_regimes[0]!r}" if of_regimes else ""
+        meant = [row for pair in distinct for row in pair]
+        if of_regimes := [_in_regime(row) for row in meant if row.spec.regime]:
+            hint = f", or after their regime, as in {of_regimes[0]!r}"
+        elif len({row.student for row in meant}) > 1:
+            hint = f", or after their student, as in {_of_student(meant[0])[0]!r}"
+        else:
+            hint = ""
         raise KdbenchError("\n  ".join([f"{a!r} and {b!r} may be any of these; name them by their ids{hint}:", *several]))
     return distinct[0]
 
 
 def _meant(name: str, rows: list[Row]) -> list[Row]:
-    """By the first of these that any row has: an id, its name, with or without settings, its strategy or teachers, the
-    beginning of an id."""
+    """By the first of these that any row has: an id, its name, with or without settings, its strategy or teachers, any
+    of these after its student, the beginning of an id."""
     wanted = _plain(name)
     fits: tuple[Callable[[Row], bool], ...] = (
         lambda row: wanted in _ids(row),
         lambda row: wanted == _plain(row.name),
         lambda row: wanted in (_plain(row.label), _plain(_in_regime(row))),
         lambda row: wanted in map(_plain, _short(row)),
+        lambda row: wanted in map(_plain, _of_student(row)),
         lambda row: len(wanted) >= 4 and any(id.startswith(wanted) for id in _ids(row)),
     )
     for fit in fits:
@@ -64,6 +71,11 @@ def _plain(name: str) -> str:
 def _in_regime(row: Row) -> str:
     """Its name, after that of its regime: a variant's is part of it anyway."""
     return f"{row.variant}: {row.name}" if row.spec.regime and row.variant else row.name
+
+
+def _of_student(row: Row) -> list[str]:
+    """Its names after that of its student."""
+    return [f"{row.student}: {name}" for name in (_in_regime(row), row.label, *_short(row))]
 
 
 def _short(row: Row) -> list[str]:

@@ -10,6 +10,7 @@ from kdbench.reports.find_rows import find_pair
 from kdbench.suite.settings import Train
 from tests.support.rankings import row
 from tests.support.situations import situations
+from tests.support.toys import plugged
 
 LONGER = {"train": {"epochs": 4, "batch_size": 8}}
 
@@ -97,3 +98,13 @@ def test_rows_of_variants_are_called_by_their_variant() -> None:
     found = build([*row("equal", spec={"variant": "full"}), *row("equal", spec={"variant": "short"}), *row("mgda")])
     for called in ("short: equal", "short: equal of a + b"):
         assert find_pair(found, called, "mgda")[0].variant == "short"
+
+
+def test_rows_of_several_students_are_called_by_their_student() -> None:
+    large = {"student": plugged("toy", "large")}
+    found = build([*row("equal"), *row("mgda"), *row("equal", spec=large), *row("mgda", spec=large)])
+    with pytest.raises(KdbenchError, match=r"by their ids, or after their student, as in '[^']+: equal of a \+ b'"):
+        find_pair(found, "equal", "mgda")
+    for called in ("large: equal", "Large: equal of a+b"):
+        one, other = find_pair(found, called, "mgda")
+        assert (one.student, one.strategy, other.student, other.strategy) == ("large", "equal", "large", "mgda")
