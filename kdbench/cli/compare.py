@@ -16,7 +16,7 @@ def compare(
     a: Annotated[
         str,
         typer.Argument(
-            help="A row: its name, strategy or only teacher, after its regime, variant or student if need be, or the id of a run."
+            help="A row: its name, strategy or only teacher, if need be after its regime, variant or student, or a run's id."
         ),
     ],
     b: Annotated[str, typer.Argument(help="Another row.")],

@@ -22,6 +22,7 @@ from tests.benchmarks.test_fold_coverage import World as FoldedWorld
 Floats = NDArray[np.float64]
 SUITES = 1000
 MARGIN = 3.0  # points of RSUM
+SPREAD = 8.0  # points, the standard deviation that strategies had in published tables
 MOST_FIXED = 40  # seeds
 DESIGN = Race().design
 FEW = RaceDesign(min_seeds=3, max_seeds=12, looks=4, futility=0.1)
@@ -33,8 +34,7 @@ def null(rows: int) -> Floats:
 
 
 def spread(rows: int) -> Floats:
-    """Truths as normal quantiles with a standard deviation of 8 points, as strategies had in published tables."""
-    return np.sort(np.random.default_rng(rows).normal(0, 8, rows))[::-1]
+    return np.sort(np.random.default_rng(rows).normal(0, SPREAD, rows))[::-1]
 
 
 def behind(rows: int) -> Floats:
@@ -106,18 +106,21 @@ def test_races_in_folds(rows: int, futility: float, truth: Callable[[int], Float
     assert alike / SUITES <= 0.065
 
 
-@pytest.mark.parametrize("rows", [6, 12, 24])
-def test_runs_against_a_fixed_design_of_equal_power(rows: int) -> None:
+@pytest.mark.parametrize(("rows", "suites"), [(6, 1000), (12, 400), (24, 200)])
+def test_runs_against_a_fixed_design_of_equal_power(rows: int, suites: int) -> None:
     """Power is the share of truly worse rows that are found worse than some row. The fixed design gives all rows as many seeds
-    as it takes to find as many, which may be more than a race's most. The aim is 60 %; docs/benchmarks.md says what is reached.
+    as it takes to find as many, which may be more than a race's most. Each suite has its own truths: with one set of six, where
+    the best two happen to lie close or not, the share came out anywhere between 0.5 and 0.8. The aim is 60 %;
+    docs/benchmarks.md says what is reached.
     """
-    truths = spread(rows)
-    worse = np.flatnonzero(truths < truths.max())
-    world = World(rows, MOST_FIXED, [0.06] * rows, np.random.default_rng(rows))
+    rng = np.random.default_rng(rows)
+    world = World(rows, MOST_FIXED, [0.06] * rows, rng)
     found: list[float] = []
     runs: list[int] = []
     fixed: dict[int, list[float]] = {seeds: [] for seeds in range(3, MOST_FIXED + 1)}
-    for _ in range(100):
+    for _ in range(suites):
+        truths = rng.normal(0, SPREAD, rows)
+        worse = np.flatnonzero(truths < truths.max())
         x = world.suite()
         race = raced(x[:, : DESIGN.max_seeds], truths, DESIGN)
         found.append(float(race.better[:, worse].any(axis=0).mean()))
@@ -127,10 +130,11 @@ def test_runs_against_a_fixed_design_of_equal_power(rows: int) -> None:
             once = look_once(few, 0.0)
             powers.append(float(once.better[:, worse].any(axis=0).mean()))
     power = float(np.mean(found))
-    needed = next((seeds for seeds, powers in fixed.items() if np.mean(powers) >= power), MOST_FIXED)
+    rising = np.maximum.accumulate([float(np.mean(powers)) for powers in fixed.values()])
+    needed = float(np.interp(power, rising, list(fixed)))
     share = float(np.mean(runs)) / (needed * rows)
     print(
         f"\n{rows} rows: a race finds {power:.1%} of worse rows with {np.mean(runs):.0f} runs, "
-        f"a fixed design with {needed * rows} ({needed} seeds, {np.mean(fixed[needed]):.1%}): {share:.0%}"
+        f"a fixed design with {needed * rows:.0f} ({needed:.1f} seeds): {share:.0%}"
     )
-    assert share <= 0.8
+    assert share <= 0.65
