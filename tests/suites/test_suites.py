@@ -51,7 +51,7 @@ RUNS = {
     "ammkd": (55, "cd3286abc5f8"),
     "coco": (76, "1abf9fc5820a"),
     "emoji-views": (70, "7031a94ee240"),
-    "emoji-sweep": (35, "69e4ad3a9c0e"),
+    "emoji-sweep": (35, "ff278afdcb5d"),
     "emoji": (60, "3c47082fb9e3"),
     "eupe": (22, "b0f7231c9064"),
     "feature-alignment": (13, "c9a633cdd238"),
@@ -69,8 +69,8 @@ RUNS = {
     "regimes-all": (573, "94413138afbf"),
     "regimes": (267, "217cb84c9824"),
     "rl-kd": (30, "2f68e2a833a7"),
-    "strategies": (84, "00d1f45415ec"),
-    "students": (38, "4308aa7771d2"),
+    "strategies": (140, "e8352634101a"),
+    "students": (45, "c848f120ce5f"),
 }
 SMALL = ["datasets[0].miniature=true", "train.batch_size=64"]
 LATER = ["train.views=null", "train.ema=null", "train.micro_batch=null"]
