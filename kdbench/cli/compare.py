@@ -34,7 +34,7 @@ def compare(
     `kdbench compare ammkd equal results/emoji`, of a regime `kdbench compare 'alike: ammkd' 'alike: equal'`
     """
     from kdbench.deploy.gallery.of_pair import look_at_pair
-    from kdbench.reports.find_rows import find_pair
+    from kdbench.reports.find_rows import find_pair, pair_names
     from kdbench.reports.gallery.of_pair import pair_card, pair_page
     from kdbench.reports.gallery.text import card_lines
     from kdbench.reports.text_table import wrapped
@@ -43,12 +43,12 @@ def compare(
 
     found = load_results(results)
     rows = find_pair(found.board, a, b)
-    explained = explain(rows[0].runs, rows[1].runs, units_of(found, rows[0]), most)
+    explained = explain(rows[0].runs, rows[1].runs, units_of(found, rows[0]), most, pair_names(*rows))
     of, notes = look_at_pair(
         explained, rows[0].runs, rows[1].runs, found.reading.units, plugins_here(), Cache(cache_root(cache))
     )
     lines = explained.lines(lambda query: card_lines(pair_card(query, of(query)), ("A", "B"), table_width()), notes)
     show("\n".join(wrapped(line, "table", table_width()) for line in lines))
     if html:
-        names = [f"{name}: {row.name}" for name, row in zip("AB", rows, strict=True)]
+        names = [f"{letter}: {name}" for letter, name in zip("AB", (explained.a, explained.b), strict=True)]
         write_page(pair_page(explained, of, names, rows[0].runs[0].record.licence or "", notes), html)

@@ -111,7 +111,7 @@ def power(
 
     `kdbench power 3 results/emoji --metric rsum --between ammkd equal`
     """
-    from kdbench.reports.find_rows import find_pair
+    from kdbench.reports.find_rows import find_pair, pair_names
     from kdbench.reports.text_table import wrapped
     from kdbench.statistics import power as needed
 
@@ -120,7 +120,10 @@ def power(
     pairs = [find_pair(found.board, *between)] if between else [pair for table in tables if (pair := _contestants(table))]
     if not pairs:
         raise KdbenchError("no table has two rows to compare; run a suite with two strategies or teams first")
-    made = [needed(a.runs, b.runs, difference=difference, units=units_of(found, a), metric=metric) for a, b in pairs]
+    made = [
+        needed(a.runs, b.runs, difference=difference, units=units_of(found, a), metric=metric, names=pair_names(a, b))
+        for a, b in pairs
+    ]
     show("\n\n".join("\n".join(wrapped(line, "table", table_width()) for line in one.lines()) for one in made))
 
 

@@ -44,6 +44,13 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
     return distinct[0]
 
 
+def pair_names(one: Row, other: Row) -> tuple[str, str]:
+    """What a person calls two rows: as in tables, after their regimes, and after their students if these differ."""
+    rows = (one, other)
+    names = [_of_student(row)[0] if one.student != other.student and not row.reference else _in_regime(row) for row in rows]
+    return names[0], names[1]
+
+
 def _meant(name: str, rows: list[Row]) -> list[Row]:
     """By the first of these that any row has: an id, its name, with or without settings, its strategy or teachers, any
     of these after its student, the beginning of an id."""

@@ -115,9 +115,11 @@ class Explanation:
         return [*lines, *([""] if told else []), *told]
 
 
-def explain(a: Sequence[Measured], b: Sequence[Measured], units: SplitUnits = None, most: int = 5) -> Explanation:
+def explain(
+    a: Sequence[Measured], b: Sequence[Measured], units: SplitUnits = None, most: int = 5, names: tuple[str, str] | None = None
+) -> Explanation:
     """A and B are the runs of one row each over its seeds; `units` are those of their test split (see `splits.split_of`);
-    `most` queries are listed each way.
+    `most` queries are listed each way; `names` are what sentences call the two, by default the labels of their runs.
 
     Raises KdbenchError if the two were evaluated on different test splits or by different tasks, or share no seed.
     """
@@ -129,9 +131,10 @@ def explain(a: Sequence[Measured], b: Sequence[Measured], units: SplitUnits = No
     queries = {of.label: _queries(of, first, second, between.seeds) for of in task.queries if of.array in first.arrays}
     changes = {query: change for listed in queries.values() for query, change in zip(listed, _changes(listed), strict=True)}
     ordered = sorted(changes, key=lambda query: (-changes[query], query.of.label, query.fold or 0, query.index))
+    called = names or (first.label, second.label)
     return Explanation(
-        a=first.label,
-        b=second.label,
+        a=called[0],
+        b=called[1],
         metrics={metric.name: metric for metric in task.metrics},
         headline=task.headline,
         answer=answer(*scores, min(a[0].margin, b[0].margin)),

@@ -73,9 +73,16 @@ class Power:
 
 
 def power(
-    a: Sequence[Measured], b: Sequence[Measured], *, difference: float, units: SplitUnits = None, metric: str = ""
+    a: Sequence[Measured],
+    b: Sequence[Measured],
+    *,
+    difference: float,
+    units: SplitUnits = None,
+    metric: str = "",
+    names: tuple[str, str] | None = None,
 ) -> Power:
-    """From the variance components of the paired differences of a metric, by default the headline; `difference` as shown.
+    """From the variance components of the paired differences of a metric, by default the headline; `difference` as shown;
+    `names` are what sentences call the two rows, by default the labels of their runs.
 
     Raises KdbenchError if the two share fewer than two seeds (the variance of training is then unknown), do not compare, or
     `difference` is 0 or not finite, or their task has no such metric.
@@ -84,7 +91,8 @@ def power(
     one = _metric(a[0].task, metric)
     if not difference or not math.isfinite(difference):
         raise KdbenchError(f"difference: found {difference:g}, expected a number of {one.label} other than 0, such as 5")
-    between = _between(first, second, one.name)
+    called = names or (first.label, second.label)
+    between = _between(first, second, one.name, called)
     seeds, count = between.values.shape
     parts = components_of(between)
     what, size = next(iter(total_sizes(a).items()), ("units", count))
@@ -93,8 +101,8 @@ def power(
     if first.folds:
         notes = [f"what training adds is estimated from {len(first.folds)} folds of {seeds} seeds"]
     return Power(
-        a=first.label,
-        b=second.label,
+        a=called[0],
+        b=called[1],
         metric=one,
         difference=difference,
         components=parts,
@@ -118,11 +126,11 @@ def _metric(task: Task, name: str) -> Metric:
     return known[name] if name else task.headline
 
 
-def _between(a: Cell, b: Cell, metric: str) -> Scores:
+def _between(a: Cell, b: Cell, metric: str, names: tuple[str, str]) -> Scores:
     between = subtract(a.scores(metric), b.scores(metric))
     if len(between.seeds) < 2:
         raise KdbenchError(
-            f"{a.label} and {b.label} share {counted(len(between.seeds), 'seed')}, expected 2 or more: "
+            f"{names[0]} and {names[1]} share {counted(len(between.seeds), 'seed')}, expected 2 or more: "
             "the variance of training cannot be estimated from fewer"
         )
     return between

@@ -21,7 +21,7 @@ def test_compare_explains_one_pair(typed: Command, tmp_path: Path, monkeypatch: 
         write(tmp_path / "results", one)
     code, out, err = typed("compare", "equal", "far")
     assert (code, err) == (0, "")
-    assert "toy · a+b · equal is significantly better than toy · a+b · far: RSUM +" in out
+    assert "equal of a + b is significantly better than far of a + b: RSUM +" in out
     assert "A gained most (median retrieval rank in A, in B):" in out
     assert "note: texts and pictures are not shown: " in out
     assert typed("compare", "equal", "far", "--most", 0)[1].count("gained") == 0
@@ -39,7 +39,7 @@ def test_what_compare_prints_fits_the_terminal(typed: Command, tmp_path: Path, m
         code, out, _ = typed("compare", "equal", "near")
         assert code == 0
         assert max(map(len, out.splitlines())) <= columns
-        assert "Undecided between toy · a+b · equal and toy · a+b · near: " in " ".join(out.split())
+        assert "Undecided between equal of a + b and near of a + b: " in " ".join(out.split())
         assert "more seeds would decide" in " ".join(out.split())
 
 

@@ -111,7 +111,7 @@ def test_power_says_what_it_takes(typed: Command, results: list[Path]) -> None:
     code, out, err = typed("power", "5")
     assert (code, err) == (0, "")
     assert "a difference of 5 RSUM, 80% power at 5%" in out
-    assert typed("power", "5", "--between", "far", "equal")[1].startswith("toy · a+b · far against toy · a+b · equal")
+    assert typed("power", "5", "--between", "far", "equal")[1].startswith("far of a + b against equal of a + b")
     assert "a difference of 5 t2i R@1, 80% power" in typed("power", "5", "--metric", "image_retrieval_recall@1")[1]
     assert typed("power", "0")[0] == 2
 
