@@ -1,10 +1,11 @@
 """Tests of rows that are raced: at each look the rows still running are tested, and those that are decided stop.
 
-A pair is decided if one row is significantly better, or if the two are equivalent. Each look has its own level (`spending`);
-Holm's correction counts the pairs of rows still running that are not yet decided. Where no row has been stopped, the sum of the
-levels, 5 %, bounds the probability that a table ever has a false difference, and likewise a false equivalence. Pairs of rows
-that are worse or settled are no longer counted: which these are depends on the data, so that the bound is then shown by
-simulation (tests/benchmarks/test_racing.py). A plain table is tested once, with all its seeds.
+A pair is decided if one row is significantly better, or if the two are equivalent. A p-value at a look counts as the error
+rate of all looks at which it would be a claim (`spending`); Holm's correction of these (Maurer & Bretz 2013, Stat. Biopharm.
+Res. 5) counts the pairs of rows still running that are not yet decided. Where no row has been stopped, 5 % bounds the
+probability that a table ever has a false difference, and likewise a false equivalence, whose tests are one-sided and have room
+to spare. Pairs of rows that are worse or settled are no longer counted: which these are depends on the data, so that the bound
+is then shown by simulation (tests/benchmarks/test_racing.py). A plain table is tested once, with all its seeds.
 
 With a rule for futility a race asks which row is the best: a row stops as soon as its question with the leader is answered, or
 if what seeds are left would hardly answer it (`futility`). Pairs of a row given up so and one still running are counted on:
@@ -27,7 +28,7 @@ from kdbench.records.record import Status
 from kdbench.statistics.cells import Scores
 from kdbench.statistics.crossed import LEVEL
 from kdbench.statistics.pair_tests import Pairs, Pool, difference, holm
-from kdbench.statistics.spending import levels
+from kdbench.statistics.spending import spending
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -131,22 +132,22 @@ def look_at(
     stops = [Stop("running") for _ in rows]
     seen: list[int] = []
     spent, known = 0.0, None
-    spending = levels(seeds, LEVEL)
-    for look, (wanted, level) in enumerate(zip(seeds, spending, strict=True), start=1):
+    spends = spending(tuple(seeds))
+    for look, wanted in enumerate(seeds, start=1):
         ready = [index for index, row in enumerate(rows) if stops[index].why == "running" and row.has(wanted)]
         if len(ready) < 2:
             break
         seen.append(wanted)
-        spent += level
+        spent += LEVEL * float(spends.shares[look - 1])
         there = [rows[index].first(wanted) for index in ready]
         at = np.ix_(ready, ready)
         upper = np.triu_indices(len(ready), 1)
         pairs = Pairs(there, known)
-        differs = pairs.p()
-        equals = pairs.equivalence_p(margin) if margin else np.full(differs.shape, np.nan)
+        differs = spends.overall(look - 1, pairs.p())
+        equals = spends.overall(look - 1, pairs.equivalence_p(margin)) if margin else np.full(differs.shape, np.nan)
         given_up = _given_up(stops, better | better.T | alike)
-        _correct(corrected, at, upper, differs, level, given_up)
-        _correct(equivalent, at, upper, equals, level, given_up)
+        _correct(corrected, at, upper, differs, given_up)
+        _correct(equivalent, at, upper, equals, given_up)
         means = np.array([row.values.mean() for row in there]) * (1 if higher_is_better else -1)
         undecided = ~(better | better.T)[at]
         better[at] |= undecided & (corrected[at] < LEVEL) & (means[:, None] > means)
@@ -155,7 +156,7 @@ def look_at(
         if futility:
             known = _later(pairs.pool, wanted, seeds[look] if look < len(seeds) else wanted, folds=bool(there[0].folds))
             decided = (better | better.T | alike)[at][upper]
-            at_last = spending[-1] / max((~decided).sum() + given_up, 1)
+            at_last = spends.bound(-1, LEVEL / max((~decided).sum() + given_up, 1))
             chances = np.where(decided, 0.0, pairs.chance(margin, seeds[-1], at_last))
             _stop_for_futility(stops, ready, means, alike, chances, futility, look)
     return Looks(corrected, equivalent, better, alike, stops, tuple(seen), spent)
@@ -182,15 +183,15 @@ def _given_up(stops: Sequence[Stop], decided: Flags) -> int:
 
 
 def _correct(
-    into: Floats, at: tuple[NDArray[np.intp], ...], upper: tuple[NDArray[np.intp], ...], p: Floats, level: float, given_up: int
+    into: Floats, at: tuple[NDArray[np.intp], ...], upper: tuple[NDArray[np.intp], ...], p: Floats, given_up: int
 ) -> None:
-    """Corrects this look's p-values for pairs and looks, and keeps the smaller of them and those of earlier looks."""
+    """Corrects this look's p-values, of all looks, for pairs, and keeps the smaller of them and those of earlier looks."""
     before = into[at]
     own = before[upper]
     fresh = ~(own < LEVEL)  # NaN is fresh
     found = own.copy()
     several = holm(np.concatenate([p[fresh], np.ones(given_up)]))[: int(fresh.sum())]
-    found[fresh] = np.fmin(own[fresh], np.minimum(several * (LEVEL / level), 1.0))
+    found[fresh] = np.fmin(own[fresh], several)
     both = before.copy()
     both[upper] = found
     both.T[upper] = found

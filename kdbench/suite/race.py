@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_seri
 from kdbench.suite.block import EXACT, Count
 
 MOST_SEEDS = 1000  # all of them are laid out before the first look
+MOST_LOOKS = 50  # the bounds of a hundred take a minute
 
 
 class RaceDesign(BaseModel):
@@ -23,7 +24,9 @@ class RaceDesign(BaseModel):
     max_seeds: Annotated[int, Field(ge=2, le=MOST_SEEDS)] = Field(
         default=24, description="Seeds after which a row ends, decided or not."
     )
-    looks: Count = Field(default=6, description="Times at which rows are tested; the error rate of 5 % is spent over them.")
+    looks: Annotated[int, Field(ge=1, le=MOST_LOOKS)] = Field(
+        default=6, description="Times at which rows are tested; the error rate of 5 % is spent over them."
+    )
 
     futility: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Rows with a smaller chance to be told from the best one by the last look stop; 0: none."

@@ -15,6 +15,7 @@ COMPONENTS = "kdbench/statistics/components.py"
 OF_CROSSED = ("tests/statistics/test_crossed.py",)
 OF_PAIRS = ("tests/statistics/test_pair_tests.py",)
 OF_LOOKS = ("tests/statistics/test_looks.py",)
+OF_SPENDING = ("tests/statistics/test_spending.py",)
 OF_FOLDS = ("tests/statistics/test_folds.py",)
 OF_CELLS = ("tests/statistics/test_cells.py",)
 OF_GROUPS = ("tests/statistics/test_tie_groups.py",)
@@ -33,17 +34,28 @@ MUTANTS = (
     ),
     Mutant("pairs given up count no more", LOOKS, "return int(np.triu(pairs, 1).sum())", "return 0", OF_LOOKS),
     Mutant("the pool of the rows left is used", LOOKS, "known = _later(", "known = None and _later(", OF_LOOKS),
-    Mutant("every look has the whole level", LOOKS, "* (LEVEL / level), 1.0)", "* 1.0, 1.0)", OF_LOOKS),
+    Mutant(
+        "every look has the whole level",
+        LOOKS,
+        "differs = spends.overall(look - 1, pairs.p())",
+        "differs = pairs.p()",
+        OF_LOOKS,
+    ),
     Mutant(
         "the row with the worse mean is better", LOOKS, "& (means[:, None] > means)", "& (means[:, None] < means)", OF_LOOKS
     ),
     Mutant(
         "a table finds differences at 10 %", LOOKS, "(corrected < LEVEL) & _ahead", "(corrected < 2 * LEVEL) & _ahead", OF_LOOKS
     ),
-    Mutant("looks spend the level in equal steps", SPENDING, "POWER = 2", "POWER = 1", ("tests/statistics/test_spending.py",)),
+    Mutant("looks spend the level in equal steps", SPENDING, "POWER = 2", "POWER = 1", OF_SPENDING),
     Mutant(
-        "looks spend more than the level", SPENDING, "[after - before for", "[after for", ("tests/statistics/test_spending.py",)
+        "looks spend more than the level",
+        SPENDING,
+        "own: Floats = np.diff(spent, prepend=0.0)",
+        "own: Floats = spent",
+        OF_SPENDING,
     ),
+    Mutant("what was claimed may be claimed again", SPENDING, "here = nodes * edges", "here = nodes * 2 * edges", OF_SPENDING),
     # What rows lend each other
     Mutant("nothing is pooled", PAIRS, "    if pool is None:", "    if pool is None or pool:", OF_PAIRS),
     Mutant("the pooled square alone counts", PAIRS, "np.maximum(squares.seed, pool[0] *", "np.positive(pool[0] *", OF_PAIRS),

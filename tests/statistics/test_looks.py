@@ -131,18 +131,22 @@ def test_an_early_look_has_its_share_of_the_level_alone() -> None:
     """The power family with power 2: at 3 of 12 seeds a sixteenth of 5 %, at 6 another three sixteenths."""
     several = rows([0.0, 1.0, 2.5], noise=2.0, draw=1)
     first = look_at([cut(row, 3) for row in several], SEEDS, MARGIN)
-    np.testing.assert_allclose(first.corrected, share_of(several, 3, 16.0))
+    np.testing.assert_allclose(first.corrected, np.minimum(16 * corrected_at(several, 3), 1.0))
     second = look_at([cut(row, 6) for row in several], SEEDS, MARGIN)
     assert second.stops == [Stop("running")] * 3
-    np.testing.assert_allclose(second.corrected, np.fmin(first.corrected, share_of(several, 6, 16 / 3)))
+    alone = np.fmin(first.corrected, np.minimum(16 / 3 * corrected_at(several, 6), 1.0))
+    both = np.fmin(first.corrected, np.minimum(16 / 4 * corrected_at(several, 6), 1.0))
+    pairs = np.triu_indices(3, 1)
+    assert (second.corrected[pairs] <= alone[pairs]).all()
+    assert (second.corrected[pairs] >= both[pairs]).all()
     assert (second.corrected < first.corrected).any()
 
 
-def share_of(several: list[Scores], seeds: int, times: float) -> NDArray[np.float64]:
-    """p-values of all pairs, corrected for pairs, for a look that has one of so many parts of the level; no diagonal."""
+def corrected_at(several: list[Scores], seeds: int) -> NDArray[np.float64]:
+    """p-values of all pairs, corrected for pairs, with the first seeds alone; no diagonal."""
     p = Pairs([cut(row, seeds) for row in several]).corrected_p()
     np.fill_diagonal(p, np.nan)
-    return np.minimum(times * p, 1.0)
+    return p
 
 
 def test_a_table_finds_differences_at_5_percent() -> None:
