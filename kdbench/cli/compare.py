@@ -43,7 +43,7 @@ def compare(
 
     found = load_results(results)
     rows = find_pair(found.board, a, b)
-    explained = explain(rows[0].runs, rows[1].runs, units_of(found, rows[0]), most, pair_names(*rows))
+    explained = explain(rows[0].runs, rows[1].runs, units_of(found, rows[0]), most, pair_names(found.board, *rows))
     of, notes = look_at_pair(
         explained, rows[0].runs, rows[1].runs, found.reading.units, plugins_here(), Cache(cache_root(cache))
     )

@@ -121,7 +121,9 @@ def power(
     if not pairs:
         raise KdbenchError("no table has two rows to compare; run a suite with two strategies or teams first")
     made = [
-        needed(a.runs, b.runs, difference=difference, units=units_of(found, a), metric=metric, names=pair_names(a, b))
+        needed(
+            a.runs, b.runs, difference=difference, units=units_of(found, a), metric=metric, names=pair_names(found.board, a, b)
+        )
         for a, b in pairs
     ]
     show("\n\n".join("\n".join(wrapped(line, "table", table_width()) for line in one.lines()) for one in made))

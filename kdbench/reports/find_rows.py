@@ -21,10 +21,11 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
     for name, rows in zip((a, b), found, strict=True):
         if not rows:
             names = {name for row in everyone for name in (row.name, *_short(row))}
+            names |= {called for row in everyone for called in _of_student(row)} if ":" in name else set()
             raise KdbenchError(f"no row is called {name!r}; {nearest(name, names) or 'there are no finished runs'}")
     pairs = [(one, other) for table in board.tables for one in _of(table, found[0]) for other in _of(table, found[1])]
-    pairs = pairs or [(one, other) for one in found[0] for other in found[1]]
-    distinct = list({(one.id, other.id): (one, other) for one, other in pairs if one.id != other.id}.values())
+    pairs = [pair for pair in pairs if pair[0].id != pair[1].id] or [(one, other) for one in found[0] for other in found[1]]
+    distinct = list({frozenset((one.id, other.id)): (one, other) for one, other in pairs if one.id != other.id}.values())
     if not distinct:
         raise KdbenchError(f"{a!r} and {b!r} are the same row, {pairs[0][0].name}")
     if len(distinct) > 1:
@@ -33,22 +34,27 @@ def find_pair(board: Board, a: str, b: str) -> tuple[Row, Row]:
             " · ".join([f"{row.id}  {row.student}", _in_regime(row), *([budgets[row.id]] if row.id in budgets else [])])
             for row in {row.id: row for pair in distinct for row in pair}.values()
         ]
-        meant = [row for pair in distinct for row in pair]
-        if of_regimes := [_in_regime(row) for row in meant if row.spec.regime]:
-            hint = f", or after their regime, as in {of_regimes[0]!r}"
-        elif len({row.student for row in meant}) > 1:
-            hint = f", or after their student, as in {_of_student(meant[0])[0]!r}"
-        else:
-            hint = ""
+        alone = [name for pair in distinct for row in pair for name in _names(row) if _meant(name, everyone) == [row]]
+        hint = f", or in full, as in {alone[0]!r}" if alone else ""
         raise KdbenchError("\n  ".join([f"{a!r} and {b!r} may be any of these; name them by their ids{hint}:", *several]))
     return distinct[0]
 
 
-def pair_names(one: Row, other: Row) -> tuple[str, str]:
-    """What a person calls two rows: as in tables, after their regimes, and after their students if these differ."""
-    rows = (one, other)
-    names = [_of_student(row)[0] if one.student != other.student and not row.reference else _in_regime(row) for row in rows]
-    return names[0], names[1]
+def pair_names(board: Board, one: Row, other: Row) -> tuple[str, str]:
+    """What a person calls two rows of a board: the shortest names by which `find_pair` finds them; with ids if none does."""
+    for names in zip(_names(one), _names(other), strict=True):
+        try:
+            found = find_pair(board, *names)
+        except KdbenchError:
+            continue
+        if names[0] != names[1] and [row.id for row in found] == [one.id, other.id]:
+            return names
+    return f"{_in_regime(one)} ({one.id})", f"{_in_regime(other)} ({other.id})"
+
+
+def _names(row: Row) -> tuple[str, str]:
+    """Its name, after its regime, and that after its student's; that of a teacher itself needs no student."""
+    return _in_regime(row), _in_regime(row) if row.reference else _of_student(row)[0]
 
 
 def _meant(name: str, rows: list[Row]) -> list[Row]:

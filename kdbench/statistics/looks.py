@@ -3,9 +3,9 @@
 A pair is decided if one row is significantly better, or if the two are equivalent. A p-value at a look counts as the error
 rate of all looks at which it would be a claim (`spending`); Holm's correction of these (Maurer & Bretz 2013, Stat. Biopharm.
 Res. 5) counts the pairs of rows still running that are not yet decided. Where no row has been stopped, 5 % bounds the
-probability that a table ever has a false difference, and likewise a false equivalence, whose tests are one-sided and have room
-to spare. Pairs of rows that are worse or settled are no longer counted: which these are depends on the data, so that the bound
-is then shown by simulation (tests/benchmarks/test_racing.py). A plain table is tested once, with all its seeds.
+probability that a table ever has a false difference, and likewise a false equivalence. Pairs of rows that are worse or settled
+are no longer counted: which these are depends on the data, so that the bound is then shown by simulation
+(tests/benchmarks/test_racing.py). A plain table is tested once, with all its seeds.
 
 With a rule for futility a race asks which row is the best: a row stops as soon as its question with the leader is answered, or
 if what seeds are left would hardly answer it (`futility`). Pairs of a row given up so and one still running are counted on:

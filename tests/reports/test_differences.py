@@ -145,7 +145,7 @@ def test_a_name_without_its_settings_fits_all_that_have_it() -> None:
     board = build([*row("equal", spec=slow), *row("equal", draw=1, spec=fast), *row("ammkd", draw=2, spec=fast)])
     one, _ = find_pair(board, "equal of a + b (train.lr=0.01)", "ammkd")
     assert one.settings == {"train.lr": "0.01"}
-    with pytest.raises(KdbenchError, match=r"may be any of these; name them by their ids:(.|\n)*train\.lr=0\.001"):
+    with pytest.raises(KdbenchError, match=r"by their ids, or in full, as in .*:(.|\n)*train\.lr=0\.001"):
         find_pair(board, "equal of a + b", "ammkd")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from kdbench.errors import KdbenchError
 from kdbench.reports import Board, build
-from kdbench.reports.find_rows import find_pair
+from kdbench.reports.find_rows import find_pair, pair_names
 from kdbench.suite.settings import Train
 from tests.support.rankings import row
 from tests.support.situations import situations
@@ -81,7 +81,7 @@ def test_references_are_called_by_their_name() -> None:
 
 def test_rows_of_regimes_are_told_apart_and_called_by_their_regime() -> None:
     found = build(situations())
-    with pytest.raises(KdbenchError, match=r"by their ids, or after their regime, as in '.*: good of a \+ b'") as caught:
+    with pytest.raises(KdbenchError, match=r"by their ids, or in full, as in '.*: good of a \+ b'") as caught:
         find_pair(found, "good", "equal")
     listed = str(caught.value).splitlines()[1:]
     assert {line.split(" · ")[1].split(": ")[0] for line in listed} == {"alike", "wrong", "mixed"}
@@ -103,8 +103,21 @@ def test_rows_of_variants_are_called_by_their_variant() -> None:
 def test_rows_of_several_students_are_called_by_their_student() -> None:
     large = {"student": plugged("toy", "large")}
     found = build([*row("equal"), *row("mgda"), *row("equal", spec=large), *row("mgda", spec=large)])
-    with pytest.raises(KdbenchError, match=r"by their ids, or after their student, as in '[^']+: equal of a \+ b'"):
+    with pytest.raises(KdbenchError, match=r"by their ids, or in full, as in '[^']+: equal of a \+ b'"):
         find_pair(found, "equal", "mgda")
     for called in ("large: equal", "Large: equal of a+b"):
         one, other = find_pair(found, called, "mgda")
         assert (one.student, one.strategy, other.student, other.strategy) == ("large", "equal", "large", "mgda")
+    every = [one for table in found.tables for one in table.rows]
+    for one in every:
+        for other in every:
+            if one.id != other.id:
+                assert [row.id for row in find_pair(found, *pair_names(found, one, other))] == [one.id, other.id]
+
+
+def test_rows_of_one_name_are_told_apart_by_their_ids(board: Board) -> None:
+    short, longer = (
+        next(row for row in table.rows if row.strategy == "equal") for table in board.tables if len(table.rows) > 1
+    )
+    assert pair_names(board, short, longer) == (f"equal of a + b ({short.id})", f"equal of a + b ({longer.id})")
+    assert {row.id for row in find_pair(board, "equal", "equal")} == {short.id, longer.id}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import stdtr
 from scipy.stats import multivariate_normal, norm
 
 from kdbench.statistics.spending import shares, spending
@@ -54,10 +55,27 @@ def test_no_difference_is_claimed_at_any_look_with_the_level_s_probability(level
     seeds = (3, 7, 12)
     made = spending(seeds)
     edges = norm.isf(np.array([made.bound(look, level) for look in range(3)]) / 2)
-    times = np.sqrt(np.array(seeds))
+    times = np.array(seeds) - 1.0
     together = np.minimum.outer(times, times) / np.maximum.outer(times, times)
     inside = multivariate_normal(cov=together, abseps=1e-9, maxpts=10**6).cdf(edges, lower_limit=-edges)
     assert 1 - inside == pytest.approx(level, rel=2e-3)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.05 / 15])
+@pytest.mark.parametrize("seeds", [DEFAULT, (3, 5, 8, 12), (2, 3, 4, 5), tuple(range(3, 25))])
+def test_t_tests_of_a_pair_s_own_seeds_keep_the_level(seeds: tuple[int, ...], level: float) -> None:
+    """200,000 races of two rows whose test units vary not at all; within three standard errors."""
+    made, counts, rng = spending(seeds), np.array(seeds), np.random.default_rng(1)
+    bounds = np.array([made.bound(look, level) for look in range(len(seeds))])
+    races, claimed = 20_000, 0
+    for _ in range(10):
+        found = rng.normal(size=(races, seeds[-1]))
+        sums, squares = (np.cumsum(found**power, axis=1)[:, counts - 1] for power in (1, 2))
+        variance = (squares - sums**2 / counts) / (counts - 1)
+        p = 2 * stdtr(counts - 1, -np.abs(sums) / np.sqrt(counts * variance))
+        claimed += int((p < bounds).any(axis=1).sum())
+    most = level + 3 * np.sqrt(level / (10 * races))
+    assert 0.75 * level < claimed / (10 * races) < most
 
 
 def test_one_look_has_the_whole_level() -> None:
