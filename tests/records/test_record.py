@@ -21,7 +21,7 @@ from tests.support.made_records import edit, made
 from tests.support.paths import ROOT
 from tests.support.toys import run_spec
 
-SUITES = ["ammkd", "emoji", "emoji-sweep", "emoji-views", "strategies", "students"]
+SUITES = ["ammkd", "emoji", "emoji-sweep", "emoji-views", "okd", "puma", "rl-kd", "strategies", "students"]
 
 
 @cache
