@@ -42,7 +42,10 @@ def test_what_came_before_does_not_count(pieces: bool) -> None:
     assert held is not None
     assert held - before > 250
     watch = Watch.begin("cpu")
+    begun = resident()
     mine = np.ones(100_000_000, dtype=np.uint8)
     found = watch.peak_mb()
+    assert begun is not None
     assert found is not None
-    assert mine.nbytes / 1e6 * 0.9 < found - before < 200
+    assert begun - before < 100  # it may be less than before: a second collection frees what the first made free
+    assert mine.nbytes / 1e6 * 0.9 < found - begun < 150
