@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -53,23 +55,37 @@ class Stopped(Exception):
 
 
 class Run:
-    """A student and its team: two sub-teachers, the first as given; trained up to the end or to a step."""
+    """A student and its team: two sub-teachers, the first as given; trained to its end, a step or the process's death."""
 
-    def __init__(self, dataset: CachedDataset, first: Any, checkpoint: Checkpoint | None = None, stop: int = STEPS + 1) -> None:
+    def __init__(
+        self,
+        dataset: CachedDataset,
+        first: Any,
+        checkpoint: Checkpoint | None = None,
+        stop: int = 0,
+        kill: int = 0,
+        settings: tuple[Train, ...] = (SETTINGS,),
+    ) -> None:
         torch.manual_seed(0)
         student = toy()
         data, task = dataset, Retrieval()
         members = [TeamTeacher("a", teach(data, first, task)), TeamTeacher("b", teach(data, build("teacher", BASE), task))]
         self.team = Team(members, [(1.0, RelationalKL()), (1.0, Feature())], 8, 0, "cpu")
 
+        self.steps: list[int] = []
+
         def on_step(step: int, *_: object) -> None:
+            self.steps.append(step)
+            if step == kill:
+                os.kill(os.getpid(), signal.SIGKILL)
             if step == stop:
                 raise Stopped
 
         train_split, validation = encode_split(data, student, "train"), encode_split(data, student, "validation")
         more: dict[str, Any] = {"checkpoint": checkpoint, "on_step": on_step}
+        stages = [Stage(one, self.team, Equal()) for one in settings]
         with suppress(Stopped):
-            train(task, student, train_split, validation, [Stage(SETTINGS, self.team, Equal())], Evaluate(), 0, "cpu", **more)
+            train(task, student, train_split, validation, stages, Evaluate(), 0, "cpu", **more)
         self.weights = bits(module_of(student).state_dict())
 
     @property
@@ -132,6 +148,23 @@ def test_a_resumed_run_is_the_same_to_the_last_bit(dataset: CachedDataset, stop:
     again = Run(dataset, adapter(rate=0.05), Checkpoint(tmp_path / "checkpoint"))
     assert (again.weights, again.learned) == (whole.weights, whole.learned)
     assert any(value != bytes(len(value)) for name, value in again.learned.items() if name.startswith("up"))
+
+
+def test_a_process_killed_in_each_stage(dataset: CachedDataset, tmp_path: Path) -> None:
+    """The second freezes the student, not its teacher. Killed at a stage's last and first step, too."""
+    settings = (SETTINGS, SETTINGS.model_copy(update={"epochs": 1, "lr_scale": {"*": 0.0}}), SETTINGS)
+    whole = Run(dataset, adapter(rate=0.05), settings=settings)
+    for step in (3, STEPS, STEPS + 1, STEPS + 3, STEPS + 9):
+        child = os.fork()
+        if child == 0:
+            with suppress(BaseException):
+                Run(dataset, adapter(rate=0.05), Checkpoint(tmp_path / "checkpoint"), kill=step, settings=settings)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    torn = Run(dataset, adapter(rate=0.05), Checkpoint(tmp_path / "checkpoint"), settings=settings)
+    assert (torn.weights, torn.learned) == (whole.weights, whole.learned)
+    assert len(torn.steps) < STEPS + 4  # what was left, not all
+    assert whole.learned != Run(dataset, adapter(rate=0.05)).learned
 
 
 def test_a_parameter_that_changes_what_it_learns_changes_its_key(dataset: CachedDataset) -> None:
