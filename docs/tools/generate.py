@@ -14,6 +14,7 @@ from functools import partial
 from typing import get_args
 
 from docs.tools import (
+    errors_lowered,
     faults,
     flow_picture,
     limits,
@@ -45,6 +46,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "limits": lambda _: limits.limits(),
     "faults": lambda _: faults.faults(),
     "system_result": system_results.system_result,
+    "errors_lowered": errors_lowered.errors_lowered,
     "systems": lambda _: system_blocks.systems(installed()),
     "every_method": lambda _: system_blocks.every_method(installed()),
     "results_index": lambda _: result_blocks.index(),
@@ -57,6 +59,7 @@ PAGES = (
     "results/README.md",
     "docs/results.md",
     "docs/systems-results.md",
+    "docs/forecasting.md",
     "docs/benchmarks.md",
     "docs/robustness.md",
     "docs/reference/suite.md",

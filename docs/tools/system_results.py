@@ -43,10 +43,11 @@ class Compared:
     Raises KdbenchError if they were evaluated on different test splits.
     """
 
-    def __init__(self, found: Reading, board: Board) -> None:
+    def __init__(self, found: Reading, board: Board, metric: Metric | None = None) -> None:
+        """`metric` is the suite's primary one by default; with another one nothing is equivalent."""
         rows = [row for one in board.tables for row in one.rows]
-        self.metric: Metric = rows[0].headline
-        self.margin = rows[0].runs[0].margin
+        self.metric: Metric = metric or rows[0].headline
+        self.margin = rows[0].runs[0].margin if self.metric == rows[0].headline else 0.0
         sign = 1 if self.metric.higher_is_better else -1
         self.rows = sorted(rows, key=lambda row: -sign * row.value.mean)
         runs = [run for row in self.rows for run in row.runs]

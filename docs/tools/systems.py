@@ -177,6 +177,15 @@ SYSTEMS = (
             "student mlp_mixer",
         ),
         "navier-stokes",
+        row="both bands · mixer-32 · simvp+st_alternet · ammkd",
+        baselines=(
+            "both bands · mixer-32 · no distillation",
+            "plain MSE · mixer-32 · simvp+st_alternet · ammkd",
+            "plain features · mixer-32 · simvp+st_alternet · ammkd",
+            "low band alone · mixer-32 · simvp+st_alternet · ammkd",
+            "high band alone · mixer-32 · simvp+st_alternet · ammkd",
+            "both bands · mixer-32 · simvp+st_alternet · equal",
+        ),
     ),
     System(
         "SDKD's alignment in retrieval",
