@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from docs.tools.blocks import cell, table
+from docs.tools.compared import Compared, Gain
 from docs.tools.result_blocks import ROOT, read
-from docs.tools.system_results import Compared, Gain
 from kdbench.contracts import Metric
 from kdbench.records.record import Record
 from kdbench.reports import Row

@@ -24,6 +24,7 @@ from docs.tools import (
     result_blocks,
     system_blocks,
     system_results,
+    systems_summary,
 )
 from docs.tools.blocks import filled, names
 from docs.tools.method_pages import methods, overview
@@ -47,6 +48,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "faults": lambda _: faults.faults(),
     "system_result": system_results.system_result,
     "errors_lowered": errors_lowered.errors_lowered,
+    "systems_summary": lambda _: systems_summary.systems_summary(),
     "systems": lambda _: system_blocks.systems(installed()),
     "every_method": lambda _: system_blocks.every_method(installed()),
     "results_index": lambda _: result_blocks.index(),

@@ -2,76 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from docs.tools.blocks import cell, table
+from docs.tools.compared import Compared, Finding, Gain
 from docs.tools.result_blocks import ROOT, read
 from docs.tools.systems import SYSTEMS, System
 from kdbench.contracts import Metric
 from kdbench.errors import counted
 from kdbench.records.profile import Profile
-from kdbench.records.reading import Reading
-from kdbench.reports import Board, Row
+from kdbench.reports import Row
 from kdbench.reports.columns import figure, seeds
 from kdbench.reports.cost_axes import MILLION, axes_of
-from kdbench.statistics.cells import cell_of
-from kdbench.statistics.comparable import estimate_difference
-from kdbench.statistics.looks import look_once
-from kdbench.statistics.splits import split_of
 
 GIGA = 10**9
-Finding = Literal["significantly better", "significantly worse", "equivalent", "undecided"]
-
-
-@dataclass(frozen=True)
-class Gain:
-    """By how much one row is better than another, in the headline's shown unit, with its 95 % interval, of this pair alone;
-    `found` is corrected for all pairs of the suite's rows."""
-
-    mean: float
-    low: float
-    high: float
-    found: Finding
-
-
-class Compared:
-    """The rows of a suite, whatever their students, best first, and the gain of each over each.
-
-    Raises KdbenchError if they were evaluated on different test splits.
-    """
-
-    def __init__(self, found: Reading, board: Board, metric: Metric | None = None) -> None:
-        """`metric` is the suite's primary one by default; with another one nothing is equivalent."""
-        rows = [row for one in board.tables for row in one.rows]
-        self.metric: Metric = metric or rows[0].headline
-        self.margin = rows[0].runs[0].margin if self.metric == rows[0].headline else 0.0
-        sign = 1 if self.metric.higher_is_better else -1
-        self.rows = sorted(rows, key=lambda row: -sign * row.value.mean)
-        runs = [run for row in self.rows for run in row.runs]
-        self._cells = [cell_of(row.runs, *split_of(runs, found.units)) for row in self.rows]
-        scores = [one.scores(self.metric.name) for one in self._cells]
-        self._looks = look_once(scores, self.margin, self.metric.higher_is_better)
-        self._places = {row.spec.cell_label: place for place, row in enumerate(self.rows)}
-
-    def __contains__(self, label: object) -> bool:
-        return label in self._places
-
-    def gain(self, label: str, base: str) -> Gain:
-        """Of the row with a `RunSpec.cell_label`, over another one."""
-        one, other = self._places[label], self._places[base]
-        estimate = estimate_difference(self._cells[one], self._cells[other], self.metric.name)
-        low, high = sorted(self.metric.gain(end, 0.0) for end in (estimate.low, estimate.high))
-        return Gain(self.metric.gain(estimate.mean, 0.0), low, high, self._found(one, other))
-
-    def _found(self, one: int, other: int) -> Finding:
-        if self._looks.better[one, other]:
-            return "significantly better"
-        if self._looks.better[other, one]:
-            return "significantly worse"
-        return "equivalent" if self._looks.alike[one, other] else "undecided"
 
 
 def system_result(folder: str) -> str:
@@ -87,11 +33,11 @@ def sections(systems: Sequence[System], folder: str) -> str:
     if not any(one.rows for one in board.tables):
         return ""
     compared = Compared(found, board)
-    told = [f"## {one.name}\n\n{words(one, compared)}" for one in systems]
+    parts = [f"## {one.name}\n\n{words(one, compared)}" for one in systems]
     base = systems[0].baselines[0]
     if base in compared:
-        told += [_rows(compared, base, found.profiles), _note(compared, base)]
-    return "\n\n".join(told)
+        parts += [_rows(compared, base, found.profiles), _note(compared, base)]
+    return "\n\n".join(parts)
 
 
 def words(system: System, compared: Compared) -> str:
@@ -101,15 +47,19 @@ def words(system: System, compared: Compared) -> str:
     if system.row not in compared:
         return waiting
     gains = {base: compared.gain(system.row, base) for base in system.baselines if base in compared}
-    counts = {what: [base for base, one in gains.items() if one.found == what] for what in get_args(Finding)}
-    parts = [f"{what} {_than(what)} {len(bases)}" for what, bases in counts.items() if bases]
-    against = f"against {counted(len(gains), 'baseline')}: {', '.join(parts)}" if gains else "has no baseline yet"
+    against = f"against {counted(len(gains), 'baseline')}: {tally(gains.values())}" if gains else "has no baseline yet"
     lead = f"**{system.row}** {against}."
     lines = [
-        f"- {_finding(one.found, compared)} {_than(one.found)} {base}: {_told(one, compared.metric)}"
+        f"- {_finding(one.found, compared)} {_than(one.found)} {base}: {told(one, compared.metric)}"
         for base, one in gains.items()
     ]
     return "\n\n".join(part for part in (lead, "\n".join(lines), waiting) if part)
+
+
+def tally(gains: Collection[Gain]) -> str:
+    """How many baselines were found to be what: `significantly better than 2, undecided against 1`."""
+    counts = {what: sum(one.found == what for one in gains) for what in get_args(Finding)}
+    return ", ".join(f"{what} {_than(what)} {count}" for what, count in counts.items() if count)
 
 
 def _than(found: Finding) -> str:
@@ -121,7 +71,7 @@ def _finding(found: Finding, compared: Compared) -> str:
     return f"{found[:1].upper()}{found[1:]}{within}"
 
 
-def _told(one: Gain, metric: Metric) -> str:
+def told(one: Gain, metric: Metric) -> str:
     mean, low, high = (f"{value:+.{metric.decimals}f}" for value in (one.mean, one.low, one.high))
     return f"{mean} {metric.label} (95 % interval {low} to {high})"
 
