@@ -21,7 +21,25 @@ from tests.support.made_records import edit, made
 from tests.support.paths import ROOT
 from tests.support.toys import run_spec
 
-SUITES = ["ammkd", "emoji", "emoji-sweep", "emoji-views", "okd", "puma", "rl-kd", "strategies", "students"]
+SUITES = [
+    "adapmtl",
+    "ammkd",
+    "emoji",
+    "emoji-sweep",
+    "emoji-views",
+    "emtal",
+    "eupe",
+    "feature-alignment",
+    "fusion-of-students",
+    "mcad",
+    "mh-cvse",
+    "mmlora",
+    "okd",
+    "puma",
+    "rl-kd",
+    "strategies",
+    "students",
+]
 
 
 @cache
