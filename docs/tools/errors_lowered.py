@@ -30,17 +30,13 @@ def lowered(folder: str, names: Sequence[str]) -> str:
     compared = [Compared(found, board, metric) for metric in metrics]
     rows = compared[0].rows
     bases = {row.spec.student.name: row for row in rows if not row.spec.team}
-    heads = ["row", "n", *(head for metric in metrics for head in (_unit(metric), "lower by (%)", "finding"))]
+    heads = ["row", "n", *(head for metric in metrics for head in (metric.head, "lower by (%)", "finding"))]
     teachers = {row.id: row for listed in board.tables for row in listed.references}.values()
     lines = [[*_named(row), *(part for metric in metrics for part in (_error(row, metric), "–", "–"))] for row in teachers]
     for row in rows:
         base = bases.get(row.spec.student.name)
         lines.append([*_named(row), *(part for one in compared for part in _parts(one, row, base))])
     return "\n\n".join([table(heads, lines), *_skipped(found.unfinished)])
-
-
-def _unit(metric: Metric) -> str:
-    return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
 
 
 def _named(row: Row) -> tuple[str, str]:

@@ -38,6 +38,11 @@ class Metric:
     inverse_label: str = ""
     margin: float = 0.0
 
+    @property
+    def head(self) -> str:
+        """Its label with its unit, as at the head of a column: `t2i R@1 (%)`."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
     def better(self, one: float, other: float) -> bool:
         """Whether `one` is better than `other`, both raw or both shown. False if they are equal or one is NaN."""
         return one > other if self.higher_is_better else one < other

@@ -200,7 +200,8 @@ class Queries:
     """A stored array with one value per test query, by which two models are compared query by query.
 
     `array` is its name in `Task.evaluate`, `label` names the queries (plural), `query` a single one, and `figure` the values.
-    With `ratio`, changes are ratios, as for retrieval ranks, otherwise differences.
+    With `ratio`, changes are ratios, as for retrieval ranks, otherwise differences. Values are shown times `scale`, in the
+    unit that `figure` names.
     """
 
     array: str
@@ -210,6 +211,11 @@ class Queries:
     higher_is_better: bool = False
     ratio: bool = False
     units: str = ""  # the entry of `Task.units` for these queries, if it has another name than the array
+    scale: float = 1.0
+
+    def text(self, value: float) -> str:
+        """A value as it is shown."""
+        return f"{self.scale * value:g}"
 
 
 @dataclass(frozen=True)
@@ -473,7 +479,7 @@ class Task(ABC):
     def queries(self) -> Sequence[Queries]:
         """Arrays to compare query by query. By default one per shown metric, named like the metric."""
         return [
-            Queries(metric.name, metric.label, "unit", metric.label, metric.higher_is_better)
+            Queries(metric.name, metric.label, "unit", metric.head, metric.higher_is_better, scale=metric.scale)
             for metric in self.metrics
             if metric.shown
         ]

@@ -212,4 +212,4 @@ def _figures(one: Estimate, metric: Metric) -> str:
 
 def _query(query: Query) -> str:
     where = "" if query.fold is None else f" of fold {query.fold + 1}"
-    return f"  {query.of.label} {query.of.query} {query.index}{where}: {query.a:g}, {query.b:g}"
+    return f"  {query.of.label} {query.of.query} {query.index}{where}: {query.of.text(query.a)}, {query.of.text(query.b)}"

@@ -31,3 +31,7 @@ def test_nothing_is_better_than_an_equal_or_a_nan(metric: Metric) -> None:
 
 def test_shown_values_have_their_decimals() -> None:
     assert (HIGHER.text(12.345), LOWER.text(0.12345)) == ("12.3", "0.123")
+
+
+def test_at_the_head_of_a_column_it_has_its_unit() -> None:
+    assert (HIGHER.head, LOWER.head) == ("accuracy (%)", "MSE")

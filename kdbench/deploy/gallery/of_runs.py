@@ -90,4 +90,4 @@ def _run(path: Path, reading: Reading) -> Measured:
 def _figures(run: Measured) -> str:
     """Its shown metrics in one line."""
     metrics = [metric for metric in run.task.metrics if metric.shown and metric.name in run.record.metrics]
-    return ", ".join(f"{one.label} {one.text(one.scale * run.record.metrics[one.name])}" for one in metrics)
+    return ", ".join(f"{one.head} {one.text(one.scale * run.record.metrics[one.name])}" for one in metrics)

@@ -79,12 +79,12 @@ class TeamAttribution:
         """For a terminal."""
         from tabulate import tabulate
 
-        headers = ["teacher", "worth", self._head, "95 % interval", "p, corrected"]
+        headers = ["teacher", "worth", self.metric.head, "95 % interval", "p, corrected"]
         worths = tabulate(self.rows(), headers, disable_numparse=True, colalign=["left", "left", "right", "right", "right"])
         lines = [self.verdict, "", *worths.splitlines()]
         if len(self.teams) <= SHOWN:
             teams = [[named(team), f"{mean:{self._style}}"] for team, mean in self.teams.items()]
-            shown = tabulate(teams, ["team", self._head], disable_numparse=True, colalign=["left", "right"])
+            shown = tabulate(teams, ["team", self.metric.head], disable_numparse=True, colalign=["left", "right"])
             lines += ["", *shown.splitlines()]
         seeds = f"{counted(len(self.seeds), 'seed')} ({', '.join(map(str, self.seeds))})"
         told = f"{len(self.teams)} sub-teams over {seeds}; p-values corrected for {len(self.teachers)} teachers a kind of worth"
@@ -107,10 +107,6 @@ class TeamAttribution:
             "teams": [{"team": list(team), "mean": mean} for team, mean in self.teams.items()],
             "notes": list(self.notes),
         }
-
-    @property
-    def _head(self) -> str:
-        return f"{self.metric.label} ({self.metric.unit})" if self.metric.unit else self.metric.label
 
     @property
     def _style(self) -> str:

@@ -32,7 +32,7 @@ class Model:
 
     def answer(self, shown: Shown | None, of: Queries, index: int, figure: str = "") -> Answer:
         """Its answer to a query, by default with its own figure."""
-        told = figure or f"{of.figure} {self.values[of.array][index]:g}"
+        told = figure or f"{of.figure} {of.text(self.values[of.array][index])}"
         if shown is None or self.top is None:
             return Answer(self.name, told)
         right = set(shown.right(of, index))

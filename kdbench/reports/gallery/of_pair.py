@@ -29,8 +29,8 @@ def pair_card(query: Query, looked: Looked, names: Sequence[str] = ()) -> Card:
     for place, (model, median) in enumerate(zip(looked.models.values(), (query.a, query.b), strict=True)):
         named = replace(model, name=names[place]) if names else model
         models.append(named)
-        own = model.values[query.of.array][query.index]
-        answer = named.answer(looked.shown, query.of, query.index, f"median {query.of.figure} {median:g}")
-        answers.append(replace(answer, note=f"{own:g} in the seed shown") if answer.top and own != median else answer)
+        own, middle = query.of.text(model.values[query.of.array][query.index]), query.of.text(median)
+        answer = named.answer(looked.shown, query.of, query.index, f"median {query.of.figure} {middle}")
+        answers.append(replace(answer, note=f"{own} in the seed shown") if answer.top and own != middle else answer)
     where = "" if query.fold is None else f"fold {query.fold + 1} · "
     return card(looked.shown, query.of, query.index, answers, models, where)

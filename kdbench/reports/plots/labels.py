@@ -62,8 +62,7 @@ def row_labels(rows: Sequence[Row], width: int, student: bool = False) -> dict[s
 
 def metric_label(metric: Metric) -> str:
     """For an axis: `RMSE (K), lower is better`."""
-    unit = f" ({metric.unit})" if metric.unit else ""
-    return f"{metric.label}{unit}{'' if metric.higher_is_better else ', lower is better'}"
+    return f"{metric.head}{'' if metric.higher_is_better else ', lower is better'}"
 
 
 def interval_text(metric: Metric, value: Value) -> str:

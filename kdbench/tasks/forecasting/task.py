@@ -228,7 +228,8 @@ class Forecasting(Task):
 
     @property
     def queries(self) -> Sequence[Queries]:
-        return (Queries("mse", "samples", "sample", "MSE", ratio=True, units=SAMPLES),)
+        mse = self.metric("mse")
+        return (Queries(mse.name, "samples", "sample", mse.head, ratio=True, units=SAMPLES, scale=mse.scale),)
 
     def problems(self, arrays: Arrays, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         from kdbench.tasks.forecasting.check_arrays import problems

@@ -129,6 +129,14 @@ def test_the_teacher_is_better_and_rows_are_ranked_by_the_lowest_error(done: tup
         assert label in text
 
 
+def test_a_sample_is_told_in_the_unit_of_the_table() -> None:
+    task = Forecasting()
+    [of] = task.queries
+    mse = task.headline
+    assert of.figure == mse.head == "MSE (10⁻³)"
+    assert of.text(0.0079575) == "7.9575"
+
+
 def test_equal_runs_have_equal_records(tmp_path: Path, plugins: Plugins, done: tuple[RunContext, dict[str, Record]]) -> None:
     spec = next(spec for spec in specs(tmp_path, plugins) if spec.strategy and spec.strategy.use == "ammkd")
     again = execute(spec, replace(done[0], results=tmp_path / "results"))
