@@ -34,6 +34,7 @@ SUITES = [
     "mcad",
     "mh-cvse",
     "mmlora",
+    "navier-stokes",
     "okd",
     "puma",
     "rl-kd",
