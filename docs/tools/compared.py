@@ -1,13 +1,14 @@
-"""Rows of a suite, each against each: by how much it is better, and what was found once all pairs are accounted for."""
+"""Rows, each against each: by how much it is better, and what was found once all pairs are accounted for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from kdbench.contracts import Metric
 from kdbench.records.reading import Reading
-from kdbench.reports import Board
+from kdbench.reports import Row
 from kdbench.statistics.cells import cell_of
 from kdbench.statistics.comparable import estimate_difference
 from kdbench.statistics.looks import look_once
@@ -19,7 +20,7 @@ Finding = Literal["significantly better", "significantly worse", "equivalent", "
 @dataclass(frozen=True)
 class Gain:
     """By how much one row is better than another, in the headline's shown unit, with its 95 % interval, of this pair alone;
-    `found` is corrected for all pairs of the suite's rows."""
+    `found` is corrected for all pairs of rows."""
 
     mean: float
     low: float
@@ -28,14 +29,13 @@ class Gain:
 
 
 class Compared:
-    """The rows of a suite, whatever their students, best first, and the gain of each over each.
+    """Rows, best first, and the gain of each over each; `metric` is their primary one by default, and with another one nothing
+    is equivalent.
 
     Raises KdbenchError if they were evaluated on different test splits.
     """
 
-    def __init__(self, found: Reading, board: Board, metric: Metric | None = None) -> None:
-        """`metric` is the suite's primary one by default; with another one nothing is equivalent."""
-        rows = [row for one in board.tables for row in one.rows]
+    def __init__(self, found: Reading, rows: Sequence[Row], metric: Metric | None = None) -> None:
         self.metric: Metric = metric or rows[0].headline
         self.margin = rows[0].runs[0].margin if self.metric == rows[0].headline else 0.0
         sign = 1 if self.metric.higher_is_better else -1

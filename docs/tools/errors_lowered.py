@@ -21,21 +21,20 @@ def errors_lowered(folder: str) -> str:
 
 
 def lowered(folder: str, names: Sequence[str]) -> str:
-    """A table of all rows, best first, with these metrics, of which less is better, and the reasons of what was skipped.
+    """A table of all rows with these metrics, of which less is better, and the reasons of what was skipped.
 
-    Teachers themselves are its first rows.
+    Teachers themselves are its first rows; then follow the students, best rows first. As on the leaderboard, findings are
+    corrected for all pairs of a student's rows.
     """
     found, board = read(folder)
     metrics = [found.runs[0].task.metric(name) for name in names]
-    compared = [Compared(found, board, metric) for metric in metrics]
-    rows = compared[0].rows
-    bases = {row.spec.student.name: row for row in rows if not row.spec.team}
     heads = ["row", "n", *(head for metric in metrics for head in (metric.head, "lower by (%)", "finding"))]
     teachers = {row.id: row for listed in board.tables for row in listed.references}.values()
     lines = [[*_named(row), *(part for metric in metrics for part in (_error(row, metric), "–", "–"))] for row in teachers]
-    for row in rows:
-        base = bases.get(row.spec.student.name)
-        lines.append([*_named(row), *(part for one in compared for part in _parts(one, row, base))])
+    for rows in (one.rows for one in board.tables if one.rows):
+        compared = [Compared(found, rows, metric) for metric in metrics]
+        base = next((row for row in rows if not row.spec.team), None)
+        lines += [[*_named(row), *(part for one in compared for part in _parts(one, row, base))] for row in rows]
     return "\n\n".join([table(heads, lines), *_skipped(found.unfinished)])
 
 

@@ -13,7 +13,7 @@ from docs.tools.systems import SYSTEMS, System
 from kdbench.contracts import Metric
 from kdbench.errors import counted
 from kdbench.records.profile import Profile
-from kdbench.reports import Row
+from kdbench.reports import Board, Row
 from kdbench.reports.columns import figure, seeds
 from kdbench.reports.cost_axes import MILLION, axes_of
 
@@ -30,14 +30,21 @@ def system_result(folder: str) -> str:
 def sections(systems: Sequence[System], folder: str) -> str:
     """Heading and words of each system, and a table of all rows. Rows without records are named."""
     found, board = read(folder)
-    if not any(one.rows for one in board.tables):
+    if not (rows := rows_for(systems, board)):
         return ""
-    compared = Compared(found, board)
+    compared = Compared(found, rows)
     parts = [f"## {one.name}\n\n{words(one, compared)}" for one in systems]
     base = systems[0].baselines[0]
     if base in compared:
         parts += [_rows(compared, base, found.profiles), _note(compared, base)]
     return "\n\n".join(parts)
+
+
+def rows_for(systems: Sequence[System], board: Board) -> list[Row]:
+    """Those of the one student that the systems and all their baselines have, as on the leaderboard; else all of the suite."""
+    named = {label for one in systems for label in (one.row, *one.baselines)}
+    shared = [one.rows for one in board.tables if named <= {row.spec.cell_label for row in one.rows}]
+    return shared[0] if shared else [row for one in board.tables for row in one.rows]
 
 
 def words(system: System, compared: Compared) -> str:

@@ -36,8 +36,8 @@ class Verdict:
     would then decide (see `deciding.more_seeds`). A race that has ended without having decided, at `ended_at` seeds, goes on
     only if `lacking` candidates get their figures. Before the first look of a race, at `more_seeds`, nothing is tested
     (`untested`). `beaten` are the rows that the best one, or the one to use, is significantly better than. `gains` are other
-    weightings that are significantly better than equal weights of the same teachers; `no_gain` says that there are other
-    weightings but none of them is.
+    weightings that are significantly better than equal weights of the same teachers in the same variant; `no_gain` says that
+    there are other weightings but none of them is.
     """
 
     case: Case
@@ -167,11 +167,12 @@ def _weighting(row: Row) -> int:
 
 
 def _gains(rows: Sequence[Row], better: Flags, use: int) -> tuple[int, ...]:
-    """Rows significantly better than equal weights of the same team, unless those are the row to use."""
+    """Rows significantly better than equal weights of the same team in the same variant, unless those are the row to use."""
     found: dict[int, None] = {}
     for base, row in enumerate(rows):
         if is_baseline(row) and base != use:
-            found |= dict.fromkeys(index for index in np.flatnonzero(better[:, base]).tolist() if rows[index].team == row.team)
+            ahead = np.flatnonzero(better[:, base]).tolist()
+            found |= dict.fromkeys(one for one in ahead if (rows[one].team, rows[one].variant) == (row.team, row.variant))
     return tuple(found)
 
 

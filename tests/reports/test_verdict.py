@@ -154,6 +154,18 @@ def test_what_is_decided_is_a_value() -> None:
     assert verdict(shown[:1], better(1), all_alike(1)) == Verdict("one row", use=0, candidates=(0,))
 
 
+def test_a_weighting_gains_over_equal_weights_of_its_own_variant() -> None:
+    """What it is ahead of elsewhere may be another objective's doing."""
+    value = {HEADLINE: Value(1, 0, 2)}
+    shown = [
+        Row(tuple(row(name, seeds=[0], spec={"variant": variant})), value)
+        for variant, name in (("A", "ammkd"), ("A", "equal"), ("B", "ammkd"), ("B", "equal"))
+    ]
+    elsewhere, own = better(4, (0, 2), (0, 3), (1, 2), (1, 3)), better(4, (0, 3), (2, 3))
+    assert verdict(shown, elsewhere, all_alike(4), 3.0).gains == ()
+    assert verdict(shown, own, all_alike(4), 3.0).gains == (2,)
+
+
 @pytest.mark.parametrize(
     ("pairs", "lead"),
     [
