@@ -110,7 +110,7 @@ class Explanation:
         for title, queries in (("A gained most", self.gained), ("A lost most", self.lost)):
             figures = ", ".join(dict.fromkeys(query.of.figure for query in queries))
             listed = [line for query in queries for line in (_query(query), *more(query))]
-            lines += ["", f"{title} (median {figures} in A, in B):", *listed] if queries else []
+            lines += ["", f"{title}: median {figures} in A, in B", *listed] if queries else []
         told = [f"note: {note}" for note in (*self.notes, *notes)]
         return [*lines, *([""] if told else []), *told]
 

@@ -22,7 +22,7 @@ def test_compare_explains_one_pair(typed: Command, tmp_path: Path, monkeypatch: 
     code, out, err = typed("compare", "equal", "far")
     assert (code, err) == (0, "")
     assert "equal of a + b is significantly better than far of a + b: RSUM +" in out
-    assert "A gained most (median retrieval rank in A, in B):" in out
+    assert "A gained most: median retrieval rank in A, in B" in out
     assert "note: texts and pictures are not shown: " in out
     assert typed("compare", "equal", "far", "--most", 0)[1].count("gained") == 0
     assert "note: texts" not in typed("compare", "equal", "far", "--most", 0)[1]

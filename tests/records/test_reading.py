@@ -112,7 +112,7 @@ def test_the_published_records_are_read() -> None:
     assert found.problems == []
     assert len(found.runs) >= 211
     assert found.units
-    assert {run.protocol.task.use for run in found.runs} == {"retrieval"}
+    assert {run.protocol.task.use for run in found.runs} == {"retrieval", "forecasting"}
 
 
 def test_a_damaged_record_is_refused_or_read_and_shown(tmp_path: Path) -> None:

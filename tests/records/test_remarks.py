@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import combinations
 from pathlib import Path
 
 from kdbench.records.files import read_record
@@ -20,7 +22,8 @@ def test_lacking_seeds_and_identical_rows_are_told(tmp_path: Path) -> None:
 
 
 def test_what_the_records_in_results_have_to_tell() -> None:
-    alike, unbound = sorted(remarks(usable([ROOT / "results"])[0]))[::-1]
+    told = sorted(remarks(usable([ROOT / "results"])[0]))
+    unbound, alike = (line for line in told if not line.startswith("both bands"))
     # Both are best after five epochs, in which rl_select still weights all teachers equally.
     assert "strong+alike · equal" in alike
     assert "strong+alike · rl_select" in alike
@@ -28,3 +31,12 @@ def test_what_the_records_in_results_have_to_tell() -> None:
     # No weight reaches the bound of 0.6.
     assert unbound.startswith("C = 1 · ")
     assert "in 5 runs" in unbound
+    # Forecasts of two teachers: their gradients never conflict; a weight of ammkd is at its bound in every step, and so is its
+    # moving average; weights that equalise two projections are those that equalise two norms.
+    fields = [line for line in told if line.startswith("both bands")]
+    assert all("in 5 runs (seed 0, 1, 2, 3, 4)" in line for line in fields)
+    assert {frozenset(re.findall(r"simvp\+st_alternet · (\S+) ", line)) for line in fields} == {
+        *(frozenset(pair) for pair in combinations(("equal", "torchjd:dualproj", "torchjd:pcgrad", "torchjd:upgrad"), 2)),
+        frozenset(("ammkd", "cr_mogm")),
+        frozenset(("equal_norm", "torchjd:imtl_g")),
+    }

@@ -79,7 +79,7 @@ def test_compared_rows_are_named_in_the_metrics_direction() -> None:
         assert (shares.better, shares.worse) == pytest.approx((29 / 30, 1 / 30) if forth else (1 / 30, 29 / 30))
     text = "\n".join(explain(*rows).lines())
     assert "error (K, lower is better)  -0." in text
-    assert "A lost most (median error in A, in B):" in text
+    assert "A lost most: median error (K) in A, in B" in text
     assert "error unit 4: 9, " in text
 
 

@@ -44,7 +44,7 @@ def test_lines_say_what_was_found() -> None:
     assert "3 RSUM: RSUM -16.67 (95 % interval" in text
     assert "by seed: 0: +0.0, 1: -50.0, 2: +0.0 (1 of 3 have the sign of the mean)" in text
     assert "t2i queries, by median over seeds: A better 50%, worse 0%, same 50%" in text
-    assert "A gained most (median retrieval rank in A, in B):" in text
+    assert "A gained most: median retrieval rank in A, in B" in text
     assert "t2i caption 0: 2, 20" in text
     assert "i2t image 1: 30, 3" in text
     assert "Karpathy" in text
