@@ -19,7 +19,7 @@ Finding = Literal["significantly better", "significantly worse", "equivalent", "
 
 @dataclass(frozen=True)
 class Gain:
-    """By how much one row is better than another, in the headline's shown unit, with its 95 % interval, of this pair alone;
+    """By how much one row is better than another, in the metric's shown unit, with its 95 % interval, of this pair alone;
     `found` is corrected for all pairs of rows."""
 
     mean: float

@@ -22,9 +22,14 @@ GIGA = 10**9
 
 def system_result(folder: str) -> str:
     """The sections of the systems whose suite has its records in `folder`, such as `results/puma`; empty without records."""
-    of = [one for one in SYSTEMS if one.row and one.suite == Path(folder).name]
+    of = systems_of(Path(folder).name)
     assert of, f"docs/tools/systems.py: no system has a row in the suite {Path(folder).name}"
     return sections(of, folder) if (ROOT / folder).is_dir() else ""
+
+
+def systems_of(suite: str) -> list[System]:
+    """Those with a row in the suite."""
+    return [one for one in SYSTEMS if one.row and one.suite == suite]
 
 
 def sections(systems: Sequence[System], folder: str) -> str:

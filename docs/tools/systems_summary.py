@@ -5,7 +5,7 @@ from __future__ import annotations
 from docs.tools.blocks import cell, table
 from docs.tools.compared import Compared
 from docs.tools.result_blocks import ROOT, read
-from docs.tools.system_results import rows_for, tally, told
+from docs.tools.system_results import rows_for, systems_of, tally, told
 from docs.tools.systems import SYSTEMS
 
 
@@ -17,8 +17,7 @@ def systems_summary() -> str:
         if not one.row or not (ROOT / folder).is_dir():
             continue
         found, board = read(folder)
-        beside = [other for other in SYSTEMS if other.row and other.suite == one.suite]
-        compared = Compared(found, rows_for(beside, board))
+        compared = Compared(found, rows_for(systems_of(one.suite), board))
         gains = {base: compared.gain(one.row, base) for base in one.baselines if base in compared}
         first, gain = next(iter(gains.items()))
         lines.append([one.name, cell(one.row), cell(first), told(gain, compared.metric), tally(gains.values())])
