@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from kdbench.errors import KdbenchError, RecordError
 from kdbench.records.names import ARRAYS, RUN_FILE, TRACE, record_path, units_path
 from kdbench.records.record import DONE, Record
+from kdbench.records.sealed import Sealed, sealed
 from kdbench.records.sources import Disk, RecordFile
 from kdbench.records.stored import stored_arrays, stored_trace
 from kdbench.records.tasks import task_of
@@ -44,7 +46,7 @@ __all__ = [
     "write_trace",
     "write_units",
 ]
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Sealed)
 
 
 def write_record(results: Path, record: Record) -> Path:
@@ -57,9 +59,9 @@ def read_record(path: Path) -> Record:
     return read_model(Record, path, "a record")
 
 
-def write_model(path: Path, model: BaseModel) -> Path:
+def write_model(path: Path, model: Sealed) -> Path:
     """Writes a model as JSON, whole or not at all."""
-    return write_text(path, model.model_dump_json(indent=1) + "\n")
+    return write_text(path, sealed(model))
 
 
 def read_model(kind: type[Model], path: Path, what: str, hint: str = "") -> Model:
@@ -178,8 +180,8 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
 def recorded(results: Path, spec: RunSpec) -> Record | None:
     """The record of a run; None if there is none, or none that can be used (the run is then executed again).
 
-    A record that cannot be read is not used, nor one whose end is before its start, which only a clock set back under an
-    earlier version has left: `verify` refuses it.
+    A record that cannot be read is not used, nor one whose arrays are missing or damaged, from which no table is made, nor one
+    whose end is before its start, which only a clock set back under an earlier version has left: `verify` refuses it.
 
     Raises KdbenchError if a plugin's default has changed without a new version: the record is then of another run.
     """
@@ -188,7 +190,7 @@ def recorded(results: Path, spec: RunSpec) -> Record | None:
         record = read_record(path)
     except RecordError:
         return None
-    if record.finished < record.started:
+    if record.finished < record.started or not _has_its_arrays(record, path):
         return None
     if changed := spec.disagreement(record.spec):
         raise KdbenchError(
@@ -196,6 +198,15 @@ def recorded(results: Path, spec: RunSpec) -> Record | None:
             "its `Offer.version`"
         )
     return record
+
+
+def _has_its_arrays(record: Record, path: Path) -> bool:
+    if record.arrays_sha256 is None:
+        return True
+    try:
+        return hashlib.sha256(read_plain(path.with_suffix(ARRAYS))).hexdigest() == record.arrays_sha256
+    except OSError:
+        return False
 
 
 def is_finished(results: Path, spec: RunSpec) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from kdbench.records.quantities import Amount, Figure, Flag, Whole
+from kdbench.records.sealed import Sealed
 from kdbench.suite.spec import Frozen, Values
 
 MEGABYTE = 10**6
@@ -44,7 +45,7 @@ class Memory(Finite):
     from_start: Flag = False  # whether the peak is that of the whole process, building the student included
 
 
-class Profile(Finite):
+class Profile(Finite, Sealed):
     """The costs of a finalized student at inference on one device.
 
     Only the parts that its task names are measured, not reading and preprocessing. `id`, `names`, `student` and `dataset` are

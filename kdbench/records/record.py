@@ -14,6 +14,7 @@ from pydantic import (
 from kdbench.records.names import split_digest
 from kdbench.records.parts import Part, weights_identity
 from kdbench.records.quantities import Amount, Figure, Flag, Whole
+from kdbench.records.sealed import Sealed
 from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import Frozen, RunSpec, Values
 
@@ -48,7 +49,7 @@ class Outcome(Frozen):
     peak_mb: Amount | None = None  # peak memory of its process or GPU in 10⁶ bytes
 
 
-class Record(Outcome):
+class Record(Outcome, Sealed):
     """The record of one run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)  # JSON would have null in their place

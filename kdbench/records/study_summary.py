@@ -13,6 +13,7 @@ from kdbench.errors import RecordError
 from kdbench.records.files import read_model, write_model
 from kdbench.records.parts import Part
 from kdbench.records.quantities import Amount, Figure, Whole
+from kdbench.records.sealed import Sealed
 from kdbench.storage.atomic import write_text
 from kdbench.suite.spec import Frozen, RunSpec, Values
 from kdbench.suite.study import STUDY_VERSION, Study
@@ -40,7 +41,7 @@ class TrialSummary(Frozen):
     finished: str | None = None
 
 
-class StudySummary(Frozen):
+class StudySummary(Frozen, Sealed):
     """All trials of a study. It contains nothing from the test split."""
 
     format: Literal[2] = 2

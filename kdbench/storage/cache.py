@@ -27,6 +27,7 @@ from kdbench.storage.atomic import put
 from kdbench.storage.digest import digest_of, file_digest
 from kdbench.storage.locks import lock_file, mark_in_use, release, unused, waiting
 from kdbench.storage.maker import maker
+from kdbench.storage.plain_file import read_plain
 from kdbench.storage.room import writing
 
 MANIFEST = "manifest.json"
@@ -342,7 +343,7 @@ def _damage(folder: Path) -> str:
 def _read_manifest(folder: Path) -> Entry:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text())
+        manifest = json.loads(read_plain(path))
         files = {name: {"bytes": int(file["bytes"]), "sha256": str(file["sha256"])} for name, file in manifest["files"].items()}
         made_by = {str(plugin): str(package) for plugin, package in manifest.get("made_by", {}).items()}
         return Entry(folder, dict(manifest["identity"]), files, float(manifest["seconds"]), str(manifest["made"]), made_by)

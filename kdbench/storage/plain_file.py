@@ -16,10 +16,13 @@ def read_plain(path: str | Path) -> bytes:
     character.
     """
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe without a writer is opened at once
-    with open(file, "rb", buffering=0) as stream:
+    try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             raise OSError("not a plain file")
         if found.st_size > LARGEST:
             raise OSError(f"{found.st_size:,} bytes; expected at most {LARGEST:,}")
-        return stream.readall()
+        with open(file, "rb", buffering=0, closefd=False) as stream:
+            return stream.readall()
+    finally:
+        os.close(file)

@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 from tests.support.sweeping import journal_counts, killed
 
 CHANCE = 7 / 6  # percent, the mean of R@1, R@5 and R@10 both ways
-SHORT = ["teams=[[lite0, lite2]]", "train.epochs=3", "sweep.pruner.min_resource=1"]
+SHORT = ["teams=[[lite0, lite2]]", "train.epochs=3", "train.checkpoint_every=20", "sweep.pruner.min_resource=1"]
 
 
 @pytest.mark.fault("a killed sweep", times=3)

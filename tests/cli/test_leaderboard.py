@@ -12,7 +12,7 @@ import pytest
 import kdbench.cli.leaderboard  # noqa: F401  # registers its commands
 from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
 from kdbench.suite.sweep import Settings
-from tests.support.made_records import arrays_path
+from tests.support.made_records import arrays_path, edit
 from tests.support.rankings import row, write
 
 Command = Callable[..., tuple[int, str, str]]
@@ -71,17 +71,13 @@ def test_what_cannot_be_relied_on_is_left_out_and_told_and_the_rest_is_there(
     """A record that is none, one with a metric edited, truncated ranks, a run with two records, another digest."""
     monkeypatch.setenv("COLUMNS", "120")
     results[0].write_text("{}")
-    content = json.loads(results[1].read_text())
-    content["metrics"]["rsum"] += 1
-    results[1].write_text(json.dumps(content))
+    edit(results[1], lambda record: record["metrics"].update(rsum=record["metrics"]["rsum"] + 1))
     arrays_path(results[3]).write_bytes(arrays_path(results[3]).read_bytes()[:-20])
     copy = results[4].parent.with_name("copy") / results[4].name
     copy.parent.mkdir()
     for name in (lambda path: path, arrays_path):
         name(copy).write_bytes(name(results[4]).read_bytes())
-    content = json.loads(results[5].read_text())
-    content["dataset_digest"] = "f" * 64
-    results[5].write_text(json.dumps(content))
+    edit(results[5], lambda record: record.update(dataset_digest="f" * 64))
     code, out, _ = typed("leaderboard")
     assert code == 0
     assert len([line for line in out.splitlines() if line.startswith("- ") and "left out: " in line]) == 5

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pytest
 from pydantic import Field
 
@@ -30,7 +31,8 @@ from kdbench.engines.messages import (
 from kdbench.engines.session import Session
 from kdbench.errors import KdbenchWarning
 from kdbench.plugins.loading import Plugins, installed
-from kdbench.records.files import read_record, record_path, write_record
+from kdbench.records.files import read_record, record_path, write_arrays, write_record
+from kdbench.records.names import ARRAYS
 from kdbench.records.parts import Part
 from kdbench.records.record import Record, Status
 from kdbench.suite.check import load_suite
@@ -113,6 +115,19 @@ def test_the_record_of_other_code_that_stays_after_a_failed_redo_is_told_as_such
 def test_a_damaged_record_is_done_again(spec: Spec, record: Make, plugins: Plugins, tmp_path: Path) -> None:
     session = session_in(tmp_path, plugins)
     write_record(session.site.results, record(spec())).write_text("{}")
+    assert session.pending([spec()]) == [spec()]
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:-1]), Path.unlink])
+def test_a_run_with_damaged_arrays_is_done_again(
+    damage: Callable[[Path], object], spec: Spec, record: Make, plugins: Plugins, tmp_path: Path
+) -> None:
+    session = session_in(tmp_path, plugins)
+    path = record_path(session.site.results, "tiny", spec().run_id)
+    digest = write_arrays(path, {"text": np.arange(3)})
+    write_record(session.site.results, record(spec(), arrays_sha256=digest))
+    assert session.pending([spec()]) == []
+    damage(path.with_suffix(ARRAYS))
     assert session.pending([spec()]) == [spec()]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from kdbench.records.study_files import read_studies
 from kdbench.records.study_summary import StudySummary, TrialSummary, write_pareto, write_summary
 from kdbench.records.verify.study_summaries import contradiction
 from kdbench.suite.sweep import Settings
+from tests.support.made_records import edit
 from tests.support.toys import run_spec
 
 
@@ -56,7 +56,8 @@ def test_what_is_wrong_is_told_and_the_rest_is_there(tmp_path: Path) -> None:
     first = write_summary(tmp_path / "a", good)
     second = write_summary(tmp_path / "b", study(label="another"))
     broken = first.with_name("broken.json")
-    broken.write_text(json.dumps(json.loads(first.read_text()) | {"trials": "many"}))
+    broken.write_bytes(first.read_bytes())
+    edit(broken, lambda summary: summary.update(trials="many"))
     torn = first.with_name("torn.json")
     torn.write_text(first.read_text()[:100])
     wrong = write_summary(tmp_path / "a", study("wrong", best=0))
@@ -101,7 +102,7 @@ def test_what_does_not_agree_with_itself(changes: dict[str, Any], told: str) -> 
 def test_what_is_no_summary_is_left_out(damage: dict[str, Any], tmp_path: Path) -> None:
     path = write_summary(tmp_path, study())
     (part,) = damage
-    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    edit(path, lambda summary: summary.update(damage))
     found, (note,) = read_studies([tmp_path])
     assert found == []
     assert note.startswith(f"left out: {path}: not a study's summary: {part}")

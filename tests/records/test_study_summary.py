@@ -58,7 +58,7 @@ def test_it_is_no_record(tmp_path: Path) -> None:
 def test_one_that_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
     assert summarised(tmp_path, STUDY) is None
     path = write_summary(tmp_path, SUMMARY)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"trials": "many"}))
+    edit(path, lambda summary: summary.update(trials="many"))
     assert summarised(tmp_path, STUDY) is None
     with pytest.raises(RecordError, match="not a study's summary: trials"):
         read_summary(path)

@@ -123,7 +123,8 @@ def test_an_altered_study_in_a_bundle(tmp_path: Path) -> None:
     done = submit([tmp_path / "results"], tmp_path / "b.zip")
     name = f"toys/sweep/{summary.name}"
     files = contents(done.path)
-    altered = packed(tmp_path / "altered.zip", files | {name: files[name].replace(b'"seconds": null', b'"seconds": 1.5')})
+    edit(summary, lambda content: content["trials"][0].update(seconds=1.5))
+    altered = packed(tmp_path / "altered.zip", files | {name: summary.read_bytes()})
     found, problems = verify([altered])
     assert [record.run_id for record in found] == [plain.stem]
     assert whats(problems) == ["altered", *["tuned by a study whose summary has problems"] * len(records)]

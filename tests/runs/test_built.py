@@ -24,6 +24,7 @@ from kdbench.suite.spec import RunSpec, StageSpec
 from kdbench.training.team import Team
 from kdbench_plugins.objectives import mac, self_distill
 from kdbench_plugins.strategies import rl_select
+from tests.support.made_records import edit
 from tests.support.toys import plugged, run_context, run_spec, term, toy_plugins
 
 HEAD = """\
@@ -96,7 +97,7 @@ def test_a_record_of_a_best_epoch_before_the_last_stage_is_a_problem(tmp_path: P
     stages = (StageSpec(), StageSpec(settings=StageSettings(epochs=1)))
     context = run_context(tmp_path)
     path = record_path(context.results, "toys", execute(run_spec(stages=stages), context).run_id)
-    path.write_text(path.read_text().replace('"best_epoch": 4', '"best_epoch": 3'))
+    edit(path, lambda record: record.update(best_epoch=3))
     _, problems = verify([path], plugins=context.plugins)
     assert [problem for problem in problems if "4 to 4, the last stage's epochs" in str(problem)]
 

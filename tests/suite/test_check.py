@@ -468,6 +468,7 @@ def test_variants_change_blocks_and_leave_the_rest(suite_file: SuiteFile, plugin
         ("variants:\n  off:\n    seeds: [1]\n", ": variants.off.seeds\n  found     'seeds'"),
         ("variants:\n  off: 3\n", ": variants.off\n  found     3\n  expected  a map"),
         ("variants: [off]\n", ": variants\n  found     ['off']\n  expected  a map"),
+        ("variants: -1\n", ": variants\n  found     -1\n  expected  a map"),
     ],
 )
 def test_variants_that_are_wrong(text: str, message: str, suite_file: SuiteFile, plugins: Plugins) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
-some = settings(max_examples=100, suppress_health_check=SLOW)
+some = settings(max_examples=100, suppress_health_check=SLOW, deadline=None)
 tried = 0  # inputs of the test that runs
 
 
 def trying(examples: int) -> Callable[[Any], Any]:
     """A decorator beside `given`: that many inputs, each of which counts as tried."""
-    chosen = settings(max_examples=examples, suppress_health_check=SLOW)
+    chosen = settings(max_examples=examples, suppress_health_check=SLOW, deadline=None)
 
     def decorated(test: Any) -> Any:
         if hasattr(test, "hypothesis"):

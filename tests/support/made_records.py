@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -17,9 +18,11 @@ from kdbench.records import names
 from kdbench.records.bundle.manifest import Listed, Manifest
 from kdbench.records.files import write_arrays, write_record, write_trace
 from kdbench.records.record import Record
+from kdbench.records.sealed import SEAL
 from kdbench.records.study_summary import StudySummary, TrialSummary, write_summary
 from kdbench.records.trace import Trace
 from kdbench.records.verify import Problem, verify
+from kdbench.storage.digest import digest_of
 from kdbench.suite.spec import RunSpec, Tuning
 from kdbench.suite.study import Study
 from kdbench.suite.sweep import Parameter, Settings
@@ -139,10 +142,14 @@ def tuned(results: Path, *, trials: int = 3, seeds: int = 2, lr: float = 0.05) -
     return write_summary(results, summary), [made(results, seed, spec=spec) for seed in range(seeds)]
 
 
-def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes a record, or a trace, as an editor would."""
+def edit(path: Path, change: Callable[[dict[str, Any]], object], seal: bool = True) -> None:
+    """Changes a record, a summary or a trace. If it states the sum of its content, it states that of the new one, or none."""
     content = json.loads(path.read_text(encoding="utf-8"))
+    stated = content.pop(SEAL, None)
     change(content)
+    if stated and seal:
+        with suppress(ValueError):  # of NaN, nobody can state it
+            content[SEAL] = digest_of(content)
     path.write_text(json.dumps(content), encoding="utf-8")
 
 

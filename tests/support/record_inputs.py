@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from kdbench.errors import KdbenchError, RecordError
 from kdbench.records.files import read_record
 from kdbench.records.record import Record
+from kdbench.records.sealed import SEAL
 from kdbench.records.verify import verify
 from kdbench.reports.results import load
 from tests.support.made_records import contents, resealed
@@ -63,6 +64,11 @@ changes = st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["", *NASTY])), mi
 cuts = st.one_of(st.just(1.0), st.just(1.0), st.floats(0, 1))
 
 
+def unsealed(text: str) -> str:
+    """Without the sum of its content, by which all damage would be noticed at once."""
+    return json.dumps({name: value for name, value in json.loads(text).items() if name != SEAL})
+
+
 def damaged(text: str, done: list[Change], cut: float) -> str:
     for where, to in done:
         try:
@@ -85,7 +91,7 @@ def with_its_ids(text: str) -> tuple[str, str]:
 
 def holds_for_record(folder: Path, whole: Path, done: list[Change], cut: float) -> None:
     """A damaged record is refused with its file, or read as what it says; the leaderboard shows it or says why not."""
-    text, run_id = with_its_ids(damaged(whole.read_text(encoding="utf-8"), done, cut))
+    text, run_id = with_its_ids(damaged(unsealed(whole.read_text(encoding="utf-8")), done, cut))
     path = folder / "toys" / f"{run_id}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     for beside in whole.parent.glob(f"{whole.stem}.*"):
@@ -124,7 +130,7 @@ def holds_for_bundle(folder: Path, sent: Path, name: int, done: list[Change], cu
     files = contents(sent)
     names = sorted(file for file in files if file.endswith(".json") and file != "manifest.json")
     chosen = names[name % len(names)]
-    files[chosen] = damaged(files[chosen].decode(), done, cut).encode()
+    files[chosen] = damaged(unsealed(files[chosen].decode()), done, cut).encode()
     bundle = resealed(folder / "damaged.zip", files)
     shown = load([bundle], plugins=toy_plugins())
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -60,13 +59,15 @@ def turned(path: Path) -> None:
 
 def longer(path: Path) -> None:
     """A study of one trial more, which holds together."""
-    summary = json.loads(path.read_text())
-    summary["settings"]["trials"] = 4
-    summary["trials"].append(summary["trials"][0] | {"number": 3})
-    path.write_text(json.dumps(summary))
+
+    def add(summary: dict[str, Any]) -> None:
+        summary["settings"]["trials"] = 4
+        summary["trials"].append(summary["trials"][0] | {"number": 3})
+
+    edit(path, add)
     ids = read_summary(path).ids
-    path.unlink()
-    path.with_name(f"{ids['study']}.json").write_text(json.dumps(summary | ids))
+    edit(path, lambda summary: summary.update(ids))
+    path.rename(path.with_name(f"{ids['study']}.json"))
 
 
 def fail(summary: dict[str, Any]) -> None:

@@ -132,13 +132,13 @@ def test_records_of_other_data_do_not_compare(teams: Teams, finish: Callable[...
         read(teams, tmp_path)
 
 
-def test_damaged_arrays(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
+def test_a_run_whose_arrays_are_damaged_is_to_do(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
     for spec in teams.specs:
         finish(spec)
     path = record_path(tmp_path, "tiny", teams.specs[0].run_id).with_suffix(".test.npz")
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(RecordError, match=path.name):
-        read(teams, tmp_path)
+    found = read(teams, tmp_path)["equal"]
+    assert teams.specs[0] in found.missing
 
 
 def test_units_are_the_concepts_if_known(teams: Teams, finish: Callable[..., Record], tmp_path: Path) -> None:
