@@ -14,11 +14,13 @@ FIGURES = Path(__file__).resolve().parents[2] / "results/bench/faults.json"
 
 
 def faults() -> str:
-    """The table, where it was made, and what could not be tried there."""
+    """The table, where and with what code it was made, and what could not be tried there."""
     kept = json.loads(FIGURES.read_text(encoding="utf-8"))
-    skipped = [f"- {row['fault']}: {why}" for row in kept["rows"] for why in row["skipped"]]
+    rows = kept["rows"]
+    skipped = [f"- {row['fault']}: {why}" for row in rows for why in row["skipped"]]
     left = ["Not tried there:\n\n" + "\n".join(skipped)] if skipped else []
-    return "\n\n".join([f"On {kept['machine']}:", table(HEADS, [cells(row) for row in kept["rows"]]), *left])
+    machines = "; ".join(sorted({row["machine"] for row in rows}))
+    return "\n\n".join([f"On {machines}:", table([*HEADS, "commit"], [[*cells(row), row["commit"]] for row in rows]), *left])
 
 
 def cells(row: dict[str, Any]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,9 @@ from docs.tools import faults
 from tests.faults.__main__ import table
 from tests.support import fuzzing
 from tests.support.fault_tally import counted
+from tests.support.paths import ROOT
 
+NAMED = re.compile(r'mark\.fault\(\s*"([^"]+)"')
 MARK = pytest.mark.fault("a full disk", times=3).mark
 
 
@@ -24,8 +28,8 @@ def line(passed: bool = True, skipped: bool = False, lost: bool = False, why: ob
 def test_a_test_is_counted_once_as_survived_lost_or_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzzing, "tried", 0)
     assert line() == {"fault": "a full disk", "tried": 3, "survived": 3, "lost": 0, "wrong": 0}
-    assert line(passed=False) == {"fault": "a full disk", "tried": 3, "survived": 2, "lost": 0, "wrong": 1}
-    assert line(passed=False, lost=True) == {"fault": "a full disk", "tried": 3, "survived": 2, "lost": 1, "wrong": 0}
+    assert line(passed=False) == {"fault": "a full disk", "tried": 3, "survived": 0, "lost": 0, "wrong": 1}
+    assert line(passed=False, lost=True) == {"fault": "a full disk", "tried": 3, "survived": 0, "lost": 1, "wrong": 0}
     skipped = line(passed=False, skipped=True, why=("test.py", 1, "Skipped: no mount"))
     assert skipped == {"fault": "a full disk", "skipped": "no mount"}
 
@@ -51,11 +55,18 @@ def test_every_input_of_a_fuzzer_counts(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = table([line(), line(passed=False), line(skipped=True, passed=False, why=("", 1, "Skipped: no mount"))])
-    assert rows == [{"fault": "a full disk", "tried": 6, "survived": 5, "lost": 0, "wrong": 1, "skipped": ["no mount"]}]
+    assert rows == [{"fault": "a full disk", "tried": 6, "survived": 3, "lost": 0, "wrong": 1, "skipped": ["no mount"]}]
+    rows = [row | {"machine": "a machine", "commit": "0a1b2c3d"} for row in rows]
     kept = tmp_path / "faults.json"
-    kept.write_text('{"machine": "a machine", "rows": ' + str(rows).replace("'", '"') + "}", encoding="utf-8")
+    kept.write_text('{"rows": ' + str(rows).replace("'", '"') + "}", encoding="utf-8")
     monkeypatch.setattr(faults, "FIGURES", kept)
     shown = faults.faults()
-    assert shown.startswith("On a machine:\n\n| fault | tried | survived | lost | wrong |")
-    assert "| a full disk | 6 | 5 | 0 | 1 |" in shown
+    assert shown.startswith("On a machine:\n\n| fault | tried | survived | lost | wrong | commit |")
+    assert "| a full disk | 6 | 3 | 0 | 1 | 0a1b2c3d |" in shown
     assert shown.endswith("Not tried there:\n\n- a full disk: no mount")
+
+
+def test_every_fault_that_a_test_names_has_its_row() -> None:
+    named = {found for path in (ROOT / "tests").rglob("test_*.py") for found in NAMED.findall(path.read_text(encoding="utf-8"))}
+    rows = json.loads(faults.FIGURES.read_text(encoding="utf-8"))["rows"]
+    assert {row["fault"] for row in rows} == named - {MARK.args[0]}

@@ -1,7 +1,7 @@
 """Tries every fault and prints how each ended. `python -m tests.faults [--write] [PATH …]`.
 
 With paths, only the tests there. `--write` keeps the counts in results/bench/faults.json, from which docs/robustness.md is
-generated. Exits with 1 if a test fails. Takes three quarters of an hour on two cores.
+generated, with the commit. Exits with 1 if a test fails. Takes three quarters of an hour on two cores.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from tabulate import tabulate
 
 from docs.tools.faults import COUNTS, FIGURES, HEADS, cells
+from kdbench.records.provenance import source
 from tests.support.fault_tally import VARIABLE
 from tests.support.machine import machine
 from tests.support.paths import ROOT
@@ -41,13 +42,13 @@ def main() -> int:
         environment = os.environ | {VARIABLE: str(lines)}
         runs = [given.paths] if given.paths else ALL
         codes = [subprocess.run([*PYTEST, *run], cwd=ROOT, env=environment, check=False).returncode for run in runs]
-        rows = table([json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()])
+        where = {"machine": machine(), "commit": (source()["commit"] or "")[:8]}
+        rows = [row | where for row in table([json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()])]
     print(tabulate(map(cells, rows), HEADS, disable_numparse=True), flush=True)
     if given.write:
         kept = json.loads(FIGURES.read_text(encoding="utf-8"))["rows"] if given.paths and FIGURES.exists() else []
         known = {row["fault"]: row for row in kept} | {row["fault"]: row for row in rows}
-        FIGURES.parent.mkdir(parents=True, exist_ok=True)
-        written = {"machine": machine(), "rows": [known[name] for name in sorted(known)]}
+        written = {"rows": [known[name] for name in sorted(known)]}
         FIGURES.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return int(any(codes))
 

@@ -41,6 +41,9 @@ def names(results: Path) -> list[str]:
     return [row.name for table in board(results).tables for row in table.rows]
 
 
+pytestmark = pytest.mark.fault("a dishonest set of records")
+
+
 def test_one_training_under_five_seeds(tmp_path: Path) -> None:
     """Also where the trace of each is another: it counts as one seed."""
     honest(tmp_path, 5)

@@ -1,8 +1,12 @@
-"""Processes execute two suites with the same teachers on the same results and cache, which is cleared and read meanwhile."""
+"""Processes execute two suites with the same teachers on the same results and cache, which is cleared and read meanwhile.
+
+One after the other is stopped for a while, with whatever locks it holds.
+"""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -63,8 +67,11 @@ def test_each_run_is_executed_once_and_none_fails(tmp_path: Path) -> None:
         process.stdin.flush()
     cleared, reader = 0, Reader(results)
     while any(process.poll() is None for process in processes):
+        chosen = processes[cleared % len(processes)]
+        chosen.send_signal(signal.SIGSTOP)
         Cache(cache).clear()
         reader.look()
+        chosen.send_signal(signal.SIGCONT)
         cleared += 1
         time.sleep(0.2)
     ends = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in processes]

@@ -158,6 +158,7 @@ KINDS: dict[str, Callable[[AnyEvent], bool]] = {
 }
 
 
+@pytest.mark.fault("a plugin that changes, exhausts or ends its process")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_next_run_is_as_if_it_had_not_been(bench: Bench, kind: str) -> None:
     spec = run_spec(strategy=plugged("mischief", kind=kind), train=BRIEF)
@@ -177,7 +178,7 @@ def test_the_next_run_is_as_if_it_had_not_been(bench: Bench, kind: str) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.fault("500 runs of one worker, its files and memory", times=500)
+@pytest.mark.fault("a leak over 500 runs of one worker", times=500)
 def test_a_worker_holds_after_500_runs_what_it_held_after_20(bench: Bench) -> None:
     def held() -> tuple[int, int]:
         worker = Path(f"/proc/{bench.worker.process.pid}")

@@ -143,6 +143,7 @@ def test_no_file(tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path / "none") is None
 
 
+@pytest.mark.fault("a damaged checkpoint")
 def test_a_file_cut_short_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "state"
     checkpoint.save(path, {"step": 1, "values": torch.arange(5)})
@@ -160,6 +161,7 @@ def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
     assert checkpoint.load(path) is None
 
 
+@pytest.mark.fault("a damaged checkpoint")
 def test_no_flipped_bit_is_read(tmp_path: Path) -> None:
     """Header, skeleton and tensors: a checkpoint that is damaged is none."""
     path = tmp_path / "state"

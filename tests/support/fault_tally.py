@@ -45,7 +45,7 @@ def counted(mark: pytest.Mark, report: pytest.TestReport, lost: bool) -> dict[st
     failed = 0 if report.passed else 1
     return line | {
         "tried": tried,
-        "survived": tried - failed,
+        "survived": tried - failed if fuzzing.tried or not failed else 0,  # what came after the failure was not tried
         "lost": failed if lost else 0,
         "wrong": 0 if lost else failed,
     }

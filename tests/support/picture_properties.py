@@ -92,8 +92,8 @@ def checksums_show_everything(picture: Image.Image, name: str, damage: Damage) -
 def losses_show(picture: Image.Image, name: str, damage: Damage) -> None:
     """What is lost from the middle of the pixels, or zeroed, is refused.
 
-    But for what libjpeg-turbo passes over: its fast decoder reads a code that no table has as a zero, without a word. Only where
-    the pixels then end exactly with the data, in about one of 10,000 JPEG files with a loss, is nothing else wrong.
+    But for what libjpeg-turbo passes over: its fast decoder reads a code that no table has as a zero, without a word. Only
+    where the pixels then end exactly with the data, in about one of 10,000 JPEG files with a loss, is nothing else wrong.
     """
     data = file_of(picture, name)
     first = _pixels(data)

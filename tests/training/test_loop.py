@@ -364,6 +364,7 @@ def test_how_often_it_is_saved_changes_nothing(splits: Splits, teachers: Teacher
     assert saved.end() == plain.end()
 
 
+@pytest.mark.fault("a damaged checkpoint")
 def test_a_damaged_checkpoint_is_a_fresh_start(splits: Splits, teachers: Teachers, tmp_path: Path) -> None:
     calm, torn = (Training(splits, teachers, Random()) for _ in range(2))
     calm.run()

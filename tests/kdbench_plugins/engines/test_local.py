@@ -86,6 +86,7 @@ class Heard:
         return [event for event in found if isinstance(event, kind)]
 
 
+@pytest.mark.fault("a killed worker")
 @pytest.mark.usefixtures("installed")
 def test_a_killed_worker_costs_one_run_which_resumes(tmp_path: Path) -> None:
     fatal = run_spec(strategy=plugged("fatal", marker=str(tmp_path / "marker")))

@@ -195,6 +195,7 @@ def test_plugins_may_fork_read_exit_and_print(site: Site) -> None:
         worker.stop()
 
 
+@pytest.mark.fault("a run that forks, and dies, hangs or ends")
 @pytest.mark.usefixtures("strangers")
 @pytest.mark.parametrize(("how", "reason"), [("dies", Exited(code=9)), ("hangs", TimedOut(seconds=3600.0)), ("stays", None)])
 def test_children_end_with_their_run(

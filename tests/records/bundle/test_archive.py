@@ -29,6 +29,7 @@ def sent(tmp_path: Path) -> Path:
     return submit(several(tmp_path / "results", 2), tmp_path / "b.zip", by="Ada").path
 
 
+@pytest.mark.fault("an altered byte of a bundle", times=60)
 def test_any_edited_byte_of_a_file_is_noticed(sent: Path, tmp_path: Path) -> None:
     """However the zip file was packed again; the other record stays usable unless the manifest was edited."""
     files = contents(sent)
@@ -47,6 +48,7 @@ def test_any_edited_byte_of_a_file_is_noticed(sent: Path, tmp_path: Path) -> Non
     check()
 
 
+@pytest.mark.fault("an altered byte of a bundle", times=60)
 def test_any_edited_byte_of_the_zip_file_is_noticed_or_changes_nothing(sent: Path, tmp_path: Path) -> None:
     whole, expected = sent.read_bytes(), verify([sent])[0]
 
