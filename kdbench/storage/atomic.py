@@ -55,6 +55,14 @@ def partial_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+def erase(path: Path) -> None:
+    """Removes whatever lies there: a file, a folder with all that is in it, a link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def put(partial: Path, target: Path) -> None:
     """Renames a file, or a folder with its files, after these have been synced to disk. Replaces a file or an empty folder."""
     for path in (partial, *partial.rglob("*")):

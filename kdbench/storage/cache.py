@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from platformdirs import user_cache_path
 
 from kdbench.errors import CacheError, KdbenchWarning, out_of_memory
-from kdbench.storage.atomic import put
+from kdbench.storage.atomic import erase, put
 from kdbench.storage.digest import digest_of, file_digest
 from kdbench.storage.locks import lock_file, mark_in_use, release, unused, waiting
 from kdbench.storage.maker import maker
@@ -132,7 +132,7 @@ class Cache:
                 return entry
             if os.path.lexists(folder):
                 warnings.warn(f"cache entry is damaged and is made again: {_damage(folder)}", KdbenchWarning, stacklevel=3)
-                _erase(folder)
+                erase(folder)
             self._make(folder, identity, make, resumable)
             self._marked(folder)
             self._verified[folder] = entry = _read_manifest(folder)
@@ -300,18 +300,11 @@ def _lock(folder: Path) -> Path:
 def _begin(partial: Path, resumable: Collection[str]) -> None:
     """Makes the folder, or removes from the one that a process has left whatever is not to be resumed."""
     if partial.is_symlink() or not partial.is_dir():
-        _erase(partial)
+        erase(partial)
     partial.mkdir(exist_ok=True)  # with the user's umask: a cache may be shared
     for path in partial.iterdir():
         if path.is_symlink() or path.name not in resumable:
-            _erase(path)
-
-
-def _erase(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+            erase(path)
 
 
 @contextmanager

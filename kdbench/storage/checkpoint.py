@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kdbench.errors import KdbenchWarning
-from kdbench.storage.atomic import partial_folder, put
+from kdbench.storage.atomic import erase, partial_folder, put
 from kdbench.storage.room import writing
 
 TENSOR = "__tensor__"
@@ -49,7 +49,7 @@ class Checkpoint:
 
     def load(self) -> Any | None:
         """The state, on the CPU, or None. A damaged file, or one of another training, is removed with a warning."""
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return None
         try:
             state, origin = _read(self.path)
@@ -59,7 +59,7 @@ class Checkpoint:
         if not why:
             return state
         warnings.warn(f"{self.path} is removed and the training starts anew: {why}", KdbenchWarning, stacklevel=2)
-        self.path.unlink()
+        erase(self.path)
         return None
 
 
@@ -80,6 +80,8 @@ def load(path: Path) -> Any | None:
 
 
 def _read(path: Path) -> tuple[Any, str]:
+    if not path.is_file():  # a pipe would block, a device never end
+        raise Unreadable("it is no plain file")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping

@@ -98,7 +98,14 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
-@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
+def piped(path: Path) -> None:
+    """What would block whoever reads it."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.fault("a damaged entry of the cache")
+@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink, piped])
 @pytest.mark.parametrize("file", ["values.bin", "names.txt", MANIFEST])
 def test_damage_is_noticed_told_and_mended(tmp_path: Path, damage: Callable[[Path], None], file: str) -> None:
     make = Count(two_files)

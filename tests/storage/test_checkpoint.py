@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,21 @@ def test_no_flipped_bit_is_read(tmp_path: Path) -> None:
         damaged[place] ^= 1
         path.write_bytes(damaged)
         assert checkpoint.load(path) is None, f"byte {place}: {whole[place]:#04x}"
+
+
+def put_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "file").touch()
+
+
+@pytest.mark.fault("a damaged checkpoint")
+@pytest.mark.parametrize("put", [put_folder, os.mkfifo, lambda path: path.symlink_to("nothing")])
+def test_what_lies_in_the_place_of_a_checkpoint_is_removed(put: Callable[[Path], object], tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    put(path)
+    with pytest.warns(KdbenchWarning, match="is removed and the training starts anew: it is no plain file"):
+        assert checkpoint.Checkpoint(path).load() is None
+    assert not os.path.lexists(path)
 
 
 def test_there_is_no_pickle_in_the_file(tmp_path: Path) -> None:
