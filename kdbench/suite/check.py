@@ -169,9 +169,8 @@ def _validated(data: dict[str, Any], task: PluginSpec | None, diagnostics: Diagn
             blocks[(name,)] = type(SuiteFile.model_fields[name].default).model_fields
         blocks |= {("sweep",): SweepFile.model_fields, ("race",): Race.model_fields}
         blocks |= {where: StageFile.model_fields for where, _ in stage_entries(data.get("train"))}
-        for key in ("variants", "regimes"):
-            named = data.get(key)
-            blocks |= {(key, name): Variant.model_fields for name in (named if isinstance(named, dict) else ())}
+        which, changes = _variants(data)
+        blocks |= {(which, name): Variant.model_fields for name in changes}
         for item in error.errors():
             *outer, key = item["loc"] or ("",)
             parent = tuple(outer)
