@@ -29,6 +29,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 SUITES, RESULTS, MODELS, PLUGINS = "Suites", "Results", "Models and data", "Plugins and help"
 HELP = {"help_option_names": ["-h", "--help"]}
 
+LOOP = "Symlink loop from"  # how pathlib begins its RuntimeError
 NO_TERMINAL = 100  # columns of a table where there is no terminal
 
 app = typer.Typer(
@@ -167,6 +168,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a name that is no UTF-8, or a terminal that knows few letters
             stream.reconfigure(errors="backslashreplace")
     try:
+        os.getcwd()
+    except FileNotFoundError:
+        complain("the working folder: found that it was removed; expected one that is there. Change into another")
+        sys.exit(2)
+    try:
         with collected():  # other libraries' warnings become kdbench's
             app()
     except KdbenchError as error:
@@ -179,8 +185,12 @@ def main() -> None:
             _end_as_a_bug()
         complain(reason)
         sys.exit(2)
-    except Exception:
-        _end_as_a_bug()
+    except Exception as error:
+        name = str(error).partition(LOOP)[2].strip("' ")
+        if not (isinstance(error, RuntimeError) and name):
+            _end_as_a_bug()
+        complain(f"{name}: found a symbolic link that leads to itself; expected a file or a folder")
+        sys.exit(2)
 
 
 def _end_as_a_bug() -> NoReturn:

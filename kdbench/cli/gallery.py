@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdbench.cli.common import RESULTS, CacheRoot, Results, app, cache_root, plugins_here, say, show, table_width
+from kdbench.cli.outputs import output
 from kdbench.errors import KdbenchError
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ def gallery(
     from kdbench.storage.cache import Cache
 
     paths = [find_run(run, results) for run in runs]
+    target = output(html or Path("galleries") / f"{'-'.join(path.stem for path in paths)[:100]}.html")
     page = gallery_page(paths, most, plugins_here(), Cache(cache_root(cache)))
     for note in page.notes:
         say(f"note: {note}")
-    write_page(page, html or Path("galleries") / f"{'-'.join(path.stem for path in paths)[:100]}.html")
+    write_page(page, target)
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -64,6 +66,8 @@ def search(
 
     if (text is None) == (image is None):
         raise KdbenchError(f"found {'neither' if text is None else 'both'} TEXT and --image FILE; expected one of them")
+    if html:
+        output(html)
     record = read_record(find_run(run, results))
 
     from kdbench.deploy.gallery.search import search as find

@@ -10,6 +10,7 @@ import typer
 
 from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, plugin_of, plugins_here, say, show, table_width
 from kdbench.cli.completion import column_names, names_of
+from kdbench.cli.outputs import output
 from kdbench.errors import KdbenchError, counted
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def leaderboard(
     may have, all pairs compared with Holm's correction. Runs that do not compare are in separate tables.
     """
     wanted = [*(report or []), *([f"site={html}"] if html else []), *([f"figures={pictures}"] if pictures else [])]
-    made = [(name, plugin_of("report", name, "--report"), target) for name, target in map(_split, wanted)]
+    made = [(name, plugin_of("report", name, "--report"), output(target, folder=True)) for name, target in map(_split, wanted)]
     printed = None if made else plugin_of("report", style, "--format", **_shown(wide, columns, style))
     if made and (wide or columns):
         raise KdbenchError(

@@ -26,6 +26,7 @@ from kdbench.cli.common import (
 )
 from kdbench.cli.completion import names_of
 from kdbench.cli.engine_options import Device
+from kdbench.cli.outputs import output
 from kdbench.cli.task_options import task_options
 from kdbench.errors import KdbenchError
 
@@ -64,6 +65,8 @@ def evaluate(
     from kdbench.deploy.evaluation import MODEL, evaluate
     from kdbench.suite.yaml_file import parse_scalar
 
+    if out:
+        output(out)
     plugins = plugins_here()
     params, as_options = task_options(params or [], dataset, plugins)
     teacher = parse_scalar(model, "MODEL") if model.lstrip().startswith("{") else {"use": MODEL, "model": model}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, complain, plugins_here, say, show
+from kdbench.cli.outputs import output
 from kdbench.errors import counted
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def submit(
     """
     from kdbench.records.submit import submit as write
 
-    done = write(records, out, by, plugins_here())
+    done = write(records, output(out), by, plugins_here())
     dirty = f", {len(done.manifest.dirty)} of them dirty" if done.manifest.dirty else ""
     say(f"{counted(len(done.records), 'record')}{dirty}, in {counted(len(done.manifest.files), 'file')}: {out}")
 

@@ -17,6 +17,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+ATTEMPTS = 1000  # to make the folder of a lock that others remove
 _held: set[int] = set()  # descriptors of the locks and marks of this process
 _listeners: list[Callable[[bool], None]] = []
 
@@ -132,12 +133,14 @@ def unused(path: Path) -> Iterator[bool]:
 
 
 def _acquired(path: Path, wait: bool) -> int | None:
+    failures = 0
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except (FileNotFoundError, FileExistsError):  # another process has just removed the empty folder
-            if _no_folder(path.parent):
+            failures += 1
+            if _no_folder(path.parent) or failures == ATTEMPTS:  # or nobody can make it: its own folder is gone
                 raise
             continue
         try:

@@ -60,9 +60,11 @@ def writing(path: Path) -> Iterator[None]:
 
 def told(error: BaseException) -> str:
     """What a full, read-only or failing file system refused, for a message without a traceback; "" for any other error."""
-    if not isinstance(error, OSError) or error.filename is None or error.errno not in FULL | REFUSED:
+    if not isinstance(error, OSError) or error.filename is None:
         return ""
     name = str(error.filename)
+    if error.errno not in FULL | REFUSED and not _without_folder(error, name):
+        return ""
     where = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
     if error.errno in FULL:
         usual = error.strerror == os.strerror(error.errno)
@@ -72,6 +74,11 @@ def told(error: BaseException) -> str:
     if error.errno == errno.EROFS:
         return f"{where}: found a read-only file system; expected one that can be written. Make it so or {FOLDERS}"
     return f"{where}: {error.strerror}"
+
+
+def _without_folder(error: OSError, name: str) -> bool:
+    """Whether a file is missing because its folder is: a name that somebody gave. Other missing files are bugs."""
+    return error.errno == errno.ENOENT and not Path(name).parent.is_dir()
 
 
 def amount(size: float) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kdbench.contracts.names import EXPECTED, WORD
 from kdbench.errors import SuiteError, nearest
 from kdbench.plugins.loading import Kind, Plugins
 from kdbench.suite import shipped
@@ -42,11 +43,13 @@ def known(part: str, kind: Kind, dataset: str, plugins: Plugins) -> list[str]:
 
 
 def write_suite(name: str, choices: Choices, folder: Path, plugins: Plugins) -> Path:
-    """Writes NAME.yaml. Raises SuiteError if it exists already or a choice is unknown."""
+    """Writes NAME.yaml. Raises SuiteError if it exists already, or if the name or a choice is none."""
+    if not re.fullmatch(WORD, name):
+        raise SuiteError(f"the name of the suite: found {name!r}; expected {EXPECTED[WORD]}")
     path = folder / f"{name}{shipped.SUFFIX}"
     text = suite_text(name, choices, plugins)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

@@ -60,10 +60,18 @@ def test_a_new_suite_from_plugins(typed: Command) -> None:
 
 
 def test_a_new_suite_that_is_not_valid_is_kept_and_told(typed: Command) -> None:
-    code, out, err = typed("new", "suite", "big name", "--strategies", "equal")
-    assert (code, out) == (1, "big name.yaml\n")
-    assert "name" in err
+    code, out, err = typed("new", "suite", "mine", "--dataset", "navier_stokes", "--strategies", "equal")
+    assert (code, out) == (1, "mine.yaml\n")
+    assert "recall_at" in err
     assert "The suite is written" in err
+
+
+@pytest.mark.parametrize("name", ["big name", "../../evil", "", "a/b", "a" * 101])
+def test_a_name_that_is_none_writes_nothing(name: str, typed: Command, tmp_path: Path) -> None:
+    code, out, err = typed("new", "suite", name, "--in", "here")
+    assert (code, out) == (2, "")
+    assert f"the name of the suite: found {name!r}; expected letters" in err
+    assert not list(tmp_path.iterdir())
 
 
 def test_questions_are_asked_at_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -198,3 +198,9 @@ def test_a_mark_tells_others_that_a_file_is_in_use(tmp_path: Path) -> None:
         assert not again
     with unused(tmp_path / "none") as free:
         assert free
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder in which no folder can be made")
+def test_a_folder_that_nobody_can_make_is_not_tried_for_ever() -> None:
+    with pytest.raises(FileNotFoundError), lock_file(Path("/proc/none/lock")):
+        pass
