@@ -174,9 +174,14 @@ def inspect(
     results: Results = Path("results"),
 ) -> None:
     """Show weights, losses and gradient conflicts over the steps of one run."""
+    from kdbench.records.verify import verify
     from kdbench.reports.inspect import draw, find_run, terminal
 
     record = find_run(run, results)
+    if png:
+        output(png)
+    if problems := verify([record], plugins_here())[1]:
+        raise KdbenchError("\n".join(map(str, problems)))
     show(terminal(record))
     if png:
         draw(record, png)

@@ -9,9 +9,11 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool
 
+from kdbench.storage.archives import FARTHEST
+
 LARGEST = 2**63 - 1
 
 Whole = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
-Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]  # seconds, megabytes, milliseconds
+Figure = Annotated[float, Field(strict=True, ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
+Amount = Annotated[float, Field(strict=True, ge=0, le=FARTHEST, allow_inf_nan=False)]  # seconds, megabytes, milliseconds
 Flag = StrictBool

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kdbench.records.quantities import Whole
+from kdbench.storage.archives import FARTHEST
 
 DIGITS = 6
 Reading = Annotated[float, Field(strict=True)]  # where a training diverges, also NaN or infinite
@@ -46,6 +47,9 @@ class Trace(BaseModel):
         for name, column in self._columns():
             if column and len(column) != len(self.step):
                 raise ValueError(f"{name}: found {len(column)} values for {len(self.step)} windows")
+            far = np.abs(np.array(column, dtype=float))
+            if (np.isfinite(far) & (far > FARTHEST)).any():
+                raise ValueError(f"{name}: found values beyond {FARTHEST:g}, which no training has")
         return self
 
     def _columns(self) -> Iterator[tuple[str, list[Any]]]:

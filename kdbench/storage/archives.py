@@ -18,6 +18,7 @@ from kdbench.errors import RecordError
 UNREADABLE = (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 HEADER = 4096  # bytes of an array file beside its numbers, at most
 MOST = 64  # arrays in an archive, at most
+FARTHEST = 1e100  # from 0: numbers whose squares, and sums of these, are numbers
 
 
 def numbers(content: bytes, longest: int) -> dict[str, NDArray[Any]]:
@@ -87,8 +88,8 @@ def _array(content: bytes, longest: int) -> NDArray[Any]:
         raise RecordError(f"found {dtype} of shape {list(shape)}, expected 1 to {longest} numbers")
     values = np.frombuffer(content, dtype, offset=end).reshape(shape, order="F" if fortran else "C")
     if dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise RecordError("found values that are not finite")
+        if not (np.abs(values.astype(np.float64)) <= FARTHEST).all():  # NaN is not
+            raise RecordError(f"found values that are not finite or beyond {FARTHEST:g}")
         return values
     return _signed(values)
 

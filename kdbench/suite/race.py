@@ -24,8 +24,9 @@ class RaceDesign(BaseModel):
     max_seeds: Annotated[int, Field(ge=2, le=MOST_SEEDS)] = Field(
         default=24, description="Seeds after which a row ends, decided or not."
     )
-    looks: Count = Field(default=6, description="Times at which rows are tested; the error rate of 5 % is spent over them.")
-
+    looks: Annotated[int, Field(ge=1, le=MOST_LOOKS)] = Field(
+        default=6, description="Times at which rows are tested; the error rate of 5 % is spent over them."
+    )
     futility: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Rows with a smaller chance to be told from the best one by the last look stop; 0: none."
     )
@@ -66,9 +67,6 @@ class RaceDesign(BaseModel):
 class Race(RaceDesign):
     """The block as written: the design, and a budget after which no further seed is begun."""
 
-    looks: Annotated[int, Field(ge=1, le=MOST_LOOKS)] = Field(
-        default=6, description="Times at which rows are tested; the error rate of 5 % is spent over them."
-    )
     futility: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.01, description="Rows with a smaller chance to be told from the best one by the last look stop; 0: none."
     )

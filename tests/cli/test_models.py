@@ -10,16 +10,14 @@ import numpy as np
 import pytest
 
 from kdbench import TeacherData
-from kdbench.plugins.loading import Plugins
-from kdbench.records.files import record_path, write_record, write_trace
 from kdbench.records.profiles import find_profiles, read_profile
 from kdbench.records.record import Record
-from kdbench.records.trace import Trace
 from kdbench.runs.execute import execute
 from kdbench.suite.spec import RunSpec
 from kdbench.tasks.retrieval import Retrieval
 from kdbench.tasks.retrieval.one_way import ranks
 from tests.support.command_plugins import command_plugins
+from tests.support.made_records import edit, made
 from tests.support.toys import Beads, Sage, run_context, run_spec
 
 Command = Callable[..., tuple[int, str, str]]
@@ -136,29 +134,24 @@ def test_latencies_of_an_export_join_the_profile(kdbench: Command, tmp_path: Pat
 
 
 @pytest.fixture
-def tiny(typed: Command, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Types a command; the tiny plugins are what is installed."""
-    monkeypatch.setattr("kdbench.plugins.loading.installed", lambda: plugins)
-    return typed
+def inspected(typed: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Command, Path]:
+    """Types a command, with the toys for plugins, and a record under results/."""
+    monkeypatch.setattr("kdbench.plugins.loading.installed", command_plugins)
+    return typed, made(tmp_path / "results")
 
 
-def test_inspect(tiny: Command, spec: Spec, record: Make, tmp_path: Path) -> None:
-    made = record(spec())
-    path = record_path(tmp_path / "results", made.spec.suite, made.run_id)
-    assert tiny("inspect", made.run_id[:6])[0] == 2  # nothing is recorded
-    path.parent.mkdir(parents=True)
-    trace = Trace(
-        step=[1, 2],
-        loss=[3.0, 2.0],
-        task=[2.0, 1.0],
-        weights={"a": [0.5, 0.4], "b": [0.5, 0.6]},
-        entropy=[0.69, 0.67],
-        cosines={"a · b": [0.5, -0.5]},
-        conflict=[0, 1],
-    )
-    write_record(tmp_path / "results", made.replace(trace_sha256=write_trace(path, trace)))
-    code, out, err = tiny("inspect", made.run_id[:6], "--png", "what.png")
-    assert code == 0
+def test_inspect(inspected: tuple[Command, Path], tmp_path: Path) -> None:
+    kdbench, path = inspected
+    assert kdbench("inspect", "0" * 6)[0] == 2  # nothing is recorded under that id
+    code, out, err = kdbench("inspect", path.stem[:6], "--png", "what.png")
+    assert (code, err) == (0, "Drawn into what.png\n")
     assert "Weight of each teacher" in out
-    assert err == "Drawn into what.png\n"
     assert (tmp_path / "what.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_verify_refuses_is_not_inspected(inspected: tuple[Command, Path]) -> None:
+    kdbench, path = inspected
+    edit(path, lambda record: record["metrics"].update(rsum=600.0))
+    code, out, err = kdbench("inspect", path)
+    assert (code, out) == (2, "")
+    assert "metrics.rsum does not follow from the recalls" in err

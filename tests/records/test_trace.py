@@ -49,6 +49,8 @@ def test_nothing_traced_has_no_mean() -> None:
         ({"step": [1], "weights": {"a": [1.0], "b": [1.0, 2.0]}}, "weights.b: found 2 values for 1 windows"),
         ({"step": [1], "report": {"late": [None, 1.0]}}, "report.late: found 2 values"),
         ({"loss": [1.0]}, "loss: found 1 values for 0 windows"),
+        ({"step": [1], "loss": [-1e101]}, r"loss: found values beyond 1e\+100"),
+        ({"step": [1], "report": {"late": [1e308]}}, r"report.late: found values beyond 1e\+100"),
         ({"losses": []}, "losses"),
         ({"step": ["one"]}, "step.0"),
     ],

@@ -76,6 +76,7 @@ def test_whole_numbers_come_with_a_sign(largest: int, dtype: object) -> None:
         ({"a": np.array([True])}, "found bool"),
         ({"a": np.array([1.0, np.nan])}, "not finite"),
         ({"a": np.array([1.0, -np.inf])}, "not finite"),
+        ({"a": np.array([1.0, -1e101])}, r"beyond 1e\+100"),
         ({"a": np.array([2**64 - 1], np.uint64)}, "found 18446744073709551615"),
         ({f"a{place}": np.arange(3) for place in range(65)}, "expected at most 64 arrays"),
     ],

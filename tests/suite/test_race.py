@@ -56,3 +56,9 @@ def test_a_budget_is_no_part_of_the_design() -> None:
 def test_the_most_seeds_are_no_fewer_than_the_fewest() -> None:
     with pytest.raises(ValidationError, match="max_seeds of at least min_seeds, 3; it is 2"):
         Race(max_seeds=2)
+
+
+def test_a_record_of_a_race_has_no_more_looks_than_a_race_may_have() -> None:
+    """Bounds of thousands would take hours to compute."""
+    with pytest.raises(ValidationError, match="looks"):
+        RaceDesign(min_seeds=1, max_seeds=1000, looks=10**9)

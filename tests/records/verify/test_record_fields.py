@@ -137,7 +137,7 @@ class Offers:
         (0.0, 1.0, []),
         (1e9, -1.0, []),
         (-0.1, 0.0, ["metrics.error is outside its range"]),
-        (-1e300, 1.5, ["metrics.error is outside its range", "metrics.score is outside its range"]),
+        (-1e90, 1.5, ["metrics.error is outside its range", "metrics.score is outside its range"]),
     ],
 )
 def test_ranges_are_those_that_the_task_declares(error: float, score: float, outside: list[str], tmp_path: Path) -> None:
