@@ -8,6 +8,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdbench import KdbenchError
+from kdbench.errors import of_machine
 from kdbench_plugins.datasets.ondisk import stat_of
 
 if TYPE_CHECKING:
@@ -34,7 +36,19 @@ class FieldArray:
         return f"{self.path}: {self.name}" if self.name else str(self.path)
 
     def read(self, index: tuple[Any, ...]) -> NDArray[Any]:
-        return self.values(index[::-1]).T if self.reversed else self.values(index)
+        """Raises KdbenchError if the file holds something else than it states, as a damaged one may."""
+        try:
+            return self.values(index[::-1]).T if self.reversed else self.values(index)
+        except KdbenchError:
+            raise
+        except Exception as error:  # each library has errors of its own
+            if of_machine(error):
+                raise
+            found = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            stated = " × ".join(map(str, self.shape))
+            raise KdbenchError(
+                f"{self.where}: found values that cannot be read ({found}); expected {stated} numbers"
+            ) from error
 
 
 def read_whole(

@@ -25,7 +25,7 @@ def arrays_in(path: Path) -> dict[str, FieldArray]:
     if kind is None:
         raise KdbenchError(f"{path}: found a file ending in {path.suffix!r}; expected one of {', '.join(FORMATS)}")
     try:
-        return {array.name: array for array in kind(path)}
+        found = list(kind(path))
     except KdbenchError:
         raise
     except Exception as error:  # each library has errors of its own for a file that is not what it says
@@ -33,6 +33,12 @@ def arrays_in(path: Path) -> dict[str, FieldArray]:
             raise
         found = f"a file that cannot be read ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
         raise KdbenchError(f"{path}: found {found}; expected a {path.suffix} file of numeric arrays") from error
+    for array in found:
+        if not all(size > 0 for size in array.shape):
+            raise KdbenchError(f"{array.where}: found an array of shape {array.shape}; expected numbers in it")
+    if len(named := {array.name: array for array in found}) < len(found):
+        raise KdbenchError(f"{path}: found {len(found)} arrays with {len(named)} names; expected a name for each")
+    return named
 
 
 def _npy(path: Path) -> Iterator[FieldArray]:
@@ -46,6 +52,8 @@ def _npz(path: Path) -> Iterator[FieldArray]:
 
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
+            if not member.endswith(".npy"):
+                continue  # numpy passes over it, too
             with archive.open(member) as stream:
                 major, _ = np.lib.format.read_magic(stream)
                 header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0

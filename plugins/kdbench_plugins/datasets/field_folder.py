@@ -20,6 +20,7 @@ from kdbench_plugins.datasets.field_windows import Place, Windows
 from kdbench_plugins.datasets.ondisk import stat_of
 
 FORMAT = 1  # raise when this code returns other fields or another order for the same files
+MOST = 10**6  # trajectories: a file of a few bytes may state any number
 WHOSE = "dataset field_folder"
 
 Count = Annotated[int, Field(ge=1)]
@@ -109,7 +110,12 @@ class FieldFolder:
 
     @cached_property
     def _splits(self) -> dict[SplitName, list[Place]]:
-        """The trajectories of each split, in the order of the files."""
+        """The trajectories of each split, in the order of the files. Raises KdbenchError if a file states too many."""
+        if (count := sum(part.shape[0] for part in self._parts)) > MOST:
+            most = max(self._parts, key=lambda part: part.shape[0])
+            raise KdbenchError(
+                f"{most.arrays[0].where}: found {most.shape[0]:,} trajectories, {count:,} in all; expected at most {MOST:,}"
+            )
         places = [
             Place(number, row, f"{'/'.join(filter(None, (self._name(part.arrays[0].path), part.arrays[0].name)))}#{row}")
             for number, part in enumerate(self._parts)

@@ -31,6 +31,8 @@ def hdf5_arrays(path: Path) -> Iterator[FieldArray]:
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu":
+            if item.external or item.is_virtual:  # a file of others could so name any file that can be read here
+                raise KdbenchError(f"{path}: {name}: found values that lie in other files; expected them in this one")
             matlab = "MATLAB_class" in item.attrs
             shape = item.shape[::-1] if matlab else item.shape
             found.append(FieldArray(path, name, tuple(shape), partial(_part_of, path, name), matlab, is_packed(item.attrs)))

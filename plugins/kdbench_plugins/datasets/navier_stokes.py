@@ -26,7 +26,10 @@ POINTS = 1 << 14  # of the trajectories that are computed together: what they ne
 WHOLE = 1e-9  # how far from a whole number the steps between two frames may be, for the rounding of decimal fractions
 
 Grid = Annotated[int, Field(ge=8, le=1024, multiple_of=2)]
-Count = Annotated[int, Field(ge=1)]
+# Bounds that no data comes near: records of others name these numbers, too.
+Count = Annotated[int, Field(ge=1, le=10**6)]
+Frames = Annotated[int, Field(ge=1, le=10**4)]
+MOST_STEPS = 10**5  # of the solver, between two frames
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -54,9 +57,9 @@ class NavierStokes:
         train: Count = 1000,
         validation: Count = 100,
         test: Count = 200,
-        history: Count = 10,
-        horizon: Count = 10,
-        beyond: Annotated[int, Field(ge=0)] = 0,
+        history: Frames = 10,
+        horizon: Frames = 10,
+        beyond: Annotated[int, Field(ge=0, le=10**4)] = 0,
         time_step: Positive = 0.01,
         interval: Positive = 1.0,
         forcing: bool = True,
@@ -144,6 +147,8 @@ class Computed(LazyFrames):
 def _steps(time_step: float, interval: float) -> int:
     """The number of steps between two frames. Raises KdbenchError if it is not whole."""
     steps = max(1, round(interval / time_step))
+    if steps > MOST_STEPS:
+        raise KdbenchError(f"{WHOSE}: time_step: found {steps:,} steps between frames; expected at most {MOST_STEPS:,}")
     if not _divides(time_step, interval, steps):
         short = (float(f"{interval / count:g}") for count in range(steps, steps + 100))
         near = next((step for step in short if _divides(step, interval, round(interval / step))), interval / steps)

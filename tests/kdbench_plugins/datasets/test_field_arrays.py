@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,3 +160,54 @@ def test_reversed_arrays_are_read_as_if_they_were_not() -> None:
     array = FieldArray(Path("u.mat"), "u", VALUES.shape, VALUES.T.__getitem__, reversed=True)
     for index in INDICES:
         np.testing.assert_array_equal(array.read(index), VALUES[index])
+
+
+def test_a_damaged_member_is_told_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "u.npz"
+    np.savez(path, u=np.random.default_rng(0).standard_normal((60, 4, 5, 20)))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    told = r"u\.npz: u: found values that cannot be read \(BadZipFile: .*; expected 60 × 4 × 5 × 20 numbers"
+    with pytest.raises(KdbenchError, match=told):
+        arrays_in(path)["u"].read((slice(None),))
+
+
+def test_a_damaged_chunk_of_hdf5_is_told_when_it_is_read(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "u.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("u", data=VALUES, chunks=VALUES.shape, compression="gzip", fletcher32=True)
+        place = file["u"].id.get_chunk_info(0).byte_offset
+    with path.open("r+b") as stream:
+        stream.seek(place + 20)
+        stream.write(b"\0\0\0\0")
+    with pytest.raises(KdbenchError, match=r"u\.h5: u: found values that cannot be read"):
+        arrays_in(path)["u"].read((slice(None),))
+
+
+def test_values_in_other_files_are_not_read(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    (tmp_path / "secret").write_bytes(bytes(32))
+    with h5py.File(tmp_path / "u.h5", "w") as file:
+        file.create_dataset("u", (8,), "f4", external=[(str(tmp_path / "secret"), 0, 32)])
+    with pytest.raises(KdbenchError, match=r"u\.h5: u: found values that lie in other files"):
+        arrays_in(tmp_path / "u.h5")
+
+
+def test_members_that_are_no_arrays_are_passed_over_and_names_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "u.npz"
+    np.savez(path, u=VALUES)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("readme.txt", "about u")
+    assert list(arrays_in(path)) == ["u"]
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("u.npy", archive.read("u.npy"))
+    with pytest.raises(KdbenchError, match="found 2 arrays with 1 names"):
+        arrays_in(path)
+
+
+def test_an_array_without_numbers(tmp_path: Path) -> None:
+    np.save(tmp_path / "u.npy", np.ones((3, 4, 5, 0), dtype=np.float32))
+    with pytest.raises(KdbenchError, match=r"found an array of shape \(3, 4, 5, 0\)"):
+        arrays_in(tmp_path / "u.npy")

@@ -173,3 +173,12 @@ def test_the_miniature_stands_in_for_files(path: Path) -> None:
 def test_an_unknown_split_is_refused_with_the_nearest(path: Path) -> None:
     with pytest.raises(KdbenchError, match="validation"):
         few(path).split("valid")  # type: ignore[arg-type]
+
+
+def test_more_trajectories_than_anybody_has_are_not_laid_out(tmp_path: Path) -> None:
+    """A file of HDF5 may state any number and hold none."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "u.h5", "w") as file:
+        file.create_dataset("u", shape=(10**9, 20, 1, 8, 8), chunks=(1, 20, 1, 8, 8), dtype="f4")
+    with pytest.raises(KdbenchError, match=r"u\.h5: u: found 1,000,000,000 trajectories.*expected at most 1,000,000"):
+        FieldFolder(path=tmp_path / "u.h5", history=2, horizon=2).split("train")

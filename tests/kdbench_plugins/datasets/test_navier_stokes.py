@@ -142,3 +142,15 @@ def test_parameters_are_checked_before_anything_is_computed() -> None:
 def test_an_unknown_split_is_refused_with_the_nearest() -> None:
     with pytest.raises(KdbenchError, match="validation"):
         few().split("valid")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [{"test": 10**12}, {"history": 10**9}, {"beyond": 10**9}])
+def test_numbers_that_records_of_others_may_name_are_bounded(given: dict[str, int]) -> None:
+    (offer,) = kdbench_datasets()
+    with pytest.raises(ValidationError, match="less than or equal to"):
+        checked_params(offer, given)
+
+
+def test_frames_are_no_hundred_thousand_steps_apart() -> None:
+    with pytest.raises(KdbenchError, match="time_step: found 1,000,000,000 steps between frames; expected at most 100,000"):
+        few(interval=1.0, time_step=1e-9)
