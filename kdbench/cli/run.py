@@ -139,7 +139,7 @@ def execute(started: SuiteRun, verbose: bool = False, debug: bool = False) -> No
         with display:
             started.execute()
     except KeyboardInterrupt:
-        say("\nInterrupted. Finished runs are recorded and the others have checkpoints: the same command resumes.")
+        say("\nInterrupted. Finished runs are recorded; the same command resumes the others.")
         raise typer.Exit(130) from None
     finally:
         session.plugins.manager.unregister(display)

@@ -115,7 +115,7 @@ def _tuned(tuner: Tuner, todo: list[Study]) -> list[StudySummary]:
             tuner.listener = display
             return tuner.tune(todo)
     except KeyboardInterrupt:
-        say("\nInterrupted. Trials that ended are kept and the others have checkpoints: the same command resumes.")
+        say("\nInterrupted. Trials that ended are kept; the same command resumes the others.")
         raise typer.Exit(130) from None
 
 

@@ -165,7 +165,7 @@ class Session(Dispatcher):
             case Finished() if isinstance(work, ExecuteRun):
                 self._ended(work.spec, event.record, event.log)
             case Crashed() if isinstance(work, ExecuteRun):
-                reason = f"{event.reason}; its checkpoint is kept, run again to resume"
+                reason = f"{event.reason}; run again to resume from its last checkpoint, if it has one"
                 self._ended(work.spec, self._failed(work.spec, reason), event.log)
 
     def _begin(self, spec: RunSpec) -> None:

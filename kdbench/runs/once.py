@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -100,7 +101,9 @@ def run_lock(spec: RunSpec, context: RunContext, wait: bool = True) -> Iterator[
                 return
         if not wait:
             raise Busy(spec.label)
-        message = f"{spec.label}: waiting for {holder(lock)}, which executes this run; its node may be lost"
+        who = holder(lock)
+        lost = "" if f" on {platform.node()} " in who else "; its node may be lost"  # here, the lock of a dead process is free
+        message = f"{spec.label}: waiting for {who}, which executes this run{lost}; Ctrl-C loses nothing"
         warnings.warn(message, KdbenchWarning, stacklevel=4)
         with lock_file(lock):
             yield

@@ -215,7 +215,7 @@ def test_a_crash_is_a_record_that_says_how_to_resume(spec: Spec, plugins: Plugin
     session.run([run])
     written = read_record(record_path(tmp_path / "results", "tiny", run.run_id))
     assert (written.status, session.records, session.logs) == ("failed", {run.run_id: written}, {run.run_id: "the last words"})
-    assert written.reason == "its process died (signal SIGSEGV); its checkpoint is kept, run again to resume"
+    assert written.reason == "its process died (signal SIGSEGV); run again to resume from its last checkpoint, if it has one"
     assert tracker.heard[-1] == ("failed", run.run_id, written)
     assert session.pending([run]) == [run]
 

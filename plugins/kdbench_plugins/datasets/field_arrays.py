@@ -25,7 +25,7 @@ def arrays_in(path: Path) -> dict[str, FieldArray]:
     if kind is None:
         raise KdbenchError(f"{path}: found a file ending in {path.suffix!r}; expected one of {', '.join(FORMATS)}")
     try:
-        found = list(kind(path))
+        arrays = list(kind(path))
     except KdbenchError:
         raise
     except Exception as error:  # each library has errors of its own for a file that is not what it says
@@ -33,11 +33,11 @@ def arrays_in(path: Path) -> dict[str, FieldArray]:
             raise
         found = f"a file that cannot be read ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
         raise KdbenchError(f"{path}: found {found}; expected a {path.suffix} file of numeric arrays") from error
-    for array in found:
+    for array in arrays:
         if not all(size > 0 for size in array.shape):
             raise KdbenchError(f"{array.where}: found an array of shape {array.shape}; expected numbers in it")
-    if len(named := {array.name: array for array in found}) < len(found):
-        raise KdbenchError(f"{path}: found {len(found)} arrays with {len(named)} names; expected a name for each")
+    if len(named := {array.name: array for array in arrays}) < len(arrays):
+        raise KdbenchError(f"{path}: found {len(arrays)} arrays with {len(named)} names; expected a name for each")
     return named
 
 
