@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, complain, plugins_here, say, show
+from kdbench.cli.common import RESULTS, CacheRoot, app, cache_root, complain, plugins_here, say, show, width
 from kdbench.cli.outputs import output
 from kdbench.errors import counted
 
@@ -56,14 +56,18 @@ def verify(
     """
     from kdbench.records.remarks import remarks
     from kdbench.records.verify import examined
+    from kdbench.reports.text_table import wrapped
 
     with examined(records or [Path("results")], plugins=plugins_here()) as found:
         for problem in found.problems:
             complain(str(problem))
-        problems = f"; {counted(len(found.problems), 'problem')}" if found.problems else ""
+        files = counted(len({problem.path for problem in found.problems}), "file")
+        problems = f"; {counted(len(found.problems), 'problem')} in {files}" if found.problems else ""
         told = remarks(found.records)
         noted = f"; {counted(len(told), 'note')}, of what may be honest:" if told else ""
-        show("\n- ".join([f"{counted(len(found.records), 'record')} fine{problems}{noted}", *told]))
+        show(f"{counted(len(found.records), 'record')} fine{problems}{noted}")
+        for note in told:
+            show(wrapped(f"- {note}", "table", width()))
         again = _rerun(rerun, found, cache, device) if rerun else None
     for line in again.lines() if again else []:
         show(line)

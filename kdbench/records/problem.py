@@ -17,13 +17,19 @@ class Problem:
     expected: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}\n  found     {_short(self.found)}\n  expected  {_short(self.expected)}"
+        return f"{_line(self.path)}: {_line(self.what)}\n  found     {_short(self.found)}\n  expected  {_short(self.expected)}"
 
     @property
     def line(self) -> str:
         """The problem in one line."""
-        return f"{self.path}: {self.what}: found {_short(self.found)}, expected {_short(self.expected)}"
+        return f"{_line(self.path)}: {_line(self.what)}: found {_short(self.found)}, expected {_short(self.expected)}"
+
+
+def _line(text: str) -> str:
+    """A name of others with its line feeds visible: what follows them must not look like a message of its own."""
+    return text.replace("\n", "\\u000a")
 
 
 def _short(text: str) -> str:
+    text = _line(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

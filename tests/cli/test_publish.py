@@ -51,7 +51,7 @@ def test_problems_are_listed_and_the_rest_is_counted(kdbench_: Command, two: lis
     record = read_record(two[1])
     write_record(Path("results"), record.replace(label="the best"))
     code, out, err = kdbench_("verify", "results")
-    assert (code, out) == (1, "1 record fine; 1 problem\n")
+    assert (code, out) == (1, "1 record fine; 1 problem in 1 file\n")
     expected = f"{two[1]}: label does not follow from the spec\n  found     the best\n  expected  {record.label}\n"
     assert err == expected
     code, out, err = kdbench_("submit", "results", "--out", "b.zip")

@@ -159,7 +159,11 @@ def _read(file: RecordFile, problems: list[Problem]) -> Record | None:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "the file"
-        problems.append(Problem(file.where, f"not a record: {name}", repr(first["input"]), first["msg"]))
+        whole = first["type"] == "json_invalid" or not first["loc"]  # of the text, or of all of it: there is no value to show
+        found, expected = (
+            (first["msg"], "a record as `kdbench run` wrote it") if whole else (repr(first["input"]), first["msg"])
+        )
+        problems.append(Problem(file.where, f"not a record: {name}", found, expected))
     except RecordError as error:
         problems.append(Problem(file.where, "not a record", str(error), "a file that can be read"))
     return None

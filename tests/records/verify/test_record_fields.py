@@ -160,3 +160,11 @@ def test_a_student_trained_elsewhere_has_no_validation_of_its_own(tmp_path: Path
     assert whats(verify([tmp_path / "right"])[1]) == []
     made(tmp_path / "wrong", trace=False, spec=spec)
     assert whats(verify([tmp_path / "wrong"])[1]) == ["validation"]
+
+
+def test_a_record_cut_short_is_told_as_such(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    path.write_bytes(path.read_bytes()[:-20])
+    (problem,) = verify([path])[1]
+    assert (problem.what, problem.expected) == ("not a record: the file", "a record as `kdbench run` wrote it")
+    assert problem.found.startswith("Invalid JSON: ")
