@@ -1,6 +1,6 @@
 """Files that state the sha256 of their content: a byte that a disk has altered is noticed, whichever number it is in.
 
-Whoever alters a file on purpose can compute it as well; what that leads to, `verify` shows.
+An author who alters a file on purpose can compute it as well; what that leads to, `verify` shows.
 """
 
 from __future__ import annotations
