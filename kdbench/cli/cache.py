@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, show
+from kdbench.cli.common import HELP, MODELS, CacheRoot, app, cache_root, complain, show, width
 from kdbench.errors import KdbenchError, counted, nearest
 from kdbench.storage.room import amount
 
 if TYPE_CHECKING:
     from kdbench.storage.cache import Cleared, Entry
+
+DIGEST = re.compile(r"[0-9a-f]{32,}")
+UNSAID = {"format", "code"}
 
 cache_app = typer.Typer(
     no_args_is_help=True,
@@ -38,11 +43,14 @@ def cache_list(cache: CacheRoot = None) -> None:
             complain(f"damaged: {entry}")
             continue
         size += entry.bytes
-        about = ", ".join(f"{key} {str(value)[:12]}" for key, value in entry.identity.items() if key != "format")
         by = ", ".join(entry.made_by)
-        rows.append([entry.kind, entry.folder.name[:12], amount(entry.bytes), f"{entry.seconds:.1f} s", by, about])
+        rows.append([entry.kind, entry.folder.name[:12], amount(entry.bytes), f"{entry.seconds:.1f} s", by, _about(entry)])
     align = ("left", "left", "right", "right", "left", "left") if rows else None
-    show(tabulate(rows, headers=["kind", "entry", "size", "made in", "by", "from"], colalign=align))
+    heads = ["kind", "entry", "size", "made in", "by", "from"]
+    if columns := width():  # the last column takes what the others leave
+        taken = sum(max(map(len, column)) + 2 for column in list(zip(heads, *rows, strict=True))[:-1])
+        rows = [[*row, textwrap.shorten(about, max(columns - taken, 12), placeholder=" …")] for *row, about in rows]
+    show(tabulate(rows, headers=heads, colalign=align))
     show(f"\n{counted(len(rows), 'entry')}, {amount(size)}, in {root}; another folder: --cache or KDBENCH_CACHE")
 
 
@@ -101,6 +109,14 @@ def cache_clear(
         typer.confirm(f"Remove {counted(len(chosen), 'entry')} of {of} under {root}?", abort=True)
     cleared = Cache(root).remove(chosen)
     show(f"{counted(len(chosen) - cleared.left, 'entry')}, {_said(cleared)}")
+
+
+def _about(entry: Entry) -> str:
+    """What it was made from, in words: without code, and with the beginnings of digests."""
+    plain = {key: value for key, value in entry.identity.items() if isinstance(value, str | int | float)}
+    return ", ".join(
+        f"{key} {DIGEST.sub(lambda found: found[0][:8], str(value))}" for key, value in plain.items() if key not in UNSAID
+    )
 
 
 def _said(cleared: Cleared) -> str:
