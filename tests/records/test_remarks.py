@@ -21,6 +21,13 @@ def test_lacking_seeds_and_identical_rows_are_told(tmp_path: Path) -> None:
     assert "identical results in 1 run (seed 0)" in same
 
 
+def test_a_missing_trace_is_told(tmp_path: Path) -> None:
+    traced, bare = made(tmp_path), made(tmp_path, 1, trace=False)
+    assert remarks([read_record(traced)]) == []
+    (note,) = remarks([read_record(traced), read_record(bare)])
+    assert note.startswith(f"1 run with teachers but without a trace, such as {read_record(bare).label}")
+
+
 def test_what_the_records_in_results_have_to_tell() -> None:
     told = sorted(remarks(usable([ROOT / "results"])[0]))
     unbound, alike = (line for line in told if not line.startswith("both bands"))
