@@ -90,10 +90,10 @@ def checksums_show_everything(picture: Image.Image, name: str, damage: Damage) -
 
 
 def losses_show(picture: Image.Image, name: str, damage: Damage) -> None:
-    """What is lost from the middle of the pixels, or zeroed, is refused.
+    """What is lost from the middle of the pixels, or zeroed, is refused; or the slow reader takes it for whole as well.
 
-    But for what libjpeg-turbo passes over: its fast decoder reads a code that no table has as a zero, without a word. Only
-    where the pixels then end exactly with the data, in about one of 10,000 JPEG files with a loss, is nothing else wrong.
+    In about one of 10,000 JPEG files with a loss, the pixels that are read wrong after it end exactly with the data. Then nothing is
+    wrong, or only a code that no table has, which libjpeg-turbo's fast decoder reads as a zero, without a word.
     """
     data = file_of(picture, name)
     first = _pixels(data)
@@ -101,7 +101,7 @@ def losses_show(picture: Image.Image, name: str, damage: Damage) -> None:
         damaged = damage.of(data, first=first + 20, last=20)
         if read(damaged) is not None:
             assert name.startswith("jpeg")
-            assert _slow_fault(damaged) == "Broken: an unknown code"
+            assert _slow_fault(damaged) in ("", "Broken: an unknown code")
 
 
 def _pixels(data: bytes) -> int:
