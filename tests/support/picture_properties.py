@@ -92,8 +92,8 @@ def checksums_show_everything(picture: Image.Image, name: str, damage: Damage) -
 def losses_show(picture: Image.Image, name: str, damage: Damage) -> None:
     """What is lost from the middle of the pixels, or zeroed, is refused; or the slow reader takes it for whole as well.
 
-    In about one of 10,000 JPEG files with a loss, the pixels that are read wrong after it end exactly with the data. Then nothing
-    is wrong, or only a code that no table has, which libjpeg-turbo's fast decoder reads as a zero, without a word.
+    In about one of 10,000 JPEG files with a loss, the pixels that are read wrong after it end exactly with the data. Then
+    nothing is wrong, or only a code that no table has, which libjpeg-turbo's fast decoder reads as a zero, without a word.
     """
     data = file_of(picture, name)
     first = _pixels(data)
