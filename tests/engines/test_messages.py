@@ -42,6 +42,7 @@ from kdbench.engines.messages import (
     rehearsals,
 )
 from kdbench.records.record import Record
+from kdbench.storage.archives import FARTHEST
 from kdbench.suite.spec import Fold, PluginSpec, RunSpec, TaskDataset, TermSpec, Tuning
 from kdbench.suite.study import Study
 from kdbench.suite.sweep import Parameter, Pruner, Settings
@@ -90,8 +91,8 @@ studies = st.builds(Study, spec=specs, space=st.lists(parameter, max_size=3).map
 records = st.builds(
     lambda **fields: _record(**fields),
     spec=specs,
-    metrics=st.dictionaries(text, number, max_size=3),
-    encodings=st.dictionaries(text, st.floats(0, allow_infinity=False), max_size=2),
+    metrics=st.dictionaries(text, st.floats(-FARTHEST, FARTHEST), max_size=3),
+    encodings=st.dictionaries(text, st.floats(0, FARTHEST), max_size=2),
     best_epoch=st.none() | st.integers(1, 9),
     status=st.sampled_from(["ok", "failed", "diverged", "skipped"]),
     reason=text,
