@@ -18,7 +18,7 @@ from kdbench.runs.rehearse import rehearse
 from tests.runs.test_teacher_itself import reference
 from tests.support.toys import Projection, Sage, plugged, run_context, run_spec, term
 
-pytestmark = pytest.mark.fault("numbers of a teacher or an objective that are none")
+pytestmark = pytest.mark.fault("NaN or invalid outputs of a teacher or an objective")
 
 SPOILS: dict[str, Callable[[Tensor], Tensor]] = {
     "nan": lambda made: made.index_fill(0, torch.tensor([3, 4]), torch.nan),
