@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from kdbench.errors import KdbenchError
-
-OF_RECORDS = re.compile(r"[0-9a-f]{12}(\.json|\.test\.npz|\.trace\.json|\.units\.npz)")  # as `records.names` has them
 
 
 def output(path: Path, folder: bool = False) -> Path:
@@ -15,7 +12,7 @@ def output(path: Path, folder: bool = False) -> Path:
 
     Raises KdbenchError if it cannot be written, or is named like a record.
     """
-    if OF_RECORDS.fullmatch(path.name):
+    if _of_record(path.name):
         raise KdbenchError(
             f"{path}: found the name of a record; expected another, for it would replace a record or be taken for one"
         )
@@ -25,3 +22,11 @@ def output(path: Path, folder: bool = False) -> Path:
     if above is not None and not above.is_dir():
         raise KdbenchError(f"{path}: found the file {above} where a folder is needed")
     return path
+
+
+def _of_record(name: str) -> bool:
+    """Whether a file is named like a record or one of those beside it."""
+    from kdbench.records.names import ARRAYS, RUN_FILE, TRACE, UNITS
+
+    stem, dot, suffix = name.partition(".")
+    return bool(RUN_FILE.fullmatch(f"{stem}.json")) and dot + suffix in (".json", ARRAYS, TRACE, UNITS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from kdbench.records.names import ARRAYS, RUN_FILE, TRACE, record_path, units_pa
 from kdbench.records.record import DONE, Record
 from kdbench.records.sealed import Sealed, sealed
 from kdbench.records.sources import Disk, RecordFile
-from kdbench.records.stored import stored_arrays, stored_trace
+from kdbench.records.stored import belonging, stored_arrays, stored_trace
 from kdbench.records.tasks import task_of
 from kdbench.records.trace import Trace
 from kdbench.storage.atomic import write_text, written
@@ -203,10 +202,12 @@ def recorded(results: Path, spec: RunSpec) -> Record | None:
 def _has_its_arrays(record: Record, path: Path) -> bool:
     if record.arrays_sha256 is None:
         return True
+    file = RecordFile(Disk(), path.as_posix())
     try:
-        return hashlib.sha256(read_plain(path.with_suffix(ARRAYS))).hexdigest() == record.arrays_sha256
-    except OSError:
+        belonging(file, file.arrays, record.arrays_sha256)
+    except RecordError:
         return False
+    return True
 
 
 def is_finished(results: Path, spec: RunSpec) -> bool:

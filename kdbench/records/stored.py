@@ -21,13 +21,13 @@ def stored_arrays(record: Record, file: RecordFile, task: Task) -> dict[str, NDA
 
     `Task.problems` checks whether they fit the record.
     """
-    content = _belonging(file, file.arrays, record.arrays_sha256)
+    content = belonging(file, file.arrays, record.arrays_sha256)
     return numbers(content, max(record.sizes.values(), default=0) * task.values_per_unit)
 
 
 def stored_trace(record: Record, file: RecordFile) -> Trace:
     """The trace. Raises RecordError if the file is missing, damaged or of another run."""
-    content = _belonging(file, file.trace, record.trace_sha256)
+    content = belonging(file, file.trace, record.trace_sha256)
     try:
         return Trace.model_validate_json(content)
     except (ValueError, RecursionError) as error:
@@ -45,11 +45,12 @@ def stored_units(record: Record, file: RecordFile) -> dict[str, NDArray[np.int64
         if content is None:
             return None
     else:
-        content = _belonging(file, file.units(record), record.units_sha256)
+        content = belonging(file, file.units(record), record.units_sha256)
     return whole_rows(content, max(record.sizes.values(), default=0))
 
 
-def _belonging(file: RecordFile, name: str, sha256: str | None) -> bytes:
+def belonging(file: RecordFile, name: str, sha256: str | None) -> bytes:
+    """The content of a file beside a record, which states its sha256. Raises RecordError if it is missing or another."""
     content = file.read(name)
     if content is None:
         raise RecordError("no such file")

@@ -35,7 +35,7 @@ def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, ca
     if not runs:
         return Looked(None, {})
     records = {name: run.record for name, run in runs.items()}
-    kept = [record for record in records.values() if weights_kept(record, cache) or cache.holds(KIND, identity(record))]
+    kept = [record for record in records.values() if is_kept(record, cache)]
     first = next(iter(records.values()))
     notes = []
     shown: Shown | None = None
@@ -59,6 +59,11 @@ def look(runs: Mapping[str, Measured], units: Units | None, plugins: Plugins, ca
     if shown is not None:
         models |= {name: Model(name, models[name].values, partial(shown.top, own), own) for name, own in outputs.items()}
     return Looked(shown, models, notes)
+
+
+def is_kept(record: Record, cache: Cache) -> bool:
+    """Whether the cache holds the weights of a run, or what its model puts out."""
+    return weights_kept(record, cache) or cache.holds(KIND, identity(record))
 
 
 def _outputs(record: Record, shown: Shown, plugins: Plugins, cache: Cache, device: str) -> Arrays:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from kdbench_plugins.datasets.ondisk import stat_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+MOST = 1032  # numbers for each byte of a file: deflate packs no more
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,20 @@ class FieldArray:
     def where(self) -> str:
         return f"{self.path}: {self.name}" if self.name else str(self.path)
 
+    def check(self) -> None:
+        """Raises KdbenchError if the array has no numbers, more than its file can hold, or packed ones."""
+        found = f"{self.where}: found an array of shape {self.shape}"
+        numbers, size = prod(self.shape), self.path.stat().st_size
+        if min(self.shape, default=1) < 1:
+            raise KdbenchError(f"{found}; expected numbers in it")
+        if numbers > MOST * size:  # a header may state any shape, for which memory would be asked
+            raise KdbenchError(f"{found}; expected at most {MOST * size:,} numbers in a file of {size:,} bytes")
+        if self.packed:
+            raise KdbenchError(
+                f"{self.where}: found packed values, with a scale factor or an offset; expected plain numbers. "
+                "`ncpdq -U` unpacks them"
+            )
+
     def read(self, index: tuple[Any, ...]) -> NDArray[Any]:
         """Raises KdbenchError if the file holds something else than it states, as a damaged one may."""
         try:
@@ -44,10 +62,9 @@ class FieldArray:
         except Exception as error:  # each library has errors of its own
             if of_machine(error):
                 raise
-            found = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             stated = " × ".join(map(str, self.shape))
             raise KdbenchError(
-                f"{self.where}: found values that cannot be read ({found}); expected {stated} numbers"
+                f"{self.where}: found values that cannot be read ({in_a_line(error)}); expected {stated} numbers"
             ) from error
 
 
@@ -56,6 +73,11 @@ def read_whole(
 ) -> FieldArray:
     """An array of a format that is read whole, by `member(path, name)`; the last such array is kept."""
     return FieldArray(path, name, shape, partial(_part_of, member, path, name), packed=packed)
+
+
+def in_a_line(error: Exception) -> str:
+    """The type and the first line of an error of a library."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def is_packed(attributes: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdbench import KdbenchError
 from kdbench.errors import of_machine
-from kdbench_plugins.datasets.field_array import FieldArray, is_packed, read_whole
+from kdbench_plugins.datasets.field_array import FieldArray, in_a_line, is_packed, read_whole
 from kdbench_plugins.datasets.field_hdf5 import hdf5_arrays, is_hdf5
 
 if TYPE_CHECKING:
@@ -29,13 +29,11 @@ def arrays_in(path: Path) -> dict[str, FieldArray]:
     except KdbenchError:
         raise
     except Exception as error:  # each library has errors of its own for a file that is not what it says
-        if of_machine(error):
+        if of_machine(error) and not isinstance(error, MemoryError):  # a damaged header asks for any amount
             raise
-        found = f"a file that cannot be read ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
-        raise KdbenchError(f"{path}: found {found}; expected a {path.suffix} file of numeric arrays") from error
-    for array in arrays:
-        if not all(size > 0 for size in array.shape):
-            raise KdbenchError(f"{array.where}: found an array of shape {array.shape}; expected numbers in it")
+        raise KdbenchError(
+            f"{path}: found a file that cannot be read ({in_a_line(error)}); expected a {path.suffix} file of numeric arrays"
+        ) from error
     if len(named := {array.name: array for array in arrays}) < len(arrays):
         raise KdbenchError(f"{path}: found {len(arrays)} arrays with {len(named)} names; expected a name for each")
     return named
@@ -106,11 +104,11 @@ def _netcdf(path: Path) -> Iterator[FieldArray]:
         return
     from scipy.io import netcdf_file
 
-    with netcdf_file(path, "r", mmap=False) as file:
-        for name, variable in file.variables.items():
-            if variable.data.dtype.kind in "fiu":
-                packed = is_packed(variable._attributes)
-                yield read_whole(path, name, tuple(variable.shape), _netcdf_member, packed)
+    with netcdf_file(path, "r", mmap=True) as file:  # reads headers alone; no view of the map may be left when it is closed
+        listed = [(name, one.shape, one.data.dtype.kind, is_packed(one._attributes)) for name, one in file.variables.items()]
+    for name, shape, kind, packed in listed:
+        if kind in "fiu":
+            yield read_whole(path, name, tuple(shape), _netcdf_member, packed)
 
 
 def _netcdf_member(path: Path, name: str) -> NDArray[Any]:

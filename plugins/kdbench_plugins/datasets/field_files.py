@@ -46,11 +46,7 @@ def trajectories_in(file: Path, keys: Sequence[str] | None, axes: str | None) ->
     found = []
     for channels in zip(*columns, strict=False):
         for channel in channels:
-            if channel.packed:
-                raise KdbenchError(
-                    f"{channel.where}: found packed values, with a scale factor or an offset; expected plain numbers. "
-                    "`ncpdq -U` unpacks them"
-                )
+            channel.check()
             if channel.shape != channels[0].shape:
                 raise KdbenchError(
                     f"{channel.where}: found shape {list(channel.shape)}; expected {list(channels[0].shape)}, as of "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +12,15 @@ import pytest
 from PIL import Image
 
 from kdbench.deploy.gallery.of_run import run_pictures
+from kdbench.deploy.gallery.opened import read
 from kdbench.records.reading import Reading, read_measured
 from kdbench.runs.context import RunContext
 from kdbench.runs.execute import execute
-from kdbench.storage.cache import Cache
+from kdbench.storage.cache import Cache, Entry
 from kdbench.suite.check import load_suite
 from kdbench.suite.plan import plan
 from tests.support.gallery_runs import trained
-from tests.support.waves import registered
+from tests.support.waves import FewWaves, registered
 
 SUITE = """\
 name: waves
@@ -59,6 +62,37 @@ def test_a_student_stands_beside_its_teacher(waves: RunContext, tmp_path: Path) 
     expected = {False: ["Truth", "student", "good (teacher)", *curves], True: ["Truth", "teacher", *curves]}
     assert captions(reading, waves, waves.cache) == expected
     assert captions(reading, waves, Cache(tmp_path)) == {False: [], True: []}, "nothing is trained for a picture"
+
+
+def test_a_dataset_of_which_the_cache_holds_no_run_is_not_built(waves: RunContext, tmp_path: Path) -> None:
+    built: list[FewWaves] = []
+
+    def counted(side: int = 8, beyond: int = 0, windows: int = 1) -> FewWaves:
+        built.append(FewWaves(side=side, beyond=beyond, windows=windows))
+        return built[-1]
+
+    plugins = registered()
+    listed = plugins.find("dataset", "waves")
+    plugins.offers("dataset")["waves"] = replace(listed, offer=replace(listed.offer, build=counted))
+    reading = read_measured([waves.results], plugins)
+    for run in reading.runs:
+        assert run_pictures(run, reading.runs, reading.units, plugins, Cache(tmp_path)) == ()
+    assert not built
+    read(reading.runs[0].record, None, plugins)
+    assert built, "what would be counted"
+
+
+def test_no_dataset_is_made_for_a_picture(waves: RunContext, tmp_path: Path) -> None:
+    reading = read_measured([waves.results], waves.plugins)
+    part = Cache(tmp_path / "part")
+    shutil.copytree(waves.cache.root, part.root)
+    part.remove(datasets_of(part))
+    assert not any(captions(reading, waves, part).values())
+    assert datasets_of(part) == []
+
+
+def datasets_of(cache: Cache) -> list[Entry]:
+    return [entry for entry in cache.entries() if isinstance(entry, Entry) and entry.kind == "datasets"]
 
 
 def test_the_query_is_that_of_the_median_figure(waves: RunContext) -> None:

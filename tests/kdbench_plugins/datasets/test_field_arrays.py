@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import zipfile
 from collections.abc import Callable
@@ -208,6 +209,37 @@ def test_members_that_are_no_arrays_are_passed_over_and_names_are_told_apart(tmp
 
 
 def test_an_array_without_numbers(tmp_path: Path) -> None:
-    np.save(tmp_path / "u.npy", np.ones((3, 4, 5, 0), dtype=np.float32))
-    with pytest.raises(KdbenchError, match=r"found an array of shape \(3, 4, 5, 0\)"):
-        arrays_in(tmp_path / "u.npy")
+    np.savez(tmp_path / "u.npz", u=np.ones((3, 4, 5, 0), dtype=np.float32), v=VALUES)
+    arrays = arrays_in(tmp_path / "u.npz")
+    arrays["v"].check()
+    with pytest.raises(KdbenchError, match=r"u\.npz: u: found an array of shape \(3, 4, 5, 0\); expected numbers in it"):
+        arrays["u"].check()
+
+
+def test_more_numbers_than_a_file_can_hold(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "u.h5", "w") as file:
+        file.create_dataset("u", (2, 20, 10**6, 10**6), "f4", chunks=(1, 1, 10, 10))  # nothing is stored
+    with pytest.raises(KdbenchError, match=r"array of shape \(2, 20, 1000000, 1000000\); expected at most [\d,]+ num"):
+        arrays_in(tmp_path / "u.h5")["u"].check()
+    torch.save(torch.zeros(1).expand(10**5, 20, 64, 64), tmp_path / "u.pt")
+    with pytest.raises(KdbenchError, match=r"numbers in a file of [\d,]+ bytes"):
+        arrays_in(tmp_path / "u.pt")[""].check()
+
+
+def test_zeros_that_deflate_packs_are_within_the_bound(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "u.npz", u=np.zeros((10, 20, 256, 256), dtype=np.int8))
+    arrays_in(tmp_path / "u.npz")["u"].check()
+
+
+def test_every_damage_of_a_header_of_netcdf_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "u.nc"
+    write_netcdf3(path, VALUES, valid_min=0.5)
+    whole = path.read_bytes()
+    for place in range(len(whole) - VALUES.nbytes):
+        for value in (0, 0x7F, 0xFF):
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            with contextlib.suppress(KdbenchError):
+                for array in arrays_in(path).values():
+                    array.check()
+                    array.read((slice(None),) * len(array.shape))
