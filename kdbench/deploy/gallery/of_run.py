@@ -22,9 +22,11 @@ def run_pictures(
     `among` are runs that may be references of the run's teachers, `units` those of each split by its digest. None if the cache
     does not hold what the run was trained to, or its dataset: nothing is trained, and no dataset is made that a record names.
     """
+    if not run.task.draws:
+        return ()
     name = "teacher" if run.record.spec.reference else "student"
     runs = {name: run, **teachers_of([run], among)}
-    if not run.task.draws or not any(is_kept(one.record, cache) for one in runs.values()):
+    if not any(is_kept(one.record, cache) for one in runs.values()):
         return ()
     looked = look(runs, units.get(run.record.split_digest), plugins, without_training(cache))
     outputs = {key: model.outputs for key, model in looked.models.items() if model.outputs is not None}
